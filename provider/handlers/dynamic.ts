@@ -1,0 +1,169 @@
+import * as pulumi from "@pulumi/pulumi";
+import { ProblemError } from "../problem";
+import { engineProgress } from "./engine-log";
+import {
+  CONFIG_KEYS,
+  CONFIG_NAMESPACE,
+  PartialFailure,
+  type CheckFailure,
+  type Handler,
+  type HandlerContext,
+  type StackConfig,
+} from "./handler";
+import { exitOnInterrupt } from "./shutdown";
+import { UNKNOWN } from "./unknown";
+
+/** Properties as the engine sends and keeps them. The two hidden ones are the shell's, and no handler sees them. */
+export interface Wire {
+  readonly [property: string]: unknown;
+  /** The shell's text: what the engine needs to find this provider again. */
+  readonly __provider?: string;
+  /** The resource's URN: the engine tells a dynamic provider none. Keys with `__` are left out of shown diffs. */
+  readonly __urn?: string;
+}
+
+export type DynamicProvider = Required<pulumi.dynamic.ResourceProvider<Wire, Wire>>;
+
+/**
+ * A handler as `@pulumi/pulumi/cmd/dynamic-provider` calls it. Everything peculiar to that process is met here:
+ * its configuration, its wire, its errors, its end.
+ */
+export function dynamicProvider<Inputs extends object, State extends object>(
+  handler: Handler<Inputs, State>,
+  kind: string,
+): DynamicProvider {
+  // The process calls other methods while `configure` is still under way (it caches the provider first): they wait here.
+  let setConfig: (config: StackConfig) => void;
+  const config = new Promise<StackConfig>((resolve) => (setConfig = resolve));
+
+  async function run<T>(wire: Wire, operation: (ctx: HandlerContext) => Promise<T>): Promise<T> {
+    const urn = wire.__urn;
+    const progress = engineProgress(urn);
+    try {
+      return await operation({ config: await config, progress, ...(urn !== undefined && { urn }) });
+    } finally {
+      progress.done();
+    }
+  }
+
+  return {
+    configure({ config }) {
+      exitOnInterrupt();
+      setConfig(stackConfig(config));
+      return Promise.resolve();
+    },
+
+    async check(olds, news) {
+      try {
+        const { inputs, failures } = await run(news, (ctx) =>
+          handler.check(ctx, fromWire(news), Object.keys(olds).length > 0 ? fromWire<Inputs>(olds) : undefined),
+        );
+        return { inputs: toWire(inputs, news), failures: failures.map(onWholeResource) };
+      } catch (error) {
+        // A failure of the check is one clean line, where an error would bring the SDK's stack trace along.
+        if (!(error instanceof ProblemError)) throw error;
+        return { inputs: news, failures: [{ property: "", reason: error.message }] };
+      }
+    },
+
+    async diff(id, olds, news) {
+      const diff = await readably(kind, id, () =>
+        run(news, (ctx) => handler.diff(ctx, id, fromWire<State>(olds), fromWire<Inputs>(news))),
+      );
+      return {
+        ...(diff.changes !== undefined && { changes: diff.changes }),
+        replaces: [...diff.replaces],
+        deleteBeforeReplace: diff.deleteBeforeReplace,
+      };
+    },
+
+    async create(inputs) {
+      const { id, state } = await savingWhatExists(inputs, () =>
+        run(inputs, (ctx) => handler.create(ctx, fromWire<Inputs>(inputs))),
+      );
+      return { id, outs: toWire(state, inputs) };
+    },
+
+    async read(id, props = {}) {
+      const found = await readably(kind, id, () => run(props, (ctx) => handler.read(ctx, id, fromWire<State>(props))));
+      // No id says that the resource is gone.
+      if (found === undefined) return {};
+      // Without `inputs` the next preview would announce an update without saying of what.
+      return { id: found.id, props: toWire(found.state, props), inputs: toWire(found.inputs, props) };
+    },
+
+    async update(id, olds, news) {
+      const { state } = await savingWhatExists(news, () =>
+        run(news, (ctx) => handler.update(ctx, id, fromWire<State>(olds), fromWire<Inputs>(news))),
+      );
+      return { outs: toWire(state, news) };
+    },
+
+    async delete(id, props) {
+      await readably(kind, id, () => run(props, (ctx) => handler.delete(ctx, id, fromWire<State>(props))));
+    },
+  };
+}
+
+function stackConfig(config: pulumi.dynamic.Config): StackConfig {
+  const values = CONFIG_KEYS.map((key) => [key, config.get(`${CONFIG_NAMESPACE}:${key}`)] as const);
+  return Object.fromEntries(values.filter(([, value]) => value !== undefined));
+}
+
+/**
+ * The engine prints the value of a property that fails its check, in clear even if it is a secret: so the failure is
+ * the whole resource's for the engine, and the property stands in the text.
+ */
+function onWholeResource({ property, reason }: CheckFailure): pulumi.dynamic.CheckFailure {
+  return { property: "", reason: property === "" ? reason : `${property}: ${reason}` };
+}
+
+/** Handlers' values: UNKNOWN for what a preview does not know, without the hidden properties. */
+function fromWire<T>({ __provider, __urn, ...properties }: Wire): T {
+  return mapValues(properties, (value) => (value === pulumi.runtime.unknownValue ? UNKNOWN : value)) as T;
+}
+
+/** The wire's values, with the hidden properties of `from`. The wire has no `undefined` (pulumi/pulumi#2721). */
+function toWire(value: object, { __provider, __urn }: Wire): Wire {
+  const hidden = { __provider, __urn };
+  return mapValues({ ...value, ...hidden }, (leaf) => (leaf === UNKNOWN ? pulumi.runtime.unknownValue : leaf)) as Wire;
+}
+
+/** Every leaf of a JSON-like value mapped; keys without a value are left out. */
+function mapValues(value: unknown, map: (leaf: unknown) => unknown): unknown {
+  if (Array.isArray(value)) return value.map((item) => mapValues(item ?? null, map));
+  if (typeof value !== "object" || value === null) return map(value);
+  const entries = Object.entries(value).filter(([, inner]) => inner !== undefined);
+  return Object.fromEntries(entries.map(([key, inner]) => [key, mapValues(inner, map)]));
+}
+
+/** Turns a PartialFailure into what the SDK saves as the resource's state. It only adds `__provider` on success. */
+async function savingWhatExists<T>(wire: Wire, operation: () => Promise<T>): Promise<T> {
+  try {
+    return await operation();
+  } catch (error) {
+    if (!(error instanceof PartialFailure)) throw error;
+    const { id, state, message } = error;
+    throw Object.assign(new Error(message, { cause: error }), {
+      id,
+      properties: toWire(state, wire),
+      reasons: [message],
+    });
+  }
+}
+
+/**
+ * The SDK prints `${error}: ${error.stack}` beside an error of check, diff, read and delete. Of a problem the user gets
+ * the words; the stack stays on errors that nobody foresaw.
+ */
+async function readably<T>(kind: string, id: string, operation: () => Promise<T>): Promise<T> {
+  try {
+    return await operation();
+  } catch (error) {
+    if (!(error instanceof ProblemError)) throw error;
+    throw Object.assign(new Error(error.message, { cause: error }), {
+      toString: () => `${kind} ${id}`,
+      stack: error.message,
+    });
+  }
+}

@@ -1,0 +1,34 @@
+import * as pulumi from "@pulumi/pulumi";
+import { progressOn, silent, type Progress } from "../progress";
+
+/**
+ * Progress on the resource's own row of `pulumi up`: the same lines reach the Automation API as ephemeral
+ * `diagnosticEvent`s of this URN. Silent outside a dynamic provider's process.
+ *
+ * The SDK gives a dynamic provider no connection to the engine (pulumi/pulumi#6065), but starts its process with the
+ * engine's address as first argument (`@pulumi/pulumi/cmd/dynamic-provider`): enough for the SDK's own log.
+ */
+export function engineProgress(urn: string | undefined, argv: readonly string[] = process.argv): Progress {
+  const address = engineAddress(argv);
+  if (urn === undefined || address === undefined) return silent;
+  connect(address);
+  const row = { urn: pulumi.output(urn) } as pulumi.Resource;
+  return progressOn({
+    show: (line) => void pulumi.log.info(line, row, 0, true),
+    warn: (line) => void pulumi.log.warn(line, row),
+  });
+}
+
+/** The engine's `host:port`, if this process is a dynamic provider that the engine has started. */
+export function engineAddress([, script, address]: readonly string[]): string | undefined {
+  const isProvider = script !== undefined && /[\\/]cmd[\\/]dynamic-provider([\\/]index\.js)?$/.test(script);
+  return isProvider && address !== undefined && /^[\w.-]+:\d+$/.test(address) ? address : undefined;
+}
+
+let connected: string | undefined;
+
+function connect(address: string): void {
+  if (connected === address) return;
+  connected = address;
+  pulumi.runtime.resetOptions(process.env["PULUMI_NODEJS_PROJECT"] ?? "", "", -1, address, "", false, "");
+}

@@ -1,0 +1,38 @@
+/** What is wrong, where, and what to do about it. */
+export interface Problem {
+  /** Stable and machine-readable: `kebab-case`. */
+  readonly code: string;
+  /** One sentence: what could not be done, or what is wrong. Form: `Unable to <action> <kind> "<id>"`. */
+  readonly what: string;
+  /** The host, VM, profile, file or property that it is about. */
+  readonly where?: string;
+  /** What the reader can do about it. */
+  readonly remedy?: string;
+}
+
+/**
+ * The one class of error that leaves this package. Rooms derive their own from it, so that callers can tell them apart
+ * by class, and machines by `problem.code`.
+ */
+export class ProblemError extends Error {
+  override readonly name: string = "ProblemError";
+
+  constructor(
+    readonly problem: Problem,
+    options?: { cause?: unknown },
+  ) {
+    super(describeProblem(problem, options?.cause), options);
+  }
+}
+
+/** The problem as one paragraph for a person: what, where, why (the cause's own words), what to do. */
+export function describeProblem(problem: Problem, cause?: unknown): string {
+  const where = problem.where === undefined ? "" : ` (${problem.where})`;
+  const why = cause instanceof Error ? `: ${cause.message}` : "";
+  const remedy = problem.remedy === undefined ? "" : ` ${problem.remedy}`;
+  return endSentence(`${problem.what}${where}${why}`) + remedy;
+}
+
+function endSentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}

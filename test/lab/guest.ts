@@ -1,0 +1,79 @@
+/** The guests' domains. They start with no interface at all: what they get is the project's doing. */
+import type { LabGuest } from "./layout.js";
+
+/** Memory of a guest, in MiB. */
+export const guestMemory = 256;
+
+export function guestDomain(guest: LabGuest, options: { rootPorts?: number } = {}): string {
+  const ports = Array.from({ length: options.rootPorts ?? 6 }, (_, index) => `    <controller type='pci' index='${index + 1}' model='pcie-root-port'/>`);
+  return `<domain type='kvm'>
+  <name>${guest.name}</name>
+  <uuid>${guest.uuid}</uuid>
+  <memory unit='MiB'>${guestMemory}</memory>
+  <vcpu>1</vcpu>
+  <os>
+    <type arch='x86_64' machine='q35'>hvm</type>
+    <kernel>/lab/vmlinuz</kernel>
+    <initrd>/lab/guest.initrd</initrd>
+    <cmdline>console=ttyS0 mitigations=off net.ifnames=0 panic=-1 lab.ip=${guest.address}/24</cmdline>
+  </os>
+  <features><acpi/><apic/></features>
+  <cpu mode='custom' match='minimum' check='none'><model fallback='allow'>qemu64</model></cpu>
+  <devices>
+    <emulator>/usr/bin/qemu-system-x86_64</emulator>
+    <controller type='pci' model='pcie-root'/>
+${ports.join("\n")}
+    <controller type='usb' model='none'/>
+    <serial type='pty'><log file='${guestLog(guest)}' append='off'/></serial>
+    <memballoon model='none'/>
+  </devices>
+</domain>
+`;
+}
+
+/** Where a guest's serial console is logged, on whichever host it runs. */
+export function guestLog(guest: Pick<LabGuest, "name">): string {
+  return `/var/log/guests/${guest.name}.log`;
+}
+
+export interface GuestInterface {
+  readonly name: string;
+  readonly driver: string;
+  /** `top`, or the name of the failover master that enslaved it. */
+  readonly master: string | undefined;
+  readonly carrier: boolean;
+}
+
+/** What the guest said of its interfaces last; undefined before it has said anything. */
+export function parseGuestState(log: string): readonly GuestInterface[] | undefined {
+  const line = [...log.matchAll(/^GUEST-STATE [\d.]+(.*)$/gm)].at(-1)?.[1];
+  if (line === undefined) return undefined;
+  return line
+    .trim()
+    .split(/\s+/)
+    .filter((entry) => entry !== "")
+    .map((entry) => {
+      const [name = "", driver = "", role = "", carrier = ""] = entry.split(":");
+      return { name, driver, master: role.startsWith("slave-of-") ? role.slice("slave-of-".length) : undefined, carrier: carrier === "1" };
+    });
+}
+
+export interface PrimaryTimes {
+  /** Seconds of the guest's kernel clock. */
+  readonly registered: number;
+  readonly linkUp: number | undefined;
+}
+
+/**
+ * When the guest's net_failover took the VF in and when the VF's link came up, from the guest's kernel log; the last
+ * such pair. Between the two the guest drops what arrives on the standby (Linux drivers/net/net_failover.c).
+ */
+export function parsePrimaryTimes(log: string): PrimaryTimes | undefined {
+  let times: { registered: number; linkUp: number | undefined } | undefined;
+  for (const match of log.matchAll(/^\[\s*(\d+\.\d+)\] (.*)$/gm)) {
+    const text = match[2] ?? "";
+    if (/primary slave:?\S* registered/.test(text) || /failover primary slave:.* registered/.test(text)) times = { registered: Number(match[1]), linkUp: undefined };
+    else if (times !== undefined && times.linkUp === undefined && /igbvf .*Link is Up/i.test(text)) times.linkUp = Number(match[1]);
+  }
+  return times;
+}

@@ -1,0 +1,20 @@
+// Installs the packages of package-lock.json where they are missing or outdated.
+// Plain JavaScript without imports from npm: it is what runs on a clone with nothing installed.
+import { spawnSync } from "node:child_process";
+import { copyFileSync, existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+const root = join(import.meta.dirname, "..");
+const lock = join(root, "package-lock.json");
+// A copy of the lock file that the installed tree was made from.
+const installed = join(root, "node_modules", ".installed-from.json");
+
+if (!existsSync(installed) || readFileSync(installed, "utf8") !== readFileSync(lock, "utf8")) {
+  console.error("Installing npm packages…");
+  const { status } = spawnSync("npm", ["ci", "--no-audit", "--no-fund"], { cwd: root, stdio: ["ignore", 2, 2] });
+  if (status !== 0) {
+    console.error("Unable to install the npm packages: see npm's message above.");
+    process.exit(1);
+  }
+  copyFileSync(lock, installed);
+}

@@ -1,0 +1,34 @@
+import { defineConfig } from "vitest/config";
+
+/** Tests that need the lab (root, Linux, two emulated hosts) stand in their own folders and run one after another. */
+const onLab = ["test/e2e/**/*.test.ts"];
+
+export default defineConfig({
+  test: {
+    reporters: ["default", "./test/summary-reporter.ts"],
+    projects: [
+      {
+        resolve: { alias: sources() },
+        test: { name: "unit", include: ["test/**/*.test.ts"], exclude: onLab, testTimeout: 20_000 },
+      },
+      {
+        resolve: { alias: sources() },
+        test: {
+          name: "e2e",
+          include: onLab,
+          fileParallelism: false,
+          testTimeout: 300_000,
+          hookTimeout: 900_000,
+          sequence: { concurrent: false },
+        },
+      },
+    ],
+  },
+});
+
+function sources(): Record<string, string> {
+  return {
+    "pulumi-vnic-failover/handlers": `${import.meta.dirname}/provider/handlers/index.ts`,
+    "pulumi-vnic-failover": `${import.meta.dirname}/provider/index.ts`,
+  };
+}
