@@ -16,11 +16,14 @@ import { UNKNOWN } from "./unknown";
 /** Properties as the engine sends and keeps them. The two hidden ones are the shell's, and no handler sees them. */
 export interface Wire {
   readonly [property: string]: unknown;
-  /** The shell's text: what the engine needs to find this provider again. */
+  /** The text of the shell: what the engine needs to find this provider again. */
   readonly __provider?: string;
   /** The resource's URN: the engine tells a dynamic provider none. Keys with `__` are left out of shown diffs. */
   readonly __urn?: string;
 }
+
+/** The resources of this package, by the name that both their type and their handler bear. */
+export type Kind = "VnicProfile" | "VmInterface" | "VmPlacement";
 
 export type DynamicProvider = Required<pulumi.dynamic.ResourceProvider<Wire, Wire>>;
 
@@ -30,11 +33,14 @@ export type DynamicProvider = Required<pulumi.dynamic.ResourceProvider<Wire, Wir
  */
 export function dynamicProvider<Inputs extends object, State extends object>(
   handler: Handler<Inputs, State>,
-  kind: string,
+  kind: Kind,
 ): DynamicProvider {
   // The process calls other methods while `configure` is still under way (it caches the provider first): they wait here.
   let setConfig: (config: StackConfig) => void;
   const config = new Promise<StackConfig>((resolve) => (setConfig = resolve));
+
+  const inputsOf = (wire: Wire) => fromWire(wire) as Inputs;
+  const stateOf = (wire: Wire) => fromWire(wire) as State;
 
   async function run<T>(wire: Wire, operation: (ctx: HandlerContext) => Promise<T>): Promise<T> {
     const urn = wire.__urn;
@@ -56,7 +62,7 @@ export function dynamicProvider<Inputs extends object, State extends object>(
     async check(olds, news) {
       try {
         const { inputs, failures } = await run(news, (ctx) =>
-          handler.check(ctx, fromWire(news), Object.keys(olds).length > 0 ? fromWire<Inputs>(olds) : undefined),
+          handler.check(ctx, fromWire(news), Object.keys(olds).length > 0 ? inputsOf(olds) : undefined),
         );
         return { inputs: toWire(inputs, news), failures: failures.map(onWholeResource) };
       } catch (error) {
@@ -68,7 +74,7 @@ export function dynamicProvider<Inputs extends object, State extends object>(
 
     async diff(id, olds, news) {
       const diff = await readably(kind, id, () =>
-        run(news, (ctx) => handler.diff(ctx, id, fromWire<State>(olds), fromWire<Inputs>(news))),
+        run(news, (ctx) => handler.diff(ctx, id, stateOf(olds), inputsOf(news))),
       );
       return {
         ...(diff.changes !== undefined && { changes: diff.changes }),
@@ -79,13 +85,13 @@ export function dynamicProvider<Inputs extends object, State extends object>(
 
     async create(inputs) {
       const { id, state } = await savingWhatExists(inputs, () =>
-        run(inputs, (ctx) => handler.create(ctx, fromWire<Inputs>(inputs))),
+        run(inputs, (ctx) => handler.create(ctx, inputsOf(inputs))),
       );
       return { id, outs: toWire(state, inputs) };
     },
 
     async read(id, props = {}) {
-      const found = await readably(kind, id, () => run(props, (ctx) => handler.read(ctx, id, fromWire<State>(props))));
+      const found = await readably(kind, id, () => run(props, (ctx) => handler.read(ctx, id, stateOf(props))));
       // No id says that the resource is gone.
       if (found === undefined) return {};
       // Without `inputs` the next preview would announce an update without saying of what.
@@ -94,13 +100,13 @@ export function dynamicProvider<Inputs extends object, State extends object>(
 
     async update(id, olds, news) {
       const { state } = await savingWhatExists(news, () =>
-        run(news, (ctx) => handler.update(ctx, id, fromWire<State>(olds), fromWire<Inputs>(news))),
+        run(news, (ctx) => handler.update(ctx, id, stateOf(olds), inputsOf(news))),
       );
       return { outs: toWire(state, news) };
     },
 
     async delete(id, props) {
-      await readably(kind, id, () => run(props, (ctx) => handler.delete(ctx, id, fromWire<State>(props))));
+      await readably(kind, id, () => run(props, (ctx) => handler.delete(ctx, id, stateOf(props))));
     },
   };
 }
@@ -119,8 +125,9 @@ function onWholeResource({ property, reason }: CheckFailure): pulumi.dynamic.Che
 }
 
 /** Handlers' values: UNKNOWN for what a preview does not know, without the hidden properties. */
-function fromWire<T>({ __provider, __urn, ...properties }: Wire): T {
-  return mapValues(properties, (value) => (value === pulumi.runtime.unknownValue ? UNKNOWN : value)) as T;
+function fromWire(wire: Wire): unknown {
+  const properties = { ...wire, __provider: undefined, __urn: undefined };
+  return mapValues(properties, (value) => (value === pulumi.runtime.unknownValue ? UNKNOWN : value));
 }
 
 /** The wire's values, with the hidden properties of `from`. The wire has no `undefined` (pulumi/pulumi#2721). */
@@ -156,7 +163,7 @@ async function savingWhatExists<T>(wire: Wire, operation: () => Promise<T>): Pro
  * The SDK prints `${error}: ${error.stack}` beside an error of check, diff, read and delete. Of a problem the user gets
  * the words; the stack stays on errors that nobody foresaw.
  */
-async function readably<T>(kind: string, id: string, operation: () => Promise<T>): Promise<T> {
+async function readably<T>(kind: Kind, id: string, operation: () => Promise<T>): Promise<T> {
   try {
     return await operation();
   } catch (error) {

@@ -12,10 +12,11 @@ export function engineProgress(urn: string | undefined, argv: readonly string[] 
   const address = engineAddress(argv);
   if (urn === undefined || address === undefined) return silent;
   connect(address);
-  const row = { urn: pulumi.output(urn) } as pulumi.Resource;
+  // Of the resource, the log asks for the URN only.
+  const row: unknown = { urn: pulumi.output(urn) };
   return progressOn({
-    show: (line) => void pulumi.log.info(line, row, 0, true),
-    warn: (line) => void pulumi.log.warn(line, row),
+    show: (line) => void pulumi.log.info(line, row as pulumi.Resource, 0, true),
+    warn: (line) => void pulumi.log.warn(line, row as pulumi.Resource),
   });
 }
 

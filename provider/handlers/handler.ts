@@ -8,7 +8,7 @@ export const CONFIG_NAMESPACE = "vnic-failover";
 export const CONFIG_KEYS = ["cluster"] as const;
 
 /** Values as the engine hands them over: secrets in clear, objects and lists as JSON text. */
-export type StackConfig = { readonly [Key in (typeof CONFIG_KEYS)[number]]?: string };
+export type StackConfig = Readonly<Partial<Record<(typeof CONFIG_KEYS)[number], string>>>;
 
 export interface HandlerContext {
   readonly config: StackConfig;
@@ -43,7 +43,11 @@ export interface Handler<Inputs extends object, State extends object> {
   create(ctx: HandlerContext, inputs: Inputs): Promise<{ id: string; state: State }>;
 
   /** What really is there; undefined if it is gone. `inputs` are those that would declare it. */
-  read(ctx: HandlerContext, id: string, state: State): Promise<{ id: string; state: State; inputs: Inputs } | undefined>;
+  read(
+    ctx: HandlerContext,
+    id: string,
+    state: State,
+  ): Promise<{ id: string; state: State; inputs: Inputs } | undefined>;
 
   /** @throws PartialFailure if it is now neither as before nor as wanted. */
   update(ctx: HandlerContext, id: string, state: State, news: Inputs): Promise<{ state: State }>;

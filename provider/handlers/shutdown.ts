@@ -27,5 +27,5 @@ export function exitOnInterrupt(): void {
 export async function closeAll(): Promise<void> {
   const open = [...closers];
   closers.clear();
-  await Promise.allSettled(open.map(async (close) => close()));
+  await Promise.allSettled(open.map((close) => Promise.resolve().then(close)));
 }

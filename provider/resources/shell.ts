@@ -1,38 +1,40 @@
-import type { DynamicProvider } from "../handlers/dynamic";
+import * as pulumi from "@pulumi/pulumi";
+import type { DynamicProvider, Kind } from "../handlers/dynamic";
 
-/** The resources of this package, by the name that their type and their handler bear. */
-export type Kind = "VnicProfile" | "VmInterface" | "VmPlacement";
+/** The module of the resources' types: `pulumi-nodejs:dynamic/vnic-failover:VmInterface`. */
+const MODULE = "vnic-failover";
 
-const HANDLERS = "pulumi-vnic-failover/handlers";
-
-const shells = new Map<string, DynamicProvider>();
+const METHODS = ["configure", "check", "diff", "create", "read", "update", "delete"] as const;
+METHODS satisfies readonly (keyof DynamicProvider)[];
 
 /**
- * The provider of a kind: all that Pulumi copies into each resource's state, as source text. It loads the handlers of the
- * package that is installed then, by name: a new version of the package takes effect without touching any resource, and
- * nothing of this process (secrets, sockets) can be captured. One object a kind, for Pulumi serializes each object anew.
+ * A dynamic resource whose provider is a shell: its behaviour stands in the handler of its kind.
  *
- * @param handlers the module to load: it exports `dynamic`, a DynamicProvider for each kind.
+ * It does what `pulumi.dynamic.Resource` does, but for one thing: there the SDK makes the provider's text by serializing
+ * live functions, 2 kB even of the smallest ones, other text with each version of the SDK, and none at all of code that a
+ * bundler or a test runner has rewritten. Here the text is written down.
  */
-export function shell(kind: Kind, handlers = HANDLERS): DynamicProvider {
-  const key = `${handlers}#${kind}`;
-  const made = shells.get(key) ?? newShell(kind, handlers);
-  shells.set(key, made);
-  return made;
+export abstract class ShellResource extends pulumi.CustomResource {
+  /** @param props the inputs, and `undefined` for each further output that the class declares. */
+  protected constructor(kind: Kind, name: string, props: pulumi.Inputs, opts?: pulumi.CustomResourceOptions) {
+    const type = `pulumi-nodejs:dynamic/${MODULE}:${kind}`;
+    // The handlers report progress on the row of this URN, which the engine tells no dynamic provider.
+    const __urn = pulumi.createUrn(name, type, opts?.parent);
+    super(type, name, { ...props, __provider: shell(kind), __urn }, opts);
+  }
 }
 
-type HandlersModule = { readonly dynamic: Readonly<Record<Kind, DynamicProvider>> };
-
-function newShell(kind: Kind, handlers: string): DynamicProvider {
-  // Each function goes into the state by itself, as text beside the names that it captures: few words, and no others.
-  const load = () => import(handlers).then((m: HandlersModule) => m.dynamic[kind]);
-  return {
-    configure: (...a) => load().then((p) => p.configure(...a)),
-    check: (...a) => load().then((p) => p.check(...a)),
-    diff: (...a) => load().then((p) => p.diff(...a)),
-    create: (...a) => load().then((p) => p.create(...a)),
-    read: (...a) => load().then((p) => p.read(...a)),
-    update: (...a) => load().then((p) => p.update(...a)),
-    delete: (...a) => load().then((p) => p.delete(...a)),
-  };
+/**
+ * The provider of a kind as the engine keeps it in each resource's state: a CommonJS module whose `handler()` returns it
+ * (`@pulumi/pulumi/cmd/dynamic-provider`). It loads the handlers of the package that is installed then, by name: a new
+ * version takes effect without touching any resource, and nothing of this process can be captured. `import()`, not
+ * `require()`: it is resolved from the user's program, be that CommonJS or ESM.
+ */
+export function shell(kind: Kind): string {
+  return `"use strict";
+const call = (method) => (...args) =>
+  import("pulumi-vnic-failover/handlers").then(({ dynamic }) => dynamic.${kind}[method](...args));
+exports.handler = () => ({
+${METHODS.map((method) => `  ${method}: call("${method}"),\n`).join("")}});
+`;
 }

@@ -31,3 +31,8 @@ export function agree<T>(one: Eventual<T>, other: Eventual<T>): boolean {
 export function differ<T>(one: Eventual<T>, other: Eventual<T>): boolean {
   return isKnown(one) && isKnown(other) && one !== other;
 }
+
+/** Written by the user, and known. */
+export function isGiven<T>(value: Eventual<T | undefined>): value is T {
+  return isKnown(value) && value !== undefined;
+}

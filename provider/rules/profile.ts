@@ -1,5 +1,5 @@
 import type { LogicalNetwork } from "./network.js";
-import { type Eventual, type Preview, agree, differ, isKnown, knownPart } from "./preview.js";
+import { type Eventual, type Preview, agree, differ, isGiven, isKnown, knownPart } from "./preview.js";
 import type { Finding, Rule } from "./rule.js";
 import { counted, listed, quoted } from "./wording.js";
 
@@ -216,8 +216,8 @@ const passthroughPlain: ProfileRule = {
     profile.passThrough === "enabled"
       ? [
           ...(profile.portMirroring === true ? ["portMirroring"] : []),
-          ...(isSet(profile.qos) ? ["qos"] : []),
-          ...(isSet(profile.networkFilter) ? ["networkFilter"] : []),
+          ...(isGiven(profile.qos) ? ["qos"] : []),
+          ...(isGiven(profile.networkFilter) ? ["networkFilter"] : []),
         ].map((property) => ({
           property,
           message: `Profile ${quoted(profile.name)} is passthrough, so it can't have ${property}: a VF's traffic does not pass the host.`,
@@ -291,7 +291,7 @@ const failoverNotItself: ProfileRule = {
   source: `${validator} validFailoverId`,
   ...refusedByEngine,
   find: ({ profile }) =>
-    isSet(profile.failover) && agree(profile.failover, profile.id)
+    isGiven(profile.failover) && agree(profile.failover, profile.id)
       ? {
           property: "failover",
           message: `Profile ${quoted(profile.name)} names itself as its failover.`,
@@ -312,9 +312,8 @@ const failoverExists: ProfileRule = {
   title: "A profile's failover exists",
   ...invalidFailover,
   find: ({ profile, others }) =>
-    isSet(profile.failover) &&
-    isKnown(profile.id) &&
-    profile.failover !== profile.id &&
+    isGiven(profile.failover) &&
+    !agree(profile.failover, profile.id) &&
     isKnown(others) &&
     others.every(({ id }) => differ(id, profile.failover))
       ? {
@@ -374,7 +373,7 @@ const failoverMigratableWritten: ProfileRule = {
   ...migratablePassthroughOnly,
   source: `${mapper} map`,
   find: ({ profile }) =>
-    isSet(profile.failover) && profile.passThrough === "enabled" && profile.migratable === undefined
+    isGiven(profile.failover) && profile.passThrough === "enabled" && profile.migratable === undefined
       ? {
           property: "migratable",
           message: `Profile ${quoted(profile.name)} has a failover and leaves migratable out, which means false.`,
@@ -389,7 +388,7 @@ const failoverOnMigratablePassthrough: ProfileRule = {
   ...migratablePassthroughOnly,
   source: `${validator} validFailoverId`,
   find: ({ profile }) =>
-    isSet(profile.failover) && (isVirtio(profile) || profile.migratable === false)
+    isGiven(profile.failover) && (isVirtio(profile) || profile.migratable === false)
       ? {
           property: "failover",
           message: `Profile ${quoted(profile.name)} has a failover, but is not ${isVirtio(profile) ? "passthrough" : "migratable"}.`,
@@ -481,7 +480,7 @@ function fixedInUse(property: "portMirroring" | "passThrough" | "failover", id: 
       stored !== undefined && changed(property, profile, stored)
         ? whereUsed(knownPart(usedByVms), "VM", (users) => ({
             property,
-            message: `Profile ${quoted(stored.name)} is used by ${users}, so its ${property} can't change.`,
+            message: `Profile ${quoted(stored.name)} is used by ${users} so its ${property} can't change.`,
             remedy: "Remove the interfaces of this profile first, or declare a new profile.",
           }))
         : undefined,
@@ -628,7 +627,7 @@ function networkOf(
 }
 
 function standbyProfile({ profile, others }: ProfileFacts): Preview<Profile> | undefined {
-  return isSet(profile.failover) ? knownPart(others).find(({ id }) => agree(id, profile.failover)) : undefined;
+  return isGiven(profile.failover) ? knownPart(others).find(({ id }) => agree(id, profile.failover)) : undefined;
 }
 
 function referrersOf(
@@ -642,11 +641,6 @@ function referrersOf(
 
 function isVirtio({ passThrough }: Preview<Profile>): boolean {
   return passThrough === undefined || passThrough === "disabled";
-}
-
-/** Given, and known. */
-function isSet(value: Eventual<string | undefined>): value is string {
-  return isKnown(value) && value !== undefined;
 }
 
 /** What each property comes to: to leave it out and to write its default is the same. */
@@ -677,7 +671,7 @@ function unlisted(
   value: Eventual<string | undefined>,
   inCluster: Eventual<readonly string[]>,
 ): Finding | undefined {
-  if (!isSet(value) || !isKnown(inCluster) || inCluster.includes(value)) return undefined;
+  if (!isGiven(value) || !isKnown(inCluster) || inCluster.includes(value)) return undefined;
   return {
     property,
     message: `Profile ${quoted(name)} names ${property} ${quoted(value)}, which the cluster does not have.`,

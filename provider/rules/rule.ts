@@ -31,7 +31,7 @@ export interface Rule<Facts> {
   readonly source: string;
   readonly checkedAt: readonly Checkpoint[];
   readonly severity: Severity;
-  find(this: void, facts: Facts): Finding | readonly Finding[] | undefined;
+  readonly find: (facts: Facts) => Finding | readonly Finding[] | undefined;
 }
 
 /** A finding, with the rule that it breaks. */

@@ -20,6 +20,7 @@ const packages = [
   "libvirt-daemon-system",
   "libvirt-clients",
   "libvirt-daemon-driver-qemu",
+  "libvirt-daemon-driver-interface",
 ];
 /** Kernel modules of the guest, in the order in which its init loads them. */
 const guestModules = [

@@ -1,0 +1,133 @@
+/**
+ * Makes a guest speak while its pair changes hands, so that every switch knows at once which port its MAC is behind.
+ * Needs more than libvirt's socket: python3 and root on the host. Where that is not to be had, the move goes on without.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { z } from "zod";
+import type { LibvirtHost } from "../host.js";
+import { remotePython } from "../transport/index.js";
+
+/** Seconds between two questions while something changes hands. */
+export const probeInterval = 0.05;
+
+export interface AnnouncerTask {
+  /** The standby's bridge on that host. */
+  readonly bridge: string;
+  readonly mac: string;
+  /** IPv4 addresses of the guest, as far as they are known. */
+  readonly addresses: readonly string[];
+  /** Seconds after which the program ends by itself, whatever becomes of us. */
+  readonly seconds: number;
+}
+
+export interface Announcer {
+  /** Asks 20 times a second, or once a second. */
+  pace(pace: "fast" | "slow"): void;
+  /** The port of the bridge behind which it saw the guest's MAC last. */
+  readonly port: string | undefined;
+  /** Resolves when the guest's MAC is behind a port for which `wanted` holds; false after `timeout` seconds. */
+  seenBehind(wanted: (port: string) => boolean, timeout: number): Promise<boolean>;
+  stop(): void;
+}
+
+/** What the program says. A host is not trusted to say more than this. */
+const saying = z.union([
+  z.strictObject({ ready: z.literal(true) }),
+  z.strictObject({ address: z.ipv4() }),
+  z.strictObject({ port: z.string().max(15), at: z.number() }),
+]);
+
+export interface AnnouncerEvents {
+  readonly onAddress?: (address: string) => void;
+  readonly onPort?: (port: string) => void;
+}
+
+/** A constant of this package, with nothing of the task in it: that goes over standard input. */
+const program = remotePython(readFileSync(join(__dirname, "announcer.py"), "utf8"));
+
+/**
+ * Starts the program on a host.
+ * @returns a reason instead, where the host does not allow or cannot run it.
+ */
+export async function startAnnouncer(host: LibvirtHost, task: AnnouncerTask, events: AnnouncerEvents = {}): Promise<Announcer | string> {
+  const start = await host.commands();
+  if (start === undefined) return `"${host.name}" is not reached over SSH`;
+  let channel;
+  try {
+    channel = await start(program);
+  } catch (error) {
+    return `"${host.name}" runs no commands for us: ${error instanceof Error ? error.message : String(error)}`;
+  }
+  const { stdin, stdout, stderr } = channel;
+  let complaint = "";
+  stderr.on("data", (chunk: Buffer) => {
+    complaint = (complaint + chunk.toString()).slice(-500);
+  });
+  // The program may be gone before it has read everything.
+  stdin.on("error", () => undefined);
+  stdin.write(`${JSON.stringify({ ...task, interval: probeInterval })}\n`);
+
+  let port: string | undefined;
+  const waiting = new Set<() => void>();
+  const stop = (): void => {
+    stdin.end();
+  };
+  return new Promise((resolve) => {
+    const lines = createInterface({ input: stdout });
+    const giveUp = setTimeout(() => {
+      stop();
+      resolve(`python3 on "${host.name}" did not start within 10 s`);
+    }, 10_000);
+    lines.on("line", (line) => {
+      const said = parse(line);
+      if (said === undefined) return;
+      if ("ready" in said) {
+        clearTimeout(giveUp);
+        resolve({
+          pace: (pace) => stdin.write(`${pace}\n`),
+          get port() {
+            return port;
+          },
+          seenBehind: (wanted, timeout) => seenBehind(wanted, timeout),
+          stop,
+        });
+      } else if ("address" in said) events.onAddress?.(said.address);
+      else {
+        port = said.port;
+        events.onPort?.(port);
+        for (const look of waiting) look();
+      }
+    });
+    lines.on("close", () => {
+      clearTimeout(giveUp);
+      resolve(`python3 on "${host.name}" ended: ${complaint.trim().split("\n").at(-1) ?? "no reason given"}`);
+      for (const look of waiting) look();
+    });
+  });
+
+  function seenBehind(wanted: (port: string) => boolean, timeout: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const decide = (seen: boolean): void => {
+        clearTimeout(timer);
+        waiting.delete(look);
+        resolve(seen);
+      };
+      const timer = setTimeout(() => decide(false), timeout * 1000);
+      const look = (): void => {
+        if (port !== undefined && wanted(port)) decide(true);
+      };
+      waiting.add(look);
+      look();
+    });
+  }
+}
+
+function parse(line: string): z.output<typeof saying> | undefined {
+  try {
+    return saying.safeParse(JSON.parse(line)).data;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,114 @@
+/** A libvirt cluster: the hosts of the stack's configuration, as one thing that has VMs and profiles. */
+import type { Configuration, ClusterConfig } from "../../config.js";
+import { ProblemError } from "../../problem.js";
+import { DomainState } from "./constants.js";
+import { HostUnreachable, LibvirtHost, type DomainRef, type DomainStateNow } from "./host.js";
+import { ProfileStore } from "./profile-store.js";
+
+/** A domain on one host. */
+export interface Presence extends DomainStateNow {
+  readonly host: LibvirtHost;
+  readonly dom: DomainRef;
+}
+
+/** Everything that is known of where a VM is. */
+export interface Whereabouts {
+  readonly presences: readonly Presence[];
+  /** Hosts that did not answer. The VM may be there too. */
+  readonly silent: readonly HostUnreachable[];
+}
+
+export class LibvirtCluster {
+  readonly config: ClusterConfig;
+  readonly hosts: readonly LibvirtHost[];
+  readonly profiles: ProfileStore;
+
+  constructor({ cluster, credentials }: Configuration) {
+    this.config = cluster;
+    this.hosts = Object.entries(cluster.hosts).map(([name, config]) => new LibvirtHost(name, config, credentials));
+    this.profiles = new ProfileStore(this.hosts, cluster);
+  }
+
+  /** @throws ProblemError when the configuration names no such host. */
+  host(name: string): LibvirtHost {
+    const host = this.hosts.find((candidate) => candidate.name === name);
+    if (host === undefined) {
+      throw new ProblemError({
+        code: "host-unknown",
+        what: `Unable to find host "${name}": the cluster has ${this.hosts.map((each) => `"${each.name}"`).join(", ")}`,
+        remedy: "Name one of these, or add the host to vnic-failover:cluster.",
+      });
+    }
+    return host;
+  }
+
+  /** Asks every host. Never fails because one is silent: the answer says which. */
+  async whereabouts(vm: string): Promise<Whereabouts> {
+    const answers = await Promise.all(this.hosts.map((host) => presenceOn(host, vm)));
+    return {
+      presences: answers.filter((answer): answer is Presence => answer !== undefined && !(answer instanceof HostUnreachable)),
+      silent: answers.filter((answer) => answer instanceof HostUnreachable),
+    };
+  }
+
+  /**
+   * Where the VM runs, or else where it is defined.
+   * @returns undefined when every host answers and none has it.
+   * @throws HostUnreachable when it was not found and a host is silent; ProblemError when it runs on several hosts.
+   */
+  async locate(vm: string): Promise<Presence | undefined> {
+    const { presences, silent } = await this.whereabouts(vm);
+    const active = presences.filter(isActive);
+    if (active.length > 1) throw new VmOnSeveralHosts(vm, active);
+    const found = active[0] ?? presences[0];
+    if (active.length === 0 && silent[0] !== undefined) throw silent[0];
+    return found;
+  }
+
+  /** As {@link locate}. @throws ProblemError when there is no such VM. */
+  async require(vm: string): Promise<Presence> {
+    const found = await this.locate(vm);
+    if (found === undefined) {
+      throw new ProblemError({
+        code: "vm-unknown",
+        what: `Unable to find VM "${vm}" on ${this.hosts.map(({ name }) => `"${name}"`).join(", ")}`,
+        remedy: "Name a domain that libvirt has defined on one of these hosts.",
+      });
+    }
+    return found;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.hosts.map((host) => host.close()));
+  }
+}
+
+/** The VM has a live domain on more than one host: nothing may be done to it before somebody has looked. */
+export class VmOnSeveralHosts extends ProblemError {
+  override readonly name = "VmOnSeveralHosts";
+  constructor(
+    vm: string,
+    readonly presences: readonly Presence[],
+  ) {
+    super({
+      code: "vm-on-several-hosts",
+      what: `VM "${vm}" has a live domain on ${presences.map(({ host }) => `"${host.name}"`).join(" and ")}`,
+      remedy: `If a move is under way, wait for its end; if it was cut off, run \`vnic-failover recover ${vm}\`.`,
+    });
+  }
+}
+
+/** Whether the domain has a QEMU, running or paused. */
+export function isActive({ state }: DomainStateNow): boolean {
+  return state !== DomainState.SHUTOFF && state !== DomainState.CRASHED;
+}
+
+async function presenceOn(host: LibvirtHost, vm: string): Promise<Presence | HostUnreachable | undefined> {
+  try {
+    const dom = await host.findDomain(vm);
+    return dom === undefined ? undefined : { host, dom, ...(await host.state(dom)) };
+  } catch (error) {
+    if (error instanceof HostUnreachable) return error;
+    throw error;
+  }
+}

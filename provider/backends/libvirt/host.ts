@@ -1,0 +1,231 @@
+/** One hypervisor: its connection, opened when it is first needed, and libvirt's calls in this package's own words. */
+import type { HostConfig, SshCredentials } from "../../config.js";
+import { ProblemError } from "../../problem.js";
+import { parseDomain, type Domain } from "../../xml/domain.js";
+import { formatXml, parseXml, type Element } from "../../xml/element.js";
+import { Affect, DomainXml, JobStats, Metadata } from "./constants.js";
+import { LibvirtConnection } from "./rpc/connection.js";
+import type { Domain as DomainRef } from "./rpc/datatypes.js";
+import { typed, valuesOf, type TypedParameter } from "./rpc/datatypes.js";
+import { ConnectionLostError, LibvirtError } from "./rpc/errors.js";
+import { openTransport, type ExecResult, type RemoteCommand, type Transport } from "./transport/index.js";
+import { parseLibvirtUri } from "./transport/uri.js";
+
+export type { DomainRef };
+
+export interface DomainStateNow {
+  /** One of {@link DomainState}. */
+  readonly state: number;
+  readonly reason: number;
+}
+
+export interface JobNow {
+  /** One of {@link JobType}. */
+  readonly type: number;
+  readonly values: Readonly<Record<string, string | number | bigint | boolean>>;
+}
+
+/** A host did not answer: what it holds is not known, and nothing may be concluded from its silence. */
+export class HostUnreachable extends ProblemError {
+  override readonly name = "HostUnreachable";
+  constructor(
+    readonly host: string,
+    cause: unknown,
+  ) {
+    super({ code: "host-unreachable", what: `Unable to reach host "${host}"`, where: host, remedy: "See that it is up and that its libvirt answers; nothing was assumed about what runs on it." }, { cause });
+  }
+}
+
+export class LibvirtHost {
+  private opened: Promise<{ connection: LibvirtConnection; transport: Transport }> | undefined;
+
+  constructor(
+    readonly name: string,
+    readonly config: HostConfig,
+    private readonly credentials: SshCredentials,
+  ) {}
+
+  /** @throws HostUnreachable */
+  async connection(): Promise<LibvirtConnection> {
+    return (await this.open()).connection;
+  }
+
+  /** Starts a constant command on the host; see announcer.ts. Undefined: the transport has no such way. */
+  async commands(): Promise<Transport["start"]> {
+    return (await this.open()).transport.start;
+  }
+
+  /** Runs a constant command on the host to its end. Undefined: the transport has no such way. */
+  async command(command: RemoteCommand): Promise<ExecResult | undefined> {
+    return (await this.open()).transport.exec?.(command);
+  }
+
+  private async open(): Promise<{ connection: LibvirtConnection; transport: Transport }> {
+    const current = this.opened;
+    if (current !== undefined) {
+      const opened = await current;
+      if (!opened.connection.closed) return opened;
+      // It was lost: what comes next deserves a new try.
+      if (this.opened === current) this.opened = undefined;
+    }
+    this.opened ??= this.connect();
+    try {
+      return await this.opened;
+    } catch (error) {
+      this.opened = undefined;
+      throw error instanceof HostUnreachable ? error : new HostUnreachable(this.name, error);
+    }
+  }
+
+  private async connect(): Promise<{ connection: LibvirtConnection; transport: Transport }> {
+    const uri = parseLibvirtUri(this.config.uri);
+    const transport = await openTransport(uri, { ...this.credentials, ...(this.config.hostKey !== undefined && { hostKey: this.config.hostKey }) });
+    try {
+      return { transport, connection: await LibvirtConnection.open(transport.stream, { name: uri.name, where: this.name }) };
+    } catch (error) {
+      await transport.close();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    const current = this.opened;
+    this.opened = undefined;
+    if (current === undefined) return;
+    const opened = await current.catch(() => undefined);
+    await opened?.connection.close().catch(() => undefined);
+    await opened?.transport.close();
+  }
+
+  // --- domains
+
+  /** Every domain, running or not. */
+  async domains(): Promise<readonly DomainRef[]> {
+    return (await (await this.connection()).call("connect_list_all_domains", { need_results: 1, flags: 0 })).domains;
+  }
+
+  /** Undefined: this host knows no such domain. */
+  async findDomain(name: string): Promise<DomainRef | undefined> {
+    return unless("NO_DOMAIN", async () => (await (await this.connection()).call("domain_lookup_by_name", { name })).dom);
+  }
+
+  async state(dom: DomainRef): Promise<DomainStateNow> {
+    return (await this.connection()).call("domain_get_state", { dom, flags: 0 });
+  }
+
+  async isPersistent(dom: DomainRef): Promise<boolean> {
+    return (await (await this.connection()).call("domain_is_persistent", { dom })).persistent === 1;
+  }
+
+  async domainXml(dom: DomainRef, flags = 0): Promise<string> {
+    return (await (await this.connection()).call("domain_get_xml_desc", { dom, flags })).xml;
+  }
+
+  async liveDomain(dom: DomainRef): Promise<Domain> {
+    return parseDomain(await this.domainXml(dom));
+  }
+
+  /** The definition from which the domain will boot the next time. */
+  async inactiveDomain(dom: DomainRef): Promise<Domain> {
+    return parseDomain(await this.domainXml(dom, DomainXml.INACTIVE | DomainXml.SECURE));
+  }
+
+  /** The definition where there is one: it names devices that a move has unplugged for the while. Else the live domain. */
+  async inactiveOrLive(dom: DomainRef): Promise<Domain> {
+    return (await this.isPersistent(dom)) ? this.inactiveDomain(dom) : this.liveDomain(dom);
+  }
+
+  async define(xml: Element): Promise<DomainRef> {
+    return (await (await this.connection()).call("domain_define_xml_flags", { xml: formatXml(xml), flags: 0 })).dom;
+  }
+
+  async resume(dom: DomainRef): Promise<void> {
+    await (await this.connection()).call("domain_resume", { dom });
+  }
+
+  async destroy(dom: DomainRef): Promise<void> {
+    await (await this.connection()).call("domain_destroy_flags", { dom, flags: 0 });
+  }
+
+  async undefine(dom: DomainRef): Promise<void> {
+    await unless("NO_DOMAIN", async () => (await this.connection()).call("domain_undefine_flags", { dom, flags: 0 }));
+  }
+
+  // --- devices
+
+  async attach(dom: DomainRef, device: Element, flags: number): Promise<void> {
+    await (await this.connection()).call("domain_attach_device_flags", { dom, xml: formatXml(device), flags });
+  }
+
+  async updateDevice(dom: DomainRef, device: Element, flags: number): Promise<void> {
+    await (await this.connection()).call("domain_update_device_flags", { dom, xml: formatXml(device), flags });
+  }
+
+  /** Asks for a device's removal. On a running domain it is over only when `device_removed` comes. */
+  async detachAlias(dom: DomainRef, alias: string, flags: number): Promise<void> {
+    await (await this.connection()).call("domain_detach_device_alias", { dom, alias, flags });
+  }
+
+  // --- metadata
+
+  /** This package's element in the domain's metadata. */
+  async metadata(dom: DomainRef, uri: string, flags: number): Promise<Element | undefined> {
+    const found = await unless("NO_DOMAIN_METADATA", async () => (await this.connection()).call("domain_get_metadata", { dom, type: Metadata.ELEMENT, uri, flags }));
+    return found === undefined ? undefined : parseXml(found.metadata);
+  }
+
+  /** `element` undefined removes it. On a running persistent domain both its definitions are written. */
+  async setMetadata(dom: DomainRef, uri: string, key: string, element: Element | undefined): Promise<void> {
+    const running = dom.id >= 0;
+    const flags = (running ? Affect.LIVE : 0) | (!running || (await this.isPersistent(dom)) ? Affect.CONFIG : 0);
+    const call = async () =>
+      (await this.connection()).call("domain_set_metadata", { dom, type: Metadata.ELEMENT, metadata: element === undefined ? null : formatXml(element), key, uri, flags });
+    if (element === undefined) await unless("NO_DOMAIN_METADATA", call);
+    else await call();
+  }
+
+  // --- jobs
+
+  async job(dom: DomainRef): Promise<JobNow> {
+    return jobOf(await (await this.connection()).call("domain_get_job_stats", { dom, flags: 0 }));
+  }
+
+  /** What libvirt measured of the last job that ended; undefined where it remembers none. */
+  async completedJob(dom: DomainRef): Promise<JobNow | undefined> {
+    const flags = JobStats.COMPLETED | JobStats.KEEP_COMPLETED;
+    return unless("OPERATION_INVALID", async () => jobOf(await (await this.connection()).call("domain_get_job_stats", { dom, flags })));
+  }
+
+  /** Aborts the job in progress; without one, nothing happens. */
+  async abortJob(dom: DomainRef): Promise<void> {
+    await unless("OPERATION_INVALID", async () => (await this.connection()).call("domain_abort_job", { dom }));
+  }
+
+  /** One command for the domain's own QEMU, as QMP has it. libvirt marks the domain as tainted by `custom-monitor`. */
+  async monitorCommand(dom: DomainRef, command: object): Promise<unknown> {
+    const { result } = await (await this.connection()).call("qemu_domain_monitor_command", { dom, cmd: JSON.stringify(command), flags: 0 });
+    return JSON.parse(result) as unknown;
+  }
+}
+
+/** A parameter of libvirt's typed lists, by the type that libvirt wants. */
+export const parameter = typed;
+
+/** The call's result; undefined where libvirt says that there is no such thing. */
+export async function unless<T>(code: Parameters<typeof LibvirtError.is>[1], call: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await call();
+  } catch (error) {
+    if (LibvirtError.is(error, code)) return undefined;
+    throw error;
+  }
+}
+
+/** Whether the failure is that of the connection: what happened to the call on the host is not known. */
+export function isConnectionLost(error: unknown): boolean {
+  return error instanceof ConnectionLostError || error instanceof HostUnreachable;
+}
+
+function jobOf({ type, params }: { type: number; params: TypedParameter[] }): JobNow {
+  return { type, values: valuesOf(params) };
+}

@@ -1,0 +1,234 @@
+/**
+ * A VM's interfaces on a libvirt host: plugging and unplugging act on both devices of a pair, and what was done first is
+ * undone when the second fails. Only a move touches the VF alone.
+ */
+import { networkOn } from "../../config.js";
+import { ProblemError } from "../../problem.js";
+import { element, formatXml, withChildren, type Element } from "../../xml/element.js";
+import { buildInterfaceRecords, parseInterfaceRecords, type InterfaceRecord } from "../../xml/interface-record.js";
+import { findMetadata, metadataNamespace, metadataPrefix } from "../../xml/metadata.js";
+import { type ProfileRecord } from "../../xml/network.js";
+import { formatPciAddress, type PciAddress } from "../../xml/pci-address.js";
+import { buildPrimary, buildStandby, primaryAlias, standbyAlias, type DomainInterface } from "../../xml/teaming.js";
+import type { Domain } from "../../xml/domain.js";
+import { isActive, type LibvirtCluster, type Presence } from "./cluster.js";
+import { Affect } from "./constants.js";
+import type { LibvirtHost } from "./host.js";
+import { unless } from "./host.js";
+import { physicalFunction, releaseVf, reserveVf, vfUsers, type PhysicalFunction } from "./inventory.js";
+import { unplug } from "./unplug.js";
+import { chooseVf } from "./vf-scheduler.js";
+
+/** An interface and the profiles that say what it is made of. */
+export interface InterfaceSpec {
+  readonly record: InterfaceRecord;
+  readonly profile: ProfileRecord;
+  /** Of the profile's `failover`. */
+  readonly standby?: ProfileRecord | undefined;
+}
+
+/** An interface as it is. */
+export interface PluggedInterface {
+  readonly record: InterfaceRecord;
+  readonly host: string;
+  /** The VF that the VM has, `0000:b3:02.3`. */
+  readonly vf?: string | undefined;
+  readonly aliases: readonly string[];
+  /** libvirt's XML of both devices, as they were given to it. */
+  readonly xml: string;
+}
+
+/** Seconds to wait for a guest that lets go of a device, outside a move. */
+export const unplugTimeout = 30;
+
+/** The devices of an interface: a virtio NIC, a VF, or both as a pair. */
+export function devicesOf(cluster: LibvirtCluster, host: string, { record, profile, standby }: InterfaceSpec, vf: PciAddress | undefined): { standby?: Element; primary?: Element } {
+  if (profile.passThrough === "disabled") return { standby: single(bridged(cluster, host, record, profile, primaryAlias(record.id))) };
+  const primary = vf === undefined ? undefined : passedThrough(cluster, host, { record, profile, standby }, vf);
+  if (standby === undefined) return primary === undefined ? {} : { primary: single(primary) };
+  return { standby: bridged(cluster, host, record, standby, standbyAlias(standby.id)), ...(primary !== undefined && { primary }) };
+}
+
+/** The aliases of an interface's devices, the standby's first. */
+export function aliasesOf({ record, profile, standby }: InterfaceSpec): { standby?: string; primary?: string } {
+  if (profile.passThrough === "disabled") return { standby: primaryAlias(record.id) };
+  return { primary: primaryAlias(record.id), ...(standby !== undefined && { standby: standbyAlias(standby.id) }) };
+}
+
+/** The XML of one half that is in no pair. */
+function single(half: Element): Element {
+  return withChildren(
+    half,
+    half.children.filter(({ name }) => name !== "teaming"),
+  );
+}
+
+function bridged(cluster: LibvirtCluster, host: string, { mac, linked }: InterfaceRecord, profile: ProfileRecord, alias: string): Element {
+  const network = networkOn(cluster.config, host, profile.network);
+  if (network?.bridge === undefined) throw notConfigured(profile, host, "bridge");
+  return buildStandby({ mac, bridge: network.bridge, linkState: linked ? "up" : "down", alias, ...(network.mtu !== undefined && { mtu: network.mtu }), ...(profile.networkFilter !== undefined && { filter: profile.networkFilter }) });
+}
+
+function passedThrough(cluster: LibvirtCluster, host: string, { record, profile, standby }: InterfaceSpec, vf: PciAddress): Element {
+  const network = networkOn(cluster.config, host, profile.network);
+  return buildPrimary({
+    mac: record.mac,
+    vf,
+    alias: primaryAlias(record.id),
+    standbyAlias: standby === undefined ? "" : standbyAlias(standby.id),
+    linkState: "up",
+    ...(network?.vlan !== undefined && { vlan: network.vlan }),
+  });
+}
+
+function notConfigured({ name, network }: ProfileRecord, host: string, what: string): ProblemError {
+  return new ProblemError({
+    code: "network-not-configured",
+    what: `Unable to use vNIC profile "${name}" on host "${host}": its network "${network}" has no ${what} there`,
+    remedy: `Set ${what} of the network in vnic-failover:cluster.`,
+  });
+}
+
+// --- records
+
+export function recordsOf(domain: Domain): readonly InterfaceRecord[] {
+  return parseInterfaceRecords(findMetadata("interfaces", domain.raw));
+}
+
+export async function saveRecords({ host, dom }: Presence, records: readonly InterfaceRecord[]): Promise<void> {
+  await host.setMetadata(dom, metadataNamespace("interfaces"), metadataPrefix, records.length === 0 ? undefined : buildInterfaceRecords(records));
+}
+
+// --- VFs
+
+/** A free VF of the profile's network on the host, bound to vfio. @throws ProblemError with what stands in the way. */
+export async function takeVf(cluster: LibvirtCluster, host: LibvirtHost, profile: ProfileRecord): Promise<PciAddress> {
+  const found = await physicalFunctionsOf(cluster, host, profile.network);
+  const chosen = chooseVf(found);
+  if (chosen === undefined) {
+    const seen = found.map(({ name, linkUp, virtualFunctions }) => `${name}${linkUp ? "" : " (link down)"}: ${virtualFunctions.length} VFs, none free`).join("; ");
+    throw new ProblemError({
+      code: "no-free-vf",
+      what: `Unable to find a free VF of network "${profile.network}" on host "${host.name}"${seen === "" ? "" : ` (${seen})`}`,
+      where: host.name,
+      remedy: "Free one, or add VFs (sriov_numvfs) or PFs (physicalFunctions in vnic-failover:cluster).",
+    });
+  }
+  await reserveVf(host, chosen.address);
+  return chosen.address;
+}
+
+/** The PFs that the network names on the host, as they are. @throws ProblemError when the network names none. */
+export async function physicalFunctionsOf(cluster: LibvirtCluster, host: LibvirtHost, network: string): Promise<readonly PhysicalFunction[]> {
+  const names = networkOn(cluster.config, host.name, network)?.physicalFunctions;
+  if (names === undefined) {
+    throw new ProblemError({
+      code: "network-not-configured",
+      what: `Unable to find a VF: network "${network}" names no physicalFunctions on host "${host.name}"`,
+      remedy: "Set physicalFunctions of the network in vnic-failover:cluster.",
+    });
+  }
+  const users = await vfUsers(host);
+  const found = await Promise.all(names.map((name) => physicalFunction(host, name, users)));
+  return found.filter((pf) => pf !== undefined);
+}
+
+// --- plug and unplug
+
+/** Gives the VM the interface, live where it runs, and in its definition. Undoes what it did when it fails. */
+export async function plugInterface(cluster: LibvirtCluster, presence: Presence, spec: InterfaceSpec): Promise<PluggedInterface> {
+  const { host, dom } = presence;
+  const flags = await affects(presence);
+  const undo: (() => Promise<unknown>)[] = [];
+  try {
+    let vf: PciAddress | undefined;
+    if (spec.profile.passThrough === "enabled") {
+      const taken = await takeVf(cluster, host, spec.profile);
+      undo.push(() => releaseVf(host, taken));
+      vf = taken;
+    }
+    const devices = devicesOf(cluster, host.name, spec, vf);
+    const aliases = aliasesOf(spec);
+    // The standby first: QEMU hides a primary whose standby it does not know (hw/net/virtio-net.c).
+    for (const half of ["standby", "primary"] as const) {
+      const device = devices[half];
+      const alias = aliases[half];
+      if (device === undefined || alias === undefined) continue;
+      await host.attach(dom, device, flags);
+      undo.push(() => detach(presence, alias));
+    }
+    const others = recordsOf(await host.inactiveOrLive(dom)).filter(({ id }) => id !== spec.record.id);
+    await saveRecords(presence, [...others, spec.record]);
+    return describe(cluster, host.name, spec, vf);
+  } catch (cause) {
+    const left = (await settle(undo.toReversed())).map((error) => (error instanceof Error ? error.message : String(error)));
+    throw new ProblemError(
+      {
+        code: "interface-not-plugged",
+        what: `Unable to plug interface ${spec.record.mac} into VM "${dom.name}"`,
+        where: host.name,
+        remedy: left.length === 0 ? "What had been done for it is undone." : `Not everything could be undone: ${left.join("; ")}`,
+      },
+      { cause },
+    );
+  }
+}
+
+/**
+ * Takes the interface from the VM, VF first. When the standby cannot go, the VF comes back.
+ * An interface that is not there is done.
+ */
+export async function unplugInterface(cluster: LibvirtCluster, presence: Presence, spec: InterfaceSpec, { forget }: { readonly forget: boolean }): Promise<void> {
+  const { host, dom } = presence;
+  const domain = await host.inactiveOrLive(dom);
+  const aliases = aliasesOf(spec);
+  const vf = primaryOf(domain, spec)?.vf ?? (isActive(presence) ? primaryOf(await host.liveDomain(dom), spec)?.vf : undefined);
+  if (aliases.primary !== undefined) await detach(presence, aliases.primary);
+  try {
+    if (aliases.standby !== undefined) await detach(presence, aliases.standby);
+  } catch (cause) {
+    const device = devicesOf(cluster, host.name, spec, vf).primary;
+    if (device !== undefined) await host.attach(dom, device, await affects(presence));
+    throw cause;
+  }
+  if (vf !== undefined) await releaseVf(host, vf);
+  const others = recordsOf(domain).filter(({ id }) => id !== spec.record.id);
+  await saveRecords(presence, forget ? others : [...others, { ...spec.record, plugged: false }]);
+}
+
+/** The interface's VF among the domain's devices. */
+export function primaryOf(domain: Domain, { record }: Pick<InterfaceSpec, "record">): DomainInterface | undefined {
+  return domain.interfaces.find((nic) => nic.alias === primaryAlias(record.id) && nic.vf !== undefined);
+}
+
+export function describe(cluster: LibvirtCluster, host: string, spec: InterfaceSpec, vf: PciAddress | undefined): PluggedInterface {
+  const devices = devicesOf(cluster, host, spec, vf);
+  const aliases = aliasesOf(spec);
+  return {
+    record: spec.record,
+    host,
+    ...(vf !== undefined && { vf: formatPciAddress(vf) }),
+    aliases: [aliases.standby, aliases.primary].filter((alias) => alias !== undefined),
+    xml: formatXml(element("devices", {}, [devices.standby, devices.primary]), { pretty: true }),
+  };
+}
+
+/** Removes a device by its alias from the running domain, waiting for the guest, and from its definition. */
+async function detach(presence: Presence, alias: string): Promise<void> {
+  const { host, dom } = presence;
+  const flags = await affects(presence);
+  if ((flags & Affect.LIVE) !== 0) await unplug(host, dom, alias, { timeout: unplugTimeout });
+  if ((flags & Affect.CONFIG) !== 0) await unless("DEVICE_MISSING", () => host.detachAlias(dom, alias, Affect.CONFIG));
+}
+
+/** A running domain is changed live; a persistent one also in its definition. */
+async function affects(presence: Presence): Promise<number> {
+  const { host, dom } = presence;
+  return (isActive(presence) ? Affect.LIVE : 0) | ((await host.isPersistent(dom)) ? Affect.CONFIG : 0);
+}
+
+async function settle(actions: readonly (() => Promise<unknown>)[]): Promise<unknown[]> {
+  const errors: unknown[] = [];
+  for (const action of actions) await action().catch((error: unknown) => errors.push(error));
+  return errors;
+}

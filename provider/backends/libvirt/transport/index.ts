@@ -1,0 +1,56 @@
+import type { Duplex } from "node:stream";
+import type { SshCredentials } from "./credentials.js";
+import type { ExecOptions, ExecResult, RemoteCommand, RunningCommand } from "./remote-command.js";
+import { shareSession } from "./shared-sessions.js";
+import { connectUnix } from "./unix.js";
+import type { LibvirtUri } from "./uri.js";
+
+export type { SshCredentials } from "./credentials.js";
+export {
+  type ExecOptions,
+  type ExecResult,
+  type RemoteCommand,
+  type RunningCommand,
+  remoteCommand,
+  remotePython,
+} from "./remote-command.js";
+export { SshError } from "./ssh-error.js";
+export { type LibvirtUri, parseLibvirtUri } from "./uri.js";
+
+/** A stream that is connected to libvirt's socket on a host, and what else goes the same way. */
+export interface Transport {
+  readonly stream: Duplex;
+  /** Runs a constant command on the host, arguments over its standard input. Absent for the local socket. */
+  readonly exec?: (command: RemoteCommand, stdin?: string | Buffer, options?: ExecOptions) => Promise<ExecResult>;
+  /** Starts a constant command that talks for a while. Absent for the local socket. */
+  readonly start?: (command: RemoteCommand) => Promise<RunningCommand>;
+  /** Ends the stream, and the SSH connection if no other transport uses it. Never throws. */
+  close(): Promise<void>;
+}
+
+/**
+ * Connects to libvirt's socket as the URI says. Transports to one host share one SSH connection.
+ * @throws SshError; ProblemError `libvirt-socket`.
+ */
+export async function openTransport(uri: LibvirtUri, credentials: SshCredentials = {}): Promise<Transport> {
+  if (uri.transport === "unix") {
+    const stream = await connectUnix(uri);
+    return { stream, close: () => Promise.resolve(void stream.destroy()) };
+  }
+  const { session, release } = await shareSession(uri, credentials);
+  try {
+    const stream = await session.openLibvirt();
+    return {
+      stream,
+      exec: (...args) => session.exec(...args),
+      start: (command) => session.start(command),
+      close() {
+        stream.destroy();
+        return release();
+      },
+    };
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}

@@ -1,0 +1,43 @@
+import type { Readable, Writable } from "node:stream";
+
+declare const constant: unique symbol;
+
+/**
+ * A command for a host's shell that is a constant of this package. Written only as remoteCommand`ip -json link`, where the
+ * compiler lets nothing be inserted: what a user or a host gave never becomes part of a command. Arguments go over its
+ * standard input.
+ */
+export interface RemoteCommand {
+  readonly text: string;
+  readonly [constant]: true;
+}
+
+export function remoteCommand(parts: TemplateStringsArray): RemoteCommand {
+  return { text: parts.join("") } as RemoteCommand;
+}
+
+/** A program that is part of this package, for the host's python3: single-quoted for the host's shell, as a whole. */
+export function remotePython(program: string): RemoteCommand {
+  return { text: `exec python3 -c '${program.replaceAll("'", `'\\''`)}'` } as RemoteCommand;
+}
+
+/** A command while it runs. It is told to end by the end of its standard input. */
+export interface RunningCommand {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+}
+
+export interface ExecOptions {
+  /** Closes the channel and rejects with the signal's reason; the command on the host gets SIGHUP or a closed pipe. */
+  readonly signal?: AbortSignal;
+  /** More output than this fails the command. Default 1 MiB, for each of both streams. */
+  readonly maxOutputBytes?: number;
+}
+
+export interface ExecResult {
+  /** Undefined when a signal ended the command, or the host gave none. */
+  readonly code: number | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+}

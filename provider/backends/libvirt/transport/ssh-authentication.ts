@@ -1,0 +1,125 @@
+import { readFile } from "node:fs/promises";
+import { type AnyAuthMethod, utils } from "ssh2";
+import type { SshCredentials } from "./credentials.js";
+import { expandHome } from "./home.js";
+import { SshError } from "./ssh-error.js";
+import type { AuthenticationMethod, SshUri } from "./uri.js";
+
+/** One way to log in. */
+export interface Attempt {
+  /** For a person: what is tried. Names files, never what is in them. */
+  readonly description: string;
+  /** SSH's own name of the method (RFC 4252), by which servers say what they take. */
+  readonly method: "publickey" | "password" | "keyboard-interactive";
+  readonly login: AnyAuthMethod;
+}
+
+export interface AuthenticationPlan {
+  readonly attempts: readonly Attempt[];
+  /** What could not be tried and why, one phrase each. */
+  readonly skipped: readonly string[];
+}
+
+/** As ssh(1) tries them, without the kinds that need hardware. */
+const DEFAULT_KEY_FILES = ["~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa"];
+
+/**
+ * All ways to log in, in the order of the URI's `sshauth` (agent, keys, password).
+ * @throws SshError `ssh-key` when a key that was named can't be used.
+ */
+export async function authenticationPlan(
+  uri: SshUri,
+  user: string,
+  credentials: SshCredentials,
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<AuthenticationPlan> {
+  const attempts: Attempt[] = [];
+  const skipped: string[] = [];
+  const ways: Record<AuthenticationMethod, () => void | Promise<void>> = {
+    agent() {
+      const agent = environment["SSH_AUTH_SOCK"];
+      if (agent === undefined || agent === "") skipped.push("SSH agent (SSH_AUTH_SOCK is not set)");
+      else
+        attempts.push({
+          description: "SSH agent",
+          method: "publickey",
+          login: { type: "agent", username: user, agent },
+        });
+    },
+    async privkey() {
+      const files =
+        uri.keyFile !== undefined ? [uri.keyFile] : credentials.sshPrivateKey === undefined ? DEFAULT_KEY_FILES : [];
+      for (const file of files) {
+        const key = await fileKey(uri, file, credentials.sshPassphrase);
+        if (typeof key === "string") skipped.push(key);
+        else attempts.push(keyAttempt(user, `key file ${file}`, key.key));
+      }
+      if (credentials.sshPrivateKey !== undefined) {
+        const key = parseKey(credentials.sshPrivateKey, credentials.sshPassphrase);
+        if (!key) throw unusableKey(uri, "the configured private key");
+        attempts.push(keyAttempt(user, "configured private key", key));
+      }
+    },
+    password() {
+      const password = credentials.sshPassword;
+      if (password === undefined) skipped.push("password (none configured)");
+      else
+        attempts.push({
+          description: "password",
+          method: "password",
+          login: { type: "password", username: user, password },
+        });
+    },
+    "keyboard-interactive"() {
+      const password = credentials.sshPassword;
+      if (password === undefined) return;
+      const login: AnyAuthMethod = {
+        type: "keyboard-interactive",
+        username: user,
+        // Answers nothing but one hidden question: that is the password's, as PAM asks for it.
+        prompt: (_name, _instructions, _language, prompts, answer) =>
+          answer(prompts.length === 1 && prompts[0]?.echo === false ? [password] : prompts.map(() => "")),
+      };
+      attempts.push({ description: "password (keyboard-interactive)", method: "keyboard-interactive", login });
+    },
+  };
+  for (const method of uri.authentication) await ways[method]();
+  return { attempts, skipped };
+}
+
+type PrivateKey = Exclude<ReturnType<typeof utils.parseKey>, Error>;
+
+/** The key, or why it is skipped. A default key file may be missing or locked; one that was named must do. */
+async function fileKey(
+  uri: SshUri,
+  file: string,
+  passphrase: string | undefined,
+): Promise<{ key: PrivateKey } | string> {
+  const named = uri.keyFile !== undefined;
+  let text: string;
+  try {
+    text = await readFile(expandHome(file), "utf8");
+  } catch (cause) {
+    if (named) throw unusableKey(uri, `the key file "${file}"`, cause);
+    return `key file ${file} (${(cause as NodeJS.ErrnoException).code === "ENOENT" ? "not there" : "can't be read"})`;
+  }
+  const key = parseKey(text, passphrase);
+  if (key) return { key };
+  if (named) throw unusableKey(uri, `the key file "${file}"`);
+  return `key file ${file} (needs a passphrase, or is of a format that is not supported)`;
+}
+
+function parseKey(text: string, passphrase: string | undefined): PrivateKey | undefined {
+  const parsed = utils.parseKey(text, passphrase);
+  return parsed instanceof Error || !parsed.isPrivateKey() ? undefined : parsed;
+}
+
+function keyAttempt(user: string, description: string, key: PrivateKey): Attempt {
+  return { description, method: "publickey", login: { type: "publickey", username: user, key } };
+}
+
+function unusableKey(uri: SshUri, which: string, cause?: unknown): SshError {
+  const remedy =
+    "Give a private key in OpenSSH or PEM format, and its passphrase if it has one, or load it into the SSH agent.";
+  return new SshError(uri, { code: "ssh-key", what: `Unable to use ${which}`, remedy }, cause);
+}

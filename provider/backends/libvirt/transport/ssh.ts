@@ -1,0 +1,299 @@
+import { userInfo } from "node:os";
+import type { Duplex } from "node:stream";
+import { type AnyAuthMethod, Client, type ClientChannel, type ConnectConfig } from "ssh2";
+import { ChannelStream } from "./channel-stream.js";
+import type { SshCredentials } from "./credentials.js";
+import {
+  type ExecOptions,
+  type ExecResult,
+  type RemoteCommand,
+  type RunningCommand,
+  remoteCommand,
+} from "./remote-command.js";
+import { type AuthenticationPlan, authenticationPlan } from "./ssh-authentication.js";
+import { SshError } from "./ssh-error.js";
+import { type HostKeyPolicy, hostKeyPolicy } from "./ssh-host-key.js";
+import type { SshUri } from "./uri.js";
+
+const CONNECT_TIMEOUT_MS = 20_000;
+const KEEPALIVE_INTERVAL_MS = 5_000;
+const KEEPALIVE_COUNT = 5;
+const MAX_OUTPUT_BYTES = 1024 * 1024;
+const MAX_COMPLAINT_CHARACTERS = 500;
+
+/** libvirt's own proxy from standard input and output to its socket (src/remote/remote_ssh_helper.c), by what it is to reach. */
+const helperCommands: Readonly<Record<string, RemoteCommand>> = {
+  "qemu:///system auto": remoteCommand`virt-ssh-helper qemu:///system`,
+  "qemu:///system direct": remoteCommand`virt-ssh-helper 'qemu:///system?mode=direct'`,
+  "qemu:///system legacy": remoteCommand`virt-ssh-helper 'qemu:///system?mode=legacy'`,
+  "qemu:///session auto": remoteCommand`virt-ssh-helper qemu:///session`,
+  "qemu:///session direct": remoteCommand`virt-ssh-helper 'qemu:///session?mode=direct'`,
+  "qemu:///session legacy": remoteCommand`virt-ssh-helper 'qemu:///session?mode=legacy'`,
+};
+
+/** One SSH connection to a host, on which streams to libvirt and commands run side by side. ~/.ssh/config is not read. */
+export class SshSession {
+  /** Why the connection is no more; undefined while it lives, and after {@link close}. */
+  private loss: SshError | undefined;
+  private ended = false;
+
+  private constructor(
+    private readonly client: Client,
+    private readonly uri: SshUri,
+  ) {
+    let cause: Error | undefined;
+    client.on("error", (error) => (cause = error));
+    client.on("close", () => {
+      if (!this.ended) this.loss = new SshError(uri, { code: "ssh-lost", what: "The SSH connection was lost" }, cause);
+      this.ended = true;
+    });
+  }
+
+  /**
+   * Connects: verifies the host's key, then logs in.
+   * @throws SshError `ssh-unreachable`, `ssh-timeout` (20 s), `ssh-handshake`, `ssh-host-key-…`, `ssh-key`,
+   *   `ssh-authentication`.
+   */
+  static async open(uri: SshUri, credentials: SshCredentials): Promise<SshSession> {
+    const user = uri.user ?? userInfo().username;
+    const named = { ...uri, user };
+    const hostKeys = await hostKeyPolicy(named, credentials.hostKey);
+    const plan = await authenticationPlan(named, user, credentials);
+    return new SshSession(await connect(named, hostKeys, plan), named);
+  }
+
+  get closed(): boolean {
+    return this.ended;
+  }
+
+  /**
+   * A new stream to libvirt's socket: forwarded by the SSH server, or, where it refuses that, through virt-ssh-helper.
+   * @throws SshError `ssh-libvirt-socket` when neither is possible. What the helper complains of comes as the stream's error.
+   */
+  async openLibvirt(): Promise<Duplex> {
+    const { proxy, socket } = this.uri;
+    const refusal = proxy === "native" || socket === undefined ? undefined : await this.forward(socket);
+    if (refusal !== undefined && !(refusal instanceof Error)) return new ChannelStream(refusal, () => this.loss);
+    const helper = this.uri.socketGiven ? undefined : helperCommands[`${this.uri.name} ${this.uri.mode}`];
+    if (helper === undefined) throw this.unreachableSocket(refusal);
+    return this.throughHelper(helper, refusal);
+  }
+
+  /**
+   * Runs a constant command, with `stdin` as its whole standard input.
+   * @throws SshError `ssh-exec` when the host refuses to run it, says too much, or the connection is lost; the signal's reason.
+   */
+  async exec(command: RemoteCommand, stdin: string | Buffer = "", options: ExecOptions = {}): Promise<ExecResult> {
+    const { signal, maxOutputBytes = MAX_OUTPUT_BYTES } = options;
+    signal?.throwIfAborted();
+    const channel = await this.run(command);
+    return new Promise((resolve, reject) => {
+      const fail = (error: Error) => {
+        channel.close();
+        reject(error);
+      };
+      const tooMuch = () =>
+        fail(
+          new SshError(this.uri, {
+            code: "ssh-exec",
+            what: `The command "${command.text}" says more than ${maxOutputBytes} bytes`,
+          }),
+        );
+      const onAbort = () => fail(signal?.reason as Error);
+      signal?.addEventListener("abort", onAbort, { once: true });
+      if (signal?.aborted === true) onAbort();
+      const stdout = collect(channel, maxOutputBytes, tooMuch);
+      const stderr = collect(channel.stderr, maxOutputBytes, tooMuch);
+      let code: number | undefined;
+      channel.on("exit", (status: number | null) => (code = status ?? undefined));
+      channel.on("close", () => {
+        signal?.removeEventListener("abort", onAbort);
+        if (this.loss === undefined) resolve({ code, stdout: stdout(), stderr: stderr() });
+        else reject(this.loss);
+      });
+      channel.end(stdin);
+    });
+  }
+
+  /** Starts a constant command and leaves its streams to the caller. @throws SshError `ssh-exec` */
+  async start(command: RemoteCommand): Promise<RunningCommand> {
+    const channel = await this.run(command);
+    return { stdin: channel, stdout: channel, stderr: channel.stderr };
+  }
+
+  /** Ends the connection and all that runs on it. Never throws. */
+  close(): Promise<void> {
+    if (this.ended) return Promise.resolve();
+    this.ended = true;
+    return new Promise((resolve) => {
+      this.client.once("close", () => resolve());
+      this.client.end();
+    });
+  }
+
+  private forward(socket: string): Promise<ClientChannel | Error> {
+    return this.channel((done) => this.client.openssh_forwardOutStreamLocal(socket, done)).catch(
+      (error: unknown) => error as Error,
+    );
+  }
+
+  private async run(command: RemoteCommand): Promise<ClientChannel> {
+    try {
+      return await this.channel((done) => this.client.exec(command.text, done));
+    } catch (cause) {
+      throw (
+        this.loss ??
+        new SshError(this.uri, { code: "ssh-exec", what: `Unable to run "${command.text}" on the host` }, cause)
+      );
+    }
+  }
+
+  private channel(
+    open: (done: (error: Error | undefined, channel: ClientChannel) => void) => void,
+  ): Promise<ClientChannel> {
+    return new Promise((resolve, reject) => {
+      if (this.ended)
+        throw this.loss ?? new SshError(this.uri, { code: "ssh-lost", what: "The SSH connection is closed" });
+      open((error, channel) => {
+        if (error) {
+          reject(error);
+          return;
+        }
+        // A channel whose stderr nobody reads never closes.
+        channel.stderr.resume();
+        resolve(channel);
+      });
+    });
+  }
+
+  private async throughHelper(command: RemoteCommand, refusal: Error | undefined): Promise<Duplex> {
+    const channel = await this.run(command);
+    let complaint = "";
+    channel.stderr.on("data", (chunk: Buffer) => {
+      complaint = (complaint + chunk.toString("utf8")).slice(0, MAX_COMPLAINT_CHARACTERS);
+    });
+    let code: number | null = 0;
+    channel.on("exit", (status: number | null) => (code = status));
+    return new ChannelStream(channel, () => {
+      if (this.loss !== undefined || code === 0) return this.loss;
+      const says = complaint.trim().replace(/\s+/g, " ");
+      const what = `Unable to reach libvirt through "${command.text}"${code === null ? "" : `, which ended with ${code}`}: ${says || "no message"}`;
+      return new SshError(this.uri, { code: "ssh-libvirt-socket", what, remedy: remedyFor(refusal) });
+    });
+  }
+
+  private unreachableSocket(refusal: Error | undefined): SshError {
+    if (this.loss !== undefined) return this.loss;
+    const what = `Unable to reach libvirt's socket ${this.uri.socket ?? `of ${this.uri.name}`} through SSH`;
+    return new SshError(this.uri, { code: "ssh-libvirt-socket", what, remedy: remedyFor(refusal) }, refusal);
+  }
+}
+
+function remedyFor(refusal: Error | undefined): string {
+  const common = "Check that libvirt runs on the host and that the user may use its socket (group libvirt)";
+  return refusal === undefined
+    ? `${common}.`
+    : `${common}, and that the SSH server forwards to it (AllowStreamLocalForwarding in its sshd_config).`;
+}
+
+/** Errors that ssh2 marks as these concern one attempt to log in; the next one follows. */
+const passingLevels = new Set(["agent", "client-authentication"]);
+
+function connect(uri: SshUri & { user: string }, hostKeys: HostKeyPolicy, plan: AuthenticationPlan): Promise<Client> {
+  const client = new Client();
+  const tried: string[] = [];
+  const skipped = [...plan.skipped];
+  const attempts = [...plan.attempts];
+  let exhausted = false;
+  let refusal: SshError | undefined;
+
+  /** The next way to log in that the server takes, or false: there is none. */
+  const nextLogin = (taken: readonly string[] | null): AnyAuthMethod | false => {
+    for (let attempt = attempts.shift(); attempt !== undefined; attempt = attempts.shift()) {
+      if (taken === null || taken.includes(attempt.method)) {
+        tried.push(attempt.description);
+        return attempt.login;
+      }
+      skipped.push(`${attempt.description} (the host does not take it)`);
+    }
+    exhausted = true;
+    return false;
+  };
+
+  const config: ConnectConfig = {
+    host: uri.host,
+    port: uri.port,
+    username: uri.user,
+    readyTimeout: CONNECT_TIMEOUT_MS,
+    keepaliveInterval: KEEPALIVE_INTERVAL_MS,
+    keepaliveCountMax: KEEPALIVE_COUNT,
+    // Forwarding to Unix sockets is OpenSSH's invention, but not only OpenSSH offers it.
+    strictVendor: false,
+    algorithms: hostKeys.algorithms === undefined ? {} : { serverHostKey: hostKeys.algorithms },
+    hostVerifier: (key: Buffer) => {
+      refusal = hostKeys.refuse(key);
+      return refusal === undefined;
+    },
+    authHandler: (taken, _partial, next) => next(nextLogin(taken) as AnyAuthMethod),
+  };
+
+  return new Promise((resolve, reject) => {
+    const onError = (error: Error & { level?: string }) => {
+      if (refusal === undefined && !exhausted && passingLevels.has(error.level ?? "")) return;
+      reject(refusal ?? connectError(uri, error, { exhausted, tried, skipped }));
+      client.end();
+    };
+    // Stays attached: after the first failure ssh2 may report more of them, and an unheard one would end the process.
+    client.on("error", onError);
+    client.once("close", () => onError(new Error("the host closed the connection")));
+    client.once("ready", () => {
+      client.setNoDelay(true);
+      resolve(client);
+    });
+    client.connect(config);
+  });
+}
+
+interface Login {
+  readonly exhausted: boolean;
+  readonly tried: readonly string[];
+  readonly skipped: readonly string[];
+}
+
+function connectError(uri: SshUri, cause: Error & { level?: string }, { exhausted, tried, skipped }: Login): SshError {
+  if (exhausted) {
+    const list = (items: readonly string[]) => (items.length > 0 ? items.join(", ") : "nothing");
+    return new SshError(uri, {
+      code: "ssh-authentication",
+      what: `Unable to log in. Tried: ${list(tried)}; not tried: ${list(skipped)}`,
+      remedy:
+        "Load a key that the host accepts into the SSH agent, name one with keyfile= in the URI, or configure one as a secret.",
+    });
+  }
+  if (cause.level === "client-timeout") {
+    const remedy = "See that the host is up and that its SSH port is not filtered.";
+    return new SshError(uri, {
+      code: "ssh-timeout",
+      what: `Unable to connect within ${CONNECT_TIMEOUT_MS / 1000} s`,
+      remedy,
+    });
+  }
+  if (cause.level === "client-socket" || cause.level === "client-dns") {
+    const remedy = "See that the host's name and port are right, and that its SSH server runs.";
+    return new SshError(uri, { code: "ssh-unreachable", what: "Unable to connect", remedy }, cause);
+  }
+  const remedy = "If no host key algorithm matched: the host no longer has a key of the type that is known of it.";
+  return new SshError(uri, { code: "ssh-handshake", what: "Unable to set up an SSH connection", remedy }, cause);
+}
+
+/** Gathers a stream's bytes as long as they are few enough. */
+function collect(stream: NodeJS.ReadableStream, max: number, tooMuch: () => void): () => string {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  stream.on("data", (chunk: Buffer) => {
+    length += chunk.length;
+    if (length > max) tooMuch();
+    else chunks.push(chunk);
+  });
+  return () => Buffer.concat(chunks).toString("utf8");
+}

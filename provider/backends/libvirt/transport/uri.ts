@@ -1,0 +1,249 @@
+import { z } from "zod";
+import { ProblemError } from "../../../problem.js";
+
+/**
+ * libvirt's connection URIs (docs/uri.rst): `driver[+transport]://[user@][host][:port]/path?parameter=value&…`.
+ * Understood are the transports `unix` and `ssh`; parameters mean what they mean to libvirt.
+ */
+
+const transports = ["unix", "ssh"] as const;
+const authenticationMethods = ["agent", "privkey", "password", "keyboard-interactive"] as const;
+export type AuthenticationMethod = (typeof authenticationMethods)[number];
+
+/** `strict`: only keys that are known. `accept-new`: a host that is not known yet, too. `off`: any key. */
+export type HostKeyCheck = "strict" | "accept-new" | "off";
+
+interface LibvirtAddress {
+  /** What the daemon behind the socket is asked to open, e.g. `qemu:///system`. */
+  readonly name: string;
+  /** Path of libvirt's socket. Undefined: only the host can tell, for it depends on a user there. */
+  readonly socket?: string;
+}
+
+export interface UnixUri extends LibvirtAddress {
+  readonly transport: "unix";
+}
+
+export interface SshUri extends LibvirtAddress {
+  readonly transport: "ssh";
+  readonly host: string;
+  /** Default 22. */
+  readonly port: number;
+  /** Default: the user that runs this. */
+  readonly user?: string;
+  readonly keyFile?: string;
+  /** A file in the place of the user's and the system's known_hosts. */
+  readonly knownHosts?: string;
+  readonly hostKeyCheck: HostKeyCheck;
+  /** In the order in which they are tried. */
+  readonly authentication: readonly AuthenticationMethod[];
+  /** `auto`: forwarding to the socket, else virt-ssh-helper. `native`: only virt-ssh-helper. */
+  readonly proxy: "auto" | "native";
+  /** Which daemons: per driver (`direct`), libvirtd (`legacy`), whichever is there (`auto`). */
+  readonly mode: "auto" | "direct" | "legacy";
+  /** Whether the URI itself names the socket. */
+  readonly socketGiven: boolean;
+}
+
+export type LibvirtUri = UnixUri | SshUri;
+
+const absolutePath = z.string().regex(/^\/[^\0]*$/, "must be an absolute path");
+const filePath = z.string().regex(/^(\/|~\/)[^\0]+$/, "must be an absolute path, or begin with ~/");
+/** libvirt takes any number, and every value but 0 is yes. */
+const flag = z
+  .string()
+  .regex(/^[0-9]+$/, "must be 0 or 1")
+  .transform((text) => Number(text) !== 0);
+
+const unixParameters = z.strictObject({
+  socket: absolutePath.optional(),
+  mode: z.enum(["auto", "direct", "legacy"]).default("auto"),
+});
+
+const sshParameters = unixParameters.extend({
+  keyfile: filePath.optional(),
+  known_hosts: filePath.optional(),
+  known_hosts_verify: z.enum(["normal", "auto", "ignore"]).default("normal"),
+  no_verify: flag.default(false),
+  /** Accepted for the sake of URIs that work with virsh: nothing is ever asked on a terminal here. */
+  no_tty: flag.optional(),
+  proxy: z
+    .enum(["auto", "native"], {
+      error: "must be auto or native: the socket is reached by SSH forwarding, without netcat",
+    })
+    .default("auto"),
+  sshauth: z
+    .string()
+    .transform((text) => text.split(","))
+    .pipe(z.array(z.enum(authenticationMethods)).min(1))
+    .default([...authenticationMethods]),
+});
+
+/**
+ * Reads a URI.
+ * @throws ProblemError `libvirt-uri`. What it shows of the URI has no user part: someone may have put a password there.
+ */
+export function parseLibvirtUri(text: string): LibvirtUri {
+  const fail = (why: string, remedy: string) =>
+    new ProblemError({
+      code: "libvirt-uri",
+      what: `Unable to use the libvirt URI: ${why}`,
+      where: withoutUser(text),
+      remedy,
+    });
+  const syntax = "Write it as qemu+ssh://user@host/system or qemu:///system.";
+
+  const match = /^(?<driver>[a-z]+)(?:\+(?<transport>[a-z0-9]+))?:\/\/(?<rest>[^#]*)$/i.exec(text);
+  const { driver, transport, rest = "" } = match?.groups ?? {};
+  if (driver === undefined) throw fail("it is not of the form driver+transport://host/path", syntax);
+
+  const { authority, path, query } = split(rest);
+  if (authority === undefined) throw fail("its user, host or port is not valid", syntax);
+  if (authority.password) {
+    throw fail(
+      "it contains a password",
+      "Put the password into secret configuration, or better use a key or the SSH agent.",
+    );
+  }
+  const { user, host, port } = authority;
+  const scheme = transport?.toLowerCase() ?? (host === "" ? "unix" : "tls");
+  if (!isOneOf(transports, scheme)) {
+    throw fail(
+      `the transport "${scheme}" is not supported`,
+      `Use one of ${transports.join(", ")}, e.g. ${driver}+ssh://host/system.`,
+    );
+  }
+  if (!["/system", "/session", "/default"].includes(path))
+    throw fail(`its path "${path}" is not /system or /session`, syntax);
+  const name = `${driver.toLowerCase()}://${path}`;
+
+  let given: Map<string, string>;
+  try {
+    given = parseQuery(query);
+  } catch (error) {
+    throw fail((error as Error).message, syntax);
+  }
+  const read = <S extends z.ZodObject>(schema: S): z.output<S> => {
+    const unknown = [...given.keys()].filter((key) => !Object.hasOwn(schema.shape, key));
+    const known = `${scheme} takes ${Object.keys(schema.shape).join(", ")}.`;
+    if (unknown.length > 0)
+      throw fail(`unknown parameter ${unknown.map((key) => JSON.stringify(key)).join(", ")}`, known);
+    const result = schema.safeParse(Object.fromEntries(given));
+    if (result.success) return result.data;
+    throw fail(result.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; "), known);
+  };
+
+  if (scheme === "unix") {
+    if (host !== "") throw fail("a Unix socket has no host", `Use ${driver}+ssh://${host}${path} for another host.`);
+    const { socket = defaultSocket(name, read(unixParameters).mode) } = read(unixParameters);
+    return { transport: "unix", name, ...(socket === undefined ? {} : { socket }) };
+  }
+
+  if (host === "") throw fail("it names no host", syntax);
+  const parameters = read(sshParameters);
+  const { keyfile, known_hosts, mode, proxy, sshauth } = parameters;
+  const socket = parameters.socket ?? defaultSocket(name, mode);
+  return {
+    transport: "ssh",
+    name,
+    host,
+    port: port ?? 22,
+    mode,
+    proxy,
+    authentication: sshauth,
+    hostKeyCheck: hostKeyCheck(parameters),
+    socketGiven: parameters.socket !== undefined,
+    ...(socket === undefined ? {} : { socket }),
+    ...(user === undefined ? {} : { user }),
+    ...(keyfile === undefined ? {} : { keyFile: keyfile }),
+    ...(known_hosts === undefined ? {} : { knownHosts: known_hosts }),
+  };
+}
+
+/**
+ * `no_verify=1` accepts hosts that are not known yet; a known host with another key stays refused (docs/uri.rst, "ssh
+ * transport"). Only `known_hosts_verify=ignore` checks nothing. `normal` would ask a person; there is none here.
+ */
+function hostKeyCheck({ no_verify, known_hosts_verify }: z.output<typeof sshParameters>): HostKeyCheck {
+  if (known_hosts_verify === "ignore") return "off";
+  return no_verify || known_hosts_verify === "auto" ? "accept-new" : "strict";
+}
+
+/**
+ * Where libvirt listens (src/remote/remote_sockets.c, remoteGetUNIXSocketHelper): `/var/run` and not `/run`, for it
+ * is there on every host. A session's socket lies in its user's runtime directory, of which the environment tells only here.
+ */
+function defaultSocket(name: string, mode: "auto" | "direct" | "legacy"): string | undefined {
+  if (name.endsWith("/session")) return undefined;
+  const [driver] = name.split(":");
+  return `/var/run/libvirt/${mode === "direct" ? `virt${driver ?? ""}d` : "libvirt"}-sock`;
+}
+
+interface Authority {
+  readonly user?: string;
+  readonly password: boolean;
+  readonly host: string;
+  readonly port?: number;
+}
+
+function split(rest: string): { authority: Authority | undefined; path: string; query: string } {
+  const [beforeQuery = "", ...queries] = rest.split("?");
+  const slash = beforeQuery.indexOf("/");
+  const authority = slash < 0 ? beforeQuery : beforeQuery.slice(0, slash);
+  return {
+    authority: parseAuthority(authority),
+    path: slash < 0 ? "" : beforeQuery.slice(slash),
+    query: queries.join("?"),
+  };
+}
+
+function parseAuthority(text: string): Authority | undefined {
+  const at = text.lastIndexOf("@");
+  const [user, ...password] = at < 0 ? [undefined] : text.slice(0, at).split(":");
+  const match = /^(?:\[(?<v6>[0-9a-f:.]+(?:%25[\w.-]+)?)\]|(?<name>[\w.-]*))(?::(?<port>\d{1,5}))?$/i.exec(
+    text.slice(at + 1),
+  );
+  if (match === null) return undefined;
+  const { v6, name = "", port } = match.groups ?? {};
+  if (port !== undefined && (Number(port) < 1 || Number(port) > 65535)) return undefined;
+  const decodedUser = user === undefined ? undefined : decoded(user);
+  if (user !== undefined && (decodedUser === undefined || decodedUser === "")) return undefined;
+  return {
+    host: v6 === undefined ? name : v6.replace("%25", "%"),
+    password: password.length > 0,
+    ...(decodedUser === undefined ? {} : { user: decodedUser }),
+    ...(port === undefined ? {} : { port: Number(port) }),
+  };
+}
+
+/** As libvirt's virURIParseParams: separated by `&` or `;`, `%XX` decoded, and a `+` is a plus sign. */
+function parseQuery(query: string): Map<string, string> {
+  const parameters = new Map<string, string>();
+  for (const pair of query.split(/[&;]/).filter((part) => part !== "")) {
+    const equals = pair.indexOf("=");
+    const key = decoded(equals < 0 ? pair : pair.slice(0, equals));
+    const value = equals < 0 ? "" : decoded(pair.slice(equals + 1));
+    if (key === undefined || value === undefined)
+      throw new Error("a parameter has a percent sign that encodes nothing");
+    if (parameters.has(key)) throw new Error(`the parameter ${JSON.stringify(key)} stands there twice`);
+    parameters.set(key, value);
+  }
+  return parameters;
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    const result = decodeURIComponent(text);
+    return result.includes("\0") ? undefined : result;
+  } catch {
+    return undefined;
+  }
+}
+
+function withoutUser(text: string): string {
+  return text.replace(/\/\/.*@/s, "//…@");
+}
+
+function isOneOf<const T extends string>(values: readonly T[], text: string): text is T {
+  return (values as readonly string[]).includes(text);
+}

@@ -1,0 +1,92 @@
+/** Taking a device out of a running domain: asked of the guest, over when QEMU says so. */
+import { ProblemError } from "../../problem.js";
+import { Affect } from "./constants.js";
+import { LibvirtError } from "./rpc/errors.js";
+import type { DomainRef, LibvirtHost } from "./host.js";
+
+/** The guest kept the device. It is still there, and works as before, unless `mayStillGo`. */
+export class UnplugFailed extends ProblemError {
+  override readonly name = "UnplugFailed";
+  constructor(
+    alias: string,
+    domain: string,
+    host: string,
+    why: string,
+    /** The guest was asked and has not answered: it may let go later. */
+    readonly mayStillGo: boolean,
+  ) {
+    super({ code: "unplug-failed", what: `Unable to unplug device "${alias}" from VM "${domain}": ${why}`, where: host, remedy: "See in the guest what holds the device (a bond, a user of the VF, a stopped kernel), then move again." });
+  }
+}
+
+export interface UnplugOptions {
+  /** Seconds to wait for the guest. */
+  readonly timeout: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Asks the guest to let go of a device and waits for DEVICE_REMOVED. The call itself returns before that: libvirt waits
+ * for at most five seconds (qemu_hotplug.c, QEMU_UNPLUG_TIMEOUT). A device that is not there counts as unplugged.
+ * @returns when the device went, in milliseconds since the epoch.
+ * @throws UnplugFailed at once when the guest refuses (DEVICE_REMOVAL_FAILED), or after the time-out.
+ */
+export async function unplug(host: LibvirtHost, dom: DomainRef, alias: string, { timeout, signal }: UnplugOptions): Promise<number> {
+  const connection = await host.connection();
+  const { promise: over, resolve, reject } = deferred<number>();
+  // Whoever fails first tells; this one must not count as unhandled until it is awaited.
+  over.catch(() => undefined);
+  const mine = (event: { dom: DomainRef; devAlias: string }) => event.dom.uuid === dom.uuid && event.devAlias === alias;
+  const refused = () => new UnplugFailed(alias, dom.name, host.name, "the guest refused to let go of it", false);
+  const stopListening = await Promise.all([
+    connection.on("device_removed", (event) => mine(event) && resolve(Date.now())),
+    connection.on("device_removal_failed", (event) => mine(event) && reject(refused())),
+  ]);
+  const tooLate = () => reject(new UnplugFailed(alias, dom.name, host.name, `the guest did not let go of it within ${timeout} s`, true));
+  const timer = setTimeout(tooLate, timeout * 1000);
+  const cancelled = () => reject(signal?.reason);
+  signal?.addEventListener("abort", cancelled, { once: true });
+  void connection.ended.then(reject);
+  try {
+    if ((await askGuest(host, dom, alias, refused)) === "gone") return Date.now();
+    return await over;
+  } catch (error) {
+    // An event may be missed where libvirtd restarts: what counts is what is there now.
+    if (error instanceof UnplugFailed && error.mayStillGo && !(await isPlugged(host, dom, alias))) return Date.now();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", cancelled);
+    await Promise.all(stopListening.map((stop) => stop()));
+  }
+}
+
+/** Whether the running domain has a device of that alias. */
+export async function isPlugged(host: LibvirtHost, dom: DomainRef, alias: string): Promise<boolean> {
+  return (await host.liveDomain(dom)).interfaces.some((nic) => nic.alias === alias);
+}
+
+async function askGuest(host: LibvirtHost, dom: DomainRef, alias: string, refused: () => Error): Promise<"asked" | "gone"> {
+  try {
+    await host.detachAlias(dom, alias, Affect.LIVE);
+    return "asked";
+  } catch (error) {
+    if (LibvirtError.is(error, "DEVICE_MISSING")) return "gone";
+    if (!(error instanceof LibvirtError)) throw error;
+    // libvirt's and QEMU's words for these two cases; neither has an error code of its own
+    // (libvirt src/qemu/qemu_hotplug.c, QEMU system/qdev-monitor.c).
+    if (/unplug of device was rejected by the guest/.test(error.libvirtMessage)) throw refused();
+    if (/already in the process of unplug/.test(error.libvirtMessage)) return "asked";
+    throw error;
+  }
+}
+
+function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void; reject: (reason: unknown) => void } {
+  let resolve: (value: T) => void = () => undefined;
+  let reject: (reason: unknown) => void = () => undefined;
+  const promise = new Promise<T>((onValue, onError) => {
+    resolve = onValue;
+    reject = onError;
+  });
+  return { promise, resolve, reject };
+}

@@ -1,0 +1,71 @@
+/** What the cluster and the program together know, as the rules want it. */
+import { HostUnreachable } from "../backends/libvirt/host.js";
+import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
+import { recordsOf } from "../backends/libvirt/interfaces.js";
+import { notYetKnown, type Eventual, type LogicalNetwork, type Preview, type Profile, type VmNic } from "../rules/index.js";
+import type { InterfaceRecord } from "../xml/interface-record.js";
+import type { ProfileRecord } from "../xml/network.js";
+import { declaredProfiles } from "./program.js";
+
+export interface RecordedInterface {
+  readonly vm: string;
+  readonly record: InterfaceRecord;
+}
+
+export interface StoreView {
+  readonly profiles: Eventual<readonly ProfileRecord[]>;
+  readonly interfaces: Eventual<readonly RecordedInterface[]>;
+  /** Why something is not known. */
+  readonly silence: HostUnreachable | undefined;
+}
+
+/** Reads the store of the hosts. A host that does not answer makes it unknown, and never a rule's error. */
+export async function readStore(cluster: LibvirtCluster): Promise<StoreView> {
+  try {
+    const [profiles, interfaces] = await Promise.all([cluster.profiles.all(), recordedInterfaces(cluster)]);
+    return { profiles: profiles.map(({ profile }) => profile), interfaces, silence: undefined };
+  } catch (error) {
+    if (!(error instanceof HostUnreachable)) throw error;
+    return { profiles: notYetKnown, interfaces: notYetKnown, silence: error };
+  }
+}
+
+/** Every interface that any VM of the cluster has, from the domains' metadata. */
+async function recordedInterfaces(cluster: LibvirtCluster): Promise<readonly RecordedInterface[]> {
+  const found = await Promise.all(
+    cluster.hosts.map(async (host) => {
+      const domains = await host.domains();
+      return Promise.all(domains.map(async (dom) => recordsOf(await host.inactiveOrLive(dom)).map((record) => ({ vm: dom.name, record }))));
+    }),
+  );
+  const unique = new Map(found.flat(2).map((entry) => [`${entry.vm}/${entry.record.id}`, entry]));
+  return [...unique.values()];
+}
+
+export function networksOf(cluster: LibvirtCluster): readonly LogicalNetwork[] {
+  return Object.entries(cluster.config.networks).map(([name, { bridge, mtu, physicalFunctions }]) => ({ name, bridge, mtu, physicalFunctions }));
+}
+
+export function ruleProfile(record: ProfileRecord): Profile {
+  return { ...record, customProperties: record.customProperties };
+}
+
+export function ruleNic({ vm, record }: RecordedInterface): VmNic {
+  return { name: record.mac, vm, profile: record.profile, mac: record.mac, plugged: record.plugged, linked: record.linked };
+}
+
+/** The store's profiles and those that the program has declared and the store does not have; without the one of `urn`. */
+export function knownProfiles(store: StoreView, exceptUrn?: string, exceptId?: string): Eventual<readonly Preview<Profile>[]> {
+  if (store.profiles === notYetKnown) return notYetKnown;
+  const stored = store.profiles.filter(({ id }) => id !== exceptId).map(ruleProfile);
+  const declared = [...declaredProfiles].filter(([urn]) => urn !== exceptUrn).map(([, { profile }]) => profile);
+  const isStored = ({ name, network }: Preview<Profile>) => stored.some((profile) => profile.name === name && profile.network === network);
+  return [...stored, ...declared.filter((profile) => !isStored(profile))];
+}
+
+/** The names of the VMs that have an interface of the profile, and of those whose standby is of it. */
+export function usersOf(store: StoreView, profileId: string): { direct: Eventual<readonly string[]>; standby: Eventual<readonly string[]> } {
+  if (store.interfaces === notYetKnown) return { direct: notYetKnown, standby: notYetKnown };
+  const names = (which: (record: InterfaceRecord) => boolean) => [...new Set(store.interfaces === notYetKnown ? [] : store.interfaces.filter(({ record }) => which(record)).map(({ vm }) => vm))];
+  return { direct: names(({ profile }) => profile === profileId), standby: names(({ standbyProfile }) => standbyProfile === profileId) };
+}

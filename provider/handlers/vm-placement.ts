@@ -1,0 +1,121 @@
+/** VmPlacement: where a VM runs. Changing `host` is the migrate action. */
+import { z } from "zod";
+import { ProblemError } from "../problem.js";
+import { recover } from "../migration/recover.js";
+import { moveVm, MoveFailed } from "../migration/move.js";
+import { migrationOptionsSchema } from "../migration/options.js";
+import { errorsOf, planMove, warningsOf } from "../migration/plan.js";
+import { missingVfsOf, plugMissingVfs } from "../migration/repair.js";
+import { saveReport } from "../migration/report-files.js";
+import type { MoveReport } from "../migration/report.js";
+import { HostUnreachable } from "../backends/libvirt/host.js";
+import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
+import { checkFailures, diffOf, PartialFailure, type Checked, type Handler, type HandlerContext } from "./handler.js";
+import { clusterOf } from "./session.js";
+import { isKnown, known, type MaybeUnknown } from "./unknown.js";
+
+const schema = z.strictObject({
+  vm: known(z.string().min(1).max(255)),
+  host: known(z.string().min(1)),
+  migration: known(migrationOptionsSchema.partial()).optional(),
+});
+
+export interface VmPlacementInputs {
+  readonly vm: string;
+  readonly host: string;
+  readonly migration?: z.input<typeof migrationOptionsSchema>;
+}
+
+export interface VmPlacementState extends VmPlacementInputs {
+  readonly schemaVersion: 1;
+  /** Of the last move that this resource made. */
+  readonly lastMove?: MoveReport;
+  /** VFs that should be there and are not, in words. */
+  readonly missing: readonly string[];
+}
+
+export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
+  async check(ctx, news, olds): Promise<Checked<VmPlacementInputs>> {
+    const parsed = schema.safeParse(news);
+    if (!parsed.success) return { inputs: news as MaybeUnknown<VmPlacementInputs>, failures: checkFailures(parsed.error) };
+    // Defaults are filled in when the move begins: so that a new default is no diff.
+    const inputs = news as MaybeUnknown<VmPlacementInputs>;
+    const { vm, host } = inputs;
+    if (!isKnown(vm) || !isKnown(host) || (olds?.host === host && olds.vm === vm)) return { inputs, failures: [] };
+    return { inputs, failures: await refusals(ctx, clusterOf(ctx), vm, host) };
+  },
+
+  diff: (_ctx, _id, state, news) => Promise.resolve(diffOf<VmPlacementInputs>(state, news, { inputs: ["vm", "host", "migration"], replaceOn: ["vm"], deleteBeforeReplace: true, drifted: state.missing.length > 0 })),
+
+  async create(ctx, inputs) {
+    return { id: inputs.vm, state: await place(ctx, inputs, undefined) };
+  },
+
+  async read(ctx, id, state) {
+    const cluster = clusterOf(ctx);
+    const presence = await cluster.locate(state.vm).catch(async (error: unknown) => {
+      if (error instanceof HostUnreachable) throw error;
+      // The VM has a live domain on two hosts: a move was cut off at its switch-over.
+      await recover(cluster, state.vm, { progress: ctx.progress });
+      return cluster.locate(state.vm);
+    });
+    if (presence === undefined) return undefined;
+    const recovery = await recover(cluster, state.vm, { progress: ctx.progress });
+    if (recovery.outcome !== "none") ctx.progress.warn(`A move of VM "${state.vm}" had been cut off: it is ${recovery.outcome} now.`);
+    const next: VmPlacementState = { ...state, host: recovery.host ?? presence.host.name, missing: await missingVfsOf(cluster, state.vm) };
+    return { id, state: next, inputs: inputsOf(next) };
+  },
+
+  async update(ctx, _id, state, news) {
+    return { state: await place(ctx, news, state.lastMove) };
+  },
+
+  // The VM stays where it is.
+  delete: () => Promise.resolve(),
+};
+
+async function place(ctx: HandlerContext, inputs: VmPlacementInputs, lastMove: MoveReport | undefined): Promise<VmPlacementState> {
+  const cluster = clusterOf(ctx);
+  const stateWith = (report: MoveReport | undefined, host: string, missing: readonly string[]): VmPlacementState => ({ schemaVersion: 1, ...inputs, host, ...(report !== undefined && { lastMove: report }), missing });
+  try {
+    const report = await moveVm(cluster, { vm: inputs.vm, to: inputs.host, options: migrationOptionsSchema.parse(inputs.migration ?? {}), progress: ctx.progress, ...(ctx.signal !== undefined && { signal: ctx.signal }) });
+    if (report === undefined) await plugMissingVfs(cluster, inputs.vm, ctx.progress);
+    else await saveReport(report);
+    const missing = await missingVfsOf(cluster, inputs.vm);
+    if (missing.length === 0) return stateWith(report ?? lastMove, inputs.host, []);
+    throw new PartialFailure(
+      { code: "moved-without-vf", what: `VM "${inputs.vm}" runs on "${inputs.host}" without ${missing.join(", ")}`, ...(report?.error !== undefined && { where: report.error }), remedy: "It goes on with its standby. Free a VF, then run pulumi up again." },
+      inputs.vm,
+      stateWith(report ?? lastMove, inputs.host, missing),
+    );
+  } catch (error) {
+    if (!(error instanceof MoveFailed)) throw error;
+    await saveReport(error.report);
+    const at = error.report.outcome === "failed-on-source" ? error.report.from : ((await cluster.locate(inputs.vm).catch(() => undefined))?.host.name ?? error.report.from);
+    throw new PartialFailure(error.problem, inputs.vm, stateWith(error.report, at, []), { cause: error });
+  }
+}
+
+/** At preview: whether the move can be, as far as the hosts tell. A host that is silent refuses nothing. */
+async function refusals(ctx: HandlerContext, cluster: LibvirtCluster, vm: string, host: string): Promise<{ property: string; reason: string }[]> {
+  try {
+    const plan = await planMove(cluster, vm, host);
+    if (plan.alreadyThere) return [];
+    for (const { message, remedy } of warningsOf(plan)) ctx.progress.warn(`${message} ${remedy}`);
+    return errorsOf(plan)
+      .filter(({ rule }) => rule !== "move-destination-answers")
+      .map(({ property, message, remedy }) => ({ property: property ?? "host", reason: `${message} ${remedy}` }));
+  } catch (error) {
+    if (error instanceof HostUnreachable) {
+      ctx.progress.warn(`${error.message} Whether the VM can move was not checked.`);
+      return [];
+    }
+    if (error instanceof ProblemError) return [{ property: "host", reason: error.message }];
+    throw error;
+  }
+}
+
+function inputsOf({ vm, host, migration }: VmPlacementState): VmPlacementInputs {
+  return { vm, host, ...(migration !== undefined && { migration }) };
+}
+

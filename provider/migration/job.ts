@@ -1,0 +1,43 @@
+/** libvirt's job statistics in words and numbers (include/libvirt/libvirt-domain.h, VIR_DOMAIN_JOB_*). */
+import type { JobNow } from "../backends/libvirt/host.js";
+import type { LibvirtJob } from "./report.js";
+import type { JobSample } from "./timeline.js";
+
+export function describeJob({ values }: JobNow): { sample: Omit<JobSample, "at">; text: string } {
+  const total = number(values["memory_total"]) ?? 0;
+  const remaining = number(values["memory_remaining"]) ?? 0;
+  const rate = number(values["memory_bps"]) ?? 0;
+  const iteration = number(values["memory_iteration"]);
+  const downtime = number(values["downtime"]);
+  const percent = total === 0 ? 0 : Math.max(0, Math.min(100, (100 * (total - remaining)) / total));
+  const text = [
+    `${bytes(remaining)} of ${bytes(total)} left`,
+    ...(rate > 0 ? [`${bytes(rate)}/s`] : []),
+    ...(iteration !== undefined && iteration > 1 ? [`pass ${iteration}`] : []),
+    ...(downtime !== undefined && downtime > 0 ? [`downtime about ${downtime} ms`] : []),
+  ].join(", ");
+  return { sample: { percent, remaining, rate }, text };
+}
+
+export function summarizeJob(job: JobNow | undefined): LibvirtJob {
+  if (job === undefined) return {};
+  const entries = {
+    downtime: number(job.values["downtime"]),
+    total: number(job.values["time_elapsed"]),
+    setup: number(job.values["setup_time"]),
+    transferred: number(job.values["memory_processed"]),
+  };
+  return Object.fromEntries(Object.entries(entries).filter(([, value]) => value !== undefined));
+}
+
+/** `1.5 GiB` */
+export function bytes(count: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  const power = count < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(count) / 10));
+  const value = count / 2 ** (10 * power);
+  return `${power === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[power] ?? "B"}`;
+}
+
+function number(value: string | number | bigint | boolean | undefined): number | undefined {
+  return typeof value === "bigint" || typeof value === "number" ? Number(value) : undefined;
+}

@@ -1,0 +1,161 @@
+/** The migrate action: preflight, the steps, the report. Used by the resource, the command line and a drain alike. */
+import { formatPciAddress } from "../xml/pci-address.js";
+import { silent, type Progress } from "../progress.js";
+import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
+import type { LibvirtHost } from "../backends/libvirt/host.js";
+import { standbyBridge, startAnnouncers, stopAnnouncers, type StandbyPlace } from "./announce.js";
+import { domainOn, writeJournal, type MoveContext } from "./context.js";
+import { summarizeJob } from "./job.js";
+import { defaultMigrationOptions, type MigrationOptions } from "./options.js";
+import { beginJournal, errorsOf, MoveRefused, planMove, warningsOf, type MovePlan } from "./plan.js";
+import { recover } from "./recover.js";
+import type { MoveOutcome, MoveReport } from "./report.js";
+import { runSteps, StepFailed, type StepObserver } from "./runner.js";
+import { moveSteps } from "./steps.js";
+import { Timeline } from "./timeline.js";
+
+export interface MoveRequest {
+  readonly vm: string;
+  readonly to: string;
+  readonly options?: MigrationOptions;
+  readonly progress?: Progress;
+  /** Aborts the move where it stands and takes it back, as far as it has not passed the point of no return. */
+  readonly signal?: AbortSignal;
+}
+
+/** A move that began and did not end as wanted. The report says what became of the VM. */
+export class MoveFailed extends StepFailed {
+  override readonly name = "MoveFailed";
+  constructor(
+    failure: StepFailed,
+    readonly report: MoveReport,
+    vm: string,
+  ) {
+    super(failure.step, failure.committed, failure.notUndone, `VM "${vm}"`, failure.cause);
+  }
+}
+
+/**
+ * Moves a VM to a host. A move of it that was cut off is finished or taken back first.
+ * @returns the report; undefined: the VM was there already.
+ * @throws MoveRefused nothing has been changed; MoveFailed with the report.
+ */
+export async function moveVm(cluster: LibvirtCluster, { vm, to, options = defaultMigrationOptions, progress = silent, signal }: MoveRequest): Promise<MoveReport | undefined> {
+  cluster.host(to);
+  progress.report({ phase: "preflight", message: `looking whether "${vm}" can move to "${to}"` });
+  const timeline = new Timeline();
+  timeline.begin("preflight");
+  let plan = await planMove(cluster, vm, to);
+  if (plan.journal !== undefined) {
+    await recover(cluster, vm, { progress });
+    plan = await planMove(cluster, vm, to);
+  }
+  if (plan.alreadyThere) return undefined;
+  const errors = errorsOf(plan);
+  if (errors.length > 0 || plan.presence === undefined) throw new MoveRefused(vm, to, errors);
+  for (const { message, remedy } of warningsOf(plan)) progress.warn(`${message} ${remedy}`);
+  timeline.end("preflight", "done");
+
+  const context = newContext(cluster, vm, plan.presence.host, cluster.host(to), beginJournal(plan, plan.presence.host.name), { options, progress, signal, timeline });
+  context.announcers = startAnnouncers(context, placesOf(context, plan));
+  // They are awaited where they are needed; until then a failure must not count as unhandled.
+  context.announcers.catch(() => undefined);
+  try {
+    await runSteps(moveSteps, context, observerOf(context), `VM "${vm}"`);
+  } catch (error) {
+    if (!(error instanceof StepFailed)) throw error;
+    const outcome: MoveOutcome = error.committed ? "moved-without-vf" : error.notUndone.length === 0 ? "failed-on-source" : "unclear";
+    throw new MoveFailed(error, reportOf(context, plan, outcome, error), vm);
+  } finally {
+    await stopAnnouncers(context);
+    progress.done();
+  }
+  return reportOf(context, plan, context.notPlugged.length === 0 ? "moved" : "moved-without-vf");
+}
+
+/** What the steps share, for a new move or for one that somebody else began. */
+export function newContext(
+  cluster: LibvirtCluster,
+  vm: string,
+  source: LibvirtHost,
+  destination: LibvirtHost,
+  journal: MoveContext["journal"],
+  { options = defaultMigrationOptions, progress = silent, signal, timeline = new Timeline() }: { options?: MigrationOptions; progress?: Progress; signal?: AbortSignal | undefined; timeline?: Timeline },
+): MoveContext {
+  return {
+    cluster,
+    vm,
+    source,
+    destination,
+    options,
+    progress,
+    signal,
+    timeline,
+    journal,
+    vfs: new Map(journal.interfaces.map(({ primaryAlias, sourceVf }) => [primaryAlias, { host: source.name, address: formatPciAddress(sourceVf) }])),
+    notPlugged: [],
+    job: undefined,
+    announced: { by: "none", notes: [] },
+    announcers: Promise.resolve([]),
+  };
+}
+
+/** Keeps the journal's step, the time line and the progress in step with what is done. */
+export function observerOf(context: MoveContext): StepObserver {
+  const { options, timeline, progress } = context;
+  /** Seconds after which the mover's own watchdog would have ended the step; what has none is over soon. */
+  const atMost: Record<string, number> = { unplug: options.unplugTimeout, migrate: options.migrateTimeout, plug: options.plugTimeout, verify: options.plugTimeout };
+  return {
+    async started(step, title, direction) {
+      context.signal?.throwIfAborted();
+      timeline.begin(step);
+      progress.report({ phase: step, message: direction === "forward" ? title : "taking it back" });
+      if (step === "journal" || direction === "back") return;
+      context.journal = { ...context.journal, step, until: Date.now() + ((atMost[step] ?? 0) + 15) * 1000 };
+      const host = ["plug", "verify", "release"].includes(step) ? context.destination : context.source;
+      const dom = await domainOn(host, context);
+      if (dom !== undefined) await writeJournal(host, dom, context.journal);
+    },
+    ended(step, direction, error) {
+      timeline.end(step, error !== undefined ? "failed" : direction === "back" ? "undone" : "done");
+    },
+  };
+}
+
+function placesOf(context: MoveContext, plan: MovePlan): StandbyPlace[] {
+  return context.journal.interfaces.flatMap((nic) => {
+    const network = plan.interfaces.find(({ primaryAlias }) => primaryAlias === nic.primaryAlias)?.standbyNetwork ?? "";
+    return [context.source, context.destination].flatMap((host) => {
+      const bridge = standbyBridge(context, host.name, network);
+      return bridge === undefined ? [] : [{ nic, host, bridge }];
+    });
+  });
+}
+
+function reportOf(context: MoveContext, plan: MovePlan, outcome: MoveOutcome, error?: Error): MoveReport {
+  const { journal, timeline, vm, source, destination, vfs } = context;
+  const host = outcome === "failed-on-source" ? source.name : destination.name;
+  const left = timeline.moments.find(({ what }) => what.startsWith("guest let go"))?.at;
+  const back = timeline.moments.findLast(({ what }) => what.startsWith("the guest uses") || (what.startsWith("VF ") && what.endsWith("plugged")))?.at;
+  return {
+    schemaVersion: 1,
+    vm,
+    from: source.name,
+    to: destination.name,
+    outcome,
+    ...(error !== undefined ? { error: error.message } : context.notPlugged.length > 0 ? { error: context.notPlugged.join(" ") } : {}),
+    started: journal.started,
+    ended: Date.now(),
+    interfaces: journal.interfaces.map(({ mac, network, primaryAlias, sourceVf }) => {
+      const now = vfs.get(primaryAlias);
+      return { mac, network, vfBefore: formatPciAddress(sourceVf), vfAfter: now?.host === host ? now.address : null };
+    }),
+    phases: timeline.phases,
+    moments: timeline.moments,
+    samples: timeline.samples,
+    job: summarizeJob(context.job),
+    ...(left !== undefined && back !== undefined && back > left && { secondsWithoutVf: (back - left) / 1000 }),
+    announced: context.announced,
+    warnings: warningsOf(plan).map(({ rule, message, remedy }) => ({ rule, message, remedy })),
+  };
+}

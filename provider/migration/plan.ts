@@ -1,0 +1,79 @@
+/** What a move would do, and whether it can: looked at before anything changes, at preview as well as before the move. */
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { ProblemError } from "../problem.js";
+import { evaluate, placementRules, problemOf, teamingRules, type Violation } from "../rules/index.js";
+import type { PciAddress } from "../xml/pci-address.js";
+import type { LibvirtCluster, Presence } from "../backends/libvirt/cluster.js";
+import { chooseVf } from "../backends/libvirt/vf-scheduler.js";
+import { gatherFacts } from "./facts.js";
+import { readJournal } from "./context.js";
+import type { Journal, JournalInterface } from "./journal.js";
+import { teamingFacts } from "./teaming-facts.js";
+
+export interface MovePlan {
+  readonly vm: string;
+  readonly from: string | undefined;
+  readonly to: string;
+  /** The VM is there already: nothing would be done. */
+  readonly alreadyThere: boolean;
+  readonly findings: readonly Violation[];
+  /** The pairs that would move, each with the VF that it would get; undefined: none is free. */
+  readonly interfaces: readonly PlannedInterface[];
+  /** A move that was cut off, or is under way. */
+  readonly journal: Journal | undefined;
+  readonly presence: Presence | undefined;
+}
+
+export interface PlannedInterface extends Omit<JournalInterface, "destinationVf"> {
+  readonly standbyNetwork: string;
+  readonly destinationVf: PciAddress | undefined;
+}
+
+export async function planMove(cluster: LibvirtCluster, vm: string, to: string): Promise<MovePlan> {
+  const { facts, presence, domain, pairs, physicalFunctions } = await gatherFacts(cluster, vm, to);
+  const journal = presence === undefined ? undefined : await readJournal(presence.host, presence.dom);
+  const alreadyThere = presence?.host.name === to && facts.vm.state === "running";
+  const teaming = domain === undefined ? [] : evaluate(teamingRules, teamingFacts(domain));
+  const placement = alreadyThere ? [] : evaluate(placementRules, facts);
+  const promised: PciAddress[] = [];
+  const interfaces = pairs.flatMap(({ primary, standby, vfNetwork, standbyNetwork }): PlannedInterface[] => {
+    if (primary.vf === undefined || primary.alias === undefined || standby.alias === undefined || primary.mac === undefined || vfNetwork === undefined) return [];
+    const destinationVf = chooseVf(physicalFunctions.get(vfNetwork) ?? [], promised)?.address;
+    if (destinationVf !== undefined) promised.push(destinationVf);
+    return [{ mac: primary.mac, primaryAlias: primary.alias, standbyAlias: standby.alias, network: vfNetwork, standbyNetwork: standbyNetwork ?? "", sourceVf: primary.vf, destinationVf }];
+  });
+  return { vm, from: presence?.host.name, to, alreadyThere, findings: [...placement, ...teaming], interfaces, journal, presence };
+}
+
+export function errorsOf(plan: Pick<MovePlan, "findings">): readonly Violation[] {
+  return plan.findings.filter(({ severity }) => severity === "error");
+}
+
+export function warningsOf(plan: Pick<MovePlan, "findings">): readonly Violation[] {
+  return plan.findings.filter(({ severity }) => severity === "warning");
+}
+
+/** The move was refused, and nothing has changed. */
+export class MoveRefused extends ProblemError {
+  override readonly name = "MoveRefused";
+  constructor(
+    vm: string,
+    to: string,
+    readonly findings: readonly Violation[],
+  ) {
+    const reasons = findings.map((finding) => `${finding.message} ${finding.remedy}`).join(" ");
+    super({ code: findings[0] === undefined ? "move-refused" : problemOf(findings[0]).code, what: `Unable to move VM "${vm}" to "${to}": ${reasons}`, remedy: "Nothing has been changed." });
+  }
+}
+
+/** The journal of a move that is about to begin. @throws MoveRefused when an interface has no VF to go to. */
+export function beginJournal(plan: MovePlan, from: string): Journal {
+  const interfaces = plan.interfaces.map(({ destinationVf, mac, primaryAlias, standbyAlias, network, sourceVf }) => {
+    if (destinationVf === undefined) {
+      throw new MoveRefused(plan.vm, plan.to, [{ rule: "move-free-vfs", severity: "error", message: `Host "${plan.to}" has no free VF of network "${network}".`, remedy: "Free one first." }]);
+    }
+    return { mac, primaryAlias, standbyAlias, network, sourceVf, destinationVf };
+  });
+  return { id: randomUUID(), from, to: plan.to, step: "journal", mover: { machine: hostname(), pid: process.pid }, started: Date.now(), until: Date.now(), interfaces };
+}

@@ -1,0 +1,122 @@
+/**
+ * Finishes or takes back a move that was cut off, from the journal in the VM's metadata and from what the hosts say now.
+ * Anyone can do it: the command line, the next `pulumi up`, a refresh.
+ */
+import { hostname } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ProblemError } from "../problem.js";
+import { silent, type Progress } from "../progress.js";
+import { isActive, VmOnSeveralHosts, type LibvirtCluster, type Presence } from "../backends/libvirt/cluster.js";
+import { DomainState, JobType, PausedReason } from "../backends/libvirt/constants.js";
+import { domainOn, readJournal, type MoveContext } from "./context.js";
+import type { Journal } from "./journal.js";
+import { newContext, observerOf } from "./move.js";
+import { finishSteps, undoSteps } from "./runner.js";
+import { moveSteps, moveUnderWay } from "./steps.js";
+
+export interface RecoverOptions {
+  readonly progress?: Progress;
+  /** Does not wait until the dead mover's own watchdogs would have ended it. Default false. */
+  readonly now?: boolean;
+}
+
+export interface Recovery {
+  readonly vm: string;
+  /** `finished`: the VM is on the destination, with its VFs. `undone`: on the source, as before. `none`: no move was cut off. */
+  readonly outcome: "finished" | "undone" | "none";
+  readonly host: string | undefined;
+  readonly journal: Journal | undefined;
+}
+
+/**
+ * @throws ProblemError `move-under-way` while the mover may still be at work; VmOnSeveralHosts where the VM runs twice;
+ * HostUnreachable where a host that may have the VM is silent.
+ */
+export async function recover(cluster: LibvirtCluster, vm: string, { progress = silent, now = false }: RecoverOptions = {}): Promise<Recovery> {
+  const { presences, silent: unanswered } = await cluster.whereabouts(vm);
+  const found = await findJournal(presences);
+  if (found === undefined) {
+    if (unanswered[0] !== undefined && !presences.some(isActive)) throw unanswered[0];
+    return { vm, outcome: "none", host: presences.find(isActive)?.host.name, journal: undefined };
+  }
+  const { journal } = found;
+  // Both must answer: what is done on one depends on what the other says.
+  const missing = unanswered.find(({ host }) => host === journal.from || host === journal.to);
+  if (missing !== undefined) throw missing;
+  await waitForMover(vm, journal, presences, now, progress);
+  const context = newContext(cluster, vm, cluster.host(journal.from), cluster.host(journal.to), journal, { progress });
+  try {
+    return await settle(context, (await cluster.whereabouts(vm)).presences);
+  } finally {
+    progress.done();
+  }
+}
+
+async function settle(context: MoveContext, presences: readonly Presence[]): Promise<Recovery> {
+  const { vm, source, destination, journal } = context;
+  const there = presences.find(({ host }) => host === destination);
+  const here = presences.find(({ host }) => host === source);
+  const runsThere = there !== undefined && there.state === DomainState.RUNNING;
+  const pausedHere = here !== undefined && here.state === DomainState.PAUSED && here.reason !== PausedReason.USER;
+  if (runsThere && here !== undefined && isActive(here)) {
+    // The destination has taken over, and the source was never told: its stopped copy must not come back to life.
+    if (!pausedHere) throw new VmOnSeveralHosts(vm, [here, there]);
+    await source.destroy(here.dom);
+  }
+  if (runsThere) {
+    // A source that was never told also kept the definition.
+    const left = await domainOn(source, context);
+    if (left !== undefined && (await destination.isPersistent(there.dom))) await source.undefine(left);
+    await finishSteps(moveSteps.slice(1), { ...context, options: { ...context.options } }, observerOf(context));
+    return { vm, outcome: "finished", host: destination.name, journal };
+  }
+  if (there !== undefined && isActive(there)) await destination.destroy(there.dom);
+  const failures = await undoSteps(moveSteps, context, observerOf(context));
+  if (failures.length > 0) {
+    throw new ProblemError(
+      { code: "recovery-incomplete", what: `Unable to take back the move of VM "${vm}": ${failures.map(({ step, error }) => `${step}: ${error instanceof Error ? error.message : String(error)}`).join("; ")}`, where: source.name, remedy: "Mend that, then run `vnic-failover recover` again: the journal is kept." },
+      { cause: failures[0]?.error },
+    );
+  }
+  return { vm, outcome: "undone", host: source.name, journal };
+}
+
+async function findJournal(presences: readonly Presence[]): Promise<{ journal: Journal; presence: Presence } | undefined> {
+  // The running domain's word counts before that of a definition that stayed behind.
+  for (const presence of presences.toSorted((a, b) => Number(isActive(b)) - Number(isActive(a)))) {
+    const journal = await readJournal(presence.host, presence.dom);
+    if (journal !== undefined) return { journal, presence };
+  }
+  return undefined;
+}
+
+/** Waits while the mover may still be at work: a process of this machine that lives, a job that runs, a watchdog that has not ended. */
+async function waitForMover(vm: string, journal: Journal, presences: readonly Presence[], now: boolean, progress: Progress): Promise<void> {
+  const { mover, until } = journal;
+  if (mover.machine === hostname()) {
+    if (mover.pid !== process.pid && lives(mover.pid)) throw moveUnderWay(vm, mover);
+    // It is dead. libvirt may need a moment to notice that nobody leads its job any more.
+  } else if (!now && Date.now() < until) {
+    progress.report({ phase: "recover", message: `waiting until the mover on ${mover.machine} is surely dead (${Math.ceil((until - Date.now()) / 1000)} s)` });
+    await sleep(until - Date.now());
+  }
+  for (let waited = 0; waited < 60; waited += 1) {
+    const running = await Promise.all(presences.filter(isActive).map(async ({ host, dom }) => (await host.job(dom)).type));
+    if (!running.some((type) => type === JobType.BOUNDED || type === JobType.UNBOUNDED)) return;
+    if (waited === 5 && (mover.machine === hostname() || now)) {
+      for (const { host, dom } of presences.filter(isActive)) await host.abortJob(dom).catch(() => undefined);
+    }
+    progress.report({ phase: "recover", message: "waiting for libvirt's own job to end" });
+    await sleep(1000);
+  }
+  throw moveUnderWay(vm, mover);
+}
+
+function lives(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}

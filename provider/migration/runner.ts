@@ -1,0 +1,120 @@
+/**
+ * Runs a list of steps so that nothing is lost: each knows how it is done, how it is undone and how to see whether it
+ * is so. The same list serves a first run, the way back after a failure, and a recovery by somebody else after a crash.
+ */
+import { ProblemError } from "../problem.js";
+
+export interface Step<Context> {
+  /** The step's name in reports and in the journal: one word. */
+  readonly name: string;
+  /** What a person reads while it runs. */
+  readonly title: string;
+  /**
+   * From here on there is only forward: once this step is done, a failure of a later one undoes nothing.
+   * Default: false.
+   */
+  readonly pointOfNoReturn?: boolean;
+  /**
+   * It only marks that the others are under way, so it is undone only when all of them are: what is left of a run that
+   * could not be taken back must stay findable. Default: false.
+   */
+  readonly mark?: boolean;
+  /** Makes it so. Harmless where it is so already. */
+  do(context: Context): Promise<void>;
+  /** Takes it back. Harmless where there is nothing to take back. Default: nothing to do. */
+  undo?(context: Context): Promise<void>;
+  /** Whether it is so, asked of the hosts and not of memory. */
+  holds(context: Context): Promise<boolean>;
+}
+
+export interface StepObserver {
+  started(step: string, title: string, direction: Direction): Promise<void> | void;
+  ended(step: string, direction: Direction, error?: unknown): void;
+}
+
+export type Direction = "forward" | "back";
+
+/** A step failed. What was done before is undone, except for what `notUndone` names. */
+export class StepFailed extends ProblemError {
+  override readonly name: string = "StepFailed";
+
+  constructor(
+    readonly step: string,
+    readonly committed: boolean,
+    readonly notUndone: readonly { readonly step: string; readonly error: unknown }[],
+    subject: string,
+    cause: unknown,
+  ) {
+    const rest = notUndone.map(({ step, error }) => `${step}: ${messageOf(error)}`).join("; ");
+    super(
+      {
+        code: `step-${step}-failed`,
+        what: `Unable to ${step} ${subject}: ${messageOf(cause).replace(/[.\s]+$/, "")}`,
+        remedy: committed
+          ? "The VM has moved already; run `vnic-failover recover` to finish what is left."
+          : rest === ""
+            ? "Everything that was done before has been undone."
+            : `Not everything could be undone (${rest.replace(/[.\s]+$/, "")}): run \`vnic-failover recover\`.`,
+      },
+      { cause },
+    );
+    this.message = `${this.problem.what}. ${this.problem.remedy ?? ""}`;
+  }
+}
+
+/**
+ * Does each step in turn. A failure undoes the failed step and those before it, last first, unless a point of no return
+ * has been passed.
+ * @param subject what the steps are about, for messages: `VM "web"`.
+ * @throws StepFailed
+ */
+export async function runSteps<Context>(steps: readonly Step<Context>[], context: Context, observer: StepObserver, subject: string): Promise<void> {
+  let committed = false;
+  for (const [index, step] of steps.entries()) {
+    try {
+      await observed(step, "forward", observer, () => step.do(context));
+    } catch (error) {
+      if (committed || (step.pointOfNoReturn === true && (await step.holds(context).catch(() => false)))) {
+        throw new StepFailed(step.name, true, [], subject, error);
+      }
+      throw new StepFailed(step.name, false, await undoSteps(steps.slice(0, index + 1), context, observer), subject, error);
+    }
+    committed ||= step.pointOfNoReturn === true;
+  }
+}
+
+/** Does what does not hold yet, in order: how somebody else finishes a run that got past its point of no return. */
+export async function finishSteps<Context>(steps: readonly Step<Context>[], context: Context, observer: StepObserver): Promise<void> {
+  for (const step of steps) {
+    if (!(await step.holds(context))) await observed(step, "forward", observer, () => step.do(context));
+  }
+}
+
+/** Undoes the steps, last first; goes on past a failure, so that as much as possible is as it was. Returns the failures. */
+export async function undoSteps<Context>(steps: readonly Step<Context>[], context: Context, observer: StepObserver): Promise<{ step: string; error: unknown }[]> {
+  const failures: { step: string; error: unknown }[] = [];
+  for (const step of steps.toReversed()) {
+    if (step.undo === undefined || (step.mark === true && failures.length > 0)) continue;
+    try {
+      await observed(step, "back", observer, () => step.undo?.(context) ?? Promise.resolve());
+    } catch (error) {
+      failures.push({ step: step.name, error });
+    }
+  }
+  return failures;
+}
+
+async function observed<Context>(step: Step<Context>, direction: Direction, observer: StepObserver, act: () => Promise<void>): Promise<void> {
+  await observer.started(step.name, step.title, direction);
+  try {
+    await act();
+  } catch (error) {
+    observer.ended(step.name, direction, error);
+    throw error;
+  }
+  observer.ended(step.name, direction);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,331 @@
+/**
+ * The move, as one list of steps. Each asks the hosts what is true before it acts, so that anybody can take the list up
+ * where somebody else was cut off.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { networkOn } from "../config.js";
+import { ProblemError } from "../problem.js";
+import { formatXml, parseXml } from "../xml/element.js";
+import { replacePrimarySource } from "../xml/domain.js";
+import { formatPciAddress, samePciAddress, type PciAddress } from "../xml/pci-address.js";
+import { buildPrimary } from "../xml/teaming.js";
+import { isActive } from "../backends/libvirt/cluster.js";
+import { Affect, DomainState, DomainXml, PausedReason } from "../backends/libvirt/constants.js";
+import { unless, type DomainRef, type LibvirtHost } from "../backends/libvirt/host.js";
+import { isBoundToVfio, releaseVf, reserveVf, vfUsers } from "../backends/libvirt/inventory.js";
+import { physicalFunctionsOf } from "../backends/libvirt/interfaces.js";
+import { migrate } from "../backends/libvirt/migrate.js";
+import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
+import { unplug } from "../backends/libvirt/unplug.js";
+import { chooseVf } from "../backends/libvirt/vf-scheduler.js";
+import { announceStandby, paceAnnouncers, vfInUse } from "./announce.js";
+import { domainOn, isPluggedIn, readJournal, writeJournal, type MoveContext } from "./context.js";
+import { describeJob } from "./job.js";
+import type { JournalInterface } from "./journal.js";
+import type { Step } from "./runner.js";
+
+/** Milliseconds after which a journal that was written must still be ours: longer than another mover's read and write. */
+const journalSettles = 150;
+
+/** Takes the VM for this move: from here on another mover is refused, and a crash leaves a trace that tells what to do. */
+const journal: Step<MoveContext> = {
+  name: "journal",
+  title: "noting in the VM's metadata what is about to happen",
+  mark: true,
+  async do(context) {
+    const dom = await requireDomain(context.source, context);
+    const present = await readJournal(context.source, dom);
+    if (present !== undefined && present.id !== context.journal.id) throw moveUnderWay(context.vm, present.mover);
+    await writeJournal(context.source, dom, context.journal);
+    // libvirt has no compare-and-set: of two movers that both saw no journal, the one that wrote last keeps it.
+    await sleep(journalSettles);
+    const kept = await readJournal(context.source, dom);
+    if (kept?.id !== context.journal.id) throw moveUnderWay(context.vm, kept?.mover);
+  },
+  async undo(context) {
+    await clearJournal(context);
+  },
+  holds: async (context) => (await whereJournalIs(context)).length > 0,
+};
+
+/** Binds the destination's VFs to vfio, which also keeps everybody else's hands off them. */
+const reserve: Step<MoveContext> = {
+  name: "reserve",
+  title: "reserving VFs on the destination",
+  async do({ destination, journal: { interfaces } }) {
+    await Promise.all(interfaces.map(({ destinationVf }) => reserveVf(destination, destinationVf)));
+  },
+  undo: ({ destination, journal: { interfaces } }) => releaseUnused(destination, interfaces.map(({ destinationVf }) => destinationVf)),
+  holds: async ({ destination, journal: { interfaces } }) => (await Promise.all(interfaces.map(({ destinationVf }) => isBoundToVfio(destination, destinationVf)))).every(Boolean),
+};
+
+/** Only the VFs leave; the standbys stay and carry the traffic. */
+const unplugVfs: Step<MoveContext> = {
+  name: "unplug",
+  title: "waiting for the guest to let go of its VFs",
+  async do(context) {
+    if (context.options.unplug === "late") return;
+    const dom = await requireDomain(context.source, context);
+    await paceAnnouncers(context, "fast");
+    const { unplugTimeout: timeout } = context.options;
+    await everyOne(context.journal.interfaces, async (nic) => {
+      const gone = await unplug(context.source, dom, nic.primaryAlias, { timeout, signal: context.signal });
+      context.vfs.set(nic.primaryAlias, undefined);
+      context.timeline.mark(`guest let go of VF ${formatPciAddress(nic.sourceVf)}`, gone);
+      await announceStandby(context, context.source, dom, nic);
+    });
+    await paceAnnouncers(context, "slow");
+  },
+  async undo(context) {
+    const dom = await domainOn(context.source, context);
+    if (dom === undefined || !isActive(await context.source.state(dom))) return;
+    await plugMissing(context, context.source, dom, (nic) => nic.sourceVf);
+  },
+  async holds(context) {
+    if (context.options.unplug === "late") return true;
+    const dom = await domainOn(context.source, context);
+    if (dom === undefined || dom.id < 0) return true;
+    const { interfaces } = await context.source.liveDomain(dom);
+    return !context.journal.interfaces.some((nic) => isPluggedIn(interfaces, nic));
+  },
+};
+
+const migrateVm: Step<MoveContext> = {
+  name: "migrate",
+  title: "migrating",
+  pointOfNoReturn: true,
+  async do(context) {
+    const { source, destination, options, timeline, progress } = context;
+    const dom = await requireDomain(source, context);
+    const persistent = await source.isPersistent(dom);
+    if (options.maxDowntime !== undefined) {
+      await (await source.connection()).call("domain_migrate_set_max_downtime", { dom, downtime: BigInt(options.maxDowntime), flags: 0 });
+    }
+    await migrate(source, destination, dom, {
+      persistent,
+      ...(persistent && { persistentXml: await definitionThere(context, dom) }),
+      ...(options.unplug === "late" && { destinationXml: await liveDefinitionThere(context, dom) }),
+      ...(destination.config.migrationAddress !== undefined && { migrationUri: `tcp://${bracketed(destination.config.migrationAddress)}` }),
+      bandwidth: options.bandwidth,
+      autoConverge: options.autoConverge,
+      timeout: options.migrateTimeout,
+      signal: context.signal,
+      onJob: (job) => {
+        const { sample, text } = describeJob(job);
+        timeline.sample(sample);
+        progress.report({ phase: "migrate", percent: sample.percent, message: text });
+      },
+      onPhase: (phase) => {
+        if (phase === "finish") {
+          timeline.mark("the source has stopped the VM");
+          void paceAnnouncers(context, "fast");
+        }
+      },
+    });
+    timeline.mark("the VM runs on the destination");
+    const there = await requireDomain(destination, context);
+    context.job = await destination.completedJob(there);
+  },
+  async undo(context) {
+    const { source, destination, vm } = context;
+    const dom = await domainOn(source, context);
+    if (dom === undefined) return;
+    await source.abortJob(dom).catch((error: unknown) => {
+      if (!LibvirtError.is(error)) throw error;
+    });
+    const { state, reason } = await source.state(dom);
+    if (state !== DomainState.PAUSED || reason === PausedReason.USER) return;
+    // A copy that the destination has not started yet ends with the connection that prepared it; one that runs is the VM.
+    const copy = await destination.findDomain(vm);
+    if (copy !== undefined && (await destination.state(copy)).state === DomainState.RUNNING) {
+      throw new ProblemError({ code: "vm-on-several-hosts", what: `VM "${vm}" runs on "${destination.name}", and is paused on "${source.name}"`, remedy: `Run \`vnic-failover recover ${vm}\`.` });
+    }
+    await source.resume(dom);
+  },
+  async holds(context) {
+    const there = await domainOn(context.destination, context);
+    if (there === undefined || (await context.destination.state(there)).state !== DomainState.RUNNING) return false;
+    const here = await domainOn(context.source, context);
+    return here === undefined || !isActive(await context.source.state(here));
+  },
+};
+
+/**
+ * Gives the VM a VF on the destination: the one that was reserved, or else any other that is free. Where there is none
+ * the VM goes on with its standby: the report says so, and nothing is worse than it was.
+ */
+const plug: Step<MoveContext> = {
+  name: "plug",
+  title: "plugging VFs on the destination",
+  async do(context) {
+    await paceAnnouncers(context, "fast");
+    const dom = await requireDomain(context.destination, context);
+    try {
+      await plugMissing(context, context.destination, dom, (nic) => nic.destinationVf);
+    } catch (error) {
+      if (!(error instanceof VfNotPlugged)) throw error;
+      context.notPlugged.push(error.message);
+      context.progress.warn(error.message);
+    }
+  },
+  async holds(context) {
+    const dom = await domainOn(context.destination, context);
+    if (dom === undefined || dom.id < 0) return true;
+    const { interfaces } = await context.destination.liveDomain(dom);
+    return context.journal.interfaces.every((nic) => isPluggedIn(interfaces, nic));
+  },
+};
+
+/** The VM runs once, with its VFs, and where it can be seen: its traffic goes through them. */
+const verify: Step<MoveContext> = {
+  name: "verify",
+  title: "waiting for the guest to use its VFs",
+  async do(context) {
+    if (!(await migrateVm.holds(context))) {
+      throw new ProblemError({ code: "vm-not-moved", what: `VM "${context.vm}" does not run on "${context.destination.name}" alone`, remedy: `Run \`vnic-failover recover ${context.vm}\`.` });
+    }
+    await everyOne(context.journal.interfaces, async (nic) => {
+      if (context.vfs.get(nic.primaryAlias)?.host === context.destination.name) await vfInUse(context, nic);
+    });
+    await paceAnnouncers(context, "slow");
+  },
+  holds: () => Promise.resolve(true),
+};
+
+/** Gives the source's VFs back to their driver and takes the journal away. */
+const release: Step<MoveContext> = {
+  name: "release",
+  title: "releasing what the move had taken",
+  async do(context) {
+    await releaseUnused(context.source, context.journal.interfaces.map(({ sourceVf }) => sourceVf));
+    await releaseUnused(context.destination, context.journal.interfaces.map(({ destinationVf }) => destinationVf));
+    await clearJournal(context);
+  },
+  holds: async (context) => (await whereJournalIs(context)).length === 0,
+};
+
+export const moveSteps: readonly Step<MoveContext>[] = [journal, reserve, unplugVfs, migrateVm, plug, verify, release];
+
+// --- what the steps are made of
+
+/** No VF could be had for an interface. Its VM runs on the standby. */
+class VfNotPlugged extends ProblemError {
+  override readonly name = "VfNotPlugged";
+}
+
+async function requireDomain(host: LibvirtHost, context: MoveContext): Promise<DomainRef> {
+  const dom = await domainOn(host, context);
+  if (dom !== undefined && dom.id >= 0) return dom;
+  throw new ProblemError({ code: "vm-not-running", what: `VM "${context.vm}" does not run on "${host.name}" any more`, where: host.name, remedy: "Somebody else stopped or moved it meanwhile: look where it is, then try again." });
+}
+
+export function moveUnderWay(vm: string, mover: { machine: string; pid: number } | undefined): ProblemError {
+  return new ProblemError({
+    code: "move-under-way",
+    what: `VM "${vm}" is being moved by somebody else${mover === undefined ? "" : ` (process ${mover.pid} on ${mover.machine})`}`,
+    remedy: `Wait for its end. If that process is dead, run \`vnic-failover recover ${vm}\`.`,
+  });
+}
+
+async function whereJournalIs(context: MoveContext): Promise<{ host: LibvirtHost; dom: DomainRef }[]> {
+  const found = await Promise.all(
+    [context.source, context.destination].map(async (host) => {
+      const dom = await domainOn(host, context);
+      return dom !== undefined && (await readJournal(host, dom))?.id === context.journal.id ? { host, dom } : undefined;
+    }),
+  );
+  return found.filter((place) => place !== undefined);
+}
+
+async function clearJournal(context: MoveContext): Promise<void> {
+  for (const { host, dom } of await whereJournalIs(context)) await unless("NO_DOMAIN", () => writeJournal(host, dom, undefined));
+}
+
+/** Gives VFs back to the host's driver, unless a domain there has them or will have them when it starts. */
+async function releaseUnused(host: LibvirtHost, vfs: readonly PciAddress[]): Promise<void> {
+  const used = new Set((await vfUsers(host)).map(({ address }) => formatPciAddress(address)));
+  for (const vf of vfs) if (!used.has(formatPciAddress(vf))) await releaseVf(host, vf);
+}
+
+/** Plugs a VF for each interface that has none on the host. @throws the first failure, after all have been tried. */
+async function plugMissing(context: MoveContext, host: LibvirtHost, dom: DomainRef, planned: (nic: JournalInterface) => PciAddress): Promise<void> {
+  const { interfaces } = await host.liveDomain(dom);
+  const missing = context.journal.interfaces.filter((nic) => !isPluggedIn(interfaces, nic));
+  for (const nic of context.journal.interfaces) {
+    const present = interfaces.find(({ alias }) => alias === nic.primaryAlias);
+    if (present?.vf !== undefined) context.vfs.set(nic.primaryAlias, { host: host.name, address: formatPciAddress(present.vf) });
+  }
+  await everyOne(missing, async (nic) => {
+    const vf = await plugOne(context, host, dom, nic, planned(nic));
+    context.vfs.set(nic.primaryAlias, { host: host.name, address: formatPciAddress(vf) });
+    context.timeline.mark(`VF ${formatPciAddress(vf)} plugged`);
+  });
+  await definePlugged(context, host, dom);
+}
+
+/** Where another VF than the planned one was plugged, the VM's definition must name it too. */
+async function definePlugged(context: MoveContext, host: LibvirtHost, dom: DomainRef): Promise<void> {
+  if (!(await host.isPersistent(dom))) return;
+  const live = (await host.liveDomain(dom)).interfaces;
+  const { raw, interfaces } = await host.inactiveDomain(dom);
+  let definition = raw;
+  for (const { primaryAlias } of context.journal.interfaces) {
+    const plugged = live.find(({ alias }) => alias === primaryAlias)?.vf;
+    const defined = interfaces.find(({ alias }) => alias === primaryAlias)?.vf;
+    if (plugged !== undefined && defined !== undefined && !samePciAddress(plugged, defined)) definition = replacePrimarySource(definition, primaryAlias, plugged);
+  }
+  if (definition !== raw) await host.define(definition);
+}
+
+/** Tries the planned VF, then others of the network that are free, until the plug time-out. */
+async function plugOne(context: MoveContext, host: LibvirtHost, dom: DomainRef, nic: JournalInterface, planned: PciAddress): Promise<PciAddress> {
+  const end = Date.now() + context.options.plugTimeout * 1000;
+  const tried: PciAddress[] = [];
+  let vf: PciAddress | undefined = planned;
+  let failure: unknown;
+  while (vf !== undefined && Date.now() < end) {
+    tried.push(vf);
+    try {
+      await reserveVf(host, vf);
+      await host.attach(dom, primaryFor(context, host, nic, vf), Affect.LIVE);
+      return vf;
+    } catch (error) {
+      if (!LibvirtError.is(error)) throw error;
+      failure = error;
+      await releaseUnused(host, [vf]);
+    }
+    vf = chooseVf(await physicalFunctionsOf(context.cluster, host, nic.network), tried)?.address;
+  }
+  throw new VfNotPlugged(
+    { code: "vf-not-plugged", what: `Unable to plug a VF of network "${nic.network}" into VM "${context.vm}" (tried ${tried.map(formatPciAddress).join(", ")})`, where: host.name, remedy: `The VM runs on its standby. Free a VF, then run \`vnic-failover recover ${context.vm}\`.` },
+    { cause: failure },
+  );
+}
+
+function primaryFor(context: MoveContext, host: LibvirtHost, nic: JournalInterface, vf: PciAddress) {
+  const vlan = networkOn(context.cluster.config, host.name, nic.network)?.vlan;
+  return buildPrimary({ mac: nic.mac, vf, alias: nic.primaryAlias, standbyAlias: nic.standbyAlias, linkState: "up", ...(vlan !== undefined && { vlan }) });
+}
+
+/** The definition that the destination is to keep: the VM's own, with the destination's VFs. */
+async function definitionThere(context: MoveContext, dom: DomainRef): Promise<string> {
+  const { raw, interfaces } = await context.source.inactiveDomain(dom);
+  const present = context.journal.interfaces.filter((nic) => isPluggedIn(interfaces, nic));
+  return formatXml(present.reduce((xml, nic) => replacePrimarySource(xml, nic.primaryAlias, nic.destinationVf), raw));
+}
+
+async function liveDefinitionThere(context: MoveContext, dom: DomainRef): Promise<string> {
+  const raw = parseXml(await context.source.domainXml(dom, DomainXml.MIGRATABLE | DomainXml.SECURE));
+  return formatXml(context.journal.interfaces.reduce((xml, nic) => replacePrimarySource(xml, nic.primaryAlias, nic.destinationVf), raw));
+}
+
+function bracketed(address: string): string {
+  return address.includes(":") ? `[${address}]` : address;
+}
+
+/** All at once; waits for every one, then throws the first failure. */
+async function everyOne<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
+  const results = await Promise.allSettled(items.map(act));
+  const failed = results.find((result) => result.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
+}

@@ -1,0 +1,42 @@
+/** A parsed domain as the rules of teaming want it. Pure. */
+import type { TeamingDevice, TeamingFacts } from "../rules/index.js";
+import type { Domain } from "../xml/domain.js";
+import { attribute, child, children, find } from "../xml/element.js";
+import { formatPciAddress } from "../xml/pci-address.js";
+import type { DomainInterface } from "../xml/teaming.js";
+
+export function teamingFacts(domain: Domain): TeamingFacts {
+  const devices = child(domain.raw, "devices");
+  return {
+    machine: domain.machine,
+    interfaces: domain.interfaces.map(teamingDevice),
+    controllers: children(devices, "controller").map((controller) => ({
+      type: attribute(controller, "type") ?? "",
+      index: Number(attribute(controller, "index") ?? 0),
+      model: attribute(controller, "model"),
+    })),
+  };
+}
+
+function teamingDevice(nic: DomainInterface): TeamingDevice {
+  const teaming = child(nic.raw, "teaming");
+  const address = child(nic.raw, "address");
+  return {
+    kind: nic.device,
+    type: nic.type,
+    mac: nic.mac,
+    alias: nic.alias,
+    model: nic.model,
+    // As written: what is wrong with it is for the rules to say.
+    teaming: teaming === undefined ? undefined : { type: attribute(teaming, "type") ?? "", persistent: attribute(teaming, "persistent") },
+    guestAddress: nic.address === undefined ? undefined : { type: "pci", ...nic.address, multifunction: attribute(address, "multifunction") === "on" },
+    source: nic.vf === undefined ? undefined : formatPciAddress(nic.vf),
+    sourceType: attribute(find(nic.raw, "source", "address"), "type"),
+    driver: nic.type === "hostdev" ? nic.driver : undefined,
+    mtu: nic.mtu,
+    link: nic.linkState,
+    vlanTrunk: nic.vlan?.trunk,
+    filter: nic.filter,
+    bandwidth: nic.bandwidth !== undefined,
+  };
+}

@@ -1,0 +1,53 @@
+/** Who did what when in a move: collected as it goes, and the raw material of its report. */
+
+export interface PhaseTime {
+  readonly name: string;
+  /** Milliseconds since the epoch. */
+  readonly start: number;
+  readonly end: number;
+  readonly outcome: "done" | "failed" | "undone";
+}
+
+export interface JobSample {
+  readonly at: number;
+  /** 0 to 100, of the memory's first pass; later passes keep it below 100. */
+  readonly percent: number;
+  /** Bytes. */
+  readonly remaining: number;
+  /** Bytes per second. */
+  readonly rate: number;
+}
+
+export interface Moment {
+  readonly at: number;
+  readonly what: string;
+}
+
+export class Timeline {
+  readonly phases: PhaseTime[] = [];
+  readonly samples: JobSample[] = [];
+  readonly moments: Moment[] = [];
+  private readonly open = new Map<string, number>();
+
+  constructor(private readonly now: () => number = Date.now) {}
+
+  begin(name: string): void {
+    this.open.set(name, this.now());
+  }
+
+  end(name: string, outcome: PhaseTime["outcome"]): void {
+    const start = this.open.get(name);
+    if (start === undefined) return;
+    this.open.delete(name);
+    this.phases.push({ name, start, end: this.now(), outcome });
+  }
+
+  /** Something that happened at one moment: the guest let go of the VF. */
+  mark(what: string, at = this.now()): void {
+    this.moments.push({ at, what });
+  }
+
+  sample(sample: Omit<JobSample, "at">): void {
+    this.samples.push({ at: this.now(), ...sample });
+  }
+}

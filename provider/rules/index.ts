@@ -1,0 +1,40 @@
+import { interfaceRules } from "./interface.js";
+import { placementRules } from "./placement.js";
+import { profileRules } from "./profile.js";
+import type { Rule } from "./rule.js";
+import { migrationXmlRules, teamingRules } from "./teaming.js";
+
+/** A rule as the table prints it. */
+export interface RuleRow extends Omit<Rule<never>, "find"> {
+  readonly group: "profile" | "interface" | "teaming" | "migration-xml" | "placement";
+}
+
+/** Every rule of the feature, each once. */
+export const rules: readonly RuleRow[] = [
+  ...rows("profile", [...new Set([...profileRules.add, ...profileRules.edit, ...profileRules.remove])]),
+  ...rows("interface", interfaceRules),
+  ...rows("teaming", teamingRules),
+  ...rows("migration-xml", migrationXmlRules),
+  ...rows("placement", placementRules),
+];
+
+function rows(group: RuleRow["group"], members: readonly Omit<Rule<never>, "find">[]): RuleRow[] {
+  return members.map(({ id, title, engineId, engineText, source, checkedAt, severity }) => ({
+    group,
+    id,
+    title,
+    ...(engineId === undefined ? {} : { engineId }),
+    ...(engineText === undefined ? {} : { engineText }),
+    source,
+    checkedAt,
+    severity,
+  }));
+}
+
+export * from "./interface.js";
+export * from "./network.js";
+export * from "./placement.js";
+export * from "./preview.js";
+export * from "./profile.js";
+export * from "./rule.js";
+export * from "./teaming.js";

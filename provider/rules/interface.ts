@@ -1,0 +1,487 @@
+import { canonicalMac, isMulticastMac, isZeroMac, sameMac } from "./mac.js";
+import type { LogicalNetwork } from "./network.js";
+import { type Eventual, type Preview, agree, differ, isGiven, isKnown, knownPart } from "./preview.js";
+import type { Profile } from "./profile.js";
+import type { Rule } from "./rule.js";
+import { counted, quoted } from "./wording.js";
+
+/** Interfaces of VMs: oVirt's checks first (AddVmInterfaceCommand, UpdateVmInterfaceCommand), ours after them. */
+
+export interface VmNic {
+  /** How the user calls it. */
+  readonly name: string;
+  readonly vm: string;
+  /** The id of its profile. */
+  readonly profile: string;
+  /** Undefined: one is made up. */
+  readonly mac?: string | undefined;
+  /** Default true. */
+  readonly plugged?: boolean | undefined;
+  /** Default true. */
+  readonly linked?: boolean | undefined;
+  /** oVirt's interface type; undefined: the one that matches the profile. */
+  readonly type?: "virtio" | "pci_passthrough" | undefined;
+}
+
+/** What is known of the VM; undefined is not known. */
+export interface VmOfNic {
+  readonly running?: boolean | undefined;
+  /** As libvirt has it: `pc-q35-9.2`, `q35`, `pc`, `pc-i440fx-9.2`. */
+  readonly machine?: string | undefined;
+  /** pcie-root-port controllers with nothing plugged in. */
+  readonly freeRootPorts?: number | undefined;
+  /** oVirt's cluster level. */
+  readonly clusterLevel?: { readonly major: number; readonly minor: number } | undefined;
+  /** The logical networks on the VM's host. */
+  readonly networksOnHost?: readonly string[] | undefined;
+  /** VFs of the network of the interface's profile that are free on the VM's host. */
+  readonly freeVfs?: number | undefined;
+}
+
+export interface InterfaceFacts {
+  readonly action: "add" | "edit";
+  readonly backend: "libvirt" | "ovirt";
+  /** As it is to be. */
+  readonly nic: Preview<VmNic>;
+  /** As it stands; undefined on add. */
+  readonly stored?: VmNic | undefined;
+  /** Every other interface of the cluster and of this program, of this VM and of others. */
+  readonly others: Eventual<readonly Preview<VmNic>[]>;
+  /** Every profile of the cluster's store and of this program. */
+  readonly profiles: Eventual<readonly Preview<Profile>[]>;
+  /** The cluster's logical networks. */
+  readonly networks: Eventual<readonly LogicalNetwork[]>;
+  readonly vm: VmOfNic;
+}
+
+type InterfaceRule = Rule<InterfaceFacts>;
+
+const validator = "ovirt-engine: VmNicValidator.java";
+const featurePage = "oVirt: feature page 'SR-IOV Live Migration without downtime', Limitations";
+
+const refusedByEngine = { checkedAt: ["check", "engine"], severity: "error" } as const;
+const refusedByUs = { checkedAt: ["check"], severity: "error" } as const;
+const warnedOfByUs = { checkedAt: ["check"], severity: "warning" } as const;
+
+// --- oVirt's
+
+const profileExists: InterfaceRule = {
+  id: "interface-profile-exists",
+  title: "The interface's profile exists",
+  engineId: "ACTION_TYPE_FAILED_VNIC_PROFILE_NOT_EXISTS",
+  engineText: "Cannot ${action} ${type}. The specified VM network interface profile doesn't exist.",
+  source: `${validator} profileValid`,
+  ...refusedByEngine,
+  find: ({ nic, profiles }) =>
+    isKnown(nic.profile) && isKnown(profiles) && profiles.every(({ id }) => differ(id, nic.profile))
+      ? {
+          property: "profile",
+          message: `Interface ${quoted(nic.name)} names profile ${quoted(nic.profile)}, and there is no profile of that id.`,
+          remedy: "Name an existing profile by its id, or pass the VnicProfile itself.",
+        }
+      : undefined,
+};
+
+const networkInCluster: InterfaceRule = {
+  id: "interface-network-in-cluster",
+  title:
+    "The network of the interface's profile, and of its standby's, is in the VM's cluster (oVirt: only the former)",
+  engineId: "NETWORK_NOT_EXISTS_IN_CURRENT_CLUSTER",
+  engineText: "The specified Logical Network doesn't exist in the current Cluster.",
+  source: `${validator} profileValid`,
+  ...refusedByEngine,
+  find: (facts) => {
+    const { nic, networks } = facts;
+    return profilesOf(facts)
+      .filter(({ network }) => isKnown(network) && isKnown(networks) && networks.every(({ name }) => name !== network))
+      .map(({ name, network }) => ({
+        property: "profile",
+        message: `Interface ${quoted(nic.name)} needs network ${quoted(network)} of profile ${quoted(name)}, which the cluster does not have.`,
+        remedy: "Add the network to the cluster, or name a profile of another network.",
+      }));
+  },
+};
+
+const typeMatchesProfile: InterfaceRule = {
+  id: "interface-type-matches-profile",
+  title: "The interface is pci_passthrough if, and only if, its profile is passthrough",
+  engineId: "ACTION_TYPE_FAILED_VM_INTERFACE_TYPE_NOT_MATCH_PROFILE",
+  engineText:
+    "Cannot ${action} ${type}. The network interface type doesn't match the profile. Virtual machine interface of type 'PCI Passthrough' should have 'Passthrough' profile and vice versa.",
+  source: `${validator} typeMatchesProfile`,
+  ...refusedByEngine,
+  find: (facts) => {
+    const profile = profileOf(facts);
+    if (profile === undefined || !isKnown(profile.passThrough)) return undefined;
+    const fitting = profile.passThrough === "enabled" ? "pci_passthrough" : "virtio";
+    const { nic } = facts;
+    return isKnown(nic.type) && nic.type !== undefined && nic.type !== fitting
+      ? {
+          property: "type",
+          message: `Interface ${quoted(nic.name)} is of type ${nic.type}, but profile ${quoted(profile.name)} asks for ${fitting}.`,
+          remedy: "Leave the type out, or name a profile that matches.",
+        }
+      : undefined;
+  },
+};
+
+const passthroughLinked: InterfaceRule = {
+  id: "interface-passthrough-linked",
+  title: "A VF is not unlinked",
+  engineId: "ACTION_TYPE_FAILED_UNLINKING_OF_PASSTHROUGH_VNIC_IS_NOT_SUPPORTED",
+  engineText: "Cannot ${action} ${type}. Unlinking of 'passthrough' vm network interface is not supported.",
+  source: `${validator} passthroughIsLinked`,
+  ...refusedByEngine,
+  find: (facts) =>
+    profileOf(facts)?.passThrough === "enabled" && facts.nic.linked === false
+      ? {
+          property: "linked",
+          message: `Interface ${quoted(facts.nic.name)} is a VF, whose link can't be switched off from outside.`,
+          remedy: "Set plugged to false: that takes the VF away.",
+        }
+      : undefined,
+};
+
+const noHotUpdate: InterfaceRule = {
+  id: "interface-passthrough-no-hot-update",
+  title: "oVirt does not edit a plugged VF of a running VM",
+  engineId: "CANNOT_PERFORM_HOT_UPDATE",
+  engineText:
+    "Cannot ${action} ${type}. Updating some of the properties is not supported while the interface is plugged into a running virtual machine. Please un-plug the interface, update the properties, and then plug it back.",
+  source: "ovirt-engine: UpdateVmInterfaceCommand.java unplugPlugNotRequired",
+  ...refusedByEngine,
+  find: (facts) => {
+    const { backend, nic, stored, vm } = facts;
+    if (backend !== "ovirt" || stored === undefined || vm.running !== true) return undefined;
+    // Unplugging is the way out, so an interface that is to be unplugged may change.
+    if (!isPlugged(stored) || !isPlugged(nic) || profileOf(facts)?.passThrough !== "enabled") return undefined;
+    return [
+      ...(differ(nic.profile, stored.profile) ? ["profile"] : []),
+      ...(isGiven(nic.mac) && isGiven(stored.mac) && !sameMac(nic.mac, stored.mac) ? ["mac"] : []),
+    ].map((property) => ({
+      property,
+      message: `Interface ${quoted(stored.name)} is a VF plugged into running VM ${quoted(stored.vm)}, so its ${property} can't change.`,
+      remedy: "Set plugged to false, run pulumi up, then make the change and plug it again.",
+    }));
+  },
+};
+
+const freeVfHere: InterfaceRule = {
+  id: "interface-free-vf",
+  title: "The VM's host has a free VF for the interface",
+  engineId: "CANNOT_PLUG_PASSTHROUGH_VNIC_NO_SUITABLE_VF",
+  engineText:
+    "Cannot ${action} ${type}. There is no free virtual function which is suitable for virtual nic ${vnicName}. A virtual function is considered as suitable if the VF's configuration of its physical function contains the virtual nic's network/network label.",
+  source: "ovirt-engine: ActivateDeactivateVmNicCommand.java",
+  ...refusedByEngine,
+  find: (facts) => {
+    const profile = profileOf(facts);
+    return isToBePlugged(facts) && profile?.passThrough === "enabled" && facts.vm.freeVfs === 0
+      ? {
+          property: "profile",
+          message: `Interface ${quoted(facts.nic.name)} needs a VF of network ${quoted(profile.network)}, and none is free on the host of VM ${quoted(facts.nic.vm)}.`,
+          remedy: "Free one, enable more VFs on the physical function, or move the VM to another host.",
+        }
+      : undefined;
+  },
+};
+
+const networkOnHost: InterfaceRule = {
+  id: "interface-network-on-host",
+  title: "The VM's host has the network of the interface and of its standby (oVirt never looks at the standby's)",
+  engineId: "ACTIVATE_DEACTIVATE_NETWORK_NOT_IN_VDS",
+  engineText:
+    "The Network does not exist on the host the VM is running on.\n Either add the Network to the Host, migrate the VM to a Host that has this Network, or add the vNic as unplugged.",
+  source: "ovirt-engine: ActivateDeactivateVmNicCommand.java",
+  ...refusedByEngine,
+  find: (facts) => {
+    const { nic, vm } = facts;
+    if (!isToBePlugged(facts)) return undefined;
+    return profilesOf(facts)
+      .filter(({ network }) => isKnown(network) && vm.networksOnHost?.includes(network) === false)
+      .map(({ name, network }) => ({
+        property: "profile",
+        message: `Interface ${quoted(nic.name)} needs network ${quoted(network)} of profile ${quoted(name)}, which the host of VM ${quoted(nic.vm)} does not have.`,
+        remedy: "Add the network to the host, or move the VM to a host that has it.",
+      }));
+  },
+};
+
+const clusterLevel: InterfaceRule = {
+  id: "interface-failover-cluster-level",
+  title: "An interface with a failover needs cluster level 4.6",
+  engineId: "ACTION_TYPE_FAILED_VM_INTERFACE_WITH_FAILOVER_IS_SUPPORTED_ONLY_IN_CLUSTER_4_6_AND_ABOVE",
+  engineText:
+    "Cannot ${action} ${type}. VM interface with failover vNIC profile is supported only in cluster level >= 4.6.",
+  source: `${validator} isFailoverInSupportedClusterVersion`,
+  ...refusedByEngine,
+  find: (facts) => {
+    const profile = profileOf(facts);
+    const level = facts.vm.clusterLevel;
+    if (profile === undefined || !isGiven(profile.failover) || level === undefined) return undefined;
+    return level.major < 4 || (level.major === 4 && level.minor < 6)
+      ? {
+          property: "profile",
+          message: `Profile ${quoted(profile.name)} of interface ${quoted(facts.nic.name)} has a failover, which needs cluster level 4.6; VM ${quoted(facts.nic.vm)} is in one of level ${level.major}.${level.minor}.`,
+          remedy: "Raise the cluster's level, or name a profile without failover.",
+        }
+      : undefined;
+  },
+};
+
+// --- what libvirt and QEMU can't do, or accept although it can't work
+
+/** The standby's alias is made of its profile's id (oVirt: VmDeviceCommonUtils.createFailoverVmDevice). */
+const oneVfPerFailover: InterfaceRule = {
+  id: "interface-failover-once-per-vm",
+  title: "Two VFs of one VM don't share a failover profile",
+  source: featurePage,
+  ...refusedByUs,
+  find: (facts) => {
+    const profile = profileOf(facts);
+    const standby = profile !== undefined && isGiven(profile.failover) ? profile.failover : undefined;
+    if (profile === undefined || standby === undefined) return undefined;
+    return onSameVm(facts)
+      .filter((other) => agree(profileNamed(other.profile, facts.profiles)?.failover, standby))
+      .map((other) => ({
+        property: "profile",
+        message: `Interfaces ${quoted(facts.nic.name)} and ${quoted(other.name)} of VM ${quoted(facts.nic.vm)} have the same failover ${quoted(profileNamed(standby, facts.profiles)?.name ?? standby)}.`,
+        remedy: "Give one of them a profile with another failover profile.",
+      }));
+  },
+};
+
+const macWellFormed: InterfaceRule = {
+  id: "interface-mac-well-formed",
+  title: "A MAC address is six octets in hexadecimal with colons between",
+  source: "libvirt: src/util/virmacaddr.c virMacAddrParse",
+  ...refusedByUs,
+  find: ({ nic }) =>
+    isGiven(nic.mac) && canonicalMac(nic.mac) === undefined
+      ? {
+          property: "mac",
+          message: `Interface ${quoted(nic.name)} has ${quoted(nic.mac)} as MAC address, which is none.`,
+          remedy: "Write six octets, such as 52:54:00:12:34:56.",
+        }
+      : undefined,
+};
+
+const macUnicast: InterfaceRule = {
+  id: "interface-mac-unicast",
+  title: "An interface's MAC address is unicast",
+  source: "libvirt: src/conf/domain_conf.c virDomainNetDefParseXML",
+  ...refusedByUs,
+  find: ({ nic }) =>
+    isGiven(nic.mac) && canonicalMac(nic.mac) !== undefined && isMulticastMac(nic.mac)
+      ? {
+          property: "mac",
+          message: `Interface ${quoted(nic.name)} has MAC address ${nic.mac}, which is multicast.`,
+          remedy: "Make the first octet even.",
+        }
+      : undefined,
+};
+
+/** libvirt reads zeros as 'none given' and makes up one address for each of the two devices. */
+const macNotZero: InterfaceRule = {
+  id: "interface-mac-not-zero",
+  title: "An interface's MAC address is not zero",
+  source: "libvirt: src/conf/domain_conf.c virDomainNetDefParseXML",
+  ...refusedByUs,
+  find: ({ nic }) =>
+    isGiven(nic.mac) && isZeroMac(nic.mac)
+      ? {
+          property: "mac",
+          message: `Interface ${quoted(nic.name)} has the zero MAC address: standby and VF would each get another one, and never pair.`,
+          remedy: "Write another address, or leave mac out.",
+        }
+      : undefined,
+};
+
+/** net_failover pairs by MAC address. */
+const macOnceOnVm: InterfaceRule = {
+  id: "interface-mac-once-per-vm",
+  title: "Two interfaces of one VM don't share a MAC address",
+  source: "Linux: Documentation/networking/net_failover.rst",
+  ...refusedByUs,
+  find: (facts) => {
+    const { nic } = facts;
+    return onSameVm(facts)
+      .filter((other) => isGiven(nic.mac) && isGiven(other.mac) && sameMac(nic.mac, other.mac))
+      .map((other) => ({
+        property: "mac",
+        message: `Interfaces ${quoted(nic.name)} and ${quoted(other.name)} of VM ${quoted(nic.vm)} have the same MAC address ${String(nic.mac)}: the guest pairs by it.`,
+        remedy: "Give one of them another address, or leave its mac out.",
+      }));
+  },
+};
+
+const macOnceInCluster: InterfaceRule = {
+  id: "interface-mac-once-in-cluster",
+  title: "Interfaces of different VMs don't share a MAC address",
+  source: "IEEE 802.1D: a bridge learns one port for an address",
+  ...warnedOfByUs,
+  find: ({ nic, others }) =>
+    knownPart(others)
+      .filter(
+        (other) => differ(other.vm, nic.vm) && isGiven(nic.mac) && isGiven(other.mac) && sameMac(nic.mac, other.mac),
+      )
+      .map((other) => ({
+        property: "mac",
+        message: `Interface ${quoted(nic.name)} of VM ${quoted(nic.vm)} has MAC address ${String(nic.mac)}, and so has ${quoted(other.name)} of VM ${quoted(other.vm)}.`,
+        remedy: "Give one of them another address, unless the two never run at once on one network.",
+      })),
+};
+
+/** Profiles that were not made here can have what the profile's own rules refuse. */
+const vfPlain: InterfaceRule = {
+  id: "interface-vf-plain",
+  title: "A VF has no network filter, QoS or port mirroring: libvirt drops the filter and refuses bandwidth at start",
+  source: "libvirt: src/conf/domain_validate.c virDomainActualNetDefValidate",
+  ...refusedByUs,
+  find: (facts) => {
+    const profile = profileOf(facts);
+    return profile?.passThrough === "enabled"
+      ? [
+          ...(isGiven(profile.networkFilter) ? ["networkFilter"] : []),
+          ...(isGiven(profile.qos) ? ["qos"] : []),
+          ...(profile.portMirroring === true ? ["portMirroring"] : []),
+        ].map((setting) => ({
+          property: "profile",
+          message: `Interface ${quoted(facts.nic.name)} is a VF, but its profile ${quoted(profile.name)} has ${setting}, which does not act on a VF.`,
+          remedy: `Take ${setting} out of the profile.`,
+        }))
+      : undefined;
+  },
+};
+
+const vfNoVlanTrunk: InterfaceRule = {
+  id: "interface-vf-no-vlan-trunk",
+  title: "A VF's network has no VLAN trunk",
+  source: "libvirt: src/util/virnetdev.c virNetDevSetNetConfig",
+  ...refusedByUs,
+  find: (facts) => {
+    const profile = profileOf(facts);
+    return profile?.passThrough === "enabled" &&
+      knownPart(facts.networks).some(({ name, vlanTrunk }) => agree(profile.network, name) && vlanTrunk === true)
+      ? {
+          property: "profile",
+          message: `Interface ${quoted(facts.nic.name)} is a VF on network ${quoted(profile.network)}, which is a VLAN trunk: a VF takes one VLAN.`,
+          remedy: "Name a profile of a network with at most one VLAN.",
+        }
+      : undefined;
+  },
+};
+
+const vfHasStandby: InterfaceRule = {
+  id: "interface-vf-has-standby",
+  title: "A VF has a standby, else its VM can't migrate without losing the network",
+  source: "QEMU: docs/system/virtio-net-failover.rst",
+  ...warnedOfByUs,
+  find: (facts) => {
+    const profile = profileOf(facts);
+    return profile?.passThrough === "enabled" && profile.failover === undefined
+      ? {
+          property: "profile",
+          message: `Profile ${quoted(profile.name)} of interface ${quoted(facts.nic.name)} has no failover: VM ${quoted(facts.nic.vm)} will have no network from this interface while it moves.`,
+          remedy: "Give the profile a failover, or name one that has it.",
+        }
+      : undefined;
+  },
+};
+
+/** On i440fx libvirt and QEMU start the VM, the VF never appears, and only QEMU's log tells. */
+const machineQ35: InterfaceRule = {
+  id: "interface-machine-q35",
+  title: "A VF with a standby needs a q35 machine",
+  source: "QEMU: hw/net/virtio-net.c failover_hide_primary_device, hw/pci/pci.c pci_qdev_realize",
+  ...refusedByUs,
+  find: (facts) => {
+    const { nic, vm } = facts;
+    const profile = profileOf(facts);
+    return profile !== undefined && isGiven(profile.failover) && vm.machine !== undefined && !vm.machine.includes("q35")
+      ? {
+          property: "vm",
+          message: `Interface ${quoted(nic.name)} needs PCI Express, and VM ${quoted(nic.vm)} is a machine ${quoted(vm.machine)}.`,
+          remedy: "Give the VM a q35 machine.",
+        }
+      : undefined;
+  },
+};
+
+/** Hot-plug on PCI Express fills one root port for each device; libvirt adds ports only to a VM that is shut off. */
+const freeRootPort: InterfaceRule = {
+  id: "interface-free-root-port",
+  title: "A running VM has a free pcie-root-port for each device that is plugged in",
+  source: "libvirt: docs/pci-hotplug.rst",
+  ...refusedByUs,
+  find: (facts) => {
+    const { backend, nic, vm } = facts;
+    const profile = profileOf(facts);
+    if (backend !== "libvirt" || vm.running !== true || vm.freeRootPorts === undefined) return undefined;
+    if (profile === undefined || !isToBePlugged(facts)) return undefined;
+    const needed = isGiven(profile.failover) ? 2 : 1;
+    return vm.freeRootPorts < needed
+      ? {
+          property: "vm",
+          message: `Interface ${quoted(nic.name)} needs ${counted(needed, "free pcie-root-port")}, and running VM ${quoted(nic.vm)} has ${vm.freeRootPorts}.`,
+          remedy: "Shut the VM off and add pcie-root-port controllers to it.",
+        }
+      : undefined;
+  },
+};
+
+export const interfaceRules: readonly InterfaceRule[] = [
+  profileExists,
+  networkInCluster,
+  typeMatchesProfile,
+  passthroughLinked,
+  noHotUpdate,
+  freeVfHere,
+  networkOnHost,
+  clusterLevel,
+  oneVfPerFailover,
+  macWellFormed,
+  macUnicast,
+  macNotZero,
+  macOnceOnVm,
+  macOnceInCluster,
+  vfPlain,
+  vfNoVlanTrunk,
+  vfHasStandby,
+  machineQ35,
+  freeRootPort,
+];
+
+// --- what the rules ask
+
+function profileNamed(
+  id: Eventual<string>,
+  profiles: Eventual<readonly Preview<Profile>[]>,
+): Preview<Profile> | undefined {
+  return knownPart(profiles).find((profile) => agree(profile.id, id));
+}
+
+function profileOf({ nic, profiles }: InterfaceFacts): Preview<Profile> | undefined {
+  return profileNamed(nic.profile, profiles);
+}
+
+/** The interface's profile, and its standby's. */
+function profilesOf(facts: InterfaceFacts): Preview<Profile>[] {
+  const profile = profileOf(facts);
+  if (profile === undefined) return [];
+  const standby = isGiven(profile.failover) ? profileNamed(profile.failover, facts.profiles) : undefined;
+  return standby === undefined ? [profile] : [profile, standby];
+}
+
+function onSameVm({ nic, others }: InterfaceFacts): readonly Preview<VmNic>[] {
+  return knownPart(others).filter(({ vm }) => agree(vm, nic.vm));
+}
+
+/** Known to be plugged. */
+function isPlugged({ plugged }: Preview<VmNic>): boolean {
+  return plugged === undefined || plugged === true;
+}
+
+function isToBePlugged({ nic, stored }: InterfaceFacts): boolean {
+  return isPlugged(nic) && (stored === undefined || !isPlugged(stored));
+}

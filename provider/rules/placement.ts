@@ -1,0 +1,749 @@
+import type { Finding, Rule } from "./rule.js";
+import { isBelow, packedVersion, unpackedVersion } from "./version.js";
+import { counted, listed, quoted } from "./wording.js";
+
+/**
+ * Whether a VM can move to a host, looked at before anything changes. Every finding is wanted at once. A fact that
+ * nobody could tell is absent, and raises nothing: a host that does not answer is one finding, not twenty.
+ */
+
+/** An interface that is to move: a VF, its standby, or both. */
+export interface MovingInterface {
+  /** How the user calls it, or its alias. */
+  readonly name: string;
+  /** The logical network of its VF; undefined: it has none. */
+  readonly vfNetwork?: string | undefined;
+  /** The logical network of its virtio side; undefined: it has none. */
+  readonly standbyNetwork?: string | undefined;
+  /** Default true. */
+  readonly migratable?: boolean | undefined;
+  /** Of the virtio side. Default true. */
+  readonly standbyLinkUp?: boolean | undefined;
+}
+
+export interface Disk {
+  /** As the guest has it: `vda`. */
+  readonly target: string;
+  /** libvirt's disk type: `file`, `block`, `network`, `volume`, … */
+  readonly type: string;
+  readonly source?: string | undefined;
+  readonly readonly?: boolean | undefined;
+  /** `<shareable/>`, or known to lie on storage that both hosts have. */
+  readonly shared?: boolean | undefined;
+}
+
+export interface Guest {
+  /** Whether the guest agent answers. */
+  readonly agent?: boolean | undefined;
+  readonly os?: "linux" | "windows" | "other" | undefined;
+  /** As `uname -r` has it. */
+  readonly kernel?: string | undefined;
+  /** Of the virtio-win package: `0.1.189`. */
+  readonly virtioDrivers?: string | undefined;
+}
+
+export interface MovingVm {
+  readonly name: string;
+  /** Whether any host has a domain of that name. */
+  readonly exists?: boolean | undefined;
+  readonly state?: "running" | "paused" | "shutoff" | "other" | undefined;
+  /** The hosts where a domain of that name is active. */
+  readonly activeOn?: readonly string[] | undefined;
+  /** libvirt's name of the job: `migration out`, `snapshot`, …; `none` without one. */
+  readonly job?: string | undefined;
+  /** Who began a move that is still in the domain's journal; undefined: no journal, or not known. */
+  readonly moveBegunBy?: string | undefined;
+  readonly memoryKiB?: number | undefined;
+  readonly interfaces?: readonly MovingInterface[] | undefined;
+  /** Host devices, other than VFs with a standby, that can't migrate. */
+  readonly blockingDevices?: readonly string[] | undefined;
+  readonly disks?: readonly Disk[] | undefined;
+  readonly guest?: Guest | undefined;
+}
+
+export interface PhysicalFunction {
+  /** Its netdev. */
+  readonly name: string;
+  readonly up?: boolean | undefined;
+  readonly freeVfs?: number | undefined;
+}
+
+/** A logical network as a host has it. */
+export interface NetworkOnHost {
+  readonly name: string;
+  readonly bridge?: string | undefined;
+  /** Whether that bridge is there. */
+  readonly bridgeExists?: boolean | undefined;
+  /** The physical functions whose netdev, or whose VF, is a port of that bridge. */
+  readonly bridgeUplinks?: readonly string[] | undefined;
+  /** Bytes, of the bridge. */
+  readonly mtu?: number | undefined;
+  readonly physicalFunctions?: readonly PhysicalFunction[] | undefined;
+}
+
+export interface HostFacts {
+  readonly name: string;
+  /** Whether the cluster's configuration has it. */
+  readonly configured?: boolean | undefined;
+  readonly answers?: boolean | undefined;
+  /** Why not. */
+  readonly silence?: string | undefined;
+  readonly uuid?: string | undefined;
+  /** major × 1,000,000 + minor × 1,000 + release. */
+  readonly libvirtVersion?: number | undefined;
+  readonly qemuVersion?: number | undefined;
+  readonly freeMemoryKiB?: number | undefined;
+  /** The host has IOMMU groups, and /dev/vfio/vfio. */
+  readonly passthrough?: boolean | undefined;
+  readonly networks?: readonly NetworkOnHost[] | undefined;
+}
+
+export interface PlacementFacts {
+  readonly vm: MovingVm;
+  /** Where it runs; undefined is not known. */
+  readonly source?: HostFacts | undefined;
+  readonly destination: HostFacts;
+  /** How the destination's CPU compares with the one that the VM has (virConnectCompareCPU). */
+  readonly cpu?: "identical" | "superset" | "incompatible" | undefined;
+}
+
+type PlacementRule = Rule<PlacementFacts>;
+
+const qemuMigration = "libvirt: src/qemu/qemu_migration.c";
+const featurePage = "oVirt: feature page 'SR-IOV Live Migration without downtime'";
+const vmValidator = "ovirt-engine: VmValidator.java";
+
+const refused = { checkedAt: ["check", "preflight"], severity: "error" } as const;
+const refusedByEngineToo = { checkedAt: ["check", "preflight", "engine"], severity: "error" } as const;
+const warnedOf = { checkedAt: ["check", "preflight"], severity: "warning" } as const;
+
+const libvirtFloor = packedVersion(7, 0);
+const qemuFloor = packedVersion(5, 2);
+
+// --- the VM
+
+const theVm: readonly PlacementRule[] = [
+  {
+    id: "move-vm-exists",
+    title: "The VM exists on one of the cluster's hosts",
+    source: "libvirt: virDomainLookupByName",
+    ...refused,
+    find: ({ vm }) =>
+      vm.exists === false
+        ? {
+            property: "vm",
+            message: `No host of the cluster has a VM ${quoted(vm.name)}.`,
+            remedy: "Correct the name, or add the VM's host to the cluster's configuration.",
+          }
+        : undefined,
+  },
+  {
+    id: "move-vm-runs",
+    title: "The VM runs",
+    source: `${qemuMigration} qemuMigrationSrcIsAllowed`,
+    ...refused,
+    find: ({ vm }) =>
+      vm.state === "shutoff"
+        ? {
+            property: "vm",
+            message: `VM ${quoted(vm.name)} is shut off.`,
+            remedy: "Start it: only a running VM migrates live.",
+          }
+        : undefined,
+  },
+  {
+    // The guest must let go of the VF, and QEMU waits for that without end.
+    id: "move-vm-not-paused",
+    title: "The VM is not paused",
+    source: "QEMU: migration/migration.c qemu_savevm_wait_unplug",
+    ...refused,
+    find: ({ vm }) =>
+      vm.state === "paused"
+        ? {
+            property: "vm",
+            message: `VM ${quoted(vm.name)} is paused, so its guest can't let go of a VF.`,
+            remedy: "Resume it first.",
+          }
+        : undefined,
+  },
+  {
+    id: "move-vm-once",
+    title: "The VM runs on one host only",
+    source: "libvirt: docs/kbase/locking.rst",
+    ...refused,
+    find: ({ vm }) =>
+      vm.activeOn !== undefined && vm.activeOn.length > 1
+        ? {
+            property: "vm",
+            message: `VM ${quoted(vm.name)} is active on ${counted(vm.activeOn.length, "host")}: ${listed(vm.activeOn)}.`,
+            remedy: "Find out which of them is the right one and destroy the others before they harm its disks.",
+          }
+        : undefined,
+  },
+  {
+    id: "move-no-other-migration",
+    title: "No other migration of the VM is running",
+    source: `${qemuMigration} qemuMigrationJobStart`,
+    ...refused,
+    find: ({ vm }) =>
+      vm.job !== undefined && migrations.includes(vm.job)
+        ? {
+            property: "vm",
+            message: `VM ${quoted(vm.name)} is already migrating (${vm.job}).`,
+            remedy: "Wait for it, or abort it with virsh domjobabort.",
+          }
+        : undefined,
+  },
+  {
+    id: "move-no-other-job",
+    title: "No snapshot, save, backup or other job of the VM is running",
+    source: "libvirt: src/conf/virdomainjob.c virDomainObjBeginJob",
+    ...refused,
+    find: ({ vm }) =>
+      vm.job !== undefined && vm.job !== "none" && !migrations.includes(vm.job)
+        ? {
+            property: "vm",
+            message: `VM ${quoted(vm.name)} is busy with another job (${vm.job}).`,
+            remedy: "Wait until it has ended.",
+          }
+        : undefined,
+  },
+  {
+    id: "move-no-other-mover",
+    title: "No other move of the VM is in its journal",
+    source: "the journal in the domain's metadata",
+    ...refused,
+    find: ({ vm }) =>
+      vm.moveBegunBy === undefined
+        ? undefined
+        : {
+            property: "vm",
+            message: `VM ${quoted(vm.name)} has a move in its journal that is not finished, begun by ${vm.moveBegunBy}.`,
+            remedy: "Wait for that mover, or finish or undo the move with vnic-failover recover.",
+          },
+  },
+];
+
+// --- the hosts
+
+const theHosts: readonly PlacementRule[] = [
+  {
+    id: "move-destination-known",
+    title: "The destination is a host of the cluster",
+    source: "vnic-failover:cluster",
+    ...refused,
+    find: ({ destination }) =>
+      destination.configured === false
+        ? {
+            property: "host",
+            message: `The cluster has no host ${quoted(destination.name)}.`,
+            remedy: "Name one of vnic-failover:cluster's hosts, or add it there.",
+          }
+        : undefined,
+  },
+  {
+    id: "move-destination-differs",
+    title: "The destination is another host",
+    source: `${qemuMigration} qemuMigrationDstPrepare`,
+    ...warnedOf,
+    find: (facts) =>
+      isAlreadyThere(facts)
+        ? {
+            property: "host",
+            message: `VM ${quoted(facts.vm.name)} already runs on host ${quoted(facts.destination.name)}, so there is nothing to do.`,
+            remedy: "Name another host, if it is to move.",
+          }
+        : undefined,
+  },
+  {
+    id: "move-hosts-answer",
+    title: "Source and destination answer",
+    source: "libvirt: docs/uri.rst",
+    ...refused,
+    find: (facts) =>
+      bothHosts(facts).flatMap((host) =>
+        host.answers === false
+          ? {
+              property: "host",
+              message: `Host ${quoted(host.name)} does not answer${host.silence === undefined ? "" : `: ${host.silence.replace(/\.$/, "")}`}.`,
+              remedy: "See that the host is up, that its SSH key is known and that libvirt's socket is there.",
+            }
+          : [],
+      ),
+  },
+  {
+    id: "move-host-uuids-differ",
+    title: "Source and destination have UUIDs of their own",
+    source: "libvirt: src/qemu/qemu_migration_cookie.c qemuMigrationCookieXMLParse",
+    ...refused,
+    find: ({ source, destination }) =>
+      source?.uuid !== undefined && source.uuid === destination.uuid && source.name !== destination.name
+        ? {
+            property: "host",
+            message: `Hosts ${listed([source.name, destination.name])} have the same UUID, ${source.uuid}: libvirt takes them for one.`,
+            remedy: "Set host_uuid in libvirtd.conf (or virtqemud.conf) of one of them.",
+          }
+        : undefined,
+  },
+  {
+    id: "move-libvirt-version",
+    title: "libvirt is 7.0 or newer on both hosts",
+    source: "ovirt-engine: commit 2813c6480a7, which names the floor",
+    ...refused,
+    find: (facts) => tooOld(facts, "libvirt", libvirtFloor, ({ libvirtVersion }) => libvirtVersion),
+  },
+  {
+    id: "move-qemu-version",
+    title: "QEMU is 5.2 or newer on both hosts",
+    source: "ovirt-engine: commit 2813c6480a7, which names the floor",
+    ...refused,
+    find: (facts) => tooOld(facts, "QEMU", qemuFloor, ({ qemuVersion }) => qemuVersion),
+  },
+];
+
+// --- what the destination has for the VM
+
+const fitness: readonly PlacementRule[] = [
+  {
+    id: "move-cpu-compatible",
+    title: "The destination's CPU has all that the VM's has",
+    source: "libvirt: virConnectCompareCPU",
+    ...refused,
+    find: ({ vm, destination, cpu }) =>
+      cpu === "incompatible"
+        ? {
+            property: "host",
+            message: `The CPU of host ${quoted(destination.name)} lacks features that VM ${quoted(vm.name)} has.`,
+            remedy: "Give the VM a named CPU model that both hosts have, or choose another host.",
+          }
+        : undefined,
+  },
+  {
+    id: "move-memory",
+    title: "The destination has enough free memory",
+    source: "ovirt-engine: MemoryPolicyUnit.java",
+    ...refused,
+    find: ({ vm, destination }) =>
+      vm.memoryKiB !== undefined && destination.freeMemoryKiB !== undefined && destination.freeMemoryKiB < vm.memoryKiB
+        ? {
+            property: "host",
+            message: `Host ${quoted(destination.name)} has ${mebibytes(destination.freeMemoryKiB)} MiB of memory free, and VM ${quoted(vm.name)} needs ${mebibytes(vm.memoryKiB)} MiB.`,
+            remedy: "Free memory there, or choose another host.",
+          }
+        : undefined,
+  },
+  {
+    id: "move-passthrough-ready",
+    title: "The destination has its IOMMU on and vfio loaded",
+    source: "libvirt: src/hypervisor/virhostdev.c virHostdevHostSupportsPassthroughVFIO",
+    ...refused,
+    find: ({ vm, destination }) =>
+      destination.passthrough === false && withVf(vm).length > 0
+        ? {
+            property: "host",
+            message: `Host ${quoted(destination.name)} can't assign VFs to VM ${quoted(vm.name)}: it has no IOMMU groups, or no /dev/vfio/vfio.`,
+            remedy:
+              "Switch the IOMMU on (firmware, and intel_iommu=on on the kernel's command line) and load vfio-pci.",
+          }
+        : undefined,
+  },
+];
+
+// --- networks and VFs on the destination
+
+const theNetworks: readonly PlacementRule[] = [
+  {
+    id: "move-standby-network",
+    title: "The destination has every standby's network, and its bridge",
+    engineId: "VAR__DETAIL__NETWORK_MISSING",
+    engineText: "network(s) ${networkNames} are missing",
+    source: "ovirt-engine: NetworkPolicyUnit.java findFailoverNetworkNotConnected",
+    ...refusedByEngineToo,
+    find: ({ vm, destination }) =>
+      distinct(vm.interfaces ?? [], ({ standbyNetwork }) => standbyNetwork).flatMap((name) => {
+        const network = networkOn(destination, name);
+        if (destination.networks === undefined) return [];
+        const lack =
+          network?.bridge === undefined
+            ? `no bridge for network ${quoted(name)}`
+            : network.bridgeExists === false
+              ? `no bridge ${quoted(network.bridge)}, which is network ${quoted(name)}`
+              : undefined;
+        return lack === undefined
+          ? []
+          : {
+              property: "host",
+              message: `Host ${quoted(destination.name)} has ${lack}, and VM ${quoted(vm.name)} has its virtio interface there.`,
+              remedy: "Add the bridge to the host, or choose another host.",
+            };
+      }),
+  },
+  {
+    id: "move-vf-network",
+    title: "The destination has physical functions for every VF's network",
+    engineId: "VAR__DETAIL__NO_SUITABLE_VF",
+    engineText: "there are no free virtual functions which are suitable for virtual nic(s) ${vnicNames}.",
+    source: "ovirt-engine: VfSchedulerImpl.java validatePassthroughVnics",
+    ...refusedByEngineToo,
+    find: ({ vm, destination }) =>
+      vfNetworks(vm).flatMap((name) =>
+        destination.networks !== undefined && (networkOn(destination, name)?.physicalFunctions ?? []).length === 0
+          ? {
+              property: "host",
+              message: `Host ${quoted(destination.name)} has no physical function for network ${quoted(name)} of VM ${quoted(vm.name)}.`,
+              remedy: "Give the network physicalFunctions on that host, or choose another host.",
+            }
+          : [],
+      ),
+  },
+  {
+    id: "move-pf-up",
+    title: "A physical function of every VF's network is up",
+    source: "libvirt: src/util/virnetdev.c virNetDevSaveNetConfig",
+    ...refused,
+    find: ({ vm, destination }) =>
+      vfNetworks(vm).flatMap((name) => {
+        const functions = networkOn(destination, name)?.physicalFunctions ?? [];
+        return functions.length > 0 && functions.every(({ up }) => up === false)
+          ? {
+              property: "host",
+              message: `On host ${quoted(destination.name)} ${listed(functions.map((pf) => pf.name))} of network ${quoted(name)} ${functions.length === 1 ? "is" : "are"} down.`,
+              remedy: "Bring the link up (ip link set DEV up, and the cable), or choose another host.",
+            }
+          : [];
+      }),
+  },
+  {
+    id: "move-free-vfs",
+    title: "The destination has a free VF for each that the VM has, on the right physical functions",
+    engineId: "VAR__DETAIL__NO_SUITABLE_VF",
+    engineText: "there are no free virtual functions which are suitable for virtual nic(s) ${vnicNames}.",
+    source: "ovirt-engine: VfSchedulerImpl.java validatePassthroughVnics",
+    ...refusedByEngineToo,
+    find: (facts) => {
+      const { vm, destination } = facts;
+      const unserved = withoutFreeVf(vm, destination);
+      return distinct(unserved, ({ vfNetwork }) => vfNetwork).map((network) => {
+        const names = unserved.filter(({ vfNetwork }) => vfNetwork === network).map(({ name }) => name);
+        return {
+          property: "host",
+          message: `Host ${quoted(destination.name)} has too few free VFs of network ${quoted(network)} for VM ${quoted(vm.name)}: none is left for ${listed(names)}.`,
+          remedy: "Free VFs there, enable more on the physical function, or choose another host.",
+        };
+      });
+    },
+  },
+  {
+    id: "move-mtu",
+    title: "A standby's network has one MTU on both hosts",
+    source: "libvirt: src/conf/domain_conf.c virDomainNetDefCheckABIStability",
+    ...refused,
+    find: ({ vm, source, destination }) =>
+      distinct(vm.interfaces ?? [], ({ standbyNetwork }) => standbyNetwork).flatMap((name) => {
+        const before = source && networkOn(source, name)?.mtu;
+        const after = networkOn(destination, name)?.mtu;
+        return source === undefined || before === undefined || after === undefined || before === after
+          ? []
+          : {
+              property: "host",
+              message: `Network ${quoted(name)} has MTU ${before} on host ${quoted(source.name)} and ${after} on host ${quoted(destination.name)}.`,
+              remedy: "Give the bridge one MTU on both hosts.",
+            };
+      }),
+  },
+  {
+    // The NIC's internal switch gives frames for the VF's MAC to the VF, also while the guest listens on the standby.
+    id: "move-standby-uplink-apart",
+    title: "The standby's bridge does not hang on the VF's own physical function",
+    source: "Linux: Documentation/networking/net_failover.rst, the VF's MAC filter",
+    ...warnedOf,
+    find: ({ vm, destination }) =>
+      (vm.interfaces ?? []).flatMap(({ name, vfNetwork, standbyNetwork }) => {
+        const functions = vfNetwork === undefined ? [] : (networkOn(destination, vfNetwork)?.physicalFunctions ?? []);
+        const uplinks =
+          standbyNetwork === undefined ? [] : (networkOn(destination, standbyNetwork)?.bridgeUplinks ?? []);
+        const common = functions.find((pf) => uplinks.includes(pf.name));
+        return common === undefined
+          ? []
+          : {
+              property: "host",
+              message: `On host ${quoted(destination.name)} the VF of interface ${quoted(name)} and its standby share ${quoted(common.name)}: from the plug on, until the guest's driver is up, what is sent to it is lost.`,
+              remedy: "Give the standby's bridge an uplink of its own.",
+            };
+      }),
+  },
+];
+
+// --- what can't come along
+
+const theBaggage: readonly PlacementRule[] = [
+  {
+    id: "move-passthrough-migratable",
+    title: "Every passthrough interface is migratable",
+    engineId: "ACTION_TYPE_FAILED_MIGRATION_OF_NON_MIGRATABLE_PASSTHROUGH_VNICS_IS_NOT_SUPPORTED",
+    engineText:
+      "Cannot ${action} ${type}. Migration is not supported for VMs containing 'non migratable' 'passthrough' VM Network Interfaces (VM: ${vmName}, problematic interfaces: ${interfaces}). You can mark VM Network Interfaces as migratable or unplug it to be able to migrate.",
+    source: `${vmValidator} allPassthroughVnicsMigratable`,
+    ...refusedByEngineToo,
+    find: ({ vm }) => {
+      const fixed = withVf(vm).filter(({ migratable }) => migratable === false);
+      return fixed.length > 0
+        ? {
+            property: "vm",
+            message: `VM ${quoted(vm.name)} has passthrough interfaces that are not migratable: ${listed(fixed.map(({ name }) => name))}.`,
+            remedy: "Set migratable to true in their profile, or unplug them.",
+          }
+        : undefined;
+    },
+  },
+  {
+    id: "move-vf-has-standby",
+    title: "Every VF has a standby, else the VM is without that network while it moves",
+    source: featurePage,
+    ...warnedOf,
+    find: ({ vm }) => {
+      const alone = withVf(vm).filter(({ standbyNetwork }) => standbyNetwork === undefined);
+      return alone.length > 0
+        ? {
+            property: "vm",
+            message: `VM ${quoted(vm.name)} has VFs without a standby, which will have no network during the move: ${listed(alone.map(({ name }) => name))}.`,
+            remedy: "Give their profile a failover.",
+          }
+        : undefined;
+    },
+  },
+  {
+    id: "move-standby-link-up",
+    title: "Every standby's link is up, else the VM is without that network while it moves",
+    source: "ovirt-engine: LibvirtVmXmlBuilder.java writeInterface",
+    ...warnedOf,
+    find: ({ vm }) => {
+      const down = withVf(vm).filter((nic) => nic.standbyNetwork !== undefined && nic.standbyLinkUp === false);
+      return down.length > 0
+        ? {
+            property: "vm",
+            message: `VM ${quoted(vm.name)} has standbys whose link is down: ${listed(down.map(({ name }) => name))}.`,
+            remedy: "Bring them up with virsh domif-setlink before the move.",
+          }
+        : undefined;
+    },
+  },
+  {
+    id: "move-no-other-host-device",
+    title: "The VM has no host device that can't migrate",
+    source: `${qemuMigration} qemuMigrationSrcIsAllowedHostdev`,
+    ...refused,
+    find: ({ vm }) =>
+      vm.blockingDevices !== undefined && vm.blockingDevices.length > 0
+        ? {
+            property: "vm",
+            message: `VM ${quoted(vm.name)} has host devices that can't migrate: ${listed(vm.blockingDevices)}.`,
+            remedy: "Detach them first.",
+          }
+        : undefined,
+  },
+  {
+    id: "move-disks-shared",
+    title: "Every disk that the VM writes lies on storage that both hosts have",
+    source: `${qemuMigration} qemuMigrationSrcIsSafe`,
+    ...refused,
+    find: ({ vm }) => {
+      const local = (vm.disks ?? []).filter((disk) => isLocal(disk) && disk.readonly !== true);
+      return local.length > 0
+        ? {
+            property: "vm",
+            message: `VM ${quoted(vm.name)} has disks that are not known to be on shared storage: ${listed(local.map(spelledDisk))}.`,
+            remedy: "Put them on storage that both hosts have.",
+          }
+        : undefined;
+    },
+  },
+  {
+    id: "move-readonly-disks-there",
+    title: "Disks that the VM only reads are on the destination as well",
+    source: `${qemuMigration} qemuMigrationSrcIsSafe`,
+    ...warnedOf,
+    find: ({ vm, destination }) => {
+      const local = (vm.disks ?? []).filter((disk) => isLocal(disk) && disk.readonly === true);
+      return local.length > 0
+        ? {
+            property: "vm",
+            message: `VM ${quoted(vm.name)} reads disks that must be on host ${quoted(destination.name)} under the same path: ${listed(local.map(spelledDisk))}.`,
+            remedy: "Copy them there, or eject them.",
+          }
+        : undefined;
+    },
+  },
+];
+
+// --- the guest
+
+const theGuest: readonly PlacementRule[] = [
+  {
+    id: "move-guest-kernel",
+    title: "A Linux guest's kernel is 4.18 or newer: older ones have no net_failover",
+    source: `${featurePage}, Limitations`,
+    ...refused,
+    find: ({ vm }) =>
+      needsFailover(vm) && vm.guest?.os !== "windows" && isBelow(vm.guest?.kernel ?? "", [4, 18]) === true
+        ? {
+            property: "vm",
+            message: `The guest of VM ${quoted(vm.name)} has kernel ${vm.guest?.kernel ?? ""}, which has no net_failover.`,
+            remedy: "Give the guest a kernel of 4.18 (RHEL 8) or 5.10 and newer.",
+          }
+        : undefined,
+  },
+  {
+    id: "move-guest-kernel-tested",
+    title: "A Linux guest's kernel is RHEL 8's, or 5.10 or newer: between them it is not known to work",
+    source: `${featurePage}, Limitations`,
+    ...warnedOf,
+    find: ({ vm }) => {
+      const kernel = vm.guest?.kernel ?? "";
+      return needsFailover(vm) &&
+        vm.guest?.os !== "windows" &&
+        isBelow(kernel, [4, 18]) === false &&
+        isBelow(kernel, [5, 10]) === true &&
+        !kernel.includes(".el8")
+        ? {
+            property: "vm",
+            message: `The guest of VM ${quoted(vm.name)} has kernel ${kernel}, for which net_failover is not known to work.`,
+            remedy: "Give the guest RHEL 8's kernel, or one of 5.10 or newer.",
+          }
+        : undefined;
+    },
+  },
+  {
+    id: "move-guest-virtio-drivers",
+    title: "A Windows guest's VirtIO drivers are 0.1.189 or newer",
+    source: `${featurePage}, Limitations`,
+    ...refused,
+    find: ({ vm }) =>
+      needsFailover(vm) && isBelow(vm.guest?.virtioDrivers ?? "", [0, 1, 189]) === true
+        ? {
+            property: "vm",
+            message: `The guest of VM ${quoted(vm.name)} has VirtIO drivers ${vm.guest?.virtioDrivers ?? ""}, which have no failover.`,
+            remedy: "Install virtio-win 0.1.189 or newer, with its protocol driver VIOPROT.",
+          }
+        : undefined,
+  },
+  {
+    id: "move-guest-agent",
+    title: "The guest agent tells whether the guest knows failover",
+    source: `${featurePage}, Limitations`,
+    ...warnedOf,
+    find: ({ vm }) =>
+      needsFailover(vm) && vm.guest?.agent === false
+        ? {
+            property: "vm",
+            message: `VM ${quoted(vm.name)} has no guest agent that answers, so it is not known whether its guest knows failover.`,
+            remedy:
+              "Install qemu-guest-agent, or see to a kernel of 4.18 (RHEL 8) or 5.10 and newer, or VirtIO drivers 0.1.189.",
+          }
+        : undefined,
+  },
+];
+
+export const placementRules: readonly PlacementRule[] = [
+  ...theVm,
+  ...theHosts,
+  ...[...fitness, ...theNetworks, ...theBaggage, ...theGuest].map(forMovesOnly),
+];
+
+/** A VM that is there already needs nothing more of the host: what it has is not free, and need not be. */
+function forMovesOnly(rule: PlacementRule): PlacementRule {
+  return { ...rule, find: (facts) => (isAlreadyThere(facts) ? undefined : rule.find(facts)) };
+}
+
+// --- what the rules ask
+
+/** As libvirt calls these jobs (src/conf/virdomainjob.c). */
+const migrations: readonly string[] = ["migration in", "migration out"];
+
+function isAlreadyThere({ source, destination }: PlacementFacts): boolean {
+  return source?.name === destination.name;
+}
+
+function bothHosts(facts: PlacementFacts): HostFacts[] {
+  const { source, destination } = facts;
+  return source === undefined || isAlreadyThere(facts) ? [destination] : [source, destination];
+}
+
+function tooOld(
+  facts: PlacementFacts,
+  program: string,
+  floor: number,
+  versionOf: (host: HostFacts) => number | undefined,
+): Finding[] {
+  return bothHosts(facts).flatMap((host) => {
+    const version = versionOf(host);
+    return version === undefined || version >= floor
+      ? []
+      : {
+          property: "host",
+          message: `Host ${quoted(host.name)} has ${program} ${unpackedVersion(version)}, and failover needs ${unpackedVersion(floor)}.`,
+          remedy: `Upgrade ${program} on it.`,
+        };
+  });
+}
+
+function mebibytes(kibibytes: number): number {
+  return Math.floor(kibibytes / 1024);
+}
+
+function withVf({ interfaces }: MovingVm): MovingInterface[] {
+  return (interfaces ?? []).filter(({ vfNetwork }) => vfNetwork !== undefined);
+}
+
+function needsFailover(vm: MovingVm): boolean {
+  return withVf(vm).some(({ standbyNetwork }) => standbyNetwork !== undefined);
+}
+
+function distinct(
+  interfaces: readonly MovingInterface[],
+  network: (nic: MovingInterface) => string | undefined,
+): string[] {
+  return [...new Set(interfaces.map(network).filter((name) => name !== undefined))];
+}
+
+function vfNetworks(vm: MovingVm): string[] {
+  return distinct(vm.interfaces ?? [], ({ vfNetwork }) => vfNetwork);
+}
+
+function networkOn({ networks }: HostFacts, name: string): NetworkOnHost | undefined {
+  return networks?.find((network) => network.name === name);
+}
+
+function isLocal({ type, shared }: Disk): boolean {
+  return type === "file" && shared !== true;
+}
+
+function spelledDisk({ target, source }: Disk): string {
+  return source === undefined ? target : `${target}: ${source}`;
+}
+
+/**
+ * The interfaces that are left without VF when as many as possible get one. Networks may share physical functions, so
+ * counting network by network does not do: each interface takes a free VF, and moves an earlier one to another
+ * physical function of its network where it has to (a maximum bipartite matching by augmenting paths). An interface
+ * whose network has no function that is up is not among them, another rule has it; nor is one whose network has a
+ * function that did not tell its VFs.
+ */
+function withoutFreeVf(vm: MovingVm, destination: HostFacts): MovingInterface[] {
+  const usable = ({ vfNetwork }: MovingInterface): readonly PhysicalFunction[] =>
+    (networkOn(destination, vfNetwork ?? "")?.physicalFunctions ?? []).filter(({ up }) => up !== false);
+  const takers = new Map<string, MovingInterface[]>();
+
+  const seat = (nic: MovingInterface, tried: Set<string>): boolean =>
+    usable(nic).some((pf) => {
+      if (tried.has(pf.name)) return false;
+      tried.add(pf.name);
+      const seated = takers.get(pf.name) ?? [];
+      const leaver = seated.length < (pf.freeVfs ?? Infinity) ? undefined : seated.find((other) => seat(other, tried));
+      if (leaver === undefined && seated.length >= (pf.freeVfs ?? Infinity)) return false;
+      takers.set(pf.name, [...seated.filter((other) => other !== leaver), nic]);
+      return true;
+    });
+
+  return withVf(vm).filter((nic) => usable(nic).length > 0 && !seat(nic, new Set()));
+}

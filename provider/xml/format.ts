@@ -1,0 +1,74 @@
+import { create } from "xmlbuilder2";
+import { isXmlName, isXmlText } from "./characters.js";
+import type { Element } from "./element.js";
+import { XmlError } from "./xml-error.js";
+
+export interface FormatOptions {
+  /** One element a line, indented by two blanks; mixed content is left alone. Default: false. */
+  readonly pretty?: boolean;
+}
+
+/**
+ * Writes an element as a document without XML declaration, as libvirt's calls take it.
+ * @throws XmlError `xml-unwritable` for names that are none, and for characters that XML 1.0 can't hold.
+ */
+export function formatXml(element: Element, { pretty = false }: FormatOptions = {}): string {
+  const builder = create();
+  builder.node.appendChild(toNode(builder.node as Document, element));
+  return builder.end({ headless: true, prettyPrint: pretty && !isMixed(element) });
+}
+
+type Node = ReturnType<typeof create>["node"];
+type Document = NonNullable<Node["ownerDocument"]>;
+
+/**
+ * Uses the DOM's calls that know no namespaces: with the others, xmlbuilder2 moves and drops `xmlns` attributes and
+ * prefixes as it sees fit, and a document of libvirt's would not come out as it went in.
+ */
+function toNode(document: Document, element: Element): Node {
+  const node = document.createElement(writableName(element.name));
+  for (const [name, value] of Object.entries(element.attributes)) {
+    node.setAttribute(writableName(name), escapeAttribute(writableText(value, element)));
+  }
+  if (element.text) node.appendChild(document.createTextNode(escapeText(writableText(element.text, element))));
+  for (const child of element.children) {
+    node.appendChild(toNode(document, child));
+    if (child.tail) node.appendChild(document.createTextNode(escapeText(writableText(child.tail, element))));
+  }
+  return node;
+}
+
+// xmlbuilder2 escapes "<", ">" and quotes. It leaves an "&" alone that looks like the start of a reference, so the text
+// "&lt;" would come back as "<"; and it writes line ends as they are, which a reader turns into others.
+function escapeText(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("\r", "&#13;");
+}
+
+function escapeAttribute(value: string): string {
+  return escapeText(value).replaceAll("\t", "&#9;").replaceAll("\n", "&#10;");
+}
+
+function isMixed(element: Element): boolean {
+  return (
+    (element.children.length > 0 && element.text !== undefined) ||
+    element.children.some((child) => child.tail !== undefined || isMixed(child))
+  );
+}
+
+function writableName(name: string): string {
+  if (isXmlName(name)) return name;
+  throw unwritable(`${JSON.stringify(name.slice(0, 80))} is no name in XML`);
+}
+
+function writableText(text: string, { name }: Element): string {
+  if (isXmlText(text)) return text;
+  throw unwritable(`a value in <${name}> holds a character that XML 1.0 does not allow`);
+}
+
+function unwritable(why: string): XmlError {
+  return new XmlError({
+    code: "xml-unwritable",
+    what: `Unable to write an XML document: ${why}`,
+    remedy: "Remove control characters and unpaired surrogates.",
+  });
+}

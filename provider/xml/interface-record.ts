@@ -1,0 +1,54 @@
+/** What a VM's interfaces were declared as: kept in the domain's metadata, which travels with the VM. */
+import { attribute, children, element, type Element } from "./element.js";
+import { buildMetadata } from "./metadata.js";
+import { defined } from "./values.js";
+import { XmlError } from "./xml-error.js";
+
+export interface InterfaceRecord {
+  /** A UUID; the VF's alias is made from it. */
+  readonly id: string;
+  /** The UUID of its vNIC profile. */
+  readonly profile: string;
+  /** The UUID of the profile of its standby: the standby's alias is made from it. */
+  readonly standbyProfile?: string;
+  readonly mac: string;
+  readonly plugged: boolean;
+  readonly linked: boolean;
+}
+
+export function buildInterfaceRecords(records: readonly InterfaceRecord[]): Element {
+  return buildMetadata(
+    "interfaces",
+    {},
+    records.map(({ plugged, linked, ...rest }) =>
+      element("interface", { ...rest, plugged: yesOrNo(plugged), linked: yesOrNo(linked) }),
+    ),
+  );
+}
+
+/** @throws XmlError for an element that this package did not write. */
+export function parseInterfaceRecords(metadata: Element | undefined): readonly InterfaceRecord[] {
+  return children(metadata, "interface").map((entry) => {
+    const read = (name: string) => attribute(entry, name) ?? unreadable(name);
+    return {
+      id: read("id"),
+      profile: read("profile"),
+      mac: read("mac"),
+      plugged: read("plugged") === "yes",
+      linked: read("linked") === "yes",
+      ...defined({ standbyProfile: attribute(entry, "standbyProfile") }),
+    };
+  });
+}
+
+function yesOrNo(value: boolean): "yes" | "no" {
+  return value ? "yes" : "no";
+}
+
+function unreadable(name: string): never {
+  throw new XmlError({
+    code: "xml-unexpected",
+    what: `Unable to read "${name}" of an interface in the domain's metadata`,
+    remedy: "It was changed by hand or by a newer version: correct it with virsh edit.",
+  });
+}

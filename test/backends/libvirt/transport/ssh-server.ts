@@ -1,0 +1,95 @@
+import { connect, type AddressInfo } from "node:net";
+import { once } from "node:events";
+import ssh2, { type Connection, type ServerChannel } from "ssh2";
+import type { KeyPair } from "./keys.js";
+
+export interface SshServerOptions {
+  readonly hostKeys: readonly KeyPair[];
+  /** Keys that let in. */
+  readonly authorized?: readonly KeyPair[];
+  readonly password?: string;
+  /** Whether a password is asked for by keyboard-interactive instead. */
+  readonly interactive?: boolean;
+  /** Whether Unix sockets are forwarded to. */
+  readonly forwarding?: boolean;
+  /** What a command does. */
+  readonly run?: (command: string, channel: ServerChannel) => void;
+}
+
+/** An SSH server in this process, as sshd is to its clients. */
+export class SshServer {
+  readonly commands: string[] = [];
+  readonly users: string[] = [];
+  connections = 0;
+  private readonly clients = new Set<Connection>();
+
+  private constructor(
+    private readonly server: ssh2.Server,
+    readonly port: number,
+  ) {}
+
+  static async start(options: SshServerOptions): Promise<SshServer> {
+    const { hostKeys, authorized = [], password, interactive = false, forwarding = true, run } = options;
+    const self: { server?: SshServer } = {};
+    const server = new ssh2.Server({ hostKeys: hostKeys.map(({ privateKey }) => privateKey) }, (client) => {
+      const me = self.server;
+      if (me === undefined) return;
+      me.connections += 1;
+      me.clients.add(client);
+      client.on("error", () => undefined);
+      client.on("close", () => me.clients.delete(client));
+      client.on("authentication", (context) => {
+        me.users.push(context.username);
+        const methods = [
+          ...(authorized.length > 0 ? ["publickey" as const] : []),
+          ...(password === undefined ? [] : [interactive ? ("keyboard-interactive" as const) : ("password" as const)]),
+        ];
+        if (context.method === "publickey" && authorized.some(({ blob }) => blob.equals(context.key.data)))
+          context.accept();
+        else if (context.method === "password" && !interactive && context.password === password) context.accept();
+        else if (context.method === "keyboard-interactive" && interactive) {
+          context.prompt([{ prompt: "Password: ", echo: false }], (answers) => {
+            if (answers[0] === password) context.accept();
+            else context.reject(methods);
+          });
+        } else context.reject(methods);
+      });
+      client.on(
+        "openssh.streamlocal" as "session",
+        ((accept: () => ServerChannel, reject: () => void, { socketPath }: { socketPath: string }) => {
+          if (!forwarding) {
+            reject();
+            return;
+          }
+          const socket = connect(socketPath);
+          socket.once("error", () => reject());
+          socket.once("connect", () => {
+            const channel = accept();
+            channel.pipe(socket).pipe(channel);
+          });
+        }) as never,
+      );
+      client.on("session", (acceptSession) => {
+        acceptSession().on("exec", (accept, reject, { command }) => {
+          me.commands.push(command);
+          if (run === undefined) reject();
+          else run(command, accept());
+        });
+      });
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    self.server = new SshServer(server, (server.address() as AddressInfo).port);
+    return self.server;
+  }
+
+  /** Cuts all connections, as a cable would. */
+  drop(): void {
+    for (const client of this.clients) (client as unknown as { _sock: { destroy(): void } })._sock.destroy();
+  }
+
+  async stop(): Promise<void> {
+    this.drop();
+    await new Promise<void>((resolve) => this.server.close(() => resolve()));
+  }
+}

@@ -1,0 +1,492 @@
+import { expect, it } from "vitest";
+import {
+  type InterfaceFacts,
+  type LogicalNetwork,
+  type Preview,
+  type Profile,
+  type VmNic,
+  type VmOfNic,
+  evaluate,
+  interfaceRules,
+  notYetKnown,
+} from "../../provider/rules/index.js";
+import { examplesOf } from "./examples.js";
+
+const rule = examplesOf(interfaceRules);
+
+const networks: LogicalNetwork[] = [
+  { name: "data", bridge: "br0" },
+  { name: "data-vf", physicalFunctions: ["eth2"] },
+];
+const standby: Profile = { id: "S", name: "data", network: "data", passThrough: "disabled" };
+const fast: Profile = {
+  id: "F",
+  name: "fast",
+  network: "data-vf",
+  passThrough: "enabled",
+  migratable: true,
+  failover: "S",
+};
+const alone: Profile = { id: "A", name: "alone", network: "data-vf", passThrough: "enabled" };
+const profiles = [standby, fast, alone];
+const nic: VmNic = { name: "nic", vm: "web", profile: "F", mac: "52:54:00:12:34:56" };
+const goodVm: VmOfNic = {
+  running: true,
+  machine: "pc-q35-9.2",
+  freeRootPorts: 2,
+  clusterLevel: { major: 4, minor: 6 },
+  networksOnHost: ["data", "data-vf"],
+  freeVfs: 1,
+};
+
+function add(change: Partial<Preview<VmNic>> = {}, { vm, ...facts }: Partial<InterfaceFacts> = {}): InterfaceFacts {
+  return {
+    action: "add",
+    backend: "libvirt",
+    nic: { ...nic, ...change },
+    others: [],
+    profiles,
+    networks,
+    vm: { ...goodVm, ...vm },
+    ...facts,
+  };
+}
+
+function edit(stored: VmNic, change: Partial<Preview<VmNic>>, facts: Partial<InterfaceFacts> = {}): InterfaceFacts {
+  return { ...add({}, facts), action: "edit", stored, nic: { ...stored, ...change } };
+}
+
+it("lets a good pair through", () => {
+  expect(evaluate(interfaceRules, add())).toEqual([]);
+});
+
+rule("interface-profile-exists", {
+  breaks: [
+    [
+      add({ profile: "X" }),
+      { property: "profile", message: 'Interface "nic" names profile "X", and there is no profile of that id.' },
+    ],
+    [
+      add({}, { profiles: [] }),
+      { property: "profile", message: 'Interface "nic" names profile "F", and there is no profile of that id.' },
+    ],
+  ],
+  keeps: [
+    add(),
+    add({ profile: notYetKnown }, { profiles: [] }),
+    add({ profile: "X" }, { profiles: notYetKnown }),
+    add({ profile: "X" }, { profiles: [standby, { ...fast, id: notYetKnown }] }),
+  ],
+});
+
+rule("interface-network-in-cluster", {
+  breaks: [
+    [
+      add({}, { networks: [] }),
+      {
+        property: "profile",
+        message: 'Interface "nic" needs network "data-vf" of profile "fast", which the cluster does not have.',
+      },
+      {
+        property: "profile",
+        message: 'Interface "nic" needs network "data" of profile "data", which the cluster does not have.',
+      },
+    ],
+    [
+      add({}, { networks: [{ name: "data-vf" }] }),
+      {
+        property: "profile",
+        message: 'Interface "nic" needs network "data" of profile "data", which the cluster does not have.',
+      },
+    ],
+    [
+      add({ profile: "A" }, { networks: [] }),
+      {
+        property: "profile",
+        message: 'Interface "nic" needs network "data-vf" of profile "alone", which the cluster does not have.',
+      },
+    ],
+  ],
+  keeps: [
+    add(),
+    add({ profile: "X" }, { networks: [] }),
+    add({}, { networks: notYetKnown }),
+    add({}, { networks: [{ name: "data-vf" }], profiles: [{ ...fast, failover: notYetKnown }, standby] }),
+    add({}, { networks: [{ name: "data-vf" }], profiles: [fast] }),
+    add({ profile: "A" }, { networks: [], profiles: [{ ...alone, network: notYetKnown }] }),
+  ],
+});
+
+rule("interface-type-matches-profile", {
+  breaks: [
+    [
+      add({ type: "virtio" }),
+      { property: "type", message: 'Interface "nic" is of type virtio, but profile "fast" asks for pci_passthrough.' },
+    ],
+    [
+      add({ type: "pci_passthrough", profile: "S" }),
+      { property: "type", message: 'Interface "nic" is of type pci_passthrough, but profile "data" asks for virtio.' },
+    ],
+    [
+      add({ type: "pci_passthrough", profile: "S" }, { profiles: [{ id: "S", name: "data", network: "data" }] }),
+      { property: "type", message: 'Interface "nic" is of type pci_passthrough, but profile "data" asks for virtio.' },
+    ],
+  ],
+  keeps: [
+    add(),
+    add({ type: "pci_passthrough" }),
+    add({ type: "virtio", profile: "S" }),
+    add({ type: notYetKnown }),
+    add({ type: "virtio", profile: "X" }),
+    add({ type: "pci_passthrough" }, { profiles: [{ ...fast, passThrough: notYetKnown }] }),
+  ],
+});
+
+rule("interface-passthrough-linked", {
+  breaks: [
+    [
+      add({ linked: false }),
+      { property: "linked", message: 'Interface "nic" is a VF, whose link can\'t be switched off from outside.' },
+    ],
+  ],
+  keeps: [
+    add({ linked: true }),
+    add({ linked: notYetKnown }),
+    add({ linked: false, profile: "S" }),
+    add({ linked: false, profile: "X" }),
+  ],
+});
+
+const ovirt = { backend: "ovirt" } as const;
+
+rule("interface-passthrough-no-hot-update", {
+  breaks: [
+    [
+      edit(nic, { profile: "A", mac: "52:54:00:00:00:01" }, ovirt),
+      {
+        property: "profile",
+        message: 'Interface "nic" is a VF plugged into running VM "web", so its profile can\'t change.',
+      },
+      { property: "mac", message: 'Interface "nic" is a VF plugged into running VM "web", so its mac can\'t change.' },
+    ],
+  ],
+  keeps: [
+    edit({ ...nic, mac: "52:54:00:ab:cd:ef" }, { mac: "52:54:00:AB:CD:EF" }, ovirt),
+    edit(nic, { profile: "A" }),
+    edit(nic, { profile: "A", plugged: false }, ovirt),
+    edit(nic, { profile: "A", plugged: notYetKnown }, ovirt),
+    edit({ ...nic, plugged: false }, { profile: "A", plugged: true }, ovirt),
+    edit(nic, { profile: "A" }, { ...ovirt, vm: { running: false } }),
+    edit(nic, { profile: "S" }, ovirt),
+    edit(nic, { profile: "X" }, ovirt),
+    edit(nic, { mac: notYetKnown }, ovirt),
+    edit({ ...nic, mac: undefined }, { mac: "52:54:00:00:00:01" }, ovirt),
+    { ...edit(nic, { profile: "A" }, ovirt), stored: undefined },
+  ],
+});
+
+rule("interface-free-vf", {
+  breaks: [
+    [
+      add({}, { vm: { freeVfs: 0 } }),
+      {
+        property: "profile",
+        message: 'Interface "nic" needs a VF of network "data-vf", and none is free on the host of VM "web".',
+      },
+    ],
+    [
+      edit({ ...nic, plugged: false }, { plugged: true }, { vm: { freeVfs: 0 } }),
+      {
+        property: "profile",
+        message: 'Interface "nic" needs a VF of network "data-vf", and none is free on the host of VM "web".',
+      },
+    ],
+  ],
+  keeps: [
+    add(),
+    add({ plugged: false }, { vm: { freeVfs: 0 } }),
+    add({ plugged: notYetKnown }, { vm: { freeVfs: 0 } }),
+    add({ profile: "S" }, { vm: { freeVfs: 0 } }),
+    add({ profile: "X" }, { vm: { freeVfs: 0 } }),
+    edit(nic, {}, { vm: { freeVfs: 0 } }),
+  ],
+});
+
+rule("interface-network-on-host", {
+  breaks: [
+    [
+      add({}, { vm: { networksOnHost: ["data-vf"] } }),
+      {
+        property: "profile",
+        message: 'Interface "nic" needs network "data" of profile "data", which the host of VM "web" does not have.',
+      },
+    ],
+    [
+      add({}, { vm: { networksOnHost: [] } }),
+      {
+        property: "profile",
+        message: 'Interface "nic" needs network "data-vf" of profile "fast", which the host of VM "web" does not have.',
+      },
+      {
+        property: "profile",
+        message: 'Interface "nic" needs network "data" of profile "data", which the host of VM "web" does not have.',
+      },
+    ],
+  ],
+  keeps: [
+    add(),
+    add({}, { vm: { networksOnHost: undefined } }),
+    add({ plugged: false }, { vm: { networksOnHost: [] } }),
+    edit(nic, {}, { vm: { networksOnHost: [] } }),
+    add({ profile: "A" }, { vm: { networksOnHost: [] }, profiles: [{ ...alone, network: notYetKnown }] }),
+  ],
+});
+
+rule("interface-failover-cluster-level", {
+  breaks: [
+    [
+      add({}, { vm: { clusterLevel: { major: 4, minor: 5 } } }),
+      {
+        property: "profile",
+        message:
+          'Profile "fast" of interface "nic" has a failover, which needs cluster level 4.6; VM "web" is in one of level 4.5.',
+      },
+    ],
+    [
+      add({}, { vm: { clusterLevel: { major: 3, minor: 7 } } }),
+      {
+        property: "profile",
+        message:
+          'Profile "fast" of interface "nic" has a failover, which needs cluster level 4.6; VM "web" is in one of level 3.7.',
+      },
+    ],
+  ],
+  keeps: [
+    add(),
+    add({}, { vm: { clusterLevel: { major: 5, minor: 0 } } }),
+    add({}, { vm: { clusterLevel: undefined } }),
+    add({ profile: "A" }, { vm: { clusterLevel: { major: 4, minor: 5 } } }),
+    add({ profile: "X" }, { vm: { clusterLevel: { major: 4, minor: 5 } } }),
+    add({}, { vm: { clusterLevel: { major: 4, minor: 5 } }, profiles: [{ ...fast, failover: notYetKnown }] }),
+  ],
+});
+
+const second: VmNic = { name: "second", vm: "web", profile: "G", mac: "52:54:00:12:34:57" };
+const twin: Profile = { ...fast, id: "G", name: "twin" };
+
+rule("interface-failover-once-per-vm", {
+  breaks: [
+    [
+      add({}, { others: [{ ...second, profile: "F" }] }),
+      { property: "profile", message: 'Interfaces "nic" and "second" of VM "web" have the same failover "data".' },
+    ],
+    [
+      add({}, { others: [second], profiles: [fast, twin] }),
+      { property: "profile", message: 'Interfaces "nic" and "second" of VM "web" have the same failover "S".' },
+    ],
+  ],
+  keeps: [
+    add({}, { others: [{ ...second, profile: "A" }] }),
+    add({ profile: "A" }, { others: [{ ...second, profile: "A" }] }),
+    add({}, { others: [{ ...second, vm: "db", profile: "F" }] }),
+    add({ vm: notYetKnown }, { others: [{ ...second, vm: notYetKnown, profile: "F" }] }),
+    add({}, { others: [{ ...second, profile: notYetKnown }] }),
+    add({}, { others: [second], profiles: [fast, { ...twin, failover: notYetKnown }] }),
+    add({}, { others: [second], profiles: [fast, { ...twin, failover: "T" }] }),
+    add({ profile: "X" }, { others: [{ ...second, profile: "X" }] }),
+    add({}, { others: notYetKnown }),
+  ],
+});
+
+rule("interface-mac-well-formed", {
+  breaks: [
+    ...[
+      "52:54:00:12:34",
+      "52-54-00-12-34-56",
+      "52:54:00:12:34:5g",
+      "",
+      " 52:54:00:12:34:56",
+      "52:54:00:12:34:56:78",
+    ].map(
+      (mac) =>
+        [
+          add({ mac }),
+          { property: "mac", message: `Interface "nic" has "${mac}" as MAC address, which is none.` },
+        ] as const,
+    ),
+  ],
+  keeps: [add(), add({ mac: "AA:BB:CC:DD:EE:0F" }), add({ mac: undefined }), add({ mac: notYetKnown })],
+});
+
+rule("interface-mac-unicast", {
+  breaks: [
+    [
+      add({ mac: "01:54:00:aa:bb:cc" }),
+      { property: "mac", message: 'Interface "nic" has MAC address 01:54:00:aa:bb:cc, which is multicast.' },
+    ],
+    [
+      add({ mac: "FF:ff:ff:ff:ff:ff" }),
+      { property: "mac", message: 'Interface "nic" has MAC address FF:ff:ff:ff:ff:ff, which is multicast.' },
+    ],
+  ],
+  keeps: [add({ mac: "fe:54:00:aa:bb:cc" }), add({ mac: "01:54" }), add({ mac: undefined }), add({ mac: notYetKnown })],
+});
+
+rule("interface-mac-not-zero", {
+  breaks: [
+    [
+      add({ mac: "00:00:00:00:00:00" }),
+      {
+        property: "mac",
+        message: 'Interface "nic" has the zero MAC address: standby and VF would each get another one, and never pair.',
+      },
+    ],
+  ],
+  keeps: [add({ mac: "00:00:00:00:00:02" }), add({ mac: undefined }), add({ mac: notYetKnown })],
+});
+
+rule("interface-mac-once-per-vm", {
+  breaks: [
+    [
+      add({ mac: "52:54:00:AA:BB:CC" }, { others: [second, { ...second, mac: "52:54:00:aa:bb:cc" }] }),
+      {
+        property: "mac",
+        message:
+          'Interfaces "nic" and "second" of VM "web" have the same MAC address 52:54:00:AA:BB:CC: the guest pairs by it.',
+      },
+    ],
+  ],
+  keeps: [
+    add({}, { others: [second] }),
+    add({ mac: undefined }, { others: [{ ...second, mac: undefined }] }),
+    add({ mac: notYetKnown }, { others: [{ ...second, mac: notYetKnown }] }),
+    add({}, { others: [{ ...second, mac: undefined }] }),
+    add({}, { others: [{ ...second, vm: "db", mac: "52:54:00:12:34:56" }] }),
+    add({}, { others: notYetKnown }),
+  ],
+});
+
+rule("interface-mac-once-in-cluster", {
+  breaks: [
+    [
+      add({}, { others: [second, { ...second, vm: "db", mac: "52:54:00:12:34:56" }] }),
+      {
+        property: "mac",
+        message: 'Interface "nic" of VM "web" has MAC address 52:54:00:12:34:56, and so has "second" of VM "db".',
+      },
+    ],
+  ],
+  keeps: [
+    add({}, { others: [{ ...second, mac: "52:54:00:12:34:56" }] }),
+    add({}, { others: [{ ...second, vm: "db" }] }),
+    add({}, { others: [{ ...second, vm: notYetKnown, mac: "52:54:00:12:34:56" }] }),
+    add({ mac: undefined }, { others: [{ ...second, vm: "db", mac: undefined }] }),
+    add({ mac: notYetKnown }, { others: [{ ...second, vm: "db", mac: notYetKnown }] }),
+    add({}, { others: [{ ...second, vm: "db", mac: undefined }] }),
+  ],
+});
+
+rule("interface-vf-plain", {
+  breaks: [
+    [
+      add({}, { profiles: [{ ...fast, networkFilter: "clean", qos: "gold", portMirroring: true }] }),
+      ...["networkFilter", "qos", "portMirroring"].map((setting) => ({
+        property: "profile",
+        message: `Interface "nic" is a VF, but its profile "fast" has ${setting}, which does not act on a VF.`,
+        remedy: `Take ${setting} out of the profile.`,
+      })),
+    ],
+  ],
+  keeps: [
+    add(),
+    add({ profile: "X" }),
+    add({}, { profiles: [{ ...fast, networkFilter: notYetKnown, qos: notYetKnown, portMirroring: notYetKnown }] }),
+    add({ profile: "S" }, { profiles: [{ ...standby, networkFilter: "clean", qos: "gold", portMirroring: true }] }),
+  ],
+});
+
+rule("interface-vf-no-vlan-trunk", {
+  breaks: [
+    [
+      add({}, { networks: [{ name: "data" }, { name: "data-vf", vlanTrunk: true }] }),
+      {
+        property: "profile",
+        message: 'Interface "nic" is a VF on network "data-vf", which is a VLAN trunk: a VF takes one VLAN.',
+      },
+    ],
+  ],
+  keeps: [
+    add(),
+    add({}, { networks: [{ name: "data", vlanTrunk: true }, { name: "data-vf" }] }),
+    add({ profile: "S" }, { networks: [{ name: "data", vlanTrunk: true }] }),
+    add({ profile: "X" }, { networks: [{ name: "data-vf", vlanTrunk: true }] }),
+    add({}, { networks: notYetKnown }),
+  ],
+});
+
+rule("interface-vf-has-standby", {
+  breaks: [
+    [
+      add({ profile: "A" }),
+      {
+        property: "profile",
+        message:
+          'Profile "alone" of interface "nic" has no failover: VM "web" will have no network from this interface while it moves.',
+      },
+    ],
+  ],
+  keeps: [
+    add(),
+    add({ profile: "S" }),
+    add({ profile: "X" }),
+    add({}, { profiles: [{ ...fast, failover: notYetKnown }] }),
+  ],
+});
+
+rule("interface-machine-q35", {
+  breaks: [
+    [
+      add({}, { vm: { machine: "pc-i440fx-9.2" } }),
+      {
+        property: "vm",
+        message: 'Interface "nic" needs PCI Express, and VM "web" is a machine "pc-i440fx-9.2".',
+      },
+    ],
+  ],
+  keeps: [
+    add(),
+    add({}, { vm: { machine: "q35" } }),
+    add({}, { vm: { machine: undefined } }),
+    add({ profile: "A" }, { vm: { machine: "pc" } }),
+    add({ profile: "X" }, { vm: { machine: "pc" } }),
+  ],
+});
+
+rule("interface-free-root-port", {
+  breaks: [
+    [
+      add({}, { vm: { freeRootPorts: 1 } }),
+      {
+        property: "vm",
+        message: 'Interface "nic" needs 2 free pcie-root-ports, and running VM "web" has 1.',
+      },
+    ],
+    [
+      add({ profile: "A" }, { vm: { freeRootPorts: 0 } }),
+      {
+        property: "vm",
+        message: 'Interface "nic" needs 1 free pcie-root-port, and running VM "web" has 0.',
+      },
+    ],
+  ],
+  keeps: [
+    add({}, { vm: { freeRootPorts: 2 } }),
+    add({ profile: "A" }, { vm: { freeRootPorts: 1 } }),
+    add({}, { vm: { freeRootPorts: 0, running: false } }),
+    add({}, { vm: { freeRootPorts: undefined } }),
+    add({}, { vm: { freeRootPorts: 0 }, backend: "ovirt" }),
+    add({ plugged: false }, { vm: { freeRootPorts: 0 } }),
+    add({ profile: "X" }, { vm: { freeRootPorts: 0 } }),
+    edit(nic, {}, { vm: { freeRootPorts: 0 } }),
+  ],
+});

@@ -1,0 +1,719 @@
+import { describe, expect, it } from "vitest";
+import {
+  type Disk,
+  type Guest,
+  type HostFacts,
+  type MovingInterface,
+  type MovingVm,
+  type NetworkOnHost,
+  type PlacementFacts,
+  evaluate,
+  placementRules,
+} from "../../provider/rules/index.js";
+import { examplesOf } from "./examples.js";
+
+const rule = examplesOf(placementRules);
+
+const nic: MovingInterface = { name: "nic", vfNetwork: "data-vf", standbyNetwork: "data" };
+const data: NetworkOnHost = {
+  name: "data",
+  bridge: "br0",
+  bridgeExists: true,
+  bridgeUplinks: ["eth1"],
+  mtu: 1500,
+  physicalFunctions: [],
+};
+const dataVf: NetworkOnHost = { name: "data-vf", physicalFunctions: [{ name: "eth2", up: true, freeVfs: 1 }] };
+
+const goodVm: MovingVm = {
+  name: "web",
+  exists: true,
+  state: "running",
+  activeOn: ["host1"],
+  job: "none",
+  memoryKiB: 2048,
+  interfaces: [nic],
+  blockingDevices: [],
+  disks: [{ target: "vda", type: "file", source: "/shared/web.qcow2", shared: true }],
+  guest: { agent: true, os: "linux", kernel: "6.1.0-13-amd64" },
+};
+const host1: HostFacts = {
+  name: "host1",
+  configured: true,
+  answers: true,
+  uuid: "1111",
+  libvirtVersion: 7_000_000,
+  qemuVersion: 5_002_000,
+  freeMemoryKiB: 0,
+  passthrough: true,
+  networks: [data, dataVf],
+};
+const host2: HostFacts = { ...host1, name: "host2", uuid: "2222", freeMemoryKiB: 2048 };
+
+function move(
+  vm: Partial<MovingVm> = {},
+  destination: Partial<HostFacts> = {},
+  facts: Partial<PlacementFacts> = {},
+): PlacementFacts {
+  return {
+    vm: { ...goodVm, ...vm },
+    source: host1,
+    destination: { ...host2, ...destination },
+    cpu: "identical",
+    ...facts,
+  };
+}
+
+const good = move();
+/** To the host where it is, which could not take the VM once more. */
+const nowhere = (vm: Partial<MovingVm> = {}, destination: Partial<HostFacts> = {}): PlacementFacts =>
+  move(vm, { ...host1, ...destination });
+
+describe("placement rules", () => {
+  it("let a good move through", () => {
+    expect(evaluate(placementRules, good)).toEqual([]);
+  });
+
+  it("find nothing where nothing is known", () => {
+    expect(evaluate(placementRules, { vm: { name: "web" }, destination: { name: "host2" } })).toEqual([]);
+    expect(evaluate(placementRules, { vm: goodVm, source: { name: "host1" }, destination: { name: "host2" } })).toEqual(
+      [],
+    );
+  });
+
+  it("find one thing where a host does not answer", () => {
+    const found = evaluate(placementRules, {
+      vm: goodVm,
+      source: host1,
+      destination: { name: "host2", answers: false },
+    });
+    expect(found.map((violation) => violation.rule)).toEqual(["move-hosts-answer"]);
+  });
+
+  it("find one thing where the VM is there already", () => {
+    expect(evaluate(placementRules, nowhere({}, { networks: [] })).map((violation) => violation.rule)).toEqual([
+      "move-destination-differs",
+    ]);
+  });
+
+  it("find everything at once, in order", () => {
+    const found = evaluate(placementRules, move({ state: "paused" }, { freeMemoryKiB: 0, networks: [] }));
+    expect(found.map((violation) => violation.rule)).toEqual([
+      "move-vm-not-paused",
+      "move-memory",
+      "move-standby-network",
+      "move-vf-network",
+    ]);
+  });
+});
+
+rule("move-vm-exists", {
+  breaks: [[move({ exists: false }), { property: "vm", message: 'No host of the cluster has a VM "web".' }]],
+  keeps: [good, move({ exists: undefined })],
+});
+
+rule("move-vm-runs", {
+  breaks: [[move({ state: "shutoff" }), { property: "vm", message: 'VM "web" is shut off.' }]],
+  keeps: [good, move({ state: "paused" }), move({ state: undefined })],
+});
+
+rule("move-vm-not-paused", {
+  breaks: [
+    [move({ state: "paused" }), { property: "vm", message: 'VM "web" is paused, so its guest can\'t let go of a VF.' }],
+  ],
+  keeps: [good, move({ state: "shutoff" }), move({ state: undefined })],
+});
+
+rule("move-vm-once", {
+  breaks: [
+    [
+      move({ activeOn: ["host1", "host3"] }),
+      { property: "vm", message: 'VM "web" is active on 2 hosts: "host1" and "host3".' },
+    ],
+  ],
+  keeps: [good, move({ activeOn: [] }), move({ activeOn: undefined })],
+});
+
+rule("move-no-other-migration", {
+  breaks: [
+    [move({ job: "migration out" }), { property: "vm", message: 'VM "web" is already migrating (migration out).' }],
+    [move({ job: "migration in" }), { property: "vm", message: 'VM "web" is already migrating (migration in).' }],
+  ],
+  keeps: [good, move({ job: "snapshot" }), move({ job: undefined })],
+});
+
+rule("move-no-other-job", {
+  breaks: [
+    [move({ job: "snapshot" }), { property: "vm", message: 'VM "web" is busy with another job (snapshot).' }],
+    [move({ job: "save" }), { property: "vm", message: 'VM "web" is busy with another job (save).' }],
+  ],
+  keeps: [good, move({ job: "migration out" }), move({ job: undefined })],
+});
+
+rule("move-no-other-mover", {
+  breaks: [
+    [
+      move({ moveBegunBy: "ann on ops1" }),
+      {
+        property: "vm",
+        message: 'VM "web" has a move in its journal that is not finished, begun by ann on ops1.',
+      },
+    ],
+  ],
+  keeps: [good],
+});
+
+rule("move-destination-known", {
+  breaks: [[move({}, { configured: false }), { property: "host", message: 'The cluster has no host "host2".' }]],
+  keeps: [good, move({}, { configured: undefined })],
+});
+
+rule("move-destination-differs", {
+  breaks: [
+    [nowhere(), { property: "host", message: 'VM "web" already runs on host "host1", so there is nothing to do.' }],
+  ],
+  keeps: [good, move({}, {}, { source: undefined })],
+});
+
+rule("move-hosts-answer", {
+  breaks: [
+    [
+      move({}, { answers: false, silence: "Connection refused." }),
+      { property: "host", message: 'Host "host2" does not answer: Connection refused.' },
+    ],
+    [
+      move({}, { answers: false, silence: "no route (10.0.0.2)" }, { source: { ...host1, answers: false } }),
+      { property: "host", message: 'Host "host1" does not answer.' },
+      { property: "host", message: 'Host "host2" does not answer: no route (10.0.0.2).' },
+    ],
+    [nowhere({}, { answers: false }), { property: "host", message: 'Host "host1" does not answer.' }],
+    [
+      move({}, { answers: false }, { source: undefined }),
+      { property: "host", message: 'Host "host2" does not answer.' },
+    ],
+  ],
+  keeps: [good, move({}, { answers: undefined })],
+});
+
+rule("move-host-uuids-differ", {
+  breaks: [
+    [
+      move({}, { uuid: "1111" }),
+      {
+        property: "host",
+        message: 'Hosts "host1" and "host2" have the same UUID, 1111: libvirt takes them for one.',
+      },
+    ],
+  ],
+  keeps: [
+    good,
+    nowhere(),
+    move({}, { uuid: undefined }, { source: { ...host1, uuid: undefined } }),
+    move({}, { uuid: undefined }, { source: undefined }),
+  ],
+});
+
+rule("move-libvirt-version", {
+  breaks: [
+    [
+      move({}, { libvirtVersion: 6_999_999 }, { source: { ...host1, libvirtVersion: 6_010_003 } }),
+      { property: "host", message: 'Host "host1" has libvirt 6.10.3, and failover needs 7.0.0.' },
+      {
+        property: "host",
+        message: 'Host "host2" has libvirt 6.999.999, and failover needs 7.0.0.',
+        remedy: "Upgrade libvirt on it.",
+      },
+    ],
+  ],
+  keeps: [good, move({}, { libvirtVersion: undefined })],
+});
+
+rule("move-qemu-version", {
+  breaks: [
+    [
+      move({}, { qemuVersion: 5_001_999 }),
+      {
+        property: "host",
+        message: 'Host "host2" has QEMU 5.1.999, and failover needs 5.2.0.',
+        remedy: "Upgrade QEMU on it.",
+      },
+    ],
+  ],
+  keeps: [good, move({}, { qemuVersion: undefined, libvirtVersion: 1 })],
+});
+
+rule("move-cpu-compatible", {
+  breaks: [
+    [
+      move({}, {}, { cpu: "incompatible" }),
+      { property: "host", message: 'The CPU of host "host2" lacks features that VM "web" has.' },
+    ],
+  ],
+  keeps: [good, move({}, {}, { cpu: "superset" }), move({}, {}, { cpu: undefined })],
+});
+
+rule("move-memory", {
+  breaks: [
+    [
+      move({ memoryKiB: 4096 }, { freeMemoryKiB: 4095 }),
+      { property: "host", message: 'Host "host2" has 3 MiB of memory free, and VM "web" needs 4 MiB.' },
+    ],
+  ],
+  keeps: [
+    move({ memoryKiB: 4096 }, { freeMemoryKiB: 4096 }),
+    move({ memoryKiB: undefined }, { freeMemoryKiB: 0 }),
+    move({}, { freeMemoryKiB: undefined }),
+    nowhere(),
+  ],
+});
+
+rule("move-passthrough-ready", {
+  breaks: [
+    [
+      move({}, { passthrough: false }),
+      {
+        property: "host",
+        message: 'Host "host2" can\'t assign VFs to VM "web": it has no IOMMU groups, or no /dev/vfio/vfio.',
+      },
+    ],
+  ],
+  keeps: [
+    good,
+    move({}, { passthrough: undefined }),
+    move({ interfaces: [] }, { passthrough: false }),
+    move({ interfaces: [{ name: "nic", standbyNetwork: "data" }] }, { passthrough: false }),
+    move({ interfaces: undefined }, { passthrough: false }),
+  ],
+});
+
+rule("move-standby-network", {
+  breaks: [
+    [
+      move({ interfaces: [nic, { ...nic, name: "second" }] }, { networks: [dataVf] }),
+      {
+        property: "host",
+        message: 'Host "host2" has no bridge for network "data", and VM "web" has its virtio interface there.',
+      },
+    ],
+    [
+      move({}, { networks: [{ ...data, bridge: undefined }] }),
+      {
+        property: "host",
+        message: 'Host "host2" has no bridge for network "data", and VM "web" has its virtio interface there.',
+      },
+    ],
+    [
+      move({}, { networks: [{ ...data, bridgeExists: false }] }),
+      {
+        property: "host",
+        message:
+          'Host "host2" has no bridge "br0", which is network "data", and VM "web" has its virtio interface there.',
+      },
+    ],
+  ],
+  keeps: [
+    good,
+    move({}, { networks: undefined }),
+    move({}, { networks: [{ ...data, bridgeExists: undefined }] }),
+    move({ interfaces: [{ name: "vf", vfNetwork: "data-vf" }] }, { networks: [] }),
+    nowhere({}, { networks: [] }),
+  ],
+});
+
+rule("move-vf-network", {
+  breaks: [
+    [
+      move({}, { networks: [data] }),
+      {
+        property: "host",
+        message: 'Host "host2" has no physical function for network "data-vf" of VM "web".',
+      },
+    ],
+    [
+      move({}, { networks: [data, { ...dataVf, physicalFunctions: [] }] }),
+      {
+        property: "host",
+        message: 'Host "host2" has no physical function for network "data-vf" of VM "web".',
+      },
+    ],
+  ],
+  keeps: [good, move({}, { networks: undefined }), move({ interfaces: undefined }, { networks: [] })],
+});
+
+/** The VFs' network with these physical functions. */
+function functions(
+  ...physicalFunctions: NonNullable<NetworkOnHost["physicalFunctions"]>[number][]
+): Partial<HostFacts> {
+  return { networks: [data, { ...dataVf, physicalFunctions }] };
+}
+
+rule("move-pf-up", {
+  breaks: [
+    [
+      move({}, functions({ name: "eth2", up: false })),
+      { property: "host", message: 'On host "host2" "eth2" of network "data-vf" is down.' },
+    ],
+    [
+      move({}, functions({ name: "eth2", up: false }, { name: "eth3", up: false })),
+      { property: "host", message: 'On host "host2" "eth2" and "eth3" of network "data-vf" are down.' },
+    ],
+  ],
+  keeps: [
+    good,
+    move({}, functions({ name: "eth2", up: false }, { name: "eth3", up: true })),
+    move({}, functions({ name: "eth2" })),
+    move({}, functions()),
+    move({}, { networks: [] }),
+  ],
+});
+
+const second: MovingInterface = { name: "second", vfNetwork: "data-vf", standbyNetwork: "data" };
+const third: MovingInterface = { name: "third", vfNetwork: "store-vf" };
+
+rule("move-free-vfs", {
+  breaks: [
+    [
+      move({ interfaces: [nic, second] }),
+      {
+        property: "host",
+        message: 'Host "host2" has too few free VFs of network "data-vf" for VM "web": none is left for "second".',
+      },
+    ],
+    [
+      move({ interfaces: [nic, second] }, functions({ name: "eth2", freeVfs: 0 })),
+      {
+        property: "host",
+        message:
+          'Host "host2" has too few free VFs of network "data-vf" for VM "web": none is left for "nic" and "second".',
+      },
+    ],
+    [
+      move(
+        { interfaces: [nic, second] },
+        functions({ name: "eth2", up: true, freeVfs: 1 }, { name: "eth3", up: false, freeVfs: 1 }),
+      ),
+      {
+        property: "host",
+        message: 'Host "host2" has too few free VFs of network "data-vf" for VM "web": none is left for "second".',
+      },
+    ],
+    [
+      // Both networks hang on eth2, which has one.
+      move(
+        { interfaces: [nic, third] },
+        { networks: [data, dataVf, { name: "store-vf", physicalFunctions: [{ name: "eth2", freeVfs: 1 }] }] },
+      ),
+      {
+        property: "host",
+        message: 'Host "host2" has too few free VFs of network "store-vf" for VM "web": none is left for "third".',
+      },
+    ],
+    [
+      move(
+        { interfaces: [nic, second, third] },
+        {
+          networks: [
+            data,
+            { name: "data-vf", physicalFunctions: [{ name: "eth2", freeVfs: 0 }] },
+            { name: "store-vf", physicalFunctions: [{ name: "eth3", freeVfs: 0 }] },
+          ],
+        },
+      ),
+      {
+        property: "host",
+        message:
+          'Host "host2" has too few free VFs of network "data-vf" for VM "web": none is left for "nic" and "second".',
+      },
+      {
+        property: "host",
+        message: 'Host "host2" has too few free VFs of network "store-vf" for VM "web": none is left for "third".',
+      },
+    ],
+  ],
+  keeps: [
+    good,
+    move({ interfaces: [nic, second] }, functions({ name: "eth2", freeVfs: 2 })),
+    move({ interfaces: [nic, second] }, functions({ name: "eth2", freeVfs: 1 }, { name: "eth3", freeVfs: 1 })),
+    move({ interfaces: [nic, second] }, functions({ name: "eth2" })),
+    move({}, functions({ name: "eth2", up: false, freeVfs: 0 })),
+    move({}, functions()),
+    move({ interfaces: [{ name: "nic", standbyNetwork: "data" }] }, functions({ name: "eth2", freeVfs: 0 })),
+    nowhere({}, functions({ name: "eth2", freeVfs: 0 })),
+    // "nic" took eth2 first, and has to make room for "third", which has no other.
+    move(
+      { interfaces: [nic, third] },
+      {
+        networks: [
+          data,
+          {
+            name: "data-vf",
+            physicalFunctions: [
+              { name: "eth2", freeVfs: 1 },
+              { name: "eth3", freeVfs: 1 },
+            ],
+          },
+          { name: "store-vf", physicalFunctions: [{ name: "eth2", freeVfs: 1 }] },
+        ],
+      },
+    ),
+    // Two are on eth2 already, and the first of them can't leave.
+    move(
+      { interfaces: [{ ...third, name: "stays" }, nic, third] },
+      {
+        networks: [
+          data,
+          {
+            name: "data-vf",
+            physicalFunctions: [
+              { name: "eth2", freeVfs: 2 },
+              { name: "eth3", freeVfs: 1 },
+            ],
+          },
+          { name: "store-vf", physicalFunctions: [{ name: "eth2", freeVfs: 2 }] },
+        ],
+      },
+    ),
+  ],
+});
+
+rule("move-mtu", {
+  breaks: [
+    [
+      move({}, { networks: [{ ...data, mtu: 9000 }] }),
+      {
+        property: "host",
+        message: 'Network "data" has MTU 1500 on host "host1" and 9000 on host "host2".',
+      },
+    ],
+  ],
+  keeps: [
+    good,
+    move({}, { networks: [{ ...data, mtu: undefined }] }),
+    move({}, { networks: [{ ...data, mtu: 9000 }] }, { source: undefined }),
+    move({}, { networks: [{ ...data, mtu: 9000 }] }, { source: { ...host1, networks: [dataVf] } }),
+    move({ interfaces: undefined }, { networks: [{ ...data, mtu: 9000 }] }),
+  ],
+});
+
+rule("move-standby-uplink-apart", {
+  breaks: [
+    [
+      move({}, { networks: [{ ...data, bridgeUplinks: ["eth1", "eth2"] }, dataVf] }),
+      {
+        property: "host",
+        message:
+          'On host "host2" the VF of interface "nic" and its standby share "eth2": from the plug on, until the guest\'s driver is up, what is sent to it is lost.',
+      },
+    ],
+  ],
+  keeps: [
+    good,
+    move({}, { networks: [{ ...data, bridgeUplinks: undefined }, dataVf] }),
+    move({}, { networks: [{ ...data, bridgeUplinks: ["eth2"] }] }),
+    move({}, { networks: [dataVf] }),
+    move(
+      {
+        interfaces: [
+          { name: "vf", vfNetwork: "data-vf" },
+          { name: "virtio", standbyNetwork: "data" },
+        ],
+      },
+      { networks: [{ ...data, bridgeUplinks: ["eth2"] }, dataVf] },
+    ),
+    move({ interfaces: undefined }, { networks: [{ ...data, bridgeUplinks: ["eth2"] }, dataVf] }),
+  ],
+});
+
+rule("move-passthrough-migratable", {
+  breaks: [
+    [
+      move({ interfaces: [nic, { ...nic, name: "a", migratable: false }, { ...nic, name: "b", migratable: false }] }),
+      {
+        property: "vm",
+        message: 'VM "web" has passthrough interfaces that are not migratable: "a" and "b".',
+      },
+    ],
+  ],
+  keeps: [
+    good,
+    move({ interfaces: [{ ...nic, migratable: true }] }),
+    move({ interfaces: [{ name: "virtio", standbyNetwork: "data", migratable: false }] }),
+  ],
+});
+
+rule("move-vf-has-standby", {
+  breaks: [
+    [
+      move({ interfaces: [nic, { name: "vf", vfNetwork: "data-vf" }] }),
+      {
+        property: "vm",
+        message: 'VM "web" has VFs without a standby, which will have no network during the move: "vf".',
+      },
+    ],
+  ],
+  keeps: [good, move({ interfaces: [{ name: "none" }] })],
+});
+
+rule("move-standby-link-up", {
+  breaks: [
+    [
+      move({ interfaces: [nic, { ...nic, name: "down", standbyLinkUp: false }] }),
+      { property: "vm", message: 'VM "web" has standbys whose link is down: "down".' },
+    ],
+  ],
+  keeps: [
+    good,
+    move({ interfaces: [{ ...nic, standbyLinkUp: true }] }),
+    move({ interfaces: [{ ...nic, standbyNetwork: undefined, standbyLinkUp: false }] }),
+    move({ interfaces: [{ ...nic, vfNetwork: undefined, standbyLinkUp: false }] }),
+  ],
+});
+
+rule("move-no-other-host-device", {
+  breaks: [
+    [
+      move({ blockingDevices: ["hostdev0", "hostdev1"] }),
+      { property: "vm", message: 'VM "web" has host devices that can\'t migrate: "hostdev0" and "hostdev1".' },
+    ],
+  ],
+  keeps: [good, move({ blockingDevices: undefined })],
+});
+
+const local: Disk = { target: "vdb", type: "file", source: "/var/lib/web.qcow2" };
+
+rule("move-disks-shared", {
+  breaks: [
+    [
+      move({ disks: [local, { target: "vdc", type: "file" }] }),
+      {
+        property: "vm",
+        message: 'VM "web" has disks that are not known to be on shared storage: "vdb: /var/lib/web.qcow2" and "vdc".',
+      },
+    ],
+  ],
+  keeps: [
+    good,
+    move({ disks: undefined }),
+    move({ disks: [{ ...local, readonly: true }] }),
+    move({ disks: [{ ...local, type: "network" }] }),
+    move({ disks: [{ ...local, shared: true }] }),
+  ],
+});
+
+rule("move-readonly-disks-there", {
+  breaks: [
+    [
+      move({ disks: [local, { ...local, target: "sda", readonly: true }] }),
+      {
+        property: "vm",
+        message: 'VM "web" reads disks that must be on host "host2" under the same path: "sda: /var/lib/web.qcow2".',
+      },
+    ],
+  ],
+  keeps: [
+    good,
+    move({ disks: undefined }),
+    move({ disks: [local] }),
+    move({ disks: [{ ...local, readonly: true, shared: true }] }),
+    move({ disks: [{ ...local, readonly: true, type: "block" }] }),
+  ],
+});
+
+function guest(facts: Guest, interfaces: MovingInterface[] = [nic]): PlacementFacts {
+  return move({ guest: facts, interfaces });
+}
+
+const noPair: MovingInterface[] = [
+  { name: "vf", vfNetwork: "data-vf" },
+  { name: "virtio", standbyNetwork: "data" },
+];
+
+rule("move-guest-kernel", {
+  breaks: [
+    [
+      guest({ kernel: "4.17.19" }),
+      { property: "vm", message: 'The guest of VM "web" has kernel 4.17.19, which has no net_failover.' },
+    ],
+    [
+      guest({ os: "linux", kernel: "3.10.0-1160.el7.x86_64" }),
+      {
+        property: "vm",
+        message: 'The guest of VM "web" has kernel 3.10.0-1160.el7.x86_64, which has no net_failover.',
+      },
+    ],
+    [
+      guest({ kernel: "4" }),
+      { property: "vm", message: 'The guest of VM "web" has kernel 4, which has no net_failover.' },
+    ],
+  ],
+  keeps: [
+    good,
+    guest({ kernel: "4.18.0-553.el8_10.x86_64" }),
+    guest({ kernel: "5" }),
+    guest({ os: "windows", kernel: "4.0" }),
+    guest({ kernel: "unheard of" }),
+    guest({}),
+    guest({ kernel: "3.10" }, noPair),
+    move({ guest: undefined }),
+  ],
+});
+
+rule("move-guest-kernel-tested", {
+  breaks: [
+    [
+      guest({ kernel: "5.9.16" }),
+      {
+        property: "vm",
+        message: 'The guest of VM "web" has kernel 5.9.16, for which net_failover is not known to work.',
+      },
+    ],
+    [
+      guest({ kernel: "4.18.0-generic" }),
+      {
+        property: "vm",
+        message: 'The guest of VM "web" has kernel 4.18.0-generic, for which net_failover is not known to work.',
+      },
+    ],
+  ],
+  keeps: [
+    good,
+    guest({ kernel: "5.10.0" }),
+    guest({ kernel: "4.18.0-553.el8_10.x86_64" }),
+    guest({ kernel: "4.17.0" }),
+    guest({ os: "windows", kernel: "5.0" }),
+    guest({ kernel: "unheard of" }),
+    guest({}),
+    guest({ kernel: "5.4" }, noPair),
+    move({ guest: undefined }),
+  ],
+});
+
+rule("move-guest-virtio-drivers", {
+  breaks: [
+    [
+      guest({ os: "windows", virtioDrivers: "0.1.188" }),
+      { property: "vm", message: 'The guest of VM "web" has VirtIO drivers 0.1.188, which have no failover.' },
+    ],
+  ],
+  keeps: [
+    good,
+    guest({ os: "windows", virtioDrivers: "0.1.189" }),
+    guest({ os: "windows", virtioDrivers: "0.2.1" }),
+    guest({ os: "windows" }),
+    guest({ virtioDrivers: "0.1.1" }, noPair),
+    move({ guest: undefined }),
+  ],
+});
+
+rule("move-guest-agent", {
+  breaks: [
+    [
+      guest({ agent: false }),
+      {
+        property: "vm",
+        message: 'VM "web" has no guest agent that answers, so it is not known whether its guest knows failover.',
+      },
+    ],
+  ],
+  keeps: [good, guest({ agent: undefined }), guest({ agent: false }, noPair), move({ guest: undefined })],
+});
