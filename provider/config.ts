@@ -2,7 +2,9 @@
 import { z } from "zod";
 import { ProblemError } from "./problem.js";
 
-const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, "must be a name of letters, digits, '.', '_' and '-'");
+const name = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, "must be a name of letters, digits, '.', '_' and '-'");
 /** A Linux interface's name: at most 15 characters, none of them a blank or '/' (Linux net/core/dev.c dev_valid_name). */
 const interfaceName = z.string().regex(/^[^\s/:]{1,15}$/, "must be an interface's name of at most 15 characters");
 
@@ -23,7 +25,10 @@ const hostSchema = z.strictObject({
   /** Pins the host's SSH key: `ssh-ed25519 AAAA…` or `SHA256:…`. Default: known_hosts decides. */
   hostKey: z.string().min(1).optional(),
   /** The address at which other hosts reach this one for a migration. Default: the host's own name, as libvirt offers it. */
-  migrationAddress: z.string().regex(/^[A-Za-z0-9.:_-]+$/, "must be a host name or an IP address").optional(),
+  migrationAddress: z
+    .string()
+    .regex(/^[A-Za-z0-9.:_-]+$/, "must be a host name or an IP address")
+    .optional(),
   /** What differs on this host. */
   networks: z.record(name, networkSchema).optional(),
 });
@@ -42,7 +47,11 @@ export const clusterSchema = z
     for (const [host, { networks = {} }] of Object.entries(cluster.hosts)) {
       for (const network of Object.keys(networks)) {
         if (!(network in cluster.networks)) {
-          context.addIssue({ code: "custom", path: ["hosts", host, "networks", network], message: `is not among the cluster's networks` });
+          context.addIssue({
+            code: "custom",
+            path: ["hosts", host, "networks", network],
+            message: `is not among the cluster's networks`,
+          });
         }
       }
     }
@@ -84,7 +93,11 @@ export function parseConfiguration(values: Readonly<Partial<Record<ConfigKey, un
   const { cluster, ...credentials } = values;
   return {
     cluster: parse("vnic-failover:cluster", clusterSchema, fromJson(cluster)),
-    credentials: parse("vnic-failover", credentialsSchema, Object.fromEntries(Object.entries(credentials).filter(([, value]) => value !== undefined))),
+    credentials: parse(
+      "vnic-failover",
+      credentialsSchema,
+      Object.fromEntries(Object.entries(credentials).filter(([, value]) => value !== undefined)),
+    ),
   };
 }
 
@@ -106,7 +119,11 @@ function fromJson(value: unknown): unknown {
     return JSON.parse(value) as unknown;
   } catch (cause) {
     throw new ConfigError(
-      { code: "config-not-an-object", what: "vnic-failover:cluster is not an object", remedy: "Write it as YAML below the key, or set it with pulumi config set --path." },
+      {
+        code: "config-not-an-object",
+        what: "vnic-failover:cluster is not an object",
+        remedy: "Write it as YAML below the key, or set it with pulumi config set --path.",
+      },
       { cause },
     );
   }
@@ -115,6 +132,12 @@ function fromJson(value: unknown): unknown {
 function parse<T>(where: string, schema: z.ZodType<T>, value: unknown): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const issues = result.error.issues.map(({ path, message }) => `${[where, ...path.map(String)].join(".")}: ${message}`);
-  throw new ConfigError({ code: "config-invalid", what: `The stack's configuration is not valid: ${issues.join("; ")}`, remedy: "Mend it in Pulumi.<stack>.yaml." });
+  const issues = result.error.issues.map(
+    ({ path, message }) => `${[where, ...path.map(String)].join(".")}: ${message}`,
+  );
+  throw new ConfigError({
+    code: "config-invalid",
+    what: `The stack's configuration is not valid: ${issues.join("; ")}`,
+    remedy: "Mend it in Pulumi.<stack>.yaml.",
+  });
 }

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import { ProblemError } from "../problem";
-import { engineProgress } from "./engine-log";
+import { ProblemError } from "../problem.js";
+import { engineProgress } from "./engine-log.js";
 import {
   CONFIG_KEYS,
   CONFIG_NAMESPACE,
@@ -9,17 +9,19 @@ import {
   type Handler,
   type HandlerContext,
   type StackConfig,
-} from "./handler";
-import { exitOnInterrupt } from "./shutdown";
-import { UNKNOWN } from "./unknown";
+} from "./handler.js";
+import { exitOnInterrupt } from "./shutdown.js";
+import { UNKNOWN } from "./unknown.js";
 
-/** Properties as the engine sends and keeps them. The two hidden ones are the shell's, and no handler sees them. */
+/** Properties as the engine sends and keeps them. The hidden ones are the shell's, and no handler sees them. */
 export interface Wire {
   readonly [property: string]: unknown;
   /** The text of the shell: what the engine needs to find this provider again. */
   readonly __provider?: string;
   /** The resource's URN: the engine tells a dynamic provider none. Keys with `__` are left out of shown diffs. */
   readonly __urn?: string;
+  /** URNs of the resources that inputs refer to, by input: in a preview that is all that is known of a new one. */
+  readonly __references?: Readonly<Record<string, string>>;
 }
 
 /** The resources of this package, by the name that both their type and their handler bear. */
@@ -43,10 +45,15 @@ export function dynamicProvider<Inputs extends object, State extends object>(
   const stateOf = (wire: Wire) => fromWire(wire) as State;
 
   async function run<T>(wire: Wire, operation: (ctx: HandlerContext) => Promise<T>): Promise<T> {
-    const urn = wire.__urn;
+    const { __urn: urn, __references: references } = wire;
     const progress = engineProgress(urn);
     try {
-      return await operation({ config: await config, progress, ...(urn !== undefined && { urn }) });
+      return await operation({
+        config: await config,
+        progress,
+        ...(urn !== undefined && { urn }),
+        ...(references !== undefined && { references }),
+      });
     } finally {
       progress.done();
     }
@@ -126,13 +133,13 @@ function onWholeResource({ property, reason }: CheckFailure): pulumi.dynamic.Che
 
 /** Handlers' values: UNKNOWN for what a preview does not know, without the hidden properties. */
 function fromWire(wire: Wire): unknown {
-  const properties = { ...wire, __provider: undefined, __urn: undefined };
+  const properties = { ...wire, __provider: undefined, __urn: undefined, __references: undefined };
   return mapValues(properties, (value) => (value === pulumi.runtime.unknownValue ? UNKNOWN : value));
 }
 
 /** The wire's values, with the hidden properties of `from`. The wire has no `undefined` (pulumi/pulumi#2721). */
-function toWire(value: object, { __provider, __urn }: Wire): Wire {
-  const hidden = { __provider, __urn };
+function toWire(value: object, { __provider, __urn, __references }: Wire): Wire {
+  const hidden = { __provider, __urn, __references };
   return mapValues({ ...value, ...hidden }, (leaf) => (leaf === UNKNOWN ? pulumi.runtime.unknownValue : leaf)) as Wire;
 }
 

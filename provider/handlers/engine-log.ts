@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { progressOn, silent, type Progress } from "../progress";
+import { progressOn, silent, type Progress } from "../progress.js";
 
 /**
  * Progress on the resource's own row of `pulumi up`: the same lines reach the Automation API as ephemeral

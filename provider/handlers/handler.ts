@@ -1,20 +1,23 @@
 import type * as z from "zod";
-import { ProblemError, type Problem } from "../problem";
-import type { Progress } from "../progress";
-import { isWhollyKnown, type MaybeUnknown } from "./unknown";
+import { configKeys, type ConfigKey } from "../config.js";
+import { ProblemError, type Problem } from "../problem.js";
+import type { Progress } from "../progress.js";
+import { isWhollyKnown, type MaybeUnknown } from "./unknown.js";
 
 /** The stack's configuration that this package reads: `vnic-failover:<key>` in `Pulumi.<stack>.yaml`. */
 export const CONFIG_NAMESPACE = "vnic-failover";
-export const CONFIG_KEYS = ["cluster"] as const;
+export const CONFIG_KEYS = configKeys;
 
 /** Values as the engine hands them over: secrets in clear, objects and lists as JSON text. */
-export type StackConfig = Readonly<Partial<Record<(typeof CONFIG_KEYS)[number], string>>>;
+export type StackConfig = Readonly<Partial<Record<ConfigKey, string>>>;
 
 export interface HandlerContext {
   readonly config: StackConfig;
   readonly progress: Progress;
   /** Absent where the face that calls does not know it. */
   readonly urn?: string;
+  /** URNs of the resources of this program that inputs refer to, by input: known also where their ids are not yet. */
+  readonly references?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
 }
 

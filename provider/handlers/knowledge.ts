@@ -2,7 +2,14 @@
 import { HostUnreachable } from "../backends/libvirt/host.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
 import { recordsOf } from "../backends/libvirt/interfaces.js";
-import { notYetKnown, type Eventual, type LogicalNetwork, type Preview, type Profile, type VmNic } from "../rules/index.js";
+import {
+  notYetKnown,
+  type Eventual,
+  type LogicalNetwork,
+  type Preview,
+  type Profile,
+  type VmNic,
+} from "../rules/index.js";
 import type { InterfaceRecord } from "../xml/interface-record.js";
 import type { ProfileRecord } from "../xml/network.js";
 import { declaredProfiles } from "./program.js";
@@ -35,7 +42,11 @@ async function recordedInterfaces(cluster: LibvirtCluster): Promise<readonly Rec
   const found = await Promise.all(
     cluster.hosts.map(async (host) => {
       const domains = await host.domains();
-      return Promise.all(domains.map(async (dom) => recordsOf(await host.inactiveOrLive(dom)).map((record) => ({ vm: dom.name, record }))));
+      return Promise.all(
+        domains.map(async (dom) =>
+          recordsOf(await host.inactiveOrLive(dom)).map((record) => ({ vm: dom.name, record })),
+        ),
+      );
     }),
   );
   const unique = new Map(found.flat(2).map((entry) => [`${entry.vm}/${entry.record.id}`, entry]));
@@ -43,7 +54,12 @@ async function recordedInterfaces(cluster: LibvirtCluster): Promise<readonly Rec
 }
 
 export function networksOf(cluster: LibvirtCluster): readonly LogicalNetwork[] {
-  return Object.entries(cluster.config.networks).map(([name, { bridge, mtu, physicalFunctions }]) => ({ name, bridge, mtu, physicalFunctions }));
+  return Object.entries(cluster.config.networks).map(([name, { bridge, mtu, physicalFunctions }]) => ({
+    name,
+    bridge,
+    mtu,
+    physicalFunctions,
+  }));
 }
 
 export function ruleProfile(record: ProfileRecord): Profile {
@@ -51,21 +67,45 @@ export function ruleProfile(record: ProfileRecord): Profile {
 }
 
 export function ruleNic({ vm, record }: RecordedInterface): VmNic {
-  return { name: record.mac, vm, profile: record.profile, mac: record.mac, plugged: record.plugged, linked: record.linked };
+  return {
+    name: record.mac,
+    vm,
+    profile: record.profile,
+    mac: record.mac,
+    plugged: record.plugged,
+    linked: record.linked,
+  };
 }
 
 /** The store's profiles and those that the program has declared and the store does not have; without the one of `urn`. */
-export function knownProfiles(store: StoreView, exceptUrn?: string, exceptId?: string): Eventual<readonly Preview<Profile>[]> {
+export function knownProfiles(
+  store: StoreView,
+  exceptUrn?: string,
+  exceptId?: string,
+): Eventual<readonly Preview<Profile>[]> {
   if (store.profiles === notYetKnown) return notYetKnown;
   const stored = store.profiles.filter(({ id }) => id !== exceptId).map(ruleProfile);
   const declared = [...declaredProfiles].filter(([urn]) => urn !== exceptUrn).map(([, { profile }]) => profile);
-  const isStored = ({ name, network }: Preview<Profile>) => stored.some((profile) => profile.name === name && profile.network === network);
+  const isStored = ({ name, network }: Preview<Profile>) =>
+    stored.some((profile) => profile.name === name && profile.network === network);
   return [...stored, ...declared.filter((profile) => !isStored(profile))];
 }
 
 /** The names of the VMs that have an interface of the profile, and of those whose standby is of it. */
-export function usersOf(store: StoreView, profileId: string): { direct: Eventual<readonly string[]>; standby: Eventual<readonly string[]> } {
+export function usersOf(
+  store: StoreView,
+  profileId: string,
+): { direct: Eventual<readonly string[]>; standby: Eventual<readonly string[]> } {
   if (store.interfaces === notYetKnown) return { direct: notYetKnown, standby: notYetKnown };
-  const names = (which: (record: InterfaceRecord) => boolean) => [...new Set(store.interfaces === notYetKnown ? [] : store.interfaces.filter(({ record }) => which(record)).map(({ vm }) => vm))];
-  return { direct: names(({ profile }) => profile === profileId), standby: names(({ standbyProfile }) => standbyProfile === profileId) };
+  const names = (which: (record: InterfaceRecord) => boolean) => [
+    ...new Set(
+      store.interfaces === notYetKnown
+        ? []
+        : store.interfaces.filter(({ record }) => which(record)).map(({ vm }) => vm),
+    ),
+  ];
+  return {
+    direct: names(({ profile }) => profile === profileId),
+    standby: names(({ standbyProfile }) => standbyProfile === profileId),
+  };
 }

@@ -1,11 +1,12 @@
 import * as z from "zod";
+import { notYetKnown, type NotYetKnown } from "../rules/preview.js";
 
 /**
  * Stands for a value that Pulumi will only know once another resource exists: the id of a profile that a preview plans
  * to create. It occurs in `check` and `diff` only, never in `create` and `update`.
  */
-export const UNKNOWN: unique symbol = Symbol("unknown until another resource exists");
-export type Unknown = typeof UNKNOWN;
+export const UNKNOWN: NotYetKnown = notYetKnown;
+export type Unknown = NotYetKnown;
 
 /** Inputs as a preview sees them. */
 export type MaybeUnknown<Inputs> = { [Key in keyof Inputs]: Inputs[Key] | Unknown };

@@ -2,13 +2,32 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { z } from "zod";
 import { ProblemError } from "../problem.js";
-import { evaluate, interfaceRules, notYetKnown, problemOf, type InterfaceFacts, type Preview, type VmNic, type VmOfNic } from "../rules/index.js";
+import {
+  evaluate,
+  interfaceRules,
+  notYetKnown,
+  problemOf,
+  type InterfaceFacts,
+  type Preview,
+  type VmNic,
+  type VmOfNic,
+} from "../rules/index.js";
 import { generateMac, normalizeMac } from "../xml/mac.js";
 import type { InterfaceRecord } from "../xml/interface-record.js";
 import { formatPciAddress } from "../xml/pci-address.js";
 import { isActive, type LibvirtCluster, type Presence } from "../backends/libvirt/cluster.js";
 import { isFree } from "../backends/libvirt/inventory.js";
-import { aliasesOf, describe, physicalFunctionsOf, plugInterface, primaryOf, recordsOf, saveRecords, unplugInterface, type InterfaceSpec } from "../backends/libvirt/interfaces.js";
+import {
+  aliasesOf,
+  describe,
+  physicalFunctionsOf,
+  plugInterface,
+  primaryOf,
+  recordsOf,
+  saveRecords,
+  unplugInterface,
+  type InterfaceSpec,
+} from "../backends/libvirt/interfaces.js";
 import { checkFailures, diffOf, type Checked, type Handler, type HandlerContext } from "./handler.js";
 import { knownProfiles, networksOf, readStore, ruleNic, type StoreView } from "./knowledge.js";
 import { declaredInterfaces, declaredProfiles, futureId } from "./program.js";
@@ -59,20 +78,32 @@ const compared = ["vm", "profile", "mac", "plugged", "linked"] as const;
 export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
   async check(ctx, news, olds): Promise<Checked<VmInterfaceInputs>> {
     const parsed = schema.safeParse(news);
-    if (!parsed.success) return { inputs: news as MaybeUnknown<VmInterfaceInputs>, failures: checkFailures(parsed.error) };
+    if (!parsed.success)
+      return { inputs: news as MaybeUnknown<VmInterfaceInputs>, failures: checkFailures(parsed.error) };
     const inputs = parsed.data as MaybeUnknown<VmInterfaceInputs>;
     const profileUrn = ctx.references?.["profile"];
     const others = declaredOthers(ctx.urn);
-    if (ctx.urn !== undefined) declaredInterfaces.set(ctx.urn, { nic: previewOf(inputs, ctx.urn, profileUrn), profileUrn });
-    if (olds !== undefined && diffOf(olds, inputs, { inputs: compared }).changes === false) return { inputs, failures: [] };
+    if (ctx.urn !== undefined)
+      declaredInterfaces.set(ctx.urn, { nic: previewOf(inputs, ctx.urn, profileUrn), profileUrn });
+    if (olds !== undefined && diffOf(olds, inputs, { inputs: compared }).changes === false)
+      return { inputs, failures: [] };
     const cluster = clusterOf(ctx);
     const store = await readStore(cluster);
-    if (store.silence !== undefined) ctx.progress.warn(`${store.silence.message} What that host knows could not be checked.`);
+    if (store.silence !== undefined)
+      ctx.progress.warn(`${store.silence.message} What that host knows could not be checked.`);
     const facts = await factsFor(cluster, store, previewOf(inputs, ctx.urn, profileUrn), olds, others);
     const failures = evaluate(interfaceRules, facts)
       .filter(({ severity, rule }) => {
         // A VF that is missing today may be there when the interface is made; what is certain is refused.
-        return severity === "error" && !(inputs.adopt === true && (rule === "interface-mac-once-per-vm" || rule === "interface-mac-once-in-cluster" || rule === "interface-failover-once-per-vm"));
+        return (
+          severity === "error" &&
+          !(
+            inputs.adopt === true &&
+            (rule === "interface-mac-once-per-vm" ||
+              rule === "interface-mac-once-in-cluster" ||
+              rule === "interface-failover-once-per-vm")
+          )
+        );
       })
       .map(({ property = "", message, remedy }) => ({ property, reason: `${message} ${remedy}` }));
     return { inputs, failures };
@@ -81,26 +112,53 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
   diff(_ctx, _id, state, news) {
     const { mac, ...rest } = news;
     // A MAC that was never declared stays the one that was made up.
-    const wanted = { ...rest, mac: mac ?? (state.declaredMac === undefined ? state.mac : undefined) } as MaybeUnknown<VmInterfaceInputs>;
-    return Promise.resolve(diffOf<VmInterfaceInputs>(state, wanted, { inputs: compared, replaceOn: ["vm", "profile", "mac"], deleteBeforeReplace: true, drifted: state.missing.length > 0 }));
+    const wanted = {
+      ...rest,
+      mac: mac ?? (state.declaredMac === undefined ? state.mac : undefined),
+    } as MaybeUnknown<VmInterfaceInputs>;
+    return Promise.resolve(
+      diffOf<VmInterfaceInputs>(state, wanted, {
+        inputs: compared,
+        replaceOn: ["vm", "profile", "mac"],
+        deleteBeforeReplace: true,
+        drifted: state.missing.length > 0,
+      }),
+    );
   },
 
   async create(ctx, inputs) {
     const cluster = clusterOf(ctx);
     const presence = await cluster.require(inputs.vm);
     const domain = await presence.host.inactiveOrLive(presence.dom);
-    const existing = inputs.mac === undefined ? undefined : recordsOf(domain).find((record) => record.mac === inputs.mac && record.profile === inputs.profile);
+    const existing =
+      inputs.mac === undefined
+        ? undefined
+        : recordsOf(domain).find((record) => record.mac === inputs.mac && record.profile === inputs.profile);
     if (existing !== undefined && inputs.adopt === true) {
       const spec = await specOf(cluster, { ...existing, plugged: inputs.plugged, linked: inputs.linked });
       return { id: idOf(inputs.vm, existing.id), state: await applied(cluster, presence, spec, inputs) };
     }
     if (existing !== undefined) {
-      throw new ProblemError({ code: "interface-exists", what: `Unable to create an interface of VM "${inputs.vm}": it has one with MAC ${existing.mac} already`, where: presence.host.name, remedy: "Use adopt: true to take it over, or choose another MAC." });
+      throw new ProblemError({
+        code: "interface-exists",
+        what: `Unable to create an interface of VM "${inputs.vm}": it has one with MAC ${existing.mac} already`,
+        where: presence.host.name,
+        remedy: "Use adopt: true to take it over, or choose another MAC.",
+      });
     }
     await refuse(cluster, inputs);
-    const record: InterfaceRecord = { id: randomUUID(), profile: inputs.profile, mac: inputs.mac ?? generateMac(randomBytes(3)), plugged: inputs.plugged, linked: inputs.linked };
+    const record: InterfaceRecord = {
+      id: randomUUID(),
+      profile: inputs.profile,
+      mac: inputs.mac ?? generateMac(randomBytes(3)),
+      plugged: inputs.plugged,
+      linked: inputs.linked,
+    };
     const spec = await specOf(cluster, record);
-    ctx.progress.report({ phase: "plug", message: `plugging ${record.mac} into ${inputs.vm} on ${presence.host.name}` });
+    ctx.progress.report({
+      phase: "plug",
+      message: `plugging ${record.mac} into ${inputs.vm} on ${presence.host.name}`,
+    });
     return { id: idOf(inputs.vm, record.id), state: await applied(cluster, presence, spec, inputs) };
   },
 
@@ -113,14 +171,31 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     if (record === undefined) return undefined;
     const next = await stateNow(cluster, presence, await specOf(cluster, record), state);
     const { vm, profile, plugged, linked, adopt } = next;
-    return { id, state: next, inputs: { vm, profile, plugged, linked, ...(state.declaredMac !== undefined && { mac: next.mac }), ...(adopt !== undefined && { adopt }) } };
+    return {
+      id,
+      state: next,
+      inputs: {
+        vm,
+        profile,
+        plugged,
+        linked,
+        ...(state.declaredMac !== undefined && { mac: next.mac }),
+        ...(adopt !== undefined && { adopt }),
+      },
+    };
   },
 
   async update(ctx, id, state, news) {
     const cluster = clusterOf(ctx);
     const presence = await cluster.require(state.vm);
     const records = recordsOf(await presence.host.inactiveOrLive(presence.dom));
-    const record = records.find((candidate) => idOf(state.vm, candidate.id) === id) ?? { id: id.slice(state.vm.length + 1), profile: state.profile, mac: state.mac, plugged: false, linked: true };
+    const record = records.find((candidate) => idOf(state.vm, candidate.id) === id) ?? {
+      id: id.slice(state.vm.length + 1),
+      profile: state.profile,
+      mac: state.mac,
+      plugged: false,
+      linked: true,
+    };
     const spec = await specOf(cluster, { ...record, plugged: news.plugged, linked: news.linked });
     return { state: await applied(cluster, presence, spec, news, state) };
   },
@@ -129,7 +204,9 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     const cluster = clusterOf(ctx);
     const presence = await cluster.locate(state.vm);
     if (presence === undefined) return;
-    const record = recordsOf(await presence.host.inactiveOrLive(presence.dom)).find((candidate) => idOf(state.vm, candidate.id) === id);
+    const record = recordsOf(await presence.host.inactiveOrLive(presence.dom)).find(
+      (candidate) => idOf(state.vm, candidate.id) === id,
+    );
     if (record === undefined) return;
     ctx.progress.report({ phase: "unplug", message: `unplugging ${record.mac} from ${state.vm}` });
     await unplugInterface(cluster, presence, await specOf(cluster, record), { forget: true });
@@ -137,21 +214,34 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
 };
 
 /** Brings the VM's interface to what the specification says, and reads back what came of it. */
-async function applied(cluster: LibvirtCluster, presence: Presence, spec: InterfaceSpec, inputs: VmInterfaceInputs, before?: VmInterfaceState): Promise<VmInterfaceState> {
+async function applied(
+  cluster: LibvirtCluster,
+  presence: Presence,
+  spec: InterfaceSpec,
+  inputs: VmInterfaceInputs,
+  before?: VmInterfaceState,
+): Promise<VmInterfaceState> {
   const { host, dom } = presence;
   const now = await (isActive(presence) ? host.liveDomain(dom) : host.inactiveDomain(dom));
   const aliases = Object.values(aliasesOf(spec));
   const present = aliases.filter((alias) => now.interfaces.some((nic) => nic.alias === alias));
   if (!spec.record.plugged) {
     if (present.length > 0) await unplugInterface(cluster, presence, spec, { forget: false });
-    else await saveRecords(presence, [...recordsOf(await host.inactiveOrLive(dom)).filter(({ id }) => id !== spec.record.id), spec.record]);
+    else
+      await saveRecords(presence, [
+        ...recordsOf(await host.inactiveOrLive(dom)).filter(({ id }) => id !== spec.record.id),
+        spec.record,
+      ]);
   } else if (present.length < aliases.length) {
     if (present.length > 0) await unplugInterface(cluster, presence, spec, { forget: false });
     await plugInterface(cluster, presence, spec);
   } else {
     await setLink(cluster, presence, spec);
   }
-  return stateNow(cluster, presence, spec, { ...inputs, ...(before?.declaredMac !== undefined || inputs.mac !== undefined ? { declaredMac: spec.record.mac } : {}) });
+  return stateNow(cluster, presence, spec, {
+    ...inputs,
+    ...(before?.declaredMac !== undefined || inputs.mac !== undefined ? { declaredMac: spec.record.mac } : {}),
+  });
 }
 
 /** Link up or down: of the standby by libvirt; a VF's follows its PF, so of a pair only the standby's can be set. */
@@ -160,10 +250,20 @@ async function setLink(cluster: LibvirtCluster, presence: Presence, spec: Interf
   const domain = await host.inactiveOrLive(dom);
   const before = recordsOf(domain).find(({ id }) => id === spec.record.id);
   if (before?.linked === spec.record.linked) return;
-  throw new ProblemError({ code: "interface-link", what: `Unable to set the link of interface ${spec.record.mac} of VM "${dom.name}"`, where: host.name, remedy: "Plug or unplug it instead." });
+  throw new ProblemError({
+    code: "interface-link",
+    what: `Unable to set the link of interface ${spec.record.mac} of VM "${dom.name}"`,
+    where: host.name,
+    remedy: "Plug or unplug it instead.",
+  });
 }
 
-async function stateNow(cluster: LibvirtCluster, presence: Presence, spec: InterfaceSpec, declared: Partial<VmInterfaceState> & Pick<VmInterfaceInputs, "adopt">): Promise<VmInterfaceState> {
+async function stateNow(
+  cluster: LibvirtCluster,
+  presence: Presence,
+  spec: InterfaceSpec,
+  declared: Partial<VmInterfaceState> & Pick<VmInterfaceInputs, "adopt">,
+): Promise<VmInterfaceState> {
   const { host, dom } = presence;
   const { record } = spec;
   const domain = await (isActive(presence) ? host.liveDomain(dom) : host.inactiveDomain(dom));
@@ -202,7 +302,11 @@ async function specOf(cluster: LibvirtCluster, record: InterfaceRecord): Promise
 }
 
 function missingProfile(id: string): ProblemError {
-  return new ProblemError({ code: "profile-unknown", what: `Unable to find vNIC profile "${id}" on the cluster's hosts`, remedy: "Pass the id of a VnicProfile that exists." });
+  return new ProblemError({
+    code: "profile-unknown",
+    what: `Unable to find vNIC profile "${id}" on the cluster's hosts`,
+    remedy: "Pass the id of a VnicProfile that exists.",
+  });
 }
 
 function idOf(vm: string, interfaceId: string): string {
@@ -211,17 +315,23 @@ function idOf(vm: string, interfaceId: string): string {
 
 // --- rules
 
-function previewOf(inputs: MaybeUnknown<VmInterfaceInputs>, urn: string | undefined, profileUrn: string | undefined): Preview<VmNic> {
-  const value = <T>(input: T) => (isKnown(input) ? input : notYetKnown);
-  const profile = value(inputs.profile);
+function previewOf(
+  inputs: MaybeUnknown<VmInterfaceInputs>,
+  urn: string | undefined,
+  profileUrn: string | undefined,
+): Preview<VmNic> {
+  const { vm, profile, mac, plugged, linked } = inputs;
   return {
     name: urn?.split("::").at(-1) ?? "interface",
-    vm: value(inputs.vm),
+    vm,
     // A profile that this program is about to create has no id yet; that two interfaces name the same one is known.
-    profile: profile === notYetKnown && profileUrn !== undefined && declaredProfiles.has(profileUrn) ? futureId(profileUrn) : profile,
-    mac: value(inputs.mac),
-    plugged: value(inputs.plugged),
-    linked: value(inputs.linked),
+    profile:
+      profile === notYetKnown && profileUrn !== undefined && declaredProfiles.has(profileUrn)
+        ? futureId(profileUrn)
+        : profile,
+    mac,
+    plugged,
+    linked,
   };
 }
 
@@ -229,12 +339,26 @@ function declaredOthers(urn: string | undefined): readonly Preview<VmNic>[] {
   return [...declaredInterfaces].filter(([other]) => other !== urn).map(([, { nic }]) => nic);
 }
 
-async function factsFor(cluster: LibvirtCluster, store: StoreView, nic: Preview<VmNic>, olds: VmInterfaceInputs | undefined, declared: readonly Preview<VmNic>[]): Promise<InterfaceFacts> {
+async function factsFor(
+  cluster: LibvirtCluster,
+  store: StoreView,
+  nic: Preview<VmNic>,
+  olds: VmInterfaceInputs | undefined,
+  declared: readonly Preview<VmNic>[],
+): Promise<InterfaceFacts> {
   const stored = store.interfaces === notYetKnown ? [] : store.interfaces;
   // An interface of the program that exists is in the store too: once is enough.
-  const isSelf = (entry: (typeof stored)[number]) => olds !== undefined && entry.vm === olds.vm && entry.record.profile === olds.profile && (olds.mac === undefined || entry.record.mac === olds.mac);
+  const isSelf = (entry: (typeof stored)[number]) =>
+    olds !== undefined &&
+    entry.vm === olds.vm &&
+    entry.record.profile === olds.profile &&
+    (olds.mac === undefined || entry.record.mac === olds.mac);
   const others = stored.filter((entry) => !isSelf(entry)).map(ruleNic);
-  const isStored = (each: Preview<VmNic>) => others.some((other) => other.vm === each.vm && other.profile === each.profile && (each.mac === undefined || other.mac === each.mac));
+  const isStored = (each: Preview<VmNic>) =>
+    others.some(
+      (other) =>
+        other.vm === each.vm && other.profile === each.profile && (each.mac === undefined || other.mac === each.mac),
+    );
   return {
     action: olds === undefined ? "add" : "edit",
     backend: "libvirt",
@@ -243,21 +367,37 @@ async function factsFor(cluster: LibvirtCluster, store: StoreView, nic: Preview<
     others: [...others, ...declared.filter((each) => !isStored(each))],
     profiles: knownProfiles(store),
     networks: networksOf(cluster),
-    vm: typeof nic.vm === "string" && store.silence === undefined ? await vmFacts(cluster, store, nic.vm, nic.profile) : {},
+    vm:
+      typeof nic.vm === "string" && store.silence === undefined
+        ? await vmFacts(cluster, store, nic.vm, nic.profile)
+        : {},
   };
 }
 
-async function vmFacts(cluster: LibvirtCluster, store: StoreView, vm: string, profileId: Preview<VmNic>["profile"]): Promise<VmOfNic> {
+async function vmFacts(
+  cluster: LibvirtCluster,
+  store: StoreView,
+  vm: string,
+  profileId: Preview<VmNic>["profile"],
+): Promise<VmOfNic> {
   const presence = await cluster.locate(vm);
   if (presence === undefined) return {};
-  const domain = await (isActive(presence) ? presence.host.liveDomain(presence.dom) : presence.host.inactiveDomain(presence.dom));
+  const domain = await (isActive(presence)
+    ? presence.host.liveDomain(presence.dom)
+    : presence.host.inactiveDomain(presence.dom));
   const profile = store.profiles === notYetKnown ? undefined : store.profiles.find(({ id }) => id === profileId);
-  const functions = profile?.passThrough === "enabled" ? await physicalFunctionsOf(cluster, presence.host, profile.network) : undefined;
+  const functions =
+    profile?.passThrough === "enabled" ? await physicalFunctionsOf(cluster, presence.host, profile.network) : undefined;
   return {
     running: isActive(presence),
     machine: domain.machine,
     freeRootPorts: domain.rootPorts.filter(({ free }) => free).length,
-    ...(functions !== undefined && { freeVfs: functions.filter(({ linkUp }) => linkUp).flatMap(({ virtualFunctions }) => virtualFunctions).filter(isFree).length }),
+    ...(functions !== undefined && {
+      freeVfs: functions
+        .filter(({ linkUp }) => linkUp)
+        .flatMap(({ virtualFunctions }) => virtualFunctions)
+        .filter(isFree).length,
+    }),
   };
 }
 
@@ -269,4 +409,3 @@ async function refuse(cluster: LibvirtCluster, inputs: VmInterfaceInputs): Promi
   const first = evaluate(interfaceRules, facts).find(({ severity }) => severity === "error");
   if (first !== undefined) throw new ProblemError(problemOf(first));
 }
-

@@ -37,7 +37,8 @@ export interface VmPlacementState extends VmPlacementInputs {
 export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
   async check(ctx, news, olds): Promise<Checked<VmPlacementInputs>> {
     const parsed = schema.safeParse(news);
-    if (!parsed.success) return { inputs: news as MaybeUnknown<VmPlacementInputs>, failures: checkFailures(parsed.error) };
+    if (!parsed.success)
+      return { inputs: news as MaybeUnknown<VmPlacementInputs>, failures: checkFailures(parsed.error) };
     // Defaults are filled in when the move begins: so that a new default is no diff.
     const inputs = news as MaybeUnknown<VmPlacementInputs>;
     const { vm, host } = inputs;
@@ -45,7 +46,15 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
     return { inputs, failures: await refusals(ctx, clusterOf(ctx), vm, host) };
   },
 
-  diff: (_ctx, _id, state, news) => Promise.resolve(diffOf<VmPlacementInputs>(state, news, { inputs: ["vm", "host", "migration"], replaceOn: ["vm"], deleteBeforeReplace: true, drifted: state.missing.length > 0 })),
+  diff: (_ctx, _id, state, news) =>
+    Promise.resolve(
+      diffOf<VmPlacementInputs>(state, news, {
+        inputs: ["vm", "host", "migration"],
+        replaceOn: ["vm"],
+        deleteBeforeReplace: true,
+        drifted: state.missing.length > 0,
+      }),
+    ),
 
   async create(ctx, inputs) {
     return { id: inputs.vm, state: await place(ctx, inputs, undefined) };
@@ -61,8 +70,13 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
     });
     if (presence === undefined) return undefined;
     const recovery = await recover(cluster, state.vm, { progress: ctx.progress });
-    if (recovery.outcome !== "none") ctx.progress.warn(`A move of VM "${state.vm}" had been cut off: it is ${recovery.outcome} now.`);
-    const next: VmPlacementState = { ...state, host: recovery.host ?? presence.host.name, missing: await missingVfsOf(cluster, state.vm) };
+    if (recovery.outcome !== "none")
+      ctx.progress.warn(`A move of VM "${state.vm}" had been cut off: it is ${recovery.outcome} now.`);
+    const next: VmPlacementState = {
+      ...state,
+      host: recovery.host ?? presence.host.name,
+      missing: await missingVfsOf(cluster, state.vm),
+    };
     return { id, state: next, inputs: inputsOf(next) };
   },
 
@@ -74,30 +88,59 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
   delete: () => Promise.resolve(),
 };
 
-async function place(ctx: HandlerContext, inputs: VmPlacementInputs, lastMove: MoveReport | undefined): Promise<VmPlacementState> {
+async function place(
+  ctx: HandlerContext,
+  inputs: VmPlacementInputs,
+  lastMove: MoveReport | undefined,
+): Promise<VmPlacementState> {
   const cluster = clusterOf(ctx);
-  const stateWith = (report: MoveReport | undefined, host: string, missing: readonly string[]): VmPlacementState => ({ schemaVersion: 1, ...inputs, host, ...(report !== undefined && { lastMove: report }), missing });
+  const stateWith = (report: MoveReport | undefined, host: string, missing: readonly string[]): VmPlacementState => ({
+    schemaVersion: 1,
+    ...inputs,
+    host,
+    ...(report !== undefined && { lastMove: report }),
+    missing,
+  });
   try {
-    const report = await moveVm(cluster, { vm: inputs.vm, to: inputs.host, options: migrationOptionsSchema.parse(inputs.migration ?? {}), progress: ctx.progress, ...(ctx.signal !== undefined && { signal: ctx.signal }) });
+    const report = await moveVm(cluster, {
+      vm: inputs.vm,
+      to: inputs.host,
+      options: migrationOptionsSchema.parse(inputs.migration ?? {}),
+      progress: ctx.progress,
+      ...(ctx.signal !== undefined && { signal: ctx.signal }),
+    });
     if (report === undefined) await plugMissingVfs(cluster, inputs.vm, ctx.progress);
     else await saveReport(report);
     const missing = await missingVfsOf(cluster, inputs.vm);
     if (missing.length === 0) return stateWith(report ?? lastMove, inputs.host, []);
     throw new PartialFailure(
-      { code: "moved-without-vf", what: `VM "${inputs.vm}" runs on "${inputs.host}" without ${missing.join(", ")}`, ...(report?.error !== undefined && { where: report.error }), remedy: "It goes on with its standby. Free a VF, then run pulumi up again." },
+      {
+        code: "moved-without-vf",
+        what: `VM "${inputs.vm}" runs on "${inputs.host}" without ${missing.join(", ")}`,
+        ...(report?.error !== undefined && { where: report.error }),
+        remedy: "It goes on with its standby. Free a VF, then run pulumi up again.",
+      },
       inputs.vm,
       stateWith(report ?? lastMove, inputs.host, missing),
     );
   } catch (error) {
     if (!(error instanceof MoveFailed)) throw error;
     await saveReport(error.report);
-    const at = error.report.outcome === "failed-on-source" ? error.report.from : ((await cluster.locate(inputs.vm).catch(() => undefined))?.host.name ?? error.report.from);
+    const at =
+      error.report.outcome === "failed-on-source"
+        ? error.report.from
+        : ((await cluster.locate(inputs.vm).catch(() => undefined))?.host.name ?? error.report.from);
     throw new PartialFailure(error.problem, inputs.vm, stateWith(error.report, at, []), { cause: error });
   }
 }
 
 /** At preview: whether the move can be, as far as the hosts tell. A host that is silent refuses nothing. */
-async function refusals(ctx: HandlerContext, cluster: LibvirtCluster, vm: string, host: string): Promise<{ property: string; reason: string }[]> {
+async function refusals(
+  ctx: HandlerContext,
+  cluster: LibvirtCluster,
+  vm: string,
+  host: string,
+): Promise<{ property: string; reason: string }[]> {
   try {
     const plan = await planMove(cluster, vm, host);
     if (plan.alreadyThere) return [];
@@ -118,4 +161,3 @@ async function refusals(ctx: HandlerContext, cluster: LibvirtCluster, vm: string
 function inputsOf({ vm, host, migration }: VmPlacementState): VmPlacementInputs {
   return { vm, host, ...(migration !== undefined && { migration }) };
 }
-

@@ -2,14 +2,25 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import { ProblemError } from "../problem.js";
-import { evaluate, isKnown as known_, notYetKnown, problemOf, profileRules, type Preview, type Profile, type ProfileAction, type ProfileFacts, type Violation } from "../rules/index.js";
+import {
+  evaluate,
+  isKnown,
+  notYetKnown,
+  problemOf,
+  profileRules,
+  type Preview,
+  type Profile,
+  type ProfileAction,
+  type ProfileFacts,
+  type Violation,
+} from "../rules/index.js";
 import type { ProfileRecord } from "../xml/network.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
 import { checkFailures, diffOf, type Checked, type Handler, type HandlerContext } from "./handler.js";
 import { knownProfiles, networksOf, readStore, ruleProfile, usersOf, type StoreView } from "./knowledge.js";
 import { declaredProfiles, futureId } from "./program.js";
 import { clusterOf } from "./session.js";
-import { isKnown, known, UNKNOWN, type MaybeUnknown } from "./unknown.js";
+import { known, type MaybeUnknown } from "./unknown.js";
 
 const text = z.string().min(1).max(255);
 /** A libvirt network's name: it becomes a file's name on the host. */
@@ -50,28 +61,61 @@ export interface VnicProfileState extends VnicProfileInputs {
 }
 
 /** The inputs that the store keeps: `adopt` says only how to begin. */
-const attributes = ["name", "network", "passThrough", "migratable", "failover", "portMirroring", "networkFilter", "qos", "customProperties", "description"] as const;
+const attributes = [
+  "name",
+  "network",
+  "passThrough",
+  "migratable",
+  "failover",
+  "portMirroring",
+  "networkFilter",
+  "qos",
+  "customProperties",
+  "description",
+] as const;
 
 export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
   async check(ctx, news, olds): Promise<Checked<VnicProfileInputs>> {
     const parsed = schema.safeParse(news);
-    if (!parsed.success) return { inputs: news as MaybeUnknown<VnicProfileInputs>, failures: checkFailures(parsed.error) };
+    if (!parsed.success)
+      return { inputs: news as MaybeUnknown<VnicProfileInputs>, failures: checkFailures(parsed.error) };
     const inputs = parsed.data as MaybeUnknown<VnicProfileInputs>;
-    if (ctx.urn !== undefined) declaredProfiles.set(ctx.urn, { profile: previewOf(inputs, futureId(ctx.urn)), failoverUrn: ctx.references?.["failover"] });
+    if (ctx.urn !== undefined)
+      declaredProfiles.set(ctx.urn, {
+        profile: previewOf(inputs, futureId(ctx.urn)),
+        failoverUrn: ctx.references?.["failover"],
+      });
     // What stands and is not changed was checked when it came to be: no host is asked for it.
-    if (olds !== undefined && diffOf(olds, inputs, { inputs: attributes }).changes === false) return { inputs, failures: [] };
+    if (olds !== undefined && diffOf(olds, inputs, { inputs: attributes }).changes === false)
+      return { inputs, failures: [] };
     const cluster = clusterOf(ctx);
     const store = await readStore(cluster);
-    if (store.silence !== undefined) ctx.progress.warn(`${store.silence.message} What that host knows could not be checked.`);
+    if (store.silence !== undefined)
+      ctx.progress.warn(`${store.silence.message} What that host knows could not be checked.`);
     const stored = olds === undefined ? undefined : storedAs(store, olds);
-    const facts = factsFor(cluster, store, inputs, { action: olds === undefined ? "add" : "edit", stored, urn: ctx.urn, failoverUrn: ctx.references?.["failover"] });
-    return { inputs, failures: violationsOf(facts, olds !== undefined && store.silence !== undefined).map(({ property = "", message, remedy }) => ({ property, reason: `${message} ${remedy}` })) };
+    const facts = factsFor(cluster, store, inputs, {
+      action: olds === undefined ? "add" : "edit",
+      stored,
+      urn: ctx.urn,
+      failoverUrn: ctx.references?.["failover"],
+    });
+    return {
+      inputs,
+      failures: violationsOf(facts, olds !== undefined && store.silence !== undefined).map(
+        ({ property = "", message, remedy }) => ({ property, reason: `${message} ${remedy}` }),
+      ),
+    };
   },
 
   diff: (_ctx, _id, state, news) =>
     Promise.resolve(
       // oVirt's rule: a profile's network never changes. A new profile of the same name needs the old one gone.
-      diffOf<VnicProfileInputs>(state, news, { inputs: attributes, replaceOn: ["network"], deleteBeforeReplace: true, drifted: state.differsOn.length > 0 }),
+      diffOf<VnicProfileInputs>(state, news, {
+        inputs: attributes,
+        replaceOn: ["network"],
+        deleteBeforeReplace: true,
+        drifted: state.differsOn.length > 0,
+      }),
     ),
 
   async create(ctx, inputs) {
@@ -81,7 +125,7 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
     if (same !== undefined && inputs.adopt === true) {
       const record = recordOf(same.id, inputs);
       if (changedAttributes(same, record)) {
-        refuse(factsFor(cluster, store, inputs, { action: "edit", stored: same }));
+        refuse(factsFor(cluster, store, inputs, { action: "edit", stored: same, urn: ctx.urn }));
       }
       await cluster.profiles.save(record);
       return { id: same.id, state: stateOf(record, inputs.adopt, []) };
@@ -93,7 +137,7 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
         remedy: "Use adopt: true to take it over, or choose another name.",
       });
     }
-    refuse(factsFor(cluster, store, inputs, { action: "add", stored: undefined }));
+    refuse(factsFor(cluster, store, inputs, { action: "add", stored: undefined, urn: ctx.urn }));
     const record = recordOf(randomUUID(), inputs);
     await cluster.profiles.save(record);
     return { id: record.id, state: stateOf(record, inputs.adopt, []) };
@@ -112,7 +156,7 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
     const stored = listed(store).find((profile) => profile.id === id);
     const record = recordOf(id, news);
     if (stored === undefined || changedAttributes(stored, record)) {
-      refuse(factsFor(cluster, store, news, { action: "edit", stored: stored ?? recordOf(id, state) }));
+      refuse(factsFor(cluster, store, news, { action: "edit", stored: stored ?? recordOf(id, state), urn: ctx.urn }));
     }
     await cluster.profiles.save(record);
     return { state: stateOf(record, news.adopt, []) };
@@ -122,7 +166,14 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
     const cluster = clusterOf(ctx);
     const store = await readStoreOrFail(cluster);
     const stored = listed(store).find((profile) => profile.id === id);
-    if (stored !== undefined) refuse(factsFor(cluster, store, inputsOf(stateOf(stored, state.adopt, []), state), { action: "remove", stored }));
+    if (stored !== undefined)
+      refuse(
+        factsFor(cluster, store, inputsOf(stateOf(stored, state.adopt, []), state), {
+          action: "remove",
+          stored,
+          urn: ctx.urn,
+        }),
+      );
     await cluster.profiles.remove(id);
   },
 };
@@ -134,12 +185,20 @@ interface Subject {
   readonly failoverUrn?: string | undefined;
 }
 
-function factsFor(cluster: LibvirtCluster, store: StoreView, inputs: MaybeUnknown<VnicProfileInputs>, { action, stored, urn, failoverUrn }: Subject): ProfileFacts {
+function factsFor(
+  cluster: LibvirtCluster,
+  store: StoreView,
+  inputs: MaybeUnknown<VnicProfileInputs>,
+  { action, stored, urn, failoverUrn }: Subject,
+): ProfileFacts {
   const id = stored?.id ?? (urn === undefined ? "new" : futureId(urn));
   const users = usersOf(store, id);
   const profile = previewOf(inputs, id);
   // A failover that this program is about to create has no id yet; the profile itself is known all the same.
-  const failover = profile.failover === notYetKnown && failoverUrn !== undefined && declaredProfiles.has(failoverUrn) ? futureId(failoverUrn) : profile.failover;
+  const failover =
+    profile.failover === notYetKnown && failoverUrn !== undefined && declaredProfiles.has(failoverUrn)
+      ? futureId(failoverUrn)
+      : profile.failover;
   return {
     action,
     backend: "libvirt",
@@ -158,7 +217,9 @@ function factsFor(cluster: LibvirtCluster, store: StoreView, inputs: MaybeUnknow
 
 function violationsOf(facts: ProfileFacts, storeIsSilent = false): Violation[] {
   // A silent host cannot say that the profile is gone.
-  const rules = storeIsSilent ? profileRules[facts.action].filter(({ id }) => id !== "profile-exists") : profileRules[facts.action];
+  const rules = storeIsSilent
+    ? profileRules[facts.action].filter(({ id }) => id !== "profile-exists")
+    : profileRules[facts.action];
   return evaluate(rules, facts, { firstOnly: true }).filter(({ severity }) => severity === "error");
 }
 
@@ -169,7 +230,7 @@ function refuse(facts: ProfileFacts): void {
 
 function previewOf(inputs: MaybeUnknown<VnicProfileInputs>, id: string): Preview<Profile> {
   const { adopt: _, ...profile } = inputs;
-  return Object.fromEntries([["id", id], ...Object.entries(profile).map(([key, value]) => [key, isKnown(value) ? value : notYetKnown])]) as unknown as Preview<Profile>;
+  return { id, ...profile };
 }
 
 async function readStoreOrFail(cluster: LibvirtCluster): Promise<StoreView> {
@@ -179,7 +240,7 @@ async function readStoreOrFail(cluster: LibvirtCluster): Promise<StoreView> {
 }
 
 function listed({ profiles }: StoreView): readonly ProfileRecord[] {
-  return known_(profiles) ? profiles : [];
+  return isKnown(profiles) ? profiles : [];
 }
 
 /** The stored profile that the old inputs declared: of their name on their network. */
@@ -188,7 +249,18 @@ function storedAs(store: StoreView, olds: VnicProfileInputs): ProfileRecord | un
 }
 
 function recordOf(id: string, inputs: VnicProfileInputs): ProfileRecord {
-  const { name, network, passThrough, migratable = false, failover, portMirroring, networkFilter, qos, customProperties, description } = inputs;
+  const {
+    name,
+    network,
+    passThrough,
+    migratable = false,
+    failover,
+    portMirroring,
+    networkFilter,
+    qos,
+    customProperties,
+    description,
+  } = inputs;
   return {
     id,
     name,
@@ -204,12 +276,19 @@ function recordOf(id: string, inputs: VnicProfileInputs): ProfileRecord {
   };
 }
 
-function stateOf({ id: _, ...profile }: ProfileRecord, adopt: boolean | undefined, differsOn: readonly string[]): VnicProfileState {
+function stateOf(
+  { id: _, ...profile }: ProfileRecord,
+  adopt: boolean | undefined,
+  differsOn: readonly string[],
+): VnicProfileState {
   return { schemaVersion: 1, ...profile, ...(adopt !== undefined && { adopt }), differsOn };
 }
 
 /** The inputs that would declare what is there; what was left to its default before still is. */
-function inputsOf({ schemaVersion: _, differsOn: __, ...inputs }: VnicProfileState, before: VnicProfileInputs): VnicProfileInputs {
+function inputsOf(
+  { schemaVersion: _, differsOn: __, ...inputs }: VnicProfileState,
+  before: VnicProfileInputs,
+): VnicProfileInputs {
   const { migratable, ...rest } = inputs;
   return before.migratable === undefined && migratable === false ? rest : inputs;
 }

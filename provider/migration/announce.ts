@@ -17,12 +17,17 @@ export interface StandbyPlace {
 }
 
 /** Starts the programs on both hosts, as far as the options and the hosts allow it; what they do not is noted. */
-export async function startAnnouncers(context: MoveContext, places: readonly StandbyPlace[]): Promise<readonly PlacedAnnouncer[]> {
+export async function startAnnouncers(
+  context: MoveContext,
+  places: readonly StandbyPlace[],
+): Promise<readonly PlacedAnnouncer[]> {
   const { options, announced, cluster, timeline } = context;
   announced.by = options.announce === "none" ? "none" : "qemu";
   if (options.announce !== "probe") return [];
   if (!cluster.config.hostCommands) {
-    announced.notes.push("The cluster's hostCommands are off: only QEMU announced the standby. With them, the traffic that is lost between the VF's link-up and the guest's first own frame would have been saved.");
+    announced.notes.push(
+      "The cluster's hostCommands are off: only QEMU announced the standby. With them, the traffic that is lost between the VF's link-up and the guest's first own frame would have been saved.",
+    );
     return [];
   }
   const addresses = new Set(options.addresses);
@@ -34,7 +39,9 @@ export async function startAnnouncers(context: MoveContext, places: readonly Sta
         onPort: (port) => timeline.mark(`${host.name} sees ${nic.mac} behind ${port}`),
       });
       if (typeof announcer === "string") {
-        announced.notes.push(`No probing from "${host.name}": ${announcer}. The guest's switches learn its new port only when it sends something.`);
+        announced.notes.push(
+          `No probing from "${host.name}": ${announcer}. The guest's switches learn its new port only when it sends something.`,
+        );
         return undefined;
       }
       return Object.assign(announcer, { host: host.name, mac: nic.mac });
@@ -54,12 +61,24 @@ export async function stopAnnouncers(context: MoveContext): Promise<void> {
 }
 
 /** The VF has gone: frames for the guest must come to the standby from now on. */
-export async function announceStandby(context: MoveContext, host: LibvirtHost, dom: DomainRef, nic: JournalInterface): Promise<void> {
+export async function announceStandby(
+  context: MoveContext,
+  host: LibvirtHost,
+  dom: DomainRef,
+  nic: JournalInterface,
+): Promise<void> {
   // A program on that host has made the guest speak already, sooner than any event could tell us to.
-  if (context.announced.by === "none" || (await context.announcers).some((announcer) => announcer.host === host.name && announcer.mac === nic.mac)) return;
+  if (
+    context.announced.by === "none" ||
+    (await context.announcers).some((announcer) => announcer.host === host.name && announcer.mac === nic.mac)
+  )
+    return;
   try {
     // QEMU's own rounds after a migration: 50 to 550 ms apart, five of them (QEMU migration/options.c).
-    await host.monitorCommand(dom, { execute: "announce-self", arguments: { initial: 50, max: 550, rounds: 5, step: 100, interfaces: [nic.standbyAlias] } });
+    await host.monitorCommand(dom, {
+      execute: "announce-self",
+      arguments: { initial: 50, max: 550, rounds: 5, step: 100, interfaces: [nic.standbyAlias] },
+    });
   } catch (error) {
     if (!LibvirtError.is(error)) throw error;
     context.announced.notes.push(`QEMU on "${host.name}" did not announce ${nic.mac}: ${error.libvirtMessage}.`);
@@ -71,7 +90,9 @@ export async function announceStandby(context: MoveContext, host: LibvirtHost, d
  * VF. Without a program there this cannot be seen, and nothing is waited for.
  */
 export async function vfInUse(context: MoveContext, nic: JournalInterface): Promise<void> {
-  const announcer = (await context.announcers).find(({ host, mac }) => host === context.destination.name && mac === nic.mac);
+  const announcer = (await context.announcers).find(
+    ({ host, mac }) => host === context.destination.name && mac === nic.mac,
+  );
   if (announcer === undefined) return;
   const tap = await tapOf(context, nic);
   // libvirt's and QEMU's taps; a VF's frames come in by the bridge's uplink.
@@ -80,7 +101,9 @@ export async function vfInUse(context: MoveContext, nic: JournalInterface): Prom
     context.timeline.mark(`the guest uses its VF (${nic.mac})`);
     return;
   }
-  context.announced.notes.push(`The guest was not seen to answer through its VF (${nic.mac}) within ${context.options.plugTimeout} s: it may have no address that is known, or its driver no link.`);
+  context.announced.notes.push(
+    `The guest was not seen to answer through its VF (${nic.mac}) within ${context.options.plugTimeout} s: it may have no address that is known, or its driver no link.`,
+  );
   context.progress.warn(context.announced.notes.at(-1) ?? "");
 }
 
@@ -91,6 +114,10 @@ async function tapOf(context: MoveContext, nic: JournalInterface): Promise<strin
 }
 
 /** The bridge of an interface's standby on a host. */
-export function standbyBridge(context: Pick<MoveContext, "cluster">, host: string, network: string): string | undefined {
+export function standbyBridge(
+  context: Pick<MoveContext, "cluster">,
+  host: string,
+  network: string,
+): string | undefined {
   return networkOn(context.cluster.config, host, network)?.bridge;
 }

@@ -45,7 +45,12 @@ export async function readJournal(host: LibvirtHost, dom: DomainRef): Promise<Jo
 }
 
 export async function writeJournal(host: LibvirtHost, dom: DomainRef, journal: Journal | undefined): Promise<void> {
-  await host.setMetadata(dom, metadataNamespace("journal"), metadataPrefix, journal === undefined ? undefined : buildJournal(journal));
+  await host.setMetadata(
+    dom,
+    metadataNamespace("journal"),
+    metadataPrefix,
+    journal === undefined ? undefined : buildJournal(journal),
+  );
 }
 
 export function isPluggedIn(interfaces: readonly { readonly alias?: string }[], nic: JournalInterface): boolean {

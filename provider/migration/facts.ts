@@ -10,7 +10,14 @@ import { pairs, type DomainInterface } from "../xml/teaming.js";
 import { isActive, type LibvirtCluster, type Presence } from "../backends/libvirt/cluster.js";
 import { CpuCompare, DomainState, JobOperation, JobType } from "../backends/libvirt/constants.js";
 import { HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
-import { hostInterface, isFree, type InterfaceAnswer, physicalFunction, vfUsers, type PhysicalFunction } from "../backends/libvirt/inventory.js";
+import {
+  hostInterface,
+  isFree,
+  type InterfaceAnswer,
+  physicalFunction,
+  vfUsers,
+  type PhysicalFunction,
+} from "../backends/libvirt/inventory.js";
 import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
 import { recordsOf } from "../backends/libvirt/interfaces.js";
 
@@ -44,16 +51,31 @@ export async function gatherFacts(cluster: LibvirtCluster, vm: string, to: strin
     (stored) => stored.map(({ profile }) => profile),
     () => [] as ProfileRecord[],
   );
-  const domain = presence === undefined ? undefined : await (isActive(presence) ? presence.host.liveDomain(presence.dom) : presence.host.inactiveDomain(presence.dom));
-  const moving = domain === undefined || presence === undefined ? [] : await pairsOn(cluster, presence.host, domain, profiles);
-  const networks = [...new Set(moving.flatMap(({ vfNetwork, standbyNetwork }) => [vfNetwork, standbyNetwork]).filter((name) => name !== undefined))];
+  const domain =
+    presence === undefined
+      ? undefined
+      : await (isActive(presence)
+          ? presence.host.liveDomain(presence.dom)
+          : presence.host.inactiveDomain(presence.dom));
+  const moving =
+    domain === undefined || presence === undefined ? [] : await pairsOn(cluster, presence.host, domain, profiles);
+  const networks = [
+    ...new Set(
+      moving
+        .flatMap(({ vfNetwork, standbyNetwork }) => [vfNetwork, standbyNetwork])
+        .filter((name) => name !== undefined),
+    ),
+  ];
 
   const [source, target, vmFacts] = await Promise.all([
     presence === undefined ? undefined : hostFacts(cluster, presence.host, networks),
     destination === undefined ? undefined : hostFacts(cluster, destination, networks),
     presence === undefined || domain === undefined ? undefined : factsOfVm(presence, domain, moving),
   ]);
-  const cpu = presence === undefined || destination === undefined || target?.facts.answers === false ? undefined : await compareCpu(presence, destination);
+  const cpu =
+    presence === undefined || destination === undefined || target?.facts.answers === false
+      ? undefined
+      : await compareCpu(presence, destination);
   return {
     presence,
     domain,
@@ -74,13 +96,28 @@ export async function gatherFacts(cluster: LibvirtCluster, vm: string, to: strin
   };
 }
 
-async function factsOfVm(presence: Presence, domain: Domain, moving: readonly PairOnNetwork[]): Promise<Omit<MovingVm, "name" | "exists" | "activeOn">> {
+async function factsOfVm(
+  presence: Presence,
+  domain: Domain,
+  moving: readonly PairOnNetwork[],
+): Promise<Omit<MovingVm, "name" | "exists" | "activeOn">> {
   const job = isActive(presence) ? await jobOf(presence) : undefined;
   const inPairs = new Set(moving.map(({ primary }) => primary));
   const devices = child(domain.raw, "devices");
-  const others = domain.hostdevs.filter((address) => ![...inPairs].some(({ vf }) => vf !== undefined && samePciAddress(vf, address)));
+  const others = domain.hostdevs.filter(
+    (address) => ![...inPairs].some(({ vf }) => vf !== undefined && samePciAddress(vf, address)),
+  );
   return {
-    state: ({ [DomainState.RUNNING]: "running", [DomainState.BLOCKED]: "running", [DomainState.PAUSED]: "paused", [DomainState.SHUTOFF]: "shutoff", [DomainState.CRASHED]: "shutoff" } as Record<number, "running" | "paused" | "shutoff">)[presence.state] ?? "other",
+    state:
+      (
+        {
+          [DomainState.RUNNING]: "running",
+          [DomainState.BLOCKED]: "running",
+          [DomainState.PAUSED]: "paused",
+          [DomainState.SHUTOFF]: "shutoff",
+          [DomainState.CRASHED]: "shutoff",
+        } as Record<number, "running" | "paused" | "shutoff">
+      )[presence.state] ?? "other",
     ...(job !== undefined && { job }),
     memoryKiB: domain.memoryKiB,
     interfaces: moving.map(({ standby, primary, vfNetwork, standbyNetwork, profile }) => ({
@@ -96,7 +133,15 @@ async function factsOfVm(presence: Presence, domain: Domain, moving: readonly Pa
       const type = attribute(disk, "type");
       const target = attribute(child(disk, "target"), "dev");
       if (type === undefined || target === undefined || source === undefined) return [];
-      return [{ target, type, source: attribute(source, "file") ?? attribute(source, "dev"), readonly: child(disk, "readonly") !== undefined, shared: child(disk, "shareable") !== undefined }];
+      return [
+        {
+          target,
+          type,
+          source: attribute(source, "file") ?? attribute(source, "dev"),
+          readonly: child(disk, "readonly") !== undefined,
+          shared: child(disk, "shareable") !== undefined,
+        },
+      ];
     }),
   };
 }
@@ -104,11 +149,23 @@ async function factsOfVm(presence: Presence, domain: Domain, moving: readonly Pa
 async function jobOf({ host, dom }: Presence): Promise<string> {
   const { type, values } = await host.job(dom);
   if (type !== JobType.BOUNDED && type !== JobType.UNBOUNDED) return "none";
-  return ({ [JobOperation.MIGRATION_OUT]: "migration out", [JobOperation.MIGRATION_IN]: "migration in" } as Record<number, string>)[Number(values["operation"])] ?? "another job";
+  return (
+    (
+      { [JobOperation.MIGRATION_OUT]: "migration out", [JobOperation.MIGRATION_IN]: "migration in" } as Record<
+        number,
+        string
+      >
+    )[Number(values["operation"])] ?? "another job"
+  );
 }
 
 /** The VM's complete pairs and the networks behind them: by the profile that we recorded, else by the VF's PF and the bridge. */
-export async function pairsOn(cluster: LibvirtCluster, host: LibvirtHost, domain: Domain, profiles: readonly ProfileRecord[]): Promise<readonly PairOnNetwork[]> {
+export async function pairsOn(
+  cluster: LibvirtCluster,
+  host: LibvirtHost,
+  domain: Domain,
+  profiles: readonly ProfileRecord[],
+): Promise<readonly PairOnNetwork[]> {
   const found = pairs(domain).pairs;
   if (found.length === 0) return [];
   const records = recordsOf(domain);
@@ -116,7 +173,11 @@ export async function pairsOn(cluster: LibvirtCluster, host: LibvirtHost, domain
   const users = await vfUsers(host);
   const byVf = await Promise.all(
     names.map(async (network) => {
-      const functions = await Promise.all((networkOn(cluster.config, host.name, network)?.physicalFunctions ?? []).map((name) => physicalFunction(host, name, users)));
+      const functions = await Promise.all(
+        (networkOn(cluster.config, host.name, network)?.physicalFunctions ?? []).map((name) =>
+          physicalFunction(host, name, users),
+        ),
+      );
       return { network, vfs: functions.flatMap((pf) => pf?.virtualFunctions ?? []).map(({ address }) => address) };
     }),
   );
@@ -128,13 +189,28 @@ export async function pairsOn(cluster: LibvirtCluster, host: LibvirtHost, domain
       standby,
       primary,
       profile,
-      vfNetwork: profile?.network ?? byVf.find(({ vfs }) => primary.vf !== undefined && vfs.some((vf) => primary.vf !== undefined && samePciAddress(vf, primary.vf)))?.network,
-      standbyNetwork: standbyProfile?.network ?? names.find((network) => standby.source.bridge !== undefined && networkOn(cluster.config, host.name, network)?.bridge === standby.source.bridge),
+      vfNetwork:
+        profile?.network ??
+        byVf.find(
+          ({ vfs }) =>
+            primary.vf !== undefined && vfs.some((vf) => primary.vf !== undefined && samePciAddress(vf, primary.vf)),
+        )?.network,
+      standbyNetwork:
+        standbyProfile?.network ??
+        names.find(
+          (network) =>
+            standby.source.bridge !== undefined &&
+            networkOn(cluster.config, host.name, network)?.bridge === standby.source.bridge,
+        ),
     };
   });
 }
 
-async function hostFacts(cluster: LibvirtCluster, host: LibvirtHost, networks: readonly string[]): Promise<{ facts: HostFacts; physicalFunctions: Map<string, readonly PhysicalFunction[]> }> {
+async function hostFacts(
+  cluster: LibvirtCluster,
+  host: LibvirtHost,
+  networks: readonly string[],
+): Promise<{ facts: HostFacts; physicalFunctions: Map<string, readonly PhysicalFunction[]> }> {
   const physicalFunctions = new Map<string, readonly PhysicalFunction[]>();
   try {
     const connection = await host.connection();
@@ -149,16 +225,29 @@ async function hostFacts(cluster: LibvirtCluster, host: LibvirtHost, networks: r
     const onHost: NetworkOnHost[] = [];
     for (const name of networks) {
       const network = networkOn(cluster.config, host.name, name);
-      const functions = await Promise.all((network?.physicalFunctions ?? []).map(async (pf) => ({ name: pf, found: await physicalFunction(host, pf, users) })));
+      const functions = await Promise.all(
+        (network?.physicalFunctions ?? []).map(async (pf) => ({
+          name: pf,
+          found: await physicalFunction(host, pf, users),
+        })),
+      );
       physicalFunctions.set(
         name,
         functions.flatMap(({ found }) => found ?? []),
       );
       onHost.push({
         name,
-        ...(network?.bridge !== undefined && bridgeFacts(network.bridge, await hostInterface(host, network.bridge, { commands: cluster.config.hostCommands }))),
+        ...(network?.bridge !== undefined &&
+          bridgeFacts(
+            network.bridge,
+            await hostInterface(host, network.bridge, { commands: cluster.config.hostCommands }),
+          )),
         ...(network?.physicalFunctions !== undefined && {
-          physicalFunctions: functions.map(({ name: pf, found }) => ({ name: pf, ...(found !== undefined && { up: found.linkUp }), freeVfs: found?.virtualFunctions.filter((vf) => isFree(vf) && !vf.sharesIommuGroup).length ?? 0 })),
+          physicalFunctions: functions.map(({ name: pf, found }) => ({
+            name: pf,
+            ...(found !== undefined && { up: found.linkUp }),
+            freeVfs: found?.virtualFunctions.filter((vf) => isFree(vf) && !vf.sharesIommuGroup).length ?? 0,
+          })),
         }),
       });
     }
@@ -184,7 +273,12 @@ async function hostFacts(cluster: LibvirtCluster, host: LibvirtHost, networks: r
 function bridgeFacts(bridge: string, answer: InterfaceAnswer): Partial<NetworkOnHost> {
   if (answer === "unknown") return { bridge };
   if (answer === "absent") return { bridge, bridgeExists: false };
-  return { bridge, bridgeExists: true, bridgeUplinks: answer.ports, ...(answer.mtu !== undefined && { mtu: answer.mtu }) };
+  return {
+    bridge,
+    bridgeExists: true,
+    bridgeUplinks: answer.ports,
+    ...(answer.mtu !== undefined && { mtu: answer.mtu }),
+  };
 }
 
 /**
@@ -192,19 +286,40 @@ function bridgeFacts(bridge: string, answer: InterfaceAnswer): Partial<NetworkOn
  * of a guest's expanded CPU with a hypervisor's knows no feature that only KVM provides, and would refuse it.
  */
 async function compareCpu({ host, dom }: Presence, destination: LibvirtHost): Promise<PlacementFacts["cpu"]> {
-  const results = { [CpuCompare.INCOMPATIBLE]: "incompatible", [CpuCompare.IDENTICAL]: "identical", [CpuCompare.SUPERSET]: "superset" } as const;
+  const results = {
+    [CpuCompare.INCOMPATIBLE]: "incompatible",
+    [CpuCompare.IDENTICAL]: "identical",
+    [CpuCompare.SUPERSET]: "superset",
+  } as const;
   const named = (result: number): PlacementFacts["cpu"] => results[result as keyof typeof results];
   try {
     const there = await destination.connection();
-    const { cpuXml } = parseHostCapabilities((await (await host.connection()).call("connect_get_capabilities", {})).capabilities);
-    const hosts = cpuXml === undefined ? undefined : named((await there.call("connect_compare_cpu", { xml: cpuXml, flags: 0 })).result);
+    const { cpuXml } = parseHostCapabilities(
+      (await (await host.connection()).call("connect_get_capabilities", {})).capabilities,
+    );
+    const hosts =
+      cpuXml === undefined
+        ? undefined
+        : named((await there.call("connect_compare_cpu", { xml: cpuXml, flags: 0 })).result);
     if (hosts === "identical" || hosts === "superset") return hosts;
     const live = await host.liveDomain(dom);
     const cpu = child(live.raw, "cpu");
-    if (cpu === undefined || attribute(cpu, "mode") !== "custom" || attribute(cpu, "check") === "none") return undefined;
+    if (cpu === undefined || attribute(cpu, "mode") !== "custom" || attribute(cpu, "check") === "none")
+      return undefined;
     const arch = attribute(find(live.raw, "os", "type"), "arch") ?? null;
     const virttype = attribute(live.raw, "type") ?? null;
-    return named((await there.call("connect_compare_hypervisor_cpu", { emulator: null, arch, machine: null, virttype, xmlCPU: formatXml(cpu), flags: 0 })).result);
+    return named(
+      (
+        await there.call("connect_compare_hypervisor_cpu", {
+          emulator: null,
+          arch,
+          machine: null,
+          virttype,
+          xmlCPU: formatXml(cpu),
+          flags: 0,
+        })
+      ).result,
+    );
   } catch (error) {
     if (!LibvirtError.is(error)) throw error;
     // libvirt itself compares once more when the migration begins.

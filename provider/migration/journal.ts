@@ -51,7 +51,14 @@ const schema = z.object({
   started: z.coerce.number().int(),
   until: z.coerce.number().int(),
   interfaces: z.array(
-    z.object({ mac: z.string(), primaryAlias: z.string(), standbyAlias: z.string(), network: z.string(), sourceVf: pci, destinationVf: pci }),
+    z.object({
+      mac: z.string(),
+      primaryAlias: z.string(),
+      standbyAlias: z.string(),
+      network: z.string(),
+      sourceVf: pci,
+      destinationVf: pci,
+    }),
   ),
 });
 
@@ -60,7 +67,11 @@ export function buildJournal({ mover, interfaces, ...journal }: Journal): Elemen
     "journal",
     { ...journal, machine: mover.machine, pid: mover.pid },
     interfaces.map(({ sourceVf, destinationVf, ...rest }) =>
-      element("interface", { ...rest, sourceVf: formatPciAddress(sourceVf), destinationVf: formatPciAddress(destinationVf) }),
+      element("interface", {
+        ...rest,
+        sourceVf: formatPciAddress(sourceVf),
+        destinationVf: formatPciAddress(destinationVf),
+      }),
     ),
   );
 }

@@ -40,7 +40,10 @@ export class MoveFailed extends StepFailed {
  * @returns the report; undefined: the VM was there already.
  * @throws MoveRefused nothing has been changed; MoveFailed with the report.
  */
-export async function moveVm(cluster: LibvirtCluster, { vm, to, options = defaultMigrationOptions, progress = silent, signal }: MoveRequest): Promise<MoveReport | undefined> {
+export async function moveVm(
+  cluster: LibvirtCluster,
+  { vm, to, options = defaultMigrationOptions, progress = silent, signal }: MoveRequest,
+): Promise<MoveReport | undefined> {
   cluster.host(to);
   progress.report({ phase: "preflight", message: `looking whether "${vm}" can move to "${to}"` });
   const timeline = new Timeline();
@@ -56,7 +59,14 @@ export async function moveVm(cluster: LibvirtCluster, { vm, to, options = defaul
   for (const { message, remedy } of warningsOf(plan)) progress.warn(`${message} ${remedy}`);
   timeline.end("preflight", "done");
 
-  const context = newContext(cluster, vm, plan.presence.host, cluster.host(to), beginJournal(plan, plan.presence.host.name), { options, progress, signal, timeline });
+  const context = newContext(
+    cluster,
+    vm,
+    plan.presence.host,
+    cluster.host(to),
+    beginJournal(plan, plan.presence.host.name),
+    { options, progress, signal, timeline },
+  );
   context.announcers = startAnnouncers(context, placesOf(context, plan));
   // They are awaited where they are needed; until then a failure must not count as unhandled.
   context.announcers.catch(() => undefined);
@@ -64,7 +74,11 @@ export async function moveVm(cluster: LibvirtCluster, { vm, to, options = defaul
     await runSteps(moveSteps, context, observerOf(context), `VM "${vm}"`);
   } catch (error) {
     if (!(error instanceof StepFailed)) throw error;
-    const outcome: MoveOutcome = error.committed ? "moved-without-vf" : error.notUndone.length === 0 ? "failed-on-source" : "unclear";
+    const outcome: MoveOutcome = error.committed
+      ? "moved-without-vf"
+      : error.notUndone.length === 0
+        ? "failed-on-source"
+        : "unclear";
     throw new MoveFailed(error, reportOf(context, plan, outcome, error), vm);
   } finally {
     await stopAnnouncers(context);
@@ -80,7 +94,12 @@ export function newContext(
   source: LibvirtHost,
   destination: LibvirtHost,
   journal: MoveContext["journal"],
-  { options = defaultMigrationOptions, progress = silent, signal, timeline = new Timeline() }: { options?: MigrationOptions; progress?: Progress; signal?: AbortSignal | undefined; timeline?: Timeline },
+  {
+    options = defaultMigrationOptions,
+    progress = silent,
+    signal,
+    timeline = new Timeline(),
+  }: { options?: MigrationOptions; progress?: Progress; signal?: AbortSignal | undefined; timeline?: Timeline },
 ): MoveContext {
   return {
     cluster,
@@ -92,7 +111,12 @@ export function newContext(
     signal,
     timeline,
     journal,
-    vfs: new Map(journal.interfaces.map(({ primaryAlias, sourceVf }) => [primaryAlias, { host: source.name, address: formatPciAddress(sourceVf) }])),
+    vfs: new Map(
+      journal.interfaces.map(({ primaryAlias, sourceVf }) => [
+        primaryAlias,
+        { host: source.name, address: formatPciAddress(sourceVf) },
+      ]),
+    ),
     notPlugged: [],
     job: undefined,
     announced: { by: "none", notes: [] },
@@ -104,7 +128,12 @@ export function newContext(
 export function observerOf(context: MoveContext): StepObserver {
   const { options, timeline, progress } = context;
   /** Seconds after which the mover's own watchdog would have ended the step; what has none is over soon. */
-  const atMost: Record<string, number> = { unplug: options.unplugTimeout, migrate: options.migrateTimeout, plug: options.plugTimeout, verify: options.plugTimeout };
+  const atMost: Record<string, number> = {
+    unplug: options.unplugTimeout,
+    migrate: options.migrateTimeout,
+    plug: options.plugTimeout,
+    verify: options.plugTimeout,
+  };
   return {
     async started(step, title, direction) {
       context.signal?.throwIfAborted();
@@ -136,14 +165,20 @@ function reportOf(context: MoveContext, plan: MovePlan, outcome: MoveOutcome, er
   const { journal, timeline, vm, source, destination, vfs } = context;
   const host = outcome === "failed-on-source" ? source.name : destination.name;
   const left = timeline.moments.find(({ what }) => what.startsWith("guest let go"))?.at;
-  const back = timeline.moments.findLast(({ what }) => what.startsWith("the guest uses") || (what.startsWith("VF ") && what.endsWith("plugged")))?.at;
+  const back = timeline.moments.findLast(
+    ({ what }) => what.startsWith("the guest uses") || (what.startsWith("VF ") && what.endsWith("plugged")),
+  )?.at;
   return {
     schemaVersion: 1,
     vm,
     from: source.name,
     to: destination.name,
     outcome,
-    ...(error !== undefined ? { error: error.message } : context.notPlugged.length > 0 ? { error: context.notPlugged.join(" ") } : {}),
+    ...(error !== undefined
+      ? { error: error.message }
+      : context.notPlugged.length > 0
+        ? { error: context.notPlugged.join(" ") }
+        : {}),
     started: journal.started,
     ended: Date.now(),
     interfaces: journal.interfaces.map(({ mac, network, primaryAlias, sourceVf }) => {

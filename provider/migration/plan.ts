@@ -38,12 +38,38 @@ export async function planMove(cluster: LibvirtCluster, vm: string, to: string):
   const placement = alreadyThere ? [] : evaluate(placementRules, facts);
   const promised: PciAddress[] = [];
   const interfaces = pairs.flatMap(({ primary, standby, vfNetwork, standbyNetwork }): PlannedInterface[] => {
-    if (primary.vf === undefined || primary.alias === undefined || standby.alias === undefined || primary.mac === undefined || vfNetwork === undefined) return [];
+    if (
+      primary.vf === undefined ||
+      primary.alias === undefined ||
+      standby.alias === undefined ||
+      primary.mac === undefined ||
+      vfNetwork === undefined
+    )
+      return [];
     const destinationVf = chooseVf(physicalFunctions.get(vfNetwork) ?? [], promised)?.address;
     if (destinationVf !== undefined) promised.push(destinationVf);
-    return [{ mac: primary.mac, primaryAlias: primary.alias, standbyAlias: standby.alias, network: vfNetwork, standbyNetwork: standbyNetwork ?? "", sourceVf: primary.vf, destinationVf }];
+    return [
+      {
+        mac: primary.mac,
+        primaryAlias: primary.alias,
+        standbyAlias: standby.alias,
+        network: vfNetwork,
+        standbyNetwork: standbyNetwork ?? "",
+        sourceVf: primary.vf,
+        destinationVf,
+      },
+    ];
   });
-  return { vm, from: presence?.host.name, to, alreadyThere, findings: [...placement, ...teaming], interfaces, journal, presence };
+  return {
+    vm,
+    from: presence?.host.name,
+    to,
+    alreadyThere,
+    findings: [...placement, ...teaming],
+    interfaces,
+    journal,
+    presence,
+  };
 }
 
 export function errorsOf(plan: Pick<MovePlan, "findings">): readonly Violation[] {
@@ -63,7 +89,11 @@ export class MoveRefused extends ProblemError {
     readonly findings: readonly Violation[],
   ) {
     const reasons = findings.map((finding) => `${finding.message} ${finding.remedy}`).join(" ");
-    super({ code: findings[0] === undefined ? "move-refused" : problemOf(findings[0]).code, what: `Unable to move VM "${vm}" to "${to}": ${reasons}`, remedy: "Nothing has been changed." });
+    super({
+      code: findings[0] === undefined ? "move-refused" : problemOf(findings[0]).code,
+      what: `Unable to move VM "${vm}" to "${to}": ${reasons}`,
+      remedy: "Nothing has been changed.",
+    });
   }
 }
 
@@ -71,9 +101,25 @@ export class MoveRefused extends ProblemError {
 export function beginJournal(plan: MovePlan, from: string): Journal {
   const interfaces = plan.interfaces.map(({ destinationVf, mac, primaryAlias, standbyAlias, network, sourceVf }) => {
     if (destinationVf === undefined) {
-      throw new MoveRefused(plan.vm, plan.to, [{ rule: "move-free-vfs", severity: "error", message: `Host "${plan.to}" has no free VF of network "${network}".`, remedy: "Free one first." }]);
+      throw new MoveRefused(plan.vm, plan.to, [
+        {
+          rule: "move-free-vfs",
+          severity: "error",
+          message: `Host "${plan.to}" has no free VF of network "${network}".`,
+          remedy: "Free one first.",
+        },
+      ]);
     }
     return { mac, primaryAlias, standbyAlias, network, sourceVf, destinationVf };
   });
-  return { id: randomUUID(), from, to: plan.to, step: "journal", mover: { machine: hostname(), pid: process.pid }, started: Date.now(), until: Date.now(), interfaces };
+  return {
+    id: randomUUID(),
+    from,
+    to: plan.to,
+    step: "journal",
+    mover: { machine: hostname(), pid: process.pid },
+    started: Date.now(),
+    until: Date.now(),
+    interfaces,
+  };
 }

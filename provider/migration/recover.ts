@@ -32,7 +32,11 @@ export interface Recovery {
  * @throws ProblemError `move-under-way` while the mover may still be at work; VmOnSeveralHosts where the VM runs twice;
  * HostUnreachable where a host that may have the VM is silent.
  */
-export async function recover(cluster: LibvirtCluster, vm: string, { progress = silent, now = false }: RecoverOptions = {}): Promise<Recovery> {
+export async function recover(
+  cluster: LibvirtCluster,
+  vm: string,
+  { progress = silent, now = false }: RecoverOptions = {},
+): Promise<Recovery> {
   const { presences, silent: unanswered } = await cluster.whereabouts(vm);
   const found = await findJournal(presences);
   if (found === undefined) {
@@ -74,14 +78,21 @@ async function settle(context: MoveContext, presences: readonly Presence[]): Pro
   const failures = await undoSteps(moveSteps, context, observerOf(context));
   if (failures.length > 0) {
     throw new ProblemError(
-      { code: "recovery-incomplete", what: `Unable to take back the move of VM "${vm}": ${failures.map(({ step, error }) => `${step}: ${error instanceof Error ? error.message : String(error)}`).join("; ")}`, where: source.name, remedy: "Mend that, then run `vnic-failover recover` again: the journal is kept." },
+      {
+        code: "recovery-incomplete",
+        what: `Unable to take back the move of VM "${vm}": ${failures.map(({ step, error }) => `${step}: ${error instanceof Error ? error.message : String(error)}`).join("; ")}`,
+        where: source.name,
+        remedy: "Mend that, then run `vnic-failover recover` again: the journal is kept.",
+      },
       { cause: failures[0]?.error },
     );
   }
   return { vm, outcome: "undone", host: source.name, journal };
 }
 
-async function findJournal(presences: readonly Presence[]): Promise<{ journal: Journal; presence: Presence } | undefined> {
+async function findJournal(
+  presences: readonly Presence[],
+): Promise<{ journal: Journal; presence: Presence } | undefined> {
   // The running domain's word counts before that of a definition that stayed behind.
   for (const presence of presences.toSorted((a, b) => Number(isActive(b)) - Number(isActive(a)))) {
     const journal = await readJournal(presence.host, presence.dom);
@@ -91,17 +102,28 @@ async function findJournal(presences: readonly Presence[]): Promise<{ journal: J
 }
 
 /** Waits while the mover may still be at work: a process of this machine that lives, a job that runs, a watchdog that has not ended. */
-async function waitForMover(vm: string, journal: Journal, presences: readonly Presence[], now: boolean, progress: Progress): Promise<void> {
+async function waitForMover(
+  vm: string,
+  journal: Journal,
+  presences: readonly Presence[],
+  now: boolean,
+  progress: Progress,
+): Promise<void> {
   const { mover, until } = journal;
   if (mover.machine === hostname()) {
     if (mover.pid !== process.pid && lives(mover.pid)) throw moveUnderWay(vm, mover);
     // It is dead. libvirt may need a moment to notice that nobody leads its job any more.
   } else if (!now && Date.now() < until) {
-    progress.report({ phase: "recover", message: `waiting until the mover on ${mover.machine} is surely dead (${Math.ceil((until - Date.now()) / 1000)} s)` });
+    progress.report({
+      phase: "recover",
+      message: `waiting until the mover on ${mover.machine} is surely dead (${Math.ceil((until - Date.now()) / 1000)} s)`,
+    });
     await sleep(until - Date.now());
   }
   for (let waited = 0; waited < 60; waited += 1) {
-    const running = await Promise.all(presences.filter(isActive).map(async ({ host, dom }) => (await host.job(dom)).type));
+    const running = await Promise.all(
+      presences.filter(isActive).map(async ({ host, dom }) => (await host.job(dom)).type),
+    );
     if (!running.some((type) => type === JobType.BOUNDED || type === JobType.UNBOUNDED)) return;
     if (waited === 5 && (mover.machine === hostname() || now)) {
       for (const { host, dom } of presences.filter(isActive)) await host.abortJob(dom).catch(() => undefined);

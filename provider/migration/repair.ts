@@ -28,7 +28,8 @@ export async function plugMissingVfs(cluster: LibvirtCluster, vm: string, progre
   for (const record of await missingOn(presence)) {
     progress.report({ phase: "plug", message: `plugging the missing VF of ${record.mac}` });
     const profile = (await cluster.profiles.find(record.profile))?.profile;
-    const standby = record.standbyProfile === undefined ? undefined : (await cluster.profiles.find(record.standbyProfile))?.profile;
+    const standby =
+      record.standbyProfile === undefined ? undefined : (await cluster.profiles.find(record.standbyProfile))?.profile;
     if (profile === undefined || standby === undefined) continue;
     const vf = (await ownVf(presence, record)) ?? (await takeVf(cluster, host, profile));
     const spec: InterfaceSpec = { record, profile, standby };
@@ -37,10 +38,12 @@ export async function plugMissingVfs(cluster: LibvirtCluster, vm: string, progre
     try {
       await host.attach(dom, primary, Affect.LIVE);
     } catch (error) {
-      if (!(await vfUsers(host)).some(({ address }) => formatPciAddress(address) === formatPciAddress(vf))) await releaseVf(host, vf);
+      if (!(await vfUsers(host)).some(({ address }) => formatPciAddress(address) === formatPciAddress(vf)))
+        await releaseVf(host, vf);
       throw error;
     }
-    if (await host.isPersistent(dom)) await host.define(replacePrimarySource((await host.inactiveDomain(dom)).raw, primaryAlias(record.id), vf));
+    if (await host.isPersistent(dom))
+      await host.define(replacePrimarySource((await host.inactiveDomain(dom)).raw, primaryAlias(record.id), vf));
   }
 }
 
@@ -49,7 +52,8 @@ async function missingOn(presence: Presence): Promise<readonly InterfaceRecord[]
   const { interfaces } = await host.liveDomain(dom);
   const has = (alias: string) => interfaces.some((nic) => nic.alias === alias);
   return recordsOf(await host.inactiveOrLive(dom)).filter(
-    ({ id, plugged, standbyProfile }) => plugged && standbyProfile !== undefined && has(standbyAlias(standbyProfile)) && !has(primaryAlias(id)),
+    ({ id, plugged, standbyProfile }) =>
+      plugged && standbyProfile !== undefined && has(standbyAlias(standbyProfile)) && !has(primaryAlias(id)),
   );
 }
 

@@ -11,7 +11,10 @@ export const reportFolder = join(".vnic-failover", "reports");
  * Writes the report. A folder that cannot be written to costs the report, never the move: it is said, not thrown.
  * @returns the files, or why there are none.
  */
-export async function saveReport(report: MoveReport, folder = process.env["VNIC_FAILOVER_REPORTS"] ?? reportFolder): Promise<{ json: string; html: string } | string> {
+export async function saveReport(
+  report: MoveReport,
+  folder = process.env["VNIC_FAILOVER_REPORTS"] ?? reportFolder,
+): Promise<{ json: string; html: string } | string> {
   const name = `${report.vm.replaceAll(/[^A-Za-z0-9._-]/g, "_")}-${new Date(report.started).toISOString().replaceAll(/[:.]/g, "-")}`;
   const json = join(folder, `${name}.json`);
   const html = join(folder, `${name}.html`);

@@ -5,8 +5,10 @@ import { escape, timelinePicture, type ProbeLosses } from "./timeline-picture.js
 
 export function reportPage(report: MoveReport, probes?: ProbeLosses): string {
   const { vm, from, to, outcome, job } = report;
-  const rows = (entries: readonly (readonly [string, string])[]) => entries.map(([key, value]) => `<tr><th>${escape(key)}</th><td>${escape(value)}</td></tr>`).join("");
-  const list = (items: readonly string[]) => (items.length === 0 ? "" : `<ul>${items.map((item) => `<li>${escape(item)}</li>`).join("")}</ul>`);
+  const rows = (entries: readonly (readonly [string, string])[]) =>
+    entries.map(([key, value]) => `<tr><th>${escape(key)}</th><td>${escape(value)}</td></tr>`).join("");
+  const list = (items: readonly string[]) =>
+    items.length === 0 ? "" : `<ul>${items.map((item) => `<li>${escape(item)}</li>`).join("")}</ul>`;
   const facts: (readonly [string, string])[] = [
     ["outcome", outcome],
     ["began", new Date(report.started).toISOString()],
@@ -14,14 +16,21 @@ export function reportPage(report: MoveReport, probes?: ProbeLosses): string {
     ...(job.downtime === undefined ? [] : [["downtime, as libvirt says", `${job.downtime} ms`] as const]),
     ...(job.total === undefined ? [] : [["libvirt's migration", `${(job.total / 1000).toFixed(1)} s`] as const]),
     ...(job.transferred === undefined ? [] : [["memory sent", bytes(job.transferred)] as const]),
-    ...(report.secondsWithoutVf === undefined ? [] : [["without VF", `${report.secondsWithoutVf.toFixed(1)} s`] as const]),
+    ...(report.secondsWithoutVf === undefined
+      ? []
+      : [["without VF", `${report.secondsWithoutVf.toFixed(1)} s`] as const]),
     ...(probes === undefined ? [] : [["probes lost", `${probes.lost} of ${probes.sent}`] as const]),
     ["network told by", report.announced.by],
   ];
   const fastest = Math.max(0, ...report.samples.map(({ rate }) => rate));
   const points = report.samples.map(({ at, rate }) => ({ at: at - report.started, rate }));
   const span = Math.max(1, ...points.map(({ at }) => at));
-  const curve = points.map(({ at, rate }) => `${((at / span) * 960 + 20).toFixed(1)},${(100 - (fastest === 0 ? 0 : rate / fastest) * 80).toFixed(1)}`).join(" ");
+  const curve = points
+    .map(
+      ({ at, rate }) =>
+        `${((at / span) * 960 + 20).toFixed(1)},${(100 - (fastest === 0 ? 0 : rate / fastest) * 80).toFixed(1)}`,
+    )
+    .join(" ");
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>${escape(vm)}: ${escape(from)} to ${escape(to)}</title>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">

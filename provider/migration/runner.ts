@@ -68,7 +68,12 @@ export class StepFailed extends ProblemError {
  * @param subject what the steps are about, for messages: `VM "web"`.
  * @throws StepFailed
  */
-export async function runSteps<Context>(steps: readonly Step<Context>[], context: Context, observer: StepObserver, subject: string): Promise<void> {
+export async function runSteps<Context>(
+  steps: readonly Step<Context>[],
+  context: Context,
+  observer: StepObserver,
+  subject: string,
+): Promise<void> {
   let committed = false;
   for (const [index, step] of steps.entries()) {
     try {
@@ -77,21 +82,35 @@ export async function runSteps<Context>(steps: readonly Step<Context>[], context
       if (committed || (step.pointOfNoReturn === true && (await step.holds(context).catch(() => false)))) {
         throw new StepFailed(step.name, true, [], subject, error);
       }
-      throw new StepFailed(step.name, false, await undoSteps(steps.slice(0, index + 1), context, observer), subject, error);
+      throw new StepFailed(
+        step.name,
+        false,
+        await undoSteps(steps.slice(0, index + 1), context, observer),
+        subject,
+        error,
+      );
     }
     committed ||= step.pointOfNoReturn === true;
   }
 }
 
 /** Does what does not hold yet, in order: how somebody else finishes a run that got past its point of no return. */
-export async function finishSteps<Context>(steps: readonly Step<Context>[], context: Context, observer: StepObserver): Promise<void> {
+export async function finishSteps<Context>(
+  steps: readonly Step<Context>[],
+  context: Context,
+  observer: StepObserver,
+): Promise<void> {
   for (const step of steps) {
     if (!(await step.holds(context))) await observed(step, "forward", observer, () => step.do(context));
   }
 }
 
 /** Undoes the steps, last first; goes on past a failure, so that as much as possible is as it was. Returns the failures. */
-export async function undoSteps<Context>(steps: readonly Step<Context>[], context: Context, observer: StepObserver): Promise<{ step: string; error: unknown }[]> {
+export async function undoSteps<Context>(
+  steps: readonly Step<Context>[],
+  context: Context,
+  observer: StepObserver,
+): Promise<{ step: string; error: unknown }[]> {
   const failures: { step: string; error: unknown }[] = [];
   for (const step of steps.toReversed()) {
     if (step.undo === undefined || (step.mark === true && failures.length > 0)) continue;
@@ -104,7 +123,12 @@ export async function undoSteps<Context>(steps: readonly Step<Context>[], contex
   return failures;
 }
 
-async function observed<Context>(step: Step<Context>, direction: Direction, observer: StepObserver, act: () => Promise<void>): Promise<void> {
+async function observed<Context>(
+  step: Step<Context>,
+  direction: Direction,
+  observer: StepObserver,
+  act: () => Promise<void>,
+): Promise<void> {
   await observer.started(step.name, step.title, direction);
   try {
     await act();

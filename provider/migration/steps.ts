@@ -55,8 +55,15 @@ const reserve: Step<MoveContext> = {
   async do({ destination, journal: { interfaces } }) {
     await Promise.all(interfaces.map(({ destinationVf }) => reserveVf(destination, destinationVf)));
   },
-  undo: ({ destination, journal: { interfaces } }) => releaseUnused(destination, interfaces.map(({ destinationVf }) => destinationVf)),
-  holds: async ({ destination, journal: { interfaces } }) => (await Promise.all(interfaces.map(({ destinationVf }) => isBoundToVfio(destination, destinationVf)))).every(Boolean),
+  undo: ({ destination, journal: { interfaces } }) =>
+    releaseUnused(
+      destination,
+      interfaces.map(({ destinationVf }) => destinationVf),
+    ),
+  holds: async ({ destination, journal: { interfaces } }) =>
+    (await Promise.all(interfaces.map(({ destinationVf }) => isBoundToVfio(destination, destinationVf)))).every(
+      Boolean,
+    ),
 };
 
 /** Only the VFs leave; the standbys stay and carry the traffic. */
@@ -99,13 +106,17 @@ const migrateVm: Step<MoveContext> = {
     const dom = await requireDomain(source, context);
     const persistent = await source.isPersistent(dom);
     if (options.maxDowntime !== undefined) {
-      await (await source.connection()).call("domain_migrate_set_max_downtime", { dom, downtime: BigInt(options.maxDowntime), flags: 0 });
+      await (
+        await source.connection()
+      ).call("domain_migrate_set_max_downtime", { dom, downtime: BigInt(options.maxDowntime), flags: 0 });
     }
     await migrate(source, destination, dom, {
       persistent,
       ...(persistent && { persistentXml: await definitionThere(context, dom) }),
       ...(options.unplug === "late" && { destinationXml: await liveDefinitionThere(context, dom) }),
-      ...(destination.config.migrationAddress !== undefined && { migrationUri: `tcp://${bracketed(destination.config.migrationAddress)}` }),
+      ...(destination.config.migrationAddress !== undefined && {
+        migrationUri: `tcp://${bracketed(destination.config.migrationAddress)}`,
+      }),
       bandwidth: options.bandwidth,
       autoConverge: options.autoConverge,
       timeout: options.migrateTimeout,
@@ -138,7 +149,11 @@ const migrateVm: Step<MoveContext> = {
     // A copy that the destination has not started yet ends with the connection that prepared it; one that runs is the VM.
     const copy = await destination.findDomain(vm);
     if (copy !== undefined && (await destination.state(copy)).state === DomainState.RUNNING) {
-      throw new ProblemError({ code: "vm-on-several-hosts", what: `VM "${vm}" runs on "${destination.name}", and is paused on "${source.name}"`, remedy: `Run \`vnic-failover recover ${vm}\`.` });
+      throw new ProblemError({
+        code: "vm-on-several-hosts",
+        what: `VM "${vm}" runs on "${destination.name}", and is paused on "${source.name}"`,
+        remedy: `Run \`vnic-failover recover ${vm}\`.`,
+      });
     }
     await source.resume(dom);
   },
@@ -182,7 +197,11 @@ const verify: Step<MoveContext> = {
   title: "waiting for the guest to use its VFs",
   async do(context) {
     if (!(await migrateVm.holds(context))) {
-      throw new ProblemError({ code: "vm-not-moved", what: `VM "${context.vm}" does not run on "${context.destination.name}" alone`, remedy: `Run \`vnic-failover recover ${context.vm}\`.` });
+      throw new ProblemError({
+        code: "vm-not-moved",
+        what: `VM "${context.vm}" does not run on "${context.destination.name}" alone`,
+        remedy: `Run \`vnic-failover recover ${context.vm}\`.`,
+      });
     }
     await everyOne(context.journal.interfaces, async (nic) => {
       if (context.vfs.get(nic.primaryAlias)?.host === context.destination.name) await vfInUse(context, nic);
@@ -197,8 +216,14 @@ const release: Step<MoveContext> = {
   name: "release",
   title: "releasing what the move had taken",
   async do(context) {
-    await releaseUnused(context.source, context.journal.interfaces.map(({ sourceVf }) => sourceVf));
-    await releaseUnused(context.destination, context.journal.interfaces.map(({ destinationVf }) => destinationVf));
+    await releaseUnused(
+      context.source,
+      context.journal.interfaces.map(({ sourceVf }) => sourceVf),
+    );
+    await releaseUnused(
+      context.destination,
+      context.journal.interfaces.map(({ destinationVf }) => destinationVf),
+    );
     await clearJournal(context);
   },
   holds: async (context) => (await whereJournalIs(context)).length === 0,
@@ -216,7 +241,12 @@ class VfNotPlugged extends ProblemError {
 async function requireDomain(host: LibvirtHost, context: MoveContext): Promise<DomainRef> {
   const dom = await domainOn(host, context);
   if (dom !== undefined && dom.id >= 0) return dom;
-  throw new ProblemError({ code: "vm-not-running", what: `VM "${context.vm}" does not run on "${host.name}" any more`, where: host.name, remedy: "Somebody else stopped or moved it meanwhile: look where it is, then try again." });
+  throw new ProblemError({
+    code: "vm-not-running",
+    what: `VM "${context.vm}" does not run on "${host.name}" any more`,
+    where: host.name,
+    remedy: "Somebody else stopped or moved it meanwhile: look where it is, then try again.",
+  });
 }
 
 export function moveUnderWay(vm: string, mover: { machine: string; pid: number } | undefined): ProblemError {
@@ -238,7 +268,8 @@ async function whereJournalIs(context: MoveContext): Promise<{ host: LibvirtHost
 }
 
 async function clearJournal(context: MoveContext): Promise<void> {
-  for (const { host, dom } of await whereJournalIs(context)) await unless("NO_DOMAIN", () => writeJournal(host, dom, undefined));
+  for (const { host, dom } of await whereJournalIs(context))
+    await unless("NO_DOMAIN", () => writeJournal(host, dom, undefined));
 }
 
 /** Gives VFs back to the host's driver, unless a domain there has them or will have them when it starts. */
@@ -248,12 +279,18 @@ async function releaseUnused(host: LibvirtHost, vfs: readonly PciAddress[]): Pro
 }
 
 /** Plugs a VF for each interface that has none on the host. @throws the first failure, after all have been tried. */
-async function plugMissing(context: MoveContext, host: LibvirtHost, dom: DomainRef, planned: (nic: JournalInterface) => PciAddress): Promise<void> {
+async function plugMissing(
+  context: MoveContext,
+  host: LibvirtHost,
+  dom: DomainRef,
+  planned: (nic: JournalInterface) => PciAddress,
+): Promise<void> {
   const { interfaces } = await host.liveDomain(dom);
   const missing = context.journal.interfaces.filter((nic) => !isPluggedIn(interfaces, nic));
   for (const nic of context.journal.interfaces) {
     const present = interfaces.find(({ alias }) => alias === nic.primaryAlias);
-    if (present?.vf !== undefined) context.vfs.set(nic.primaryAlias, { host: host.name, address: formatPciAddress(present.vf) });
+    if (present?.vf !== undefined)
+      context.vfs.set(nic.primaryAlias, { host: host.name, address: formatPciAddress(present.vf) });
   }
   await everyOne(missing, async (nic) => {
     const vf = await plugOne(context, host, dom, nic, planned(nic));
@@ -272,13 +309,20 @@ async function definePlugged(context: MoveContext, host: LibvirtHost, dom: Domai
   for (const { primaryAlias } of context.journal.interfaces) {
     const plugged = live.find(({ alias }) => alias === primaryAlias)?.vf;
     const defined = interfaces.find(({ alias }) => alias === primaryAlias)?.vf;
-    if (plugged !== undefined && defined !== undefined && !samePciAddress(plugged, defined)) definition = replacePrimarySource(definition, primaryAlias, plugged);
+    if (plugged !== undefined && defined !== undefined && !samePciAddress(plugged, defined))
+      definition = replacePrimarySource(definition, primaryAlias, plugged);
   }
   if (definition !== raw) await host.define(definition);
 }
 
 /** Tries the planned VF, then others of the network that are free, until the plug time-out. */
-async function plugOne(context: MoveContext, host: LibvirtHost, dom: DomainRef, nic: JournalInterface, planned: PciAddress): Promise<PciAddress> {
+async function plugOne(
+  context: MoveContext,
+  host: LibvirtHost,
+  dom: DomainRef,
+  nic: JournalInterface,
+  planned: PciAddress,
+): Promise<PciAddress> {
   const end = Date.now() + context.options.plugTimeout * 1000;
   const tried: PciAddress[] = [];
   let vf: PciAddress | undefined = planned;
@@ -297,14 +341,26 @@ async function plugOne(context: MoveContext, host: LibvirtHost, dom: DomainRef, 
     vf = chooseVf(await physicalFunctionsOf(context.cluster, host, nic.network), tried)?.address;
   }
   throw new VfNotPlugged(
-    { code: "vf-not-plugged", what: `Unable to plug a VF of network "${nic.network}" into VM "${context.vm}" (tried ${tried.map(formatPciAddress).join(", ")})`, where: host.name, remedy: `The VM runs on its standby. Free a VF, then run \`vnic-failover recover ${context.vm}\`.` },
+    {
+      code: "vf-not-plugged",
+      what: `Unable to plug a VF of network "${nic.network}" into VM "${context.vm}" (tried ${tried.map(formatPciAddress).join(", ")})`,
+      where: host.name,
+      remedy: `The VM runs on its standby. Free a VF, then run \`vnic-failover recover ${context.vm}\`.`,
+    },
     { cause: failure },
   );
 }
 
 function primaryFor(context: MoveContext, host: LibvirtHost, nic: JournalInterface, vf: PciAddress) {
   const vlan = networkOn(context.cluster.config, host.name, nic.network)?.vlan;
-  return buildPrimary({ mac: nic.mac, vf, alias: nic.primaryAlias, standbyAlias: nic.standbyAlias, linkState: "up", ...(vlan !== undefined && { vlan }) });
+  return buildPrimary({
+    mac: nic.mac,
+    vf,
+    alias: nic.primaryAlias,
+    standbyAlias: nic.standbyAlias,
+    linkState: "up",
+    ...(vlan !== undefined && { vlan }),
+  });
 }
 
 /** The definition that the destination is to keep: the VM's own, with the destination's VFs. */
@@ -316,7 +372,12 @@ async function definitionThere(context: MoveContext, dom: DomainRef): Promise<st
 
 async function liveDefinitionThere(context: MoveContext, dom: DomainRef): Promise<string> {
   const raw = parseXml(await context.source.domainXml(dom, DomainXml.MIGRATABLE | DomainXml.SECURE));
-  return formatXml(context.journal.interfaces.reduce((xml, nic) => replacePrimarySource(xml, nic.primaryAlias, nic.destinationVf), raw));
+  return formatXml(
+    context.journal.interfaces.reduce(
+      (xml, nic) => replacePrimarySource(xml, nic.primaryAlias, nic.destinationVf),
+      raw,
+    ),
+  );
 }
 
 function bracketed(address: string): string {

@@ -28,8 +28,14 @@ function teamingDevice(nic: DomainInterface): TeamingDevice {
     alias: nic.alias,
     model: nic.model,
     // As written: what is wrong with it is for the rules to say.
-    teaming: teaming === undefined ? undefined : { type: attribute(teaming, "type") ?? "", persistent: attribute(teaming, "persistent") },
-    guestAddress: nic.address === undefined ? undefined : { type: "pci", ...nic.address, multifunction: attribute(address, "multifunction") === "on" },
+    teaming:
+      teaming === undefined
+        ? undefined
+        : { type: attribute(teaming, "type") ?? "", persistent: attribute(teaming, "persistent") },
+    guestAddress:
+      nic.address === undefined
+        ? undefined
+        : { type: "pci", ...nic.address, multifunction: attribute(address, "multifunction") === "on" },
     source: nic.vf === undefined ? undefined : formatPciAddress(nic.vf),
     sourceType: attribute(find(nic.raw, "source", "address"), "type"),
     driver: nic.type === "hostdev" ? nic.driver : undefined,

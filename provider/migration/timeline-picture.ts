@@ -12,7 +12,16 @@ const width = 1000;
 const left = 130;
 const right = 30;
 const rowHeight = 30;
-const colours: Readonly<Record<string, string>> = { preflight: "#8d99ae", journal: "#adb5bd", reserve: "#adb5bd", unplug: "#e07a5f", migrate: "#3d5a80", plug: "#81b29a", verify: "#f2cc8f", release: "#adb5bd" };
+const colours: Readonly<Record<string, string>> = {
+  preflight: "#8d99ae",
+  journal: "#adb5bd",
+  reserve: "#adb5bd",
+  unplug: "#e07a5f",
+  migrate: "#3d5a80",
+  plug: "#81b29a",
+  verify: "#f2cc8f",
+  release: "#adb5bd",
+};
 
 export function timelinePicture(report: MoveReport, probes?: ProbeLosses): string {
   const start = Math.min(...report.phases.map((phase) => phase.start), report.started);

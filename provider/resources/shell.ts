@@ -1,5 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { DynamicProvider, Kind } from "../handlers/dynamic";
+import type { DynamicProvider, Kind } from "../handlers/dynamic.js";
+
+/** The inputs, `undefined` for each further output that the class declares, and the resources that inputs refer to. */
+export interface ShellProperties extends pulumi.Inputs {
+  /** By input. Ids are no help in a preview, where a resource that is yet to be made has none; URNs are. */
+  readonly references?: Readonly<Record<string, unknown>>;
+}
 
 /** The module of the resources' types: `pulumi-nodejs:dynamic/vnic-failover:VmInterface`. */
 const MODULE = "vnic-failover";
@@ -15,12 +21,16 @@ METHODS satisfies readonly (keyof DynamicProvider)[];
  * bundler or a test runner has rewritten. Here the text is written down.
  */
 export abstract class ShellResource extends pulumi.CustomResource {
-  /** @param props the inputs, and `undefined` for each further output that the class declares. */
-  protected constructor(kind: Kind, name: string, props: pulumi.Inputs, opts?: pulumi.CustomResourceOptions) {
+  protected constructor(
+    kind: Kind,
+    name: string,
+    { references = {}, ...props }: ShellProperties,
+    opts?: pulumi.CustomResourceOptions,
+  ) {
     const type = `pulumi-nodejs:dynamic/${MODULE}:${kind}`;
     // The handlers report progress on the row of this URN, which the engine tells no dynamic provider.
     const __urn = pulumi.createUrn(name, type, opts?.parent);
-    super(type, name, { ...props, __provider: shell(kind), __urn }, opts);
+    super(type, name, { ...props, __provider: shell(kind), __urn, __references: urnsOf(references) }, opts);
   }
 }
 
@@ -37,4 +47,17 @@ const call = (method) => (...args) =>
 exports.handler = () => ({
 ${METHODS.map((method) => `  ${method}: call("${method}"),\n`).join("")}});
 `;
+}
+
+/** The URN of the resource behind each value: the value itself, or the one that an output comes from. */
+function urnsOf(values: Readonly<Record<string, unknown>>): Record<string, pulumi.Output<string>> {
+  const urns: Record<string, pulumi.Output<string>> = {};
+  for (const [input, value] of Object.entries(values)) {
+    if (pulumi.Resource.isInstance(value)) urns[input] = value.urn;
+    else if (pulumi.Output.isInstance(value)) {
+      const sources = [...(value as pulumi.Output<unknown> & { resources(): Set<pulumi.Resource> }).resources()];
+      if (sources.length === 1 && sources[0] !== undefined) urns[input] = sources[0].urn;
+    }
+  }
+  return urns;
 }

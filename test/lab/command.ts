@@ -18,8 +18,16 @@ export interface CommandResult {
 }
 
 /** @throws Error with the command and the end of its output when it exits with a status that is not accepted. */
-export async function run(program: string, args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
-  const child = spawn(program, args, { cwd: options.cwd, env: options.env ?? process.env, stdio: ["pipe", "pipe", "pipe"] });
+export async function run(
+  program: string,
+  args: readonly string[],
+  options: CommandOptions = {},
+): Promise<CommandResult> {
+  const child = spawn(program, args, {
+    cwd: options.cwd,
+    env: options.env ?? process.env,
+    stdio: ["pipe", "pipe", "pipe"],
+  });
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   child.stdout.on("data", (chunk: Buffer) => {

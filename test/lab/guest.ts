@@ -5,7 +5,10 @@ import type { LabGuest } from "./layout.js";
 export const guestMemory = 256;
 
 export function guestDomain(guest: LabGuest, options: { rootPorts?: number } = {}): string {
-  const ports = Array.from({ length: options.rootPorts ?? 6 }, (_, index) => `    <controller type='pci' index='${index + 1}' model='pcie-root-port'/>`);
+  const ports = Array.from(
+    { length: options.rootPorts ?? 6 },
+    (_, index) => `    <controller type='pci' index='${index + 1}' model='pcie-root-port'/>`,
+  );
   return `<domain type='kvm'>
   <name>${guest.name}</name>
   <uuid>${guest.uuid}</uuid>
@@ -54,7 +57,12 @@ export function parseGuestState(log: string): readonly GuestInterface[] | undefi
     .filter((entry) => entry !== "")
     .map((entry) => {
       const [name = "", driver = "", role = "", carrier = ""] = entry.split(":");
-      return { name, driver, master: role.startsWith("slave-of-") ? role.slice("slave-of-".length) : undefined, carrier: carrier === "1" };
+      return {
+        name,
+        driver,
+        master: role.startsWith("slave-of-") ? role.slice("slave-of-".length) : undefined,
+        carrier: carrier === "1",
+      };
     });
 }
 
@@ -72,8 +80,10 @@ export function parsePrimaryTimes(log: string): PrimaryTimes | undefined {
   let times: { registered: number; linkUp: number | undefined } | undefined;
   for (const match of log.matchAll(/^\[\s*(\d+\.\d+)\] (.*)$/gm)) {
     const text = match[2] ?? "";
-    if (/primary slave:?\S* registered/.test(text) || /failover primary slave:.* registered/.test(text)) times = { registered: Number(match[1]), linkUp: undefined };
-    else if (times !== undefined && times.linkUp === undefined && /igbvf .*Link is Up/i.test(text)) times.linkUp = Number(match[1]);
+    if (/primary slave:?\S* registered/.test(text) || /failover primary slave:.* registered/.test(text))
+      times = { registered: Number(match[1]), linkUp: undefined };
+    else if (times !== undefined && times.linkUp === undefined && /igbvf .*Link is Up/i.test(text))
+      times.linkUp = Number(match[1]);
   }
   return times;
 }

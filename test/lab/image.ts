@@ -4,7 +4,17 @@
  * trixie's 10.0.13 is right, so the QEMU that emulates the hosts runs out of the same tree.
  */
 import { createHash } from "node:crypto";
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { run } from "./command.js";
 import { cache, hosts } from "./layout.js";
@@ -57,7 +67,14 @@ export async function ensureImage(say: (line: string) => void): Promise<Image> {
   const sources = join(import.meta.dirname, "host", "labinit");
   const guestInit = join(import.meta.dirname, "guest", "init");
   const treeVersion = hash(suite, mirror, ...base, ...packages);
-  const version = hash(treeVersion, readFileSync(sources), readFileSync(guestInit), qemuConf, ...guestModules, readFileSync(join(import.meta.dirname, "image.ts")));
+  const version = hash(
+    treeVersion,
+    readFileSync(sources),
+    readFileSync(guestInit),
+    qemuConf,
+    ...guestModules,
+    readFileSync(join(import.meta.dirname, "image.ts")),
+  );
   const tree = join(cache, `tree-${treeVersion}`);
   const folder = join(cache, `image-${version}`);
   const image: Image = {
@@ -87,12 +104,19 @@ export async function ensureImage(say: (line: string) => void): Promise<Image> {
   cpSync(join(tree, `boot/initrd.img-${kernelVersion}`), join(part, "initrd.img"));
   await run("mke2fs", ["-q", "-t", "ext4", "-d", tree, join(part, "host.img"), "2500M"]);
   say("Filling libvirt's cache of QEMU's capabilities…");
-  const named = { ...image, disk: join(part, "host.img"), kernel: join(part, "vmlinuz"), initrd: join(part, "initrd.img") };
+  const named = {
+    ...image,
+    disk: join(part, "host.img"),
+    kernel: join(part, "vmlinuz"),
+    initrd: join(part, "initrd.img"),
+  };
   await bootOnce(named, "lab.warm lab.id=1 lab.topology=separate", "LAB-WARM");
   renameSync(part, folder);
   for (const name of readdirSync(cache)) {
-    if (name.startsWith("image-") && join(cache, name) !== folder) rmSync(join(cache, name), { recursive: true, force: true });
-    if (name.startsWith("tree-") && join(cache, name) !== tree) rmSync(join(cache, name), { recursive: true, force: true });
+    if (name.startsWith("image-") && join(cache, name) !== folder)
+      rmSync(join(cache, name), { recursive: true, force: true });
+    if (name.startsWith("tree-") && join(cache, name) !== tree)
+      rmSync(join(cache, name), { recursive: true, force: true });
   }
   return image;
 }
@@ -117,7 +141,8 @@ async function ensureTree(tree: string, say: (line: string) => void): Promise<vo
 
 /** One key pair for the operator; one host key a host, so that a swapped host would be noticed. */
 async function writeKeys(tree: string, folder: string): Promise<void> {
-  const keygen = (file: string, comment: string) => run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", file]);
+  const keygen = (file: string, comment: string) =>
+    run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", file]);
   await keygen(join(folder, "id_ed25519"), "lab");
   const authorized = join(tree, "root/.ssh/authorized_keys");
   mkdirSync(join(tree, "root/.ssh"), { recursive: true, mode: 0o700 });
@@ -134,21 +159,32 @@ async function writeKeys(tree: string, folder: string): Promise<void> {
   writeFileSync(join(folder, "known_hosts"), `${knownHosts.join("\n")}\n`);
   cpSync(join(folder, "id_ed25519"), join(tree, "root/.ssh/id_ed25519"));
   chmodSync(join(tree, "root/.ssh/id_ed25519"), 0o600);
-  writeFileSync(join(tree, "root/.ssh/known_hosts"), knownHosts.map((line, index) => line.replace(" ", `,host${index + 1} `)).join("\n") + "\n");
+  writeFileSync(
+    join(tree, "root/.ssh/known_hosts"),
+    knownHosts.map((line, index) => line.replace(" ", `,host${index + 1} `)).join("\n") + "\n",
+  );
 }
 
 async function writeGuestInitrd(modules: string, init: string, target: string): Promise<void> {
   const root = `${target}.d`;
   rmSync(root, { recursive: true, force: true });
   for (const folder of ["bin", "lib", "proc", "sys", "dev"]) mkdirSync(join(root, folder), { recursive: true });
-  cpSync((await run("sh", ["-c", "command -v busybox"])).stdout.trim(), join(root, "bin/busybox"), { dereference: true });
+  cpSync((await run("sh", ["-c", "command -v busybox"])).stdout.trim(), join(root, "bin/busybox"), {
+    dereference: true,
+  });
   cpSync(init, join(root, "init"));
   chmodSync(join(root, "init"), 0o755);
   for (const module of guestModules) {
-    const { stdout } = await run("sh", ["-c", 'xz -dc "$1" > "$2"', "sh", join(modules, `${module}.ko.xz`), join(root, "lib", `${module.split("/").at(-1) ?? ""}.ko`)]);
+    const { stdout } = await run("sh", [
+      "-c",
+      'xz -dc "$1" > "$2"',
+      "sh",
+      join(modules, `${module}.ko.xz`),
+      join(root, "lib", `${module.split("/").at(-1) ?? ""}.ko`),
+    ]);
     if (stdout !== "") throw new Error(stdout);
   }
-  await run("sh", ["-c", "find . | cpio -o -H newc 2>/dev/null | gzip > \"$1\"", "sh", target], { cwd: root });
+  await run("sh", ["-c", 'find . | cpio -o -H newc 2>/dev/null | gzip > "$1"', "sh", target], { cwd: root });
   rmSync(root, { recursive: true });
 }
 
@@ -160,6 +196,7 @@ function hash(...parts: readonly (string | Buffer)[]): string {
 
 function only(names: readonly string[]): string {
   const [name, ...others] = names;
-  if (name === undefined || others.length > 0) throw new Error(`Expected one kernel in the hosts' tree, found: ${names.join(", ")}.`);
+  if (name === undefined || others.length > 0)
+    throw new Error(`Expected one kernel in the hosts' tree, found: ${names.join(", ")}.`);
   return name;
 }

@@ -16,7 +16,15 @@ import { ssh } from "./ssh.js";
 const stateFile = join(running, "lab.json");
 const stateSchema = z.object({
   topology: z.enum(["separate", "shared"]),
-  image: z.object({ tree: z.string(), disk: z.string(), kernel: z.string(), initrd: z.string(), key: z.string(), knownHosts: z.string(), version: z.string() }),
+  image: z.object({
+    tree: z.string(),
+    disk: z.string(),
+    kernel: z.string(),
+    initrd: z.string(),
+    key: z.string(),
+    knownHosts: z.string(),
+    version: z.string(),
+  }),
 });
 
 export type LabState = z.infer<typeof stateSchema>;
@@ -83,7 +91,10 @@ export async function down(): Promise<void> {
   }
   if (networkExists()) {
     const { stdout } = await run("ip", ["netns", "pids", "vnic-lab"], { accept: [0, 1] });
-    for (const pid of stdout.split("\n").filter((line) => line.trim() !== "").map(Number)) {
+    for (const pid of stdout
+      .split("\n")
+      .filter((line) => line.trim() !== "")
+      .map(Number)) {
       if (pid === process.pid || pid === process.ppid) continue;
       try {
         process.kill(pid, "SIGKILL");
@@ -97,7 +108,12 @@ export async function down(): Promise<void> {
 }
 
 /** Defines a guest on a host and starts it, where no host runs it; waits until it has booted. */
-export async function ensureGuest(lab: LabState, guest: LabGuest, say: (line: string) => void, on: LabHost["name"] = "host1"): Promise<void> {
+export async function ensureGuest(
+  lab: LabState,
+  guest: LabGuest,
+  say: (line: string) => void,
+  on: LabHost["name"] = "host1",
+): Promise<void> {
   for (const host of hosts) {
     const { stdout } = await ssh(lab.image, host, `virsh domstate ${guest.name} 2>/dev/null`, { accept: [0, 1] });
     if (stdout.trim() === "running") return;
@@ -105,14 +121,21 @@ export async function ensureGuest(lab: LabState, guest: LabGuest, say: (line: st
   const host = hosts.find((candidate) => candidate.name === on) ?? hosts[0];
   if (host === undefined) return;
   say(`Starting the guest ${guest.name} on ${host.name} (about 40 seconds)…`);
-  await ssh(lab.image, host, "cat > /tmp/guest.xml && virsh -q define /tmp/guest.xml && virsh -q start " + guest.name, { input: guestDomain(guest) });
+  await ssh(lab.image, host, "cat > /tmp/guest.xml && virsh -q define /tmp/guest.xml && virsh -q start " + guest.name, {
+    input: guestDomain(guest),
+  });
   await ssh(lab.image, host, `timeout 240 sh -c 'until grep -q GUEST-READY ${guestLog(guest)}; do sleep 0.5; done'`);
 }
 
 /** Ends a guest everywhere and forgets its definition. */
 export async function removeGuest(lab: LabState, guest: LabGuest): Promise<void> {
   for (const host of hosts) {
-    await ssh(lab.image, host, `virsh -q destroy ${guest.name}; virsh -q undefine ${guest.name}; rm -f ${guestLog(guest)}`, { accept: [0, 1] });
+    await ssh(
+      lab.image,
+      host,
+      `virsh -q destroy ${guest.name}; virsh -q undefine ${guest.name}; rm -f ${guestLog(guest)}`,
+      { accept: [0, 1] },
+    );
   }
 }
 
@@ -132,11 +155,20 @@ export interface LabStatus {
 
 export async function status(): Promise<LabStatus> {
   const lab = currentLab();
-  if (lab === undefined) return { up: false, hosts: hosts.map(({ name }) => ({ name, running: false, domains: [] })), probing: false, cache };
+  if (lab === undefined)
+    return {
+      up: false,
+      hosts: hosts.map(({ name }) => ({ name, running: false, domains: [] })),
+      probing: false,
+      cache,
+    };
   const statuses = await Promise.all(
     hosts.map(async (host) => {
       const { stdout } = await ssh(lab.image, host, "virsh -q list --all");
-      const domains = [...stdout.matchAll(/^\s*\S+\s+(\S+)\s+(.+)$/gm)].map((match) => ({ name: match[1] ?? "", state: (match[2] ?? "").trim() }));
+      const domains = [...stdout.matchAll(/^\s*\S+\s+(\S+)\s+(.+)$/gm)].map((match) => ({
+        name: match[1] ?? "",
+        state: (match[2] ?? "").trim(),
+      }));
       return { name: host.name, running: true, domains };
     }),
   );
@@ -145,11 +177,20 @@ export async function status(): Promise<LabStatus> {
 
 /** A guest's console log from the host where it runs. */
 export async function consoleOf(lab: LabState, guest: Pick<LabGuest, "name">, host: LabHost): Promise<string> {
-  return (await ssh(lab.image, host, `cat ${guestLog(guest)} 2>/dev/null`, { accept: [0, 1] })).stdout.replaceAll("\r", "");
+  return (await ssh(lab.image, host, `cat ${guestLog(guest)} 2>/dev/null`, { accept: [0, 1] })).stdout.replaceAll(
+    "\r",
+    "",
+  );
 }
 
 /** Waits until the guest's interfaces, as the guest itself says, are as wanted. @throws Error with what it said last. */
-export async function guestShows(lab: LabState, guest: LabGuest, host: LabHost, wanted: (interfaces: readonly GuestInterface[]) => boolean, seconds = 60): Promise<readonly GuestInterface[]> {
+export async function guestShows(
+  lab: LabState,
+  guest: LabGuest,
+  host: LabHost,
+  wanted: (interfaces: readonly GuestInterface[]) => boolean,
+  seconds = 60,
+): Promise<readonly GuestInterface[]> {
   let last: readonly GuestInterface[] | undefined;
   const end = Date.now() + seconds * 1000;
   while (Date.now() < end) {
@@ -157,7 +198,9 @@ export async function guestShows(lab: LabState, guest: LabGuest, host: LabHost, 
     if (last !== undefined && wanted(last)) return last;
     await sleep(500);
   }
-  throw new Error(`${guest.name} on ${host.name} does not show the interfaces that were waited for; it has ${JSON.stringify(last ?? "said nothing")}.`);
+  throw new Error(
+    `${guest.name} on ${host.name} does not show the interfaces that were waited for; it has ${JSON.stringify(last ?? "said nothing")}.`,
+  );
 }
 
 function hostFiles({ name }: LabHost): HostFiles {
@@ -173,5 +216,9 @@ function pidOf(host: LabHost): number | undefined {
 function alive(host: LabHost): boolean {
   const pid = pidOf(host);
   // The pid may have gone to another process after a reboot of this machine.
-  return pid !== undefined && existsSync(`/proc/${pid}/cmdline`) && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("qemu-system");
+  return (
+    pid !== undefined &&
+    existsSync(`/proc/${pid}/cmdline`) &&
+    readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("qemu-system")
+  );
 }

@@ -8,7 +8,9 @@ export type Topology = "separate" | "shared";
 export const namespace = "vnic-lab";
 
 /** Everything that the lab builds or leaves while it is up; outside the checkout, so that clones share it. */
-export const cache = process.env["VNIC_LAB_CACHE"] ?? join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "pulumi-vnic-failover", "lab");
+export const cache =
+  process.env["VNIC_LAB_CACHE"] ??
+  join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "pulumi-vnic-failover", "lab");
 
 /** What a lab that is up has on disk: overlays, logs, pid files. Gone after `down`. */
 export const running = join(cache, "running");
@@ -51,12 +53,14 @@ export const guests: readonly LabGuest[] = [
 
 export function hostNamed(name: string): LabHost {
   const host = hosts.find((candidate) => candidate.name === name);
-  if (host === undefined) throw new Error(`The lab has no host "${name}": it has ${hosts.map((h) => h.name).join(" and ")}.`);
+  if (host === undefined)
+    throw new Error(`The lab has no host "${name}": it has ${hosts.map((h) => h.name).join(" and ")}.`);
   return host;
 }
 
 export function guestNamed(name: string): LabGuest {
   const guest = guests.find((candidate) => candidate.name === name);
-  if (guest === undefined) throw new Error(`The lab has no guest "${name}": it has ${guests.map((g) => g.name).join(" and ")}.`);
+  if (guest === undefined)
+    throw new Error(`The lab has no guest "${name}": it has ${guests.map((g) => g.name).join(" and ")}.`);
   return guest;
 }

@@ -8,12 +8,18 @@ import { startProbe, stopProbe } from "./probe.js";
 import { sshHere } from "./ssh.js";
 
 const say = (line: string) => console.error(line);
-const program = new Command("npm run lab --").description("Two emulated SR-IOV hypervisors, a guest and a probe on this machine.");
+const program = new Command("npm run lab --").description(
+  "Two emulated SR-IOV hypervisors, a guest and a probe on this machine.",
+);
 
 program
   .command("up")
   .description("bring the lab up: host1, host2, and the guest web on host1")
-  .addOption(new Option("--topology <where>", "whether the standby's bridge has a NIC of its own or sits on the VFs' PF").choices(["separate", "shared"]).default("separate"))
+  .addOption(
+    new Option("--topology <where>", "whether the standby's bridge has a NIC of its own or sits on the VFs' PF")
+      .choices(["separate", "shared"])
+      .default("separate"),
+  )
   .action(async ({ topology }: { topology: Topology }) => {
     await up(topology, say);
     say("The lab is up.");
@@ -25,7 +31,8 @@ program
     const now = await status();
     if (json === true) return console.log(JSON.stringify(now));
     console.log(now.up ? `up, ${now.topology ?? ""} topology${now.probing ? ", probing" : ""}` : "down");
-    for (const host of now.hosts) console.log(`${host.name}: ${host.domains.map((d) => `${d.name} (${d.state})`).join(", ") || "no guests"}`);
+    for (const host of now.hosts)
+      console.log(`${host.name}: ${host.domains.map((d) => `${d.name} (${d.state})`).join(", ") || "no guests"}`);
   });
 program
   .command("ssh <host> <command...>")
@@ -45,15 +52,15 @@ program
   .command("guest <name>")
   .description("start another guest of the lab")
   .option("--host <host>", "where", "host1")
-  .action(async (name: string, { host }: { host: string }) => ensureGuest(requireLab(), guestNamed(name), say, hostNamed(host).name));
+  .action(async (name: string, { host }: { host: string }) =>
+    ensureGuest(requireLab(), guestNamed(name), say, hostNamed(host).name),
+  );
 
 const probe = program.command("probe").description("one echo request every 50 ms from outside the hosts to a guest");
-probe
-  .command("start [guest]")
-  .action(async (guest = "web") => {
-    requireLab();
-    await startProbe(guestNamed(guest as string).address);
-  });
+probe.command("start [guest]").action(async (guest = "web") => {
+  requireLab();
+  await startProbe(guestNamed(guest as string).address);
+});
 probe
   .command("stop")
   .option("--json", "as one line of JSON")

@@ -38,7 +38,11 @@ export async function removeNetwork(): Promise<void> {
 }
 
 /** Takes a host's port on a switch down or up again: a pulled cable. */
-export async function setPort(nic: "mgmt" | "migr" | "uplink" | "pf", hostId: number, state: "up" | "down"): Promise<void> {
+export async function setPort(
+  nic: "mgmt" | "migr" | "uplink" | "pf",
+  hostId: number,
+  state: "up" | "down",
+): Promise<void> {
   await ip("link", "set", `${nic}${hostId}`, state);
 }
 

@@ -85,5 +85,11 @@ export function parseProbeLog(log: string): ProbeResult {
     const step = ((answered.get(after) ?? 0) - start) / (after - before);
     for (let missing = before + 1; missing < after; missing++) lostAt.push(start + step * (missing - before));
   }
-  return { sent: last - first + 1, lost: lostAt.length, lostAt, from: answered.get(first) ?? 0, to: answered.get(last) ?? 0 };
+  return {
+    sent: last - first + 1,
+    lost: lostAt.length,
+    lostAt,
+    from: answered.get(first) ?? 0,
+    to: answered.get(last) ?? 0,
+  };
 }

@@ -14,7 +14,7 @@ const programs: Readonly<Record<string, string>> = {
   ping: "iputils-ping",
   ssh: "openssh-client",
   "ssh-keygen": "openssh-client",
-  "mke2fs": "e2fsprogs",
+  mke2fs: "e2fsprogs",
   unshare: "util-linux",
   setsid: "util-linux",
 };
@@ -27,8 +27,15 @@ export class LabUnavailable extends Error {
 /** @throws LabUnavailable that lists everything that keeps the lab from running here. */
 export async function ensureRequirements(): Promise<void> {
   const missing = unmet();
-  if (missing.length > 0) throw new LabUnavailable(`The lab cannot run here:\n${missing.map((line) => `  - ${line}`).join("\n")}`);
-  const packages = [...new Set(Object.entries(programs).filter(([name]) => !onPath(name)).map(([, name]) => name))];
+  if (missing.length > 0)
+    throw new LabUnavailable(`The lab cannot run here:\n${missing.map((line) => `  - ${line}`).join("\n")}`);
+  const packages = [
+    ...new Set(
+      Object.entries(programs)
+        .filter(([name]) => !onPath(name))
+        .map(([, name]) => name),
+    ),
+  ];
   if (packages.length === 0) return;
   console.error(`Installing Debian packages: ${packages.join(" ")}`);
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
@@ -36,15 +43,20 @@ export async function ensureRequirements(): Promise<void> {
     await run("apt-get", ["update", "-q"], { env });
     await run("apt-get", ["install", "-qy", "--no-install-recommends", ...packages], { env });
   } catch (cause) {
-    throw new LabUnavailable(`The lab cannot install the Debian packages ${packages.join(", ")}: ${(cause as Error).message}`, { cause });
+    throw new LabUnavailable(
+      `The lab cannot install the Debian packages ${packages.join(", ")}: ${(cause as Error).message}`,
+      { cause },
+    );
   }
 }
 
 /** What no package can mend, each with what to do. Empty: the lab can run. */
 export function unmet(): string[] {
   const reasons: string[] = [];
-  if (process.platform !== "linux") return [`this is ${process.platform}, and the lab's hosts need Linux network namespaces: use a Linux machine`];
-  if (process.getuid?.() !== 0) reasons.push("not root: network namespaces, taps and debootstrap need it; run it with sudo");
+  if (process.platform !== "linux")
+    return [`this is ${process.platform}, and the lab's hosts need Linux network namespaces: use a Linux machine`];
+  if (process.getuid?.() !== 0)
+    reasons.push("not root: network namespaces, taps and debootstrap need it; run it with sudo");
   try {
     accessSync("/dev/net/tun");
   } catch {
@@ -57,7 +69,9 @@ export function unmet(): string[] {
   const space = statfsSync("/");
   const freeGiB = (space.bavail * space.bsize) / 2 ** 30;
   if (freeGiB < 8) reasons.push(`only ${freeGiB.toFixed(1)} GiB of disk are free: the lab needs 8`);
-  const available = /MemAvailable:\s+(\d+)/.exec(existsSync("/proc/meminfo") ? readFileSync("/proc/meminfo", "utf8") : "")?.[1];
+  const available = /MemAvailable:\s+(\d+)/.exec(
+    existsSync("/proc/meminfo") ? readFileSync("/proc/meminfo", "utf8") : "",
+  )?.[1];
   if (available !== undefined && Number(available) < 7 * 2 ** 20) {
     reasons.push(`only ${(Number(available) / 2 ** 20).toFixed(1)} GiB of memory are free: the lab's hosts need 7`);
   }

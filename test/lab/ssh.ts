@@ -6,12 +6,23 @@ import type { LabHost } from "./layout.js";
 import { inNamespace } from "./network.js";
 
 function arguments_(image: Pick<Image, "key" | "knownHosts">, host: LabHost): string[] {
-  const options = ["StrictHostKeyChecking=yes", `UserKnownHostsFile=${image.knownHosts}`, "LogLevel=ERROR", "ConnectTimeout=20", "BatchMode=yes"];
+  const options = [
+    "StrictHostKeyChecking=yes",
+    `UserKnownHostsFile=${image.knownHosts}`,
+    "LogLevel=ERROR",
+    "ConnectTimeout=20",
+    "BatchMode=yes",
+  ];
   return ["ssh", "-F", "none", "-i", image.key, ...options.flatMap((option) => ["-o", option]), `root@${host.address}`];
 }
 
 /** Runs a command line in the host's shell. @throws Error when its status is not accepted (default: only 0). */
-export function ssh(image: Pick<Image, "key" | "knownHosts">, host: LabHost, command: string, options: { input?: string; accept?: readonly number[] } = {}): Promise<CommandResult> {
+export function ssh(
+  image: Pick<Image, "key" | "knownHosts">,
+  host: LabHost,
+  command: string,
+  options: { input?: string; accept?: readonly number[] } = {},
+): Promise<CommandResult> {
   const [program, args] = inNamespace([...arguments_(image, host), command]);
   return run(program, args, options);
 }

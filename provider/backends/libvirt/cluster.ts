@@ -46,7 +46,9 @@ export class LibvirtCluster {
   async whereabouts(vm: string): Promise<Whereabouts> {
     const answers = await Promise.all(this.hosts.map((host) => presenceOn(host, vm)));
     return {
-      presences: answers.filter((answer): answer is Presence => answer !== undefined && !(answer instanceof HostUnreachable)),
+      presences: answers.filter(
+        (answer): answer is Presence => answer !== undefined && !(answer instanceof HostUnreachable),
+      ),
       silent: answers.filter((answer) => answer instanceof HostUnreachable),
     };
   }

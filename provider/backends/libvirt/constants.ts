@@ -12,7 +12,14 @@ export const DomainState = {
 } as const;
 
 /** virDomainPausedReason, as far as a move meets it. */
-export const PausedReason = { USER: 1, MIGRATION: 2, STARTING_UP: 11, POSTCOPY: 12, POSTCOPY_FAILED: 13, API_ERROR: 14 } as const;
+export const PausedReason = {
+  USER: 1,
+  MIGRATION: 2,
+  STARTING_UP: 11,
+  POSTCOPY: 12,
+  POSTCOPY_FAILED: 13,
+  API_ERROR: 14,
+} as const;
 
 /** virDomainModificationImpact. */
 export const Affect = { CURRENT: 0, LIVE: 1 << 0, CONFIG: 1 << 1 } as const;

@@ -32,7 +32,15 @@ export class HostUnreachable extends ProblemError {
     readonly host: string,
     cause: unknown,
   ) {
-    super({ code: "host-unreachable", what: `Unable to reach host "${host}"`, where: host, remedy: "See that it is up and that its libvirt answers; nothing was assumed about what runs on it." }, { cause });
+    super(
+      {
+        code: "host-unreachable",
+        what: `Unable to reach host "${host}"`,
+        where: host,
+        remedy: "See that it is up and that its libvirt answers; nothing was assumed about what runs on it.",
+      },
+      { cause },
+    );
   }
 }
 
@@ -77,11 +85,25 @@ export class LibvirtHost {
     }
   }
 
+  /**
+   * A host object with a connection of its own, over the same SSH session: libvirt stops reading from a client that has
+   * five calls in work (src/rpc/virnetserverclient.c), and a migration keeps one in work for as long as it takes.
+   */
+  dedicated(): LibvirtHost {
+    return new LibvirtHost(this.name, this.config, this.credentials);
+  }
+
   private async connect(): Promise<{ connection: LibvirtConnection; transport: Transport }> {
     const uri = parseLibvirtUri(this.config.uri);
-    const transport = await openTransport(uri, { ...this.credentials, ...(this.config.hostKey !== undefined && { hostKey: this.config.hostKey }) });
+    const transport = await openTransport(uri, {
+      ...this.credentials,
+      ...(this.config.hostKey !== undefined && { hostKey: this.config.hostKey }),
+    });
     try {
-      return { transport, connection: await LibvirtConnection.open(transport.stream, { name: uri.name, where: this.name }) };
+      return {
+        transport,
+        connection: await LibvirtConnection.open(transport.stream, { name: uri.name, where: this.name }),
+      };
     } catch (error) {
       await transport.close();
       throw error;
@@ -106,7 +128,10 @@ export class LibvirtHost {
 
   /** Undefined: this host knows no such domain. */
   async findDomain(name: string): Promise<DomainRef | undefined> {
-    return unless("NO_DOMAIN", async () => (await (await this.connection()).call("domain_lookup_by_name", { name })).dom);
+    return unless(
+      "NO_DOMAIN",
+      async () => (await (await this.connection()).call("domain_lookup_by_name", { name })).dom,
+    );
   }
 
   async state(dom: DomainRef): Promise<DomainStateNow> {
@@ -170,7 +195,9 @@ export class LibvirtHost {
 
   /** This package's element in the domain's metadata. */
   async metadata(dom: DomainRef, uri: string, flags: number): Promise<Element | undefined> {
-    const found = await unless("NO_DOMAIN_METADATA", async () => (await this.connection()).call("domain_get_metadata", { dom, type: Metadata.ELEMENT, uri, flags }));
+    const found = await unless("NO_DOMAIN_METADATA", async () =>
+      (await this.connection()).call("domain_get_metadata", { dom, type: Metadata.ELEMENT, uri, flags }),
+    );
     return found === undefined ? undefined : parseXml(found.metadata);
   }
 
@@ -179,7 +206,14 @@ export class LibvirtHost {
     const running = dom.id >= 0;
     const flags = (running ? Affect.LIVE : 0) | (!running || (await this.isPersistent(dom)) ? Affect.CONFIG : 0);
     const call = async () =>
-      (await this.connection()).call("domain_set_metadata", { dom, type: Metadata.ELEMENT, metadata: element === undefined ? null : formatXml(element), key, uri, flags });
+      (await this.connection()).call("domain_set_metadata", {
+        dom,
+        type: Metadata.ELEMENT,
+        metadata: element === undefined ? null : formatXml(element),
+        key,
+        uri,
+        flags,
+      });
     if (element === undefined) await unless("NO_DOMAIN_METADATA", call);
     else await call();
   }
@@ -193,7 +227,9 @@ export class LibvirtHost {
   /** What libvirt measured of the last job that ended; undefined where it remembers none. */
   async completedJob(dom: DomainRef): Promise<JobNow | undefined> {
     const flags = JobStats.COMPLETED | JobStats.KEEP_COMPLETED;
-    return unless("OPERATION_INVALID", async () => jobOf(await (await this.connection()).call("domain_get_job_stats", { dom, flags })));
+    return unless("OPERATION_INVALID", async () =>
+      jobOf(await (await this.connection()).call("domain_get_job_stats", { dom, flags })),
+    );
   }
 
   /** Aborts the job in progress; without one, nothing happens. */
@@ -203,7 +239,9 @@ export class LibvirtHost {
 
   /** One command for the domain's own QEMU, as QMP has it. libvirt marks the domain as tainted by `custom-monitor`. */
   async monitorCommand(dom: DomainRef, command: object): Promise<unknown> {
-    const { result } = await (await this.connection()).call("qemu_domain_monitor_command", { dom, cmd: JSON.stringify(command), flags: 0 });
+    const { result } = await (
+      await this.connection()
+    ).call("qemu_domain_monitor_command", { dom, cmd: JSON.stringify(command), flags: 0 });
     return JSON.parse(result) as unknown;
   }
 }
@@ -212,7 +250,10 @@ export class LibvirtHost {
 export const parameter = typed;
 
 /** The call's result; undefined where libvirt says that there is no such thing. */
-export async function unless<T>(code: Parameters<typeof LibvirtError.is>[1], call: () => Promise<T>): Promise<T | undefined> {
+export async function unless<T>(
+  code: Parameters<typeof LibvirtError.is>[1],
+  call: () => Promise<T>,
+): Promise<T | undefined> {
   try {
     return await call();
   } catch (error) {

@@ -14,9 +14,8 @@ import type { Domain } from "../../xml/domain.js";
 import { isActive, type LibvirtCluster, type Presence } from "./cluster.js";
 import { Affect } from "./constants.js";
 import type { LibvirtHost } from "./host.js";
-import { unless } from "./host.js";
 import { physicalFunction, releaseVf, reserveVf, vfUsers, type PhysicalFunction } from "./inventory.js";
-import { unplug } from "./unplug.js";
+import { isDeviceMissing, unplug } from "./unplug.js";
 import { chooseVf } from "./vf-scheduler.js";
 
 /** An interface and the profiles that say what it is made of. */
@@ -42,11 +41,20 @@ export interface PluggedInterface {
 export const unplugTimeout = 30;
 
 /** The devices of an interface: a virtio NIC, a VF, or both as a pair. */
-export function devicesOf(cluster: LibvirtCluster, host: string, { record, profile, standby }: InterfaceSpec, vf: PciAddress | undefined): { standby?: Element; primary?: Element } {
-  if (profile.passThrough === "disabled") return { standby: single(bridged(cluster, host, record, profile, primaryAlias(record.id))) };
+export function devicesOf(
+  cluster: LibvirtCluster,
+  host: string,
+  { record, profile, standby }: InterfaceSpec,
+  vf: PciAddress | undefined,
+): { standby?: Element; primary?: Element } {
+  if (profile.passThrough === "disabled")
+    return { standby: single(bridged(cluster, host, record, profile, primaryAlias(record.id))) };
   const primary = vf === undefined ? undefined : passedThrough(cluster, host, { record, profile, standby }, vf);
   if (standby === undefined) return primary === undefined ? {} : { primary: single(primary) };
-  return { standby: bridged(cluster, host, record, standby, standbyAlias(standby.id)), ...(primary !== undefined && { primary }) };
+  return {
+    standby: bridged(cluster, host, record, standby, standbyAlias(standby.id)),
+    ...(primary !== undefined && { primary }),
+  };
 }
 
 /** The aliases of an interface's devices, the standby's first. */
@@ -63,13 +71,31 @@ function single(half: Element): Element {
   );
 }
 
-function bridged(cluster: LibvirtCluster, host: string, { mac, linked }: InterfaceRecord, profile: ProfileRecord, alias: string): Element {
+function bridged(
+  cluster: LibvirtCluster,
+  host: string,
+  { mac, linked }: InterfaceRecord,
+  profile: ProfileRecord,
+  alias: string,
+): Element {
   const network = networkOn(cluster.config, host, profile.network);
   if (network?.bridge === undefined) throw notConfigured(profile, host, "bridge");
-  return buildStandby({ mac, bridge: network.bridge, linkState: linked ? "up" : "down", alias, ...(network.mtu !== undefined && { mtu: network.mtu }), ...(profile.networkFilter !== undefined && { filter: profile.networkFilter }) });
+  return buildStandby({
+    mac,
+    bridge: network.bridge,
+    linkState: linked ? "up" : "down",
+    alias,
+    ...(network.mtu !== undefined && { mtu: network.mtu }),
+    ...(profile.networkFilter !== undefined && { filter: profile.networkFilter }),
+  });
 }
 
-function passedThrough(cluster: LibvirtCluster, host: string, { record, profile, standby }: InterfaceSpec, vf: PciAddress): Element {
+function passedThrough(
+  cluster: LibvirtCluster,
+  host: string,
+  { record, profile, standby }: InterfaceSpec,
+  vf: PciAddress,
+): Element {
   const network = networkOn(cluster.config, host, profile.network);
   return buildPrimary({
     mac: record.mac,
@@ -96,7 +122,12 @@ export function recordsOf(domain: Domain): readonly InterfaceRecord[] {
 }
 
 export async function saveRecords({ host, dom }: Presence, records: readonly InterfaceRecord[]): Promise<void> {
-  await host.setMetadata(dom, metadataNamespace("interfaces"), metadataPrefix, records.length === 0 ? undefined : buildInterfaceRecords(records));
+  await host.setMetadata(
+    dom,
+    metadataNamespace("interfaces"),
+    metadataPrefix,
+    records.length === 0 ? undefined : buildInterfaceRecords(records),
+  );
 }
 
 // --- VFs
@@ -106,7 +137,12 @@ export async function takeVf(cluster: LibvirtCluster, host: LibvirtHost, profile
   const found = await physicalFunctionsOf(cluster, host, profile.network);
   const chosen = chooseVf(found);
   if (chosen === undefined) {
-    const seen = found.map(({ name, linkUp, virtualFunctions }) => `${name}${linkUp ? "" : " (link down)"}: ${virtualFunctions.length} VFs, none free`).join("; ");
+    const seen = found
+      .map(
+        ({ name, linkUp, virtualFunctions }) =>
+          `${name}${linkUp ? "" : " (link down)"}: ${virtualFunctions.length} VFs, none free`,
+      )
+      .join("; ");
     throw new ProblemError({
       code: "no-free-vf",
       what: `Unable to find a free VF of network "${profile.network}" on host "${host.name}"${seen === "" ? "" : ` (${seen})`}`,
@@ -119,7 +155,11 @@ export async function takeVf(cluster: LibvirtCluster, host: LibvirtHost, profile
 }
 
 /** The PFs that the network names on the host, as they are. @throws ProblemError when the network names none. */
-export async function physicalFunctionsOf(cluster: LibvirtCluster, host: LibvirtHost, network: string): Promise<readonly PhysicalFunction[]> {
+export async function physicalFunctionsOf(
+  cluster: LibvirtCluster,
+  host: LibvirtHost,
+  network: string,
+): Promise<readonly PhysicalFunction[]> {
   const names = networkOn(cluster.config, host.name, network)?.physicalFunctions;
   if (names === undefined) {
     throw new ProblemError({
@@ -136,7 +176,11 @@ export async function physicalFunctionsOf(cluster: LibvirtCluster, host: Libvirt
 // --- plug and unplug
 
 /** Gives the VM the interface, live where it runs, and in its definition. Undoes what it did when it fails. */
-export async function plugInterface(cluster: LibvirtCluster, presence: Presence, spec: InterfaceSpec): Promise<PluggedInterface> {
+export async function plugInterface(
+  cluster: LibvirtCluster,
+  presence: Presence,
+  spec: InterfaceSpec,
+): Promise<PluggedInterface> {
   const { host, dom } = presence;
   const flags = await affects(presence);
   const undo: (() => Promise<unknown>)[] = [];
@@ -161,13 +205,18 @@ export async function plugInterface(cluster: LibvirtCluster, presence: Presence,
     await saveRecords(presence, [...others, spec.record]);
     return describe(cluster, host.name, spec, vf);
   } catch (cause) {
-    const left = (await settle(undo.toReversed())).map((error) => (error instanceof Error ? error.message : String(error)));
+    const left = (await settle(undo.toReversed())).map((error) =>
+      error instanceof Error ? error.message : String(error),
+    );
     throw new ProblemError(
       {
         code: "interface-not-plugged",
         what: `Unable to plug interface ${spec.record.mac} into VM "${dom.name}"`,
         where: host.name,
-        remedy: left.length === 0 ? "What had been done for it is undone." : `Not everything could be undone: ${left.join("; ")}`,
+        remedy:
+          left.length === 0
+            ? "What had been done for it is undone."
+            : `Not everything could be undone: ${left.join("; ")}`,
       },
       { cause },
     );
@@ -178,11 +227,17 @@ export async function plugInterface(cluster: LibvirtCluster, presence: Presence,
  * Takes the interface from the VM, VF first. When the standby cannot go, the VF comes back.
  * An interface that is not there is done.
  */
-export async function unplugInterface(cluster: LibvirtCluster, presence: Presence, spec: InterfaceSpec, { forget }: { readonly forget: boolean }): Promise<void> {
+export async function unplugInterface(
+  cluster: LibvirtCluster,
+  presence: Presence,
+  spec: InterfaceSpec,
+  { forget }: { readonly forget: boolean },
+): Promise<void> {
   const { host, dom } = presence;
   const domain = await host.inactiveOrLive(dom);
   const aliases = aliasesOf(spec);
-  const vf = primaryOf(domain, spec)?.vf ?? (isActive(presence) ? primaryOf(await host.liveDomain(dom), spec)?.vf : undefined);
+  const vf =
+    primaryOf(domain, spec)?.vf ?? (isActive(presence) ? primaryOf(await host.liveDomain(dom), spec)?.vf : undefined);
   if (aliases.primary !== undefined) await detach(presence, aliases.primary);
   try {
     if (aliases.standby !== undefined) await detach(presence, aliases.standby);
@@ -201,7 +256,12 @@ export function primaryOf(domain: Domain, { record }: Pick<InterfaceSpec, "recor
   return domain.interfaces.find((nic) => nic.alias === primaryAlias(record.id) && nic.vf !== undefined);
 }
 
-export function describe(cluster: LibvirtCluster, host: string, spec: InterfaceSpec, vf: PciAddress | undefined): PluggedInterface {
+export function describe(
+  cluster: LibvirtCluster,
+  host: string,
+  spec: InterfaceSpec,
+  vf: PciAddress | undefined,
+): PluggedInterface {
   const devices = devicesOf(cluster, host, spec, vf);
   const aliases = aliasesOf(spec);
   return {
@@ -218,7 +278,10 @@ async function detach(presence: Presence, alias: string): Promise<void> {
   const { host, dom } = presence;
   const flags = await affects(presence);
   if ((flags & Affect.LIVE) !== 0) await unplug(host, dom, alias, { timeout: unplugTimeout });
-  if ((flags & Affect.CONFIG) !== 0) await unless("DEVICE_MISSING", () => host.detachAlias(dom, alias, Affect.CONFIG));
+  if ((flags & Affect.CONFIG) === 0) return;
+  await host.detachAlias(dom, alias, Affect.CONFIG).catch((error: unknown) => {
+    if (!isDeviceMissing(error)) throw error;
+  });
 }
 
 /** A running domain is changed live; a persistent one also in its definition. */

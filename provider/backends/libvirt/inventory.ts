@@ -39,14 +39,21 @@ export function isReserved({ usedBy, driver }: VirtualFunction): boolean {
 }
 
 /** The PF of that interface name, or undefined where the host has no such interface or it is no PF. */
-export async function physicalFunction(host: LibvirtHost, name: string, users?: readonly VfUser[]): Promise<PhysicalFunction | undefined> {
+export async function physicalFunction(
+  host: LibvirtHost,
+  name: string,
+  users?: readonly VfUser[],
+): Promise<PhysicalFunction | undefined> {
   const net = await netDevice(host, name);
   const address = net?.parent === undefined ? undefined : parsePciAddress(net.parent);
   if (net === undefined || address === undefined) return undefined;
   const pci = await pciDevice(host, address);
   const addresses = pci?.virtualFunctions?.addresses;
   if (addresses === undefined) return undefined;
-  const [using, devices] = await Promise.all([users ?? vfUsers(host), Promise.all(addresses.map((vf) => pciDevice(host, vf)))]);
+  const [using, devices] = await Promise.all([
+    users ?? vfUsers(host),
+    Promise.all(addresses.map((vf) => pciDevice(host, vf))),
+  ]);
   const virtualFunctions = addresses.map((vf, index) => ({
     address: vf,
     driver: devices[index]?.driver,
@@ -104,7 +111,11 @@ export type InterfaceAnswer = HostInterface | "absent" | "unknown";
  * udevGetDeviceType), so it is asked of the interface driver, which not every distribution installs by default, and where
  * that is missing of iproute2, if commands are allowed.
  */
-export async function hostInterface(host: LibvirtHost, name: string, { commands }: { readonly commands: boolean }): Promise<InterfaceAnswer> {
+export async function hostInterface(
+  host: LibvirtHost,
+  name: string,
+  { commands }: { readonly commands: boolean },
+): Promise<InterfaceAnswer> {
   const connection = await host.connection();
   try {
     const { iface } = await connection.call("interface_lookup_by_name", { name });
@@ -116,7 +127,14 @@ export async function hostInterface(host: LibvirtHost, name: string, { commands 
   return commands ? fromIproute(host, name) : "unknown";
 }
 
-const links = z.array(z.looseObject({ ifname: z.string(), mtu: z.number().int(), master: z.string().optional(), linkinfo: z.looseObject({ info_kind: z.string().optional() }).optional() }));
+const links = z.array(
+  z.looseObject({
+    ifname: z.string(),
+    mtu: z.number().int(),
+    master: z.string().optional(),
+    linkinfo: z.looseObject({ info_kind: z.string().optional() }).optional(),
+  }),
+);
 
 async function fromIproute(host: LibvirtHost, name: string): Promise<InterfaceAnswer> {
   const answer = await host.command(remoteCommand`ip -json -details link show`).catch(() => undefined);
@@ -125,7 +143,12 @@ async function fromIproute(host: LibvirtHost, name: string): Promise<InterfaceAn
   if (!parsed.success) return "unknown";
   const found = parsed.data.find(({ ifname }) => ifname === name);
   if (found === undefined) return "absent";
-  return { name, type: found.linkinfo?.info_kind ?? "ethernet", mtu: found.mtu, ports: parsed.data.filter(({ master }) => master === name).map(({ ifname }) => ifname) };
+  return {
+    name,
+    type: found.linkinfo?.info_kind ?? "ethernet",
+    mtu: found.mtu,
+    ports: parsed.data.filter(({ master }) => master === name).map(({ ifname }) => ifname),
+  };
 }
 
 async function netDevice(host: LibvirtHost, name: string): Promise<NetNodeDevice | undefined> {
@@ -145,7 +168,9 @@ async function pciDevice(host: LibvirtHost, address: PciAddress): Promise<PciNod
 }
 
 async function netDevices(host: LibvirtHost): Promise<readonly string[]> {
-  const { devices } = await (await host.connection()).call("connect_list_all_node_devices", { need_results: 1, flags: ListNodeDevices.NET });
+  const { devices } = await (
+    await host.connection()
+  ).call("connect_list_all_node_devices", { need_results: 1, flags: ListNodeDevices.NET });
   return devices.map(({ name }) => name);
 }
 
@@ -155,6 +180,8 @@ function interfaceOf(deviceName: string): string {
 }
 
 async function nodeDevice(host: LibvirtHost, name: string): Promise<ReturnType<typeof parseNodeDevice> | undefined> {
-  const answer = await unless("NO_NODE_DEVICE", async () => (await host.connection()).call("node_device_get_xml_desc", { name, flags: 0 }));
+  const answer = await unless("NO_NODE_DEVICE", async () =>
+    (await host.connection()).call("node_device_get_xml_desc", { name, flags: 0 }),
+  );
   return answer === undefined ? undefined : parseNodeDevice(answer.xml);
 }

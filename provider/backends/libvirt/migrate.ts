@@ -43,31 +43,72 @@ const jobInterval = 400;
  * Moves a running domain. When it returns, the domain runs on the destination and nowhere else.
  * @throws MigrationFailed the domain runs on the source, as before, unless the message says that this is not known.
  */
-export async function migrate(source: LibvirtHost, destination: LibvirtHost, dom: DomainRef, options: MigrationOptions): Promise<void> {
-  const flags = Migrate.LIVE | (options.persistent ? Migrate.PERSIST_DEST | Migrate.UNDEFINE_SOURCE : 0) | (options.autoConverge === true ? Migrate.AUTO_CONVERGE : 0);
+export async function migrate(
+  from: LibvirtHost,
+  to: LibvirtHost,
+  dom: DomainRef,
+  options: MigrationOptions,
+): Promise<void> {
+  const source = from.dedicated();
+  const destination = to.dedicated();
+  try {
+    await lead(source, destination, dom, options);
+  } finally {
+    await Promise.all([source.close(), destination.close()]);
+  }
+}
+
+async function lead(
+  source: LibvirtHost,
+  destination: LibvirtHost,
+  dom: DomainRef,
+  options: MigrationOptions,
+): Promise<void> {
+  const flags =
+    Migrate.LIVE |
+    (options.persistent ? Migrate.PERSIST_DEST | Migrate.UNDEFINE_SOURCE : 0) |
+    (options.autoConverge === true ? Migrate.AUTO_CONVERGE : 0);
   const sourceFlags = flags | Migrate.CHANGE_PROTECTION;
   const destinationFlags = flags & ~Migrate.AUTO_CONVERGE;
   let params = typedParameters({
     migrate_uri: options.migrationUri === undefined ? undefined : parameter.string(options.migrationUri),
     bandwidth: options.bandwidth === undefined ? undefined : parameter.ullong(BigInt(options.bandwidth)),
-    persistent_xml: options.persistentXml === undefined || !options.persistent ? undefined : parameter.string(options.persistentXml),
+    persistent_xml:
+      options.persistentXml === undefined || !options.persistent ? undefined : parameter.string(options.persistentXml),
     destination_xml: options.destinationXml === undefined ? undefined : parameter.string(options.destinationXml),
   });
   const deadline = AbortSignal.timeout(options.timeout * 1000);
   const stop = options.signal === undefined ? deadline : AbortSignal.any([deadline, options.signal]);
   const failed = (cause: unknown, rest: string) =>
     new MigrationFailed(
-      { code: "migration-failed", what: deadline.aborted ? `Unable to migrate VM "${dom.name}" to "${destination.name}" within ${options.timeout} s` : `Unable to migrate VM "${dom.name}" to "${destination.name}"`, where: source.name, remedy: rest },
+      {
+        code: "migration-failed",
+        what: deadline.aborted
+          ? `Unable to migrate VM "${dom.name}" to "${destination.name}" within ${options.timeout} s`
+          : `Unable to migrate VM "${dom.name}" to "${destination.name}"`,
+        where: source.name,
+        remedy: rest,
+      },
       { cause },
     );
   stop.throwIfAborted();
 
   options.onPhase?.("begin");
-  const begun = await (await source.connection()).call("domain_migrate_begin3_params", { dom, params, flags: sourceFlags });
+  const begun = await (
+    await source.connection()
+  ).call("domain_migrate_begin3_params", { dom, params, flags: sourceFlags });
   /** Ends the migration on the source: its domain stops for good, or goes on. */
   const confirm = async (cookie: Buffer, cancelled: boolean) => {
     options.onPhase?.("confirm");
-    await (await source.connection()).call("domain_migrate_confirm3_params", { dom, params, cookie_in: cookie, flags: sourceFlags, cancelled: cancelled ? 1 : 0 });
+    await (
+      await source.connection()
+    ).call("domain_migrate_confirm3_params", {
+      dom,
+      params,
+      cookie_in: cookie,
+      flags: sourceFlags,
+      cancelled: cancelled ? 1 : 0,
+    });
   };
 
   options.onPhase?.("prepare");
@@ -75,7 +116,9 @@ export async function migrate(source: LibvirtHost, destination: LibvirtHost, dom
   params = replaced(params, "destination_xml", begun.xml);
   try {
     stop.throwIfAborted();
-    prepared = await (await destination.connection()).call("domain_migrate_prepare3_params", { params, cookie_in: begun.cookie_out, flags: destinationFlags });
+    prepared = await (
+      await destination.connection()
+    ).call("domain_migrate_prepare3_params", { params, cookie_in: begun.cookie_out, flags: destinationFlags });
   } catch (cause) {
     await confirm(Buffer.alloc(0), true).catch(() => undefined);
     throw failed(cause, "The VM runs on, where it was.");
@@ -88,7 +131,11 @@ export async function migrate(source: LibvirtHost, destination: LibvirtHost, dom
   const watching = new AbortController();
   const watch = watchJob(source, dom, stop, watching.signal, options.onJob);
   try {
-    cookie = (await (await source.connection()).call("domain_migrate_perform3_params", { dom, dconnuri: null, params, cookie_in: cookie, flags: sourceFlags })).cookie_out;
+    cookie = (
+      await (
+        await source.connection()
+      ).call("domain_migrate_perform3_params", { dom, dconnuri: null, params, cookie_in: cookie, flags: sourceFlags })
+    ).cookie_out;
   } catch (error) {
     performError = error ?? new Error("unknown");
     cookie = Buffer.alloc(0);
@@ -103,7 +150,14 @@ export async function migrate(source: LibvirtHost, destination: LibvirtHost, dom
   let finished = false;
   let finishError: unknown;
   try {
-    const { cookie_out } = await (await destination.connection()).call("domain_migrate_finish3_params", { params: finishParams, cookie_in: cookie, flags: destinationFlags, cancelled });
+    const { cookie_out } = await (
+      await destination.connection()
+    ).call("domain_migrate_finish3_params", {
+      params: finishParams,
+      cookie_in: cookie,
+      flags: destinationFlags,
+      cancelled,
+    });
     cookie = cookie_out;
     finished = cancelled === 0;
   } catch (error) {
@@ -113,7 +167,10 @@ export async function migrate(source: LibvirtHost, destination: LibvirtHost, dom
   if (finishError !== undefined && performError === undefined && isConnectionLost(finishError)) {
     // The destination was told to take over and its answer got lost: ask it what it did.
     finished = await runsOn(destination, dom).catch((cause: unknown) => {
-      throw failed(cause, `The source has stopped the VM and "${destination.name}" does not say whether it has taken over: nothing was guessed. Run \`vnic-failover recover\` once it answers.`);
+      throw failed(
+        cause,
+        `The source has stopped the VM and "${destination.name}" does not say whether it has taken over: nothing was guessed. Run \`vnic-failover recover\` once it answers.`,
+      );
     });
   }
   if (performError !== undefined) {
@@ -130,10 +187,18 @@ export async function migrate(source: LibvirtHost, destination: LibvirtHost, dom
 }
 
 /** Reports the job as it goes and aborts it when asked to; ends when Perform has ended. Never fails by itself. */
-async function watchJob(source: LibvirtHost, dom: DomainRef, stop: AbortSignal, done: AbortSignal, onJob?: (job: JobNow) => void): Promise<void> {
+async function watchJob(
+  source: LibvirtHost,
+  dom: DomainRef,
+  stop: AbortSignal,
+  done: AbortSignal,
+  onJob?: (job: JobNow) => void,
+): Promise<void> {
   let aborted = false;
   while (!done.aborted) {
-    await sleep(jobInterval, undefined, { signal: AbortSignal.any([done, ...(aborted ? [] : [stop])]) }).catch(() => undefined);
+    await sleep(jobInterval, undefined, { signal: AbortSignal.any([done, ...(aborted ? [] : [stop])]) }).catch(
+      () => undefined,
+    );
     if (done.aborted) return;
     try {
       if (stop.aborted && !aborted) {
@@ -158,7 +223,9 @@ function bothSaid(performError: unknown, finishError: unknown): unknown {
   if (!(performError instanceof LibvirtError) || !(finishError instanceof LibvirtError)) return performError;
   if (finishError.code === VIR_ERR.MIGRATE_FINISH_OK) return performError;
   const [source, destination] = [performError, finishError].map(({ libvirtMessage }) => libvirtMessage);
-  return new Error(`the source says: ${source ?? ""}; the destination says: ${destination ?? ""}`, { cause: performError });
+  return new Error(`the source says: ${source ?? ""}; the destination says: ${destination ?? ""}`, {
+    cause: performError,
+  });
 }
 
 function replaced(params: readonly TypedParameter[], field: string, value: string): TypedParameter[] {

@@ -67,7 +67,14 @@ export class ProfileStore {
           if (known !== undefined) await define(host, known.xml);
         }),
       );
-      throw new ProblemError({ code: "profile-not-saved", what: `Unable to save vNIC profile "${profile.name}"`, remedy: "The hosts that had been written are as they were before." }, { cause });
+      throw new ProblemError(
+        {
+          code: "profile-not-saved",
+          what: `Unable to save vNIC profile "${profile.name}"`,
+          remedy: "The hosts that had been written are as they were before.",
+        },
+        { cause },
+      );
     }
   }
 
@@ -92,8 +99,11 @@ export class ProfileStore {
   private merge(copies: readonly Copy[]): StoredProfile | undefined {
     const first = copies[0];
     if (first === undefined) return undefined;
-    const same = (copy: Copy | undefined) => copy !== undefined && JSON.stringify(copy.profile) === JSON.stringify(first.profile);
-    const differsOn = this.hosts.filter((host) => !same(copies.find((copy) => copy.host === host))).map(({ name }) => name);
+    const same = (copy: Copy | undefined) =>
+      copy !== undefined && JSON.stringify(copy.profile) === JSON.stringify(first.profile);
+    const differsOn = this.hosts
+      .filter((host) => !same(copies.find((copy) => copy.host === host)))
+      .map(({ name }) => name);
     return { profile: first.profile, differsOn };
   }
 }
@@ -117,13 +127,17 @@ async function copyOf(host: LibvirtHost, id: string): Promise<Copy | undefined> 
 
 async function refuseForeign(host: LibvirtHost, profile: ProfileRecord): Promise<void> {
   const connection = await host.connection();
-  const named = await unless("NO_NETWORK", async () => (await connection.call("network_lookup_by_name", { name: profile.name })).net);
+  const named = await unless(
+    "NO_NETWORK",
+    async () => (await connection.call("network_lookup_by_name", { name: profile.name })).net,
+  );
   if (named === undefined || named.uuid === profile.id) return;
   throw new ProblemError({
     code: "network-exists",
     what: `Unable to save vNIC profile "${profile.name}": a libvirt network of that name exists already`,
     where: host.name,
-    remedy: "Choose another name for the profile; if that network is this very profile, made by another stack, use adopt: true.",
+    remedy:
+      "Choose another name for the profile; if that network is this very profile, made by another stack, use adopt: true.",
   });
 }
 

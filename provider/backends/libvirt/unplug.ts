@@ -15,7 +15,12 @@ export class UnplugFailed extends ProblemError {
     /** The guest was asked and has not answered: it may let go later. */
     readonly mayStillGo: boolean,
   ) {
-    super({ code: "unplug-failed", what: `Unable to unplug device "${alias}" from VM "${domain}": ${why}`, where: host, remedy: "See in the guest what holds the device (a bond, a user of the VF, a stopped kernel), then move again." });
+    super({
+      code: "unplug-failed",
+      what: `Unable to unplug device "${alias}" from VM "${domain}": ${why}`,
+      where: host,
+      remedy: "See in the guest what holds the device (a bond, a user of the VF, a stopped kernel), then move again.",
+    });
   }
 }
 
@@ -31,7 +36,12 @@ export interface UnplugOptions {
  * @returns when the device went, in milliseconds since the epoch.
  * @throws UnplugFailed at once when the guest refuses (DEVICE_REMOVAL_FAILED), or after the time-out.
  */
-export async function unplug(host: LibvirtHost, dom: DomainRef, alias: string, { timeout, signal }: UnplugOptions): Promise<number> {
+export async function unplug(
+  host: LibvirtHost,
+  dom: DomainRef,
+  alias: string,
+  { timeout, signal }: UnplugOptions,
+): Promise<number> {
   const connection = await host.connection();
   const { promise: over, resolve, reject } = deferred<number>();
   // Whoever fails first tells; this one must not count as unhandled until it is awaited.
@@ -42,7 +52,8 @@ export async function unplug(host: LibvirtHost, dom: DomainRef, alias: string, {
     connection.on("device_removed", (event) => mine(event) && resolve(Date.now())),
     connection.on("device_removal_failed", (event) => mine(event) && reject(refused())),
   ]);
-  const tooLate = () => reject(new UnplugFailed(alias, dom.name, host.name, `the guest did not let go of it within ${timeout} s`, true));
+  const tooLate = () =>
+    reject(new UnplugFailed(alias, dom.name, host.name, `the guest did not let go of it within ${timeout} s`, true));
   const timer = setTimeout(tooLate, timeout * 1000);
   const cancelled = () => reject(signal?.reason);
   signal?.addEventListener("abort", cancelled, { once: true });
@@ -66,13 +77,26 @@ export async function isPlugged(host: LibvirtHost, dom: DomainRef, alias: string
   return (await host.liveDomain(dom)).interfaces.some((nic) => nic.alias === alias);
 }
 
-async function askGuest(host: LibvirtHost, dom: DomainRef, alias: string, refused: () => Error): Promise<"asked" | "gone"> {
+/** libvirt has a code for a missing device, and does not use it for an alias (src/qemu/qemu_hotplug.c). */
+export function isDeviceMissing(error: unknown): boolean {
+  return (
+    LibvirtError.is(error, "DEVICE_MISSING") ||
+    (LibvirtError.is(error) && /no device found with alias/.test(error.libvirtMessage))
+  );
+}
+
+async function askGuest(
+  host: LibvirtHost,
+  dom: DomainRef,
+  alias: string,
+  refused: () => Error,
+): Promise<"asked" | "gone"> {
   try {
     await host.detachAlias(dom, alias, Affect.LIVE);
     return "asked";
   } catch (error) {
-    if (LibvirtError.is(error, "DEVICE_MISSING")) return "gone";
     if (!(error instanceof LibvirtError)) throw error;
+    if (isDeviceMissing(error)) return "gone";
     // libvirt's and QEMU's words for these two cases; neither has an error code of its own
     // (libvirt src/qemu/qemu_hotplug.c, QEMU system/qdev-monitor.c).
     if (/unplug of device was rejected by the guest/.test(error.libvirtMessage)) throw refused();

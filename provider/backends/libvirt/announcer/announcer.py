@@ -1,13 +1,13 @@
 # Runs on a hypervisor while a VM's pair changes hands; see announcer.ts. Reads one line of JSON:
-#   {"bridge": "br0", "mac": "52:54:00:…", "addresses": ["10.0.0.5"], "interval": 0.05, "seconds": 600}
-# and then lines "fast" or "slow". It asks for the guest's addresses with ARP from the bridge, so that the guest answers
-# through whichever half of its pair it uses and every switch on the way learns that port. It says, a line of JSON each:
-# {"ready": true}, {"address": A} for an address that the guest's own frames tell, {"port": P, "at": T} when the bridge
-# sees the guest's MAC behind another of its ports. It ends with its standard input, or after `seconds`.
+#   {"bridge": "br0", "mac": "52:54:00:...", "addresses": ["10.0.0.5"], "interval": 0.05, "seconds": 600}
+# and then lines "fast" or "slow". It asks for the guest's addresses from the bridge, by ARP and, for the link-local IPv6
+# address that follows from the MAC, by neighbour solicitation: so the guest answers through whichever half of its pair it
+# uses, and every switch on the way learns that port. It says, a line of JSON each: {"ready": true}, {"address": A} for an
+# address that the guest's own frames tell, {"port": P, "at": T} when the bridge sees the guest's MAC behind another of its
+# ports. It ends with its standard input, or after `seconds`.
 import json, os, select, socket, struct, sys, time
 
-def mac_bytes(text):
-    return bytes(int(part, 16) for part in text.split(":"))
+SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_MR_PROMISC = 263, 1, 1
 
 def main():
     task = json.loads(sys.stdin.readline())
@@ -15,24 +15,33 @@ def main():
     own = mac_bytes(open("/sys/class/net/%s/address" % bridge).read().strip())
     wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0003))
     wire.bind((bridge, 0))
+    # Frames that the bridge only forwards come up to a promiscuous socket: the guest's own tell its addresses.
+    wire.setsockopt(SOL_PACKET, PACKET_ADD_MEMBERSHIP, struct.pack("iHH8s", socket.if_nametoindex(bridge), PACKET_MR_PROMISC, 0, b""))
     addresses = [socket.inet_aton(address) for address in task["addresses"]]
+    questions = [arp(own, address) for address in addresses]
+    local = link_local_of(bridge)
+    if local is not None:
+        questions.append(solicitation(own, local, eui64(guest)))
     say({"ready": True})
-    interval, port, asked, looked = task["interval"], None, 0.0, 0.0
+    interval, port, asked, looked = 1.0, None, 0.0, 0.0
     end = time.time() + task["seconds"]
     os.set_blocking(0, False)
     while time.time() < end:
         now = time.time()
-        if addresses and now - asked >= interval:
+        if now - asked >= interval:
             asked = now
-            for address in addresses:
-                request(wire, own, address)
-        if now - looked >= 0.02:
+            for question in questions:
+                try:
+                    wire.send(question)
+                except OSError:
+                    pass  # the bridge is down for a moment: the next one may go
+        if now - looked >= 0.01:
             looked = now
             seen = port_of(bridge, guest)
             if seen is not None and seen != port:
                 port = seen
                 say({"port": port, "at": now})
-        readable = select.select([wire, 0], [], [], min(interval, 0.02))[0]
+        readable = select.select([wire, 0], [], [], min(interval, 0.01))[0]
         if 0 in readable:
             told = os.read(0, 4096)
             if told == b"":
@@ -43,15 +52,42 @@ def main():
             address = sender(wire, guest)
             if address is not None and address not in addresses and len(addresses) < 16:
                 addresses.append(address)
+                questions.append(arp(own, address))
                 say({"address": socket.inet_ntoa(address)})
 
-def request(wire, own, address):
+def mac_bytes(text):
+    return bytes(int(part, 16) for part in text.split(":"))
+
+def arp(own, address):
     # An ARP probe, sender address 0.0.0.0: it changes no neighbour's table (RFC 5227, 2.1.1).
-    arp = struct.pack("!HHBBH6s4s6s4s", 1, 0x0800, 6, 4, 1, own, b"\0" * 4, b"\0" * 6, address)
+    body = struct.pack("!HHBBH6s4s6s4s", 1, 0x0800, 6, 4, 1, own, bytes(4), bytes(6), address)
+    return b"\xff" * 6 + own + b"\x08\x06" + body
+
+def solicitation(own, source, target):
+    # RFC 4861, 4.3, to the solicited-node multicast address of the target
+    group = bytes.fromhex("ff0200000000000000000001ff") + target[-3:]
+    message = struct.pack("!BBHI", 135, 0, 0, 0) + target + b"\x01\x01" + own
+    total = sum(struct.unpack("!%dH" % ((len(source) + len(group) + len(message)) // 2), source + group + message))
+    total += len(message) + 58
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    message = message[:2] + struct.pack("!H", ~total & 0xffff) + message[4:]
+    header = struct.pack("!IHBB", 6 << 28, len(message), 58, 255) + source + group
+    return b"\x33\x33" + group[-4:] + own + b"\x86\xdd" + header + message
+
+def eui64(mac):
+    # RFC 4291, appendix A: what a guest has that does not randomize it
+    return bytes.fromhex("fe80000000000000") + bytes([mac[0] ^ 2]) + mac[1:3] + b"\xff\xfe" + mac[3:]
+
+def link_local_of(bridge):
     try:
-        wire.send(b"\xff" * 6 + own + struct.pack("!H", 0x0806) + arp)
+        for line in open("/proc/net/if_inet6"):
+            fields = line.split()
+            if fields[5] == bridge and fields[3] == "20":
+                return bytes.fromhex(fields[0])
     except OSError:
-        pass  # the bridge is down for a moment: the next one may go
+        pass
+    return None
 
 def sender(wire, guest):
     try:
@@ -62,10 +98,10 @@ def sender(wire, guest):
         return None
     kind = frame[12:14]
     address = frame[28:32] if kind == b"\x08\x06" else frame[26:30] if kind == b"\x08\x00" else None
-    return None if address in (None, b"\0\0\0\0") else address
+    return None if address in (None, bytes(4)) else address
 
 def port_of(bridge, guest):
-    # struct __fdb_entry of Linux include/uapi/linux/if_bridge.h: MAC, port's low byte, is_local, …, port's high byte
+    # struct __fdb_entry of Linux include/uapi/linux/if_bridge.h: MAC, port's low byte, is_local, age, port's high byte
     try:
         with open("/sys/class/net/%s/brforward" % bridge, "rb") as table:
             entries = table.read()

@@ -51,7 +51,11 @@ const program = remotePython(readFileSync(join(__dirname, "announcer.py"), "utf8
  * Starts the program on a host.
  * @returns a reason instead, where the host does not allow or cannot run it.
  */
-export async function startAnnouncer(host: LibvirtHost, task: AnnouncerTask, events: AnnouncerEvents = {}): Promise<Announcer | string> {
+export async function startAnnouncer(
+  host: LibvirtHost,
+  task: AnnouncerTask,
+  events: AnnouncerEvents = {},
+): Promise<Announcer | string> {
   const start = await host.commands();
   if (start === undefined) return `"${host.name}" is not reached over SSH`;
   let channel;

@@ -1,0 +1,25 @@
+/** What a command is: it is given a cluster and a place for its progress, and answers. It neither prints nor exits. */
+import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
+import type { ProgressBoard } from "./progress-board.js";
+import type { Outcome } from "./exit-codes.js";
+
+export interface CommandContext {
+  readonly cluster: LibvirtCluster;
+  readonly progress: ProgressBoard;
+  /** Aborted by Ctrl-C. */
+  readonly signal: AbortSignal;
+  /** Shows something before the answer is there: a plan that is to be confirmed. Silent with `--json`. */
+  show(text: string): void;
+  /** Asks for a yes. Undefined: there is nobody to ask. */
+  readonly confirm: ((question: string) => Promise<boolean>) | undefined;
+}
+
+export interface Answer {
+  readonly outcome: Outcome;
+  /** The answer for `--json`. */
+  readonly document: Readonly<Record<string, unknown>>;
+  /** The answer for people. */
+  readonly text: string;
+  /** What went wrong although there is an answer. */
+  readonly errors?: readonly unknown[];
+}

@@ -1,0 +1,55 @@
+import * as pulumi from "@pulumi/pulumi";
+import { ShellResource } from "./shell.js";
+import { VnicProfile } from "./vnic-profile.js";
+
+export interface VmInterfaceArgs {
+  /** The VM's name. */
+  vm: pulumi.Input<string>;
+  /** What the interface is made of: a profile or its id. */
+  profile: pulumi.Input<string> | VnicProfile;
+  /** Of both halves of a pair. Default: one is made up, with libvirt's prefix 52:54:00. */
+  mac?: pulumi.Input<string> | undefined;
+  /** Default true. `false` takes both devices from the VM and keeps the interface declared. */
+  plugged?: pulumi.Input<boolean> | undefined;
+  /** Default true. */
+  linked?: pulumi.Input<boolean> | undefined;
+  /** Takes over an interface with that MAC that the VM has already. Default false: it is an error. */
+  adopt?: pulumi.Input<boolean> | undefined;
+}
+
+/**
+ * A VM's network interface. Of a passthrough profile with a failover it is a pair with one MAC: the VF, and the standby
+ * on a bridge that the guest's net_failover joins to it.
+ *
+ * ```ts
+ * const nic = new VmInterface("web-nic", { vm: "web", profile: fast });
+ * ```
+ */
+export class VmInterface extends ShellResource {
+  declare readonly vm: pulumi.Output<string>;
+  declare readonly profile: pulumi.Output<string>;
+  declare readonly mac: pulumi.Output<string>;
+  declare readonly plugged: pulumi.Output<boolean>;
+  declare readonly linked: pulumi.Output<boolean>;
+  /** Where the VM was when the interface was plugged or refreshed last. */
+  declare readonly host: pulumi.Output<string>;
+  /** The VF's PCI address on that host, `0000:b3:02.3`. */
+  declare readonly vf: pulumi.Output<string | undefined>;
+  /** The aliases of its devices in libvirt's XML, the standby's first. */
+  declare readonly aliases: pulumi.Output<string[]>;
+  /** libvirt's XML of its devices. */
+  declare readonly xml: pulumi.Output<string>;
+  /** What is missing of it, in words; empty when nothing is. */
+  declare readonly missing: pulumi.Output<string[]>;
+
+  constructor(name: string, args: VmInterfaceArgs, opts?: pulumi.CustomResourceOptions) {
+    const { profile } = args;
+    const outputs = { host: undefined, vf: undefined, aliases: undefined, xml: undefined, missing: undefined };
+    super(
+      "VmInterface",
+      name,
+      { ...args, ...outputs, profile: profile instanceof VnicProfile ? profile.id : profile, references: { profile } },
+      opts,
+    );
+  }
+}
