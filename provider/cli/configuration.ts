@@ -41,7 +41,10 @@ export async function readConfiguration(
     return parseConfiguration({ cluster: await clusterInFile(source.config), ...secrets });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    throw new ConfigError({ ...error.problem, where: source.config, remedy: "Mend it in that file." }, { cause: error.cause });
+    throw new ConfigError(
+      { ...error.problem, where: source.config, remedy: "Mend it in that file." },
+      { cause: error.cause },
+    );
   }
 }
 
@@ -94,7 +97,7 @@ const stackConfig = z.record(
 );
 
 async function stackValues(source: ConfigurationSource, environment: NodeJS.ProcessEnv): Promise<ConfigValues> {
-  const parsed = stackConfig.safeParse(JSON.parse(await pulumiConfig(source, environment)));
+  const parsed = stackConfig.safeParse(jsonOf(await pulumiConfig(source, environment)));
   if (!parsed.success) {
     // What is in there may be secret: not a word of it.
     throw new ConfigError({
@@ -110,6 +113,15 @@ async function stackValues(source: ConfigurationSource, environment: NodeJS.Proc
       return value === undefined ? [] : [[key, value]];
     }),
   );
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    // Its message would quote the text.
+    return undefined;
+  }
 }
 
 /** What the Pulumi CLI prints of the stack's config. It is asked, not imitated: only it knows the backend and its secrets. */
@@ -130,7 +142,8 @@ function pulumiConfig({ stack, cwd }: ConfigurationSource, environment: NodeJS.P
       (error, stdout, stderr) => {
         // Neither execFile's message, which repeats the output, nor the output itself: only what pulumi says is wrong.
         if (error === null) resolve(stdout);
-        else reject(stackUnreadable(error.code === "ENOENT" ? "there is no `pulumi` on the PATH" : complaintIn(stderr)));
+        else
+          reject(stackUnreadable(error.code === "ENOENT" ? "there is no `pulumi` on the PATH" : complaintIn(stderr)));
       },
     );
     child.stdin?.end();

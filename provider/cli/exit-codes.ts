@@ -10,7 +10,7 @@ export type Outcome =
   | "refused"
   | MoveOutcome;
 
-/** In the order of the codes, the higher is the worse: of several moves, the worst one's is the command's. */
+/** The later, the worse: of several moves, the worst one's outcome is the command's. */
 export const exitCodes: Readonly<Record<Outcome, number>> = {
   ok: 0,
   moved: 0,
@@ -46,6 +46,8 @@ export function outcomeOf(error: unknown): Outcome {
   return unclearProblems.has(error.problem.code) ? "unclear" : "refused";
 }
 
+/** Of no outcomes: `ok`. */
 export function worst(outcomes: readonly Outcome[]): Outcome {
-  return outcomes.reduce<Outcome>((sofar, next) => (exitCodes[next] > exitCodes[sofar] ? next : sofar), "ok");
+  const badness = Object.keys(exitCodes) as Outcome[];
+  return badness.findLast((outcome) => outcomes.includes(outcome)) ?? "ok";
 }

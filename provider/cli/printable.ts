@@ -4,6 +4,5 @@
  */
 export function printable(text: string): string {
   // C0 and C1 controls, except for the end of a line, and the marks that turn the direction of text around.
-  // eslint-disable-next-line no-control-regex -- they are what it is about
   return text.replaceAll(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, "?");
 }

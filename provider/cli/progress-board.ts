@@ -5,6 +5,8 @@ import { printable } from "./printable.js";
 export interface ProgressBoard {
   /** The progress of one VM. */
   of(vm: string): Progress;
+  /** Says something that is not one VM's progress. */
+  note(text: string): void;
   /** Leaves the screen as it is wanted after the command. */
   close(): void;
 }
@@ -33,6 +35,7 @@ export function lineBoard(sink: TextSink): ProgressBoard {
         done: () => undefined,
       };
     },
+    note: (text) => void sink.write(`${printable(text)}\n`),
     close: () => undefined,
   };
 }
@@ -48,6 +51,7 @@ export function jsonBoard(sink: TextSink, now: () => number = Date.now): Progres
         done: () => undefined,
       };
     },
+    note: (note) => void sink.write(`${JSON.stringify({ at: now(), note })}\n`),
     close: () => undefined,
   };
 }

@@ -39,6 +39,7 @@ export function barBoard(terminal: Terminal): ProgressBoard {
         },
       };
     },
+    note: (text) => draw(`${printable(text)}\n`),
     close() {
       rows.clear();
       draw();
@@ -55,7 +56,9 @@ export function barLine(vm: string, { phase, percent, message }: ProgressStep, w
     ...(message === undefined ? [] : [message]),
   ].join("  ");
   // A line that wraps would take two rows, and the next redraw would leave the first one behind.
-  return printable(text).replaceAll("\n", " ").slice(0, width - 1);
+  return printable(text)
+    .replaceAll("\n", " ")
+    .slice(0, width - 1);
 }
 
 /** As long for 0 as for 100; full only at 100. */

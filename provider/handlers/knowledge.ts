@@ -1,5 +1,5 @@
 /** What the cluster and the program together know, as the rules want it. */
-import { HostUnreachable } from "../backends/libvirt/host.js";
+import { silenceOf, type HostUnreachable } from "../backends/libvirt/host.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
 import { recordsOf } from "../backends/libvirt/interfaces.js";
 import {
@@ -32,8 +32,9 @@ export async function readStore(cluster: LibvirtCluster): Promise<StoreView> {
     const [profiles, interfaces] = await Promise.all([cluster.profiles.all(), recordedInterfaces(cluster)]);
     return { profiles: profiles.map(({ profile }) => profile), interfaces, silence: undefined };
   } catch (error) {
-    if (!(error instanceof HostUnreachable)) throw error;
-    return { profiles: notYetKnown, interfaces: notYetKnown, silence: error };
+    const silence = silenceOf(error);
+    if (silence === undefined) throw error;
+    return { profiles: notYetKnown, interfaces: notYetKnown, silence };
   }
 }
 

@@ -44,7 +44,7 @@ export interface VnicProfileInputs {
   readonly name: string;
   readonly network: string;
   readonly passThrough: "enabled" | "disabled";
-  readonly migratable?: boolean;
+  readonly migratable: boolean;
   readonly failover?: string;
   readonly portMirroring: boolean;
   readonly networkFilter?: string;
@@ -53,6 +53,9 @@ export interface VnicProfileInputs {
   readonly description?: string;
   readonly adopt?: boolean;
 }
+
+/** The inputs before defaults that no rule may mistake for the user's word. */
+type DeclaredInputs = Omit<VnicProfileInputs, "migratable"> & { readonly migratable?: boolean };
 
 export interface VnicProfileState extends VnicProfileInputs {
   readonly schemaVersion: 1;
@@ -79,10 +82,12 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
     const parsed = schema.safeParse(news);
     if (!parsed.success)
       return { inputs: news as MaybeUnknown<VnicProfileInputs>, failures: checkFailures(parsed.error) };
-    const inputs = parsed.data as MaybeUnknown<VnicProfileInputs>;
+    const declared = parsed.data as MaybeUnknown<DeclaredInputs>;
+    // The rules tell apart what was left out from what was declared; what is stored has no such shade.
+    const inputs: MaybeUnknown<VnicProfileInputs> = { ...declared, migratable: declared.migratable ?? false };
     if (ctx.urn !== undefined)
       declaredProfiles.set(ctx.urn, {
-        profile: previewOf(inputs, futureId(ctx.urn)),
+        profile: previewOf(declared, futureId(ctx.urn)),
         failoverUrn: ctx.references?.["failover"],
       });
     // What stands and is not changed was checked when it came to be: no host is asked for it.
@@ -93,7 +98,7 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
     if (store.silence !== undefined)
       ctx.progress.warn(`${store.silence.message} What that host knows could not be checked.`);
     const stored = olds === undefined ? undefined : storedAs(store, olds);
-    const facts = factsFor(cluster, store, inputs, {
+    const facts = factsFor(cluster, store, declared, {
       action: olds === undefined ? "add" : "edit",
       stored,
       urn: ctx.urn,
@@ -147,7 +152,7 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
     const found = await clusterOf(ctx).profiles.find(id);
     if (found === undefined) return undefined;
     const next = stateOf(found.profile, state.adopt, found.differsOn);
-    return { id, state: next, inputs: inputsOf(next, state) };
+    return { id, state: next, inputs: inputsOf(next) };
   },
 
   async update(ctx, id, state, news) {
@@ -168,7 +173,7 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
     const stored = listed(store).find((profile) => profile.id === id);
     if (stored !== undefined)
       refuse(
-        factsFor(cluster, store, inputsOf(stateOf(stored, state.adopt, []), state), {
+        factsFor(cluster, store, inputsOf(stateOf(stored, state.adopt, [])), {
           action: "remove",
           stored,
           urn: ctx.urn,
@@ -188,7 +193,7 @@ interface Subject {
 function factsFor(
   cluster: LibvirtCluster,
   store: StoreView,
-  inputs: MaybeUnknown<VnicProfileInputs>,
+  inputs: MaybeUnknown<DeclaredInputs>,
   { action, stored, urn, failoverUrn }: Subject,
 ): ProfileFacts {
   const id = stored?.id ?? (urn === undefined ? "new" : futureId(urn));
@@ -228,7 +233,7 @@ function refuse(facts: ProfileFacts): void {
   if (first !== undefined) throw new ProblemError(problemOf(first));
 }
 
-function previewOf(inputs: MaybeUnknown<VnicProfileInputs>, id: string): Preview<Profile> {
+function previewOf(inputs: MaybeUnknown<DeclaredInputs>, id: string): Preview<Profile> {
   const { adopt: _, ...profile } = inputs;
   return { id, ...profile };
 }
@@ -253,7 +258,7 @@ function recordOf(id: string, inputs: VnicProfileInputs): ProfileRecord {
     name,
     network,
     passThrough,
-    migratable = false,
+    migratable,
     failover,
     portMirroring,
     networkFilter,
@@ -284,13 +289,8 @@ function stateOf(
   return { schemaVersion: 1, ...profile, ...(adopt !== undefined && { adopt }), differsOn };
 }
 
-/** The inputs that would declare what is there; what was left to its default before still is. */
-function inputsOf(
-  { schemaVersion: _, differsOn: __, ...inputs }: VnicProfileState,
-  before: VnicProfileInputs,
-): VnicProfileInputs {
-  const { migratable, ...rest } = inputs;
-  return before.migratable === undefined && migratable === false ? rest : inputs;
+function inputsOf({ schemaVersion: _, differsOn: __, ...inputs }: VnicProfileState): VnicProfileInputs {
+  return inputs;
 }
 
 function changedAttributes(one: ProfileRecord, other: ProfileRecord): boolean {

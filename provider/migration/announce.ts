@@ -1,5 +1,6 @@
 /** Tells the network, while the pair changes hands, which port the guest's MAC is behind. */
 import { networkOn } from "../config.js";
+import { formatPciAddress } from "../xml/pci-address.js";
 import { startAnnouncer } from "../backends/libvirt/announcer/announcer.js";
 import type { DomainRef, LibvirtHost } from "../backends/libvirt/host.js";
 import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
@@ -33,10 +34,12 @@ export async function startAnnouncers(
   const addresses = new Set(options.addresses);
   const started = await Promise.all(
     places.map(async ({ nic, host, bridge }) => {
-      const task = { bridge, mac: nic.mac, addresses: [...addresses], seconds: announcerLife };
+      const vf = host === context.source ? formatPciAddress(nic.sourceVf) : undefined;
+      const task = { bridge, mac: nic.mac, addresses: [...addresses], vf, seconds: announcerLife };
       const announcer = await startAnnouncer(host, task, {
         onAddress: (address) => timeline.mark(`${host.name} learnt the guest's address ${address}`),
         onPort: (port) => timeline.mark(`${host.name} sees ${nic.mac} behind ${port}`),
+        onCleared: () => timeline.mark(`${host.name} cleared the VF's MAC filter`),
       });
       if (typeof announcer === "string") {
         announced.notes.push(
@@ -52,8 +55,11 @@ export async function startAnnouncers(
   return running;
 }
 
-export async function paceAnnouncers(context: MoveContext, pace: "fast" | "slow"): Promise<void> {
-  for (const announcer of await context.announcers) announcer.pace(pace);
+export async function tellAnnouncers(
+  context: MoveContext,
+  ...words: readonly ("fast" | "slow" | "unplugging")[]
+): Promise<void> {
+  for (const announcer of await context.announcers) for (const word of words) announcer.tell(word);
 }
 
 export async function stopAnnouncers(context: MoveContext): Promise<void> {

@@ -9,7 +9,7 @@ import { formatPciAddress, samePciAddress } from "../xml/pci-address.js";
 import { pairs, type DomainInterface } from "../xml/teaming.js";
 import { isActive, type LibvirtCluster, type Presence } from "../backends/libvirt/cluster.js";
 import { CpuCompare, DomainState, JobOperation, JobType } from "../backends/libvirt/constants.js";
-import { HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
+import { silenceOf, type LibvirtHost } from "../backends/libvirt/host.js";
 import {
   hostInterface,
   isFree,
@@ -265,8 +265,9 @@ async function hostFacts(
       },
     };
   } catch (error) {
-    if (!(error instanceof HostUnreachable)) throw error;
-    return { physicalFunctions, facts: { name: host.name, answers: false, silence: error.message } };
+    const silence = silenceOf(error);
+    if (silence === undefined) throw error;
+    return { physicalFunctions, facts: { name: host.name, answers: false, silence: silence.message } };
   }
 }
 

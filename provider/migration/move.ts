@@ -124,6 +124,9 @@ export function newContext(
   };
 }
 
+/** The steps after the point of no return: they act where the VM runs then. */
+const onDestination: readonly string[] = ["plug", "verify", "release"];
+
 /** Keeps the journal's step, the time line and the progress in step with what is done. */
 export function observerOf(context: MoveContext): StepObserver {
   const { options, timeline, progress } = context;
@@ -136,12 +139,13 @@ export function observerOf(context: MoveContext): StepObserver {
   };
   return {
     async started(step, title, direction) {
-      context.signal?.throwIfAborted();
+      // The way back is not cancelled, nor is the way forward once it is the only one.
+      if (direction === "forward" && !onDestination.includes(step)) context.signal?.throwIfAborted();
       timeline.begin(step);
       progress.report({ phase: step, message: direction === "forward" ? title : "taking it back" });
       if (step === "journal" || direction === "back") return;
       context.journal = { ...context.journal, step, until: Date.now() + ((atMost[step] ?? 0) + 15) * 1000 };
-      const host = ["plug", "verify", "release"].includes(step) ? context.destination : context.source;
+      const host = onDestination.includes(step) ? context.destination : context.source;
       const dom = await domainOn(host, context);
       if (dom !== undefined) await writeJournal(host, dom, context.journal);
     },

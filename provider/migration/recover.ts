@@ -8,6 +8,7 @@ import { ProblemError } from "../problem.js";
 import { silent, type Progress } from "../progress.js";
 import { isActive, VmOnSeveralHosts, type LibvirtCluster, type Presence } from "../backends/libvirt/cluster.js";
 import { DomainState, JobType, PausedReason } from "../backends/libvirt/constants.js";
+import { unless, type DomainRef, type HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
 import { domainOn, readJournal, type MoveContext } from "./context.js";
 import type { Journal } from "./journal.js";
 import { newContext, observerOf } from "./move.js";
@@ -44,16 +45,25 @@ export async function recover(
     return { vm, outcome: "none", host: presences.find(isActive)?.host.name, journal: undefined };
   }
   const { journal } = found;
-  // Both must answer: what is done on one depends on what the other says.
-  const missing = unanswered.find(({ host }) => host === journal.from || host === journal.to);
-  if (missing !== undefined) throw missing;
+  requireBoth(journal, unanswered);
   await waitForMover(vm, journal, presences, now, progress);
+  // Whoever it was may have ended the move by itself meanwhile.
+  const later = await cluster.whereabouts(vm);
+  requireBoth(journal, later.silent);
+  if ((await findJournal(later.presences))?.journal.id !== journal.id)
+    return { vm, outcome: "none", host: later.presences.find(isActive)?.host.name, journal: undefined };
   const context = newContext(cluster, vm, cluster.host(journal.from), cluster.host(journal.to), journal, { progress });
   try {
-    return await settle(context, (await cluster.whereabouts(vm)).presences);
+    return await settle(context, later.presences);
   } finally {
     progress.done();
   }
+}
+
+/** What is done on one of a move's hosts depends on what the other says. */
+function requireBoth({ from, to }: Journal, silent: readonly HostUnreachable[]): void {
+  const missing = silent.find(({ host }) => host === from || host === to);
+  if (missing !== undefined) throw missing;
 }
 
 async function settle(context: MoveContext, presences: readonly Presence[]): Promise<Recovery> {
@@ -90,6 +100,11 @@ async function settle(context: MoveContext, presences: readonly Presence[]): Pro
   return { vm, outcome: "undone", host: source.name, journal };
 }
 
+/** Undefined: the domain has gone from that host meanwhile, or runs there no more. */
+async function jobTypeOf(host: LibvirtHost, dom: DomainRef): Promise<number | undefined> {
+  return unless("NO_DOMAIN", () => unless("OPERATION_INVALID", async () => (await host.job(dom)).type));
+}
+
 async function findJournal(
   presences: readonly Presence[],
 ): Promise<{ journal: Journal; presence: Presence } | undefined> {
@@ -121,9 +136,7 @@ async function waitForMover(
     await sleep(until - Date.now());
   }
   for (let waited = 0; waited < 60; waited += 1) {
-    const running = await Promise.all(
-      presences.filter(isActive).map(async ({ host, dom }) => (await host.job(dom)).type),
-    );
+    const running = await Promise.all(presences.filter(isActive).map(async ({ host, dom }) => jobTypeOf(host, dom)));
     if (!running.some((type) => type === JobType.BOUNDED || type === JobType.UNBOUNDED)) return;
     if (waited === 5 && (mover.machine === hostname() || now)) {
       for (const { host, dom } of presences.filter(isActive)) await host.abortJob(dom).catch(() => undefined);

@@ -18,7 +18,7 @@ import { migrate } from "../backends/libvirt/migrate.js";
 import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
 import { unplug } from "../backends/libvirt/unplug.js";
 import { chooseVf } from "../backends/libvirt/vf-scheduler.js";
-import { announceStandby, paceAnnouncers, vfInUse } from "./announce.js";
+import { announceStandby, tellAnnouncers, vfInUse } from "./announce.js";
 import { domainOn, isPluggedIn, readJournal, writeJournal, type MoveContext } from "./context.js";
 import { describeJob } from "./job.js";
 import type { JournalInterface } from "./journal.js";
@@ -73,7 +73,7 @@ const unplugVfs: Step<MoveContext> = {
   async do(context) {
     if (context.options.unplug === "late") return;
     const dom = await requireDomain(context.source, context);
-    await paceAnnouncers(context, "fast");
+    await tellAnnouncers(context, "fast", "unplugging");
     const { unplugTimeout: timeout } = context.options;
     await everyOne(context.journal.interfaces, async (nic) => {
       const gone = await unplug(context.source, dom, nic.primaryAlias, { timeout, signal: context.signal });
@@ -81,7 +81,7 @@ const unplugVfs: Step<MoveContext> = {
       context.timeline.mark(`guest let go of VF ${formatPciAddress(nic.sourceVf)}`, gone);
       await announceStandby(context, context.source, dom, nic);
     });
-    await paceAnnouncers(context, "slow");
+    await tellAnnouncers(context, "slow");
   },
   async undo(context) {
     const dom = await domainOn(context.source, context);
@@ -129,7 +129,7 @@ const migrateVm: Step<MoveContext> = {
       onPhase: (phase) => {
         if (phase === "finish") {
           timeline.mark("the source has stopped the VM");
-          void paceAnnouncers(context, "fast");
+          void tellAnnouncers(context, "fast");
         }
       },
     });
@@ -173,10 +173,14 @@ const plug: Step<MoveContext> = {
   name: "plug",
   title: "plugging VFs on the destination",
   async do(context) {
-    await paceAnnouncers(context, "fast");
+    await tellAnnouncers(context, "fast");
     const dom = await requireDomain(context.destination, context);
+    // The source's VFs are of no more use to the VM: their drivers get them back meanwhile.
+    const released = releaseSource(context);
+    released.catch(() => undefined);
     try {
       await plugMissing(context, context.destination, dom, (nic) => nic.destinationVf);
+      await released;
     } catch (error) {
       if (!(error instanceof VfNotPlugged)) throw error;
       context.notPlugged.push(error.message);
@@ -206,20 +210,17 @@ const verify: Step<MoveContext> = {
     await everyOne(context.journal.interfaces, async (nic) => {
       if (context.vfs.get(nic.primaryAlias)?.host === context.destination.name) await vfInUse(context, nic);
     });
-    await paceAnnouncers(context, "slow");
+    await tellAnnouncers(context, "slow");
   },
   holds: () => Promise.resolve(true),
 };
 
-/** Gives the source's VFs back to their driver and takes the journal away. */
+/** Gives back what is not used after all and takes the journal away. */
 const release: Step<MoveContext> = {
   name: "release",
   title: "releasing what the move had taken",
   async do(context) {
-    await releaseUnused(
-      context.source,
-      context.journal.interfaces.map(({ sourceVf }) => sourceVf),
-    );
+    await releaseSource(context);
     await releaseUnused(
       context.destination,
       context.journal.interfaces.map(({ destinationVf }) => destinationVf),
@@ -255,6 +256,13 @@ export function moveUnderWay(vm: string, mover: { machine: string; pid: number }
     what: `VM "${vm}" is being moved by somebody else${mover === undefined ? "" : ` (process ${mover.pid} on ${mover.machine})`}`,
     remedy: `Wait for its end. If that process is dead, run \`vnic-failover recover ${vm}\`.`,
   });
+}
+
+function releaseSource({ source, journal: { interfaces } }: MoveContext): Promise<void> {
+  return releaseUnused(
+    source,
+    interfaces.map(({ sourceVf }) => sourceVf),
+  );
 }
 
 async function whereJournalIs(context: MoveContext): Promise<{ host: LibvirtHost; dom: DomainRef }[]> {

@@ -12,9 +12,9 @@ export function sameMac(one: string, other: string): boolean {
   return one.toLowerCase() === other.toLowerCase();
 }
 
-/** The group bit, lowest of the first octet: no interface may send from such an address. */
+/** The group bit, lowest of the first octet: no interface may send from such an address. Reading ends at the colon. */
 export function isMulticastMac(mac: string): boolean {
-  return (Number.parseInt(mac.slice(0, 2), 16) & 1) === 1;
+  return (Number.parseInt(mac, 16) & 1) === 1;
 }
 
 export function isZeroMac(mac: string): boolean {

@@ -406,9 +406,10 @@ const failoverMtuMatches: ProfileRule = {
   severity: "warning",
   find: (facts) => {
     const standby = standbyProfile(facts);
+    if (standby === undefined) return undefined;
     const own = networkOf(facts.profile, facts.networks)?.mtu;
-    const standbys = standby && networkOf(standby, facts.networks)?.mtu;
-    return standby !== undefined && own !== undefined && standbys !== undefined && own !== standbys
+    const standbys = networkOf(standby, facts.networks)?.mtu;
+    return own !== undefined && standbys !== undefined && own !== standbys
       ? {
           property: "failover",
           message: `Profile ${quoted(facts.profile.name)} is on a network of MTU ${own}, its failover ${quoted(standby.name)} on one of MTU ${standbys}: the guest gives both the standby's.`,

@@ -80,10 +80,16 @@ export function parsePrimaryTimes(log: string): PrimaryTimes | undefined {
   let times: { registered: number; linkUp: number | undefined } | undefined;
   for (const match of log.matchAll(/^\[\s*(\d+\.\d+)\] (.*)$/gm)) {
     const text = match[2] ?? "";
-    if (/primary slave:?\S* registered/.test(text) || /failover primary slave:.* registered/.test(text))
-      times = { registered: Number(match[1]), linkUp: undefined };
+    if (/failover primary slave:\S+ registered/.test(text)) times = { registered: Number(match[1]), linkUp: undefined };
     else if (times !== undefined && times.linkUp === undefined && /igbvf .*Link is Up/i.test(text))
       times.linkUp = Number(match[1]);
   }
   return times;
+}
+
+/** When the guest's net_failover let its VF go, in seconds of the guest's kernel clock; the last time. */
+export function parseDeparture(log: string): number | undefined {
+  const lines = [...log.matchAll(/^\[\s*(\d+\.\d+)\] .*failover primary slave:\S+ unregistered/gm)];
+  const last = lines.at(-1)?.[1];
+  return last === undefined ? undefined : Number(last);
 }

@@ -1,12 +1,12 @@
 /** The lab as a whole: up, down, status. */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { run } from "./command.js";
 import { guestDomain, guestLog, parseGuestState, type GuestInterface } from "./guest.js";
 import { ensureImage, type Image } from "./image.js";
-import { cache, guestNamed, hosts, running, type LabGuest, type LabHost, type Topology } from "./layout.js";
+import { cache, guestNamed, hosts, namespace, running, type LabGuest, type LabHost, type Topology } from "./layout.js";
 import { createNetwork, networkExists, removeNetwork } from "./network.js";
 import { probing } from "./probe.js";
 import { hostReady, startHost, type HostFiles } from "./qemu.js";
@@ -81,6 +81,7 @@ async function boot(image: Image, topology: Topology, say: (line: string) => voi
 
 /** Ends everything of the lab: processes, mounts (they end with the processes), namespace, files of the run. */
 export async function down(): Promise<void> {
+  if (isInside()) throw new Error("The lab is brought up and down from outside its namespace.");
   for (const host of hosts) {
     const pid = pidOf(host);
     if (pid !== undefined && alive(host)) {
@@ -90,12 +91,11 @@ export async function down(): Promise<void> {
     }
   }
   if (networkExists()) {
-    const { stdout } = await run("ip", ["netns", "pids", "vnic-lab"], { accept: [0, 1] });
+    const { stdout } = await run("ip", ["netns", "pids", namespace], { accept: [0, 1] });
     for (const pid of stdout
       .split("\n")
       .filter((line) => line.trim() !== "")
       .map(Number)) {
-      if (pid === process.pid || pid === process.ppid) continue;
       try {
         process.kill(pid, "SIGKILL");
       } catch {
@@ -211,6 +211,11 @@ function hostFiles({ name }: LabHost): HostFiles {
 function pidOf(host: LabHost): number | undefined {
   const { pid } = hostFiles(host);
   return existsSync(pid) ? Number(readFileSync(pid, "utf8")) : undefined;
+}
+
+/** Whether this process runs in the lab's namespace, where taking the lab down would end it too. */
+function isInside(): boolean {
+  return networkExists() && statSync("/proc/self/ns/net").ino === statSync(`/run/netns/${namespace}`).ino;
 }
 
 function alive(host: LabHost): boolean {

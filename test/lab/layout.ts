@@ -2,7 +2,8 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-export type Topology = "separate" | "shared";
+export const topologies = ["separate", "shared"] as const;
+export type Topology = (typeof topologies)[number];
 
 /** The network namespace that holds everything of the lab; nothing in it has a way out. */
 export const namespace = "vnic-lab";

@@ -3,7 +3,7 @@
  * writes a log; this module reads the log.
  */
 import { spawn } from "node:child_process";
-import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { running } from "./layout.js";
@@ -26,7 +26,17 @@ export interface ProbeResult {
 }
 
 export function probing(): boolean {
-  return existsSync(pidFile) && existsSync(`/proc/${readFileSync(pidFile, "utf8").trim()}`);
+  return probePid() !== undefined;
+}
+
+/** The process number of the ping that runs. */
+function probePid(): number | undefined {
+  if (!existsSync(pidFile)) return undefined;
+  const pid = Number(readFileSync(pidFile, "utf8"));
+  // The number may have gone to another process; and 0 would mean this process's whole group.
+  return pid > 0 && existsSync(`/proc/${pid}/comm`) && readFileSync(`/proc/${pid}/comm`, "utf8").trim() === "ping"
+    ? pid
+    : undefined;
 }
 
 /** Starts probing an address; a probe that still runs is stopped first. Ends by itself after an hour. */
@@ -43,11 +53,11 @@ export async function startProbe(address: string): Promise<void> {
 
 /** Stops the probe and says what was lost. @throws Error when none runs. */
 export async function stopProbe(): Promise<ProbeResult> {
-  if (!probing()) throw new Error("No probe runs: start one with `npm run lab -- probe start`.");
-  const pid = Number(readFileSync(pidFile, "utf8"));
+  const pid = probePid();
+  if (pid === undefined) throw new Error("No probe runs: start one with `npm run lab -- probe start`.");
   process.kill(pid, "SIGINT");
   for (let i = 0; i < 100 && existsSync(`/proc/${pid}`); i++) await sleep(50);
-  writeFileSync(pidFile, "");
+  rmSync(pidFile, { force: true });
   return parseProbeLog(readFileSync(logFile, "utf8"));
 }
 

@@ -52,6 +52,6 @@ function emit(file: string, as: string): void {
 
 function sources(folder: string): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
+    .filter((entry) => entry.isFile() && !entry.name.endsWith(".d.ts"))
     .map((entry) => join(entry.parentPath, entry.name));
 }

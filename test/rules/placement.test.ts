@@ -370,6 +370,18 @@ rule("move-pf-up", {
 const second: MovingInterface = { name: "second", vfNetwork: "data-vf", standbyNetwork: "data" };
 const third: MovingInterface = { name: "third", vfNetwork: "store-vf" };
 
+/** Both networks' VFs are on eth2, data-vf's on eth3 as well. */
+function sharing(onEth2: number, onEth3: number): Partial<HostFacts> {
+  const eth2 = { name: "eth2", freeVfs: onEth2 };
+  return {
+    networks: [
+      data,
+      { name: "data-vf", physicalFunctions: [eth2, { name: "eth3", freeVfs: onEth3 }] },
+      { name: "store-vf", physicalFunctions: [eth2] },
+    ],
+  };
+}
+
 rule("move-free-vfs", {
   breaks: [
     [
@@ -409,6 +421,22 @@ rule("move-free-vfs", {
       },
     ],
     [
+      // "nic" makes room on eth2, and must not be counted there any more.
+      move({ interfaces: [nic, third, { ...third, name: "fourth" }] }, sharing(1, 2)),
+      {
+        property: "host",
+        message: 'Host "host2" has too few free VFs of network "store-vf" for VM "web": none is left for "fourth".',
+      },
+    ],
+    [
+      // "stays" remains on eth2 when "nic" makes room there.
+      move({ interfaces: [{ ...third, name: "stays" }, nic, third, { ...third, name: "fourth" }] }, sharing(2, 1)),
+      {
+        property: "host",
+        message: 'Host "host2" has too few free VFs of network "store-vf" for VM "web": none is left for "fourth".',
+      },
+    ],
+    [
       move(
         { interfaces: [nic, second, third] },
         {
@@ -440,39 +468,9 @@ rule("move-free-vfs", {
     move({ interfaces: [{ name: "nic", standbyNetwork: "data" }] }, functions({ name: "eth2", freeVfs: 0 })),
     nowhere({}, functions({ name: "eth2", freeVfs: 0 })),
     // "nic" took eth2 first, and has to make room for "third", which has no other.
-    move(
-      { interfaces: [nic, third] },
-      {
-        networks: [
-          data,
-          {
-            name: "data-vf",
-            physicalFunctions: [
-              { name: "eth2", freeVfs: 1 },
-              { name: "eth3", freeVfs: 1 },
-            ],
-          },
-          { name: "store-vf", physicalFunctions: [{ name: "eth2", freeVfs: 1 }] },
-        ],
-      },
-    ),
+    move({ interfaces: [nic, third] }, sharing(1, 1)),
     // Two are on eth2 already, and the first of them can't leave.
-    move(
-      { interfaces: [{ ...third, name: "stays" }, nic, third] },
-      {
-        networks: [
-          data,
-          {
-            name: "data-vf",
-            physicalFunctions: [
-              { name: "eth2", freeVfs: 2 },
-              { name: "eth3", freeVfs: 1 },
-            ],
-          },
-          { name: "store-vf", physicalFunctions: [{ name: "eth2", freeVfs: 2 }] },
-        ],
-      },
-    ),
+    move({ interfaces: [{ ...third, name: "stays" }, nic, third] }, sharing(2, 1)),
   ],
 });
 
@@ -642,6 +640,10 @@ rule("move-guest-kernel", {
       },
     ],
     [
+      guest({ kernel: "4.17.19" }, [{ name: "vf", vfNetwork: "data-vf" }, nic]),
+      { property: "vm", message: 'The guest of VM "web" has kernel 4.17.19, which has no net_failover.' },
+    ],
+    [
       guest({ kernel: "4" }),
       { property: "vm", message: 'The guest of VM "web" has kernel 4, which has no net_failover.' },
     ],
@@ -652,6 +654,8 @@ rule("move-guest-kernel", {
     guest({ kernel: "5" }),
     guest({ os: "windows", kernel: "4.0" }),
     guest({ kernel: "unheard of" }),
+    guest({ kernel: "Linux 3.10" }),
+    guest({ kernel: "10.1.0" }),
     guest({}),
     guest({ kernel: "3.10" }, noPair),
     move({ guest: undefined }),

@@ -153,7 +153,11 @@ rule("profile-on-vm-network", {
       { property: "network", message: 'Profile "fast" is for network "storage", which is not for VMs.' },
     ],
   ],
-  keeps: [add({}), add({ network: "storage" }, { networks: [{ name: "storage", vmNetwork: true }] })],
+  keeps: [
+    add({}),
+    add({ network: "unheard-of" }),
+    add({ network: "storage" }, { networks: [{ name: "storage", vmNetwork: true }] }),
+  ],
 });
 
 rule("profile-name-unique-on-network", {
@@ -424,6 +428,8 @@ rule("failover-mtu-matches", {
     add({ network: "jumbo", failover: undefined }),
     add({ network: "jumbo", failover: "O" }),
     add({ network: "lonely" }),
+    add({ network: "unheard-of" }),
+    add({ network: "jumbo" }, { others: [{ ...standby, network: "unheard-of" }] }),
   ],
 });
 

@@ -220,6 +220,10 @@ rule("teaming-standby-exists", {
       vfWith({ teaming: { type: "transient", persistent: "ua-gone" } }),
       { message: 'Interface "ua-vf" names standby "ua-gone", which the domain does not have.' },
     ],
+    [
+      domain({ ...hostdev, alias: undefined }),
+      { message: 'Host device number 1 names standby "ua-standby", which the domain does not have.' },
+    ],
   ],
   keeps: [pair, vfWith({ teaming: { type: "transient" } }), domain(standby), domain(other, standby, vf)],
 });
@@ -250,6 +254,12 @@ rule("teaming-one-primary", {
       domain(standby, vf, { ...vf, alias: "ua-vf2" }),
       {
         message: 'Standby "ua-standby" is named by 2 primary devices: Interface "ua-vf", Interface "ua-vf2".',
+      },
+    ],
+    [
+      domain(standby, vf, { ...hostdev, alias: undefined }),
+      {
+        message: 'Standby "ua-standby" is named by 2 primary devices: Interface "ua-vf", Host device number 3.',
       },
     ],
   ],
@@ -316,6 +326,7 @@ rule("teaming-macs-equal", {
     vfWith({ mac: undefined }),
     standbyWith({ mac: undefined }),
     vfWith({ mac: "52:54:00:11:22:34", teaming: { type: "transient", persistent: "ua-gone" } }),
+    vfWith({ mac: "52:54:00:11:22:34", teaming: { type: "persistent", persistent: "ua-standby" } }),
     domain(standby, hostdev),
     domain({ ...other, alias: "ua-standby" }, vf),
     domain({ ...standby, alias: undefined }, { ...vf, mac: other.mac, teaming: { type: "transient" } }),
@@ -485,6 +496,10 @@ rule("teaming-vf-once", {
       domain(standby, vf, { ...vf, alias: "ua-vf2" }),
       { message: 'VF 0000:03:10.0 is the source of Interface "ua-vf", Interface "ua-vf2".' },
     ],
+    [
+      domain(vf, { ...hostdev, alias: undefined }),
+      { message: 'VF 0000:03:10.0 is the source of Interface "ua-vf", Host device number 2.' },
+    ],
   ],
   keeps: [
     pair,
@@ -504,6 +519,7 @@ rule("teaming-vf-not-rtl8139", {
   keeps: [
     pair,
     vfWith({ type: "network", model: "virtio" }),
+    vfWith({ type: "network", model: "virtio-non-transitional" }),
     vfWith({ type: "network" }),
     vfWith({ model: "rtl8139" }),
     domain({ ...other, type: "network", model: "rtl8139" }),

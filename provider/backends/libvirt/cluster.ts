@@ -2,7 +2,7 @@
 import type { Configuration, ClusterConfig } from "../../config.js";
 import { ProblemError } from "../../problem.js";
 import { DomainState } from "./constants.js";
-import { HostUnreachable, LibvirtHost, type DomainRef, type DomainStateNow } from "./host.js";
+import { HostUnreachable, LibvirtHost, silenceOf, type DomainRef, type DomainStateNow } from "./host.js";
 import { ProfileStore } from "./profile-store.js";
 
 /** A domain on one host. */
@@ -110,7 +110,8 @@ async function presenceOn(host: LibvirtHost, vm: string): Promise<Presence | Hos
     const dom = await host.findDomain(vm);
     return dom === undefined ? undefined : { host, dom, ...(await host.state(dom)) };
   } catch (error) {
-    if (error instanceof HostUnreachable) return error;
+    const silence = silenceOf(error);
+    if (silence !== undefined) return silence;
     throw error;
   }
 }

@@ -3,7 +3,7 @@ import type { HostConfig, SshCredentials } from "../../config.js";
 import { ProblemError } from "../../problem.js";
 import { parseDomain, type Domain } from "../../xml/domain.js";
 import { formatXml, parseXml, type Element } from "../../xml/element.js";
-import { Affect, DomainXml, JobStats, Metadata } from "./constants.js";
+import { Affect, DomainXml, JobOperation, JobStats, JobType, Metadata } from "./constants.js";
 import { LibvirtConnection } from "./rpc/connection.js";
 import type { Domain as DomainRef } from "./rpc/datatypes.js";
 import { typed, valuesOf, type TypedParameter } from "./rpc/datatypes.js";
@@ -221,7 +221,12 @@ export class LibvirtHost {
   // --- jobs
 
   async job(dom: DomainRef): Promise<JobNow> {
-    return jobOf(await (await this.connection()).call("domain_get_job_stats", { dom, flags: 0 }));
+    // libvirt counts a migration on its source only, and refuses to tell of one that comes in
+    // (qemu_driver.c, qemuDomainGetJobStatsInternal).
+    const told = await unless("OPERATION_UNSUPPORTED", async () =>
+      jobOf(await (await this.connection()).call("domain_get_job_stats", { dom, flags: 0 })),
+    );
+    return told ?? { type: JobType.UNBOUNDED, values: { operation: JobOperation.MIGRATION_IN } };
   }
 
   /** What libvirt measured of the last job that ended; undefined where it remembers none. */
@@ -260,6 +265,12 @@ export async function unless<T>(
     if (LibvirtError.is(error, code)) return undefined;
     throw error;
   }
+}
+
+/** The failure as that of a host that does not answer, where it is one: a connection that breaks tells no more than none. */
+export function silenceOf(error: unknown): HostUnreachable | undefined {
+  if (error instanceof HostUnreachable) return error;
+  return error instanceof ConnectionLostError ? new HostUnreachable(error.problem.where ?? "", error) : undefined;
 }
 
 /** Whether the failure is that of the connection: what happened to the call on the host is not known. */

@@ -1,11 +1,16 @@
 # Runs on a hypervisor while a VM's pair changes hands; see announcer.ts. Reads one line of JSON:
-#   {"bridge": "br0", "mac": "52:54:00:...", "addresses": ["10.0.0.5"], "interval": 0.05, "seconds": 600}
-# and then lines "fast" or "slow". It asks for the guest's addresses from the bridge, by ARP and, for the link-local IPv6
+#   {"bridge": "br0", "mac": "52:54:00:...", "addresses": ["10.0.0.5"], "vf": "0000:b3:02.3", "interval": 0.05, "seconds": 600}
+# ("vf" may be absent), and then lines "fast", "slow" or "unplugging". It asks for the guest's addresses from the bridge, by ARP and, for the link-local IPv6
 # address that follows from the MAC, by neighbour solicitation: so the guest answers through whichever half of its pair it
 # uses, and every switch on the way learns that port. It says, a line of JSON each: {"ready": true}, {"address": A} for an
 # address that the guest's own frames tell, {"port": P, "at": T} when the bridge sees the guest's MAC behind another of its
-# ports. It ends with its standard input, or after `seconds`.
-import json, os, select, socket, struct, sys, time
+# ports, {"cleared": VF}. While the VF is being unplugged the guest's first frame through its tap says that its driver has
+# let go of the VF: the VF's MAC filter is cleared then, or else the NIC would go on sending the guest's frames to a VF that
+# nobody listens to until libvirt clears it (asked for by the author of the Linux commit "virtio_net: Extend virtio to use VF
+# datapath when available").
+# It ends after `seconds`, or three seconds after the end of its standard input: QEMU goes on announcing the standby
+# for a while after a migration, and the last word must be the guest's own.
+import json, os, select, socket, struct, subprocess, sys, time
 
 SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_MR_PROMISC = 263, 1, 1
 
@@ -24,7 +29,7 @@ def main():
         questions.append(solicitation(own, local, eui64(guest)))
     say({"ready": True})
     interval, port, asked, looked = 1.0, None, 0.0, 0.0
-    end = time.time() + task["seconds"]
+    end, inputs, armed = time.time() + task["seconds"], [wire, 0], False
     os.set_blocking(0, False)
     while time.time() < end:
         now = time.time()
@@ -39,15 +44,19 @@ def main():
             looked = now
             seen = port_of(bridge, guest)
             if seen is not None and seen != port:
+                if armed and port is not None and is_tap(seen) and not is_tap(port):
+                    armed = False
+                    clear_mac(task["vf"])
                 port = seen
                 say({"port": port, "at": now})
-        readable = select.select([wire, 0], [], [], min(interval, 0.01))[0]
+        readable = select.select(inputs, [], [], min(interval, 0.01))[0]
         if 0 in readable:
             told = os.read(0, 4096)
             if told == b"":
-                return
+                inputs, interval, end = [wire], task["interval"], min(end, now + 3)
             for word in told.split():
                 interval = {b"fast": task["interval"], b"slow": 1.0}.get(word, interval)
+                armed = armed or (word == b"unplugging" and "vf" in task)
         if wire in readable:
             address = sender(wire, guest)
             if address is not None and address not in addresses and len(addresses) < 16:
@@ -122,8 +131,25 @@ def name_of(bridge, number):
             pass
     return None
 
+def is_tap(port):
+    return os.path.exists("/sys/class/net/%s/tun_flags" % port)
+
+def clear_mac(vf):
+    physical = "/sys/bus/pci/devices/%s/physfn" % vf
+    try:
+        name = os.listdir(physical + "/net")[0]
+        numbers = [entry[6:] for entry in os.listdir(physical) if entry.startswith("virtfn")]
+        number = [each for each in numbers if os.path.basename(os.readlink("%s/virtfn%s" % (physical, each))) == vf][0]
+        subprocess.run(["ip", "link", "set", name, "vf", number, "mac", "00:00:00:00:00:00"], check=True, capture_output=True)
+        say({"cleared": vf})
+    except (OSError, IndexError, subprocess.CalledProcessError):
+        pass  # libvirt clears it a moment later, when QEMU has let go of the VF
+
 def say(words):
-    sys.stdout.write(json.dumps(words) + "\n")
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(json.dumps(words) + "\n")
+        sys.stdout.flush()
+    except OSError:
+        pass  # nobody listens any more
 
 main()

@@ -18,13 +18,15 @@ export interface AnnouncerTask {
   readonly mac: string;
   /** IPv4 addresses of the guest, as far as they are known. */
   readonly addresses: readonly string[];
+  /** The VF that is about to leave, where it does: its MAC filter is cleared as soon as the guest has let go of it. */
+  readonly vf?: string | undefined;
   /** Seconds after which the program ends by itself, whatever becomes of us. */
   readonly seconds: number;
 }
 
 export interface Announcer {
-  /** Asks 20 times a second, or once a second. */
-  pace(pace: "fast" | "slow"): void;
+  /** `fast`: asks 20 times a second; `slow`: once. `unplugging`: the VF is leaving. */
+  tell(word: "fast" | "slow" | "unplugging"): void;
   /** The port of the bridge behind which it saw the guest's MAC last. */
   readonly port: string | undefined;
   /** Resolves when the guest's MAC is behind a port for which `wanted` holds; false after `timeout` seconds. */
@@ -36,12 +38,15 @@ export interface Announcer {
 const saying = z.union([
   z.strictObject({ ready: z.literal(true) }),
   z.strictObject({ address: z.ipv4() }),
+  z.strictObject({ cleared: z.string().max(20) }),
   z.strictObject({ port: z.string().max(15), at: z.number() }),
 ]);
 
 export interface AnnouncerEvents {
   readonly onAddress?: (address: string) => void;
   readonly onPort?: (port: string) => void;
+  /** The VF's MAC filter was cleared, before libvirt did it. */
+  readonly onCleared?: () => void;
 }
 
 /** A constant of this package, with nothing of the task in it: that goes over standard input. */
@@ -90,7 +95,7 @@ export async function startAnnouncer(
       if ("ready" in said) {
         clearTimeout(giveUp);
         resolve({
-          pace: (pace) => stdin.write(`${pace}\n`),
+          tell: (word) => stdin.write(`${word}\n`),
           get port() {
             return port;
           },
@@ -98,6 +103,7 @@ export async function startAnnouncer(
           stop,
         });
       } else if ("address" in said) events.onAddress?.(said.address);
+      else if ("cleared" in said) events.onCleared?.();
       else {
         port = said.port;
         events.onPort?.(port);

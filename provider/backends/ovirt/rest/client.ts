@@ -1,0 +1,180 @@
+/** A client of the oVirt engine's REST API, version 4, with XML bodies. */
+import { randomUUID } from "node:crypto";
+import { ProblemError } from "../../../problem.js";
+import { formatXml, parseXml, type Element } from "../../../xml/element.js";
+import { Connection, type ConnectionOptions, type HttpAnswer, type HttpRequest } from "./exchange.js";
+import { faultOf, OvirtFault } from "./fault.js";
+import { sendWithRetries, type RetryPolicy } from "./retry.js";
+import { SignOn, type EngineCredentials } from "./sign-on.js";
+
+export interface EngineClientOptions extends EngineCredentials, ConnectionOptions, RetryPolicy {
+  /** Of the API: `https://engine.example/ovirt-engine/api`; the engine's own URL will do. Must be https. */
+  readonly url: string;
+}
+
+export interface CallOptions {
+  /** What is to be done, for the error: `add profile "data"`. Default: the method and path. */
+  readonly action?: string | undefined;
+  /**
+   * Under which the engine's jobs, events and logs can be found. At most 50 of `A-Za-z0-9_-`
+   * (ovirt-engine: CorrelationIdTracker). Default: a new one for each call.
+   */
+  readonly correlationId?: string | undefined;
+}
+
+export interface ListOptions extends CallOptions {
+  /** In oVirt's query language. Default: all. */
+  readonly search?: string | undefined;
+  /** What to get at a time. Undefined: all at once, as for collections that can't be searched. */
+  readonly pageSize?: number | undefined;
+  /** The field that keeps the pages in one order. Default: `name`. */
+  readonly sortBy?: string | undefined;
+  /** Further parameters of the query. */
+  readonly parameters?: Readonly<Record<string, string>> | undefined;
+}
+
+/**
+ * Errors of every call: {@link OvirtFault}, EngineUnreachable, SignOnRefused, XmlError. None holds a password or token.
+ */
+export class EngineClient {
+  readonly #connection: Connection;
+  readonly #signOn: SignOn;
+  readonly #api: URL;
+
+  constructor(private readonly options: EngineClientOptions) {
+    this.#api = apiUrl(options.url);
+    this.#connection = new Connection(options);
+    this.#signOn = new SignOn(this.#api, { username: options.username, password: options.password }, (request) =>
+      this.#send(request),
+    );
+  }
+
+  /** The engine's name and port. */
+  get where(): string {
+    return this.#api.host;
+  }
+
+  /** @param path below the API: `/vms/123`. */
+  get(path: string, options: CallOptions = {}): Promise<Element> {
+    return this.#document("GET", path, undefined, options);
+  }
+
+  /** Undefined where there is no such thing. */
+  async find(path: string, options: CallOptions = {}): Promise<Element | undefined> {
+    try {
+      return await this.get(path, options);
+    } catch (error) {
+      if (error instanceof OvirtFault && error.isNotFound) return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * A collection's members, page by page where `pageSize` is given. What is added or removed meanwhile may move a member
+   * to another page: one that was seen is not given twice, but one may be missed.
+   */
+  async *list(
+    path: string,
+    { search, pageSize, sortBy = "name", parameters, ...options }: ListOptions = {},
+  ): AsyncGenerator<Element, void, undefined> {
+    if (pageSize === undefined) {
+      yield* (await this.get(withQuery(path, { ...parameters, ...(search === undefined ? {} : { search }) }), options))
+        .children;
+      return;
+    }
+    const seen = new Set<string>();
+    for (let page = 1; ; page += 1) {
+      const query = `${search === undefined ? "" : `${search} `}sortby ${sortBy} page ${page}`;
+      const found = await this.get(withQuery(path, { ...parameters, search: query, max: String(pageSize) }), options);
+      for (const member of found.children) {
+        const id = member.attributes["id"] ?? "";
+        if (seen.has(id)) continue;
+        seen.add(id);
+        yield member;
+      }
+      if (found.children.length < pageSize) return;
+    }
+  }
+
+  post(path: string, body: Element, options: CallOptions = {}): Promise<Element> {
+    return this.#document("POST", path, body, options);
+  }
+
+  put(path: string, body: Element, options: CallOptions = {}): Promise<Element> {
+    return this.#document("PUT", path, body, options);
+  }
+
+  async delete(path: string, options: CallOptions = {}): Promise<void> {
+    await this.#call("DELETE", path, undefined, options);
+  }
+
+  /** Gives the token back and ends the connections. */
+  async close(): Promise<void> {
+    await this.#signOn.signOff();
+    this.#connection.close();
+  }
+
+  async #document(
+    method: HttpRequest["method"],
+    path: string,
+    body: Element | undefined,
+    options: CallOptions,
+  ): Promise<Element> {
+    const answer = await this.#call(method, path, body, options);
+    return parseXml(answer.body);
+  }
+
+  async #call(
+    method: HttpRequest["method"],
+    path: string,
+    body: Element | undefined,
+    { action = `${method} ${path}`, correlationId = randomUUID() }: CallOptions,
+  ): Promise<HttpAnswer> {
+    const attempt = (token: string) =>
+      this.#send({
+        method,
+        repeatable: method === "GET",
+        url: new URL(`${this.#api.pathname}${path}`, this.#api),
+        headers: {
+          Accept: "application/xml",
+          "Accept-Language": "en-US",
+          Authorization: `Bearer ${token}`,
+          "Correlation-Id": correlationId,
+          Version: "4",
+          ...(body === undefined ? {} : { "Content-Type": "application/xml; charset=utf-8" }),
+        },
+        ...(body === undefined ? {} : { body: formatXml(body) }),
+      });
+    let token = await this.#signOn.token();
+    let answer = await attempt(token);
+    if (answer.status === 401) {
+      this.#signOn.refuse(token);
+      token = await this.#signOn.token();
+      answer = await attempt(token);
+    }
+    if (answer.status >= 200 && answer.status < 300) return answer;
+    throw faultOf(answer, action, this.where, [this.options.password, token]);
+  }
+
+  #send(request: HttpRequest): Promise<HttpAnswer> {
+    return sendWithRetries((each) => this.#connection.send(each), request, this.options);
+  }
+}
+
+function apiUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== "https:" || url.username !== "" || url.password !== "") {
+    throw new ProblemError({
+      code: "engine-url",
+      what: "Unable to use the oVirt engine's URL: it must be https, without user and password in it",
+      remedy: "Write it as https://engine.example/ovirt-engine/api.",
+    });
+  }
+  const path = url.pathname.replace(/\/+$/, "");
+  return new URL(path.endsWith("/api") ? path : "/ovirt-engine/api", url);
+}
+
+function withQuery(path: string, parameters: Readonly<Record<string, string>>): string {
+  const query = new URLSearchParams(parameters).toString();
+  return query === "" ? path : `${path}?${query}`;
+}

@@ -1,0 +1,45 @@
+/** `/clusters`, and the networks that are attached to one. */
+import { child, type Element } from "../../../xml/element.js";
+import type { EngineClient } from "./client.js";
+import { all, lookUp, type Kind } from "./lookup.js";
+import { parseNetwork, type EngineNetwork } from "./network.js";
+import { idOf, integerIn, referenceIn, requiredTextIn } from "./reading.js";
+
+export interface EngineCluster {
+  readonly id: string;
+  readonly name: string;
+  /** The compatibility version, on which features depend. */
+  readonly level: { readonly major: number; readonly minor: number };
+  readonly dataCenter?: string | undefined;
+}
+
+/** @throws XmlError */
+export function parseCluster(cluster: Element): EngineCluster {
+  const version = child(cluster, "version");
+  return {
+    id: idOf(cluster),
+    name: requiredTextIn(cluster, "name"),
+    level: { major: integerIn(version, "major") ?? 0, minor: integerIn(version, "minor") ?? 0 },
+    dataCenter: referenceIn(cluster, "data_center"),
+  };
+}
+
+const clusters: Kind<EngineCluster> = { name: "cluster", path: "/clusters", parse: parseCluster };
+
+/** @throws ProblemError when none is meant. */
+export function lookUpCluster(client: EngineClient, nameOrId: string): Promise<EngineCluster> {
+  return lookUp(client, clusters, nameOrId);
+}
+
+export function listClusters(client: EngineClient, search?: string): Promise<readonly EngineCluster[]> {
+  return all(client, clusters, search);
+}
+
+export async function listClusterNetworks(client: EngineClient, cluster: string): Promise<readonly EngineNetwork[]> {
+  const networks: EngineNetwork[] = [];
+  const path = `/clusters/${encodeURIComponent(cluster)}/networks`;
+  for await (const network of client.list(path, { action: `list the networks of cluster "${cluster}"` })) {
+    networks.push(parseNetwork(network));
+  }
+  return networks;
+}

@@ -1,0 +1,57 @@
+/** Which of the engine's messages a text is. A fault over REST has no id, only the message filled in. */
+import { rules } from "../../../rules/index.js";
+
+/** Messages that no rule of ours stands for: English texts of ovirt-engine's AppErrors and VdsmErrors properties. */
+const further: Readonly<Record<string, string>> = {
+  ACTION_TYPE_FAILED_VNIC_PROFILE_IN_MANY_USES:
+    "This VM network interface profile is used by ${entities} (${ENTITIES_USING_VNIC_PROFILE_COUNTER}): ${ENTITIES_USING_VNIC_PROFILE}",
+  ACTION_TYPE_FAILED_INVALID_VNIC_PROFILE_NETWORK_ID_CONFIGURATION:
+    "Illegal configuration. vNIC '${VAR_VNIC_PROFILE_NAME}' is configured with network filter id value",
+  ACTION_TYPE_FAILED_INVALID_CUSTOM_PROPERTIES_INVALID_KEYS:
+    "if some of the specified custom properties are not configured by the system. The keys are: ${MissingKeys}",
+  NETWORK_CANNOT_ADD_INTERFACE_WHEN_VM_STATUS_NOT_UP_DOWN_LOCKED:
+    "Cannot ${action} a Network Interface when VM is not Down, Up or Image-Locked.",
+  NETWORK_INTERFACE_NAME_ALREADY_IN_USE: "Network interface name is already in use",
+  NETWORK_MAC_ADDRESS_IN_USE: "MAC Address ${MacAddress} is already in use by VM or snapshot: ${VmName}.",
+  ACTION_TYPE_FAILED_CANNOT_REMOVE_ACTIVE_DEVICE: "The VM Network Interface is plugged to a running VM.",
+  ACTION_TYPE_FAILED_VM_STATUS_ILLEGAL: "Cannot ${action} ${type} because the VM is in ${vmStatus} status.",
+  ACTION_TYPE_FAILED_VM_IS_BEING_MIGRATED: "Cannot ${action} ${type}. VM ${VmName} is being migrated.",
+  ACTION_TYPE_FAILED_MIGRATION_IN_PROGRESS: "Cannot ${action} ${type}. VM migration is in progress",
+  ACTION_TYPE_FAILED_VM_IS_NOT_RUNNING: "Cannot ${action} ${type}. VM is not running.",
+  ACTION_TYPE_FAILED_MIGRATE_BETWEEN_TWO_CLUSTERS:
+    "If target Cluster is not specified VM can be migrated only between Hosts in the same Cluster.",
+  ACTION_TYPE_FAILED_VDS_STATUS_ILLEGAL: "Operation can be performed only when Host status is ${hostStatus}.",
+  ACTION_TYPE_FAILED_OBJECT_LOCKED: "Related operation is currently in progress. Please try again later.",
+  VDS_INVALID_SERVER_ID: "Cannot ${action} ${type}. Invalid Host Id.",
+  VAR__DETAIL__SAME_HOST: "it currently hosts the VM",
+  ACTIVATE_NIC_FAILED: "Failed to activate VM Network Interface.",
+  DEACTIVATE_NIC_FAILED: "Failed to deactivate VM Network Interface.",
+  CAN_DO_ACTION_GENERAL_FAILURE: "General command validation failure.",
+  // The last one: it heads the reasons of hosts, which say more.
+  SCHEDULING_ALL_HOSTS_FILTERED_OUT: "There is no host that satisfies current scheduling constraints.",
+};
+
+const known = [
+  ...rules.flatMap(({ engineId, engineText }) =>
+    engineId === undefined || engineText === undefined ? [] : [[engineId, engineText] as const],
+  ),
+  ...Object.entries(further),
+].map(([id, text]) => ({ id, pattern: patternOf(text) }));
+
+/** Characters; a message is shorter, and what a server sends must not cost time. */
+const longest = 10_000;
+
+/** The id of the engine's message that is in the text, the most telling one first; undefined: none that is known. */
+export function messageIdOf(text: string): string | undefined {
+  const plain = text.slice(0, longest).replaceAll(/\s+/g, " ");
+  return known.find(({ pattern }) => pattern.test(plain))?.id;
+}
+
+/** A message's template as a pattern: something for each variable, and any white space for any. */
+function patternOf(template: string): RegExp {
+  const literals = template
+    .replaceAll(/\s+/g, " ")
+    .split(/\$\{\w+\}/)
+    .map((literal) => literal.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  return new RegExp(literals.join(".*?"));
+}

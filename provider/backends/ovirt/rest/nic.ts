@@ -1,0 +1,148 @@
+/** `/vms/{vm}/nics` (ovirt-engine-api-model: types/Nic.java). A pair with failover is one NIC here. */
+import { element, find, textOf, type Element } from "../../../xml/element.js";
+import type { CallOptions, EngineClient } from "./client.js";
+import { booleanIn, idOf, oneOf, referenceIn, requiredTextIn, textIn } from "./reading.js";
+
+/** `other`: one of the emulated cards, which this package never asks for. */
+export type NicInterface = "virtio" | "pci_passthrough" | "other";
+
+export interface EngineNic {
+  readonly id: string;
+  readonly name: string;
+  readonly mac: string;
+  readonly interface: NicInterface;
+  readonly linked: boolean;
+  readonly plugged: boolean;
+  /** The profile's id; undefined: an empty profile. */
+  readonly profile?: string | undefined;
+}
+
+/** What to write; what is left out stays, or is the engine's default: virtio, linked, plugged, a MAC of the pool. */
+export interface NicWrite {
+  readonly name?: string | undefined;
+  readonly mac?: string | undefined;
+  readonly interface?: Exclude<NicInterface, "other"> | undefined;
+  readonly linked?: boolean | undefined;
+  readonly plugged?: boolean | undefined;
+  readonly profile?: string | undefined;
+}
+
+/** A device that the guest's agent tells of. */
+export interface ReportedDevice {
+  readonly name: string;
+  readonly mac?: string | undefined;
+}
+
+/** @throws XmlError */
+export function parseNic(nic: Element): EngineNic {
+  return {
+    id: idOf(nic),
+    name: requiredTextIn(nic, "name"),
+    mac: textOf(find(nic, "mac", "address")) ?? "",
+    interface: oneOf(textIn(nic, "interface"), ["virtio", "pci_passthrough"] as const, "other"),
+    linked: booleanIn(nic, "linked") ?? true,
+    plugged: booleanIn(nic, "plugged") ?? true,
+    profile: referenceIn(nic, "vnic_profile"),
+  };
+}
+
+export function formatNic(nic: NicWrite): Element {
+  return element("nic", {}, [
+    text("name", nic.name),
+    text("interface", nic.interface),
+    text("linked", nic.linked),
+    nic.mac === undefined ? undefined : element("mac", {}, [text("address", nic.mac)]),
+    text("plugged", nic.plugged),
+    nic.profile === undefined ? undefined : element("vnic_profile", { id: nic.profile }),
+  ]);
+}
+
+export async function listNics(client: EngineClient, vm: string): Promise<readonly EngineNic[]> {
+  const nics: EngineNic[] = [];
+  for await (const nic of client.list(path(vm), { action: `list the NICs of VM "${vm}"` })) nics.push(parseNic(nic));
+  return nics;
+}
+
+/** Undefined where there is no such NIC, or no such VM. */
+export async function findNic(client: EngineClient, vm: string, id: string): Promise<EngineNic | undefined> {
+  const found = await client.find(path(vm, id), { action: `read NIC "${id}"` });
+  return found && parseNic(found);
+}
+
+/** @throws OvirtFault */
+export async function addNic(
+  client: EngineClient,
+  vm: string,
+  nic: NicWrite & { readonly name: string },
+  options: CallOptions = {},
+): Promise<EngineNic> {
+  return parseNic(await client.post(path(vm), formatNic(nic), { action: `add NIC "${nic.name}"`, ...options }));
+}
+
+/** @throws OvirtFault */
+export async function updateNic(
+  client: EngineClient,
+  vm: string,
+  id: string,
+  nic: NicWrite,
+  options: CallOptions = {},
+): Promise<EngineNic> {
+  const action = `edit NIC "${nic.name ?? id}"`;
+  return parseNic(await client.put(path(vm, id), formatNic(nic), { action, ...options }));
+}
+
+/**
+ * Plugs the NIC: of a pair, the VF and then the standby. Where the standby is still there, as after a migration that lost
+ * the VF, the engine takes the VF back and refuses (`ACTIVATE_NIC_FAILED`).
+ * @throws OvirtFault
+ */
+export async function activateNic(
+  client: EngineClient,
+  vm: string,
+  id: string,
+  options: CallOptions = {},
+): Promise<void> {
+  await client.post(`${path(vm, id)}/activate`, element("action"), { action: `plug NIC "${id}"`, ...options });
+}
+
+/** Unplugs the NIC: of a pair, the VF and then the standby. @throws OvirtFault */
+export async function deactivateNic(
+  client: EngineClient,
+  vm: string,
+  id: string,
+  options: CallOptions = {},
+): Promise<void> {
+  await client.post(`${path(vm, id)}/deactivate`, element("action"), { action: `unplug NIC "${id}"`, ...options });
+}
+
+/** @throws OvirtFault */
+export async function removeNic(
+  client: EngineClient,
+  vm: string,
+  id: string,
+  options: CallOptions = {},
+): Promise<void> {
+  await client.delete(path(vm, id), { action: `remove NIC "${id}"`, ...options });
+}
+
+/** What the guest says it has of the NIC: with an agent, both devices of a pair and net_failover's on top. */
+export async function reportedDevices(
+  client: EngineClient,
+  vm: string,
+  id: string,
+): Promise<readonly ReportedDevice[]> {
+  const devices: ReportedDevice[] = [];
+  for await (const device of client.list(`${path(vm, id)}/reporteddevices`)) {
+    devices.push({ name: requiredTextIn(device, "name"), mac: textOf(find(device, "mac", "address")) });
+  }
+  return devices;
+}
+
+function path(vm: string, id?: string): string {
+  const nics = `/vms/${encodeURIComponent(vm)}/nics`;
+  return id === undefined ? nics : `${nics}/${encodeURIComponent(id)}`;
+}
+
+function text(name: string, value: string | boolean | undefined): Element | undefined {
+  return value === undefined ? undefined : element(name, {}, String(value));
+}

@@ -1,0 +1,176 @@
+/** The commands, their arguments, options and help. What they do stands in a file each. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Command, InvalidArgumentError } from "commander";
+import type { Answer, CommandContext } from "./command.js";
+import type { ConfigurationSource } from "./configuration.js";
+import { exitCodesInWords } from "./exit-codes.js";
+import { doctor } from "./doctor.js";
+import { drain } from "./drain.js";
+import { migrate } from "./migrate.js";
+import { addMigrationFlags, migrationOptionsFrom, type MigrationFlags } from "./migration-options.js";
+import { plan } from "./plan.js";
+import { recoverVms } from "./recover.js";
+import { status } from "./status.js";
+
+export interface GlobalOptions extends ConfigurationSource {
+  readonly json: boolean;
+  readonly debug: boolean;
+}
+
+/** A command with its arguments, ready to be run. */
+export interface Invocation {
+  readonly name: string;
+  readonly globals: GlobalOptions;
+  /** Whether Ctrl-C has something to take back. */
+  readonly movesVms: boolean;
+  readonly act: (context: CommandContext) => Promise<Answer>;
+}
+
+export function commandLine(run: (invocation: Invocation) => Promise<void>): Command {
+  const program = new Command("vnic-failover")
+    .description(
+      "Moves VMs whose SR-IOV VFs fail over to a virtio standby, between libvirt hosts, and mends what was cut off.",
+    )
+    .version(version())
+    .option("--json", "print one JSON document; progress as JSON lines on stderr")
+    .option("--config <file>", "JSON or YAML file that has the cluster (default: the Pulumi stack's config)")
+    .option("--stack <name>", "the Pulumi stack whose config is read (default: the selected one)")
+    .option("--cwd <dir>", "the folder of the Pulumi project (default: here)")
+    .option("--debug", "show where in the program an error happened")
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError("(--help tells more)");
+
+  const act = (command: Command, movesVms: boolean, action: Invocation["act"]): Promise<void> => {
+    const { json = false, debug = false, config, stack, cwd } = command.optsWithGlobals<Partial<GlobalOptions>>();
+    return run({ name: command.name(), globals: { json, debug, config, stack, cwd }, movesVms, act: action });
+  };
+
+  program
+    .command("doctor")
+    .description("look at every host: versions, IOMMU, bridges, PFs and VFs, what is missing and how to mend it")
+    .addHelpText(
+      "after",
+      help([
+        ["vnic-failover doctor", "exits 1 if something is missing"],
+        ["vnic-failover doctor --config cluster.yaml --json", "for a monitor"],
+      ]),
+    )
+    .action((_flags: object, command: Command) => act(command, false, doctor));
+
+  program
+    .command("plan")
+    .description("tell what a move would do, and whether it can; changes nothing")
+    .argument("<vm>", "the VM's name in libvirt")
+    .requiredOption("--to <host>", "the destination, by its name in the configuration")
+    .addHelpText("after", help([["vnic-failover plan web --to host2", "exits 1 if the move would be refused"]]))
+    .action((vm: string, { to }: { to: string }, command: Command) =>
+      act(command, false, (context) => plan(context, { vm, to })),
+    );
+
+  addMigrationFlags(
+    program
+      .command("migrate")
+      .description("move a VM, its VFs unplugged for the while")
+      .argument("<vm>", "the VM's name in libvirt")
+      .requiredOption("--to <host>", "the destination, by its name in the configuration"),
+  )
+    .option("--report-dir <dir>", "where the report goes (default .vnic-failover/reports)")
+    .addHelpText(
+      "after",
+      help([
+        ["vnic-failover migrate web --to host2", "moves it, with a bar on a terminal"],
+        ["vnic-failover migrate web --to host2 --json 2>progress.jsonl", "for scripts"],
+        ["vnic-failover migrate web --to host2 --bandwidth 500 --auto-converge", "a busy VM on a shared network"],
+      ]),
+    )
+    .action((vm: string, flags: MigrationFlags & { to: string; reportDir?: string }, command: Command) =>
+      act(command, true, (context) =>
+        migrate(context, { vm, to: flags.to, options: migrationOptionsFrom(flags), reportDir: flags.reportDir }),
+      ),
+    );
+
+  addMigrationFlags(
+    program
+      .command("drain")
+      .description("move all running VMs away from a host, after a plan that has room for all of them")
+      .argument("<host>", "the host to be emptied, by its name in the configuration")
+      .option("--to <host...>", "where they may go (default: every other host)")
+      .option("--concurrency <n>", "moves at a time (default 1)", wholeNumber)
+      .option("--yes", "do not ask"),
+  )
+    .option("--report-dir <dir>", "where the reports go (default .vnic-failover/reports)")
+    .addHelpText(
+      "after",
+      help([
+        ["vnic-failover drain host1", "shows the plan and asks"],
+        ["vnic-failover drain host1 --to host2 host3 --concurrency 2 --yes", "for scripts"],
+      ]),
+    )
+    .action((host: string, flags: DrainFlags, command: Command) =>
+      act(command, true, (context) =>
+        drain(context, {
+          host,
+          to: flags.to,
+          concurrency: flags.concurrency ?? 1,
+          confirmed: flags.yes ?? false,
+          options: migrationOptionsFrom(flags),
+          reportDir: flags.reportDir,
+        }),
+      ),
+    );
+
+  program
+    .command("status")
+    .description("tell where VMs run, with which VFs, and in which move; changes nothing")
+    .argument("[vm]", "default: every VM")
+    .addHelpText(
+      "after",
+      help([
+        ["vnic-failover status", "every VM of the cluster"],
+        ["vnic-failover status web --json", "one of them, for a script"],
+      ]),
+    )
+    .action((vm: string | undefined, _flags: object, command: Command) =>
+      act(command, false, (context) => status(context, { vm })),
+    );
+
+  program
+    .command("recover")
+    .description("finish or take back a move that was cut off, and plug missing VFs")
+    .argument("[vm]", "default: every VM that needs it")
+    .option("--now", "do not wait for the time-outs of a mover on another machine: it is known to be dead")
+    .addHelpText(
+      "after",
+      help([
+        ["vnic-failover recover", "mends whatever needs it"],
+        ["vnic-failover recover web --now", "the machine that moved it is dead"],
+      ]),
+    )
+    .action((vm: string | undefined, { now = false }: { now?: boolean }, command: Command) =>
+      act(command, false, (context) => recoverVms(context, { vm, now })),
+    );
+
+  return program.addHelpText("after", `\n${exitCodesInWords}`);
+}
+
+type DrainFlags = MigrationFlags & {
+  readonly to?: readonly string[];
+  readonly concurrency?: number;
+  readonly yes?: boolean;
+  readonly reportDir?: string;
+};
+
+function wholeNumber(text: string): number {
+  if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError("It must be a whole number of at least 1.");
+  return Number(text);
+}
+
+function help(examples: readonly (readonly [command: string, what: string])[]): string {
+  return `\nExamples:\n${examples.map(([command, what]) => `  $ ${command}\n      ${what}`).join("\n")}\n\n${exitCodesInWords}`;
+}
+
+function version(): string {
+  const manifest = JSON.parse(readFileSync(join(__dirname, "..", "..", "package.json"), "utf8")) as { version: string };
+  return manifest.version;
+}

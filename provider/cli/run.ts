@@ -1,0 +1,139 @@
+/** From an argument list to an exit code: reads the configuration, runs the command, prints its answer. */
+import { CommanderError } from "commander";
+import type { Configuration } from "../config.js";
+import { ProblemError, type Problem } from "../problem.js";
+import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
+import type { Answer, CommandContext } from "./command.js";
+import { askYes } from "./confirmation.js";
+import { exitCodes, outcomeOf, type Outcome } from "./exit-codes.js";
+import { catchInterrupts } from "./interrupts.js";
+import { printable } from "./printable.js";
+import { commandLine, type Invocation } from "./program.js";
+import { jsonBoard, lineBoard, type ProgressBoard, type TextSink } from "./progress-board.js";
+import { barBoard } from "./terminal-progress.js";
+
+/** What a process has, so that a test can have it otherwise. */
+export interface Surroundings {
+  readonly stdout: TextSink;
+  readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
+  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+  readonly readConfiguration: (source: Invocation["globals"]) => Promise<Configuration>;
+  readonly connect: (configuration: Configuration) => LibvirtCluster;
+}
+
+/** @param argv without node and script. Never throws: what goes wrong is printed and has an exit code. */
+export async function run(argv: readonly string[], surroundings: Surroundings): Promise<number> {
+  const { stdout, stderr } = surroundings;
+  let code = exitCodes.ok;
+  const program = commandLine(async (invocation) => {
+    code = await invoke(invocation, surroundings);
+  });
+  // Of a bad argument list only the list itself can tell whether JSON is wanted.
+  const json = argv.includes("--json");
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride().configureOutput({
+      writeOut: (text) => stdout.write(text),
+      writeErr: (text) => {
+        if (!json) stderr.write(printable(text));
+      },
+    });
+  }
+  try {
+    await program.parseAsync(argv, { from: "user" });
+    return code;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return exitCodes.ok;
+    if (json) stdout.write(asJson({ ...refusal("usage"), errors: [{ code: "usage", what: error.message }] }));
+    return exitCodes.refused;
+  }
+}
+
+async function invoke({ name, globals, movesVms, act }: Invocation, surroundings: Surroundings): Promise<number> {
+  const { stdout, stderr } = surroundings;
+  const say = (text: string): void => void stderr.write(`${printable(text)}\n`);
+  const progress = boardFor(globals, stderr);
+  const interrupts = movesVms ? catchInterrupts((text) => progress.note(text)) : undefined;
+  const signal = interrupts?.signal ?? new AbortController().signal;
+  let cluster: LibvirtCluster | undefined;
+  let answer: Answer;
+  try {
+    cluster = surroundings.connect(await surroundings.readConfiguration(globals));
+    const context: CommandContext = {
+      cluster,
+      progress,
+      signal,
+      show: (text) => {
+        if (!globals.json) stdout.write(`${printable(text)}\n`);
+      },
+      confirm: confirmation(globals.json, surroundings, signal),
+    };
+    answer = await act(context);
+  } catch (error) {
+    // A command that changes nothing leaves nothing unclear.
+    const outcome = movesVms || name === "recover" ? outcomeOf(error) : "refused";
+    answer = { outcome, document: {}, text: "", errors: [error] };
+  } finally {
+    progress.close();
+    interrupts?.release();
+    await cluster?.close();
+  }
+  const { outcome, document, text, errors = [] } = answer;
+  if (globals.json) {
+    const problems = errors.map((error) => problemIn(error, globals.debug));
+    stdout.write(
+      asJson({
+        command: name,
+        outcome,
+        exitCode: exitCodes[outcome],
+        ...document,
+        ...(problems.length > 0 && { errors: problems }),
+      }),
+    );
+  } else {
+    if (text !== "") stdout.write(`${printable(text)}\n`);
+    for (const error of errors) say(paragraphOf(error, globals.debug));
+  }
+  return exitCodes[outcome];
+}
+
+function boardFor({ json }: Invocation["globals"], stderr: Surroundings["stderr"]): ProgressBoard {
+  if (json) return jsonBoard(stderr);
+  return stderr.isTTY === true ? barBoard(stderr) : lineBoard(stderr);
+}
+
+function confirmation(json: boolean, { stdin, stderr }: Surroundings, signal: AbortSignal): CommandContext["confirm"] {
+  if (json || stdin.isTTY !== true || stderr.isTTY !== true) return undefined;
+  return (question) => askYes(printable(question), { input: stdin, output: stderr, signal });
+}
+
+function refusal(command: string): { command: string; outcome: Outcome; exitCode: number } {
+  return { command, outcome: "refused", exitCode: exitCodes.refused };
+}
+
+function asJson(document: object): string {
+  return `${JSON.stringify({ schemaVersion: 1, ...document }, undefined, 2)}\n`;
+}
+
+function problemIn(error: unknown, debug: boolean): Problem & { message: string; stack?: string } {
+  const problem = error instanceof ProblemError ? error.problem : { code: "unexpected", what: messageOf(error) };
+  const stack = debug ? stackOf(error) : undefined;
+  return { ...problem, message: messageOf(error), ...(stack !== undefined && { stack }) };
+}
+
+function paragraphOf(error: unknown, debug: boolean): string {
+  if (debug) return `vnic-failover: ${stackOf(error) ?? messageOf(error)}`;
+  const hint = error instanceof ProblemError ? "" : " This was not foreseen; --debug shows where it happened.";
+  return `vnic-failover: ${messageOf(error)}${hint}`;
+}
+
+/** With the stacks of its causes. */
+function stackOf(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const cause = stackOf(error.cause);
+  return `${error.stack ?? error.message}${cause === undefined ? "" : `\ncaused by ${cause}`}`;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,100 @@
+/** `vnic-failover status`: where the VMs run, with which VFs, and in which move. Changes nothing. */
+import { moverStanding, type MoverStanding } from "../migration/mover.js";
+import { ProblemError } from "../problem.js";
+import type { Answer, CommandContext } from "./command.js";
+import { paragraphs, table } from "./table.js";
+import { needsRecovery, surveyVms, type ClusterSurvey, type VmSurvey } from "./vm-survey.js";
+
+export async function status({ cluster }: CommandContext, { vm }: { vm?: string | undefined }): Promise<Answer> {
+  const survey = await surveyVms(cluster, vm);
+  if (vm !== undefined && survey.vms.length === 0 && survey.silent.length === 0) {
+    throw new ProblemError({
+      code: "vm-unknown",
+      what: `Unable to find VM "${vm}" on ${cluster.hosts.map(({ name }) => `"${name}"`).join(", ")}`,
+      remedy: "Name a domain that libvirt has defined on one of these hosts.",
+    });
+  }
+  return describeSurvey(survey);
+}
+
+const standings: Readonly<Record<MoverStanding, string>> = {
+  "at work": "under way",
+  "perhaps at work": "perhaps under way",
+  gone: "cut off",
+};
+
+/** The answer that the survey gives. Pure, but for whether the mover's process lives. */
+export function describeSurvey({ vms, silent }: ClusterSurvey): Answer {
+  const problems = [...silent, ...vms.flatMap(({ problem }) => problem ?? [])];
+  const broken = vms.filter((vm) => needsRecovery(vm) && !isUnderWay(vm)).map(({ vm }) => vm);
+  return {
+    outcome: problems.length > 0 ? "refused" : "ok",
+    document: {
+      vms: vms.map(vmDocument),
+      silentHosts: silent.map(({ host }) => host),
+      needRecovery: broken,
+    },
+    text: paragraphs(
+      vms.length === 0
+        ? "No VMs."
+        : table(["vm", "state", "host", "mac", "bridge", "network", "vf", "move"], vms.flatMap(rowsOf)),
+      ...vms
+        .filter(({ missing }) => missing.length > 0)
+        .map(({ vm, missing }) => `VM "${vm}" runs without ${missing.join(", ")}.`),
+      broken.length === 0 ? undefined : `Mend ${broken.join(", ")} with: vnic-failover recover`,
+    ),
+    ...(problems.length > 0 && { errors: problems }),
+  };
+}
+
+function isUnderWay({ journal }: VmSurvey): boolean {
+  return journal !== undefined && moverStanding(journal) !== "gone";
+}
+
+/** A row for each interface, or one for a VM that has none. */
+function rowsOf({ vm, state, hosts, interfaces, journal }: VmSurvey): string[][] {
+  const move =
+    journal === undefined
+      ? ""
+      : `${journal.from} -> ${journal.to}, ${journal.step}, ${standings[moverStanding(journal)]}`;
+  const row = (mac = "", bridge = "", network = "", vf = "") => [
+    vm,
+    state,
+    hosts.join(" and "),
+    mac,
+    bridge,
+    network,
+    vf,
+    move,
+  ];
+  if (interfaces.length === 0) return [row()];
+  return interfaces.map(({ mac, bridge, network, vf }) => row(mac, bridge, network, vf ?? "none"));
+}
+
+function vmDocument({ vm, state, hosts, interfaces, missing, journal }: VmSurvey): object {
+  return {
+    vm,
+    state,
+    hosts,
+    interfaces: interfaces.map((nic) => ({
+      mac: nic.mac,
+      bridge: nic.bridge ?? null,
+      standbyNetwork: nic.standbyNetwork ?? null,
+      network: nic.network ?? null,
+      vf: nic.vf ?? null,
+    })),
+    missing,
+    move:
+      journal === undefined
+        ? null
+        : {
+            from: journal.from,
+            to: journal.to,
+            step: journal.step,
+            mover: journal.mover,
+            started: journal.started,
+            until: journal.until,
+            standing: standings[moverStanding(journal)],
+          },
+  };
+}

@@ -1,0 +1,194 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Presence } from "../../../provider/backends/libvirt/cluster.js";
+import {
+  plugInterface,
+  recordsOf,
+  takeVf,
+  unplugInterface,
+  type InterfaceSpec,
+} from "../../../provider/backends/libvirt/interfaces.js";
+import { parsePciAddress } from "../../../provider/xml/pci-address.js";
+import { pairs } from "../../../provider/xml/teaming.js";
+import { declareProfiles } from "../../hosts/declared.js";
+import { labLike, type LabLike, vfs, vm } from "../../hosts/lab-like.js";
+import { refusals } from "../../hosts/refusals.js";
+import { standing } from "../../hosts/standing.js";
+
+let lab: LabLike;
+let spec: InterfaceSpec;
+beforeEach(async () => {
+  lab = await labLike();
+  const ids = await declareProfiles(lab);
+  const stored = async (id: string) => {
+    const found = await lab.cluster.profiles.find(id);
+    if (found === undefined) throw new Error(id);
+    return found.profile;
+  };
+  spec = {
+    record: {
+      id: "cfcd29b5-c772-4d25-8f48-c626dac3bae5",
+      profile: ids.profile,
+      standbyProfile: ids.standbyProfile,
+      mac: vm.mac,
+      plugged: true,
+      linked: true,
+    },
+    profile: await stored(ids.profile),
+    standby: await stored(ids.standbyProfile),
+  };
+});
+afterEach(() => lab.close());
+
+const presence = (): Promise<Presence> => lab.cluster.require("web");
+const host1 = () => lab.cluster.host("host1");
+const domainNow = async () => host1().liveDomain((await presence()).dom);
+const drivers = () => lab.host1.devices.virtualFunctions().map(({ driver }) => driver);
+const untouched = { vfs: [], definedVfs: [], bound: [] };
+
+describe("an interface with failover", () => {
+  it("is the pair of the feature page, live and in the definition", async () => {
+    const plugged = await plugInterface(lab.cluster, await presence(), spec);
+    expect(plugged).toMatchObject({
+      host: "host1",
+      vf: vfs[0],
+      aliases: [`ua-${spec.standby?.id ?? ""}`, `ua-${spec.record.id}`],
+    });
+    for (const domain of [await domainNow(), await host1().inactiveDomain((await presence()).dom)]) {
+      const { pairs: found, looseEnds } = pairs(domain);
+      expect(looseEnds).toEqual([]);
+      expect(found).toMatchObject([
+        {
+          standby: {
+            type: "bridge",
+            model: "virtio",
+            mac: vm.mac,
+            source: { bridge: "br0" },
+            mtu: 1500,
+            linkState: "up",
+          },
+          primary: { type: "hostdev", mac: vm.mac, vf: parsePciAddress(vfs[0]), driver: "vfio" },
+        },
+      ]);
+      expect(recordsOf(domain)).toEqual([spec.record]);
+    }
+    expect(plugged.xml).toContain('managed="no"');
+  });
+
+  it("is in the definition alone while the VM is off", async () => {
+    lab.host1.domains.stop(lab.host1.domains.requireNamed("web"));
+    await plugInterface(lab.cluster, await presence(), spec);
+    expect(standing(lab)).toMatchObject({ activeOn: [], vfs: [], definedVfs: [vfs[0]] });
+    await unplugInterface(lab.cluster, await presence(), spec, { forget: true });
+    expect(standing(lab)).toMatchObject(untouched);
+  });
+
+  it("goes with both its devices, its VF back with its driver, its record forgotten or kept as unplugged", async () => {
+    await plugInterface(lab.cluster, await presence(), spec);
+    await unplugInterface(lab.cluster, await presence(), spec, { forget: false });
+    expect((await domainNow()).interfaces).toEqual([]);
+    expect(drivers()).toEqual(["igbvf", "igbvf", "igbvf", "igbvf"]);
+    expect(recordsOf(await domainNow())).toEqual([{ ...spec.record, plugged: false }]);
+    await unplugInterface(lab.cluster, await presence(), spec, { forget: true });
+    expect(recordsOf(await domainNow())).toEqual([]);
+  });
+
+  it.each([
+    ["the standby", 0],
+    ["the VF", 1],
+  ])("is taken back whole when %s cannot be plugged", async (_, skip) => {
+    lab.host1.refuse("domain_attach_device_flags", refusals.noSlot(), { skip });
+    await expect(plugInterface(lab.cluster, await presence(), spec)).rejects.toThrow(
+      /No more available PCI slots.*What had been done for it is undone/,
+    );
+    expect(standing(lab)).toMatchObject(untouched);
+    expect((await domainNow()).interfaces).toEqual([]);
+    expect(recordsOf(await domainNow())).toEqual([]);
+  });
+
+  it("is taken back whole when it cannot be recorded", async () => {
+    lab.host1.refuse("domain_set_metadata", refusals.noConfig());
+    await expect(plugInterface(lab.cluster, await presence(), spec)).rejects.toThrow(/cannot change persistent config/);
+    expect(standing(lab)).toMatchObject(untouched);
+    expect((await domainNow()).interfaces).toEqual([]);
+  });
+
+  it("says what could not be taken back", async () => {
+    lab.host1.refuse("domain_attach_device_flags", refusals.noSlot(), { skip: 1 });
+    lab.host1.refuse("domain_detach_device_alias", refusals.jobHeld(), { times: 9 });
+    await expect(plugInterface(lab.cluster, await presence(), spec)).rejects.toThrow(
+      /Not everything could be undone: .*cannot acquire state change lock/,
+    );
+    expect(drivers()[0]).toBe("igbvf");
+  });
+
+  it("keeps its VF when its standby cannot go", async () => {
+    await plugInterface(lab.cluster, await presence(), spec);
+    lab.host1.refuse("domain_detach_device_alias", refusals.jobHeld(), {
+      when: ({ alias }) => alias === `ua-${spec.standby?.id ?? ""}`,
+    });
+    await expect(unplugInterface(lab.cluster, await presence(), spec, { forget: true })).rejects.toThrow(
+      /cannot acquire state change lock/,
+    );
+    expect(standing(lab)).toMatchObject({ vfs: [vfs[0]], definedVfs: [vfs[0]], bound: [`host1 ${vfs[0]}`] });
+    expect(pairs(await domainNow()).pairs).toHaveLength(1);
+  });
+
+  it("keeps its VF when the guest does not let go of it", async () => {
+    await plugInterface(lab.cluster, await presence(), spec);
+    lab.host1.guest.unplug = "refuses";
+    await expect(unplugInterface(lab.cluster, await presence(), spec, { forget: true })).rejects.toThrow(
+      /the guest refused to let go of it/,
+    );
+    expect(standing(lab)).toMatchObject({ vfs: [vfs[0]], definedVfs: [vfs[0]] });
+    expect(pairs(await domainNow()).pairs).toHaveLength(1);
+  });
+});
+
+describe("an interface without failover", () => {
+  it("of a virtio profile is one device without teaming", async () => {
+    const { standby } = spec;
+    if (standby === undefined) throw new Error("no standby");
+    const { standbyProfile: _, ...record } = spec.record;
+    const plugged = await plugInterface(lab.cluster, await presence(), {
+      record: { ...record, profile: standby.id },
+      profile: standby,
+    });
+    expect(plugged.aliases).toEqual([`ua-${record.id}`]);
+    const [nic, ...rest] = (await domainNow()).interfaces;
+    expect(rest).toEqual([]);
+    expect(nic).toMatchObject({ type: "bridge", model: "virtio", mac: vm.mac });
+    expect(nic?.teaming).toBeUndefined();
+  });
+
+  it("of a passthrough profile is a VF alone", async () => {
+    const { failover: _, ...profile } = spec.profile;
+    await plugInterface(lab.cluster, await presence(), { record: spec.record, profile });
+    const [nic, ...rest] = (await domainNow()).interfaces;
+    expect(rest).toEqual([]);
+    expect(nic).toMatchObject({ type: "hostdev", vf: parsePciAddress(vfs[0]) });
+    expect(nic?.teaming).toBeUndefined();
+  });
+});
+
+describe("a VF to be taken", () => {
+  it("is the first that is free, bound to vfio", async () => {
+    const [first] = lab.host1.devices.virtualFunctions();
+    if (first !== undefined) first.driver = "vfio-pci";
+    expect(await takeVf(lab.cluster, host1(), spec.profile)).toEqual(parsePciAddress(vfs[1]));
+    expect(drivers()).toEqual(["vfio-pci", "vfio-pci", "igbvf", "igbvf"]);
+  });
+
+  it("is missed with what was seen", async () => {
+    for (const vf of lab.host1.devices.virtualFunctions()) vf.driver = "vfio-pci";
+    const [pf] = lab.host1.devices.physicalFunctions;
+    if (pf !== undefined) pf.linkUp = false;
+    await expect(takeVf(lab.cluster, host1(), spec.profile)).rejects.toMatchObject({ problem: { code: "no-free-vf" } });
+    await expect(takeVf(lab.cluster, host1(), spec.profile)).rejects.toThrow(/pf0 \(link down\): 4 VFs, none free/);
+  });
+
+  it("cannot be had of a network without PFs", async () => {
+    await expect(takeVf(lab.cluster, host1(), { ...spec.profile, network: "data" })).rejects.toMatchObject({
+      problem: { code: "network-not-configured" },
+    });
+  });
+});

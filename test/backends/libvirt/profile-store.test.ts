@@ -1,0 +1,114 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { HostUnreachable } from "../../../provider/backends/libvirt/host.js";
+import type { ProfileStore } from "../../../provider/backends/libvirt/profile-store.js";
+import type { ProfileRecord } from "../../../provider/xml/network.js";
+import { labLike, type LabLike } from "../../hosts/lab-like.js";
+import { Refusal, refusals } from "../../hosts/refusals.js";
+
+let lab: LabLike;
+beforeEach(async () => {
+  lab = await labLike();
+});
+afterEach(() => lab.close());
+
+const profile: ProfileRecord = {
+  id: "7282b416-013e-4fe0-8e75-0d942fca86a2",
+  name: "data",
+  network: "data",
+  passThrough: "disabled",
+  migratable: false,
+  portMirroring: false,
+  customProperties: { queues: "4" },
+};
+const store = () => lab.cluster.profiles;
+const namesOn = (host: LabLike["host1"]) => host.networks.all().map(({ name }) => name);
+
+describe("a profile", () => {
+  it("is a libvirt network of its name and id on every host", async () => {
+    await store().save(profile);
+    for (const host of lab.hosts) {
+      expect(host.networks.all()).toEqual([{ name: "data", uuid: profile.id }]);
+      expect(host.networks.xml({ name: "data", uuid: profile.id })).toContain('<bridge name="br0"/>');
+    }
+    expect(await store().find(profile.id)).toEqual({ profile, differsOn: [] });
+    expect(await store().all()).toEqual([{ profile, differsOn: [] }]);
+  });
+
+  it("is changed, and renamed, on every host", async () => {
+    await store().save(profile);
+    await store().save({ ...profile, description: "new" });
+    await store().save({ ...profile, name: "renamed" });
+    expect(lab.hosts.map(namesOn)).toEqual([["renamed"], ["renamed"]]);
+    expect((await store().find(profile.id))?.profile.name).toBe("renamed");
+  });
+
+  it("is gone everywhere after its removal, and removing it again is done", async () => {
+    await store().save(profile);
+    await store().remove(profile.id);
+    await store().remove(profile.id);
+    expect(lab.hosts.map(namesOn)).toEqual([[], []]);
+    expect(await store().find(profile.id)).toBeUndefined();
+  });
+
+  it("differs on hosts that lack it, or have it otherwise", async () => {
+    await store().save(profile);
+    lab.host2.networks.undefine({ name: "data", uuid: profile.id });
+    expect(await store().find(profile.id)).toEqual({ profile, differsOn: ["host2"] });
+    await store().save(profile);
+    const xml = lab.host2.networks.xml({ name: "data", uuid: profile.id });
+    lab.host2.networks.define(xml.replace('migratable="false"', 'migratable="true"'));
+    expect(await store().find(profile.id)).toEqual({ profile, differsOn: ["host2"] });
+  });
+
+  it("does not take a name that another network has", async () => {
+    lab.host2.networks.define("<network><name>data</name><uuid>00000000-0000-4000-8000-0000000000aa</uuid></network>");
+    await expect(store().save(profile)).rejects.toMatchObject({ problem: { code: "network-exists", where: "host2" } });
+    expect(lab.hosts.map(namesOn)).toEqual([[], ["data"]]);
+    expect(await store().all()).toEqual([]);
+  });
+});
+
+describe("a profile that one host does not take", () => {
+  const refusal = new Refusal(38, 19, "Unable to write: No space left on device");
+
+  it("is on none", async () => {
+    lab.host2.refuse("network_define_xml_flags", refusal);
+    await expect(store().save(profile)).rejects.toThrow(/No space left on device.*as they were before/);
+    expect(lab.hosts.map(namesOn)).toEqual([[], []]);
+  });
+
+  it("stays as it was on the others, name and all", async () => {
+    await store().save(profile);
+    lab.host2.refuse("network_define_xml_flags", refusal);
+    await expect(store().save({ ...profile, name: "renamed", description: "new" })).rejects.toThrow(/No space left/);
+    expect(await store().find(profile.id)).toEqual({ profile, differsOn: [] });
+  });
+
+  it("is not touched where its own undefine fails", async () => {
+    await store().save(profile);
+    lab.host1.refuse("network_undefine", refusals.noMemory());
+    await expect(store().save({ ...profile, name: "renamed" })).rejects.toThrow();
+    expect(await store().find(profile.id)).toEqual({ profile, differsOn: [] });
+  });
+});
+
+describe("a host that is silent", () => {
+  let fresh: ProfileStore;
+  beforeEach(async () => {
+    await store().save(profile);
+    fresh = (await lab.entrance()).cluster.profiles;
+    lab.host2.close();
+  });
+
+  it("makes the store unknown, not empty", async () => {
+    await expect(fresh.all()).rejects.toThrow(HostUnreachable);
+    await expect(fresh.find(profile.id)).rejects.toThrow(HostUnreachable);
+  });
+
+  it("keeps a profile from being saved or removed on the other", async () => {
+    await expect(fresh.save({ ...profile, description: "new" })).rejects.toThrow(HostUnreachable);
+    await expect(fresh.remove(profile.id)).rejects.toThrow(HostUnreachable);
+    expect(namesOn(lab.host1)).toEqual(["data"]);
+    expect(lab.host1.networks.xml({ name: "data", uuid: profile.id })).not.toContain("new");
+  });
+});

@@ -1,0 +1,84 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { PhysicalFunction, VirtualFunction } from "../../../provider/backends/libvirt/inventory.js";
+import { isFree, isReserved } from "../../../provider/backends/libvirt/inventory.js";
+import { chooseVf } from "../../../provider/backends/libvirt/vf-scheduler.js";
+import { samePciAddress } from "../../../provider/xml/pci-address.js";
+
+const address = (bus: number, number: number) => ({ domain: 0, bus, slot: 16, function: number });
+
+function vf(bus: number, number: number, parts: Partial<VirtualFunction> = {}): VirtualFunction {
+  return { address: address(bus, number), driver: "igbvf", sharesIommuGroup: false, usedBy: undefined, ...parts };
+}
+
+function pf(bus: number, parts: Partial<PhysicalFunction> = {}): PhysicalFunction {
+  return {
+    name: `pf${bus}`,
+    address: { domain: 0, bus, slot: 0, function: 0 },
+    linkUp: true,
+    virtualFunctions: [vf(bus, 0), vf(bus, 2)],
+    ...parts,
+  };
+}
+
+describe("a VF is chosen", () => {
+  it("first of the first PF", () => {
+    expect(chooseVf([pf(1), pf(2)])).toEqual({ physicalFunction: "pf1", address: address(1, 0) });
+  });
+
+  it.each([
+    ["in a domain's definition", { usedBy: "other" }],
+    ["bound to vfio on somebody's behalf", { driver: "vfio-pci" }],
+    ["in one IOMMU group with another device", { sharesIommuGroup: true }],
+  ])("not one that is %s", (_, parts) => {
+    expect(chooseVf([pf(1, { virtualFunctions: [vf(1, 0, parts), vf(1, 2)] })])?.address).toEqual(address(1, 2));
+    expect(chooseVf([pf(1, { virtualFunctions: [vf(1, 0, parts)] })])).toBeUndefined();
+  });
+
+  it("not of a PF whose link is down", () => {
+    expect(chooseVf([pf(1, { linkUp: false }), pf(2)])?.physicalFunction).toBe("pf2");
+  });
+
+  it("also one without any driver", () => {
+    expect(chooseVf([pf(1, { virtualFunctions: [vf(1, 0, { driver: undefined })] })])).toBeDefined();
+  });
+
+  it("never one that is not free or is promised already, and always one if there is one", () => {
+    const any = fc.record({
+      driver: fc.constantFrom("igbvf", "vfio-pci", undefined),
+      sharesIommuGroup: fc.boolean(),
+      usedBy: fc.constantFrom(undefined, "other"),
+    });
+    const functions = fc
+      .array(fc.tuple(fc.boolean(), fc.array(any, { maxLength: 4 })), { maxLength: 3 })
+      .map((found) =>
+        found.map(([linkUp, vfs], bus) =>
+          pf(bus, { linkUp, virtualFunctions: vfs.map((parts, number) => vf(bus, number, parts)) }),
+        ),
+      );
+    fc.assert(
+      fc.property(functions, fc.array(fc.tuple(fc.nat(2), fc.nat(3))), (found, promised) => {
+        const taken = promised.map(([bus, number]) => address(bus, number));
+        const fit = found
+          .filter(({ linkUp }) => linkUp)
+          .flatMap(({ virtualFunctions }) => virtualFunctions)
+          .filter((each) => each.driver !== "vfio-pci" && each.usedBy === undefined && !each.sharesIommuGroup)
+          .filter((each) => !taken.some((other) => samePciAddress(other, each.address)));
+        expect(chooseVf(found, taken)?.address).toEqual(fit[0]?.address);
+      }),
+    );
+  });
+
+  it("free and reserved exclude each other", () => {
+    expect(
+      [vf(1, 0), vf(1, 0, { driver: "vfio-pci" }), vf(1, 0, { usedBy: "web", driver: "vfio-pci" })].map((each) => [
+        isFree(each),
+        isReserved(each),
+      ]),
+    ).toEqual([
+      [true, false],
+      [false, true],
+      [false, false],
+    ]);
+  });
+});

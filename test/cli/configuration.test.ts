@@ -1,0 +1,170 @@
+import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readConfiguration } from "../../provider/cli/configuration.js";
+import { ConfigError } from "../../provider/config.js";
+
+const cluster = {
+  hosts: { host1: { uri: "qemu+ssh://virt@host1/system" } },
+  networks: { data: { bridge: "br0", mtu: 1500 } },
+};
+const yaml = `hosts:
+  host1: { uri: "qemu+ssh://virt@host1/system" }
+networks:
+  data: { bridge: br0, mtu: 1500 }   # the standby
+`;
+const inset = (text: string) => text.replaceAll(/^/gm, "  ");
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "vnic-failover-cli-"));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+async function file(name: string, text: string): Promise<string> {
+  const path = join(folder, name);
+  await writeFile(path, text);
+  return path;
+}
+
+/** A `pulumi` on the PATH that notes its arguments, prints `stdout` and `stderr` and exits with `code`. */
+async function fakePulumi({
+  stdout = "",
+  stderr = "",
+  code = 0,
+}): Promise<{ env: NodeJS.ProcessEnv; argv: () => Promise<string[]> }> {
+  const bin = await mkdtemp(join(folder, "bin-"));
+  const notes = join(bin, "argv.json");
+  const script = `#!${process.execPath}
+require("fs").writeFileSync(${JSON.stringify(notes)}, JSON.stringify(process.argv.slice(2)));
+process.stdout.write(${JSON.stringify(stdout)});
+process.stderr.write(${JSON.stringify(stderr)});
+process.exitCode = ${code};
+`;
+  await writeFile(join(bin, "pulumi"), script);
+  await chmod(join(bin, "pulumi"), 0o755);
+  return { env: { PATH: bin }, argv: async () => JSON.parse(await readFile(notes, "utf8")) as string[] };
+}
+
+async function problemOf(attempt: Promise<unknown>): Promise<ConfigError> {
+  const error = await attempt.then(
+    () => expect.fail("it was accepted"),
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(ConfigError);
+  return error as ConfigError;
+}
+
+describe("a file", () => {
+  test.each([
+    ["cluster.json", JSON.stringify(cluster)],
+    ["cluster-below.json", JSON.stringify({ cluster })],
+    ["cluster.yaml", yaml],
+    ["cluster-below.yaml", `cluster:\n${inset(yaml)}`],
+    ["Pulumi.dev.yaml", `config:\n  other:key: 1\n  vnic-failover:cluster:\n${inset(inset(yaml))}`],
+  ])("%s", async (name, text) => {
+    const config = await file(name, text);
+    expect(await readConfiguration({ config }, {})).toEqual({
+      cluster: { ...cluster, hostCommands: true },
+      credentials: {},
+    });
+  });
+
+  test("takes secrets from the environment, where they are not empty", async () => {
+    const config = await file("cluster.json", JSON.stringify(cluster));
+    const { credentials } = await readConfiguration(
+      { config },
+      { VNIC_FAILOVER_SSH_PASSWORD: "pw", VNIC_FAILOVER_SSH_PASSPHRASE: "" },
+    );
+    expect(credentials).toEqual({ sshPassword: "pw" });
+  });
+
+  test("does not ask pulumi", async () => {
+    const config = await file("cluster.json", JSON.stringify(cluster));
+    const { env, argv } = await fakePulumi({ code: 1 });
+    await readConfiguration({ config, stack: "dev" }, env);
+    await expect(argv()).rejects.toThrow("ENOENT");
+  });
+
+  test.each([
+    ["broken.yaml", "hosts: [", /neither YAML nor JSON/],
+    ["empty.yaml", "", /Unable to find the cluster in the file/],
+    ["hostless.yaml", "networks: {}", /Unable to find the cluster in the file/],
+    ["mistaken.yaml", `${yaml}bridges: 1\n`, /Unrecognized key: "bridges"/],
+  ])("%s is refused, with its name", async (name, text, message) => {
+    const config = await file(name, text);
+    const error = await problemOf(readConfiguration({ config }, {}));
+    expect(error.message).toMatch(message);
+    expect(error.problem).toMatchObject({ where: config, remedy: "Mend it in that file." });
+  });
+
+  test("that is not there is refused", async () => {
+    const error = await problemOf(readConfiguration({ config: join(folder, "nowhere.yaml") }, {}));
+    expect(error.message).toMatch(/Unable to read the configuration .*ENOENT/);
+  });
+});
+
+describe("the stack", () => {
+  const stackConfig = JSON.stringify({
+    "vnic-failover:cluster": { value: JSON.stringify(cluster), objectValue: cluster, secret: false },
+    "vnic-failover:sshPassword": { value: "hunter2", secret: true },
+    "other:sshPassword": { value: "not ours" },
+  });
+
+  test("is asked of pulumi itself, without a shell", async () => {
+    const { env, argv } = await fakePulumi({ stdout: stackConfig });
+    const read = await readConfiguration({ stack: "dev; touch /tmp/x", cwd: "/a b" }, env);
+    expect(read).toEqual({ cluster: { ...cluster, hostCommands: true }, credentials: { sshPassword: "hunter2" } });
+    expect(await argv()).toEqual([
+      "config",
+      "--show-secrets",
+      "--json",
+      "--non-interactive",
+      "--stack",
+      "dev; touch /tmp/x",
+      "--cwd",
+      "/a b",
+    ]);
+  });
+
+  test("names neither stack nor folder that nobody named", async () => {
+    const { env, argv } = await fakePulumi({ stdout: stackConfig });
+    await readConfiguration({}, { ...env, VNIC_FAILOVER_SSH_PASSWORD: "from the environment" });
+    expect(await argv()).toEqual(["config", "--show-secrets", "--json", "--non-interactive"]);
+  });
+
+  test("gives way to the environment's secrets", async () => {
+    const { env } = await fakePulumi({ stdout: stackConfig });
+    const { credentials } = await readConfiguration({}, { ...env, VNIC_FAILOVER_SSH_PASSWORD: "newer" });
+    expect(credentials).toEqual({ sshPassword: "newer" });
+  });
+
+  test("that pulumi cannot read: its own words, and the other way", async () => {
+    const { env } = await fakePulumi({ stderr: "warning: old\nerror: no Pulumi.yaml project file found\n", code: 255 });
+    const error = await problemOf(readConfiguration({}, env));
+    expect(error.message).toMatch(
+      /^Unable to read the stack's configuration: no Pulumi\.yaml project file found\. .*--config/,
+    );
+  });
+
+  test("without pulumi: the other way", async () => {
+    const error = await problemOf(readConfiguration({}, { PATH: folder }));
+    expect(error.message).toMatch(/there is no `pulumi` on the PATH.*--config/);
+  });
+
+  test("without the cluster", async () => {
+    const { env } = await fakePulumi({ stdout: "{}" });
+    expect((await problemOf(readConfiguration({}, env))).problem.code).toBe("config-missing");
+  });
+
+  test.each([
+    ["no JSON", '{"vnic-failover:sshPassword": hunter2', 0],
+    ["other JSON", '["hunter2"]', 0],
+    ["a failure", '{"x": "hunter2"}', 1],
+  ])("%s: nothing of what was printed is told", async (_case, stdout, code) => {
+    const { env } = await fakePulumi({ stdout, code });
+    const error = await problemOf(readConfiguration({}, env));
+    expect(`${error.stack ?? ""}${JSON.stringify(error.problem)}${String(error.cause)}`).not.toContain("hunter2");
+  });
+});

@@ -1,0 +1,158 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { carryOut, type Mover } from "../../provider/cli/drain.js";
+import type { DrainPlan } from "../../provider/migration/drain-plan.js";
+import { MoveFailed } from "../../provider/migration/move.js";
+import { MoveRefused } from "../../provider/migration/plan.js";
+import { StepFailed } from "../../provider/migration/runner.js";
+import { contextWith, reportWith } from "./command-context.js";
+
+let reportDir: string;
+beforeAll(async () => {
+  reportDir = await mkdtemp(join(tmpdir(), "vnic-failover-drain-"));
+});
+afterAll(() => rm(reportDir, { recursive: true }));
+
+const request = (over = {}) => ({ host: "host1", concurrency: 1, confirmed: true, reportDir, ...over });
+
+function planOf(...moves: (readonly [vm: string, to: string])[]): { plan: DrainPlan; silent: [] } {
+  return { plan: { moves: moves.map(([vm, to]) => ({ vm, to, physicalFunctions: ["pf0"] })), stuck: [] }, silent: [] };
+}
+
+const moved: Mover = ({ vm, to }) => Promise.resolve(reportWith({ vm, to }));
+const never: Mover = () => expect.fail("nothing may be moved");
+
+/** Moves that wait until the test lets them go on, phase by phase. */
+function heldMoves() {
+  const begun: string[] = [];
+  const held = new Map<string, { report: (phase: string) => void; end: () => void }>();
+  const mover: Mover = ({ vm, to }, progress) =>
+    new Promise((resolve) => {
+      begun.push(vm);
+      held.set(vm, {
+        report: (phase) => progress.report({ phase }),
+        end: () => resolve(reportWith({ vm, to })),
+      });
+    });
+  return { begun, mover, of: (vm: string) => held.get(vm) ?? expect.fail(`${vm} was not begun`) };
+}
+
+const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+describe("confirming", () => {
+  test("without a terminal and without --yes it only shows the plan", async () => {
+    const context = contextWith();
+    const { outcome, errors } = await carryOut(context, request({ confirmed: false }), planOf(["web", "host2"]), never);
+    expect(outcome).toBe("refused");
+    expect(context.shown.join()).toMatch(/web +host2 +pf0/);
+    expect(errors).toMatchObject([{ problem: { code: "drain-not-confirmed" } }]);
+  });
+
+  test("a no moves nothing", async () => {
+    const context = contextWith({ confirm: () => Promise.resolve(false) });
+    const { outcome } = await carryOut(context, request({ confirmed: false }), planOf(["web", "host2"]), never);
+    expect(outcome).toBe("refused");
+  });
+
+  test("a yes moves, and the question says how many stay", async () => {
+    const asked: string[] = [];
+    const context = contextWith({
+      confirm: (question) => {
+        asked.push(question);
+        return Promise.resolve(true);
+      },
+    });
+    const { plan } = planOf(["web", "host2"], ["db", "host2"]);
+    const stuck = [{ vm: "big", reasons: new Map([["host2", "too little memory"]]) }];
+    const answer = await carryOut(
+      context,
+      request({ confirmed: false }),
+      { plan: { ...plan, stuck }, silent: [] },
+      moved,
+    );
+    expect(asked).toEqual(["Move these 2 VMs, and leave 1 where it is?"]);
+    expect(answer.outcome).toBe("refused");
+    expect(answer.text).toContain("big stays:\n  host2: too little memory");
+    expect(answer.document["results"]).toMatchObject([{ outcome: "moved" }, { outcome: "moved" }]);
+  });
+});
+
+describe("moving", () => {
+  test("an empty host is done", async () => {
+    const { outcome, text } = await carryOut(contextWith(), request({ confirmed: false }), planOf(), never);
+    expect(outcome).toBe("ok");
+    expect(text).toBe('No VM runs on "host1": there was nothing to do.');
+  });
+
+  test("a failure stops none of the others, and the worst one is the outcome", async () => {
+    const mover: Mover = ({ vm, to }) => {
+      if (vm === "a") return Promise.reject(new MoveRefused("a", to, []));
+      if (vm !== "b") return moved({ vm, to, physicalFunctions: [] }, contextWith().progress.of(vm));
+      const cause = new StepFailed("migrate", false, [], 'VM "b"', new Error("no"));
+      return Promise.reject(new MoveFailed(cause, reportWith({ vm: "b", outcome: "failed-on-source" }), "b"));
+    };
+    const plan = planOf(["a", "host2"], ["b", "host2"], ["c", "host2"]);
+    const { outcome, document, errors, text } = await carryOut(contextWith(), request(), plan, mover);
+    expect(outcome).toBe("failed-on-source");
+    expect(document["results"]).toMatchObject([
+      { vm: "a", outcome: "refused" },
+      { vm: "b", outcome: "failed-on-source" },
+      { vm: "c", outcome: "moved" },
+    ]);
+    expect(errors).toHaveLength(2);
+    expect(text).toMatch(/^c +host2 +moved$/m);
+  });
+
+  test("no more at a time than allowed", async () => {
+    const { begun, mover, of } = heldMoves();
+    const plan = planOf(["a", "host2"], ["b", "host3"], ["c", "host4"]);
+    const answer = carryOut(contextWith(), request({ concurrency: 2 }), plan, mover);
+    await settled();
+    expect(begun).toEqual(["a", "b"]);
+    of("b").end();
+    await expect.poll(() => begun).toEqual(["a", "b", "c"]);
+    of("a").end();
+    of("c").end();
+    expect((await answer).document["results"]).toMatchObject([{ vm: "a" }, { vm: "b" }, { vm: "c" }]);
+  });
+
+  test("two for one destination choose their VFs one after the other, then run side by side", async () => {
+    const { begun, mover, of } = heldMoves();
+    const answer = carryOut(contextWith(), request({ concurrency: 2 }), planOf(["a", "host2"], ["b", "host2"]), mover);
+    await settled();
+    for (const phase of ["preflight", "journal", "reserve"]) of("a").report(phase);
+    await settled();
+    expect(begun).toEqual(["a"]);
+    of("a").report("unplug");
+    await settled();
+    expect(begun).toEqual(["a", "b"]);
+    of("a").end();
+    of("b").end();
+    expect((await answer).outcome).toBe("moved");
+  });
+
+  test("a move that ends before it reserves anything does not hold up the next one", async () => {
+    const mover: Mover = ({ vm, to }, progress) =>
+      vm === "a" ? Promise.reject(new MoveRefused(vm, to, [])) : moved({ vm, to, physicalFunctions: [] }, progress);
+    const plan = planOf(["a", "host2"], ["b", "host2"]);
+    const { document } = await carryOut(contextWith(), request({ concurrency: 2 }), plan, mover);
+    expect(document["results"]).toMatchObject([{ outcome: "refused" }, { outcome: "moved" }]);
+  });
+
+  test("Ctrl-C begins no more of them", async () => {
+    const controller = new AbortController();
+    const mover: Mover = (move, progress) => {
+      controller.abort();
+      return moved(move, progress);
+    };
+    const context = contextWith({ signal: controller.signal });
+    const { document, outcome } = await carryOut(context, request(), planOf(["a", "host2"], ["b", "host2"]), mover);
+    expect(document["results"]).toMatchObject([
+      { vm: "a", outcome: "moved" },
+      { vm: "b", outcome: "refused", error: expect.stringContaining("was not begun") as string },
+    ]);
+    expect(outcome).toBe("refused");
+  });
+});

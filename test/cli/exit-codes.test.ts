@@ -1,0 +1,43 @@
+import { describe, expect, test } from "vitest";
+import { exitCodes, exitCodesInWords, outcomeOf, worst, type Outcome } from "../../provider/cli/exit-codes.js";
+import { HostUnreachable } from "../../provider/backends/libvirt/host.js";
+import { ConnectionLostError } from "../../provider/backends/libvirt/rpc/errors.js";
+import { VmOnSeveralHosts } from "../../provider/backends/libvirt/cluster.js";
+import { MoveFailed } from "../../provider/migration/move.js";
+import { MoveRefused } from "../../provider/migration/plan.js";
+import { moveUnderWay } from "../../provider/migration/steps.js";
+import type { MoveOutcome } from "../../provider/migration/report.js";
+import { StepFailed } from "../../provider/migration/runner.js";
+import { ConfigError } from "../../provider/config.js";
+import { reportWith } from "./command-context.js";
+
+const failed = (outcome: MoveOutcome) =>
+  new MoveFailed(new StepFailed("migrate", false, [], 'VM "web"', new Error("no")), reportWith({ outcome }), "web");
+
+describe("exit codes", () => {
+  test.each<[string, unknown, number]>([
+    ["a refused move", new MoveRefused("web", "host2", []), 1],
+    ["bad configuration", new ConfigError({ code: "config-missing", what: "no cluster" }), 1],
+    ["a silent host", new HostUnreachable("host2", new Error("timed out")), 1],
+    ["another mover at work", moveUnderWay("web", { machine: "m", pid: 1 }), 1],
+    ["a move taken back", failed("failed-on-source"), 2],
+    ["a move that lost its VF", failed("moved-without-vf"), 3],
+    ["a move that could not be taken back", failed("unclear"), 4],
+    ["a VM on two hosts", new VmOnSeveralHosts("web", []), 4],
+    ["a lost connection", new ConnectionLostError("host1"), 4],
+    ["what nobody foresaw", new TypeError("x is not a function"), 4],
+  ])("%s", (_case, error, code) => {
+    expect(exitCodes[outcomeOf(error)]).toBe(code);
+  });
+
+  test("the worst of several counts", () => {
+    expect(worst([])).toBe("ok");
+    expect(worst(["moved", "failed-on-source", "refused"])).toBe("failed-on-source");
+    expect(worst(["moved-without-vf", "unclear", "moved"])).toBe("unclear");
+  });
+
+  test("the help tells each of them", () => {
+    const told = [...exitCodesInWords.matchAll(/^ {2}(\d) /gm)].map(([, code]) => Number(code));
+    expect(told).toEqual([...new Set((Object.keys(exitCodes) as Outcome[]).map((outcome) => exitCodes[outcome]))]);
+  });
+});

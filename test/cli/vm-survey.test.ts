@@ -1,0 +1,105 @@
+import { beforeEach, expect, test, vi } from "vitest";
+import { needsRecovery, surveyVms } from "../../provider/cli/vm-survey.js";
+import type { LibvirtCluster, Presence } from "../../provider/backends/libvirt/cluster.js";
+import { DomainState } from "../../provider/backends/libvirt/constants.js";
+import { HostUnreachable, type DomainRef, type LibvirtHost } from "../../provider/backends/libvirt/host.js";
+import { readJournal } from "../../provider/migration/context.js";
+import { missingVfsOf } from "../../provider/migration/repair.js";
+import type { Journal } from "../../provider/migration/journal.js";
+import { ProblemError } from "../../provider/problem.js";
+import { parseDomain } from "../../provider/xml/domain.js";
+
+vi.mock(import("../../provider/migration/context.js"), async (original) => ({
+  ...(await original()),
+  readJournal: vi.fn(),
+}));
+vi.mock(import("../../provider/migration/repair.js"), async (original) => ({
+  ...(await original()),
+  missingVfsOf: vi.fn(),
+}));
+
+const standbyOnly = (name: string) => `<domain type="kvm"><name>${name}</name>
+  <uuid>11111111-2222-4333-8444-000000000050</uuid><devices><interface type="bridge">
+  <mac address="52:54:00:AA:00:50"/><source bridge="br0"/><teaming type="persistent"/><alias name="ua-standby"/>
+</interface></devices></domain>`;
+
+/** Which host has which VM in which state; `silent` hosts do not answer. */
+function cluster(vms: Record<string, Record<string, number>>, silent: readonly string[] = []): LibvirtCluster {
+  const hosts = [...Object.keys(vms), ...silent].map((name) => {
+    const domain = (dom: DomainRef) => Promise.resolve(parseDomain(standbyOnly(dom.name)));
+    return {
+      name,
+      domains: () =>
+        silent.includes(name)
+          ? Promise.reject(new HostUnreachable(name, new Error("timed out")))
+          : Promise.resolve(Object.keys(vms[name] ?? {}).map((vm) => ({ name: vm }))),
+      liveDomain: domain,
+      inactiveDomain: domain,
+    } as unknown as LibvirtHost;
+  });
+  const whereabouts = (vm: string) =>
+    Promise.resolve({
+      presences: hosts.flatMap((host): Presence[] => {
+        const state = vms[host.name]?.[vm];
+        return state === undefined ? [] : [{ host, dom: { name: vm } as DomainRef, state, reason: 0 }];
+      }),
+      silent: [],
+    });
+  const profiles = { all: () => Promise.resolve([]) };
+  return { hosts, whereabouts, profiles, config: { networks: {} } } as unknown as LibvirtCluster;
+}
+
+const { RUNNING, PAUSED, SHUTOFF } = DomainState;
+
+beforeEach(() => {
+  vi.mocked(readJournal).mockReset().mockResolvedValue(undefined);
+  vi.mocked(missingVfsOf).mockReset().mockResolvedValue([]);
+});
+
+test("every VM once, by name, where it is active rather than where it is defined", async () => {
+  const { vms, silent } = await surveyVms(
+    cluster({ host1: { web: SHUTOFF, db: PAUSED }, host2: { web: RUNNING, off: SHUTOFF } }),
+  );
+  expect(vms.map(({ vm, state, hosts }) => [vm, state, hosts])).toEqual([
+    ["db", "paused", ["host1"]],
+    ["off", "shut off", ["host2"]],
+    ["web", "running", ["host2"]],
+  ]);
+  expect(silent).toEqual([]);
+  expect(vms.some(needsRecovery)).toBe(false);
+});
+
+test("a standby that has no VF is an interface without VF", async () => {
+  const { vms } = await surveyVms(cluster({ host1: { web: RUNNING, db: RUNNING } }), "web");
+  expect(vms).toMatchObject([{ vm: "web", interfaces: [{ mac: "52:54:00:aa:00:50", bridge: "br0", vf: undefined }] }]);
+});
+
+test("a journal that stayed with a definition is found, and the running domain's comes first", async () => {
+  const journal = (id: string) => ({ id }) as Journal;
+  vi.mocked(readJournal).mockImplementation(({ name }) => Promise.resolve(journal(name)));
+  const both = cluster({ host1: { web: SHUTOFF }, host2: { web: RUNNING } });
+  expect((await surveyVms(both)).vms[0]?.journal?.id).toBe("host2");
+  vi.mocked(readJournal).mockImplementation(({ name }) =>
+    Promise.resolve(name === "host1" ? journal("host1") : undefined),
+  );
+  const [web] = (await surveyVms(both)).vms;
+  expect(web?.journal?.id).toBe("host1");
+  expect(web !== undefined && needsRecovery(web)).toBe(true);
+});
+
+test("a VM that runs twice needs recovery, and is not asked for its VFs", async () => {
+  const [web] = (await surveyVms(cluster({ host1: { web: PAUSED }, host2: { web: RUNNING } }))).vms;
+  expect(web).toMatchObject({ hosts: ["host1", "host2"], missing: [] });
+  expect(web !== undefined && needsRecovery(web)).toBe(true);
+  expect(missingVfsOf).not.toHaveBeenCalled();
+});
+
+test("a silent host hides no other, nor does a VM that cannot be read", async () => {
+  const problem = new ProblemError({ code: "journal-unreadable", what: "no" });
+  vi.mocked(readJournal).mockImplementation((_host, { name }) =>
+    name === "odd" ? Promise.reject(problem) : Promise.resolve(undefined),
+  );
+  const { vms, silent } = await surveyVms(cluster({ host1: { odd: RUNNING, web: RUNNING } }, ["host2"]));
+  expect(vms).toMatchObject([{ vm: "odd", problem }, { vm: "web" }]);
+  expect(silent).toMatchObject([{ host: "host2" }]);
+});

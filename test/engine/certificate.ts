@@ -1,0 +1,44 @@
+/** A certificate authority of its own and a server's certificate by it, as `engine-setup` makes them. */
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+
+export interface ServerCertificate {
+  readonly caFile: string;
+  readonly key: string;
+  readonly certificate: string;
+  /** Deletes the files. */
+  readonly remove: () => Promise<void>;
+}
+
+const openssl = promisify(execFile);
+const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "7"];
+
+/** Needs `openssl` on the PATH. */
+export async function makeCertificate(): Promise<ServerCertificate> {
+  const folder = await mkdtemp(join(tmpdir(), "test-engine-"));
+  const [caFile, caKey, request, key, certificate, extensions] = [
+    "ca.pem",
+    "ca.key",
+    "engine.csr",
+    "engine.key",
+    "engine.pem",
+    "engine.ext",
+  ].map((name) => join(folder, name)) as [string, string, string, string, string, string];
+  const run = (...args: readonly string[]) => openssl("openssl", args);
+  await writeFile(extensions, "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1\nextendedKeyUsage=serverAuth\n");
+  await run("req", "-x509", ...newKey, "-keyout", caKey, "-out", caFile, "-subj", "/O=Test/CN=Test CA");
+  await run("req", ...newKey.slice(0, -2), "-keyout", key, "-out", request, "-subj", "/O=Test/CN=localhost");
+  await run(
+    ...["x509", "-req", "-in", request, "-CA", caFile, "-CAkey", caKey, "-CAcreateserial"],
+    ...["-days", "7", "-extfile", extensions, "-out", certificate],
+  );
+  return {
+    caFile,
+    key: await readFile(key, "utf8"),
+    certificate: await readFile(certificate, "utf8"),
+    remove: () => rm(folder, { recursive: true, force: true }),
+  };
+}

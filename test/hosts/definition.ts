@@ -1,0 +1,115 @@
+/** How libvirt edits a domain's definition: metadata by namespace, devices by alias, addresses on root ports. Pure. */
+import { parseDomain } from "../../provider/xml/domain.js";
+import {
+  attribute,
+  child,
+  element,
+  formatXml,
+  withAttributes,
+  withChildren,
+  type Element,
+} from "../../provider/xml/element.js";
+import { guestPciAddress, hostPciAddress } from "../../provider/xml/interface.js";
+import { formatPciAddress, pciAttributes } from "../../provider/xml/pci-address.js";
+import { refusals } from "./refusals.js";
+
+// --- metadata (src/conf/domain_conf.c virDomainDefSetMetadata, src/util/virxml.c virXMLInjectNamespace)
+
+export function metadataOf(definition: Element, uri: string): Element | undefined {
+  const found = child(definition, "metadata")?.children.find((each) => namespaceOf(each) === uri);
+  return found === undefined ? undefined : bare(found);
+}
+
+export function withMetadata(definition: Element, uri: string, key: string, value: Element | undefined): Element {
+  const others = (child(definition, "metadata")?.children ?? []).filter((each) => namespaceOf(each) !== uri);
+  const kept = value === undefined ? others : [...others, prefixed(value, key, uri)];
+  const rest = definition.children.filter(({ name }) => name !== "metadata");
+  const metadata = kept.length === 0 ? [] : [element("metadata", {}, kept)];
+  return withChildren(definition, rest.toSpliced(2, 0, ...metadata));
+}
+
+function namespaceOf({ name, attributes }: Element): string | undefined {
+  const [prefix, local] = name.split(":");
+  return attributes[local === undefined ? "xmlns" : `xmlns:${prefix ?? ""}`];
+}
+
+function prefixed(value: Element, key: string, uri: string): Element {
+  const renamed = rename(value, (name) => `${key}:${name}`);
+  return withAttributes(renamed, { [`xmlns:${key}`]: uri });
+}
+
+function bare(value: Element): Element {
+  const renamed = rename(value, (name) => name.replace(/^[^:]+:/, ""));
+  const attributes = Object.entries(renamed.attributes).filter(([name]) => !name.startsWith("xmlns"));
+  return { ...renamed, attributes: Object.fromEntries(attributes) };
+}
+
+function rename(value: Element, to: (name: string) => string): Element {
+  return {
+    ...value,
+    name: to(value.name),
+    children: value.children.map((each) => rename(each, to)),
+  };
+}
+
+// --- devices
+
+export function devicesOf(definition: Element): readonly Element[] {
+  return child(definition, "devices")?.children ?? [];
+}
+
+export function aliasOf(device: Element): string | undefined {
+  return attribute(child(device, "alias"), "name");
+}
+
+export function deviceNamed(definition: Element, alias: string): Element | undefined {
+  return devicesOf(definition).find((device) => aliasOf(device) === alias);
+}
+
+/** The host's PCI devices that the definition names, as `0000:01:10.0`. */
+export function hostDevicesOf(definition: Element): readonly string[] {
+  return devicesOf(definition).flatMap((device) => {
+    const address = hostPciAddress(device);
+    return address === undefined ? [] : [formatPciAddress(address)];
+  });
+}
+
+/** @throws Refusal for an alias or a host device that it has already, or when no root port is free. */
+export function withDevice(definition: Element, device: Element): Element {
+  const alias = aliasOf(device);
+  if (alias !== undefined && deviceNamed(definition, alias) !== undefined) throw refusals.aliasTwice(alias);
+  const address = hostPciAddress(device);
+  if (address !== undefined && hostDevicesOf(definition).includes(formatPciAddress(address)))
+    throw refusals.deviceTwice();
+  return onDevices(definition, (devices) => [...devices, addressed(definition, device)]);
+}
+
+export function withoutDevice(definition: Element, alias: string): Element {
+  return onDevices(definition, (devices) => devices.filter((device) => aliasOf(device) !== alias));
+}
+
+/** The device as libvirt prints it once it is plugged: in the first root port that is free, managed='no' left out. */
+function addressed(definition: Element, device: Element): Element {
+  const { managed: _, ...attributes } = device.attributes;
+  const printed = { ...device, attributes };
+  if (guestPciAddress(device) !== undefined) return printed;
+  const port = parseDomain(formatXml(definition)).rootPorts.find(({ free }) => free);
+  if (port === undefined) throw refusals.noSlot();
+  const address = pciAttributes({ domain: 0, bus: port.bus, slot: 0, function: 0 });
+  return withChildren(printed, [...printed.children, element("address", { type: "pci", ...address })]);
+}
+
+function onDevices(definition: Element, edit: (devices: readonly Element[]) => readonly Element[]): Element {
+  return withChildren(
+    definition,
+    definition.children.map((each) => (each.name === "devices" ? withChildren(each, edit(each.children)) : each)),
+  );
+}
+
+// --- the domain itself
+
+/** As it is printed while it runs with that number, or for the next start. */
+export function numbered(definition: Element, id: number): Element {
+  const { id: _, ...attributes } = definition.attributes;
+  return { ...definition, attributes: id < 0 ? attributes : { ...attributes, id: String(id) } };
+}

@@ -1,0 +1,243 @@
+/** The domains of one host: definitions, states, metadata, devices. What a guest does with an unplug is the host's to say. */
+import { Affect, DomainState, DomainXml, PausedReason } from "../../provider/backends/libvirt/constants.js";
+import type { Domain as DomainRef, TypedParameter } from "../../provider/backends/libvirt/rpc/datatypes.js";
+import { child, formatXml, parseXml, textOf, type Element } from "../../provider/xml/element.js";
+import { hostPciAddress } from "../../provider/xml/interface.js";
+import { formatPciAddress } from "../../provider/xml/pci-address.js";
+import * as definition from "./definition.js";
+import type { NodeDevices } from "./node-devices.js";
+import { refusals } from "./refusals.js";
+import type { Peer } from "./rpc-endpoint.js";
+
+export interface JobModel {
+  readonly direction: "incoming" | "outgoing";
+  phase: "begun" | "performing" | "performed";
+  cancelled: boolean;
+  parameters: TypedParameter[];
+}
+
+export interface DomainModel {
+  readonly name: string;
+  readonly uuid: string;
+  /** -1 while it does not run. */
+  id: number;
+  live: Element | undefined;
+  /** Undefined: it is transient. */
+  config: Element | undefined;
+  state: number;
+  reason: number;
+  job: JobModel | undefined;
+  completed: TypedParameter[] | undefined;
+  /** The connection that prepared it, until the migration has finished: it dies with that (qemuProcessAutoDestroy). */
+  preparedBy: Peer | undefined;
+  /** Aliases that the guest has been asked to let go of. */
+  readonly unplugging: Set<string>;
+}
+
+const { LIVE, CONFIG } = Affect;
+
+export class Domains {
+  private readonly known = new Map<string, DomainModel>();
+  private lastId = 0;
+
+  constructor(private readonly devices: NodeDevices) {}
+
+  all(): readonly DomainModel[] {
+    return [...this.known.values()];
+  }
+
+  named(name: string): DomainModel | undefined {
+    return this.all().find((each) => each.name === name);
+  }
+
+  /** @throws Refusal */
+  requireNamed(name: string): DomainModel {
+    const found = this.named(name);
+    if (found === undefined) throw refusals.noDomainNamed(name);
+    return found;
+  }
+
+  /** @throws Refusal */
+  require(ref: DomainRef): DomainModel {
+    const found = this.known.get(ref.uuid);
+    if (found === undefined) throw refusals.noDomain(ref);
+    return found;
+  }
+
+  /** @throws Refusal */
+  requireActive(ref: DomainRef): DomainModel & { live: Element } {
+    const found = this.require(ref);
+    if (!isActive(found)) throw refusals.domainNotRunning();
+    return found;
+  }
+
+  /** The running domain that has the host's device. */
+  userOf(address: string): string | undefined {
+    return this.all().find(({ live }) => live !== undefined && definition.hostDevicesOf(live).includes(address))?.name;
+  }
+
+  /** @throws Refusal */
+  define(xml: string): DomainModel {
+    const config = parseXml(xml);
+    const { name, uuid } = identityOf(config);
+    const namesake = this.named(name);
+    if (namesake !== undefined && namesake.uuid !== uuid) throw refusals.domainExists(name, namesake.uuid);
+    const domain = this.known.get(uuid) ?? this.add(name, uuid);
+    domain.config = definition.numbered(config, -1);
+    return domain;
+  }
+
+  /** Lets a domain that is defined run. */
+  start(domain: DomainModel): void {
+    this.activate(domain, domain.config ?? raise("a transient domain cannot be started again"));
+    domain.state = DomainState.RUNNING;
+    domain.reason = 1;
+  }
+
+  /** A copy that waits for its memory. @throws Refusal when a domain of that identity is active. */
+  receive(live: Element, preparedBy: Peer): DomainModel {
+    const { name, uuid } = identityOf(live);
+    const domain = this.known.get(uuid) ?? this.add(name, uuid);
+    if (isActive(domain)) throw refusals.domainActive(name);
+    this.activate(domain, live);
+    domain.state = DomainState.PAUSED;
+    domain.reason = PausedReason.MIGRATION;
+    domain.preparedBy = preparedBy;
+    return domain;
+  }
+
+  /** Its QEMU is no more. A transient domain goes with it. */
+  stop(domain: DomainModel): void {
+    Object.assign(domain, { live: undefined, id: -1, job: undefined, preparedBy: undefined });
+    domain.state = DomainState.SHUTOFF;
+    domain.reason = 0;
+    domain.unplugging.clear();
+    if (domain.config === undefined) this.known.delete(domain.uuid);
+  }
+
+  /** @throws Refusal */
+  undefine(domain: DomainModel): void {
+    if (domain.config === undefined) throw refusals.domainTransient();
+    domain.config = undefined;
+    if (!isActive(domain)) this.known.delete(domain.uuid);
+  }
+
+  xml(domain: DomainModel, flags: number): string {
+    const shown = (flags & DomainXml.INACTIVE) !== 0 ? (domain.config ?? domain.live) : (domain.live ?? domain.config);
+    if (shown === undefined) throw refusals.noDomain(domain);
+    return formatXml(definition.numbered(shown, (flags & DomainXml.INACTIVE) !== 0 ? -1 : domain.id));
+  }
+
+  // --- metadata
+
+  /** @throws Refusal */
+  metadata(domain: DomainModel, uri: string, flags: number): string {
+    const of = affected(domain, flags).includes("live") ? domain.live : domain.config;
+    const found = of === undefined ? undefined : definition.metadataOf(of, uri);
+    if (found === undefined) throw refusals.noMetadata();
+    return formatXml(found);
+  }
+
+  /** @throws Refusal */
+  setMetadata(domain: DomainModel, uri: string, key: string, xml: string | null, flags: number): void {
+    const value = xml === null ? undefined : parseXml(xml);
+    this.edit(domain, flags, (each) => definition.withMetadata(each, uri, key, value));
+  }
+
+  // --- devices
+
+  /** @throws Refusal: nothing is changed. */
+  attach(domain: DomainModel, device: Element, flags: number): void {
+    const sides = affected(domain, flags);
+    const edited = sides.map((side) => [side, definition.withDevice(sideOf(domain, side), device)] as const);
+    if (sides.includes("live")) this.refuseDevice(device);
+    for (const [side, value] of edited) domain[side] = value;
+  }
+
+  /** The device goes from those definitions, at once. @throws Refusal */
+  remove(domain: DomainModel, alias: string, flags: number): void {
+    this.edit(domain, flags, (each) => {
+      if (definition.deviceNamed(each, alias) === undefined) throw refusals.noDeviceWithAlias(alias);
+      return definition.withoutDevice(each, alias);
+    });
+  }
+
+  /** What a host says of a device that a running domain is to get. @throws Refusal */
+  refuseDevice(device: Element): void {
+    const bridge = child(device, "source")?.attributes["bridge"];
+    if (bridge !== undefined && !this.devices.bridges.some(({ name }) => name === bridge))
+      throw refusals.noBridge(bridge);
+    const pci = hostPciAddress(device);
+    if (pci === undefined) return;
+    const address = formatPciAddress(pci);
+    const found = this.devices.functionAt(address);
+    if (found === undefined) throw refusals.deviceAbsent(address);
+    const user = this.userOf(address);
+    if (user !== undefined) throw refusals.deviceInUse(address, user);
+    if (found.vf.driver !== "vfio-pci") throw refusals.deviceWithHost(address);
+    if (!found.pf.linkUp) throw refusals.functionOffline(found.pf.name);
+  }
+
+  private edit(domain: DomainModel, flags: number, change: (from: Element) => Element): void {
+    const edited = affected(domain, flags).map((side) => [side, change(sideOf(domain, side))] as const);
+    for (const [side, value] of edited) domain[side] = value;
+  }
+
+  private add(name: string, uuid: string): DomainModel {
+    const domain: DomainModel = {
+      name,
+      uuid,
+      id: -1,
+      live: undefined,
+      config: undefined,
+      state: DomainState.SHUTOFF,
+      reason: 0,
+      job: undefined,
+      completed: undefined,
+      preparedBy: undefined,
+      unplugging: new Set(),
+    };
+    this.known.set(uuid, domain);
+    return domain;
+  }
+
+  private activate(domain: DomainModel, live: Element): void {
+    domain.id = this.lastId += 1;
+    domain.live = live;
+    domain.completed = undefined;
+  }
+}
+
+export function isActive(domain: DomainModel): domain is DomainModel & { live: Element } {
+  return domain.live !== undefined;
+}
+
+export function refOf({ name, uuid, id }: DomainModel): DomainRef {
+  return { name, uuid, id };
+}
+
+type Side = "live" | "config";
+
+/** virDomainObjUpdateModificationImpact: none named is the one that counts now. @throws Refusal */
+function affected(domain: DomainModel, flags: number): readonly Side[] {
+  const named = flags & (LIVE | CONFIG);
+  if (named === 0) return [isActive(domain) ? "live" : "config"];
+  if ((named & LIVE) !== 0 && !isActive(domain)) throw refusals.domainNotRunning();
+  if ((named & CONFIG) !== 0 && domain.config === undefined) throw refusals.noConfig();
+  return [...((named & CONFIG) !== 0 ? ["config" as const] : []), ...((named & LIVE) !== 0 ? ["live" as const] : [])];
+}
+
+function sideOf(domain: DomainModel, side: Side): Element {
+  return domain[side] ?? raise(`domain ${domain.name} has no ${side} definition`);
+}
+
+function identityOf(xml: Element): { name: string; uuid: string } {
+  return {
+    name: textOf(child(xml, "name")) ?? raise("a domain without name"),
+    uuid: textOf(child(xml, "uuid")) ?? raise("a domain without UUID"),
+  };
+}
+
+function raise(what: string): never {
+  throw new Error(what);
+}

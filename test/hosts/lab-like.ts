@@ -1,0 +1,154 @@
+/**
+ * Two hosts as the lab has them, in this process: PF `pf0` with four VFs and bridge `br0` on each, and on host1 a running
+ * q35 VM `web` with six root ports and no interface.
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { LibvirtCluster } from "../../provider/backends/libvirt/cluster.js";
+import { parseConfiguration, type ClusterConfig, type Configuration } from "../../provider/config.js";
+import type { HandlerContext, StackConfig } from "../../provider/handlers/handler.js";
+import type { Progress } from "../../provider/progress.js";
+import { LibvirtHostModel } from "./libvirt-host.js";
+import { MigrationNetwork } from "./migration.js";
+import type { PhysicalFunctionModel } from "./node-devices.js";
+
+export const vm = { name: "web", uuid: "11111111-2222-4333-8444-000000000050", mac: "52:54:00:aa:00:50" } as const;
+
+/** The VFs of either host, in order. */
+export const vfs = ["0000:01:10.0", "0000:01:10.2", "0000:01:10.4", "0000:01:10.6"] as const;
+
+/** A way in of its own, by which one process can be cut off from both hosts while others are not. */
+export interface Entrance {
+  readonly configuration: Configuration;
+  /** The same as Pulumi hands it to a handler. */
+  readonly stackConfig: StackConfig;
+  readonly cluster: LibvirtCluster;
+  /** The process that came by it is dead. */
+  die(): void;
+}
+
+export interface LabLike extends Entrance {
+  readonly host1: LibvirtHostModel;
+  readonly host2: LibvirtHostModel;
+  readonly hosts: readonly [LibvirtHostModel, LibvirtHostModel];
+  readonly network: MigrationNetwork;
+  readonly progress: RecordedProgress;
+  /** The context of a handler's call. */
+  context(more?: Partial<HandlerContext>): HandlerContext;
+  entrance(): Promise<Entrance>;
+  close(): Promise<void>;
+}
+
+/** Progress that can be looked at afterwards. */
+export interface RecordedProgress extends Progress {
+  readonly warnings: string[];
+  readonly steps: string[];
+}
+
+type NetworksConfig = ClusterConfig["networks"];
+
+const networks: NetworksConfig = { data: { bridge: "br0", mtu: 1500 }, "data-vf": { physicalFunctions: ["pf0"] } };
+
+export async function labLike(
+  options: { readonly networks?: NetworksConfig; readonly define?: readonly string[] } = {},
+): Promise<LabLike> {
+  const folder = await mkdtemp(join(tmpdir(), "hosts-"));
+  const network = new MigrationNetwork();
+  const hosts = [labHost(1, network), labHost(2, network)] as const;
+  const [host1, host2] = hosts;
+  host1.domains.start(host1.domains.define(domainXml(vm)));
+  for (const xml of options.define ?? []) host1.domains.define(xml);
+
+  const entrances: Entrance[] = [];
+  const entrance = async (): Promise<Entrance> => {
+    const door = String(entrances.length);
+    const sockets = hosts.map((host) => join(folder, `${host.name}-${door}`));
+    await Promise.all(hosts.map((host, index) => host.listen(sockets[index] ?? "")));
+    const cluster = {
+      hosts: Object.fromEntries(
+        hosts.map(({ name }, index) => [name, { uri: `qemu+unix:///system?socket=${sockets[index] ?? ""}` }]),
+      ),
+      networks: options.networks ?? networks,
+    };
+    const configuration = parseConfiguration({ cluster });
+    const made: Entrance = {
+      configuration,
+      stackConfig: { cluster: JSON.stringify(cluster) },
+      cluster: new LibvirtCluster(configuration),
+      die: () => hosts.forEach((host, index) => host.shut(sockets[index] ?? "")),
+    };
+    entrances.push(made);
+    return made;
+  };
+  const first = await entrance();
+  const progress = recordedProgress();
+  return {
+    ...first,
+    host1,
+    host2,
+    hosts,
+    network,
+    progress,
+    context: (more = {}) => ({ config: first.stackConfig, progress, ...more }),
+    entrance,
+    async close() {
+      await Promise.all(entrances.map(({ cluster }) => cluster.close()));
+      for (const host of hosts) host.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export function recordedProgress(): RecordedProgress {
+  const warnings: string[] = [];
+  const steps: string[] = [];
+  return {
+    warnings,
+    steps,
+    report: ({ phase }) => void (steps.at(-1) === phase || steps.push(phase)),
+    warn: (message) => void warnings.push(message),
+    done: () => undefined,
+  };
+}
+
+function labHost(id: 1 | 2, network: MigrationNetwork): LibvirtHostModel {
+  return new LibvirtHostModel(
+    {
+      name: `host${id}`,
+      uuid: `00000000-0000-4000-8000-00000000000${id}`,
+      physicalFunctions: [physicalFunction("pf0", id, "01")],
+      bridges: [{ name: "br0", mtu: 1500, ports: ["uplink0"] }],
+    },
+    network,
+  );
+}
+
+/** A PF with four VFs behind one bus. */
+export function physicalFunction(name: string, host: 1 | 2, bus: string): PhysicalFunctionModel {
+  return {
+    name,
+    address: `0000:${bus}:00.0`,
+    mac: `52:54:00:79:${bus}:1${host}`,
+    linkUp: true,
+    virtualFunctions: [0, 2, 4, 6].map((number) => ({
+      address: `0000:${bus}:10.${number}`,
+      driver: "igbvf",
+      iommuGroup: 8 + number / 2 + 16 * Number.parseInt(bus, 16),
+    })),
+  };
+}
+
+/** A q35 domain with six root ports, and with those devices besides. */
+export function domainXml(
+  { name, uuid }: { readonly name: string; readonly uuid: string },
+  devices = "",
+  { machine = "pc-q35-10.0" } = {},
+): string {
+  const ports = Array.from(
+    { length: 6 },
+    (_, port) =>
+      `<controller type='pci' index='${port + 1}' model='pcie-root-port'><address type='pci' domain='0x0000' bus='0x00' slot='0x01' function='0x${port}'/></controller>`,
+  );
+  return `<domain type='kvm'><name>${name}</name><uuid>${uuid}</uuid><memory unit='KiB'>262144</memory><vcpu placement='static'>1</vcpu><os><type arch='x86_64' machine='${machine}'>hvm</type></os><cpu mode='custom' match='exact' check='full'><model fallback='forbid'>EPYC</model></cpu><devices><emulator>/usr/bin/qemu-system-x86_64</emulator><controller type='pci' index='0' model='pcie-root'/>${ports.join("")}${devices}<memballoon model='none'/></devices></domain>`;
+}

@@ -1,0 +1,379 @@
+/**
+ * A libvirt host for tests, in this process: it answers the product's calls over a Unix socket, so that
+ * `qemu+unix:///system?socket=…` reaches it through the real transport and the real RPC. A test double: it knows what the
+ * product relies on and no more.
+ *
+ * Checked against libvirt 11.3.0 with QEMU 10.0 on two hosts with an 82576 each (XML of domains, networks, node devices,
+ * interfaces and capabilities, texts of missing things), and its sources for what is refused when (see refusals.ts).
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { Affect, CpuCompare, DomainState, JobStats, JobType } from "../../provider/backends/libvirt/constants.js";
+import type { Domain as DomainRef } from "../../provider/backends/libvirt/rpc/datatypes.js";
+import type { Args, ProcedureName } from "../../provider/backends/libvirt/rpc/procedures.js";
+import { element, formatXml, parseXml } from "../../provider/xml/element.js";
+import { aliasOf, deviceNamed } from "./definition.js";
+import { Domains, isActive, refOf, type DomainModel } from "./domains.js";
+import { EventRegistrations } from "./events.js";
+import {
+  afterRefusedMigration,
+  migrationAnswers,
+  type MemoryPasses,
+  MigrationNetwork,
+  type MigrationEnd,
+} from "./migration.js";
+import { Networks } from "./networks.js";
+import { NodeDevices, type BridgeModel, type PhysicalFunctionModel } from "./node-devices.js";
+import { Refusal, refusals } from "./refusals.js";
+import { RpcEndpoint, type Answers, type Call } from "./rpc-endpoint.js";
+
+/** What the guests of a host do when they are asked to let go of a device. */
+export interface GuestManners {
+  unplug: "lets go" | "refuses" | "is silent";
+  /** Milliseconds until it does. */
+  after: number;
+  /** Milliseconds for which the call itself waits (QEMU_UNPLUG_TIMEOUT); what the guest does later only an event tells. */
+  callWaits: number;
+}
+
+export interface HostDescription {
+  readonly name: string;
+  readonly uuid: string;
+  readonly physicalFunctions: readonly PhysicalFunctionModel[];
+  readonly bridges: readonly BridgeModel[];
+}
+
+/** Which of a procedure's calls are meant: by default the next one. */
+export interface Which<A> {
+  /** How many of them. */
+  readonly times?: number;
+  /** How many go by before the first of them. */
+  readonly skip?: number;
+  readonly when?: (args: A) => boolean;
+}
+
+/** Something that befalls calls of one procedure. */
+interface Befalling {
+  readonly procedure: ProcedureName;
+  times: number;
+  skip: number;
+  readonly when: (args: unknown) => boolean;
+  readonly act: (call: Call) => void | Promise<void>;
+}
+
+export class LibvirtHostModel implements MigrationEnd {
+  readonly name: string;
+  readonly uuid: string;
+  readonly devices: NodeDevices;
+  readonly domains: Domains;
+  readonly networks = new Networks();
+  readonly events = new EventRegistrations();
+
+  /** Milliseconds that every call takes beside its own work. */
+  delay = 0;
+  freeMemoryKiB = 2_097_152;
+  /** virCPUCompareResult of every comparison. */
+  cpu: number = CpuCompare.IDENTICAL;
+  readonly guest: GuestManners = { unplug: "lets go", after: 2, callWaits: 0 };
+  readonly memory: MemoryPasses = { passes: 2, milliseconds: 2 };
+  /** Calls that were carried out or refused, by procedure. */
+  readonly calls = new Map<ProcedureName, number>();
+  /** The same, one after another. */
+  readonly journal: ProcedureName[] = [];
+  /** What QEMU's monitors were told. */
+  readonly monitorCommands: unknown[] = [];
+
+  private readonly endpoint: RpcEndpoint;
+  private readonly arriving: Befalling[] = [];
+  private readonly leaving: Befalling[] = [];
+
+  constructor(
+    description: HostDescription,
+    readonly network: MigrationNetwork = new MigrationNetwork(),
+  ) {
+    this.name = description.name;
+    this.uuid = description.uuid;
+    this.devices = new NodeDevices(description.physicalFunctions, description.bridges);
+    this.domains = new Domains(this.devices);
+    network.join(this);
+    const model = this;
+    this.endpoint = new RpcEndpoint(this.answers(), {
+      get delay() {
+        return model.delay;
+      },
+      arriving: (call) => model.befall(model.arriving, call),
+      leaving: (call) => void model.befall(model.leaving, call),
+    });
+  }
+
+  // --- doors
+
+  async listen(socket: string): Promise<void> {
+    await this.endpoint.listen(socket);
+  }
+
+  /** Whoever came by that socket is cut off, and nobody comes in by it any more. */
+  shut(socket: string): void {
+    this.endpoint.shut(socket);
+  }
+
+  /** The daemon is gone: every connection breaks, and no new one is to be had. Its domains go on. */
+  close(): void {
+    this.endpoint.close();
+  }
+
+  dropConnections(): void {
+    for (const peer of [...this.endpoint.peers]) peer.drop();
+  }
+
+  // --- what a test makes happen
+
+  get callCount(): number {
+    return this.journal.length;
+  }
+
+  /** Calls of the procedure fail so, having done nothing but what libvirt leaves behind when they fail. */
+  refuse<P extends ProcedureName>(procedure: P, refusal: Refusal, which: Which<Args<P>> = {}): void {
+    const act = ({ args }: Call) => {
+      afterRefusedMigration(this.domains, procedure, vmOf(args));
+      throw refusal;
+    };
+    this.arriving.push(befalling(procedure, act, which));
+  }
+
+  /** Just before a call of the procedure is carried out. */
+  before<P extends ProcedureName>(procedure: P, act: Befalling["act"], which: Which<Args<P>> = {}): void {
+    this.arriving.push(befalling(procedure, act, which));
+  }
+
+  /** Just after a call of the procedure was carried out, while its answer is on its way. */
+  after<P extends ProcedureName>(procedure: P, act: Befalling["act"], which: Which<Args<P>> = {}): void {
+    this.leaving.push(befalling(procedure, act, which));
+  }
+
+  /** The connection breaks at a call of the procedure: it is not carried out, or its answer does not arrive. */
+  dropAt<P extends ProcedureName>(procedure: P, moment: "before" | "after", which: Which<Args<P>> = {}): void {
+    this[moment](procedure, ({ peer }) => peer.drop(), which);
+  }
+
+  /** Somebody at the host itself removes a device, or a guest lets go of one late. */
+  guestLetsGo(domain: DomainModel, alias: string): void {
+    if (!isActive(domain) || deviceNamed(domain.live, alias) === undefined) return;
+    domain.unplugging.delete(alias);
+    this.domains.remove(domain, alias, Affect.LIVE);
+    const dom = refOf(domain);
+    this.events.emit("domain_event_callback_device_removed", (callbackID) => ({
+      callbackID,
+      msg: { dom, devAlias: alias },
+    }));
+  }
+
+  private befall(list: readonly Befalling[], call: Call): void | Promise<void> {
+    if (list === this.arriving) {
+      this.calls.set(call.procedure, (this.calls.get(call.procedure) ?? 0) + 1);
+      this.journal.push(call.procedure);
+    }
+    const next = list.find(
+      ({ procedure, times, when }) => procedure === call.procedure && times > 0 && when(call.args),
+    );
+    if (next === undefined) return;
+    if (next.skip > 0) {
+      next.skip -= 1;
+      return;
+    }
+    next.times -= 1;
+    return next.act(call);
+  }
+
+  // --- answers
+
+  private answers(): Answers {
+    const { domains, networks, devices, events } = this;
+    const done = {};
+    return {
+      ...migrationAnswers(this, this.network, this.memory),
+
+      auth_list: () => ({ types: [0] }),
+      connect_supports_feature: () => ({ supported: 0 }),
+      connect_open: () => done,
+      connect_close: () => done,
+      connect_get_version: () => ({ hv_ver: 10_000_013n }),
+      connect_get_lib_version: () => ({ lib_ver: 11_003_000n }),
+      connect_get_hostname: () => ({ hostname: this.name }),
+      connect_get_capabilities: () => ({ capabilities: capabilities(this.uuid) }),
+      connect_compare_cpu: () => ({ result: this.cpu }),
+      connect_compare_hypervisor_cpu: () => ({ result: this.cpu }),
+      node_get_free_memory: () => ({ freeMem: BigInt(this.freeMemoryKiB) * 1024n }),
+      connect_domain_event_callback_register_any: ({ eventID }, peer) => ({
+        callbackID: events.register(peer, eventID),
+      }),
+      connect_domain_event_callback_deregister_any: ({ callbackID }) => {
+        events.deregister(callbackID);
+        return done;
+      },
+
+      connect_list_all_domains: () => ({ domains: domains.all().map(refOf), ret: domains.all().length }),
+      domain_lookup_by_name: ({ name }) => ({ dom: refOf(domains.requireNamed(name)) }),
+      domain_lookup_by_uuid: ({ uuid }) => ({ dom: refOf(domains.require({ uuid, name: "", id: -1 })) }),
+      domain_get_state: ({ dom }) => {
+        const { state, reason } = domains.require(dom);
+        return { state, reason };
+      },
+      domain_is_active: ({ dom }) => ({ active: Number(isActive(domains.require(dom))) }),
+      domain_is_persistent: ({ dom }) => ({ persistent: Number(domains.require(dom).config !== undefined) }),
+      domain_get_xml_desc: ({ dom, flags }) => ({ xml: domains.xml(domains.require(dom), flags) }),
+      domain_define_xml_flags: ({ xml }) => ({ dom: refOf(domains.define(xml)) }),
+      domain_undefine_flags: ({ dom }) => {
+        domains.undefine(domains.require(dom));
+        return done;
+      },
+      domain_destroy_flags: ({ dom }) => {
+        domains.stop(domains.requireActive(dom));
+        return done;
+      },
+      domain_resume: ({ dom }) => {
+        const domain = domains.requireActive(dom);
+        if (domain.state !== DomainState.PAUSED) throw refusals.domainNotPaused();
+        domain.state = DomainState.RUNNING;
+        domain.reason = 5;
+        return done;
+      },
+      domain_get_metadata: ({ dom, uri, flags }) => ({
+        metadata: domains.metadata(domains.require(dom), uri ?? "", flags),
+      }),
+      domain_set_metadata: ({ dom, metadata, key, uri, flags }) => {
+        domains.setMetadata(domains.require(dom), uri ?? "", key ?? "", metadata, flags);
+        return done;
+      },
+
+      domain_attach_device_flags: ({ dom, xml, flags }) => {
+        const device = parseXml(xml);
+        const domain = domains.require(dom);
+        domains.attach(domain, device, flags);
+        const devAlias = aliasOf(device) ?? "";
+        if (isActive(domain) && deviceNamed(domain.live, devAlias) !== undefined)
+          events.emit("domain_event_callback_device_added", (callbackID) => ({
+            callbackID,
+            dom: refOf(domain),
+            devAlias,
+          }));
+        return done;
+      },
+      domain_detach_device_alias: async ({ dom, alias, flags }) => {
+        const domain = domains.require(dom);
+        if ((flags & Affect.CONFIG) !== 0) domains.remove(domain, alias, Affect.CONFIG);
+        if ((flags & Affect.LIVE) !== 0) await this.askGuest(domain, alias);
+        return done;
+      },
+      domain_abort_job: ({ dom }) => {
+        const { job } = domains.requireActive(dom);
+        if (job?.direction !== "outgoing") throw refusals.noJob();
+        job.cancelled = true;
+        return done;
+      },
+      domain_get_job_stats: ({ dom, flags }) => {
+        const { job, completed } = domains.requireActive(dom);
+        if ((flags & JobStats.COMPLETED) !== 0)
+          return completed === undefined
+            ? { type: JobType.NONE, params: [] }
+            : { type: JobType.COMPLETED, params: completed };
+        if (job === undefined) return { type: JobType.NONE, params: [] };
+        if (job.direction === "incoming") throw refusals.statisticsOnSource();
+        return { type: JobType.UNBOUNDED, params: job.parameters };
+      },
+      domain_migrate_set_max_downtime: () => done,
+      qemu_domain_monitor_command: ({ dom, cmd }) => {
+        domains.requireActive(dom);
+        this.monitorCommands.push(JSON.parse(cmd));
+        return { result: '{"return":{},"id":"libvirt-1"}' };
+      },
+
+      connect_list_all_networks: () => ({ nets: networks.all(), ret: networks.all().length }),
+      network_lookup_by_name: ({ name }) => ({ net: networks.byName(name) }),
+      network_lookup_by_uuid: ({ uuid }) => ({ net: networks.byUuid(uuid) }),
+      network_get_xml_desc: ({ net }) => ({ xml: networks.xml(net) }),
+      network_define_xml_flags: ({ xml }) => ({ net: networks.define(xml) }),
+      network_undefine: ({ net }) => {
+        networks.undefine(net);
+        return done;
+      },
+
+      connect_list_all_node_devices: () => {
+        const found = devices.netNames().map((name) => ({ name }));
+        return { devices: found, ret: found.length };
+      },
+      node_device_get_xml_desc: ({ name }) => ({ xml: devices.xml(name) }),
+      node_device_detach_flags: ({ name }) => {
+        this.unused(name).driver = "vfio-pci";
+        return done;
+      },
+      node_device_re_attach: ({ name }) => {
+        this.unused(name).driver = "igbvf";
+        return done;
+      },
+      interface_lookup_by_name: ({ name }) => {
+        devices.interfaceXml(name);
+        return { iface: { name, mac: "52:54:00:78:00:01" } };
+      },
+      interface_get_xml_desc: ({ iface }) => ({ xml: devices.interfaceXml(iface.name) }),
+    };
+  }
+
+  /** @throws Refusal when a running domain has the VF (virHostdevIsPCINodeDeviceUsed). */
+  private unused(name: string) {
+    const vf = this.devices.virtualFunction(name);
+    const user = this.domains.userOf(vf.address);
+    if (user !== undefined) throw refusals.deviceInUse(vf.address, user);
+    return vf;
+  }
+
+  private async askGuest(domain: DomainModel, alias: string): Promise<void> {
+    if (!isActive(domain)) throw refusals.domainNotRunning();
+    if (deviceNamed(domain.live, alias) === undefined) throw refusals.noDeviceWithAlias(alias);
+    if (domain.unplugging.has(alias)) throw refusals.unplugPending(alias);
+    domain.unplugging.add(alias);
+    const { unplug, after, callWaits } = this.guest;
+    let rejected = false;
+    const answer = {
+      "is silent": () => undefined,
+      "lets go": () => this.guestLetsGo(domain, alias),
+      refuses: () => {
+        rejected = true;
+        domain.unplugging.delete(alias);
+        this.events.emit("domain_event_callback_device_removal_failed", (callbackID) => ({
+          callbackID,
+          dom: refOf(domain),
+          devAlias: alias,
+        }));
+      },
+    }[unplug];
+    setTimeout(answer, after).unref();
+    await sleep(callWaits);
+    if (rejected) throw refusals.unplugRejected();
+  }
+}
+
+function befalling<P extends ProcedureName>(
+  procedure: P,
+  act: Befalling["act"],
+  { times = 1, skip = 0, when = () => true }: Which<Args<P>>,
+): Befalling {
+  return { procedure, act, times, skip, when: when as (args: unknown) => boolean };
+}
+
+function vmOf(args: unknown): string {
+  const { dom, params = [] } = args as Partial<Args<"domain_migrate_finish3_params">> & { dom?: DomainRef };
+  const named = params.find(({ field }) => field === "destination_name")?.value.value;
+  return dom?.name ?? (typeof named === "string" ? named : "");
+}
+
+function capabilities(uuid: string): string {
+  return formatXml(
+    element("capabilities", {}, [
+      element("host", {}, [
+        element("uuid", {}, uuid),
+        element("cpu", {}, [element("arch", {}, "x86_64"), element("model", {}, "EPYC"), element("vendor", {}, "AMD")]),
+        element("iommu", { support: "yes" }),
+      ]),
+    ]),
+  );
+}

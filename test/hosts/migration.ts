@@ -1,0 +1,234 @@
+/**
+ * libvirt's migration, protocol version 3, as each of its five calls changes the two hosts (src/qemu/qemu_migration.c):
+ * Begin starts the source's job; Prepare makes a paused copy that dies with the connection that asked for it; Perform sends
+ * the memory and leaves the source paused; Finish lets the copy run and defines it; Confirm ends the source.
+ */
+import { DomainState, JobOperation, Migrate, PausedReason } from "../../provider/backends/libvirt/constants.js";
+import {
+  type TypedParameter,
+  typed,
+  typedParameters,
+  valuesOf,
+} from "../../provider/backends/libvirt/rpc/datatypes.js";
+import { setTimeout as sleep } from "node:timers/promises";
+import { formatXml, parseXml } from "../../provider/xml/element.js";
+import { parseDomain } from "../../provider/xml/domain.js";
+import { devicesOf, numbered } from "./definition.js";
+import { isActive, refOf, type DomainModel, type Domains, type JobModel } from "./domains.js";
+import { refusals } from "./refusals.js";
+import type { Answers } from "./rpc-endpoint.js";
+
+/** What a host is to others that send it a VM. */
+export interface MigrationEnd {
+  readonly name: string;
+  readonly uuid: string;
+  readonly domains: Domains;
+  freeMemoryKiB: number;
+}
+
+/** The network that VMs are sent over. */
+export class MigrationNetwork {
+  /** No memory gets through any more. */
+  cut = false;
+  private readonly ends = new Map<string, MigrationEnd>();
+
+  join(end: MigrationEnd): void {
+    this.ends.set(end.name, end);
+  }
+
+  /** By `tcp:host2:49152`. */
+  reach(uri: string): MigrationEnd | undefined {
+    return this.cut ? undefined : this.ends.get(/^tcp:(?:\/\/)?([^:/]+)/.exec(uri)?.[1] ?? "");
+  }
+}
+
+/** How long the memory takes: so many passes, so many milliseconds each. */
+export interface MemoryPasses {
+  passes: number;
+  milliseconds: number;
+}
+
+interface Cookie {
+  readonly hostUuid?: string;
+  readonly persistent?: string;
+}
+
+const memory = 268_435_456n;
+
+export function migrationAnswers(
+  end: MigrationEnd,
+  network: MigrationNetwork,
+  memoryPasses: MemoryPasses,
+): Pick<
+  Answers,
+  | "domain_migrate_begin3_params"
+  | "domain_migrate_prepare3_params"
+  | "domain_migrate_perform3_params"
+  | "domain_migrate_finish3_params"
+  | "domain_migrate_confirm3_params"
+> {
+  const { domains } = end;
+  return {
+    domain_migrate_begin3_params({ dom, params }, peer) {
+      const domain = domains.requireActive(dom);
+      if (domain.job !== undefined) throw refusals.jobHeld();
+      const job: JobModel = {
+        direction: "outgoing",
+        phase: "begun",
+        cancelled: false,
+        parameters: statistics(JobOperation.MIGRATION_OUT, memory),
+      };
+      domain.job = job;
+      peer.onEnd(() => {
+        if (domain.job === job && job.phase === "begun") domain.job = undefined;
+      });
+      const xml = text(params, "destination_xml") ?? formatXml(numbered(domain.live, -1));
+      return { cookie_out: bake({ hostUuid: end.uuid }), xml };
+    },
+
+    domain_migrate_prepare3_params({ params, cookie_in }, peer) {
+      if (read(cookie_in).hostUuid === end.uuid) throw refusals.sameHost(end.uuid);
+      const xml = text(params, "destination_xml") ?? "";
+      if (parseDomain(xml).memoryKiB > end.freeMemoryKiB) throw refusals.noMemory();
+      const live = parseXml(xml);
+      for (const device of devicesOf(live)) domains.refuseDevice(device);
+      const domain = domains.receive(live, peer);
+      domain.job = { direction: "incoming", phase: "begun", cancelled: false, parameters: [] };
+      peer.onEnd(() => {
+        if (domain.preparedBy === peer) domains.stop(domain);
+      });
+      const uri = text(params, "migrate_uri");
+      return { cookie_out: bake({}), uri_out: uri === undefined ? `tcp:${end.name}:49152` : `${uri}:49152` };
+    },
+
+    async domain_migrate_perform3_params({ dom, params }, peer) {
+      const domain = domains.requireActive(dom);
+      const { job } = domain;
+      if (job?.phase !== "begun") throw refusals.noMigration(dom.name, "outgoing");
+      job.phase = "performing";
+      try {
+        await send(domain, job, text(params, "migrate_uri") ?? "", network, memoryPasses);
+      } catch (error) {
+        goOn(domain);
+        throw error;
+      }
+      domain.state = DomainState.PAUSED;
+      domain.reason = PausedReason.MIGRATION;
+      job.phase = "performed";
+      // 'finished but we don't know if the domain was successfully started on destination or not': it stays paused.
+      peer.onEnd(() => {
+        if (domain.job === job) domain.job = undefined;
+      });
+      return { cookie_out: bake({ persistent: text(params, "persistent_xml") ?? definitionOf(domain) }) };
+    },
+
+    domain_migrate_finish3_params({ params, cookie_in, flags, cancelled }) {
+      const domain = domains.requireNamed(text(params, "destination_name") ?? "");
+      if (domain.job?.direction !== "incoming") throw refusals.noMigration(domain.name, "incoming");
+      if (cancelled !== 0) {
+        domains.stop(domain);
+        throw refusals.finishedAsAsked();
+      }
+      if (domain.job.phase !== "performed") {
+        domains.stop(domain);
+        throw refusals.guestQuit();
+      }
+      const { persistent } = read(cookie_in);
+      if ((flags & Migrate.PERSIST_DEST) !== 0 && persistent !== undefined && persistent !== "")
+        domain.config = parseXml(persistent);
+      Object.assign(domain, { job: undefined, preparedBy: undefined });
+      domain.completed = statistics(JobOperation.MIGRATION_IN, 0n, { downtime: typed.ullong(42n) });
+      domain.state = DomainState.RUNNING;
+      domain.reason = 3;
+      return { dom: refOf(domain), cookie_out: bake({}) };
+    },
+
+    domain_migrate_confirm3_params({ dom, flags, cancelled }) {
+      const domain = domains.requireActive(dom);
+      if (domain.job?.direction !== "outgoing") throw refusals.noMigration(dom.name, "outgoing");
+      if (cancelled !== 0) goOn(domain);
+      else {
+        if ((flags & Migrate.UNDEFINE_SOURCE) !== 0) domain.config = undefined;
+        domains.stop(domain);
+      }
+      return {};
+    },
+  };
+}
+
+/**
+ * What libvirt leaves behind where one of these calls fails: the source goes on by itself after Perform, the copy is killed
+ * by Finish. The others change nothing.
+ */
+export function afterRefusedMigration(domains: Domains, procedure: string, vm: string): void {
+  const domain = domains.named(vm);
+  if (domain === undefined || !isActive(domain)) return;
+  if (procedure === "domain_migrate_perform3_params") goOn(domain);
+  if (procedure === "domain_migrate_finish3_params") domains.stop(domain);
+}
+
+/** @throws Refusal */
+async function send(
+  domain: DomainModel,
+  job: JobModel,
+  uri: string,
+  network: MigrationNetwork,
+  { passes, milliseconds }: MemoryPasses,
+): Promise<void> {
+  const copy = () => {
+    const found = network.reach(uri)?.domains.named(domain.name);
+    return found?.job?.direction === "incoming" ? found : undefined;
+  };
+  if (network.reach(uri) === undefined) throw refusals.notReached(uri);
+  for (let pass = 1; pass <= passes; pass += 1) {
+    job.parameters = statistics(JobOperation.MIGRATION_OUT, (memory * BigInt(passes - pass)) / BigInt(passes), {
+      memory_iteration: typed.ullong(BigInt(pass)),
+    });
+    await sleep(milliseconds);
+    if (job.cancelled) throw refusals.jobCancelled();
+    if (copy() === undefined || !isActive(domain)) throw refusals.jobFailed();
+  }
+  const received = copy();
+  if (received?.job !== undefined) received.job.phase = "performed";
+}
+
+/** A source whose migration ended without success (qemuMigrationSrcRestoreDomainState). */
+function goOn(domain: DomainModel): void {
+  domain.job = undefined;
+  domain.state = DomainState.RUNNING;
+  domain.reason = 4;
+}
+
+function statistics(
+  operation: number,
+  remaining: bigint,
+  more: Parameters<typeof typedParameters>[0] = {},
+): TypedParameter[] {
+  return typedParameters({
+    operation: typed.int(operation),
+    time_elapsed: typed.ullong(100n),
+    setup_time: typed.ullong(3n),
+    memory_total: typed.ullong(memory),
+    memory_processed: typed.ullong(memory - remaining),
+    memory_remaining: typed.ullong(remaining),
+    memory_bps: typed.ullong(104_857_600n),
+    ...more,
+  });
+}
+
+function text(params: readonly TypedParameter[], field: string): string | undefined {
+  const value = valuesOf(params)[field];
+  return typeof value === "string" ? value : undefined;
+}
+
+function bake(cookie: Cookie): Buffer {
+  return Buffer.from(JSON.stringify(cookie));
+}
+
+function read(cookie: Buffer): Cookie {
+  return cookie.length === 0 ? {} : (JSON.parse(cookie.toString()) as Cookie);
+}
+
+function definitionOf({ config }: DomainModel): string {
+  return config === undefined ? "" : formatXml(config);
+}

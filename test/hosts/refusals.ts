@@ -1,0 +1,136 @@
+/**
+ * What libvirt says when it refuses, with its own numbers and texts. Checked against libvirt 11.3.0: the prefixes are those
+ * of src/util/virerror.c, `domain` is virErrorDomain, `code` virErrorNumber (include/libvirt/virterror.h).
+ */
+import { VIR_ERR } from "../../provider/backends/libvirt/rpc/errors.js";
+
+export class Refusal extends Error {
+  constructor(
+    readonly code: number,
+    readonly domain: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+const from = { none: 0, xml: 5, rpc: 7, qemu: 10, network: 19, domain: 20, nodedev: 22, interface: 26 } as const;
+
+const invalid = (domain: number, why: string) =>
+  new Refusal(VIR_ERR.OPERATION_INVALID, domain, `Requested operation is not valid: ${why}`);
+const failed = (domain: number, why: string) =>
+  new Refusal(VIR_ERR.OPERATION_FAILED, domain, `operation failed: ${why}`);
+const internal = (domain: number, why: string) => new Refusal(VIR_ERR.INTERNAL_ERROR, domain, `internal error: ${why}`);
+
+export const refusals = {
+  // src/qemu/qemu_driver.c, src/conf/virdomainobjlist.c, src/conf/domain_conf.c
+  noDomainNamed: (name: string) =>
+    new Refusal(VIR_ERR.NO_DOMAIN, from.qemu, `Domain not found: no domain with matching name '${name}'`),
+  noDomain: ({ uuid, name }: { uuid: string; name: string }) =>
+    new Refusal(VIR_ERR.NO_DOMAIN, from.qemu, `Domain not found: no domain with matching uuid '${uuid}' (${name})`),
+  domainNotRunning: () => invalid(from.qemu, "domain is not running"),
+  domainNotPaused: () => invalid(from.qemu, "domain is already running"),
+  domainTransient: () => invalid(from.qemu, "cannot undefine transient domain"),
+  noConfig: () => invalid(from.domain, "cannot change persistent config of a transient domain"),
+  domainExists: (name: string, uuid: string) =>
+    failed(from.domain, `domain '${name}' already exists with uuid ${uuid}`),
+  domainActive: (name: string) => invalid(from.domain, `domain '${name}' is already active`),
+  noMetadata: () =>
+    new Refusal(
+      VIR_ERR.NO_DOMAIN_METADATA,
+      from.domain,
+      "metadata not found: Requested metadata element is not present",
+    ),
+
+  // src/conf/domain_conf.c, src/hypervisor/virhostdev.c, src/util/virnetdev.c, src/qemu/qemu_hotplug.c
+  noDeviceWithAlias: (alias: string) => internal(from.domain, `no device found with alias ${alias}`),
+  aliasTwice: (alias: string) =>
+    new Refusal(
+      VIR_ERR.CONFIG_UNSUPPORTED,
+      from.domain,
+      `unsupported configuration: non unique alias detected: ${alias}`,
+    ),
+  deviceInUse: (address: string, domain: string) =>
+    invalid(from.none, `PCI device ${address} is in use by driver QEMU, domain ${domain}`),
+  deviceWithHost: (address: string) =>
+    invalid(from.none, `Unmanaged PCI device ${address} must be manually detached from the host`),
+  deviceTwice: () =>
+    new Refusal(VIR_ERR.XML_ERROR, from.domain, "XML error: Hostdev already exists in the domain configuration"),
+  functionOffline: (name: string) =>
+    internal(
+      from.none,
+      `Unable to configure VF 0 of PF '${name}' because the PF is not online. Please change host network config to put the PF online.`,
+    ),
+  deviceAbsent: (address: string) =>
+    internal(
+      from.none,
+      `Device ${address} not found: could not access /sys/bus/pci/devices/${address}/config: No such file or directory`,
+    ),
+  noSlot: () => internal(from.none, "No more available PCI slots"),
+  noBridge: (name: string) =>
+    new Refusal(VIR_ERR.SYSTEM_ERROR, from.none, `Cannot get interface MTU on '${name}': No such device`),
+  unplugRejected: () => failed(from.qemu, "unplug of device was rejected by the guest"),
+  unplugPending: (alias: string) =>
+    internal(
+      from.qemu,
+      `unable to execute QEMU command 'device_del': Device ${alias} is already in the process of unplug`,
+    ),
+
+  // src/conf/virnetworkobj.c, src/network/bridge_driver.c
+  noNetworkNamed: (name: string) =>
+    new Refusal(VIR_ERR.NO_NETWORK, from.network, `Network not found: no network with matching name '${name}'`),
+  noNetwork: (uuid: string) =>
+    new Refusal(VIR_ERR.NO_NETWORK, from.network, `Network not found: no network with matching uuid '${uuid}'`),
+  networkExists: (name: string, uuid: string) =>
+    failed(from.network, `network '${name}' already exists with uuid ${uuid}`),
+  networkDefined: (name: string, uuid: string) =>
+    failed(from.network, `network '${name}' is already defined with uuid ${uuid}`),
+
+  // src/node_device/node_device_driver.c, src/interface/interface_backend_udev.c
+  noNodeDevice: (name: string) =>
+    new Refusal(
+      VIR_ERR.NO_NODE_DEVICE,
+      from.nodedev,
+      `Node device not found: no node device with matching name '${name}'`,
+    ),
+  noInterface: (name: string) =>
+    new Refusal(VIR_ERR.NO_INTERFACE, from.interface, `Interface not found: couldn't find interface named '${name}'`),
+  noInterfaceDriver: () =>
+    new Refusal(
+      VIR_ERR.NO_SUPPORT,
+      from.none,
+      "this function is not supported by the connection driver: virInterfaceLookupByName",
+    ),
+
+  // src/qemu/qemu_migration.c, src/qemu/qemu_driver.c, src/conf/virdomainjob.c
+  jobHeld: () =>
+    new Refusal(
+      VIR_ERR.OPERATION_TIMEOUT,
+      from.qemu,
+      "Timed out during operation: cannot acquire state change lock (held by monitor=remoteDispatchDomainMigratePerform3Params)",
+    ),
+  noJob: () => invalid(from.qemu, "no job is active on the domain"),
+  noMigration: (name: string, direction: "incoming" | "outgoing") =>
+    invalid(from.qemu, `domain '${name}' is not processing ${direction} migration`),
+  statisticsOnSource: () =>
+    new Refusal(
+      VIR_ERR.OPERATION_UNSUPPORTED,
+      from.qemu,
+      "Operation not supported: migration statistics are available only on the source host",
+    ),
+  jobFailed: () => failed(from.qemu, "job 'migration out' unexpectedly failed"),
+  jobCancelled: () =>
+    new Refusal(VIR_ERR.OPERATION_ABORTED, from.qemu, "operation aborted: job 'migration out' canceled by client"),
+  finishedAsAsked: () => new Refusal(VIR_ERR.MIGRATE_FINISH_OK, from.qemu, "migration successfully aborted"),
+  guestQuit: () => internal(from.qemu, "guest unexpectedly quit"),
+  sameHost: (uuid: string) => internal(from.qemu, `Attempt to migrate guest to the same host ${uuid}`),
+  noMemory: () =>
+    internal(
+      from.qemu,
+      "process exited while connecting to monitor: qemu-system-x86_64: cannot set up guest memory 'pc.ram': Cannot allocate memory",
+    ),
+  notReached: (uri: string) => internal(from.qemu, `unable to connect to server at '${uri}': Connection refused`),
+
+  // src/conf/object_event.c
+  noCallback: (id: number) => internal(from.rpc, `domain event callback ${id} not registered`),
+} as const;

@@ -1,0 +1,102 @@
+/**
+ * A fault at every single call by which a move changes anything. Where it strikes, the VM must run once, with its VF where
+ * it runs, no VF reserved and no journal left, at once or after `recover`.
+ */
+import { hostname } from "node:os";
+import { describe, expect, it } from "vitest";
+import { moveVm } from "../../provider/migration/move.js";
+import { recover } from "../../provider/migration/recover.js";
+import { declarePair } from "../hosts/declared.js";
+import { changingCalls, type ChangingCall } from "../hosts/changing-calls.js";
+import { labLike, type LabLike, vfs } from "../hosts/lab-like.js";
+import { Refusal } from "../hosts/refusals.js";
+import { settled, standing, type Standing } from "../hosts/standing.js";
+
+/** Either outcome; host2's first VF is promised to the VM in every run. */
+const onSource = settled("host1", vfs[0]);
+const onDestination = settled("host2", vfs[0]);
+
+async function pairedLab(): Promise<LabLike> {
+  const lab = await labLike();
+  await declarePair(lab);
+  return lab;
+}
+
+/** Where a move that goes well changes something. */
+const places: readonly ChangingCall[] = await (async () => {
+  const lab = await pairedLab();
+  try {
+    const from = [lab.host1.callCount, lab.host2.callCount] as const;
+    await moveVm(lab.cluster, { vm: "web", to: "host2" });
+    return changingCalls(lab, from);
+  } finally {
+    await lab.close();
+  }
+})();
+
+const named = places.map((place) => [`${place.host} ${place.procedure} ${place.occurrence + 1}`, place] as const);
+
+async function within(act: (lab: LabLike) => Promise<void>): Promise<void> {
+  const lab = await pairedLab();
+  try {
+    await act(lab);
+  } finally {
+    await lab.close();
+  }
+}
+
+function expectSettled(now: Standing): void {
+  expect(now).toEqual(now.runsOn[0] === "host2" ? onDestination : onSource);
+}
+
+it("a move changes something at some twenty places", () => {
+  expect(places.length).toBeGreaterThan(15);
+  expect(new Set(places.map(({ procedure }) => procedure)).size).toBeGreaterThan(8);
+});
+
+describe.concurrent("the mover dies", () => {
+  describe.each(["before", "after"] as const)("%s", (moment) => {
+    it.each(named)("%s", (_, { host, procedure, occurrence }) =>
+      within(async (lab) => {
+        const mover = await lab.entrance();
+        lab[host][moment](procedure, () => mover.die(), { skip: occurrence });
+        await moveVm(mover.cluster, { vm: "web", to: "host2" }).catch(() => undefined);
+        await mover.cluster.close();
+        const recovery = await recover(lab.cluster, "web");
+        expectSettled(standing(lab));
+        if (recovery.outcome !== "none") expect(recovery.host).toBe(standing(lab).runsOn[0]);
+        expect(recovery.journal?.mover.machine ?? hostname()).toBe(hostname());
+        expect((await recover(lab.cluster, "web")).outcome).toBe("none");
+      }),
+    );
+  });
+});
+
+describe.concurrent("the connection breaks once", () => {
+  describe.each(["before", "after"] as const)("%s", (moment) => {
+    it.each(named)("%s", (_, { host, procedure, occurrence }) =>
+      within(async (lab) => {
+        lab[host].dropAt(procedure, moment, { skip: occurrence });
+        await moveVm(lab.cluster, { vm: "web", to: "host2" }).catch(() => undefined);
+        await recover(lab.cluster, "web");
+        expectSettled(standing(lab));
+      }),
+    );
+  });
+});
+
+describe.concurrent("libvirt refuses once", () => {
+  it.each(named)("%s", (_, { host, procedure, occurrence }) =>
+    within(async (lab) => {
+      lab[host].refuse(procedure, new Refusal(38, 0, "Unable to do that: Input/output error"), { skip: occurrence });
+      await moveVm(lab.cluster, { vm: "web", to: "host2" }).catch(() => undefined);
+      await recover(lab.cluster, "web");
+      const now = standing(lab);
+      // A VF that the destination would not give is replaced by another that is free.
+      const plugging =
+        procedure === "domain_attach_device_flags" || (procedure === "node_device_detach_flags" && occurrence === 1);
+      if (plugging) expect(now).toEqual(settled("host2", vfs[1]));
+      else expectSettled(now);
+    }),
+  );
+});

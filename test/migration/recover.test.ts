@@ -1,0 +1,179 @@
+import { hostname } from "node:os";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { VmOnSeveralHosts } from "../../provider/backends/libvirt/cluster.js";
+import { DomainState, PausedReason } from "../../provider/backends/libvirt/constants.js";
+import { HostUnreachable } from "../../provider/backends/libvirt/host.js";
+import { moveVm } from "../../provider/migration/move.js";
+import { buildJournal, type Journal } from "../../provider/migration/journal.js";
+import { recover } from "../../provider/migration/recover.js";
+import { formatXml } from "../../provider/xml/element.js";
+import { metadataNamespace, metadataPrefix } from "../../provider/xml/metadata.js";
+import { parsePciAddress, type PciAddress } from "../../provider/xml/pci-address.js";
+import { type DeclaredPair, declarePair } from "../hosts/declared.js";
+import { domainXml, labLike, type LabLike, vfs, vm } from "../hosts/lab-like.js";
+import { settled, standing } from "../hosts/standing.js";
+
+let lab: LabLike;
+let pair: DeclaredPair;
+beforeEach(async () => {
+  lab = await labLike();
+  pair = await declarePair(lab);
+});
+afterEach(() => lab.close());
+
+/** A process number that this machine has for nobody. */
+const nobody = 4_194_305;
+
+function journal(parts: Partial<Journal> = {}): Journal {
+  const [standbyAlias = "", primaryAlias = ""] = pair.state.aliases;
+  return {
+    id: "6f2c1f0e-7a4c-4c2e-9a3f-3c1b0d9e8f7a",
+    from: "host1",
+    to: "host2",
+    step: "unplug",
+    mover: { machine: hostname(), pid: nobody },
+    started: 1,
+    until: 2,
+    interfaces: [
+      {
+        mac: vm.mac,
+        primaryAlias,
+        standbyAlias,
+        network: "data-vf",
+        sourceVf: pci(vfs[0]),
+        destinationVf: pci(vfs[0]),
+      },
+    ],
+    ...parts,
+  };
+}
+
+function pci(text: string): PciAddress {
+  const address = parsePciAddress(text);
+  if (address === undefined) throw new Error(text);
+  return address;
+}
+
+/** Somebody left this journal, and host2's first VF reserved. */
+function leave(text: string): void {
+  lab.host1.domains.setMetadata(
+    lab.host1.domains.requireNamed("web"),
+    metadataNamespace("journal"),
+    metadataPrefix,
+    text,
+    3,
+  );
+  const vf = lab.host2.devices.virtualFunctions()[0];
+  if (vf !== undefined) vf.driver = "vfio-pci";
+}
+
+describe("recover", () => {
+  it("has nothing to do where nothing was cut off", async () => {
+    expect(await recover(lab.cluster, "web")).toEqual({
+      vm: "web",
+      outcome: "none",
+      host: "host1",
+      journal: undefined,
+    });
+  });
+
+  it("takes back what a dead process of this machine had begun", async () => {
+    leave(formatXml(buildJournal(journal())));
+    const { outcome, host, journal: found } = await recover(lab.cluster, "web");
+    expect({ outcome, host, id: found?.id }).toEqual({ outcome: "undone", host: "host1", id: journal().id });
+    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+  });
+
+  it("leaves alone what a process of this machine is at", async () => {
+    leave(formatXml(buildJournal(journal({ mover: { machine: hostname(), pid: process.ppid } }))));
+    const before = standing(lab);
+    await expect(recover(lab.cluster, "web")).rejects.toMatchObject({ problem: { code: "move-under-way" } });
+    expect(standing(lab)).toEqual(before);
+  });
+
+  it("waits for a mover on another machine until its watchdogs have ended", async () => {
+    const until = Date.now() + 150;
+    leave(formatXml(buildJournal(journal({ mover: { machine: "elsewhere", pid: 1 }, until }))));
+    await recover(lab.cluster, "web", { progress: lab.progress });
+    expect(Date.now()).toBeGreaterThanOrEqual(until);
+    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+  });
+
+  it("does not wait for it when told so", async () => {
+    leave(formatXml(buildJournal(journal({ mover: { machine: "elsewhere", pid: 1 }, until: Date.now() + 600_000 }))));
+    expect((await recover(lab.cluster, "web", { now: true })).outcome).toBe("undone");
+  });
+
+  it("guesses at no journal that it does not understand", async () => {
+    leave("<journal version='9'/>");
+    const before = standing(lab);
+    await expect(recover(lab.cluster, "web")).rejects.toMatchObject({ problem: { code: "journal-unreadable" } });
+    expect(standing(lab)).toEqual(before);
+  });
+
+  it("does nothing while the other host of the move is silent", async () => {
+    leave(formatXml(buildJournal(journal())));
+    lab.host2.close();
+    const before = standing(lab);
+    await expect(recover(lab.cluster, "web")).rejects.toThrow(HostUnreachable);
+    expect(standing(lab)).toEqual(before);
+  });
+
+  it("does nothing to a VM that nobody has found, while a host is silent", async () => {
+    lab.host1.close();
+    await expect(recover(lab.cluster, "web")).rejects.toThrow(HostUnreachable);
+  });
+
+  it("is done before the next move begins", async () => {
+    leave(formatXml(buildJournal(journal())));
+    expect((await moveVm(lab.cluster, { vm: "web", to: "host2" }))?.outcome).toBe("moved");
+    expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+  });
+
+  it("keeps the journal as long as not everything could be taken back, and ends the work later", async () => {
+    leave(formatXml(buildJournal(journal())));
+    const alias = pair.state.aliases[1] ?? "";
+    lab.host1.guestLetsGo(lab.host1.domains.requireNamed("web"), alias);
+    const pf = lab.host1.devices.physicalFunctions[0];
+    if (pf !== undefined) pf.linkUp = false;
+    await expect(recover(lab.cluster, "web")).rejects.toMatchObject({ problem: { code: "recovery-incomplete" } });
+    expect(standing(lab)).toMatchObject({ vfs: [], journals: ["host1"] });
+    if (pf !== undefined) pf.linkUp = true;
+    expect((await recover(lab.cluster, "web")).outcome).toBe("undone");
+    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+  });
+
+  it("ends the source's stopped copy where the destination has taken over", async () => {
+    leave(formatXml(buildJournal(journal({ step: "migrate" }))));
+    const web = lab.host1.domains.requireNamed("web");
+    lab.host1.guestLetsGo(web, pair.state.aliases[1] ?? "");
+    lab.host2.domains.start(lab.host2.domains.define(lab.host1.domains.xml(web, 0)));
+    const twin = lab.host2.domains.requireNamed("web");
+    twin.config = web.config;
+    Object.assign(web, { state: DomainState.PAUSED, reason: PausedReason.MIGRATION });
+    expect((await recover(lab.cluster, "web")).outcome).toBe("finished");
+    expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+  });
+
+  it("chooses neither of two that run", async () => {
+    leave(formatXml(buildJournal(journal({ step: "migrate" }))));
+    lab.host2.domains.start(lab.host2.domains.define(domainXml(vm)));
+    const before = standing(lab);
+    await expect(recover(lab.cluster, "web")).rejects.toThrow(VmOnSeveralHosts);
+    expect(standing(lab)).toEqual(before);
+  });
+
+  it("waits for libvirt's own job, an incoming one too, to end", async () => {
+    const mover = await lab.entrance();
+    Object.assign(lab.host1.memory, { passes: 1, milliseconds: 300 });
+    const moving = moveVm(mover.cluster, { vm: "web", to: "host2" });
+    await new Promise<void>((resolve) => lab.host1.before("domain_migrate_perform3_params", () => resolve()));
+    // What leads the migration still runs, but no longer counts as alive.
+    expect((await recover(lab.cluster, "web", { progress: lab.progress })).outcome).not.toBe("undone");
+    await moving.catch(() => undefined);
+    await recover(lab.cluster, "web");
+    expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+    expect(lab.progress.steps).toContain("recover");
+    await mover.cluster.close();
+  });
+});
