@@ -12,7 +12,7 @@ import {
 } from "../rules/index.js";
 import type { InterfaceRecord } from "../xml/interface-record.js";
 import type { ProfileRecord } from "../xml/network.js";
-import { declaredProfiles } from "./program.js";
+import { declaredProfiles, futureId, type DeclaredProfile } from "./program.js";
 
 export interface RecordedInterface {
   readonly vm: string;
@@ -86,10 +86,17 @@ export function knownProfiles(
 ): Eventual<readonly Preview<Profile>[]> {
   if (store.profiles === notYetKnown) return notYetKnown;
   const stored = store.profiles.filter(({ id }) => id !== exceptId).map(ruleProfile);
-  const declared = [...declaredProfiles].filter(([urn]) => urn !== exceptUrn).map(([, { profile }]) => profile);
+  const declared = [...declaredProfiles].filter(([urn]) => urn !== exceptUrn).map(([, each]) => declaredProfile(each));
   const isStored = ({ name, network }: Preview<Profile>) =>
     stored.some((profile) => profile.name === name && profile.network === network);
   return [...stored, ...declared.filter((profile) => !isStored(profile))];
+}
+
+/** A failover that this program is about to create has no id yet; which profile it is, is known all the same. */
+function declaredProfile({ profile, failoverUrn }: DeclaredProfile): Preview<Profile> {
+  return profile.failover === notYetKnown && failoverUrn !== undefined && declaredProfiles.has(failoverUrn)
+    ? { ...profile, failover: futureId(failoverUrn) }
+    : profile;
 }
 
 /** The names of the VMs that have an interface of the profile, and of those whose standby is of it. */

@@ -7,6 +7,7 @@ import { migrationOptionsSchema } from "../migration/options.js";
 import { errorsOf, planMove, warningsOf } from "../migration/plan.js";
 import { missingVfsOf, plugMissingVfs } from "../migration/repair.js";
 import { saveReport } from "../migration/report-files.js";
+import type { Violation } from "../rules/index.js";
 import type { MoveReport } from "../migration/report.js";
 import { HostUnreachable } from "../backends/libvirt/host.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
@@ -62,14 +63,10 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
 
   async read(ctx, id, state) {
     const cluster = clusterOf(ctx);
-    const presence = await cluster.locate(state.vm).catch(async (error: unknown) => {
-      if (error instanceof HostUnreachable) throw error;
-      // The VM has a live domain on two hosts: a move was cut off at its switch-over.
-      await recover(cluster, state.vm, { progress: ctx.progress });
-      return cluster.locate(state.vm);
-    });
-    if (presence === undefined) return undefined;
+    // First of all: a move that was cut off at its switch-over has left a live domain on either host.
     const recovery = await recover(cluster, state.vm, { progress: ctx.progress });
+    const presence = await cluster.locate(state.vm);
+    if (presence === undefined) return undefined;
     if (recovery.outcome !== "none")
       ctx.progress.warn(`A move of VM "${state.vm}" had been cut off: it is ${recovery.outcome} now.`);
     const next: VmPlacementState = {
@@ -144,9 +141,11 @@ async function refusals(
   try {
     const plan = await planMove(cluster, vm, host);
     if (plan.alreadyThere) return [];
-    for (const { message, remedy } of warningsOf(plan)) ctx.progress.warn(`${message} ${remedy}`);
+    const isSilence = ({ rule }: Violation) => rule === "move-hosts-answer";
+    for (const { message, remedy } of [...warningsOf(plan), ...errorsOf(plan).filter(isSilence)])
+      ctx.progress.warn(`${message} ${remedy}`);
     return errorsOf(plan)
-      .filter(({ rule }) => rule !== "move-destination-answers")
+      .filter((error) => !isSilence(error))
       .map(({ property, message, remedy }) => ({ property: property ?? "host", reason: `${message} ${remedy}` }));
   } catch (error) {
     if (error instanceof HostUnreachable) {

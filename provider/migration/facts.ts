@@ -1,6 +1,6 @@
 /** Asks the hosts for everything that the rules of a move want to know. Pure reading; what cannot be told is left out. */
 import { networkOn } from "../config.js";
-import type { HostFacts, MovingVm, NetworkOnHost, PlacementFacts } from "../rules/index.js";
+import type { HostFacts, MovingInterface, MovingVm, NetworkOnHost, PlacementFacts } from "../rules/index.js";
 import { attribute, child, children, find, formatXml } from "../xml/element.js";
 import { parseHostCapabilities } from "../xml/capabilities.js";
 import type { Domain } from "../xml/domain.js";
@@ -59,23 +59,22 @@ export async function gatherFacts(cluster: LibvirtCluster, vm: string, to: strin
           : presence.host.inactiveDomain(presence.dom));
   const moving =
     domain === undefined || presence === undefined ? [] : await pairsOn(cluster, presence.host, domain, profiles);
+  const plain = domain === undefined || presence === undefined ? [] : plainInterfaces(cluster, presence.host, domain);
   const networks = [
     ...new Set(
       moving
         .flatMap(({ vfNetwork, standbyNetwork }) => [vfNetwork, standbyNetwork])
+        .concat(plain.map(({ standbyNetwork }) => standbyNetwork))
         .filter((name) => name !== undefined),
     ),
   ];
 
-  const [source, target, vmFacts] = await Promise.all([
+  const [source, target, vmFacts, cpu] = await Promise.all([
     presence === undefined ? undefined : hostFacts(cluster, presence.host, networks),
     destination === undefined ? undefined : hostFacts(cluster, destination, networks),
-    presence === undefined || domain === undefined ? undefined : factsOfVm(presence, domain, moving),
+    presence === undefined || domain === undefined ? undefined : factsOfVm(presence, domain, moving, plain),
+    presence === undefined || destination === undefined ? undefined : compareCpu(presence, destination),
   ]);
-  const cpu =
-    presence === undefined || destination === undefined || target?.facts.answers === false
-      ? undefined
-      : await compareCpu(presence, destination);
   return {
     presence,
     domain,
@@ -100,6 +99,7 @@ async function factsOfVm(
   presence: Presence,
   domain: Domain,
   moving: readonly PairOnNetwork[],
+  plain: readonly MovingInterface[],
 ): Promise<Omit<MovingVm, "name" | "exists" | "activeOn">> {
   const job = isActive(presence) ? await jobOf(presence) : undefined;
   const inPairs = new Set(moving.map(({ primary }) => primary));
@@ -120,13 +120,16 @@ async function factsOfVm(
       )[presence.state] ?? "other",
     ...(job !== undefined && { job }),
     memoryKiB: domain.memoryKiB,
-    interfaces: moving.map(({ standby, primary, vfNetwork, standbyNetwork, profile }) => ({
-      name: primary.alias ?? primary.mac ?? "VF",
-      vfNetwork,
-      standbyNetwork,
-      standbyLinkUp: standby.linkState !== "down",
-      ...(profile !== undefined && { migratable: profile.migratable }),
-    })),
+    interfaces: [
+      ...moving.map(({ standby, primary, vfNetwork, standbyNetwork, profile }) => ({
+        name: primary.alias ?? primary.mac ?? "VF",
+        vfNetwork,
+        standbyNetwork,
+        standbyLinkUp: standby.linkState !== "down",
+        ...(profile !== undefined && { migratable: profile.migratable }),
+      })),
+      ...plain,
+    ],
     blockingDevices: others.map(formatPciAddress),
     disks: children(devices, "disk").flatMap((disk) => {
       const source = child(disk, "source");
@@ -144,6 +147,22 @@ async function factsOfVm(
       ];
     }),
   };
+}
+
+/** Bridged NICs that are in no pair: they need their bridge on the destination too. */
+function plainInterfaces(
+  cluster: LibvirtCluster,
+  host: LibvirtHost,
+  { interfaces }: Domain,
+): readonly MovingInterface[] {
+  return interfaces
+    .filter(({ type, teaming }) => type === "bridge" && teaming === undefined)
+    .map(({ alias, mac, source: { bridge } }) => ({
+      name: alias ?? mac ?? "NIC",
+      standbyNetwork: Object.keys(cluster.config.networks).find(
+        (network) => bridge !== undefined && networkOn(cluster.config, host.name, network)?.bridge === bridge,
+      ),
+    }));
 }
 
 async function jobOf({ host, dom }: Presence): Promise<string> {
@@ -322,7 +341,7 @@ async function compareCpu({ host, dom }: Presence, destination: LibvirtHost): Pr
       ).result,
     );
   } catch (error) {
-    if (!LibvirtError.is(error)) throw error;
+    if (!LibvirtError.is(error) && silenceOf(error) === undefined) throw error;
     // libvirt itself compares once more when the migration begins.
     return undefined;
   }

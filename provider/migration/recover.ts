@@ -11,6 +11,7 @@ import { DomainState, JobType, PausedReason } from "../backends/libvirt/constant
 import { unless, type DomainRef, type HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
 import { domainOn, readJournal, type MoveContext } from "./context.js";
 import type { Journal } from "./journal.js";
+import { processLives } from "./mover.js";
 import { newContext, observerOf } from "./move.js";
 import { finishSteps, undoSteps } from "./runner.js";
 import { moveSteps, moveUnderWay } from "./steps.js";
@@ -70,8 +71,8 @@ async function settle(context: MoveContext, presences: readonly Presence[]): Pro
   const { vm, source, destination, journal } = context;
   const there = presences.find(({ host }) => host === destination);
   const here = presences.find(({ host }) => host === source);
-  const runsThere = there !== undefined && there.state === DomainState.RUNNING;
-  const pausedHere = here !== undefined && here.state === DomainState.PAUSED && here.reason !== PausedReason.USER;
+  const runsThere = there?.state === DomainState.RUNNING;
+  const pausedHere = here?.state === DomainState.PAUSED && here.reason !== PausedReason.USER;
   if (runsThere && here !== undefined && isActive(here)) {
     // The destination has taken over, and the source was never told: its stopped copy must not come back to life.
     if (!pausedHere) throw new VmOnSeveralHosts(vm, [here, there]);
@@ -126,7 +127,7 @@ async function waitForMover(
 ): Promise<void> {
   const { mover, until } = journal;
   if (mover.machine === hostname()) {
-    if (mover.pid !== process.pid && lives(mover.pid)) throw moveUnderWay(vm, mover);
+    if (mover.pid !== process.pid && processLives(mover.pid)) throw moveUnderWay(vm, mover);
     // It is dead. libvirt may need a moment to notice that nobody leads its job any more.
   } else if (!now && Date.now() < until) {
     progress.report({
@@ -145,13 +146,4 @@ async function waitForMover(
     await sleep(1000);
   }
   throw moveUnderWay(vm, mover);
-}
-
-function lives(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }

@@ -12,6 +12,7 @@ import {
 import { guestPciAddress, hostPciAddress } from "../../provider/xml/interface.js";
 import { formatPciAddress, pciAttributes } from "../../provider/xml/pci-address.js";
 import { refusals } from "./refusals.js";
+import { without } from "./without.js";
 
 // --- metadata (src/conf/domain_conf.c virDomainDefSetMetadata, src/util/virxml.c virXMLInjectNamespace)
 
@@ -90,8 +91,7 @@ export function withoutDevice(definition: Element, alias: string): Element {
 
 /** The device as libvirt prints it once it is plugged: in the first root port that is free, managed='no' left out. */
 function addressed(definition: Element, device: Element): Element {
-  const { managed: _, ...attributes } = device.attributes;
-  const printed = { ...device, attributes };
+  const printed = { ...device, attributes: without(device.attributes, "managed") };
   if (guestPciAddress(device) !== undefined) return printed;
   const port = parseDomain(formatXml(definition)).rootPorts.find(({ free }) => free);
   if (port === undefined) throw refusals.noSlot();
@@ -110,6 +110,6 @@ function onDevices(definition: Element, edit: (devices: readonly Element[]) => r
 
 /** As it is printed while it runs with that number, or for the next start. */
 export function numbered(definition: Element, id: number): Element {
-  const { id: _, ...attributes } = definition.attributes;
+  const attributes = without(definition.attributes, "id");
   return { ...definition, attributes: id < 0 ? attributes : { ...attributes, id: String(id) } };
 }

@@ -106,7 +106,9 @@ export function recordedProgress(): RecordedProgress {
   return {
     warnings,
     steps,
-    report: ({ phase }) => void (steps.at(-1) === phase || steps.push(phase)),
+    report({ phase }) {
+      if (steps.at(-1) !== phase) steps.push(phase);
+    },
     warn: (message) => void warnings.push(message),
     done: () => undefined,
   };

@@ -95,13 +95,14 @@ export class LibvirtHostModel implements MigrationEnd {
     this.devices = new NodeDevices(description.physicalFunctions, description.bridges);
     this.domains = new Domains(this.devices);
     network.join(this);
-    const model = this;
     this.endpoint = new RpcEndpoint(this.answers(), {
-      get delay() {
-        return model.delay;
+      delay: () => this.delay,
+      arriving: (call) => {
+        this.calls.set(call.procedure, (this.calls.get(call.procedure) ?? 0) + 1);
+        this.journal.push(call.procedure);
+        return befall(this.arriving, call);
       },
-      arriving: (call) => model.befall(model.arriving, call),
-      leaving: (call) => void model.befall(model.leaving, call),
+      leaving: (call) => void befall(this.leaving, call),
     });
   }
 
@@ -165,23 +166,6 @@ export class LibvirtHostModel implements MigrationEnd {
       callbackID,
       msg: { dom, devAlias: alias },
     }));
-  }
-
-  private befall(list: readonly Befalling[], call: Call): void | Promise<void> {
-    if (list === this.arriving) {
-      this.calls.set(call.procedure, (this.calls.get(call.procedure) ?? 0) + 1);
-      this.journal.push(call.procedure);
-    }
-    const next = list.find(
-      ({ procedure, times, when }) => procedure === call.procedure && times > 0 && when(call.args),
-    );
-    if (next === undefined) return;
-    if (next.skip > 0) {
-      next.skip -= 1;
-      return;
-    }
-    next.times -= 1;
-    return next.act(call);
   }
 
   // --- answers
@@ -332,12 +316,12 @@ export class LibvirtHostModel implements MigrationEnd {
     if (domain.unplugging.has(alias)) throw refusals.unplugPending(alias);
     domain.unplugging.add(alias);
     const { unplug, after, callWaits } = this.guest;
-    let rejected = false;
+    const rejected = new AbortController();
     const answer = {
       "is silent": () => undefined,
       "lets go": () => this.guestLetsGo(domain, alias),
       refuses: () => {
-        rejected = true;
+        rejected.abort();
         domain.unplugging.delete(alias);
         this.events.emit("domain_event_callback_device_removal_failed", (callbackID) => ({
           callbackID,
@@ -348,7 +332,18 @@ export class LibvirtHostModel implements MigrationEnd {
     }[unplug];
     setTimeout(answer, after).unref();
     await sleep(callWaits);
-    if (rejected) throw refusals.unplugRejected();
+    if (rejected.signal.aborted) throw refusals.unplugRejected();
+  }
+}
+
+/** What befalls a call: the first of the list that is meant for it. */
+function befall(list: readonly Befalling[], call: Call): void | Promise<void> {
+  const next = list.find(({ procedure, times, when }) => procedure === call.procedure && times > 0 && when(call.args));
+  if (next === undefined) return;
+  if (next.skip > 0) next.skip -= 1;
+  else {
+    next.times -= 1;
+    return next.act(call);
   }
 }
 

@@ -45,7 +45,7 @@ export interface Call {
 /** What befalls a call on its way, beside being answered. */
 export interface Traffic {
   /** Milliseconds until a call is looked at. */
-  readonly delay: number;
+  delay(): number;
   /** Before the call is carried out; it may throw a Refusal, or drop the peer. */
   arriving(call: Call): void | Promise<void>;
   /** It was carried out, and its answer is on its way. */
@@ -102,10 +102,13 @@ export class RpcEndpoint {
         );
       },
       onEnd(act) {
-        if (open) ends.push(act);
-        else act();
+        if (socket.closed) act();
+        else ends.push(act);
       },
-      drop: () => socket.destroy(),
+      drop() {
+        open = false;
+        socket.destroy();
+      },
     };
     this.peers.add(peer);
     socket.on("data", (chunk: Buffer) => {
@@ -134,7 +137,8 @@ export class RpcEndpoint {
     const args: unknown = decode(argsCodec as Codec<unknown>, payload);
     const call: Call = { procedure, args, peer };
     try {
-      if (this.traffic.delay > 0) await sleep(this.traffic.delay);
+      const delay = this.traffic.delay();
+      if (delay > 0) await sleep(delay);
       await this.traffic.arriving(call);
       // Nobody waits for it, and its caller's door may be shut: it never reached libvirt.
       if (!peer.open) return;

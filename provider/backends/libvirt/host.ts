@@ -44,8 +44,13 @@ export class HostUnreachable extends ProblemError {
   }
 }
 
+interface Opened {
+  readonly connection: LibvirtConnection;
+  readonly transport: Transport;
+}
+
 export class LibvirtHost {
-  private opened: Promise<{ connection: LibvirtConnection; transport: Transport }> | undefined;
+  private opened: Promise<Opened> | undefined;
 
   constructor(
     readonly name: string,
@@ -68,21 +73,15 @@ export class LibvirtHost {
     return (await this.open()).transport.exec?.(command);
   }
 
-  private async open(): Promise<{ connection: LibvirtConnection; transport: Transport }> {
+  private async open(): Promise<Opened> {
     const current = this.opened;
-    if (current !== undefined) {
-      const opened = await current;
-      if (!opened.connection.closed) return opened;
-      // It was lost: what comes next deserves a new try.
-      if (this.opened === current) this.opened = undefined;
+    const opened = await current?.catch(() => undefined);
+    // It failed or was lost: what comes next deserves a new try, one for all who ask meanwhile.
+    if (opened === undefined || opened.connection.closed) {
+      if (this.opened === current) this.opened = this.connect();
+      return this.opened ?? this.open();
     }
-    this.opened ??= this.connect();
-    try {
-      return await this.opened;
-    } catch (error) {
-      this.opened = undefined;
-      throw error instanceof HostUnreachable ? error : new HostUnreachable(this.name, error);
-    }
+    return opened;
   }
 
   /**
@@ -93,7 +92,15 @@ export class LibvirtHost {
     return new LibvirtHost(this.name, this.config, this.credentials);
   }
 
-  private async connect(): Promise<{ connection: LibvirtConnection; transport: Transport }> {
+  private async connect(): Promise<Opened> {
+    try {
+      return await this.reach();
+    } catch (cause) {
+      throw new HostUnreachable(this.name, cause);
+    }
+  }
+
+  private async reach(): Promise<Opened> {
     const uri = parseLibvirtUri(this.config.uri);
     const transport = await openTransport(uri, {
       ...this.credentials,

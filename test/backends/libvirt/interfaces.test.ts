@@ -13,6 +13,7 @@ import { declareProfiles } from "../../hosts/declared.js";
 import { labLike, type LabLike, vfs, vm } from "../../hosts/lab-like.js";
 import { refusals } from "../../hosts/refusals.js";
 import { standing } from "../../hosts/standing.js";
+import { without } from "../../hosts/without.js";
 
 let lab: LabLike;
 let spec: InterfaceSpec;
@@ -148,7 +149,7 @@ describe("an interface without failover", () => {
   it("of a virtio profile is one device without teaming", async () => {
     const { standby } = spec;
     if (standby === undefined) throw new Error("no standby");
-    const { standbyProfile: _, ...record } = spec.record;
+    const record = without(spec.record, "standbyProfile");
     const plugged = await plugInterface(lab.cluster, await presence(), {
       record: { ...record, profile: standby.id },
       profile: standby,
@@ -161,7 +162,7 @@ describe("an interface without failover", () => {
   });
 
   it("of a passthrough profile is a VF alone", async () => {
-    const { failover: _, ...profile } = spec.profile;
+    const profile = without(spec.profile, "failover");
     await plugInterface(lab.cluster, await presence(), { record: spec.record, profile });
     const [nic, ...rest] = (await domainNow()).interfaces;
     expect(rest).toEqual([]);

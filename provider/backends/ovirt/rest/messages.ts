@@ -43,15 +43,19 @@ const longest = 10_000;
 
 /** The id of the engine's message that is in the text, the most telling one first; undefined: none that is known. */
 export function messageIdOf(text: string): string | undefined {
-  const plain = text.slice(0, longest).replaceAll(/\s+/g, " ");
+  const plain = withoutBlanks(text.slice(0, longest));
   return known.find(({ pattern }) => pattern.test(plain))?.id;
 }
 
-/** A message's template as a pattern: something for each variable, and any white space for any. */
+/** A message's template as a pattern, with anything for each variable. */
 function patternOf(template: string): RegExp {
-  const literals = template
-    .replaceAll(/\s+/g, " ")
+  const literals = withoutBlanks(template)
     .split(/\$\{\w+\}/)
     .map((literal) => literal.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&"));
   return new RegExp(literals.join(".*?"));
+}
+
+/** The engine puts tabs and line ends into lists of names, and a name may be empty. */
+function withoutBlanks(text: string): string {
+  return text.replaceAll(/\s+/g, "");
 }

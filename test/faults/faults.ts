@@ -1,0 +1,254 @@
+/**
+ * What can go wrong while a VM moves, as data: when it strikes, what it does, and what the hosts need afterwards so that
+ * somebody can recover. Everything is done to the lab's real hosts and to our real command line.
+ */
+import type { LabHost } from "../lab/layout.js";
+
+/** The phases of a move, as the command line names them on its progress. */
+export const phases = ["preflight", "journal", "reserve", "unplug", "migrate", "plug", "verify", "release"] as const;
+export type PhaseName = (typeof phases)[number];
+
+/** What a fault may do; `source` and `destination` are the hosts of the move. */
+export interface Hands {
+  readonly source: LabHost;
+  readonly destination: LabHost;
+  /** Runs a command line on a host. */
+  on(host: LabHost, command: string): Promise<string>;
+  /** Sends our own process a signal. */
+  signal(signal: "SIGKILL" | "SIGINT"): void;
+  /** Pulls or plugs the cable of a host's NIC. */
+  cable(host: LabHost, nic: "mgmt" | "migr" | "uplink" | "pf", state: "up" | "down"): Promise<void>;
+  /** Starts a second move of the same VM; its exit code. */
+  moveToo(): Promise<number>;
+}
+
+/** How a move may end; `refused`: nothing was changed. What is true afterwards is checked on the hosts in any case. */
+export type End = "moved" | "stays" | "refused" | "off";
+
+export interface Fault {
+  readonly name: string;
+  readonly phase: PhaseName | "before";
+  /** Milliseconds into the phase. Default 0. */
+  readonly after?: number;
+  readonly strike: (hands: Hands) => Promise<unknown>;
+  /** Makes the hosts work again, as an operator would, before the recovery. */
+  readonly mend?: (hands: Hands) => Promise<unknown>;
+  /** Further arguments of `migrate`. */
+  readonly options?: readonly string[];
+  /** Which ends are right. Default: moved or stays. */
+  readonly ends?: readonly End[];
+  /** One of those that `npm test` runs. */
+  readonly quick?: boolean;
+}
+
+const kill = async ({ signal }: Hands) => signal("SIGKILL");
+const startLibvirt =
+  "pgrep -x libvirtd > /dev/null || libvirtd -d; until virsh -q uri > /dev/null 2>&1; do sleep 0.2; done";
+const killLibvirt = (which: "source" | "destination") => ({
+  strike: (hands: Hands) => hands.on(hands[which], "pkill -9 -x libvirtd; true"),
+  mend: (hands: Hands) => hands.on(hands[which], startLibvirt),
+});
+const cutSsh = (which: "source" | "destination") => ({
+  // The sessions' own processes; the listening one stays.
+  strike: (hands: Hands) =>
+    hands
+      .on(hands[which], "for p in $(pgrep -f 'sshd(-session)?: root'); do [ $p = $PPID ] || kill -9 $p; done; true")
+      .catch(() => ""),
+});
+
+const kills: readonly [PhaseName, number, boolean?][] = [
+  ["preflight", 100],
+  ["journal", 0],
+  ["journal", 120],
+  ["reserve", 0],
+  ["reserve", 120],
+  ["unplug", 0],
+  ["unplug", 300, true],
+  ["unplug", 700],
+  ["migrate", 0],
+  ["migrate", 1500],
+  ["migrate", 4000, true],
+  ["migrate", 5500],
+  ["migrate", 6500],
+  ["plug", 0],
+  ["plug", 700, true],
+  ["plug", 1500],
+  ["verify", 0],
+  ["verify", 600],
+  ["release", 0],
+  ["release", 80],
+];
+
+export const faults: readonly Fault[] = [
+  ...kills.map(([phase, after, quick = false]): Fault => ({
+    name: `our process is killed ${after} ms into ${phase}`,
+    phase,
+    after,
+    strike: kill,
+    quick,
+  })),
+
+  ...(["journal", "reserve", "unplug", "plug", "verify", "release"] as const).flatMap((phase) => [
+    { name: `the source's libvirtd is killed in ${phase}`, phase, ...killLibvirt("source") },
+    {
+      name: `the destination's libvirtd is killed in ${phase}`,
+      phase,
+      ...killLibvirt("destination"),
+      quick: phase === "plug",
+    },
+  ]),
+  ...([800, 4500] as const).flatMap((after): Fault[] => [
+    {
+      name: `the source's libvirtd is killed ${after} ms into migrate`,
+      phase: "migrate",
+      after,
+      ...killLibvirt("source"),
+      quick: after === 4500,
+    },
+    {
+      name: `the destination's libvirtd is killed ${after} ms into migrate`,
+      phase: "migrate",
+      after,
+      ...killLibvirt("destination"),
+    },
+  ]),
+
+  ...(["unplug", "migrate", "plug"] as const).flatMap((phase): Fault[] => [
+    {
+      name: `SSH to the source is cut in ${phase}`,
+      phase,
+      after: phase === "migrate" ? 3000 : 200,
+      ...cutSsh("source"),
+    },
+    {
+      name: `SSH to the destination is cut in ${phase}`,
+      phase,
+      after: phase === "migrate" ? 3000 : 200,
+      ...cutSsh("destination"),
+    },
+  ]),
+
+  {
+    name: "the migration network is cut in pre-copy",
+    phase: "migrate",
+    after: 4000,
+    options: ["--migrate-timeout", "15"],
+    strike: ({ cable, source }) => cable(source, "migr", "down"),
+    mend: ({ cable, source }) => cable(source, "migr", "up"),
+  },
+  {
+    name: "the job is cancelled from outside",
+    phase: "migrate",
+    after: 4500,
+    strike: ({ on, source }) => on(source, "virsh domjobabort web || true"),
+    quick: true,
+  },
+  {
+    name: "Ctrl-C while the guest lets go of its VF",
+    phase: "unplug",
+    after: 200,
+    strike: async ({ signal }) => signal("SIGINT"),
+    ends: ["stays"],
+  },
+  {
+    name: "Ctrl-C in pre-copy",
+    phase: "migrate",
+    after: 4000,
+    strike: async ({ signal }) => signal("SIGINT"),
+    ends: ["stays"],
+    quick: true,
+  },
+  {
+    name: "the guest does not answer the unplug",
+    phase: "reserve",
+    options: ["--unplug-timeout", "6"],
+    strike: ({ on, source }) => on(source, "virsh suspend web"),
+    mend: async ({ on, source }) => on(source, "virsh resume web; sleep 6"),
+    ends: ["stays"],
+  },
+  {
+    name: "the VM is paused",
+    phase: "before",
+    strike: ({ on, source }) => on(source, "virsh suspend web"),
+    mend: ({ on, source }) => on(source, "virsh resume web"),
+    ends: ["refused"],
+  },
+  {
+    name: "no VF is free on the destination",
+    phase: "before",
+    strike: ({ on, destination }) =>
+      on(destination, "for v in 0 2 4 6; do virsh nodedev-detach pci_0000_01_10_$v; done"),
+    mend: ({ on, destination }) =>
+      on(destination, "for v in 0 2 4 6; do virsh nodedev-reattach pci_0000_01_10_$v; done"),
+    ends: ["refused"],
+  },
+  {
+    name: "the destination's PF is down",
+    phase: "before",
+    strike: ({ on, destination }) => on(destination, "ip link set pf0 down"),
+    mend: ({ on, destination }) => on(destination, "ip link set pf0 up; sleep 3"),
+    ends: ["refused"],
+  },
+  {
+    name: "the destination has no bridge",
+    phase: "before",
+    strike: ({ on, destination }) => on(destination, "ip link set br0 down; ip link set br0 name br9"),
+    mend: ({ on, destination }) => on(destination, "ip link set br9 name br0; ip link set br0 up"),
+    ends: ["refused"],
+  },
+  {
+    name: "the destination has no memory",
+    phase: "before",
+    strike: ({ on, destination }) =>
+      on(
+        destination,
+        "mount -t tmpfs -o size=3g tmpfs /mnt; head -c $(( ($(awk '/MemFree/{print $2}' /proc/meminfo) - 150000) * 1024 )) /dev/zero > /mnt/ballast; true",
+      ),
+    mend: ({ on, destination }) => on(destination, "umount /mnt"),
+    ends: ["refused"],
+  },
+  {
+    name: "somebody takes the reserved VF",
+    phase: "migrate",
+    strike: ({ on, destination }) => on(destination, thief),
+    mend: ({ on, destination }) =>
+      on(
+        destination,
+        "virsh destroy thief; for v in 0 2 4 6; do virsh dumpxml web | grep -q \"slot='0x10' function='0x$v'\" || virsh nodedev-reattach pci_0000_01_10_$v; done; true",
+      ),
+    ends: ["moved"],
+  },
+  {
+    name: "the destination's PF goes down meanwhile",
+    phase: "migrate",
+    strike: ({ on, destination }) => on(destination, "ip link set pf0 down"),
+    mend: ({ on, destination }) => on(destination, "ip link set pf0 up; sleep 3"),
+    ends: ["moved"],
+  },
+  {
+    name: "the VM is shut off meanwhile",
+    phase: "migrate",
+    after: 2000,
+    strike: ({ on, source }) => on(source, "virsh destroy web || true"),
+    ends: ["off"],
+  },
+  {
+    name: "a second mover comes",
+    phase: "migrate",
+    strike: async ({ moveToo }) => {
+      const code = await moveToo();
+      if (code !== 1) throw new Error(`The second mover ended with ${code}, not with 1 (refused).`);
+    },
+    ends: ["moved"],
+    quick: true,
+  },
+];
+
+/** A domain without anything that takes the first reserved VF; it never runs a single instruction. */
+const thief = `for v in 0 2 4 6; do readlink /sys/bus/pci/devices/0000:01:10.$v/driver | grep -q vfio-pci && break; done
+cat > /tmp/thief.xml <<X
+<domain type='kvm'><name>thief</name><memory unit='MiB'>64</memory><os><type arch='x86_64' machine='q35'>hvm</type></os>
+<devices><emulator>/usr/bin/qemu-system-x86_64</emulator><controller type='usb' model='none'/><memballoon model='none'/>
+<hostdev mode='subsystem' type='pci' managed='no'><source><address domain='0' bus='1' slot='0x10' function='$v'/></source></hostdev></devices></domain>
+X
+virsh -q create /tmp/thief.xml --paused`;

@@ -1,0 +1,233 @@
+/** Runs one fault against a real move on the lab and looks afterwards, by other means than ours, whether anything was lost. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { createInterface } from "node:readline";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { writeFileSync } from "node:fs";
+import { root } from "../../toolchain/pulumi.js";
+import { clusterConfig } from "../lab/cluster-config.js";
+import { run } from "../lab/command.js";
+import { ensureGuest, guestShows, removeGuest, type LabState } from "../lab/lab.js";
+import { guestNamed, hosts, physicalFunction, running, type LabHost } from "../lab/layout.js";
+import { inNamespace, setPort } from "../lab/network.js";
+import { ssh } from "../lab/ssh.js";
+import type { End, Fault, Hands } from "./faults.js";
+
+export interface FaultResult {
+  readonly name: string;
+  readonly phase: string;
+  readonly survived: boolean;
+  readonly seconds: number;
+  /** Where it did not: what was wrong. */
+  readonly problems?: readonly string[];
+}
+
+const web = guestNamed("web");
+const configFile = () => join(running, "cluster.json");
+
+/** Gives `web` its pair on host1, from nothing. */
+export async function prepare(lab: LabState): Promise<void> {
+  await removeGuest(lab, web);
+  for (const host of hosts) {
+    await ssh(
+      lab.image,
+      host,
+      "for n in data data-vf; do virsh -q net-undefine $n 2>/dev/null; done; for v in 0 2 4 6; do virsh -q nodedev-reattach pci_0000_01_10_$v > /dev/null 2>&1; done; true",
+    );
+  }
+  await ensureGuest(lab, web, () => undefined);
+  const [program, args] = inNamespace([
+    process.execPath,
+    "--import",
+    "tsx",
+    join(root, "test/bench/ours.ts"),
+    "prepare",
+    web.name,
+    "host1",
+  ]);
+  await run(program, args);
+  writeFileSync(configFile(), JSON.stringify(clusterConfig(lab)));
+}
+
+export async function strike(lab: LabState, fault: Fault): Promise<FaultResult> {
+  const began = Date.now();
+  const problems: string[] = [];
+  const [source, destination] = await whereIsWeb(lab);
+  await settled(lab, source);
+  let mover: ChildProcess | undefined;
+  const hands: Hands = {
+    source,
+    destination,
+    on: async (host, command) => (await ssh(lab.image, host, command, { accept: [0, 1] })).stdout,
+    signal: (name) => mover?.kill(name),
+    cable: (host, nic, state) => setPort(nic, host.id, state),
+    moveToo: async () => (await cli(["migrate", web.name, "--to", destination.name])).code,
+  };
+  let struck = false;
+  const strikeOnce = async () => {
+    if (struck) return;
+    struck = true;
+    await sleep(fault.after ?? 0);
+    await fault.strike(hands).catch((error: unknown) => problems.push(`the fault itself: ${String(error)}`));
+  };
+  if (fault.phase === "before") await strikeOnce();
+  let blow: Promise<void> = Promise.resolve();
+  const { code, said } = await cli(
+    ["migrate", web.name, "--to", destination.name, ...(fault.options ?? [])],
+    (child) => (mover = child),
+    (phase) => {
+      if (phase === fault.phase) blow = strikeOnce();
+    },
+  );
+  await blow;
+  if (!struck) problems.push(`the move never came to ${fault.phase}: ${said.slice(-400)}`);
+  await fault.mend?.(hands);
+  const recovered = fault.phase === "before" ? 0 : await recover();
+  if (recovered !== 0) problems.push(`recover ended with ${recovered}`);
+  problems.push(...(await wrongs(lab, fault, code, source, destination)));
+  return {
+    name: fault.name,
+    phase: fault.phase,
+    survived: problems.length === 0,
+    seconds: Math.round((Date.now() - began) / 100) / 10,
+    ...(problems.length > 0 && { problems }),
+  };
+}
+
+/** As an operator does: again, until it says that there is nothing left. */
+async function recover(): Promise<number> {
+  let code = -1;
+  for (let tries = 0; tries < 4 && code !== 0; tries++) {
+    ({ code } = await cli(["recover", web.name, "--now"]));
+    if (code !== 0) await sleep(3000);
+  }
+  return code;
+}
+
+/** What is not as it must be: the VM once, with its VF, and nothing left behind. */
+async function wrongs(
+  lab: LabState,
+  { ends = ["moved", "stays"], phase }: Fault,
+  code: number,
+  source: LabHost,
+  destination: LabHost,
+): Promise<string[]> {
+  const found: string[] = [];
+  const states = await Promise.all(
+    hosts.map(async (host) => ({
+      host,
+      state: (
+        await ssh(lab.image, host, `virsh -q domstate ${web.name} 2>/dev/null`, { accept: [0, 1] })
+      ).stdout.trim(),
+    })),
+  );
+  const active = states.filter(({ state }) => state !== "" && state !== "shut off");
+  const end: End =
+    active.length === 0
+      ? "off"
+      : active[0]?.host === destination
+        ? "moved"
+        : phase === "before" && code === 1
+          ? "refused"
+          : "stays";
+  if (!ends.includes(end)) found.push(`it ended as "${end}" (exit code ${code}), not as ${ends.join(" or ")}`);
+  if (end === "off") {
+    if (!ends.includes("off")) return [...found, "the VM does not run any more"];
+    const home = states.find(({ state }) => state === "shut off")?.host ?? source;
+    found.push(...(await leftBehind(lab, undefined)));
+    await ssh(lab.image, home, `virsh -q start ${web.name}`);
+    return found;
+  }
+  if (active.length > 1)
+    found.push(`it runs on ${active.map(({ host, state }) => `${host.name} (${state})`).join(" and ")}`);
+  const [here] = active;
+  if (here === undefined) return found;
+  if (here.state !== "running") found.push(`it is ${here.state}`);
+  if (states.some(({ host, state }) => host !== here.host && state !== ""))
+    found.push("a definition stayed on the other host");
+  for (const flags of ["", "--inactive"]) {
+    const xml = (await ssh(lab.image, here.host, `virsh dumpxml ${flags} ${web.name}`)).stdout;
+    if (!xml.includes("<teaming type='transient'"))
+      found.push(`no VF in its ${flags === "" ? "live XML" : "definition"}`);
+    if (xml.includes("journal")) found.push("a journal is left");
+  }
+  found.push(...(await leftBehind(lab, here.host)));
+  await guestShows(
+    lab,
+    web,
+    here.host,
+    (nics) => nics.some(({ driver, master, carrier }) => driver === "igbvf" && master !== undefined && carrier),
+    40,
+  ).catch((error: unknown) => found.push(String(error)));
+  const [program, args] = inNamespace(["ping", "-n", "-c", "3", "-i", "0.3", "-w", "15", web.address]);
+  await run(program, args).catch(() => found.push("the guest does not answer over the network"));
+  return found;
+}
+
+/** VFs that are bound to vfio although no VM has them. */
+async function leftBehind(lab: LabState, home: LabHost | undefined): Promise<string[]> {
+  const counts = await Promise.all(
+    hosts.map(async (host) => {
+      const { stdout } = await ssh(
+        lab.image,
+        host,
+        `for v in /sys/class/net/${physicalFunction}/device/virtfn*; do basename "$(readlink $v/driver || echo none)"; done`,
+      );
+      const drivers = stdout.trim().split("\n");
+      // A VM that is shut off keeps the VF of its definition reserved.
+      const allowed = host === home ? [1] : home === undefined ? [0, 1] : [0];
+      const bound = drivers.filter((driver) => driver === "vfio-pci").length;
+      return [
+        ...(allowed.includes(bound) ? [] : [`${bound} VFs on vfio-pci on ${host.name}`]),
+        ...(drivers.includes("none") ? [`an unbound VF on ${host.name}`] : []),
+      ];
+    }),
+  );
+  return counts.flat();
+}
+
+async function whereIsWeb(lab: LabState): Promise<[LabHost, LabHost]> {
+  const [one, two] = hosts as [LabHost, LabHost];
+  const { stdout } = await ssh(lab.image, one, `virsh -q domstate ${web.name} 2>/dev/null`, { accept: [0, 1] });
+  return stdout.trim() === "running" ? [one, two] : [two, one];
+}
+
+/** The fault before must be over: the guest has both halves. */
+async function settled(lab: LabState, host: LabHost): Promise<void> {
+  await guestShows(
+    lab,
+    web,
+    host,
+    (nics) => nics.filter(({ master, carrier }) => master !== undefined && carrier).length === 2,
+    120,
+  );
+}
+
+function cli(
+  args: readonly string[],
+  onStart: (child: ChildProcess) => void = () => undefined,
+  onPhase: (phase: string) => void = () => undefined,
+): Promise<{ code: number; said: string }> {
+  // `ip netns exec` replaces itself by the program: a signal to it is a signal to our process.
+  const [program, argv] = inNamespace([
+    process.execPath,
+    join(root, "dist/cli/main.js"),
+    ...args,
+    "--json",
+    "--config",
+    configFile(),
+  ]);
+  const child = spawn(program, argv, { cwd: running, stdio: ["ignore", "pipe", "pipe"] });
+  onStart(child);
+  let said = "";
+  child.stdout.on("data", (chunk: Buffer) => (said += chunk.toString()));
+  createInterface({ input: child.stderr }).on("line", (line) => {
+    const phase = /"phase":"(\w+)"/.exec(line)?.[1];
+    if (phase !== undefined) onPhase(phase);
+    else said += `${line}\n`;
+  });
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ code: code ?? -1, said }));
+  });
+}

@@ -1,0 +1,211 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { HostUnreachable } from "../../provider/backends/libvirt/host.js";
+import { PartialFailure } from "../../provider/handlers/handler.js";
+import { UNKNOWN } from "../../provider/handlers/unknown.js";
+import { vmPlacement, type VmPlacementState } from "../../provider/handlers/vm-placement.js";
+import { moveVm } from "../../provider/migration/move.js";
+import { declarePair } from "../hosts/declared.js";
+import { labLike, type LabLike, vfs } from "../hosts/lab-like.js";
+import { refusals } from "../hosts/refusals.js";
+import { settled, standing } from "../hosts/standing.js";
+
+let lab: LabLike;
+let reports: string;
+beforeEach(async () => {
+  lab = await labLike();
+  reports = await mkdtemp(join(tmpdir(), "reports-"));
+  vi.stubEnv("VNIC_FAILOVER_REPORTS", reports);
+  await declarePair(lab);
+});
+afterEach(async () => {
+  await lab.close();
+  await rm(reports, { recursive: true });
+  vi.unstubAllEnvs();
+});
+
+const at = (host: string): VmPlacementState => ({ schemaVersion: 1, vm: "web", host, missing: [] });
+const callCounts = () => lab.hosts.map(({ callCount }) => callCount);
+
+async function failuresOf(news: unknown, olds?: { vm: string; host: string }) {
+  return (await vmPlacement.check(lab.context(), news, olds)).failures;
+}
+
+async function partialFailureOf(run: Promise<unknown>): Promise<PartialFailure> {
+  const error: unknown = await run.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(PartialFailure);
+  return error as PartialFailure;
+}
+
+describe("check", () => {
+  it.each([
+    ["vm", { host: "host1" }],
+    ["host", { vm: "web" }],
+    ["migration.unplugTimeout", { vm: "web", host: "host1", migration: { unplugTimeout: -1 } }],
+    ["migration.announce", { vm: "web", host: "host1", migration: { announce: "loud" } }],
+  ])("names the property at fault: %s", async (property, news) => {
+    expect((await failuresOf(news)).map((failure) => failure.property)).toEqual([property]);
+  });
+
+  it("fills in no defaults: a new default is no diff", async () => {
+    const news = { vm: "web", host: "host2", migration: { bandwidth: 100 } };
+    expect((await vmPlacement.check(lab.context(), news)).inputs).toEqual(news);
+  });
+
+  it("refuses a move that cannot be, at preview, with all its reasons", async () => {
+    for (const vf of lab.host2.devices.virtualFunctions()) vf.driver = "vfio-pci";
+    lab.host2.freeMemoryKiB = 1;
+    const failures = await failuresOf({ vm: "web", host: "host2" });
+    expect(failures.map(({ property }) => property)).toEqual(["host", "host"]);
+    expect(failures.map(({ reason }) => reason).join(" ")).toMatch(/memory free.*too few free VFs/);
+  });
+
+  it("refuses a host and a VM that nobody has", async () => {
+    expect(await failuresOf({ vm: "web", host: "host3" })).toMatchObject([{ property: "host" }]);
+    expect(await failuresOf({ vm: "nobody", host: "host2" })).toMatchObject([{ property: "vm" }]);
+  });
+
+  it("only warns of what is no hindrance", async () => {
+    lab.host2.devices.bridges.splice(0, 1, { name: "br0", mtu: 1500, ports: ["pf0"] });
+    expect(await failuresOf({ vm: "web", host: "host2" })).toEqual([]);
+    expect(lab.progress.warnings).toEqual([expect.stringContaining("share")]);
+  });
+
+  it("raises nothing for a silent host, and warns", async () => {
+    lab.host2.close();
+    expect(await failuresOf({ vm: "web", host: "host2" })).toEqual([]);
+    expect(lab.progress.warnings.join(" ")).toContain("host2");
+    lab.host1.close();
+    expect(await failuresOf({ vm: "web", host: "host2" })).toEqual([]);
+  });
+
+  it("has nothing to say of what is not known yet, and asks no host for it", async () => {
+    const before = callCounts();
+    expect(await failuresOf({ vm: UNKNOWN, host: "host2" })).toEqual([]);
+    expect(await failuresOf({ vm: "web", host: UNKNOWN, migration: UNKNOWN })).toEqual([]);
+    expect(callCounts()).toEqual(before);
+  });
+
+  it("asks no host when nothing has changed", async () => {
+    const before = callCounts();
+    expect(await failuresOf({ vm: "web", host: "host1" }, { vm: "web", host: "host1" })).toEqual([]);
+    expect(callCounts()).toEqual(before);
+  });
+});
+
+describe("diff", () => {
+  it("is an update for another host, and a replacement for another VM", async () => {
+    const diff = (state: VmPlacementState, news: object) =>
+      vmPlacement.diff(lab.context(), "web", state, { vm: "web", host: "host1", ...news });
+    expect((await diff(at("host1"), {})).changes).toBe(false);
+    expect(await diff(at("host1"), { host: "host2" })).toMatchObject({ changes: undefined, replaces: [] });
+    expect((await diff(at("host1"), { vm: "db" })).replaces).toEqual(["vm"]);
+    expect((await diff({ ...at("host1"), missing: ["VF"] }, {})).changes).toBe(true);
+    expect((await diff(at("host1"), { migration: { bandwidth: 1 } })).changes).toBeUndefined();
+  });
+});
+
+describe("create and update", () => {
+  it("leave a VM alone that is there already", async () => {
+    const { id, state } = await vmPlacement.create(lab.context(), { vm: "web", host: "host1" });
+    expect({ id, state }).toEqual({ id: "web", state: at("host1") });
+    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+    expect(await readdir(reports)).toEqual([]);
+  });
+
+  it("move the VM, keep the report in the state and write it to its files", async () => {
+    const { state } = await vmPlacement.update(lab.context(), "web", at("host1"), { vm: "web", host: "host2" });
+    expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+    expect(state).toMatchObject({ host: "host2", missing: [], lastMove: { outcome: "moved", to: "host2" } });
+    expect((await readdir(reports)).map((name) => name.replace(/^.*\./, "")).sort()).toEqual(["html", "json"]);
+    const { state: again } = await vmPlacement.update(lab.context(), "web", state, { vm: "web", host: "host2" });
+    expect(again.lastMove).toEqual(state.lastMove);
+  });
+
+  it("refuse what cannot be, and have changed nothing", async () => {
+    lab.host2.freeMemoryKiB = 1;
+    await expect(
+      vmPlacement.update(lab.context(), "web", at("host1"), { vm: "web", host: "host2" }),
+    ).rejects.toMatchObject({ name: "MoveRefused" });
+    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+  });
+
+  it("fail with the state as it is: still on the source", async () => {
+    lab.host1.refuse("domain_migrate_perform3_params", refusals.jobFailed());
+    const failure = await partialFailureOf(
+      vmPlacement.update(lab.context(), "web", at("host1"), { vm: "web", host: "host2" }),
+    );
+    expect(failure).toMatchObject({
+      id: "web",
+      state: { host: "host1", lastMove: { outcome: "failed-on-source" }, missing: [] },
+    });
+    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+    expect(await readdir(reports)).toHaveLength(2);
+  });
+
+  it("fail where the VM has moved without its VF, and the next up plugs it", async () => {
+    lab.host2.refuse("domain_attach_device_flags", refusals.functionOffline("pf0"), { times: 4 });
+    const failure = await partialFailureOf(
+      vmPlacement.update(lab.context(), "web", at("host1"), { vm: "web", host: "host2" }),
+    );
+    expect(failure.problem.code).toBe("moved-without-vf");
+    const state = failure.state as VmPlacementState;
+    expect(state).toMatchObject({ host: "host2", lastMove: { outcome: "moved-without-vf" } });
+    expect(state.missing).toHaveLength(1);
+    expect((await vmPlacement.diff(lab.context(), "web", state, { vm: "web", host: "host2" })).changes).toBe(true);
+    const { state: mended } = await vmPlacement.update(lab.context(), "web", state, { vm: "web", host: "host2" });
+    expect(mended.missing).toEqual([]);
+    expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+  });
+});
+
+describe("read", () => {
+  it("sees where the VM runs now", async () => {
+    expect(await vmPlacement.read(lab.context(), "web", at("host1"))).toEqual({
+      id: "web",
+      state: at("host1"),
+      inputs: { vm: "web", host: "host1" },
+    });
+    await moveVm(lab.cluster, { vm: "web", to: "host2" });
+    expect((await vmPlacement.read(lab.context(), "web", at("host1")))?.inputs.host).toBe("host2");
+  });
+
+  it.each([
+    ["before", "host1", "undone"],
+    ["after", "host2", "finished"],
+  ] as const)(
+    "ends a move that was cut off %s the VM was started on the destination",
+    async (moment, host, outcome) => {
+      const mover = await lab.entrance();
+      lab.host2[moment]("domain_migrate_finish3_params", () => mover.die());
+      await moveVm(mover.cluster, { vm: "web", to: "host2" }).catch(() => undefined);
+      const found = await vmPlacement.read(lab.context(), "web", at("host1"));
+      expect(found?.state).toMatchObject({ host, missing: [] });
+      expect(standing(lab)).toEqual(settled(host, vfs[0]));
+      expect(lab.progress.warnings).toContainEqual(expect.stringContaining(outcome));
+      await mover.cluster.close();
+    },
+  );
+
+  it("is undefined where no host has the VM, and an error while one is silent", async () => {
+    expect(await vmPlacement.read(lab.context(), "nobody", { ...at("host1"), vm: "nobody" })).toBeUndefined();
+    const { stackConfig } = await lab.entrance();
+    lab.host1.close();
+    await expect(vmPlacement.read(lab.context({ config: stackConfig }), "web", at("host1"))).rejects.toThrow(
+      HostUnreachable,
+    );
+  });
+});
+
+describe("delete", () => {
+  it("leaves the VM where it is, and asks nobody", async () => {
+    const before = callCounts();
+    await vmPlacement.delete(lab.context(), "web", at("host1"));
+    expect(callCounts()).toEqual(before);
+  });
+});
