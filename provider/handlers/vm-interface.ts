@@ -25,6 +25,7 @@ import {
   primaryOf,
   recordsOf,
   saveRecords,
+  setLink,
   unplugInterface,
   type InterfaceSpec,
 } from "../backends/libvirt/interfaces.js";
@@ -236,25 +237,12 @@ async function applied(
     if (present.length > 0) await unplugInterface(cluster, presence, spec, { forget: false });
     await plugInterface(cluster, presence, spec);
   } else {
-    await setLink(cluster, presence, spec);
+    const before = recordsOf(await host.inactiveOrLive(dom)).find(({ id }) => id === spec.record.id);
+    if (before?.linked !== spec.record.linked) await setLink(presence, spec);
   }
   return stateNow(cluster, presence, spec, {
     ...inputs,
     ...(before?.declaredMac !== undefined || inputs.mac !== undefined ? { declaredMac: spec.record.mac } : {}),
-  });
-}
-
-/** Link up or down: of the standby by libvirt; a VF's follows its PF, so of a pair only the standby's can be set. */
-async function setLink(cluster: LibvirtCluster, presence: Presence, spec: InterfaceSpec): Promise<void> {
-  const { host, dom } = presence;
-  const domain = await host.inactiveOrLive(dom);
-  const before = recordsOf(domain).find(({ id }) => id === spec.record.id);
-  if (before?.linked === spec.record.linked) return;
-  throw new ProblemError({
-    code: "interface-link",
-    what: `Unable to set the link of interface ${spec.record.mac} of VM "${dom.name}"`,
-    where: host.name,
-    remedy: "Plug or unplug it instead.",
   });
 }
 

@@ -4,6 +4,7 @@ import type { HostFacts, MovingInterface, MovingVm, NetworkOnHost, PlacementFact
 import { attribute, child, children, find, formatXml } from "../xml/element.js";
 import { parseHostCapabilities } from "../xml/capabilities.js";
 import type { Domain } from "../xml/domain.js";
+import { primaryAliasOf } from "../xml/interface-record.js";
 import type { ProfileRecord } from "../xml/network.js";
 import { formatPciAddress, samePciAddress } from "../xml/pci-address.js";
 import { pairs, type DomainInterface } from "../xml/teaming.js";
@@ -201,7 +202,7 @@ export async function pairsOn(
     }),
   );
   return found.map(({ standby, primary }) => {
-    const record = records.find(({ id }) => primary.alias === `ua-${id}`);
+    const record = records.find((candidate) => primary.alias === primaryAliasOf(candidate));
     const profile = profiles.find(({ id }) => id === record?.profile);
     const standbyProfile = profiles.find(({ id }) => id === record?.standbyProfile);
     return {

@@ -1,8 +1,7 @@
 /** VFs that a VM should have and has not: after a move that found none free, or when somebody took one out by hand. */
 import { formatPciAddress } from "../xml/pci-address.js";
 import { replacePrimarySource } from "../xml/domain.js";
-import { primaryAlias, standbyAlias } from "../xml/teaming.js";
-import type { InterfaceRecord } from "../xml/interface-record.js";
+import { primaryAliasOf, standbyAliasOf, type InterfaceRecord } from "../xml/interface-record.js";
 import type { Progress } from "../progress.js";
 import { isActive, type LibvirtCluster, type Presence } from "../backends/libvirt/cluster.js";
 import { Affect } from "../backends/libvirt/constants.js";
@@ -43,7 +42,7 @@ export async function plugMissingVfs(cluster: LibvirtCluster, vm: string, progre
       throw error;
     }
     if (await host.isPersistent(dom))
-      await host.define(replacePrimarySource((await host.inactiveDomain(dom)).raw, primaryAlias(record.id), vf));
+      await host.define(replacePrimarySource((await host.inactiveDomain(dom)).raw, primaryAliasOf(record), vf));
   }
 }
 
@@ -51,16 +50,16 @@ async function missingOn(presence: Presence): Promise<readonly InterfaceRecord[]
   const { host, dom } = presence;
   const { interfaces } = await host.liveDomain(dom);
   const has = (alias: string) => interfaces.some((nic) => nic.alias === alias);
-  return recordsOf(await host.inactiveOrLive(dom)).filter(
-    ({ id, plugged, standbyProfile }) =>
-      plugged && standbyProfile !== undefined && has(standbyAlias(standbyProfile)) && !has(primaryAlias(id)),
-  );
+  return recordsOf(await host.inactiveOrLive(dom)).filter((record) => {
+    const standby = standbyAliasOf(record);
+    return record.plugged && standby !== undefined && has(standby) && !has(primaryAliasOf(record));
+  });
 }
 
 /** The VF that the VM's definition names for the interface, if no running domain has it. */
-async function ownVf({ host, dom }: Presence, { id }: InterfaceRecord) {
+async function ownVf({ host, dom }: Presence, record: InterfaceRecord) {
   if (!(await host.isPersistent(dom))) return undefined;
-  const vf = (await host.inactiveDomain(dom)).interfaces.find(({ alias }) => alias === primaryAlias(id))?.vf;
+  const vf = (await host.inactiveDomain(dom)).interfaces.find(({ alias }) => alias === primaryAliasOf(record))?.vf;
   if (vf === undefined) return undefined;
   const others = (await vfUsers(host)).filter(({ domain }) => domain !== dom.name);
   if (others.some(({ address }) => formatPciAddress(address) === formatPciAddress(vf))) return undefined;

@@ -1,6 +1,7 @@
 /** What a VM's interfaces were declared as: kept in the domain's metadata, which travels with the VM. */
 import { attribute, children, element, type Element } from "./element.js";
 import { buildMetadata } from "./metadata.js";
+import { primaryAlias, standbyAlias } from "./teaming.js";
 import { defined } from "./values.js";
 import { XmlError } from "./xml-error.js";
 
@@ -14,14 +15,29 @@ export interface InterfaceRecord {
   readonly mac: string;
   readonly plugged: boolean;
   readonly linked: boolean;
+  /** Of a pair that somebody else made and this package took over; else made from the ids. */
+  readonly adopted?: { readonly primaryAlias: string; readonly standbyAlias: string };
+}
+
+/** The alias of the interface's VF; of its only device where it has no VF. */
+export function primaryAliasOf({ id, adopted }: Pick<InterfaceRecord, "id" | "adopted">): string {
+  return adopted?.primaryAlias ?? primaryAlias(id);
+}
+
+/** The alias of its standby; undefined: it has none. */
+export function standbyAliasOf({
+  standbyProfile,
+  adopted,
+}: Pick<InterfaceRecord, "standbyProfile" | "adopted">): string | undefined {
+  return adopted?.standbyAlias ?? (standbyProfile === undefined ? undefined : standbyAlias(standbyProfile));
 }
 
 export function buildInterfaceRecords(records: readonly InterfaceRecord[]): Element {
   return buildMetadata(
     "interfaces",
     {},
-    records.map(({ plugged, linked, ...rest }) =>
-      element("interface", { ...rest, plugged: yesOrNo(plugged), linked: yesOrNo(linked) }),
+    records.map(({ plugged, linked, adopted, ...rest }) =>
+      element("interface", { ...rest, ...adopted, plugged: yesOrNo(plugged), linked: yesOrNo(linked) }),
     ),
   );
 }
@@ -30,13 +46,18 @@ export function buildInterfaceRecords(records: readonly InterfaceRecord[]): Elem
 export function parseInterfaceRecords(metadata: Element | undefined): readonly InterfaceRecord[] {
   return children(metadata, "interface").map((entry) => {
     const read = (name: string) => attribute(entry, name) ?? unreadable(name);
+    const [primary, standby] = [attribute(entry, "primaryAlias"), attribute(entry, "standbyAlias")];
     return {
       id: read("id"),
       profile: read("profile"),
       mac: read("mac"),
       plugged: read("plugged") === "yes",
       linked: read("linked") === "yes",
-      ...defined({ standbyProfile: attribute(entry, "standbyProfile") }),
+      ...defined({
+        standbyProfile: attribute(entry, "standbyProfile"),
+        adopted:
+          primary !== undefined && standby !== undefined ? { primaryAlias: primary, standbyAlias: standby } : undefined,
+      }),
     };
   });
 }

@@ -1,8 +1,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
+import type { IncomingMessage } from "node:http";
+import { request } from "node:https";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { json } from "node:stream/consumers";
 import { expect, it, onTestFinished } from "vitest";
 import { EngineClient, listVms } from "../../provider/backends/ovirt/rest/index.js";
 import type { EngineAddress } from "./server.js";
@@ -26,13 +29,10 @@ it("npm run test-engine: prints one line of JSON, serves, and ends when it is to
     ["web", "up"],
   ]);
 
-  const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
-  const { origin } = new URL(url);
-  const switchOn = await fetchWith(caFile, `${origin}/test-engine/disruptions`, authorization, {
-    kind: "unavailable",
-    times: 1,
-  });
-  expect(switchOn).toBe(200);
+  const administrate = (method: string, path: string, body?: unknown) =>
+    requestJson(address, method, `/test-engine/${path}`, body);
+  expect(await administrate("GET", "devices?vm=web")).toEqual([]);
+  await administrate("POST", "disruptions", { kind: "unavailable" });
   const impatient = new EngineClient({ url, username, password, ca: await readFile(caFile, "utf8"), attempts: 0 });
   await expect(listVms(impatient)).rejects.toMatchObject({ status: 503 });
   await client.close();
@@ -44,17 +44,13 @@ it("npm run test-engine: prints one line of JSON, serves, and ends when it is to
   await expect(readFile(caFile)).rejects.toThrow("ENOENT");
 });
 
-/** POSTs JSON; node's fetch can't be told an authority. */
-async function fetchWith(caFile: string, url: string, authorization: string, body: unknown): Promise<number> {
-  const { request } = await import("node:https");
-  const outgoing = request(url, {
-    method: "POST",
-    ca: await readFile(caFile),
-    agent: false,
-    headers: { authorization },
-  });
-  outgoing.end(JSON.stringify(body));
-  const [incoming] = (await once(outgoing, "response")) as [import("node:http").IncomingMessage];
-  incoming.resume();
-  return incoming.statusCode ?? 0;
+/** By hand: fetch can't be told an authority. */
+async function requestJson(engine: EngineAddress, method: string, path: string, body?: unknown): Promise<unknown> {
+  const { username, password, caFile, url } = engine;
+  const ca = await readFile(caFile);
+  const outgoing = request(new URL(path, url), { method, ca, agent: false, auth: `${username}:${password}` });
+  outgoing.end(body === undefined ? "" : JSON.stringify(body));
+  const [incoming] = (await once(outgoing, "response")) as [IncomingMessage];
+  expect(incoming.statusCode).toBe(200);
+  return json(incoming);
 }

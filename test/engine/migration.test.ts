@@ -183,6 +183,16 @@ describe("a migration is refused, and nothing is changed,", () => {
     expect(kinds()).toEqual(["hostdev", "bridge"]);
   });
 
+  it("of a paused VM with a VF, which can't be unplugged then", async () => {
+    Object.assign(engine.model.vms.get(vm) ?? {}, { status: "paused" });
+    expect(await refusal(migrateVm(client, vm, host("host2").id))).toMatchObject({
+      status: 409,
+      messageId: "ACTION_TYPE_FAILED_VM_STATUS_ILLEGAL",
+    });
+    expect(await freeVfs("host2")).toBe(4);
+    expect(kinds()).toEqual(["hostdev", "bridge"]);
+  });
+
   it("to a host that does not exist, or of a VM that is down", async () => {
     expect(await refusal(migrateVm(client, vm, "00000000-0000-0000-0000-000000000000"))).toMatchObject({
       status: 400,

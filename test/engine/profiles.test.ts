@@ -63,7 +63,7 @@ describe("a profile is added", () => {
 
   const refused: readonly {
     readonly rule: string;
-    readonly prepare?: () => void | Promise<unknown>;
+    readonly prepare?: () => unknown;
     readonly profile: () => ProfileWrite;
     readonly status: number;
     readonly id: string;

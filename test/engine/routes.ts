@@ -257,7 +257,10 @@ function table(model: Model, migrations: Migrations): readonly Row[] {
         functions.map((each) => xml.hostDeviceXml(owner, each)),
       );
     }),
-    get("/hosts/:id/statistics", (_, [id]) => xml.collection("statistics", host(id) ? [] : [])),
+    get("/hosts/:id/statistics", (_, [id]) => {
+      host(id);
+      return xml.collection("statistics", []);
+    }),
 
     get("/vms", ({ query, allContent }) =>
       xml.collection(
@@ -332,7 +335,10 @@ function table(model: Model, migrations: Migrations): readonly Row[] {
       handle: (request, ids) => setPlugged(request, ids, false),
     },
     get("/vms/:id/nics/:nic/reporteddevices", (_, [id, of]) => xml.reportedDevicesXml(vm(id), nic(vm(id), of))),
-    get("/vms/:id/nics/:nic/statistics", (_, [id, of]) => xml.collection("statistics", nic(vm(id), of) ? [] : [])),
+    get("/vms/:id/nics/:nic/statistics", (_, [id, of]) => {
+      nic(vm(id), of);
+      return xml.collection("statistics", []);
+    }),
 
     get("/jobs", ({ query }) =>
       xml.collection(

@@ -125,6 +125,7 @@ describe.skipIf(missing !== undefined)(
         same_host: { code: 409 },
         reported: ["enp1s0", "enp6s0", "enp1s0nsby"],
         jobs: [["Migrating VM web to Host host2", expect.stringMatching(/^(started|finished)$/)]],
+        correlated: [63, 62],
         left: [],
       });
       expect((seen as { events: readonly number[] }).events).toEqual(expect.arrayContaining([62, 63, 932]));

@@ -84,7 +84,7 @@ export class TestEngine {
     const certificate = await makeCertificate();
     const server = createServer({ key: certificate.key, cert: certificate.certificate });
     const credentials = options.credentials ?? { username: "admin@internal", password: "a password & more" };
-    server.listen(options.port ?? 0, "localhost");
+    server.listen(options.port ?? 0, "127.0.0.1");
     await once(server, "listening");
     const { port } = server.address() as AddressInfo;
     const address = { url: `https://localhost:${port}${apiPath}`, ...credentials, caFile: certificate.caFile };
@@ -145,7 +145,7 @@ export class TestEngine {
     }
     if (this.disruptions.take("token-expired", occasion)) this.signOn.revokeAll();
     const slow = this.disruptions.take("slow", occasion);
-    if (slow !== undefined) await sleep(slow.milliseconds);
+    if (slow !== undefined) await sleep(slow.milliseconds, undefined, { ref: false });
 
     const user = this.signOn.authenticate(header(request, "authorization"));
     if (user === undefined) {
@@ -179,7 +179,10 @@ export class TestEngine {
         path: path === "" ? "/" : path,
         query: url.searchParams,
         body: xmlBody(request, body),
-        caller: { user, correlationId: header(request, "correlation-id") },
+        caller: {
+          user,
+          correlationId: header(request, "correlation-id") ?? url.searchParams.get("correlation_id") ?? undefined,
+        },
         allContent: [url.searchParams.get("all_content"), header(request, "all-content")].includes("true"),
       });
     } catch (error) {

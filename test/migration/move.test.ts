@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect } from "vitest";
 import { VmOnSeveralHosts } from "../../provider/backends/libvirt/cluster.js";
 import { DomainState, PausedReason } from "../../provider/backends/libvirt/constants.js";
 import { MoveFailed, moveVm } from "../../provider/migration/move.js";
@@ -6,20 +6,17 @@ import { defaultMigrationOptions, type MigrationOptions } from "../../provider/m
 import { MoveRefused } from "../../provider/migration/plan.js";
 import { missingVfsOf, plugMissingVfs } from "../../provider/migration/repair.js";
 import { refusals } from "../hosts/refusals.js";
-import { declarePair } from "../hosts/declared.js";
-import { domainXml, labLike, type LabLike, vfs, vm } from "../hosts/lab-like.js";
+import { domainXml, type LabLike, vfs, vm } from "../hosts/lab-like.js";
+import { pairedTest } from "../hosts/lab-test.js";
 import { settled, standing } from "../hosts/standing.js";
 
-let lab: LabLike;
-let primary: string;
-beforeEach(async () => {
-  lab = await labLike();
-  primary = (await declarePair(lab)).state.aliases[1] ?? "";
-  // So that the two hosts' VFs can be told apart: host2's first one is somebody else's.
-  vfOf(lab.host2, 0).driver = "vfio-pci";
-  lab.progress.steps.splice(0);
+const it = pairedTest.extend<{ readonly lab: LabLike }>({
+  lab: async ({ made }, use) => {
+    // So that the two hosts' VFs can be told apart: host2's first one is somebody else's.
+    vfOf(made.lab.host2, 0).driver = "vfio-pci";
+    await use(made.lab);
+  },
 });
-afterEach(() => lab.close());
 
 const there = { ...settled("host2", vfs[1]), bound: [`host2 ${vfs[0]}`, `host2 ${vfs[1]}`] };
 const here = { ...settled("host1", vfs[0]), bound: [`host1 ${vfs[0]}`, `host2 ${vfs[0]}`] };
@@ -30,7 +27,7 @@ function vfOf(host: LabLike["host1"], index: number) {
   return vf;
 }
 
-function move(options: Partial<MigrationOptions> = {}, signal?: AbortSignal) {
+function move(lab: LabLike, options: Partial<MigrationOptions> = {}, signal?: AbortSignal) {
   return moveVm(lab.cluster, {
     vm: "web",
     to: "host2",
@@ -49,10 +46,12 @@ async function failure(run: Promise<unknown>): Promise<MoveFailed> {
   return error as MoveFailed;
 }
 
-describe("a move that goes well", () => {
-  it("leaves the VM on the destination alone, live and defined with the destination's VF, and no journal", async () => {
+describe.concurrent("a move that goes well", () => {
+  it("leaves the VM on the destination alone, live and defined with the destination's VF, and no journal", async ({
+    lab,
+  }) => {
     expect(standing(lab)).toEqual(here);
-    const report = await move();
+    const report = await move(lab);
     expect(standing(lab)).toEqual(there);
     expect(vfOf(lab.host1, 0).driver).toBe("igbvf");
     expect(report).toMatchObject({
@@ -70,35 +69,37 @@ describe("a move that goes well", () => {
     );
   });
 
-  it("announces the standby through QEMU once the guest has let go, and not at all when told so", async () => {
-    await move();
+  it("announces the standby through QEMU once the guest has let go, and not at all when told so", async ({ lab }) => {
+    await move(lab);
     expect(lab.host1.monitorCommands).toMatchObject([{ execute: "announce-self" }]);
     await moveVm(lab.cluster, { vm: "web", to: "host1", options: { ...defaultMigrationOptions, announce: "none" } });
     expect(lab.host2.monitorCommands).toEqual([]);
   });
 
-  it("is nothing where the VM is already", async () => {
+  it("is nothing where the VM is already", async ({ lab }) => {
     expect(await moveVm(lab.cluster, { vm: "web", to: "host1" })).toBeUndefined();
     expect(standing(lab)).toEqual(here);
   });
 
-  it("leaves the unplug to QEMU when it is to be late: the migration's own XML names the destination's VF", async () => {
-    const report = await move({ unplug: "late" });
+  it("leaves the unplug to QEMU when it is to be late: the migration's own XML names the destination's VF", async ({
+    lab,
+  }) => {
+    const report = await move(lab, { unplug: "late" });
     expect(lab.host1.calls.get("domain_detach_device_alias")).toBeUndefined();
     expect(standing(lab)).toEqual(there);
     expect(report?.outcome).toBe("moved");
   });
 
-  it("moves back as well", async () => {
-    await move();
+  it("moves back as well", async ({ lab }) => {
+    await move(lab);
     await moveVm(lab.cluster, { vm: "web", to: "host1" });
     expect(standing(lab)).toEqual(here);
   });
 
-  it("tells what is going on, step by step", async () => {
+  it("tells what is going on, step by step", async ({ lab }) => {
     lab.host1.memory.milliseconds = 300;
     lab.host1.memory.passes = 3;
-    const report = await move();
+    const report = await move(lab);
     expect(lab.progress.steps).toEqual([
       "preflight",
       "journal",
@@ -113,55 +114,55 @@ describe("a move that goes well", () => {
   });
 });
 
-describe("a move that cannot be is refused, and nothing has changed", () => {
-  const reasons: readonly [string, () => void, RegExp][] = [
-    ["no VF free", () => lab.host2.devices.virtualFunctions().forEach((vf) => (vf.driver = "vfio-pci")), /free VF/],
-    ["PF down", () => lab.host2.devices.physicalFunctions.forEach((pf) => (pf.linkUp = false)), /down/],
-    ["no bridge", () => lab.host2.devices.bridges.splice(0), /bridge/],
-    ["too little memory", () => (lab.host2.freeMemoryKiB = 1024), /memory/],
-    ["another CPU", () => (lab.host2.cpu = 0), /CPU/],
-    ["paused", () => Object.assign(lab.host1.domains.requireNamed("web"), { state: DomainState.PAUSED }), /paused/],
-    ["destination silent", () => lab.host2.close(), /does not answer/],
+describe.concurrent("a move that cannot be is refused, and nothing has changed", () => {
+  const reasons: readonly [string, (lab: LabLike) => void, RegExp][] = [
+    ["no VF free", (lab) => lab.host2.devices.virtualFunctions().forEach((vf) => (vf.driver = "vfio-pci")), /free VF/],
+    ["PF down", (lab) => lab.host2.devices.physicalFunctions.forEach((pf) => (pf.linkUp = false)), /down/],
+    ["no bridge", (lab) => lab.host2.devices.bridges.splice(0), /bridge/],
+    ["too little memory", (lab) => (lab.host2.freeMemoryKiB = 1024), /memory/],
+    ["another CPU", (lab) => (lab.host2.cpu = 0), /CPU/],
+    ["paused", (lab) => Object.assign(lab.host1.domains.requireNamed("web"), { state: DomainState.PAUSED }), /paused/],
+    ["destination silent", (lab) => lab.host2.close(), /does not answer/],
   ];
-  it.each(reasons)("%s", async (_, arrange, why) => {
-    arrange();
+  it.for(reasons)("%s", async ([, arrange, why], { lab }) => {
+    arrange(lab);
     const before = standing(lab);
     const changes = () =>
       lab.hosts.map(({ calls }) => [calls.get("domain_set_metadata"), calls.get("node_device_detach_flags")]);
     const made = changes();
-    await expect(move()).rejects.toThrow(MoveRefused);
-    await expect(move()).rejects.toThrow(why);
+    await expect(move(lab)).rejects.toThrow(MoveRefused);
+    await expect(move(lab)).rejects.toThrow(why);
     expect(standing(lab)).toEqual(before);
     expect(changes()).toEqual(made);
   });
 
-  it("a VM that nobody has", async () => {
+  it("a VM that nobody has", async ({ lab }) => {
     await expect(moveVm(lab.cluster, { vm: "nobody", to: "host2" })).rejects.toThrow(/nobody/);
   });
 
-  it("a host that the cluster has not", async () => {
+  it("a host that the cluster has not", async ({ lab }) => {
     await expect(moveVm(lab.cluster, { vm: "web", to: "host3" })).rejects.toMatchObject({
       problem: { code: "host-unknown" },
     });
   });
 
-  it("tells everything that is in the way at once", async () => {
+  it("tells everything that is in the way at once", async ({ lab }) => {
     lab.host2.devices.bridges.splice(0);
     lab.host2.freeMemoryKiB = 1024;
-    const error = await move().catch((reason: unknown) => reason);
+    const error = await move(lab).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(MoveRefused);
     expect((error as MoveRefused).findings.map(({ rule }) => rule)).toEqual(["move-memory", "move-standby-network"]);
   });
 });
 
-describe("two movers of one VM", () => {
-  it("the second is refused while the first is at work, and does not disturb it", async () => {
+describe.concurrent("two movers of one VM", () => {
+  it("the second is refused while the first is at work, and does not disturb it", async ({ lab }) => {
     lab.host1.memory.milliseconds = 100;
     const other = await lab.entrance();
-    const first = move();
+    const first = move(lab);
     await new Promise<void>((resolve) => lab.host1.before("domain_migrate_begin3_params", () => resolve()));
     // Another process of this machine: ours would take its own journal for a dead one's.
-    patchMover(process.ppid);
+    patchMover(lab, process.ppid);
     await expect(moveVm(other.cluster, { vm: "web", to: "host2" })).rejects.toMatchObject({
       problem: { code: "move-under-way" },
     });
@@ -169,15 +170,15 @@ describe("two movers of one VM", () => {
     expect(standing(lab)).toEqual(there);
   });
 
-  it("of two that begin at once, one moves the VM and the other is refused", async () => {
+  it("of two that begin at once, one moves the VM and the other is refused", async ({ lab }) => {
     const other = await lab.entrance();
-    const results = await Promise.allSettled([move(), moveVm(other.cluster, { vm: "web", to: "host2" })]);
+    const results = await Promise.allSettled([move(lab), moveVm(other.cluster, { vm: "web", to: "host2" })]);
     expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
     expect(standing(lab)).toEqual(there);
   });
 
   /** The journal's mover becomes another process. */
-  function patchMover(pid: number): void {
+  function patchMover(lab: LabLike, pid: number): void {
     const domain = lab.host1.domains.requireNamed("web");
     const rewrite = (from: typeof domain.live) =>
       from === undefined
@@ -187,20 +188,20 @@ describe("two movers of one VM", () => {
   }
 });
 
-describe("a VF that somebody takes between preflight and plug", () => {
-  it("on the destination, after it was reserved: another one is plugged, and defined", async () => {
+describe.concurrent("a VF that somebody takes between preflight and plug", () => {
+  it("on the destination, after it was reserved: another one is plugged, and defined", async ({ lab }) => {
     lab.host2.refuse("domain_attach_device_flags", refusals.deviceInUse(vfs[1], "other"), {
       when: ({ xml }) => xml.includes('function="0x2"'),
     });
-    const report = await move();
+    const report = await move(lab);
     expect(report).toMatchObject({ outcome: "moved", interfaces: [{ vfAfter: vfs[2] }] });
     expect(standing(lab)).toMatchObject({ vfs: [vfs[2]], definedVfs: [vfs[2]], journals: [] });
     expect(vfOf(lab.host2, 1).driver).toBe("igbvf");
   });
 
-  it("all of them: the VM goes on with its standby, and gets one when one is free", async () => {
+  it("all of them: the VM goes on with its standby, and gets one when one is free", async ({ lab }) => {
     lab.host2.refuse("domain_attach_device_flags", refusals.functionOffline("pf0"), { times: Infinity });
-    const report = await move();
+    const report = await move(lab);
     expect(report).toMatchObject({ outcome: "moved-without-vf", interfaces: [{ vfAfter: null }] });
     expect(report?.error).toContain("PF is not online");
     expect(standing(lab)).toMatchObject({ runsOn: ["host2"], activeOn: ["host2"], vfs: [], journals: [] });
@@ -208,24 +209,18 @@ describe("a VF that somebody takes between preflight and plug", () => {
     expect(await missingVfsOf(lab.cluster, "web")).toEqual([`the VF of ${vm.mac}`]);
 
     await expect(plugMissingVfs(lab.cluster, "web", lab.progress)).rejects.toThrow(/PF is not online/);
-    const better = await labThatHeals();
-    expect(better.missing).toEqual([]);
-    expect(better.standing).toEqual(there);
+    expect(standing(lab).bound).toEqual([`host2 ${vfs[0]}`]);
   });
 
-  /** The fault is over: a second lab in which it never was, moved without VF by hand. */
-  async function labThatHeals() {
-    await lab.close();
-    lab = await labLike();
-    await declarePair(lab);
-    vfOf(lab.host2, 0).driver = "vfio-pci";
+  it("all of them, for a while: the VM gets its own back once it is to be had", async ({ lab }) => {
     lab.host2.refuse("domain_attach_device_flags", refusals.functionOffline("pf0"), { times: 3 });
-    expect((await move())?.outcome).toBe("moved-without-vf");
+    expect((await move(lab))?.outcome).toBe("moved-without-vf");
     await plugMissingVfs(lab.cluster, "web", lab.progress);
-    return { missing: await missingVfsOf(lab.cluster, "web"), standing: standing(lab) };
-  }
+    expect(await missingVfsOf(lab.cluster, "web")).toEqual([]);
+    expect(standing(lab)).toEqual(there);
+  });
 
-  it("in other hands before it is reserved: taken back, the VM keeps its own", async () => {
+  it("in other hands before it is reserved: taken back, the VM keeps its own", async ({ lab }) => {
     const other = domainXml(
       { name: "other", uuid: "11111111-2222-4333-8444-000000000099" },
       `<interface type='hostdev'><mac address='52:54:00:00:00:99'/><source><address type='pci' domain='0x0000' bus='0x01' slot='0x10' function='0x2'/></source></interface>`,
@@ -234,7 +229,7 @@ describe("a VF that somebody takes between preflight and plug", () => {
       vfOf(lab.host2, 1).driver = "vfio-pci";
       lab.host2.domains.start(lab.host2.domains.define(other));
     });
-    const { report, message } = await failure(move());
+    const { report, message } = await failure(move(lab));
     expect(report.outcome).toBe("failed-on-source");
     expect(message).toContain("in use by driver QEMU, domain other");
     expect(standing(lab)).toMatchObject({ runsOn: ["host1"], vfs: [vfs[0]], journals: [] });
@@ -243,65 +238,65 @@ describe("a VF that somebody takes between preflight and plug", () => {
   });
 });
 
-describe("a guest that does not let go of its VF", () => {
-  it("refuses: the move ends at once, and the VM has its VF", async () => {
+describe.concurrent("a guest that does not let go of its VF", () => {
+  it("refuses: the move ends at once, and the VM has its VF", async ({ lab }) => {
     lab.host1.guest.unplug = "refuses";
-    const { report, message, step } = await failure(move());
+    const { report, message, step } = await failure(move(lab));
     expect(step).toBe("unplug");
     expect(message).toContain("the guest refused to let go of it");
     expect(report.outcome).toBe("failed-on-source");
     expect(standing(lab)).toEqual(here);
   });
 
-  it("refuses while libvirt's call still waits: the call's own error says so", async () => {
+  it("refuses while libvirt's call still waits: the call's own error says so", async ({ lab }) => {
     Object.assign(lab.host1.guest, { unplug: "refuses", callWaits: 50 });
-    expect((await failure(move())).message).toContain("the guest refused to let go of it");
+    expect((await failure(move(lab))).message).toContain("the guest refused to let go of it");
     expect(standing(lab)).toEqual(here);
   });
 
-  it("never answers: the move ends after its own time", async () => {
+  it("never answers: the move ends after its own time", async ({ lab }) => {
     lab.host1.guest.unplug = "is silent";
-    const { message, report } = await failure(move({ unplugTimeout: 0.05 }));
+    const { message, report } = await failure(move(lab, { unplugTimeout: 0.05 }));
     expect(message).toContain("did not let go of it within 0.05 s");
     expect(report.outcome).toBe("failed-on-source");
     expect(standing(lab)).toEqual(here);
   });
 
-  it("answers after the time was over: the VF comes back to it when it is looked for", async () => {
+  it("answers after the time was over: the VF comes back to it when it is looked for", async ({ lab, pair }) => {
     lab.host1.guest.unplug = "is silent";
-    await failure(move({ unplugTimeout: 0.05 }));
-    lab.host1.guestLetsGo(lab.host1.domains.requireNamed("web"), primary);
+    await failure(move(lab, { unplugTimeout: 0.05 }));
+    lab.host1.guestLetsGo(lab.host1.domains.requireNamed("web"), pair.state.aliases[1] ?? "");
     expect(await missingVfsOf(lab.cluster, "web")).toHaveLength(1);
     await plugMissingVfs(lab.cluster, "web", lab.progress);
     expect(standing(lab)).toEqual(here);
   });
 });
 
-describe("a migration that does not come off", () => {
+describe.concurrent("a migration that does not come off", () => {
   const phases = [
     ["domain_migrate_begin3_params", "host1", refusals.jobHeld()],
     ["domain_migrate_prepare3_params", "host2", refusals.noMemory()],
     ["domain_migrate_perform3_params", "host1", refusals.jobFailed()],
     ["domain_migrate_finish3_params", "host2", refusals.guestQuit()],
   ] as const;
-  it.each(phases)("%s refused on %s", async (procedure, host, refusal) => {
+  it.for(phases)("%s refused on %s", async ([procedure, host, refusal], { lab }) => {
     lab[host].refuse(procedure, refusal);
-    const { report, message } = await failure(move());
+    const { report, message } = await failure(move(lab));
     expect(message).toContain(refusal.message.replace(/^[^:]+: /, ""));
     expect(report).toMatchObject({ outcome: "failed-on-source", interfaces: [{ vfAfter: vfs[0] }] });
     expect(standing(lab)).toEqual(here);
   });
 
-  it("the network between the hosts is cut", async () => {
+  it("the network between the hosts is cut", async ({ lab }) => {
     lab.host1.memory.milliseconds = 20;
     lab.host1.before("domain_migrate_perform3_params", () => {
       setTimeout(() => (lab.network.cut = true), 5);
     });
-    expect((await failure(move())).report.outcome).toBe("failed-on-source");
+    expect((await failure(move(lab))).report.outcome).toBe("failed-on-source");
     expect(standing(lab)).toEqual(here);
   });
 
-  it("somebody else cancels the job", async () => {
+  it("somebody else cancels the job", async ({ lab }) => {
     lab.host1.memory.milliseconds = 20;
     lab.host1.before("domain_migrate_perform3_params", () => {
       setTimeout(() => {
@@ -309,41 +304,40 @@ describe("a migration that does not come off", () => {
         if (job !== undefined) job.cancelled = true;
       }, 5);
     });
-    expect((await failure(move())).message).toContain("canceled by client");
+    expect((await failure(move(lab))).message).toContain("canceled by client");
     expect(standing(lab)).toEqual(here);
   });
 
-  it("the signal aborts the job and takes everything back", async () => {
+  it("the signal aborts the job and takes everything back", async ({ lab }) => {
     Object.assign(lab.host1.memory, { passes: 1000, milliseconds: 5 });
     const controller = new AbortController();
     lab.host1.before("domain_migrate_perform3_params", () => {
       setTimeout(() => controller.abort(new Error("Ctrl-C")), 5);
     });
-    const { report } = await failure(move({}, controller.signal));
+    const { report } = await failure(move(lab, {}, controller.signal));
     expect(report.outcome).toBe("failed-on-source");
     expect(lab.host1.calls.get("domain_abort_job")).toBeGreaterThan(0);
     expect(standing(lab)).toEqual(here);
   });
 
-  it("it takes longer than it may", async () => {
+  it("it takes longer than it may", async ({ lab }) => {
     Object.assign(lab.host1.memory, { passes: 1000, milliseconds: 5 });
-    expect((await failure(move({ migrateTimeout: 0.05 }))).message).toContain("within 0.05 s");
+    expect((await failure(move(lab, { migrateTimeout: 0.05 }))).message).toContain("within 0.05 s");
     expect(standing(lab)).toEqual(here);
   });
 });
 
-describe("a VM that runs on both hosts", () => {
-  beforeEach(() => {
-    const twin = lab.host2.domains.define(domainXml(vm));
-    lab.host2.domains.start(twin);
-  });
+describe.concurrent("a VM that runs on both hosts", () => {
+  const bothRun = (lab: LabLike) => lab.host2.domains.start(lab.host2.domains.define(domainXml(vm)));
 
-  it("is found so, and is not moved", async () => {
+  it("is found so, and is not moved", async ({ lab }) => {
+    bothRun(lab);
     await expect(lab.cluster.locate("web")).rejects.toThrow(VmOnSeveralHosts);
-    await expect(move()).rejects.toThrow(/active on 2 hosts/);
+    await expect(move(lab)).rejects.toThrow(/active on 2 hosts/);
   });
 
-  it("also while one of the two is paused by a migration", async () => {
+  it("also while one of the two is paused by a migration", async ({ lab }) => {
+    bothRun(lab);
     Object.assign(lab.host2.domains.requireNamed("web"), {
       state: DomainState.PAUSED,
       reason: PausedReason.MIGRATION,

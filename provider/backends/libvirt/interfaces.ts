@@ -5,11 +5,17 @@
 import { networkOn } from "../../config.js";
 import { ProblemError } from "../../problem.js";
 import { element, formatXml, withChildren, type Element } from "../../xml/element.js";
-import { buildInterfaceRecords, parseInterfaceRecords, type InterfaceRecord } from "../../xml/interface-record.js";
+import {
+  buildInterfaceRecords,
+  parseInterfaceRecords,
+  primaryAliasOf,
+  standbyAliasOf,
+  type InterfaceRecord,
+} from "../../xml/interface-record.js";
 import { findMetadata, metadataNamespace, metadataPrefix } from "../../xml/metadata.js";
 import { type ProfileRecord } from "../../xml/network.js";
 import { formatPciAddress, type PciAddress } from "../../xml/pci-address.js";
-import { buildPrimary, buildStandby, primaryAlias, standbyAlias, type DomainInterface } from "../../xml/teaming.js";
+import { buildPrimary, buildStandby, standbyAlias, type DomainInterface } from "../../xml/teaming.js";
 import type { Domain } from "../../xml/domain.js";
 import { isActive, type LibvirtCluster, type Presence } from "./cluster.js";
 import { Affect } from "./constants.js";
@@ -48,19 +54,22 @@ export function devicesOf(
   vf: PciAddress | undefined,
 ): { standby?: Element; primary?: Element } {
   if (profile.passThrough === "disabled")
-    return { standby: single(bridged(cluster, host, record, profile, primaryAlias(record.id))) };
+    return { standby: single(bridged(cluster, host, record, profile, primaryAliasOf(record))) };
   const primary = vf === undefined ? undefined : passedThrough(cluster, host, { record, profile, standby }, vf);
   if (standby === undefined) return primary === undefined ? {} : { primary: single(primary) };
   return {
-    standby: bridged(cluster, host, record, standby, standbyAlias(standby.id)),
+    standby: bridged(cluster, host, record, standby, standbyAliasOf(record) ?? standbyAlias(standby.id)),
     ...(primary !== undefined && { primary }),
   };
 }
 
 /** The aliases of an interface's devices, the standby's first. */
 export function aliasesOf({ record, profile, standby }: InterfaceSpec): { standby?: string; primary?: string } {
-  if (profile.passThrough === "disabled") return { standby: primaryAlias(record.id) };
-  return { primary: primaryAlias(record.id), ...(standby !== undefined && { standby: standbyAlias(standby.id) }) };
+  if (profile.passThrough === "disabled") return { standby: primaryAliasOf(record) };
+  return {
+    primary: primaryAliasOf(record),
+    ...(standby !== undefined && { standby: standbyAliasOf(record) ?? standbyAlias(standby.id) }),
+  };
 }
 
 /** The XML of one half that is in no pair. */
@@ -100,8 +109,8 @@ function passedThrough(
   return buildPrimary({
     mac: record.mac,
     vf,
-    alias: primaryAlias(record.id),
-    standbyAlias: standby === undefined ? "" : standbyAlias(standby.id),
+    alias: primaryAliasOf(record),
+    standbyAlias: standby === undefined ? "" : (standbyAliasOf(record) ?? standbyAlias(standby.id)),
     linkState: "up",
     ...(network?.vlan !== undefined && { vlan: network.vlan }),
   });
@@ -253,7 +262,7 @@ export async function unplugInterface(
 
 /** The interface's VF among the domain's devices. */
 export function primaryOf(domain: Domain, { record }: Pick<InterfaceSpec, "record">): DomainInterface | undefined {
-  return domain.interfaces.find((nic) => nic.alias === primaryAlias(record.id) && nic.vf !== undefined);
+  return domain.interfaces.find((nic) => nic.alias === primaryAliasOf(record) && nic.vf !== undefined);
 }
 
 export function describe(
@@ -294,4 +303,27 @@ async function settle(actions: readonly (() => Promise<unknown>)[]): Promise<unk
   const errors: unknown[] = [];
   for (const action of actions) await action().catch((error: unknown) => errors.push(error));
   return errors;
+}
+
+/**
+ * Sets the link of a virtio NIC, live and in the definition. A VF's link is its PF's: a pair has none of its own to set,
+ * which is refused before it comes to this (oVirt: VmNicValidator.java passthroughIsLinked).
+ */
+export async function setLink(presence: Presence, spec: InterfaceSpec): Promise<void> {
+  const { host, dom } = presence;
+  const alias = aliasesOf(spec).standby;
+  const flags = await affects(presence);
+  const state = spec.record.linked ? "up" : "down";
+  for (const flag of [Affect.LIVE, Affect.CONFIG]) {
+    if ((flags & flag) === 0) continue;
+    const { interfaces } = await (flag === Affect.LIVE ? host.liveDomain(dom) : host.inactiveDomain(dom));
+    const nic = interfaces.find((candidate) => candidate.alias === alias);
+    if (nic !== undefined) await host.updateDevice(dom, withLink(nic.raw, state), flag);
+  }
+  const others = recordsOf(await host.inactiveOrLive(dom)).filter(({ id }) => id !== spec.record.id);
+  await saveRecords(presence, [...others, spec.record]);
+}
+
+function withLink(nic: Element, state: "up" | "down"): Element {
+  return withChildren(nic, [...nic.children.filter(({ name }) => name !== "link"), element("link", { state })]);
 }

@@ -156,13 +156,14 @@ describe("what is sent again", () => {
 describe("time-outs", () => {
   it("an answer that is late is given up, and says so", async () => {
     const { engine } = await startEngine();
-    const client = await clientOf(engine, { answerTimeout: 50, attempts: 0 });
-    await listVms(client);
-    engine.disruptions.add({ kind: "slow", milliseconds: 5000 });
+    const client = await clientOf(engine, { answerTimeout: 500 });
+    engine.disruptions.add({ kind: "slow", milliseconds: 3_600_000, times: 2 });
     expect(await failure(listVms(client))).toMatchObject({
       mayHaveArrived: true,
-      problem: { code: "engine-silent", what: "Unable to get the oVirt engine's answer within 50 ms" },
+      problem: { code: "engine-silent", what: "Unable to get the oVirt engine's answer within 500 ms" },
     });
+    // Whoever waited that long does not wait again.
+    expect(engine.received.length).toBeLessThan(2);
   });
 
   it("a server that does not speak TLS is given up", async () => {
@@ -187,10 +188,8 @@ describe("whom it trusts", () => {
 
   it("not a certificate of another name", async () => {
     const { engine } = await startEngine();
-    const client = await clientOf(engine, { url: engine.address.url.replace("localhost", "127.0.0.2") });
-    expect(await failure(listVms(client))).toMatchObject({
-      problem: { code: expect.stringMatching(/^engine-(certificate|unreachable)$/) as string },
-    });
+    const client = await clientOf(engine, { url: engine.address.url.replace("localhost", "127.0.0.1") });
+    expect(await failure(listVms(client))).toMatchObject({ problem: { code: "engine-certificate" } });
   });
 
   it.each(["http://engine.example", "https://admin:secret@engine.example", "engine.example", ""])(

@@ -66,7 +66,12 @@ export class Migrations {
     const vfs = vfsFor(this.model, vm, destination).chosen;
     for (const vf of vfs.values()) this.#reserve(vf, vm.id);
     const unplugged = vm.nics.filter((nic) => isPassthrough(nic) && nic.plugged);
-    for (const nic of unplugged) unplug(this.model, vm, nic, deactivate, false);
+    try {
+      for (const nic of unplugged) unplug(this.model, vm, nic, deactivate, false);
+    } catch (error) {
+      freeVfs(destination, vm.id);
+      throw error;
+    }
     const job: Job = {
       id: newId(),
       description:

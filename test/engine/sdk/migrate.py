@@ -43,6 +43,7 @@ def script(connection, arguments):
         "reported": reported,
         "jobs": [[each.description, each.status.value] for each in system.jobs_service().list()],
         "events": [each.code for each in system.events_service().list(from_=0, search="severity=normal")],
+        "correlated": [each.code for each in system.events_service().list(search="correlation_id=of-the-sdk")],
         "left": [each.name for each in nics.list()],
     }
 

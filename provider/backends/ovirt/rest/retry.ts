@@ -10,6 +10,9 @@ export interface RetryPolicy {
   readonly wait?: ((milliseconds: number) => Promise<void>) | undefined;
 }
 
+/** What the next attempt would end in too, after as long a time. */
+const lasting = new Set(["engine-certificate", "engine-answer-too-long", "engine-silent"]);
+
 /** ms; a server that asks for more is asked again sooner. */
 const longestDelay = 60_000;
 
@@ -42,7 +45,7 @@ function isTransient({ status }: HttpAnswer, { repeatable }: HttpRequest): boole
 }
 
 function isHarmless({ mayHaveArrived, problem }: EngineUnreachable, { repeatable }: HttpRequest): boolean {
-  if (problem.code === "engine-certificate" || problem.code === "engine-answer-too-long") return false;
+  if (lasting.has(problem.code)) return false;
   return repeatable || !mayHaveArrived;
 }
 

@@ -1,0 +1,27 @@
+/** Tests that each have two hosts of their own, so that they can run side by side: most of their time is waiting. */
+import { test } from "vitest";
+import { type DeclaredPair, declarePair } from "./declared.js";
+import { labLike, type LabLike } from "./lab-like.js";
+
+interface Fixtures {
+  /** Two hosts, VM `web` with its pair on host1. */
+  readonly lab: LabLike;
+  /** What the quickstart program has declared there. */
+  readonly pair: DeclaredPair;
+}
+
+export const pairedTest = test.extend<Fixtures & { readonly made: Fixtures }>({
+  // eslint-disable-next-line no-empty-pattern -- vitest reads the names of a fixture's own fixtures from this pattern.
+  made: async ({}, use) => {
+    const lab = await labLike();
+    try {
+      const pair = await declarePair(lab);
+      lab.progress.steps.splice(0);
+      await use({ lab, pair });
+    } finally {
+      await lab.close();
+    }
+  },
+  lab: async ({ made }, use) => use(made.lab),
+  pair: async ({ made }, use) => use(made.pair),
+});
