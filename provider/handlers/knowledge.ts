@@ -86,17 +86,32 @@ export function knownProfiles(
 ): Eventual<readonly Preview<Profile>[]> {
   if (store.profiles === notYetKnown) return notYetKnown;
   const stored = store.profiles.filter(({ id }) => id !== exceptId).map(ruleProfile);
-  const declared = [...declaredProfiles].filter(([urn]) => urn !== exceptUrn).map(([, each]) => declaredProfile(each));
+  const declared = [...declaredProfiles]
+    .filter(([urn]) => urn !== exceptUrn)
+    .map(([, each]) => declaredProfile(store, each));
   const isStored = ({ name, network }: Preview<Profile>) =>
     stored.some((profile) => profile.name === name && profile.network === network);
   return [...stored, ...declared.filter((profile) => !isStored(profile))];
 }
 
 /** A failover that this program is about to create has no id yet; which profile it is, is known all the same. */
-function declaredProfile({ profile, failoverUrn }: DeclaredProfile): Preview<Profile> {
-  return profile.failover === notYetKnown && failoverUrn !== undefined && declaredProfiles.has(failoverUrn)
-    ? { ...profile, failover: futureId(failoverUrn) }
-    : profile;
+function declaredProfile(store: StoreView, { profile, failoverUrn }: DeclaredProfile): Preview<Profile> {
+  const failover = referredId(store, profile.failover, failoverUrn);
+  return failover === profile.failover ? profile : { ...profile, failover };
+}
+
+/**
+ * The id behind a reference to a profile of this program: the stored one's where the profile exists already (it may be
+ * about to be adopted), else one that stands for it.
+ */
+export function referredId<Id>(store: StoreView, id: Id, urn: string | undefined): Id | string {
+  const declared = urn === undefined ? undefined : declaredProfiles.get(urn)?.profile;
+  if (id !== notYetKnown || urn === undefined || declared === undefined) return id;
+  const { profiles } = store;
+  const stored = profiles === notYetKnown ? [] : profiles;
+  return (
+    stored.find(({ name, network }) => name === declared.name && network === declared.network)?.id ?? futureId(urn)
+  );
 }
 
 /** The names of the VMs that have an interface of the profile, and of those whose standby is of it. */

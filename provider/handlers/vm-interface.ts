@@ -13,7 +13,9 @@ import {
   type VmOfNic,
 } from "../rules/index.js";
 import { generateMac, normalizeMac } from "../xml/mac.js";
+import type { Domain } from "../xml/domain.js";
 import type { InterfaceRecord } from "../xml/interface-record.js";
+import { pairs } from "../xml/teaming.js";
 import { formatPciAddress } from "../xml/pci-address.js";
 import { isActive, type LibvirtCluster, type Presence } from "../backends/libvirt/cluster.js";
 import { isFree } from "../backends/libvirt/inventory.js";
@@ -29,11 +31,11 @@ import {
   unplugInterface,
   type InterfaceSpec,
 } from "../backends/libvirt/interfaces.js";
-import { checkFailures, diffOf, type Checked, type Handler, type HandlerContext } from "./handler.js";
-import { knownProfiles, networksOf, readStore, ruleNic, type StoreView } from "./knowledge.js";
-import { declaredInterfaces, declaredProfiles, futureId } from "./program.js";
+import { checkFailures, diffOf, type Checked, type Handler } from "./handler.js";
+import { knownProfiles, networksOf, readStore, referredId, ruleNic, type StoreView } from "./knowledge.js";
+import { declaredInterfaces, type DeclaredInterface } from "./program.js";
 import { clusterOf } from "./session.js";
-import { isKnown, known, type MaybeUnknown } from "./unknown.js";
+import { known, type MaybeUnknown } from "./unknown.js";
 
 const mac = z.string().transform((text, context) => {
   const normal = normalizeMac(text);
@@ -84,15 +86,14 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     const inputs = parsed.data as MaybeUnknown<VmInterfaceInputs>;
     const profileUrn = ctx.references?.["profile"];
     const others = declaredOthers(ctx.urn);
-    if (ctx.urn !== undefined)
-      declaredInterfaces.set(ctx.urn, { nic: previewOf(inputs, ctx.urn, profileUrn), profileUrn });
+    if (ctx.urn !== undefined) declaredInterfaces.set(ctx.urn, { nic: previewOf(inputs, ctx.urn), profileUrn });
     if (olds !== undefined && diffOf(olds, inputs, { inputs: compared }).changes === false)
       return { inputs, failures: [] };
     const cluster = clusterOf(ctx);
     const store = await readStore(cluster);
     if (store.silence !== undefined)
       ctx.progress.warn(`${store.silence.message} What that host knows could not be checked.`);
-    const facts = await factsFor(cluster, store, previewOf(inputs, ctx.urn, profileUrn), olds, others);
+    const facts = await factsFor(cluster, store, { nic: previewOf(inputs, ctx.urn), profileUrn }, olds, others);
     const failures = evaluate(interfaceRules, facts)
       .filter(({ severity, rule }) => {
         // A VF that is missing today may be there when the interface is made; what is certain is refused.
@@ -131,10 +132,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     const cluster = clusterOf(ctx);
     const presence = await cluster.require(inputs.vm);
     const domain = await presence.host.inactiveOrLive(presence.dom);
-    const existing =
-      inputs.mac === undefined
-        ? undefined
-        : recordsOf(domain).find((record) => record.mac === inputs.mac && record.profile === inputs.profile);
+    const existing = existingInterface(domain, inputs);
     if (existing !== undefined && inputs.adopt === true) {
       const spec = await specOf(cluster, { ...existing, plugged: inputs.plugged, linked: inputs.linked });
       return { id: idOf(inputs.vm, existing.id), state: await applied(cluster, presence, spec, inputs) };
@@ -214,6 +212,23 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
   },
 };
 
+/**
+ * The VM's interface with the declared MAC: one of ours, or a pair that oVirt or somebody by hand has made, which has
+ * aliases of its own. Any other device with that MAC is for the rules to refuse.
+ */
+function existingInterface(
+  domain: Domain,
+  { mac, profile, plugged, linked }: VmInterfaceInputs,
+): InterfaceRecord | undefined {
+  if (mac === undefined) return undefined;
+  const recorded = recordsOf(domain).find((record) => record.mac === mac && record.profile === profile);
+  if (recorded !== undefined) return recorded;
+  const pair = pairs(domain).pairs.find(({ standby, primary }) => standby.mac === mac && primary.mac === mac);
+  if (pair?.primary.alias === undefined || pair.standby.alias === undefined) return undefined;
+  const adopted = { primaryAlias: pair.primary.alias, standbyAlias: pair.standby.alias };
+  return { id: randomUUID(), profile, mac, plugged, linked, adopted };
+}
+
 /** Brings the VM's interface to what the specification says, and reads back what came of it. */
 async function applied(
   cluster: LibvirtCluster,
@@ -238,7 +253,8 @@ async function applied(
     await plugInterface(cluster, presence, spec);
   } else {
     const before = recordsOf(await host.inactiveOrLive(dom)).find(({ id }) => id === spec.record.id);
-    if (before?.linked !== spec.record.linked) await setLink(presence, spec);
+    if (before === undefined) await saveRecords(presence, [...recordsOf(await host.inactiveOrLive(dom)), spec.record]);
+    else if (before.linked !== spec.record.linked) await setLink(presence, spec);
   }
   return stateNow(cluster, presence, spec, {
     ...inputs,
@@ -303,42 +319,39 @@ function idOf(vm: string, interfaceId: string): string {
 
 // --- rules
 
-function previewOf(
-  inputs: MaybeUnknown<VmInterfaceInputs>,
-  urn: string | undefined,
-  profileUrn: string | undefined,
-): Preview<VmNic> {
+function previewOf(inputs: MaybeUnknown<VmInterfaceInputs>, urn: string | undefined): Preview<VmNic> {
   const { vm, profile, mac, plugged, linked } = inputs;
   return {
     name: urn?.split("::").at(-1) ?? "interface",
     vm,
-    // A profile that this program is about to create has no id yet; that two interfaces name the same one is known.
-    profile:
-      profile === notYetKnown && profileUrn !== undefined && declaredProfiles.has(profileUrn)
-        ? futureId(profileUrn)
-        : profile,
+    profile,
     mac,
     plugged,
     linked,
   };
 }
 
-function declaredOthers(urn: string | undefined): readonly Preview<VmNic>[] {
-  return [...declaredInterfaces].filter(([other]) => other !== urn).map(([, { nic }]) => nic);
+function declaredOthers(urn: string | undefined): readonly DeclaredInterface[] {
+  return [...declaredInterfaces].filter(([other]) => other !== urn).map(([, declared]) => declared);
+}
+
+/** A profile that this program is about to create has no id yet; that two interfaces name the same one is known. */
+function withProfileId(store: StoreView, { nic, profileUrn }: DeclaredInterface): Preview<VmNic> {
+  return { ...nic, profile: referredId(store, nic.profile, profileUrn) };
 }
 
 async function factsFor(
   cluster: LibvirtCluster,
   store: StoreView,
-  nic: Preview<VmNic>,
+  declaration: DeclaredInterface,
   olds: VmInterfaceInputs | undefined,
-  declared: readonly Preview<VmNic>[],
+  declared: readonly DeclaredInterface[],
 ): Promise<InterfaceFacts> {
+  const nic = withProfileId(store, declaration);
   const stored = store.interfaces === notYetKnown ? [] : store.interfaces;
   // An interface of the program that exists is in the store too: once is enough.
   const isSelf = (entry: (typeof stored)[number]) =>
-    olds !== undefined &&
-    entry.vm === olds.vm &&
+    olds?.vm === entry.vm &&
     entry.record.profile === olds.profile &&
     (olds.mac === undefined || entry.record.mac === olds.mac);
   const others = stored.filter((entry) => !isSelf(entry)).map(ruleNic);
@@ -352,7 +365,7 @@ async function factsFor(
     backend: "libvirt",
     nic,
     ...(olds !== undefined && { stored: { name: typeof nic.name === "string" ? nic.name : "interface", ...olds } }),
-    others: [...others, ...declared.filter((each) => !isStored(each))],
+    others: [...others, ...declared.map((each) => withProfileId(store, each)).filter((each) => !isStored(each))],
     profiles: knownProfiles(store),
     networks: networksOf(cluster),
     vm:
@@ -393,7 +406,7 @@ async function vmFacts(
 async function refuse(cluster: LibvirtCluster, inputs: VmInterfaceInputs): Promise<void> {
   const store = await readStore(cluster);
   if (store.silence !== undefined) throw store.silence;
-  const facts = await factsFor(cluster, store, previewOf(inputs, undefined, undefined), undefined, []);
+  const facts = await factsFor(cluster, store, { nic: previewOf(inputs, undefined) }, undefined, []);
   const first = evaluate(interfaceRules, facts).find(({ severity }) => severity === "error");
   if (first !== undefined) throw new ProblemError(problemOf(first));
 }

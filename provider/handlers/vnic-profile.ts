@@ -16,8 +16,8 @@ import {
 } from "../rules/index.js";
 import type { ProfileRecord } from "../xml/network.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
-import { checkFailures, diffOf, type Checked, type Handler, type HandlerContext } from "./handler.js";
-import { knownProfiles, networksOf, readStore, ruleProfile, usersOf, type StoreView } from "./knowledge.js";
+import { checkFailures, diffOf, type Checked, type Handler } from "./handler.js";
+import { knownProfiles, networksOf, readStore, referredId, ruleProfile, usersOf, type StoreView } from "./knowledge.js";
 import { declaredProfiles, futureId } from "./program.js";
 import { clusterOf } from "./session.js";
 import { known, type MaybeUnknown } from "./unknown.js";
@@ -97,9 +97,10 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
     const store = await readStore(cluster);
     if (store.silence !== undefined)
       ctx.progress.warn(`${store.silence.message} What that host knows could not be checked.`);
-    const stored = olds === undefined ? undefined : storedAs(store, olds);
+    // What is adopted exists: it is edited, and not added once more.
+    const stored = storedAs(store, olds ?? (declared.adopt === true ? declared : undefined));
     const facts = factsFor(cluster, store, declared, {
-      action: olds === undefined ? "add" : "edit",
+      action: olds === undefined && stored === undefined ? "add" : "edit",
       stored,
       urn: ctx.urn,
       failoverUrn: ctx.references?.["failover"],
@@ -199,11 +200,7 @@ function factsFor(
   const id = stored?.id ?? (urn === undefined ? "new" : futureId(urn));
   const users = usersOf(store, id);
   const profile = previewOf(inputs, id);
-  // A failover that this program is about to create has no id yet; the profile itself is known all the same.
-  const failover =
-    profile.failover === notYetKnown && failoverUrn !== undefined && declaredProfiles.has(failoverUrn)
-      ? futureId(failoverUrn)
-      : profile.failover;
+  const failover = referredId(store, profile.failover, failoverUrn);
   return {
     action,
     backend: "libvirt",
@@ -249,8 +246,11 @@ function listed({ profiles }: StoreView): readonly ProfileRecord[] {
 }
 
 /** The stored profile that the old inputs declared: of their name on their network. */
-function storedAs(store: StoreView, olds: VnicProfileInputs): ProfileRecord | undefined {
-  return listed(store).find(({ name, network }) => name === olds.name && network === olds.network);
+function storedAs(
+  store: StoreView,
+  inputs: Pick<MaybeUnknown<VnicProfileInputs>, "name" | "network"> | undefined,
+): ProfileRecord | undefined {
+  return listed(store).find(({ name, network }) => name === inputs?.name && network === inputs.network);
 }
 
 function recordOf(id: string, inputs: VnicProfileInputs): ProfileRecord {

@@ -46,7 +46,10 @@ async function prepare(cluster: LibvirtCluster, vm: string, host: string): Promi
 async function main([what, vm = "", host = ""]: string[]): Promise<void> {
   const cluster = new LibvirtCluster(parseConfiguration({ cluster: clusterConfig(requireLab()) }));
   try {
-    if (what === "prepare") return await prepare(cluster, vm, host);
+    if (what === "prepare") {
+      await prepare(cluster, vm, host);
+      return;
+    }
     // Connections that are open already are no part of a move: Pulumi's check has opened them before an update begins.
     await cluster.whereabouts(vm);
     const began = Date.now();

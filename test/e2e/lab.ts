@@ -1,5 +1,5 @@
 /** The lab for end-to-end tests, and looks at it by other means than the product's. */
-import { requireLab, type LabState } from "../lab/lab.js";
+import type { LabState } from "../lab/lab.js";
 import { clusterConfig } from "../lab/cluster-config.js";
 import { bridge, hosts, physicalFunction, type LabHost } from "../lab/layout.js";
 import { ssh } from "../lab/ssh.js";

@@ -13,13 +13,13 @@ export interface Hands {
   readonly source: LabHost;
   readonly destination: LabHost;
   /** Runs a command line on a host. */
-  on(host: LabHost, command: string): Promise<string>;
+  readonly on: (host: LabHost, command: string) => Promise<string>;
   /** Sends our own process a signal. */
-  signal(signal: "SIGKILL" | "SIGINT"): void;
+  readonly signal: (signal: "SIGKILL" | "SIGINT") => void;
   /** Pulls or plugs the cable of a host's NIC. */
-  cable(host: LabHost, nic: "mgmt" | "migr" | "uplink" | "pf", state: "up" | "down"): Promise<void>;
+  readonly cable: (host: LabHost, nic: "mgmt" | "migr" | "uplink" | "pf", state: "up" | "down") => Promise<void>;
   /** Starts a second move of the same VM; its exit code. */
-  moveToo(): Promise<number>;
+  readonly moveToo: () => Promise<number>;
 }
 
 /** How a move may end; `refused`: nothing was changed. What is true afterwards is checked on the hosts in any case. */
@@ -30,9 +30,9 @@ export interface Fault {
   readonly phase: PhaseName | "before";
   /** Milliseconds into the phase. Default 0. */
   readonly after?: number;
-  readonly strike: (hands: Hands) => Promise<unknown>;
+  readonly strike: (hands: Hands) => unknown;
   /** Makes the hosts work again, as an operator would, before the recovery. */
-  readonly mend?: (hands: Hands) => Promise<unknown>;
+  readonly mend?: (hands: Hands) => unknown;
   /** Further arguments of `migrate`. */
   readonly options?: readonly string[];
   /** Which ends are right. Default: moved or stays. */
@@ -41,7 +41,7 @@ export interface Fault {
   readonly quick?: boolean;
 }
 
-const kill = async ({ signal }: Hands) => signal("SIGKILL");
+const kill = ({ signal }: Hands) => signal("SIGKILL");
 const startLibvirt =
   "pgrep -x libvirtd > /dev/null || libvirtd -d; until virsh -q uri > /dev/null 2>&1; do sleep 0.2; done";
 const killLibvirt = (which: "source" | "destination") => ({
@@ -147,14 +147,14 @@ export const faults: readonly Fault[] = [
     name: "Ctrl-C while the guest lets go of its VF",
     phase: "unplug",
     after: 200,
-    strike: async ({ signal }) => signal("SIGINT"),
+    strike: ({ signal }) => signal("SIGINT"),
     ends: ["stays"],
   },
   {
     name: "Ctrl-C in pre-copy",
     phase: "migrate",
     after: 4000,
-    strike: async ({ signal }) => signal("SIGINT"),
+    strike: ({ signal }) => signal("SIGINT"),
     ends: ["stays"],
     quick: true,
   },
@@ -163,7 +163,7 @@ export const faults: readonly Fault[] = [
     phase: "reserve",
     options: ["--unplug-timeout", "6"],
     strike: ({ on, source }) => on(source, "virsh suspend web"),
-    mend: async ({ on, source }) => on(source, "virsh resume web; sleep 6"),
+    mend: ({ on, source }) => on(source, "virsh resume web; sleep 6"),
     ends: ["stays"],
   },
   {

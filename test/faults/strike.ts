@@ -63,12 +63,16 @@ export async function strike(lab: LabState, fault: Fault): Promise<FaultResult> 
     cable: (host, nic, state) => setPort(nic, host.id, state),
     moveToo: async () => (await cli(["migrate", web.name, "--to", destination.name])).code,
   };
-  let struck = false;
+  let struck = false as boolean;
   const strikeOnce = async () => {
     if (struck) return;
     struck = true;
     await sleep(fault.after ?? 0);
-    await fault.strike(hands).catch((error: unknown) => problems.push(`the fault itself: ${String(error)}`));
+    try {
+      await fault.strike(hands);
+    } catch (error) {
+      problems.push(`the fault itself: ${String(error)}`);
+    }
   };
   if (fault.phase === "before") await strikeOnce();
   let blow: Promise<void> = Promise.resolve();

@@ -11,7 +11,7 @@ interface Fixtures {
 }
 
 export const pairedTest = test.extend<Fixtures & { readonly made: Fixtures }>({
-  // eslint-disable-next-line no-empty-pattern -- vitest reads the names of a fixture's own fixtures from this pattern.
+  // vitest reads from this pattern which fixtures a fixture needs.
   made: async ({}, use) => {
     const lab = await labLike();
     try {

@@ -29,7 +29,10 @@ program
   .option("--json", "as one line of JSON")
   .action(async ({ json }: { json?: boolean }) => {
     const now = await status();
-    if (json === true) return console.log(JSON.stringify(now));
+    if (json === true) {
+      console.log(JSON.stringify(now));
+      return;
+    }
     console.log(now.up ? `up, ${now.topology ?? ""} topology${now.probing ? ", probing" : ""}` : "down");
     for (const host of now.hosts)
       console.log(`${host.name}: ${host.domains.map((d) => `${d.name} (${d.state})`).join(", ") || "no guests"}`);

@@ -69,7 +69,12 @@ describe("a resource with a shell", () => {
       expect.objectContaining({
         type,
         name: "web-nic",
-        inputs: { vm: "web", __provider: shell("VmInterface"), __urn: `urn:pulumi:stack::project::${type}::web-nic` },
+        inputs: {
+          vm: "web",
+          __provider: shell("VmInterface"),
+          __references: {},
+          __urn: `urn:pulumi:stack::project::${type}::web-nic`,
+        },
       }),
     ]);
   });

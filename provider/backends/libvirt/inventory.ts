@@ -95,7 +95,7 @@ export async function reserveVf(host: LibvirtHost, vf: PciAddress): Promise<void
 export async function releaseVf(host: LibvirtHost, vf: PciAddress): Promise<void> {
   const device = await pciDevice(host, vf);
   // A VF that is with its driver already, or is gone with its PF, needs nothing.
-  if (device === undefined || device.driver !== vfioDriver) return;
+  if (device?.driver !== vfioDriver) return;
   await (await host.connection()).call("node_device_re_attach", { name: nodeDeviceName(vf) });
 }
 

@@ -195,11 +195,12 @@ async function watchJob(
   onJob?: (job: JobNow) => void,
 ): Promise<void> {
   let aborted = false;
-  while (!done.aborted) {
+  const over = () => done.aborted;
+  while (!over()) {
     await sleep(jobInterval, undefined, { signal: AbortSignal.any([done, ...(aborted ? [] : [stop])]) }).catch(
       () => undefined,
     );
-    if (done.aborted) return;
+    if (over()) return;
     try {
       if (stop.aborted && !aborted) {
         await source.abortJob(dom);

@@ -81,7 +81,7 @@ export async function isPlugged(host: LibvirtHost, dom: DomainRef, alias: string
 export function isDeviceMissing(error: unknown): boolean {
   return (
     LibvirtError.is(error, "DEVICE_MISSING") ||
-    (LibvirtError.is(error) && /no device found with alias/.test(error.libvirtMessage))
+    (LibvirtError.is(error) && error.libvirtMessage.includes("no device found with alias"))
   );
 }
 
@@ -99,8 +99,8 @@ async function askGuest(
     if (isDeviceMissing(error)) return "gone";
     // libvirt's and QEMU's words for these two cases; neither has an error code of its own
     // (libvirt src/qemu/qemu_hotplug.c, QEMU system/qdev-monitor.c).
-    if (/unplug of device was rejected by the guest/.test(error.libvirtMessage)) throw refused();
-    if (/already in the process of unplug/.test(error.libvirtMessage)) return "asked";
+    if (error.libvirtMessage.includes("unplug of device was rejected by the guest")) throw refused();
+    if (error.libvirtMessage.includes("already in the process of unplug")) return "asked";
     throw error;
   }
 }
