@@ -1,4 +1,4 @@
-/** The stack's configuration: which hosts make up the cluster, and what its logical networks are called on them. */
+/** The stack's configuration: the hosts and networks of a cluster over libvirt, or an oVirt engine. */
 import { z } from "zod";
 import { ProblemError } from "./problem.js";
 
@@ -74,15 +74,64 @@ export interface Configuration {
   readonly credentials: SshCredentials;
 }
 
+export const engineSchema = z.strictObject({
+  /** Of oVirt's engine or of its API: `https://engine.example`. */
+  url: z.url({ protocol: /^https$/, error: "must be an https URL" }),
+  /** The cluster of the stack's VMs: its name or id. */
+  cluster: z.string().min(1),
+  /** With its profile: `admin@internal`. */
+  username: z.string().min(1),
+  /** A PEM file of the authorities that are trusted, from the program's folder on. Default: Node's own. */
+  caFile: z.string().min(1).optional(),
+});
+export type EngineConfig = z.output<typeof engineSchema>;
+
+export interface EngineConfiguration {
+  readonly engine: EngineConfig;
+  /** From secret config. Never part of a resource. */
+  readonly password: string;
+}
+
 /** The keys of `vnic-failover:<key>` in `Pulumi.<stack>.yaml`. */
-export const configKeys = ["cluster", "sshPrivateKey", "sshPassphrase", "sshPassword"] as const;
+export const configKeys = [
+  "cluster",
+  "sshPrivateKey",
+  "sshPassphrase",
+  "sshPassword",
+  "ovirt",
+  "ovirtPassword",
+] as const;
 export type ConfigKey = (typeof configKeys)[number];
+type ConfigValues = Readonly<Partial<Record<ConfigKey, unknown>>>;
+
+/** Who keeps the profiles and moves the VMs: this package over libvirt, or oVirt's engine. */
+export type Backend = "libvirt" | "ovirt";
+
+/**
+ * The backend that the stack names, by `vnic-failover:cluster` or by `vnic-failover:ovirt`.
+ * @throws ConfigError unless it names exactly one.
+ */
+export function backendOf({ cluster, ovirt }: ConfigValues): Backend {
+  if ((cluster === undefined) !== (ovirt === undefined)) return ovirt === undefined ? "libvirt" : "ovirt";
+  throw cluster === undefined
+    ? new ConfigError({
+        code: "config-missing",
+        what: "The stack's configuration has no vnic-failover:cluster, and no vnic-failover:ovirt either",
+        remedy:
+          "In Pulumi.<stack>.yaml, name the hosts and networks of a cluster over libvirt under vnic-failover:cluster, or an oVirt engine under vnic-failover:ovirt.",
+      })
+    : new ConfigError({
+        code: "config-ambiguous",
+        what: "The stack's configuration has both vnic-failover:cluster and vnic-failover:ovirt",
+        remedy: "Take one of them out of Pulumi.<stack>.yaml: a stack is over libvirt or over oVirt.",
+      });
+}
 
 /**
  * Reads the stack's values, objects as JSON text or as such.
  * @throws ConfigError that names every property at fault, never its value.
  */
-export function parseConfiguration(values: Readonly<Partial<Record<ConfigKey, unknown>>>): Configuration {
+export function parseConfiguration(values: ConfigValues): Configuration {
   if (values.cluster === undefined) {
     throw new ConfigError({
       code: "config-missing",
@@ -92,12 +141,30 @@ export function parseConfiguration(values: Readonly<Partial<Record<ConfigKey, un
   }
   const { cluster, ...credentials } = values;
   return {
-    cluster: parse("vnic-failover:cluster", clusterSchema, fromJson(cluster)),
+    cluster: parse("vnic-failover:cluster", clusterSchema, fromJson("vnic-failover:cluster", cluster)),
     credentials: parse(
       "vnic-failover",
       credentialsSchema,
       Object.fromEntries(Object.entries(credentials).filter(([, value]) => value !== undefined)),
     ),
+  };
+}
+
+/**
+ * The same for a stack over oVirt.
+ * @throws ConfigError that names every property at fault, never its value.
+ */
+export function parseEngineConfiguration({ ovirt, ovirtPassword }: ConfigValues): EngineConfiguration {
+  if (typeof ovirtPassword !== "string" || ovirtPassword === "") {
+    throw new ConfigError({
+      code: "config-missing",
+      what: "The stack's configuration has no vnic-failover:ovirtPassword",
+      remedy: "Set it with pulumi config set --secret vnic-failover:ovirtPassword.",
+    });
+  }
+  return {
+    engine: parse("vnic-failover:ovirt", engineSchema, fromJson("vnic-failover:ovirt", ovirt)),
+    password: ovirtPassword,
   };
 }
 
@@ -113,7 +180,7 @@ export function networkOn(cluster: ClusterConfig, host: string, network: string)
   return { ...common, ...(Object.hasOwn(own, network) ? own[network] : undefined) };
 }
 
-function fromJson(value: unknown): unknown {
+function fromJson(where: string, value: unknown): unknown {
   if (typeof value !== "string") return value;
   try {
     return JSON.parse(value) as unknown;
@@ -121,7 +188,7 @@ function fromJson(value: unknown): unknown {
     throw new ConfigError(
       {
         code: "config-not-an-object",
-        what: "vnic-failover:cluster is not an object",
+        what: `${where} is not an object`,
         remedy: "Write it as YAML below the key, or set it with pulumi config set --path.",
       },
       { cause },

@@ -1,7 +1,8 @@
 /** What the cluster and the program together know, as the rules want it. */
-import { silenceOf, type HostUnreachable } from "../backends/libvirt/host.js";
+import { silenceOf } from "../backends/libvirt/host.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
 import { recordsOf } from "../backends/libvirt/interfaces.js";
+import type { ProblemError } from "../problem.js";
 import {
   notYetKnown,
   type Eventual,
@@ -23,7 +24,7 @@ export interface StoreView {
   readonly profiles: Eventual<readonly ProfileRecord[]>;
   readonly interfaces: Eventual<readonly RecordedInterface[]>;
   /** Why something is not known. */
-  readonly silence: HostUnreachable | undefined;
+  readonly silence: ProblemError | undefined;
 }
 
 /** Reads the store of the hosts. A host that does not answer makes it unknown, and never a rule's error. */

@@ -1,6 +1,5 @@
 /** VmInterface: a VM's NIC of a profile; where the profile has a failover, the pair of VF and standby. */
 import { randomBytes, randomUUID } from "node:crypto";
-import { z } from "zod";
 import { ProblemError } from "../problem.js";
 import {
   evaluate,
@@ -12,7 +11,7 @@ import {
   type VmNic,
   type VmOfNic,
 } from "../rules/index.js";
-import { generateMac, normalizeMac } from "../xml/mac.js";
+import { generateMac } from "../xml/mac.js";
 import type { Domain } from "../xml/domain.js";
 import type { InterfaceRecord } from "../xml/interface-record.js";
 import { pairs } from "../xml/teaming.js";
@@ -32,35 +31,11 @@ import {
   type InterfaceSpec,
 } from "../backends/libvirt/interfaces.js";
 import { checkFailures, diffOf, type Checked, type Handler } from "./handler.js";
+import { compared, vmInterfaceSchema, type VmInterfaceInputs } from "./inputs/vm-interface.js";
 import { knownProfiles, networksOf, readStore, referredId, ruleNic, type StoreView } from "./knowledge.js";
 import { declaredInterfaces, type DeclaredInterface } from "./program.js";
 import { clusterOf } from "./session.js";
-import { known, type MaybeUnknown } from "./unknown.js";
-
-const mac = z.string().transform((text, context) => {
-  const normal = normalizeMac(text);
-  if (normal !== undefined) return normal;
-  context.addIssue({ code: "custom", message: "must be a MAC address such as 52:54:00:12:34:56" });
-  return z.NEVER;
-});
-
-const schema = z.strictObject({
-  vm: known(z.string().min(1).max(255)),
-  profile: known(z.string().min(1)),
-  mac: known(mac).optional(),
-  plugged: known(z.boolean()).default(true),
-  linked: known(z.boolean()).default(true),
-  adopt: known(z.boolean()).optional(),
-});
-
-export interface VmInterfaceInputs {
-  readonly vm: string;
-  readonly profile: string;
-  readonly mac?: string;
-  readonly plugged: boolean;
-  readonly linked: boolean;
-  readonly adopt?: boolean;
-}
+import type { MaybeUnknown } from "./unknown.js";
 
 export interface VmInterfaceState extends VmInterfaceInputs {
   readonly schemaVersion: 1;
@@ -76,11 +51,9 @@ export interface VmInterfaceState extends VmInterfaceInputs {
   readonly missing: readonly string[];
 }
 
-const compared = ["vm", "profile", "mac", "plugged", "linked"] as const;
-
 export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
   async check(ctx, news, olds): Promise<Checked<VmInterfaceInputs>> {
-    const parsed = schema.safeParse(news);
+    const parsed = vmInterfaceSchema.safeParse(news);
     if (!parsed.success)
       return { inputs: news as MaybeUnknown<VmInterfaceInputs>, failures: checkFailures(parsed.error) };
     const inputs = parsed.data as MaybeUnknown<VmInterfaceInputs>;

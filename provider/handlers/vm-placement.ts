@@ -1,5 +1,4 @@
 /** VmPlacement: where a VM runs. Changing `host` is the migrate action. */
-import { z } from "zod";
 import { ProblemError } from "../problem.js";
 import { recover } from "../migration/recover.js";
 import { moveVm, MoveFailed } from "../migration/move.js";
@@ -12,20 +11,9 @@ import type { MoveReport } from "../migration/report.js";
 import { HostUnreachable } from "../backends/libvirt/host.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
 import { checkFailures, diffOf, PartialFailure, type Checked, type Handler, type HandlerContext } from "./handler.js";
+import { vmPlacementSchema, type VmPlacementInputs } from "./inputs/vm-placement.js";
 import { clusterOf } from "./session.js";
-import { isKnown, known, type MaybeUnknown } from "./unknown.js";
-
-const schema = z.strictObject({
-  vm: known(z.string().min(1).max(255)),
-  host: known(z.string().min(1)),
-  migration: known(migrationOptionsSchema.partial()).optional(),
-});
-
-export interface VmPlacementInputs {
-  readonly vm: string;
-  readonly host: string;
-  readonly migration?: z.input<typeof migrationOptionsSchema>;
-}
+import { isKnown, type MaybeUnknown } from "./unknown.js";
 
 export interface VmPlacementState extends VmPlacementInputs {
   readonly schemaVersion: 1;
@@ -37,7 +25,7 @@ export interface VmPlacementState extends VmPlacementInputs {
 
 export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
   async check(ctx, news, olds): Promise<Checked<VmPlacementInputs>> {
-    const parsed = schema.safeParse(news);
+    const parsed = vmPlacementSchema.safeParse(news);
     if (!parsed.success)
       return { inputs: news as MaybeUnknown<VmPlacementInputs>, failures: checkFailures(parsed.error) };
     // Defaults are filled in when the move begins: so that a new default is no diff.

@@ -1,6 +1,5 @@
 /** VnicProfile: a libvirt network of that name on every host, with the profile's attributes in its metadata. */
 import { randomUUID } from "node:crypto";
-import { z } from "zod";
 import { ProblemError } from "../problem.js";
 import {
   evaluate,
@@ -17,45 +16,11 @@ import {
 import type { ProfileRecord } from "../xml/network.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
 import { checkFailures, diffOf, type Checked, type Handler } from "./handler.js";
+import { attributes, vnicProfileSchema, type DeclaredInputs, type VnicProfileInputs } from "./inputs/vnic-profile.js";
 import { knownProfiles, networksOf, readStore, referredId, ruleProfile, usersOf, type StoreView } from "./knowledge.js";
 import { declaredProfiles, futureId } from "./program.js";
 import { clusterOf } from "./session.js";
-import { known, type MaybeUnknown } from "./unknown.js";
-
-const text = z.string().min(1).max(255);
-/** A libvirt network's name: it becomes a file's name on the host. */
-const name = z.string().regex(/^[^/\s][^/\n]{0,254}$/, "must be a name without '/' of at most 255 characters");
-
-const schema = z.strictObject({
-  name: known(name),
-  network: known(text),
-  passThrough: known(z.enum(["enabled", "disabled"])).default("disabled"),
-  migratable: known(z.boolean()).optional(),
-  failover: known(z.string().min(1)).optional(),
-  portMirroring: known(z.boolean()).default(false),
-  networkFilter: known(text).optional(),
-  qos: known(text).optional(),
-  customProperties: known(z.record(text, z.string())).default({}),
-  description: known(z.string().max(4000)).optional(),
-  adopt: known(z.boolean()).optional(),
-});
-
-export interface VnicProfileInputs {
-  readonly name: string;
-  readonly network: string;
-  readonly passThrough: "enabled" | "disabled";
-  readonly migratable: boolean;
-  readonly failover?: string;
-  readonly portMirroring: boolean;
-  readonly networkFilter?: string;
-  readonly qos?: string;
-  readonly customProperties: Readonly<Record<string, string>>;
-  readonly description?: string;
-  readonly adopt?: boolean;
-}
-
-/** The inputs before defaults that no rule may mistake for the user's word. */
-type DeclaredInputs = Omit<VnicProfileInputs, "migratable"> & { readonly migratable?: boolean };
+import type { MaybeUnknown } from "./unknown.js";
 
 export interface VnicProfileState extends VnicProfileInputs {
   readonly schemaVersion: 1;
@@ -63,23 +28,9 @@ export interface VnicProfileState extends VnicProfileInputs {
   readonly differsOn: readonly string[];
 }
 
-/** The inputs that the store keeps: `adopt` says only how to begin. */
-const attributes = [
-  "name",
-  "network",
-  "passThrough",
-  "migratable",
-  "failover",
-  "portMirroring",
-  "networkFilter",
-  "qos",
-  "customProperties",
-  "description",
-] as const;
-
 export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
   async check(ctx, news, olds): Promise<Checked<VnicProfileInputs>> {
-    const parsed = schema.safeParse(news);
+    const parsed = vnicProfileSchema.safeParse(news);
     if (!parsed.success)
       return { inputs: news as MaybeUnknown<VnicProfileInputs>, failures: checkFailures(parsed.error) };
     const declared = parsed.data as MaybeUnknown<DeclaredInputs>;

@@ -68,6 +68,9 @@ const eventSources: { readonly [E in DomainEventName]: EventSource<MessageName, 
   })),
 };
 
+/** Milliseconds for opening a connection; a libvirtd that has just started looks at its QEMU first. */
+const openTimeout = 90_000;
+
 /** remote_auth_type (src/remote/remote_protocol.x). */
 const AUTH_NONE = 0;
 const AUTH_POLKIT = 2;
@@ -93,6 +96,10 @@ export class LibvirtConnection {
   static async open(stream: Duplex, options: OpenOptions): Promise<LibvirtConnection> {
     const { where, name = "qemu:///system", keepalive = {}, maxCallsInWork } = options;
     const client = new RpcClient(stream, { where, ...(maxCallsInWork === undefined ? {} : { maxCallsInWork }) });
+    // A daemon that accepts and never answers: keepalive cannot tell before it is agreed upon.
+    const deadline = setTimeout(() => {
+      stream.destroy(new Error(`libvirt did not answer within ${openTimeout / 1000} s`));
+    }, openTimeout);
     try {
       await authenticate(client, where);
       if (keepalive !== false && (await supportsKeepalive(client))) client.startKeepalive(keepalive);
@@ -100,6 +107,8 @@ export class LibvirtConnection {
     } catch (error) {
       stream.destroy();
       throw error;
+    } finally {
+      clearTimeout(deadline);
     }
     return new LibvirtConnection(client);
   }

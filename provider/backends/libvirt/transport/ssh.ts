@@ -73,7 +73,7 @@ export class SshSession {
   async openLibvirt(): Promise<Duplex> {
     const { proxy, socket } = this.uri;
     const refusal = proxy === "native" || socket === undefined ? undefined : await this.forward(socket);
-    if (refusal !== undefined && !(refusal instanceof Error)) return new ChannelStream(refusal, () => this.loss);
+    if (refusal instanceof ChannelStream) return refusal;
     const helper = this.uri.socketGiven ? undefined : helperCommands[`${this.uri.name} ${this.uri.mode}`];
     if (helper === undefined) throw this.unreachableSocket(refusal);
     return this.throughHelper(helper, refusal);
@@ -131,15 +131,18 @@ export class SshSession {
     });
   }
 
-  private forward(socket: string): Promise<ClientChannel | Error> {
-    return this.channel((done) => this.client.openssh_forwardOutStreamLocal(socket, done)).catch(
-      (error: unknown) => error as Error,
-    );
+  private forward(socket: string): Promise<ChannelStream | Error> {
+    return this.channel(
+      (done) => this.client.openssh_forwardOutStreamLocal(socket, done),
+      (channel) => new ChannelStream(channel, () => this.loss),
+    ).catch((error: unknown) => error as Error);
   }
 
-  private async run(command: RemoteCommand): Promise<ClientChannel> {
+  private run(command: RemoteCommand): Promise<ClientChannel>;
+  private run<T>(command: RemoteCommand, take: (channel: ClientChannel) => T): Promise<T>;
+  private async run(command: RemoteCommand, take = (channel: ClientChannel): unknown => channel): Promise<unknown> {
     try {
-      return await this.channel((done) => this.client.exec(command.text, done));
+      return await this.channel((done) => this.client.exec(command.text, done), take);
     } catch (cause) {
       throw (
         this.loss ??
@@ -148,9 +151,14 @@ export class SshSession {
     }
   }
 
-  private channel(
+  /**
+   * Opens a channel. `take` gets it in the very turn in which it opens: where the other end is gone at once, its close
+   * comes in the same packet, and whoever listens a moment later waits for ever.
+   */
+  private channel<T>(
     open: (done: (error: Error | undefined, channel: ClientChannel) => void) => void,
-  ): Promise<ClientChannel> {
+    take: (channel: ClientChannel) => T,
+  ): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.ended)
         throw this.loss ?? new SshError(this.uri, { code: "ssh-lost", what: "The SSH connection is closed" });
@@ -161,24 +169,25 @@ export class SshSession {
         }
         // A channel whose stderr nobody reads never closes.
         channel.stderr.resume();
-        resolve(channel);
+        resolve(take(channel));
       });
     });
   }
 
-  private async throughHelper(command: RemoteCommand, refusal: Error | undefined): Promise<Duplex> {
-    const channel = await this.run(command);
-    let complaint = "";
-    channel.stderr.on("data", (chunk: Buffer) => {
-      complaint = (complaint + chunk.toString("utf8")).slice(0, MAX_COMPLAINT_CHARACTERS);
-    });
-    let code: number | null = 0;
-    channel.on("exit", (status: number | null) => (code = status));
-    return new ChannelStream(channel, () => {
-      if (this.loss !== undefined || code === 0) return this.loss;
-      const says = complaint.trim().replace(/\s+/g, " ");
-      const what = `Unable to reach libvirt through "${command.text}"${code === null ? "" : `, which ended with ${code}`}: ${says || "no message"}`;
-      return new SshError(this.uri, { code: "ssh-libvirt-socket", what, remedy: remedyFor(refusal) });
+  private throughHelper(command: RemoteCommand, refusal: Error | undefined): Promise<Duplex> {
+    return this.run(command, (channel) => {
+      let complaint = "";
+      channel.stderr.on("data", (chunk: Buffer) => {
+        complaint = (complaint + chunk.toString("utf8")).slice(0, MAX_COMPLAINT_CHARACTERS);
+      });
+      let code: number | null = 0;
+      channel.on("exit", (status: number | null) => (code = status));
+      return new ChannelStream(channel, () => {
+        if (this.loss !== undefined || code === 0) return this.loss;
+        const says = complaint.trim().replace(/\s+/g, " ");
+        const what = `Unable to reach libvirt through "${command.text}"${code === null ? "" : `, which ended with ${code}`}: ${says || "no message"}`;
+        return new SshError(this.uri, { code: "ssh-libvirt-socket", what, remedy: remedyFor(refusal) });
+      });
     });
   }
 

@@ -28,6 +28,14 @@ export interface EngineHostNic {
   readonly physicalFunction?: string | undefined;
 }
 
+/** A device of the host that a VM may get. */
+export interface EngineHostDevice {
+  /** libvirt's name of it: `pci_0000_b3_02_3`. */
+  readonly name: string;
+  /** The id of the VM that has it. */
+  readonly vm?: string | undefined;
+}
+
 /** @throws XmlError */
 export function parseHost(host: Element): EngineHost {
   return {
@@ -74,6 +82,14 @@ export async function listHostNics(client: EngineClient, host: string): Promise<
     nics.push(parseHostNic(nic));
   }
   return nics;
+}
+
+export async function listHostDevices(client: EngineClient, host: string): Promise<readonly EngineHostDevice[]> {
+  const devices: EngineHostDevice[] = [];
+  for await (const device of client.list(`${path(host)}/devices`, { action: `list the devices of host "${host}"` })) {
+    devices.push({ name: requiredTextIn(device, "name"), vm: referenceIn(device, "vm") });
+  }
+  return devices;
 }
 
 /**
