@@ -12,6 +12,8 @@ export interface SshServerOptions {
   readonly interactive?: boolean;
   /** Whether Unix sockets are forwarded to. */
   readonly forwarding?: boolean;
+  /** Whether a forwarded channel is closed in the same turn, as sshd does where nobody is behind the socket any more. */
+  readonly hangsUp?: boolean;
   /** What a command does. */
   readonly run?: (command: string, channel: ServerChannel) => void;
 }
@@ -29,7 +31,15 @@ export class SshServer {
   ) {}
 
   static async start(options: SshServerOptions): Promise<SshServer> {
-    const { hostKeys, authorized = [], password, interactive = false, forwarding = true, run } = options;
+    const {
+      hostKeys,
+      authorized = [],
+      password,
+      interactive = false,
+      forwarding = true,
+      hangsUp = false,
+      run,
+    } = options;
     const self: { server?: SshServer } = {};
     const server = new ssh2.Server({ hostKeys: hostKeys.map(({ privateKey }) => privateKey) }, (client) => {
       const me = self.server;
@@ -59,6 +69,12 @@ export class SshServer {
         ((accept: () => ServerChannel, reject: () => void, { socketPath }: { socketPath: string }) => {
           if (!forwarding) {
             reject();
+            return;
+          }
+          if (hangsUp) {
+            const channel = accept();
+            channel.end();
+            channel.close();
             return;
           }
           const socket = connect(socketPath);

@@ -324,6 +324,11 @@ describe("the way to libvirt's socket", () => {
     expect(await hostname(await open(server))).toBe("host1");
   });
 
+  it("that is hung up at once fails to open", async () => {
+    const { stream } = await open(await sshd({ hangsUp: true }));
+    await expect(LibvirtConnection.open(stream, { where: "host1" })).rejects.toBeInstanceOf(ConnectionLostError);
+  });
+
   it("ends when libvirt ends", async () => {
     const server = await sshd();
     const accepted = once(libvirt, "connection") as Promise<[import("node:net").Socket]>;
