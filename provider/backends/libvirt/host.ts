@@ -78,8 +78,11 @@ export class LibvirtHost {
     const opened = await current?.catch(() => undefined);
     // It failed or was lost: what comes next deserves a new try, one for all who ask meanwhile.
     if (opened === undefined || opened.connection.closed) {
-      if (this.opened === current) this.opened = this.connect();
-      return this.opened ?? this.open();
+      if (this.opened !== current) return this.open();
+      this.opened = this.connect();
+      // Its SSH session would otherwise live on, and the process with it.
+      void opened?.transport.close();
+      return this.opened;
     }
     return opened;
   }

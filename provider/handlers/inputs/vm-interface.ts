@@ -30,4 +30,3 @@ export interface VmInterfaceInputs {
 
 /** The inputs that the interface has: `adopt` says only how to begin. */
 export const compared = ["vm", "profile", "mac", "plugged", "linked"] as const;
-

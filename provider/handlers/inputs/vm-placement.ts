@@ -14,4 +14,3 @@ export interface VmPlacementInputs {
   readonly host: string;
   readonly migration?: z.input<typeof migrationOptionsSchema>;
 }
-

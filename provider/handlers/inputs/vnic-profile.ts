@@ -50,4 +50,3 @@ export const attributes = [
   "customProperties",
   "description",
 ] as const;
-

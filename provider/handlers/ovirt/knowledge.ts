@@ -40,7 +40,10 @@ export type FullView = { readonly [Key in keyof EngineView]: Exclude<EngineView[
  * @param whose NICs to read: a profile's users may be any VM's.
  * @throws ProblemError, also where the engine does not answer.
  */
-export async function readEngine({ client, cluster }: Engine, whose: "every VM" | EngineVm | undefined): Promise<FullView> {
+export async function readEngine(
+  { client, cluster }: Engine,
+  whose: "every VM" | EngineVm | undefined,
+): Promise<FullView> {
   const { id, dataCenter } = await cluster();
   const [everyNetwork, clusterNetworks, found, filters, qos] = await Promise.all([
     listNetworks(client),
@@ -56,7 +59,10 @@ export async function readEngine({ client, cluster }: Engine, whose: "every VM" 
 }
 
 /** For a preview: an engine that does not answer makes everything unknown, and never a rule's error. */
-export async function readEngineIfItAnswers(engine: Engine, whose: "every VM" | EngineVm | undefined): Promise<EngineView> {
+export async function readEngineIfItAnswers(
+  engine: Engine,
+  whose: "every VM" | EngineVm | undefined,
+): Promise<EngineView> {
   try {
     return await readEngine(engine, whose);
   } catch (error) {
@@ -97,7 +103,14 @@ function interfaceRecordOf(
   { id, profile = "", mac, plugged, linked }: EngineNic,
   failover: string | undefined,
 ): RecordedInterface["record"] {
-  return { id, profile, mac: mac.toLowerCase(), plugged, linked, ...(failover !== undefined && { standbyProfile: failover }) };
+  return {
+    id,
+    profile,
+    mac: mac.toLowerCase(),
+    plugged,
+    linked,
+    ...(failover !== undefined && { standbyProfile: failover }),
+  };
 }
 
 /** The profile with names in the place of ids, where the data center has them. */
@@ -105,7 +118,8 @@ export function recordOf(
   profile: EngineProfile,
   { networks, filters, qos }: Pick<FullView, "networks" | "filters" | "qos">,
 ): ProfileRecord {
-  const { id, name, network, passThrough, migratable, failover, portMirroring, customProperties, description } = profile;
+  const { id, name, network, passThrough, migratable, failover, portMirroring, customProperties, description } =
+    profile;
   const filter = nameOf(filters, profile.networkFilter);
   const limit = nameOf(qos, profile.qos);
   return {

@@ -1,6 +1,12 @@
 /** One client a process and configuration: all resources of a `pulumi` command share its token and connections. */
 import { readFileSync } from "node:fs";
-import { EngineClient, EngineUnreachable, OvirtFault, lookUpCluster, type EngineCluster } from "../../backends/ovirt/rest/index.js";
+import {
+  EngineClient,
+  EngineUnreachable,
+  OvirtFault,
+  lookUpCluster,
+  type EngineCluster,
+} from "../../backends/ovirt/rest/index.js";
 import { ConfigError, parseEngineConfiguration } from "../../config.js";
 import { ProblemError } from "../../problem.js";
 import type { HandlerContext } from "../handler.js";
@@ -40,6 +46,16 @@ export function silenceOf(error: unknown): ProblemError | undefined {
   return error instanceof OvirtFault && [502, 503, 504].includes(error.status) ? error : undefined;
 }
 
+/** For a preview: what the engine says, or undefined where it does not answer. */
+export async function unlessSilent<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (silenceOf(error) === undefined) throw error;
+    return undefined;
+  }
+}
+
 /** The error, where it says that the engine has no such thing; undefined for any other. */
 export function absenceOf(error: unknown): ProblemError | undefined {
   if (error instanceof OvirtFault) return error.isNotFound ? error : undefined;
@@ -55,7 +71,8 @@ function certificatesIn(file: string): string {
         code: "config-unreadable",
         what: "Unable to read the certificates of vnic-failover:ovirt.caFile",
         where: file,
-        remedy: "Save the engine's certificate there: https://<engine>/ovirt-engine/services/pki-resource?resource=ca-certificate&format=X509-PEM-CA.",
+        remedy:
+          "Save the engine's certificate there: https://<engine>/ovirt-engine/services/pki-resource?resource=ca-certificate&format=X509-PEM-CA.",
       },
       { cause },
     );

@@ -63,10 +63,16 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
       return { inputs, failures: [] };
     const mayBeInUse = olds !== undefined || declared.adopt === true;
     const view = await readEngineIfItAnswers(engineOf(ctx), mayBeInUse ? "every VM" : undefined);
-    if (view.silence !== undefined) ctx.progress.warn(`${view.silence.message} What the engine knows could not be checked.`);
+    if (view.silence !== undefined)
+      ctx.progress.warn(`${view.silence.message} What the engine knows could not be checked.`);
     const stored = storedAs(view, olds ?? (declared.adopt === true ? declared : undefined));
     const action = olds === undefined && stored === undefined ? "add" : "edit";
-    const facts = factsFor(view, declared, { action, stored: stored && comparable(stored, declared, olds), urn: ctx.urn, failoverUrn });
+    const facts = factsFor(view, declared, {
+      action,
+      stored: stored && comparable(stored, declared, olds),
+      urn: ctx.urn,
+      failoverUrn,
+    });
     return {
       inputs,
       failures: violationsOf(facts, view.silence !== undefined).map(({ property = "", message, remedy }) => ({
@@ -97,7 +103,11 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
       });
     }
     refuse(factsFor(view, inputs, { action: "add", stored: undefined, urn: ctx.urn }));
-    const added = await addedOnce(engine, { ...writeOf(view, inputs), name: inputs.name, network: networkId(view, inputs) });
+    const added = await addedOnce(engine, {
+      ...writeOf(view, inputs),
+      name: inputs.name,
+      network: networkId(view, inputs),
+    });
     return { id: added.id, state: stateOf(added, view, inputs) };
   },
 
@@ -113,9 +123,14 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
     const engine = engineOf(ctx);
     const view = await readEngine(engine, "every VM");
     const stored = view.profiles.find((profile) => profile.id === id);
-    if (stored === undefined) refuse(factsFor(view, news, { action: "edit", stored, urn: ctx.urn }));
-    else return { state: stateOf(await edited(engine, view, stored, news, state), view, news) };
-    throw new TypeError("a rule refuses to edit a profile that is gone");
+    if (stored === undefined) {
+      throw new ProblemError({
+        code: "profile-gone",
+        what: `Unable to edit vNIC profile "${news.name}": the engine has it no longer`,
+        remedy: "Run pulumi refresh, so that the profile is created anew.",
+      });
+    }
+    return { state: stateOf(await edited(engine, view, stored, news, state), view, news) };
   },
 
   async delete(ctx, id, state) {
@@ -177,7 +192,8 @@ async function addedOnce(
  * empty `<network_filter/>` clears).
  */
 function writeOf(view: FullView, inputs: VnicProfileInputs, before?: ProfileRecord): ProfileWrite {
-  const { passThrough, migratable, failover, portMirroring, networkFilter, qos, customProperties, description } = inputs;
+  const { passThrough, migratable, failover, portMirroring, networkFilter, qos, customProperties, description } =
+    inputs;
   const filterGoes = before !== undefined && (passThrough === "enabled" || before.networkFilter !== undefined);
   return {
     description,
@@ -185,7 +201,12 @@ function writeOf(view: FullView, inputs: VnicProfileInputs, before?: ProfileReco
     ...(passThrough === "enabled" && { migratable }),
     portMirroring,
     failover,
-    networkFilter: networkFilter === undefined ? (filterGoes ? null : undefined) : idNamed("network filter", view.filters, networkFilter),
+    networkFilter:
+      networkFilter === undefined
+        ? filterGoes
+          ? null
+          : undefined
+        : idNamed("network filter", view.filters, networkFilter),
     qos: qos === undefined ? (before === undefined ? undefined : null) : idNamed("QoS", view.qos, qos),
     ...(Object.keys(customProperties).length > 0 && { customProperties }),
   };

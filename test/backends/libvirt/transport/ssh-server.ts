@@ -99,6 +99,11 @@ export class SshServer {
     return self.server;
   }
 
+  /** Connections that stand now. */
+  get open(): number {
+    return this.clients.size;
+  }
+
   /** Cuts all connections, as a cable would. */
   drop(): void {
     for (const client of this.clients) (client as unknown as { _sock: { destroy(): void } })._sock.destroy();

@@ -17,6 +17,7 @@ import { fingerprintOf } from "../../../../provider/backends/libvirt/transport/k
 import { parseLibvirtUri } from "../../../../provider/backends/libvirt/transport/uri.js";
 import { opening, REMOTE, str, TestServer } from "../rpc/server.js";
 import { type KeyPair, makeKey, scratch } from "./keys.js";
+import { LibvirtHost } from "../../../../provider/backends/libvirt/host.js";
 import { SshServer, type SshServerOptions } from "./ssh-server.js";
 
 let hostKey: KeyPair, rsaHostKey: KeyPair, otherKey: KeyPair, userKey: KeyPair, lockedKey: KeyPair;
@@ -322,6 +323,19 @@ describe("the way to libvirt's socket", () => {
       expect(outcome).toMatchObject({ reason: expect.any(ConnectionLostError) as unknown });
     expect((await connection.ended).message).toContain("SSH connection was lost");
     expect(await hostname(await open(server))).toBe("host1");
+  });
+
+  it("of a host that has reconnected leaves no session behind when it is closed", async () => {
+    const server = await sshd();
+    const accepted = once(libvirt, "connection") as Promise<[import("node:net").Socket]>;
+    const uri = `qemu+ssh://virt@127.0.0.1:${server.port}/system?socket=${encodeURIComponent(socket)}`;
+    const host = new LibvirtHost("host1", { uri, hostKey: hostKey.publicKey }, { sshPrivateKey: userKey.privateKey });
+    const lost = await host.connection();
+    (await accepted)[0].destroy();
+    await lost.ended;
+    expect(await host.connection()).not.toBe(lost);
+    await host.close();
+    await expect.poll(() => server.open).toBe(0);
   });
 
   it("that is hung up at once fails to open", async () => {

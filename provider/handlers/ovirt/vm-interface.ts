@@ -1,0 +1,394 @@
+/** VmInterface over oVirt: one NIC of the engine's, of which it makes the pair where the profile has a failover. */
+import {
+  activateNic,
+  addNic,
+  deactivateNic,
+  EngineUnreachable,
+  findNic,
+  findProfile,
+  findVm,
+  freeVirtualFunctions,
+  listClusters,
+  listHostNics,
+  listHosts,
+  listNics,
+  removeNic,
+  updateNic,
+  type EngineClient,
+  type EngineNic,
+  type EngineVm,
+  type NicWrite,
+} from "../../backends/ovirt/rest/index.js";
+import { ProblemError } from "../../problem.js";
+import {
+  evaluate,
+  interfaceRules,
+  isKnown,
+  problemOf,
+  type InterfaceFacts,
+  type Preview,
+  type Profile,
+  type VmNic,
+  type VmOfNic,
+} from "../../rules/index.js";
+import { primaryAliasOf, standbyAliasOf } from "../../xml/interface-record.js";
+import type { OvirtMark } from "../by-backend.js";
+import { checkFailures, diffOf, PartialFailure, type Checked, type Handler } from "../handler.js";
+import { compared, vmInterfaceSchema, type VmInterfaceInputs } from "../inputs/vm-interface.js";
+import { knownProfiles, referredId } from "../knowledge.js";
+import { declaredInterfaces, type DeclaredInterface } from "../program.js";
+import type { MaybeUnknown } from "../unknown.js";
+import { logicalNetworks, readEngine, readEngineIfItAnswers, spelledAs, type EngineView } from "./knowledge.js";
+import { replug } from "./replug.js";
+import { absenceOf, engineOf, unlessSilent, type Engine } from "./session.js";
+import { hasOrphan, isRunning, requireVm, spelledVf, vfOf, vmIfAny } from "./vm.js";
+
+export interface VmInterfaceState extends VmInterfaceInputs, OvirtMark {
+  readonly schemaVersion: 1;
+  readonly mac: string;
+  /** What the MAC was declared as; absent: it is of the engine's pool. */
+  readonly declaredMac?: string;
+  /** Where the VM was when this was read last; absent: it was down. */
+  readonly host?: string;
+  /** Where the engine tells: see `vfOf`. */
+  readonly vf?: string;
+  /** Of its devices while it is plugged, the standby's first. */
+  readonly aliases: readonly string[];
+  /** What is missing of what was declared, in words; empty when nothing is. */
+  readonly missing: readonly string[];
+}
+
+export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
+  async check(ctx, news, olds): Promise<Checked<VmInterfaceInputs>> {
+    const parsed = vmInterfaceSchema.safeParse(news);
+    if (!parsed.success)
+      return { inputs: news as MaybeUnknown<VmInterfaceInputs>, failures: checkFailures(parsed.error) };
+    const inputs = parsed.data as MaybeUnknown<VmInterfaceInputs>;
+    const declaration = { nic: previewOf(inputs, ctx.urn), profileUrn: ctx.references?.["profile"] };
+    const others = [...declaredInterfaces].filter(([urn]) => urn !== ctx.urn).map(([, declared]) => declared);
+    if (ctx.urn !== undefined) declaredInterfaces.set(ctx.urn, declaration);
+    if (olds !== undefined && diffOf(olds, inputs, { inputs: compared }).changes === false)
+      return { inputs, failures: [] };
+    const engine = engineOf(ctx);
+    const vm = isKnown(inputs.vm) ? await unlessSilent(vmIfAny(engine, inputs.vm)) : undefined;
+    const view = await readEngineIfItAnswers(engine, vm);
+    const facts = await factsFor(engine, view, vm, { ...declaration, inputs, olds, others });
+    if (view.silence !== undefined)
+      ctx.progress.warn(`${view.silence.message} What the engine knows could not be checked.`);
+    else if (vm === undefined && isKnown(inputs.vm))
+      ctx.progress.warn(`The engine has no VM "${inputs.vm}" yet. What depends on it could not be checked.`);
+    const failures = evaluate(interfaceRules, facts)
+      .filter(({ severity }) => severity === "error")
+      .filter(({ rule }) => inputs.adopt !== true || !atOddsWithAdopted.includes(rule))
+      .filter(({ rule, message }) => {
+        // A VF may be allowed by a label, which is not looked at: the engine has the last word.
+        if (rule === "interface-free-vf") ctx.progress.warn(message);
+        return rule !== "interface-free-vf";
+      })
+      .map(({ property = "", message, remedy }) => ({ property, reason: `${message} ${remedy}` }));
+    return { inputs, failures };
+  },
+
+  diff(_ctx, _id, state, news) {
+    const { mac, ...rest } = news;
+    // A MAC that was never declared stays the one that the engine gave.
+    const wanted = {
+      ...rest,
+      mac: mac ?? (state.declaredMac === undefined ? state.mac : undefined),
+    } as MaybeUnknown<VmInterfaceInputs>;
+    return Promise.resolve(
+      diffOf<VmInterfaceInputs>(state, wanted, {
+        inputs: compared,
+        replaceOn: identity,
+        deleteBeforeReplace: true,
+        drifted: state.missing.length > 0,
+      }),
+    );
+  },
+
+  async create(ctx, inputs) {
+    const engine = engineOf(ctx);
+    const { client } = engine;
+    const vm = await requireVm(engine, inputs.vm);
+    const nics = await listNics(client, vm.id);
+    const existing = inputs.mac === undefined ? undefined : nics.find(({ mac }) => mac.toLowerCase() === inputs.mac);
+    if (existing?.profile === inputs.profile && existing.profile !== undefined && inputs.adopt === true) {
+      return { id: idOf(vm, existing), state: await applied(client, vm, existing, inputs) };
+    }
+    if (existing !== undefined) {
+      throw new ProblemError({
+        code: "interface-exists",
+        what: `Unable to create an interface of VM "${inputs.vm}": its NIC "${existing.name}" has MAC ${existing.mac} already`,
+        where: client.where,
+        remedy:
+          existing.profile === inputs.profile
+            ? "Use adopt: true to take it over, or choose another MAC."
+            : "Choose another MAC, or give it the profile that the NIC has and adopt: true.",
+      });
+    }
+    const view = await readEngine(engine, vm);
+    const facts = await factsFor(engine, view, vm, { nic: previewOf(inputs, ctx.urn), inputs, others: [] });
+    const first = evaluate(interfaceRules, facts).find(
+      ({ severity, rule }) => severity === "error" && rule !== "interface-free-vf",
+    );
+    if (first !== undefined) throw new ProblemError(problemOf(first));
+    const name = freeName(ctx.urn, nics);
+    ctx.progress.report({ phase: "plug", message: `adding NIC ${name} to ${vm.name}` });
+    const nic = await addedOnce(client, vm, {
+      name,
+      profile: inputs.profile,
+      interface: profileOf(view, inputs.profile)?.passThrough === "enabled" ? "pci_passthrough" : "virtio",
+      plugged: inputs.plugged,
+      linked: inputs.linked,
+      ...(inputs.mac !== undefined && { mac: inputs.mac }),
+    });
+    return { id: idOf(vm, nic), state: await stateNow(client, vm, nic, declaredBy(inputs)) };
+  },
+
+  async read(ctx, id, state) {
+    const { client } = engineOf(ctx);
+    const found = await locate(client, id);
+    if (found === undefined) return undefined;
+    const next = await stateNow(client, found.vm, found.nic, state);
+    const { vm, profile, plugged, linked, adopt } = next;
+    return {
+      id,
+      state: next,
+      inputs: {
+        vm,
+        profile,
+        plugged,
+        linked,
+        ...(state.declaredMac !== undefined && { mac: next.mac }),
+        ...(adopt !== undefined && { adopt }),
+      },
+    };
+  },
+
+  async update(ctx, id, state, news) {
+    const { client } = engineOf(ctx);
+    const found = await locate(client, id);
+    if (found === undefined) {
+      throw new ProblemError({
+        code: "interface-gone",
+        what: `Unable to edit the interface of VM "${state.vm}": the engine has no such NIC any more`,
+        remedy: "Run pulumi refresh, so that it is created anew.",
+      });
+    }
+    return { state: await applied(client, found.vm, found.nic, news, state) };
+  },
+
+  async delete(ctx, id) {
+    const { client } = engineOf(ctx);
+    const found = await locate(client, id);
+    if (found === undefined) return;
+    const { vm, nic } = found;
+    ctx.progress.report({ phase: "unplug", message: `removing NIC ${nic.name} from ${vm.name}` });
+    if (await hasOrphan(client, vm, nic)) {
+      ctx.progress.warn(
+        `The standby of NIC "${nic.name}" stays in VM "${vm.name}" until it is shut down, and goes on using MAC ${nic.mac}, which the engine may give to another VM: shut it down and start it soon.`,
+      );
+    }
+    try {
+      // The engine removes no NIC that is plugged into a running VM.
+      if (nic.plugged && isRunning(vm)) await deactivateNic(client, vm.id, nic.id);
+      await removeNic(client, vm.id, nic.id);
+    } catch (error) {
+      if (absenceOf(error) === undefined) throw error;
+    }
+  },
+};
+
+/** The inputs whose change makes it another interface. */
+const identity = ["vm", "profile", "mac"] as const;
+
+/** What an interface that is taken over is at odds with is itself. */
+const atOddsWithAdopted: readonly string[] = ["interface-mac-once-per-vm", "interface-failover-once-per-vm"];
+
+/** Brings the NIC to what is declared. @throws PartialFailure where only a part of that could be done. */
+async function applied(
+  client: EngineClient,
+  vm: EngineVm,
+  nic: EngineNic,
+  inputs: VmInterfaceInputs,
+  before?: VmInterfaceState,
+): Promise<VmInterfaceState> {
+  const declared = { ...declaredBy(inputs), ...(before?.declaredMac !== undefined && { declaredMac: nic.mac }) };
+  if (nic.linked !== inputs.linked) await updateNic(client, vm.id, nic.id, { linked: inputs.linked });
+  if (nic.plugged && !inputs.plugged) await deactivateNic(client, vm.id, nic.id);
+  if (!nic.plugged && inputs.plugged) {
+    const problem =
+      nic.interface === "pci_passthrough" ? await replug(client, vm, nic) : await activateNic(client, vm.id, nic.id);
+    if (problem !== undefined) {
+      const state = await stateNow(client, vm, { ...nic, linked: inputs.linked }, declared);
+      throw new PartialFailure(problem, idOf(vm, nic), state);
+    }
+  }
+  return stateNow(client, vm, { ...nic, linked: inputs.linked, plugged: inputs.plugged }, declared);
+}
+
+/** Where the answer was lost, the NIC is looked for: its name is the VM's only one. */
+async function addedOnce(
+  client: EngineClient,
+  vm: EngineVm,
+  nic: NicWrite & { readonly name: string },
+): Promise<EngineNic> {
+  try {
+    return await addNic(client, vm.id, nic);
+  } catch (error) {
+    if (!(error instanceof EngineUnreachable) || !error.mayHaveArrived) throw error;
+    const added = (await listNics(client, vm.id)).find(({ name }) => name === nic.name);
+    if (added === undefined) throw error;
+    return added;
+  }
+}
+
+function declaredBy(inputs: VmInterfaceInputs): Partial<VmInterfaceState> {
+  const { vm, mac, adopt } = inputs;
+  return { vm, ...(mac !== undefined && { declaredMac: mac }), ...(adopt !== undefined && { adopt }) };
+}
+
+async function stateNow(
+  client: EngineClient,
+  vm: EngineVm,
+  nic: EngineNic,
+  declared: Partial<VmInterfaceState>,
+): Promise<VmInterfaceState> {
+  const [host, vf, orphan, profile] = await Promise.all([
+    hostName(client, vm),
+    vfOf(client, vm, nic),
+    hasOrphan(client, vm, nic),
+    nic.profile === undefined ? undefined : findProfile(client, nic.profile),
+  ]);
+  const mac = nic.mac.toLowerCase();
+  const standby = standbyAliasOf({
+    ...(profile?.failover !== undefined && { standbyProfile: profile.failover }),
+  });
+  return {
+    schemaVersion: 1,
+    backend: "ovirt",
+    vm: spelledAs(declared.vm, vm),
+    profile: nic.profile ?? "",
+    mac,
+    ...(declared.declaredMac !== undefined && { declaredMac: mac }),
+    plugged: nic.plugged,
+    linked: nic.linked,
+    ...(declared.adopt !== undefined && { adopt: declared.adopt }),
+    ...(host !== undefined && { host }),
+    ...(vf !== undefined && { vf }),
+    aliases: [...(standby === undefined ? [] : [standby]), primaryAliasOf(nic)],
+    missing: orphan ? [spelledVf(nic)] : [],
+  };
+}
+
+async function hostName(client: EngineClient, { host }: EngineVm): Promise<string | undefined> {
+  return host === undefined ? undefined : (await listHosts(client)).find(({ id }) => id === host)?.name;
+}
+
+// --- ids and names
+
+function idOf(vm: EngineVm, nic: EngineNic): string {
+  return `${vm.id}/${nic.id}`;
+}
+
+async function locate(client: EngineClient, id: string): Promise<{ vm: EngineVm; nic: EngineNic } | undefined> {
+  const [vmId = "", nicId = ""] = id.split("/");
+  const [vm, nic] = await Promise.all([findVm(client, vmId), findNic(client, vmId, nicId)]);
+  return vm === undefined || nic === undefined ? undefined : { vm, nic };
+}
+
+/** The engine wants a name that is unique in the VM: the resource's own, in letters that the engine takes, or one like it. */
+function freeName(urn: string | undefined, nics: readonly EngineNic[]): string {
+  const wanted = (urn?.split("::").at(-1) ?? "nic").replaceAll(/[^\w.-]/g, "_").slice(0, 40);
+  const taken = new Set(nics.map(({ name }) => name));
+  for (let number = 1; ; number += 1) {
+    const name = number === 1 ? wanted : `${wanted}_${number}`;
+    if (!taken.has(name)) return name;
+  }
+}
+
+// --- rules
+
+function previewOf(inputs: MaybeUnknown<VmInterfaceInputs>, urn: string | undefined): Preview<VmNic> {
+  const { adopt: _, ...nic } = inputs;
+  return { name: urn?.split("::").at(-1) ?? "interface", ...nic };
+}
+
+interface Subject extends DeclaredInterface {
+  readonly inputs: MaybeUnknown<VmInterfaceInputs>;
+  /** As it was declared before; undefined where it is to be made. */
+  readonly olds?: VmInterfaceInputs | undefined;
+  /** The other interfaces of the program. */
+  readonly others: readonly DeclaredInterface[];
+}
+
+async function factsFor(
+  engine: Engine,
+  view: EngineView,
+  vm: EngineVm | undefined,
+  { inputs, olds, others, ...declaration }: Subject,
+): Promise<InterfaceFacts> {
+  const withIds = ({ nic, profileUrn }: DeclaredInterface): Preview<VmNic> => ({
+    ...nic,
+    // The user may have written the VM's id.
+    vm: isKnown(nic.vm) && nic.vm === vm?.id ? vm.name : nic.vm,
+    profile: referredId(view, nic.profile, profileUrn),
+  });
+  const nic = withIds(declaration);
+  const isSelf = (entry: VmNic) =>
+    olds !== undefined && entry.profile === olds.profile && (olds.mac === undefined || entry.mac === olds.mac);
+  const stored = (isKnown(view.interfaces) ? view.interfaces : [])
+    .map(({ vm, record }): VmNic => ({
+      name: record.mac,
+      vm,
+      profile: record.profile,
+      mac: record.mac,
+      plugged: record.plugged,
+    }))
+    .filter((entry) => !isSelf(entry));
+  const isStored = (each: Preview<VmNic>) =>
+    stored.some(
+      (other) =>
+        other.vm === each.vm && other.profile === each.profile && (each.mac === undefined || other.mac === each.mac),
+    );
+  const isReplaced = olds !== undefined && diffOf(olds, inputs, { inputs: identity }).changes !== false;
+  return {
+    // One that is replaced is unplugged and removed first: nothing of it is edited while it is plugged.
+    action: olds === undefined || isReplaced ? "add" : "edit",
+    backend: "ovirt",
+    nic,
+    ...(olds !== undefined && !isReplaced && { stored: { name: "interface", ...olds } }),
+    others: [...stored, ...others.map(withIds).filter((each) => !isStored(each))],
+    profiles: knownProfiles(view),
+    networks: logicalNetworks(view.clusterNetworks),
+    vm:
+      vm === undefined || view.silence !== undefined
+        ? {}
+        : await vmFacts(engine, view, vm, profileOf(view, nic.profile)),
+  };
+}
+
+function profileOf(view: EngineView, id: Preview<VmNic>["profile"]): Preview<Profile> | undefined {
+  const profiles = knownProfiles(view);
+  return isKnown(profiles) ? profiles.find((profile) => profile.id === id) : undefined;
+}
+
+async function vmFacts(
+  { client }: Engine,
+  { networks }: EngineView,
+  vm: EngineVm,
+  profile: Preview<Profile> | undefined,
+): Promise<VmOfNic> {
+  const clusterLevel = (await listClusters(client)).find(({ id }) => id === vm.cluster)?.level;
+  const facts = { running: isRunning(vm), ...(clusterLevel !== undefined && { clusterLevel }) };
+  if (vm.host === undefined || !isKnown(networks)) return facts;
+  const onHost = new Set((await listHostNics(client, vm.host)).flatMap(({ network }) => network ?? []));
+  const network =
+    profile?.passThrough === "enabled" ? networks.find(({ name }) => name === profile.network) : undefined;
+  return {
+    ...facts,
+    // A VF's network need not be attached to the host: which PFs serve it says whether it is there.
+    networksOnHost: networks.filter(({ id }) => onHost.has(id) || id === network?.id).map(({ name }) => name),
+    ...(network !== undefined && { freeVfs: (await freeVirtualFunctions(client, vm.host, network.id)).length }),
+  };
+}

@@ -1,0 +1,261 @@
+/** VmPlacement over oVirt: the engine moves the VM, and this looks whether every VF came along. */
+import {
+  EngineUnreachable,
+  findVm,
+  listHosts,
+  lookUpHost,
+  type EngineClient,
+  type EngineHost,
+  type EngineVm,
+} from "../../backends/ovirt/rest/index.js";
+import { migrationOptionsSchema } from "../../migration/options.js";
+import { ProblemError, type Problem } from "../../problem.js";
+import { evaluate, isKnown, placementRules, problemOf, type Violation } from "../../rules/index.js";
+import type { OvirtMark } from "../by-backend.js";
+import { checkFailures, diffOf, PartialFailure, type Checked, type Handler, type HandlerContext } from "../handler.js";
+import { vmPlacementSchema, type VmPlacementInputs } from "../inputs/vm-placement.js";
+import type { MaybeUnknown } from "../unknown.js";
+import { readEngine, spelledAs } from "./knowledge.js";
+import { migrate, pluggedNics } from "./migration.js";
+import { leftToTheEngine, placementFacts } from "./placement-facts.js";
+import { replug } from "./replug.js";
+import { absenceOf, engineOf, silenceOf, type Engine } from "./session.js";
+import { nicsWithoutVf, requireVm, spelledVf, vmIfAny } from "./vm.js";
+
+export interface VmPlacementState extends VmPlacementInputs, OvirtMark {
+  readonly schemaVersion: 1;
+  /** VFs that should be there and are not, in words. */
+  readonly missing: readonly string[];
+  /** The ids of the NICs that these are of. */
+  readonly unplugged: readonly string[];
+}
+
+/** What a migration may be told over libvirt and the engine decides by itself. */
+const ours = ["migrateTimeout", "plugTimeout"];
+
+export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
+  async check(ctx, news, olds): Promise<Checked<VmPlacementInputs>> {
+    const parsed = vmPlacementSchema.safeParse(news);
+    if (!parsed.success)
+      return { inputs: news as MaybeUnknown<VmPlacementInputs>, failures: checkFailures(parsed.error) };
+    const inputs = news as MaybeUnknown<VmPlacementInputs>;
+    const { vm, host } = inputs;
+    if (!isKnown(vm) || !isKnown(host) || (olds?.host === host && olds.vm === vm)) return { inputs, failures: [] };
+    const ignored = Object.keys(inputs.migration ?? {}).filter((option) => !ours.includes(option));
+    if (ignored.length > 0)
+      ctx.progress.warn(
+        `oVirt's migration policy decides on migration.${ignored.join(", migration.")}: not what is declared.`,
+      );
+    return { inputs, failures: await refusals(ctx, vm, host) };
+  },
+
+  diff: (_ctx, _id, state, news) =>
+    Promise.resolve(
+      diffOf<VmPlacementInputs>(state, news, {
+        inputs: ["vm", "host", "migration"],
+        replaceOn: ["vm"],
+        deleteBeforeReplace: true,
+        drifted: state.missing.length > 0,
+      }),
+    ),
+
+  async create(ctx, inputs) {
+    const vm = await requireVm(engineOf(ctx), inputs.vm);
+    return { id: vm.id, state: await place(ctx, vm, inputs, []) };
+  },
+
+  async read(ctx, id, state) {
+    const { client } = engineOf(ctx);
+    const vm = await findVm(client, id);
+    if (vm === undefined) return undefined;
+    const next = await stateNow(client, vm, state, state.unplugged ?? []);
+    return { id, state: next, inputs: inputsOf(next) };
+  },
+
+  async update(ctx, _id, state, news) {
+    return { state: await place(ctx, await requireVm(engineOf(ctx), news.vm), news, state.unplugged) };
+  },
+
+  // The VM stays where it is.
+  delete: () => Promise.resolve(),
+};
+
+/** @param wanted NICs that were without their VF before: to be plugged as well. */
+async function place(
+  ctx: HandlerContext,
+  vm: EngineVm,
+  inputs: VmPlacementInputs,
+  wanted: readonly string[],
+): Promise<VmPlacementState> {
+  const engine = engineOf(ctx);
+  const { client } = engine;
+  const host = await lookUpHost(client, inputs.host);
+  const expected = [...wanted, ...(await pluggedNics(client, vm)).map(({ id }) => id)];
+  let now = vm;
+  let complaints: readonly string[] = [];
+  if (vm.host !== host.id) {
+    const [first] = await violationsOf(engine, vm, host);
+    if (first !== undefined) throw new ProblemError(problemOf(first));
+    try {
+      const options = migrationOptionsSchema.parse(inputs.migration ?? {});
+      ({ vm: now, complaints } = await migrate(client, {
+        ...options,
+        vm,
+        host,
+        progress: ctx.progress,
+        signal: ctx.signal,
+      }));
+    } catch (error) {
+      throw await cutShort(client, vm, inputs, expected, error);
+    }
+  }
+  const problems = await plugMissing(ctx, client, now, expected);
+  const state = await stateNow(client, now, inputs, expected);
+  const problem = failureOf(now, host, state, complaints, problems);
+  if (problem !== undefined) throw new PartialFailure(problem, vm.id, state);
+  return state;
+}
+
+/** Tries what REST allows. Returns what the engine said against it. */
+async function plugMissing(
+  ctx: HandlerContext,
+  client: EngineClient,
+  vm: EngineVm,
+  expected: readonly string[],
+): Promise<readonly Problem[]> {
+  const problems: Problem[] = [];
+  for (const nic of await nicsWithoutVf(client, vm, expected)) {
+    ctx.progress.report({ phase: "plug", message: spelledVf(nic) });
+    const problem = await replug(client, vm, nic);
+    if (problem === undefined)
+      ctx.progress.warn(`The engine had lost the ${spelledVf(nic)} of VM "${vm.name}": it is plugged again.`);
+    else problems.push(problem);
+  }
+  return problems;
+}
+
+function failureOf(
+  vm: EngineVm,
+  host: EngineHost,
+  { missing }: VmPlacementState,
+  complaints: readonly string[],
+  problems: readonly Problem[],
+): Problem | undefined {
+  const arrived = vm.host === host.id;
+  if (arrived && missing.length === 0) return undefined;
+  const without = missing.length === 0 ? "" : ` without ${missing.join(", ")}`;
+  const why = [...complaints, ...problems.map(({ what }) => what)].map((text) => text.replace(/\.$/, "")).join("; ");
+  return {
+    code: arrived ? "moved-without-vf" : "move-failed",
+    what: `${arrived ? `VM "${vm.name}" runs on "${host.name}"` : `Unable to move VM "${vm.name}" to "${host.name}": it is where it was`}${without}${why === "" ? "" : `: ${why}`}`,
+    remedy:
+      [...new Set(problems.flatMap(({ remedy }) => remedy ?? []))].join(" ") ||
+      "See to what the engine says, then run pulumi up again.",
+  };
+}
+
+/** The error, with what is known of the VM now where the engine still says it. */
+async function cutShort(
+  client: EngineClient,
+  vm: EngineVm,
+  inputs: VmPlacementInputs,
+  expected: readonly string[],
+  cause: unknown,
+): Promise<unknown> {
+  if (!(cause instanceof ProblemError)) return cause;
+  try {
+    const now = (await findVm(client, vm.id)) ?? vm;
+    const state = await stateNow(client, now, inputs, expected);
+    const untouched = now.status !== "migrating" && now.host === vm.host && state.missing.length === 0;
+    return untouched ? cause : new PartialFailure(cause.problem, vm.id, state, { cause: cause.cause });
+  } catch (error) {
+    if (!(error instanceof EngineUnreachable)) return error;
+    const state: VmPlacementState = { ...marks, ...inputs, host: "", missing: [], unplugged: expected };
+    return new PartialFailure(
+      { ...cause.problem, remedy: "Run pulumi refresh once the engine answers." },
+      vm.id,
+      state,
+      { cause: cause.cause },
+    );
+  }
+}
+
+const marks = { schemaVersion: 1, backend: "ovirt" } as const;
+
+async function stateNow(
+  client: EngineClient,
+  vm: EngineVm,
+  declared: VmPlacementInputs,
+  expected: readonly string[],
+): Promise<VmPlacementState> {
+  const [missing, hosts] = await Promise.all([nicsWithoutVf(client, vm, expected), listHosts(client)]);
+  const host = hosts.find(({ id }) => id === vm.host);
+  return {
+    ...marks,
+    vm: spelledAs(declared.vm, vm),
+    // A VM that is down is nowhere: that is no reason to move it.
+    host: host === undefined ? declared.host : spelledAs(declared.host, host),
+    ...(declared.migration !== undefined && { migration: declared.migration }),
+    missing: missing.map(spelledVf),
+    unplugged: missing.map(({ id }) => id),
+  };
+}
+
+/** At preview: whether the move can be, as far as the engine tells. An engine that is silent refuses nothing. */
+async function refusals(
+  ctx: HandlerContext,
+  vmName: string,
+  hostName: string,
+): Promise<{ property: string; reason: string }[]> {
+  const engine = engineOf(ctx);
+  try {
+    const vm = await vmIfAny(engine, vmName);
+    if (vm === undefined) {
+      ctx.progress.warn(`The engine has no VM "${vmName}" yet. Whether it can move was not checked.`);
+      return [];
+    }
+    const host = await lookUpHost(engine.client, hostName);
+    if (host.id === vm.host) return [];
+    const broken = await violationsOf(engine, vm, host, ({ message, remedy }) =>
+      ctx.progress.warn(`${message} ${remedy}`),
+    );
+    return broken.map(({ property = "host", message, remedy }) => ({ property, reason: `${message} ${remedy}` }));
+  } catch (error) {
+    const silence = silenceOf(error);
+    if (silence !== undefined) {
+      ctx.progress.warn(`${silence.message} Whether the VM can move was not checked.`);
+      return [];
+    }
+    if (error instanceof ProblemError)
+      return [{ property: absenceOf(error) === undefined ? "vm" : "host", reason: error.message }];
+    throw error;
+  }
+}
+
+/** The errors; the rest goes to `warn`. */
+async function violationsOf(
+  engine: Engine,
+  vm: EngineVm,
+  host: EngineHost,
+  warn: (violation: Violation) => void = () => undefined,
+): Promise<readonly Violation[]> {
+  const facts = await placementFacts(engine.client, await readEngine(engine, undefined), vm, host);
+  const found = evaluate(placementRules, facts);
+  const isError = ({ severity, rule }: Violation) => severity === "error" && !leftToTheEngine.includes(rule);
+  for (const violation of found) if (!isError(violation)) warn(violation);
+  return [...(host.status === "up" ? [] : [hostNotUp(host)]), ...found.filter(isError)];
+}
+
+function hostNotUp({ name, status }: EngineHost): Violation {
+  return {
+    rule: "move-host-up",
+    severity: "error",
+    property: "host",
+    message: `Host "${name}" is in status ${status}, and the engine migrates only to hosts that are up.`,
+    remedy: "Activate it, or choose another host.",
+  };
+}
+
+function inputsOf({ vm, host, migration }: VmPlacementState): VmPlacementInputs {
+  return { vm, host, ...(migration !== undefined && { migration }) };
+}

@@ -1,0 +1,94 @@
+/** The VM that a resource is about, and what it has of the engine's. */
+import {
+  findProfile,
+  listHostDevices,
+  listNics,
+  lookUpVm,
+  reportedDevices,
+  type EngineClient,
+  type EngineNic,
+  type EngineVm,
+} from "../../backends/ovirt/rest/index.js";
+import { ProblemError } from "../../problem.js";
+import { primaryAliasOf } from "../../xml/interface-record.js";
+import { absenceOf, type Engine } from "./session.js";
+
+/** @throws ProblemError when there is none, or it is of another cluster. */
+export async function requireVm({ client, cluster }: Engine, nameOrId: string): Promise<EngineVm> {
+  const [vm, own] = await Promise.all([lookUpVm(client, nameOrId), cluster()]);
+  if (vm.cluster === own.id) return vm;
+  throw new ProblemError({
+    code: "vm-in-other-cluster",
+    what: `VM "${nameOrId}" is not in cluster "${own.name}", which is the stack's`,
+    where: client.where,
+    remedy: "Name a VM of that cluster, or another cluster in vnic-failover:ovirt.",
+  });
+}
+
+/** Undefined where there is none of that name or id, which a silent engine never says. */
+export async function vmIfAny(engine: Engine, nameOrId: string): Promise<EngineVm | undefined> {
+  try {
+    return await requireVm(engine, nameOrId);
+  } catch (error) {
+    if (absenceOf(error) === undefined) throw error;
+    return undefined;
+  }
+}
+
+/** `powering_up`, too, is a state in which the engine plugs into the running domain. */
+export function isRunning({ status }: EngineVm): boolean {
+  return status !== "down";
+}
+
+/** For people: `VF of NIC "nic" (ua-…)`. */
+export function spelledVf(nic: EngineNic): string {
+  return `VF of NIC "${nic.name}" (${primaryAliasOf(nic)})`;
+}
+
+/**
+ * The passthrough NICs that a running VM should have plugged and has not: those that are said to be wanted, and those of
+ * which the guest has the standby, as the engine leaves it after a migration that lost the VF. Without a guest agent the
+ * latter are not seen.
+ */
+export async function nicsWithoutVf(
+  client: EngineClient,
+  vm: EngineVm,
+  wanted: readonly string[],
+): Promise<readonly EngineNic[]> {
+  if (!isRunning(vm)) return [];
+  const unplugged = (await listNics(client, vm.id)).filter(
+    (nic) => nic.interface === "pci_passthrough" && !nic.plugged,
+  );
+  const lost = await Promise.all(
+    unplugged.map(async (nic) => wanted.includes(nic.id) || (await hasOrphan(client, vm, nic))),
+  );
+  return unplugged.filter((_, index) => lost[index]);
+}
+
+/** Whether the guest has a device of a NIC that is not plugged. */
+export async function hasOrphan(client: EngineClient, vm: EngineVm, nic: EngineNic): Promise<boolean> {
+  if (nic.plugged || !isRunning(vm) || nic.profile === undefined) return false;
+  if ((await findProfile(client, nic.profile))?.failover === undefined) return false;
+  const devices = await reportedDevices(client, vm.id, nic.id);
+  return devices.some(({ mac }) => mac?.toLowerCase() === nic.mac.toLowerCase());
+}
+
+/**
+ * The PCI address of the NIC's VF, `0000:b3:02.3`. The engine tells only which devices a VM has, not which NIC: it is
+ * known where there is one of either.
+ */
+export async function vfOf(client: EngineClient, vm: EngineVm, nic: EngineNic): Promise<string | undefined> {
+  if (vm.host === undefined || !nic.plugged || nic.interface !== "pci_passthrough") return undefined;
+  const plugged = (await listNics(client, vm.id)).filter(
+    (each) => each.interface === "pci_passthrough" && each.plugged,
+  );
+  const devices = (await listHostDevices(client, vm.host)).filter((device) => device.vm === vm.id);
+  const [device, ...more] = devices.flatMap(({ name }) => pciAddressOf(name) ?? []);
+  return plugged.length === 1 && more.length === 0 ? device : undefined;
+}
+
+/** `0000:b3:02.3` of libvirt's `pci_0000_b3_02_3`. */
+function pciAddressOf(device: string): string | undefined {
+  const parts = /^pci_([0-9a-f]{4})_([0-9a-f]{2})_([0-9a-f]{2})_([0-7])$/.exec(device);
+  return parts === null ? undefined : `${parts[1] ?? ""}:${parts[2] ?? ""}:${parts[3] ?? ""}.${parts[4] ?? ""}`;
+}
