@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ConfigError, networkOn, parseConfiguration } from "../provider/config.js";
+import { backendOf, ConfigError, networkOn, parseConfiguration, parseEngineConfiguration } from "../provider/config.js";
 
 const uri = "qemu+ssh://virt@host1/system";
 const cluster = {
@@ -97,5 +97,39 @@ describe("a network on a host", () => {
 
   it.each(["nothing", "toString", "__proto__", "constructor"])("is none when the cluster has no %s", (name) => {
     expect(networkOn(parsed, "host1", name)).toBeUndefined();
+  });
+});
+
+describe("the configuration of a stack over oVirt", () => {
+  const ovirt = { url: "https://engine.example/ovirt-engine/api", cluster: "lab", username: "admin@internal" };
+
+  it("is read from JSON text, and from objects", () => {
+    const expected = { engine: { ...ovirt, caFile: "ca.pem" }, password: "s" };
+    const given = { ...ovirt, caFile: "ca.pem" };
+    expect(parseEngineConfiguration({ ovirt: given, ovirtPassword: "s" })).toEqual(expected);
+    expect(parseEngineConfiguration({ ovirt: JSON.stringify(given), ovirtPassword: "s" })).toEqual(expected);
+  });
+
+  it("is one of the two that there must be", () => {
+    expect(backendOf({ ovirt })).toBe("ovirt");
+    expect(backendOf({ cluster })).toBe("libvirt");
+    expect(() => backendOf({ cluster, ovirt })).toThrow(/both vnic-failover:cluster and vnic-failover:ovirt/);
+    expect(() => backendOf({})).toThrow(/no vnic-failover:cluster, and no vnic-failover:ovirt/);
+  });
+
+  const wrong: readonly [string, unknown, string][] = [
+    ["no object", "url", "vnic-failover:ovirt is not an object"],
+    ["no TLS", { ...ovirt, url: "http://engine.example" }, "vnic-failover:ovirt.url: must be an https URL"],
+    ["no cluster", { ...ovirt, cluster: "" }, "vnic-failover:ovirt.cluster: "],
+    ["a password beside the user", { ...ovirt, password: "pa55" }, 'Unrecognized key: "password"'],
+  ];
+  it.each(wrong)("with %s is refused, and no value shown", (_, value, message) => {
+    const parse = () => parseEngineConfiguration({ ovirt: value, ovirtPassword: "s3cret" });
+    expect(parse).toThrow(message);
+    expect(parse).not.toThrow(/s3cret|pa55/);
+  });
+
+  it("without its password says how to set it", () => {
+    expect(() => parseEngineConfiguration({ ovirt })).toThrow(/--secret vnic-failover:ovirtPassword/);
   });
 });

@@ -5,6 +5,7 @@ import { startAnnouncer } from "../backends/libvirt/announcer/announcer.js";
 import type { DomainRef, LibvirtHost } from "../backends/libvirt/host.js";
 import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
 import type { MoveContext, PlacedAnnouncer } from "./context.js";
+import type { DomainInterface } from "../xml/teaming.js";
 import type { JournalInterface } from "./journal.js";
 
 /** Seconds after which a program on a host ends by itself although nobody stopped it. */
@@ -95,12 +96,10 @@ export async function announceStandby(
  * Waits until the bridge of the standby sees the guest behind another port than its tap: the guest answers through its
  * VF. Without a program there this cannot be seen, and nothing is waited for.
  */
-export async function vfInUse(context: MoveContext, nic: JournalInterface): Promise<void> {
-  const announcer = (await context.announcers).find(
-    ({ host, mac }) => host === context.destination.name && mac === nic.mac,
-  );
+export async function vfInUse(context: MoveContext, place: LibvirtHost, nic: JournalInterface): Promise<void> {
+  const announcer = (await context.announcers).find(({ host, mac }) => host === place.name && mac === nic.mac);
   if (announcer === undefined) return;
-  const tap = await tapOf(context, nic);
+  const tap = (await standbyOf(context, place, nic))?.target;
   // libvirt's and QEMU's taps; a VF's frames come in by the bridge's uplink.
   const throughVf = (port: string) => port !== tap && !/^(vnet|tap)\d/.test(port);
   if (await announcer.seenBehind(throughVf, context.options.plugTimeout)) {
@@ -113,10 +112,28 @@ export async function vfInUse(context: MoveContext, nic: JournalInterface): Prom
   context.progress.warn(context.announced.notes.at(-1) ?? "");
 }
 
-async function tapOf(context: MoveContext, nic: JournalInterface): Promise<string | undefined> {
-  const dom = await context.destination.findDomain(context.vm);
-  if (dom === undefined) return undefined;
-  return (await context.destination.liveDomain(dom)).interfaces.find(({ alias }) => alias === nic.standbyAlias)?.target;
+/** The standby of an interface in the running domain on a host. */
+async function standbyOf(
+  { vm }: MoveContext,
+  host: LibvirtHost,
+  nic: JournalInterface,
+): Promise<DomainInterface | undefined> {
+  const dom = await host.findDomain(vm);
+  if (dom === undefined || dom.id < 0) return undefined;
+  return (await host.liveDomain(dom)).interfaces.find(({ alias }) => alias === nic.standbyAlias);
+}
+
+/** Where the standbys are now, as the running domain has them: for whoever takes a move up that somebody else began. */
+export async function placesNow(context: MoveContext): Promise<StandbyPlace[]> {
+  const places = await Promise.all(
+    [context.source, context.destination].flatMap((host) =>
+      context.journal.interfaces.map(async (nic) => {
+        const bridge = (await standbyOf(context, host, nic))?.source.bridge;
+        return bridge === undefined ? undefined : { nic, host, bridge };
+      }),
+    ),
+  );
+  return places.filter((place) => place !== undefined);
 }
 
 /** The bridge of an interface's standby on a host. */

@@ -9,6 +9,7 @@ import { silent, type Progress } from "../progress.js";
 import { isActive, VmOnSeveralHosts, type LibvirtCluster, type Presence } from "../backends/libvirt/cluster.js";
 import { DomainState, JobType, PausedReason } from "../backends/libvirt/constants.js";
 import { unless, type DomainRef, type HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
+import { placesNow, startAnnouncers, stopAnnouncers, vfInUse } from "./announce.js";
 import { domainOn, readJournal, type MoveContext } from "./context.js";
 import type { Journal } from "./journal.js";
 import { processLives } from "./mover.js";
@@ -54,9 +55,13 @@ export async function recover(
   if ((await findJournal(later.presences))?.journal.id !== journal.id)
     return { vm, outcome: "none", host: later.presences.find(isActive)?.host.name, journal: undefined };
   const context = newContext(cluster, vm, cluster.host(journal.from), cluster.host(journal.to), journal, { progress });
+  context.announcers = placesNow(context).then((places) => startAnnouncers(context, places));
+  // What the network learns is worth less than the VM: without it recovery goes on.
+  context.announcers = context.announcers.catch(() => []);
   try {
     return await settle(context, later.presences);
   } finally {
+    await stopAnnouncers(context);
     progress.done();
   }
 }
@@ -82,7 +87,8 @@ async function settle(context: MoveContext, presences: readonly Presence[]): Pro
     // A source that was never told also kept the definition.
     const left = await domainOn(source, context);
     if (left !== undefined && (await destination.isPersistent(there.dom))) await source.undefine(left);
-    await finishSteps(moveSteps.slice(1), { ...context, options: { ...context.options } }, observerOf(context));
+    await finishSteps(moveSteps.slice(1), context, observerOf(context));
+    await Promise.all(journal.interfaces.map((nic) => vfInUse(context, destination, nic)));
     return { vm, outcome: "finished", host: destination.name, journal };
   }
   if (there !== undefined && isActive(there)) await destination.destroy(there.dom);

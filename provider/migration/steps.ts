@@ -16,7 +16,7 @@ import { isBoundToVfio, releaseVf, reserveVf, vfUsers } from "../backends/libvir
 import { physicalFunctionsOf } from "../backends/libvirt/interfaces.js";
 import { migrate } from "../backends/libvirt/migrate.js";
 import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
-import { unplug } from "../backends/libvirt/unplug.js";
+import { unplug, UnplugFailed } from "../backends/libvirt/unplug.js";
 import { chooseVf } from "../backends/libvirt/vf-scheduler.js";
 import { announceStandby, tellAnnouncers, vfInUse } from "./announce.js";
 import { domainOn, isPluggedIn, readJournal, writeJournal, type MoveContext } from "./context.js";
@@ -86,6 +86,7 @@ const unplugVfs: Step<MoveContext> = {
   async undo(context) {
     const dom = await domainOn(context.source, context);
     if (dom === undefined || !isActive(await context.source.state(dom))) return;
+    if (context.journal.step === "unplug") await settleRequests(context, dom);
     await plugMissing(context, context.source, dom, (nic) => nic.sourceVf);
   },
   async holds(context) {
@@ -208,7 +209,8 @@ const verify: Step<MoveContext> = {
       });
     }
     await everyOne(context.journal.interfaces, async (nic) => {
-      if (context.vfs.get(nic.primaryAlias)?.host === context.destination.name) await vfInUse(context, nic);
+      if (context.vfs.get(nic.primaryAlias)?.host === context.destination.name)
+        await vfInUse(context, context.destination, nic);
     });
     await tellAnnouncers(context, "slow");
   },
@@ -286,6 +288,21 @@ async function releaseUnused(host: LibvirtHost, vfs: readonly PciAddress[]): Pro
   for (const vf of vfs) if (!used.has(formatPciAddress(vf))) await releaseVf(host, vf);
 }
 
+/** Seconds for a guest to carry out what it was asked for a while ago. */
+const requestSettles = 5;
+
+/**
+ * A guest that was asked to let go of its VF may still do so, after everybody has seen the VF in its place. A request
+ * cannot be withdrawn: so it is made once more, and seen through. A guest that keeps its VF is right, too.
+ */
+async function settleRequests({ source, journal: { interfaces } }: MoveContext, dom: DomainRef): Promise<void> {
+  await everyOne(interfaces, async ({ primaryAlias }) => {
+    await unplug(source, dom, primaryAlias, { timeout: requestSettles }).catch((error: unknown) => {
+      if (!(error instanceof UnplugFailed)) throw error;
+    });
+  });
+}
+
 /** Plugs a VF for each interface that has none on the host. @throws the first failure, after all have been tried. */
 async function plugMissing(
   context: MoveContext,
@@ -306,6 +323,10 @@ async function plugMissing(
     context.timeline.mark(`VF ${formatPciAddress(vf)} plugged`);
   });
   await definePlugged(context, host, dom);
+  // The way back ends here; on the way forward the step after this one waits.
+  if (host !== context.source || missing.length === 0) return;
+  await tellAnnouncers(context, "fast");
+  await everyOne(missing, (nic) => vfInUse(context, host, nic));
 }
 
 /** Where another VF than the planned one was plugged, the VM's definition must name it too. */

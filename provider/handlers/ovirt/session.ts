@@ -15,7 +15,7 @@ import { onShutdown } from "../shutdown.js";
 export interface Engine {
   readonly client: EngineClient;
   /** The stack's cluster. @throws ProblemError when the engine has none of that name or id. */
-  cluster(): Promise<EngineCluster>;
+  readonly cluster: () => Promise<EngineCluster>;
 }
 
 const engines = new Map<string, Engine>();

@@ -112,7 +112,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     const vm = await requireVm(engine, inputs.vm);
     const nics = await listNics(client, vm.id);
     const existing = inputs.mac === undefined ? undefined : nics.find(({ mac }) => mac.toLowerCase() === inputs.mac);
-    if (existing?.profile === inputs.profile && existing.profile !== undefined && inputs.adopt === true) {
+    if (existing?.profile === inputs.profile && inputs.adopt === true) {
       return { id: idOf(vm, existing), state: await applied(client, vm, existing, inputs) };
     }
     if (existing !== undefined) {
@@ -216,9 +216,9 @@ async function applied(
   const declared = { ...declaredBy(inputs), ...(before?.declaredMac !== undefined && { declaredMac: nic.mac }) };
   if (nic.linked !== inputs.linked) await updateNic(client, vm.id, nic.id, { linked: inputs.linked });
   if (nic.plugged && !inputs.plugged) await deactivateNic(client, vm.id, nic.id);
-  if (!nic.plugged && inputs.plugged) {
-    const problem =
-      nic.interface === "pci_passthrough" ? await replug(client, vm, nic) : await activateNic(client, vm.id, nic.id);
+  if (!nic.plugged && inputs.plugged && nic.interface !== "pci_passthrough") await activateNic(client, vm.id, nic.id);
+  else if (!nic.plugged && inputs.plugged) {
+    const problem = await replug(client, vm, nic);
     if (problem !== undefined) {
       const state = await stateNow(client, vm, { ...nic, linked: inputs.linked }, declared);
       throw new PartialFailure(problem, idOf(vm, nic), state);
@@ -336,7 +336,7 @@ async function factsFor(
   });
   const nic = withIds(declaration);
   const isSelf = (entry: VmNic) =>
-    olds !== undefined && entry.profile === olds.profile && (olds.mac === undefined || entry.mac === olds.mac);
+    entry.profile === olds?.profile && (olds.mac === undefined || entry.mac === olds.mac);
   const stored = (isKnown(view.interfaces) ? view.interfaces : [])
     .map(({ vm, record }): VmNic => ({
       name: record.mac,

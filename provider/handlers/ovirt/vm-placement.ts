@@ -1,6 +1,5 @@
 /** VmPlacement over oVirt: the engine moves the VM, and this looks whether every VF came along. */
 import {
-  EngineUnreachable,
   findVm,
   listHosts,
   lookUpHost,
@@ -68,7 +67,8 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
     const { client } = engineOf(ctx);
     const vm = await findVm(client, id);
     if (vm === undefined) return undefined;
-    const next = await stateNow(client, vm, state, state.unplugged ?? []);
+    // On an import there is no state yet.
+    const next = await stateNow(client, vm, state, (state as Partial<VmPlacementState>).unplugged ?? []);
     return { id, state: next, inputs: inputsOf(next) };
   },
 
@@ -169,7 +169,7 @@ async function cutShort(
     const untouched = now.status !== "migrating" && now.host === vm.host && state.missing.length === 0;
     return untouched ? cause : new PartialFailure(cause.problem, vm.id, state, { cause: cause.cause });
   } catch (error) {
-    if (!(error instanceof EngineUnreachable)) return error;
+    if (silenceOf(error) === undefined) return error;
     const state: VmPlacementState = { ...marks, ...inputs, host: "", missing: [], unplugged: expected };
     return new PartialFailure(
       { ...cause.problem, remedy: "Run pulumi refresh once the engine answers." },

@@ -26,9 +26,11 @@ export async function requireVm({ client, cluster }: Engine, nameOrId: string): 
 }
 
 /** Undefined where there is none of that name or id, which a silent engine never says. */
-export async function vmIfAny(engine: Engine, nameOrId: string): Promise<EngineVm | undefined> {
+export async function vmIfAny({ client, cluster }: Engine, nameOrId: string): Promise<EngineVm | undefined> {
+  // That the cluster is not there says nothing of the VM.
+  const own = await cluster();
   try {
-    return await requireVm(engine, nameOrId);
+    return await requireVm({ client, cluster: () => Promise.resolve(own) }, nameOrId);
   } catch (error) {
     if (absenceOf(error) === undefined) throw error;
     return undefined;

@@ -1,0 +1,219 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { PartialFailure } from "../../../provider/handlers/handler.js";
+import type { VmInterfaceInputs } from "../../../provider/handlers/inputs/vm-interface.js";
+import { vmInterface, type VmInterfaceState } from "../../../provider/handlers/ovirt/vm-interface.js";
+import { vnicProfile } from "../../../provider/handlers/ovirt/vnic-profile.js";
+import { UNKNOWN } from "../../../provider/handlers/unknown.js";
+import { migrateVm } from "../../../provider/backends/ovirt/rest/index.js";
+import { idOf } from "../../engine/engine.js";
+import { start, stop } from "../../engine/commands/power.js";
+import {
+  declarePair,
+  declareProfiles,
+  fastInputs,
+  overEngine,
+  standbyInputs,
+  urn,
+  type OverEngine,
+} from "./over-engine.js";
+
+let over: OverEngine;
+beforeEach(async () => {
+  over = await overEngine();
+});
+
+const base: Omit<VmInterfaceInputs, "profile"> = { vm: "web", plugged: true, linked: true };
+const at = { urn: urn("VmInterface", "nic") };
+
+async function failuresOf(news: unknown, olds?: VmInterfaceInputs, more: object = at) {
+  return (await vmInterface.check(over.context(more), news, olds)).failures;
+}
+
+/** The engine migrates the VM and leaves it without its VF. */
+async function loseVf() {
+  over.engine.disruptions.add({ kind: "vf-not-replugged" });
+  await migrateVm(over.client, over.vm("web").id, idOf(over.engine, "hosts", "host2"));
+  await expect.poll(() => over.vm("web").beingMigrated).toBe(false);
+}
+
+describe("check", () => {
+  it("lets a pair be, and asks the engine for its cluster's level", async () => {
+    const { fast } = await declareProfiles(over);
+    expect(await failuresOf({ vm: "web", profile: fast })).toEqual([]);
+    const old = await overEngine({}, { cluster: "old" });
+    const profiles = await declareProfiles(old);
+    const { failures } = await vmInterface.check(old.context(at), { vm: "legacy", profile: profiles.fast });
+    expect(failures).toMatchObject([
+      { property: "profile", reason: expect.stringContaining("cluster level 4.6") as string },
+    ]);
+  });
+
+  it("refuses what the rules refuse", async () => {
+    const { fast } = await declarePair(over);
+    expect(await failuresOf({ vm: "web", profile: "00000000-0000-4000-8000-000000000000" })).toMatchObject([
+      { property: "profile" },
+    ]);
+    expect(await failuresOf({ vm: "db", profile: fast, linked: false })).toMatchObject([{ property: "linked" }]);
+    expect(await failuresOf({ vm: "db", profile: fast, mac: "01:00:5e:00:00:01" })).toMatchObject([
+      { property: "mac" },
+    ]);
+    // The standby's alias is made of the failover profile.
+    expect(
+      await failuresOf({ vm: "web", profile: fast }, undefined, { urn: urn("VmInterface", "second") }),
+    ).toMatchObject([{ property: "profile", reason: expect.stringContaining("same failover") as string }]);
+  });
+
+  it("has nothing to say of what is not known yet, or of a VM that is yet to be made", async () => {
+    expect(await failuresOf({ vm: "web", profile: UNKNOWN })).toEqual([]);
+    const { fast } = await declareProfiles(over);
+    expect(await failuresOf({ vm: "new", profile: fast })).toEqual([]);
+    expect(over.warnings.at(-1)).toContain('no VM "new" yet');
+  });
+
+  it("refuses a VM of another cluster", async () => {
+    const { fast } = await declareProfiles(over);
+    await expect(failuresOf({ vm: "legacy", profile: fast })).rejects.toThrow(/not in cluster "lab"/);
+  });
+
+  it("only warns where no VF is seen to be free", async () => {
+    const { fast } = await declareProfiles(over);
+    for (const host of over.engine.model.hosts.values())
+      for (const nic of host.nics) if (nic.physicalFunction !== undefined) nic.usedBy = "somebody";
+    expect(await failuresOf({ vm: "web", profile: fast })).toEqual([]);
+    expect(over.warnings.join()).toContain("none is free");
+  });
+
+  it("lets a plugged VF be replaced", async () => {
+    const { inputs, fast } = await declarePair(over, { mac: "52:54:00:00:00:01" });
+    expect(await failuresOf({ vm: "web", profile: fast, mac: "52:54:00:00:00:02" }, inputs)).toEqual([]);
+  });
+});
+
+describe("an interface", () => {
+  it("is made as a pair: one NIC of the engine's, two devices", async () => {
+    const { id, state, fast, standby } = await declarePair(over);
+    const nic = over.nic("web", "nic");
+    expect(nic).toMatchObject({ interface: "pci_passthrough", profile: fast, plugged: true });
+    expect(over.kinds("web")).toEqual(["bridge", "hostdev"]);
+    expect(id).toBe(`${over.vm("web").id}/${nic.id}`);
+    expect(state).toEqual({
+      schemaVersion: 1,
+      backend: "ovirt",
+      ...base,
+      profile: fast,
+      mac: nic.mac,
+      host: "host1",
+      vf: "0000:05:10.0",
+      aliases: [`ua-${standby}`, `ua-${nic.id}`],
+      missing: [],
+    });
+    const diff = await vmInterface.diff(over.context(), id, state, { ...base, profile: fast });
+    expect(diff.changes).toBe(false);
+  });
+
+  it("of a virtio profile is a virtio NIC, whose link goes down and up", async () => {
+    const { id: profile } = await vnicProfile.create(over.context(), standbyInputs);
+    const { id, state } = await vmInterface.create(over.context(), { ...base, profile });
+    expect(over.nic("web", "nic").interface).toBe("virtio");
+    const next = await vmInterface.update(over.context(), id, state, { ...base, profile, linked: false });
+    expect(next.state.linked).toBe(false);
+    expect(over.nic("web", "nic").linked).toBe(false);
+  });
+
+  it("is unplugged, plugged and removed", async () => {
+    const { id, state, inputs } = await declarePair(over);
+    const out = await vmInterface.update(over.context(), id, state, { ...inputs, plugged: false });
+    expect(out.state).toMatchObject({ plugged: false, missing: [] });
+    expect(out.state).not.toHaveProperty("vf");
+    expect(over.kinds("web")).toEqual([]);
+    await vmInterface.update(over.context(), id, out.state, inputs);
+    expect(over.kinds("web")).toEqual(["bridge", "hostdev"]);
+    await vmInterface.delete(over.context(), id, state);
+    expect(over.vm("web").nics).toEqual([]);
+    expect(over.kinds("web")).toEqual([]);
+    await vmInterface.delete(over.context(), id, state);
+    expect(await vmInterface.read(over.context(), id, state)).toBeUndefined();
+  });
+
+  it("of a VM that is down has no host yet", async () => {
+    const { state } = await declarePair(over, { vm: "db" });
+    expect(state).toMatchObject({ vm: "db", plugged: true, missing: [] });
+    expect(state).not.toHaveProperty("host");
+  });
+
+  it("gets a name that the VM has not", async () => {
+    const { fast } = await declarePair(over);
+    const { id: other } = await vnicProfile.create(over.context(), { ...standbyInputs, name: "other" });
+    const { id: second } = await vnicProfile.create(over.context(), { ...fastInputs, name: "second", failover: other });
+    expect(fast).not.toBe(second);
+    await vmInterface.create(over.context(at), { ...base, profile: second });
+    expect(over.vm("web").nics.map(({ name }) => name)).toEqual(["nic", "nic_2"]);
+  });
+
+  it("is taken over by its MAC where that is asked for", async () => {
+    const mac = "52:54:00:00:00:01";
+    const { id, inputs } = await declarePair(over, { mac });
+    await expect(vmInterface.create(over.context(at), inputs)).rejects.toThrow(/adopt: true/);
+    expect(await failuresOf({ ...inputs, adopt: true })).toEqual([]);
+    const taken = await vmInterface.create(over.context(at), { ...inputs, adopt: true });
+    expect(taken).toMatchObject({ id, state: { adopt: true, declaredMac: mac } });
+    expect(over.vm("web").nics).toHaveLength(1);
+  });
+
+  it("that somebody unplugged is seen to drift", async () => {
+    const { id, state, inputs } = await declarePair(over);
+    const next = await vmInterface.update(over.context(), id, state, { ...inputs, plugged: false });
+    expect(next.state.plugged).toBe(false);
+    const found = await vmInterface.read(over.context(), id, state);
+    expect(found?.inputs.plugged).toBe(false);
+    expect((await vmInterface.diff(over.context(), id, found?.state ?? state, inputs)).changes).toBeUndefined();
+  });
+
+  it("is made once although the answer is cut off", async () => {
+    const { fast } = await declareProfiles(over);
+    over.engine.disruptions.add({ kind: "cut", method: "POST", path: "/vms" });
+    await vmInterface.create(over.context(at), { ...base, profile: fast });
+    expect(over.vm("web").nics).toHaveLength(1);
+  });
+
+  it("is not gone when the engine is silent", async () => {
+    const { id, state } = await declarePair(over);
+    over.engine.disruptions.add({ kind: "unavailable", times: 100, retryAfter: 0 });
+    await expect(vmInterface.read(over.context(), id, state)).rejects.toThrow(/503/);
+  });
+});
+
+describe("a NIC whose VF the engine has lost", () => {
+  it("is missing its VF, can't be plugged beside its standby, and can after a power cycle", async () => {
+    const { id, state, inputs } = await declarePair(over);
+    await loseVf();
+    const found = await vmInterface.read(over.context(), id, state);
+    expect(found?.state).toMatchObject({
+      plugged: false,
+      host: "host2",
+      missing: [expect.stringMatching(/^VF of NIC "nic"/)],
+    });
+
+    const refused = await vmInterface
+      .update(over.context(), id, found?.state ?? state, inputs)
+      .catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(PartialFailure);
+    expect((refused as PartialFailure).message).toMatch(/ACTIVATE_NIC_FAILED.*shut VM "web" down and start it/s);
+    const saved = (refused as PartialFailure).state as VmInterfaceState;
+    expect(saved.missing).toHaveLength(1);
+
+    stop(over.engine.model, over.vm("web"));
+    start(over.engine.model, over.vm("web"));
+    const next = await vmInterface.update(over.context(), id, saved, inputs);
+    expect(next.state).toMatchObject({ plugged: true, missing: [] });
+    expect(over.kinds("web")).toEqual(["bridge", "hostdev"]);
+  });
+
+  it("is removed with a word on its MAC, which the standby goes on using", async () => {
+    const { id, state } = await declarePair(over);
+    await loseVf();
+    await vmInterface.delete(over.context(), id, state);
+    expect(over.warnings.join()).toContain(`goes on using MAC ${state.mac}`);
+    expect(over.vm("web").nics).toEqual([]);
+  });
+});

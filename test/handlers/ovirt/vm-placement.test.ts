@@ -1,0 +1,259 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { PartialFailure } from "../../../provider/handlers/handler.js";
+import { vmInterface } from "../../../provider/handlers/ovirt/vm-interface.js";
+import { vmPlacement, type VmPlacementState } from "../../../provider/handlers/ovirt/vm-placement.js";
+import type { ProgressStep } from "../../../provider/progress.js";
+import { start, stop } from "../../engine/commands/power.js";
+import { idOf } from "../../engine/engine.js";
+import { declarePair, declareProfiles, overEngine, type OverEngine } from "./over-engine.js";
+
+let over: OverEngine;
+beforeEach(async () => {
+  over = await overEngine();
+});
+
+const hostOf = (vm: string) => over.engine.model.hosts.get(over.vm(vm).host ?? "")?.name;
+
+async function failuresOf(news: unknown, olds?: { vm: string; host: string }) {
+  return (await vmPlacement.check(over.context(), news, olds)).failures;
+}
+
+async function failed(promise: Promise<unknown>): Promise<PartialFailure> {
+  const error = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(PartialFailure);
+  return error as PartialFailure;
+}
+
+const at = (host: string): VmPlacementState => ({
+  schemaVersion: 1,
+  backend: "ovirt",
+  vm: "web",
+  host,
+  missing: [],
+  unplugged: [],
+});
+
+describe("check", () => {
+  it("lets a VM move whose pair can", async () => {
+    await declarePair(over);
+    expect(await failuresOf({ vm: "web", host: "host2" })).toEqual([]);
+    expect(over.warnings).toEqual([]);
+  });
+
+  it("refuses hosts that are none, of another cluster, or not up", async () => {
+    expect(await failuresOf({ vm: "web", host: "host9" })).toMatchObject([
+      { property: "host", reason: expect.stringContaining('find host "host9"') as string },
+    ]);
+    const host2 = over.engine.model.hosts.get(idOf(over.engine, "hosts", "host2"));
+    if (host2 !== undefined) host2.status = "maintenance";
+    expect(await failuresOf({ vm: "web", host: "host2" })).toMatchObject([
+      { property: "host", reason: expect.stringContaining("in status maintenance") as string },
+    ]);
+  });
+
+  it("refuses a cluster that the engine has not, and does not take its VMs for absent", async () => {
+    over = await overEngine({}, { cluster: "lap" });
+    const [failure] = await failuresOf({ vm: "web", host: "host2" });
+    expect(failure?.reason).toContain('find cluster "lap"');
+  });
+
+  it("refuses a VM that is down, and one whose VF may not migrate", async () => {
+    expect(await failuresOf({ vm: "db", host: "host2" })).toMatchObject([{ property: "vm" }]);
+    const { fast } = await declarePair(over);
+    const profile = over.engine.model.profiles.get(fast);
+    if (profile !== undefined) Object.assign(profile, { migratable: false, failover: undefined });
+    expect(await failuresOf({ vm: "web", host: "host2" })).toMatchObject([
+      { property: "vm", reason: expect.stringContaining("not migratable") as string },
+    ]);
+  });
+
+  it("refuses a host without the standby's network, which the engine's scheduler looks at too", async () => {
+    await declarePair(over);
+    const host2 = over.engine.model.hosts.get(idOf(over.engine, "hosts", "host2"));
+    for (const nic of host2?.nics ?? []) nic.network = undefined;
+    expect(await failuresOf({ vm: "web", host: "host2" })).toMatchObject([
+      { property: "host", reason: expect.stringContaining('network "data"') as string },
+    ]);
+  });
+
+  it("only warns where no VF is seen to be free, and says which options the engine does not take", async () => {
+    await declarePair(over);
+    const host2 = over.engine.model.hosts.get(idOf(over.engine, "hosts", "host2"));
+    for (const nic of host2?.nics ?? []) if (nic.physicalFunction !== undefined) nic.usedBy = "somebody";
+    expect(await failuresOf({ vm: "web", host: "host2", migration: { bandwidth: 5, migrateTimeout: 9 } })).toEqual([]);
+    expect(over.warnings.join()).toMatch(/decides on migration.bandwidth:.*too few free VFs/);
+  });
+
+  it("refuses nothing for a silent engine, and warns", async () => {
+    over.engine.disruptions.add({ kind: "unavailable", times: 100, retryAfter: 0 });
+    expect(await failuresOf({ vm: "web", host: "host2" })).toEqual([]);
+    expect(over.warnings[0]).toContain("was not checked");
+  });
+});
+
+describe("a placement", () => {
+  it("takes over a VM that is there, moves it, and has its VF again", async () => {
+    await declarePair(over);
+    const { id, state } = await vmPlacement.create(over.context(), { vm: "web", host: "host1" });
+    expect(id).toBe(over.vm("web").id);
+    expect(state).toEqual(at("host1"));
+    expect(over.engine.received.filter(({ method, path }) => method === "POST" && path.endsWith("/migrate"))).toEqual(
+      [],
+    );
+
+    const moved = await vmPlacement.update(over.context(), id, state, { vm: "web", host: "host2" });
+    expect(moved.state).toEqual(at("host2"));
+    expect(hostOf("web")).toBe("host2");
+    expect(over.kinds("web")).toEqual(["bridge", "hostdev"]);
+    expect(over.steps[1]).toBe("migrate 0");
+    expect(over.steps.at(-1)).toBe("plug");
+  });
+
+  it("tells a slow migration's progress, and lets a lost token be", async () => {
+    over = await overEngine({ stepMillis: "manual" });
+    await declarePair(over);
+    over.engine.disruptions.add({ kind: "token-expired", method: "GET", path: "/jobs" });
+    const { progress } = over.context();
+    // The engine takes its next step whenever we have told of the last one.
+    const report = (step: ProgressStep) => {
+      progress.report(step);
+      over.engine.advance();
+    };
+    over.steps.length = 0;
+    await vmPlacement.create(over.context({ progress: { ...progress, report } }), { vm: "web", host: "host2" });
+    expect(over.steps).toEqual(["migrate 0", "migrate 0", "migrate 40", "migrate 80", "plug"]);
+  });
+
+  it("goes on after a 503 and a reset in the middle, and after a lost answer to the request itself", async () => {
+    await declarePair(over);
+    over.engine.disruptions.add({ kind: "cut", method: "POST", path: "/vms" });
+    over.engine.disruptions.add({ kind: "unavailable", method: "GET", path: "/events", retryAfter: 0 });
+    over.engine.disruptions.add({ kind: "reset", method: "GET", path: "/vms" });
+    const { state } = await vmPlacement.create(over.context(), { vm: "web", host: "host2" });
+    expect(state).toEqual(at("host2"));
+    expect(
+      over.engine.received.filter(({ method, path }) => method === "POST" && path.endsWith("/migrate")),
+    ).toHaveLength(1);
+  });
+
+  it("gives the ids that were given back, and moves by them", async () => {
+    const [vm, host] = [idOf(over.engine, "vms", "web"), idOf(over.engine, "hosts", "host2")];
+    const { state } = await vmPlacement.create(over.context(), { vm, host });
+    expect(state).toMatchObject({ vm, host });
+  });
+
+  it("does not begin what the engine refuses, and is as before", async () => {
+    await declarePair(over);
+    const host2 = over.engine.model.hosts.get(idOf(over.engine, "hosts", "host2"));
+    for (const nic of host2?.nics ?? []) if (nic.physicalFunction !== undefined) nic.usedBy = "somebody";
+    const refused = vmPlacement.update(over.context(), over.vm("web").id, at("host1"), { vm: "web", host: "host2" });
+    await expect(refused).rejects.toThrow(/no free virtual functions.*VAR__DETAIL__NO_SUITABLE_VF/s);
+    await expect(refused).rejects.not.toBeInstanceOf(PartialFailure);
+    expect(over.kinds("web")).toEqual(["bridge", "hostdev"]);
+  });
+
+  it("says that a VF was not plugged again, and is mended by a power cycle and another up", async () => {
+    const { id: nicId, inputs, state: nic } = await declarePair(over);
+    over.engine.disruptions.add({ kind: "vf-not-replugged" });
+    const failure = await failed(vmPlacement.create(over.context(), { vm: "web", host: "host2" }));
+    expect(failure.problem.code).toBe("moved-without-vf");
+    expect(failure.message).toMatch(/runs on "host2" without VF of NIC "nic".*failed to be plugged back.*power cycle/s);
+    const state = failure.state as VmPlacementState;
+    expect(state).toMatchObject({ host: "host2", unplugged: [over.nic("web", "nic").id] });
+    expect((await vmPlacement.diff(over.context(), failure.id, state, { vm: "web", host: "host2" })).changes).toBe(
+      true,
+    );
+
+    // What REST allows has been tried, and the standby is as it was.
+    expect(over.kinds("web")).toEqual(["bridge"]);
+    const again = await failed(vmPlacement.update(over.context(), failure.id, state, { vm: "web", host: "host2" }));
+    expect(again.problem.code).toBe("moved-without-vf");
+
+    stop(over.engine.model, over.vm("web"));
+    start(over.engine.model, over.vm("web"));
+    const started = await vmPlacement.read(over.context(), failure.id, state);
+    const mended = await vmPlacement.update(over.context(), failure.id, started?.state ?? state, {
+      vm: "web",
+      host: "host2",
+    });
+    expect(mended.state).toEqual(at("host2"));
+    expect(over.kinds("web")).toEqual(["bridge", "hostdev"]);
+    expect((await vmInterface.read(over.context(), nicId, nic))?.inputs).toMatchObject({ plugged: inputs.plugged });
+  });
+
+  it("plugs a lost VF without standby itself, which the engine could have done", async () => {
+    const { fast } = await declareProfiles(over);
+    const profile = over.engine.model.profiles.get(fast);
+    if (profile !== undefined) profile.failover = undefined;
+    await vmInterface.create(over.context(), { vm: "web", profile: fast, plugged: true, linked: true });
+    over.engine.disruptions.add({ kind: "vf-not-replugged" });
+    const { state } = await vmPlacement.create(over.context(), { vm: "web", host: "host2" });
+    expect(state).toEqual(at("host2"));
+    expect(over.warnings.join()).toContain("it is plugged again");
+    expect(over.kinds("web")).toEqual(["hostdev"]);
+  });
+
+  it("says that a migration failed, and that the VM is on its source without its VF", async () => {
+    await declarePair(over);
+    over.engine.disruptions.add({ kind: "migration-fails" });
+    const failure = await failed(
+      vmPlacement.update(over.context(), over.vm("web").id, at("host1"), { vm: "web", host: "host2" }),
+    );
+    expect(failure.problem.code).toBe("move-failed");
+    expect(failure.message).toMatch(/it is where it was without VF.*Migration failed.*power cycle/s);
+    expect(failure.state).toMatchObject({ host: "host1", missing: [expect.stringContaining('"nic"')] });
+  });
+
+  it("saves what it knows where the engine falls silent in the middle, and the engine's end is read later", async () => {
+    over = await overEngine({ stepMillis: "manual" });
+    await declarePair(over);
+    over.engine.disruptions.add({ kind: "unavailable", method: "GET", path: "/jobs", times: 1000, retryAfter: 0 });
+    over.engine.disruptions.add({
+      kind: "unavailable",
+      method: "GET",
+      path: `/vms/${over.vm("web").id}/statistics`,
+      times: 1000,
+      retryAfter: 0,
+    });
+    const failure = await failed(vmPlacement.create(over.context(), { vm: "web", host: "host2" }));
+    expect(failure.id).toBe(over.vm("web").id);
+    over.engine.disruptions.clear();
+    over.engine.advance(5);
+    expect((await vmPlacement.read(over.context(), failure.id, failure.state as VmPlacementState))?.state).toEqual(
+      at("host2"),
+    );
+  });
+
+  it("does not wait for ever", async () => {
+    over = await overEngine({ stepMillis: "manual" });
+    const failure = await failed(
+      vmPlacement.create(over.context(), { vm: "web", host: "host2", migration: { migrateTimeout: 0.001 } }),
+    );
+    expect(failure.problem.code).toBe("migration-not-finished");
+    expect(failure.state).toMatchObject({ host: "host1" });
+  });
+});
+
+describe("read", () => {
+  it("tells where the VM is, of a VM that is down where it was, and of none that it is gone", async () => {
+    const { id } = over.vm("web");
+    expect((await vmPlacement.read(over.context(), id, at("host2")))?.inputs).toEqual({ vm: "web", host: "host1" });
+    expect((await vmPlacement.read(over.context(), id, {} as VmPlacementState))?.inputs).toEqual({
+      vm: "web",
+      host: "host1",
+    });
+    stop(over.engine.model, over.vm("web"));
+    expect((await vmPlacement.read(over.context(), id, at("host2")))?.inputs.host).toBe("host2");
+    over.engine.model.vms.delete(id);
+    expect(await vmPlacement.read(over.context(), id, at("host2"))).toBeUndefined();
+  });
+
+  it("is an error where the engine is silent", async () => {
+    const { id } = over.vm("web");
+    over.engine.disruptions.add({ kind: "unavailable", times: 100, retryAfter: 0 });
+    await expect(vmPlacement.read(over.context(), id, at("host1"))).rejects.toThrow(/503/);
+  });
+});
