@@ -7,15 +7,20 @@ import { labSkipped } from "./lab.js";
 
 describe.skipIf(labSkipped !== undefined)("a move survives", () => {
   let lab: LabState;
+  const tried = new Set<string>();
 
   beforeAll(async () => {
     lab = requireLab();
     await prepare(lab);
   });
 
+  // Once more where it fails: on a machine that is busy with something else an emulated host may take too long for a wait.
   test.each(faults.filter(({ quick }) => quick).map((fault) => [fault.name, fault] as const))(
     "%s",
+    { retry: 1 },
     async (_name, fault) => {
+      if (tried.has(fault.name)) await prepare(lab);
+      tried.add(fault.name);
       const { problems } = await strike(lab, fault);
       expect(problems ?? []).toEqual([]);
     },

@@ -94,7 +94,6 @@ export const faults: readonly Fault[] = [
       name: `the destination's libvirtd is killed in ${phase}`,
       phase,
       ...killLibvirt("destination"),
-      quick: phase === "plug",
     },
   ]),
   ...([800, 4500] as const).flatMap((after): Fault[] => [
@@ -103,7 +102,6 @@ export const faults: readonly Fault[] = [
       phase: "migrate",
       after,
       ...killLibvirt("source"),
-      quick: after === 4500,
     },
     {
       name: `the destination's libvirtd is killed ${after} ms into migrate`,
