@@ -8,11 +8,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { MoveReport } from "../../provider/migration/report.js";
 import { timelinePicture } from "../../provider/migration/timeline-picture.js";
 import { run } from "../../test/lab/command.js";
-import { guestShows, status, up } from "../../test/lab/lab.js";
+import { guestShows, reset, status, up } from "../../test/lab/lab.js";
 import { guestNamed, hostNamed } from "../../test/lab/layout.js";
 import { startProbe, stopProbe, type ProbeResult } from "../../test/lab/probe.js";
 import { root } from "../../toolchain/pulumi.js";
-import { prepareStack, pulumi, reportsFolder } from "./stack.js";
+import { prepareStack, pulumi, reportsFolder, stackExists } from "./stack.js";
 
 const say = (line: string) => console.log(line);
 const web = guestNamed("web");
@@ -21,13 +21,15 @@ async function main(): Promise<void> {
   say("Setting up…");
   await run("npm", ["run", "-s", "setup"], { cwd: root, echo: true });
   const lab = await up("separate", say);
+  // What tests may have left on the hosts is none of a new stack's; an old one's refresh sees what has become of it.
+  if (!stackExists()) await reset(lab, web);
   const from =
     (await status()).hosts.find(({ domains }) => domains.some(({ name }) => name === web.name))?.name ?? "host1";
   const to = from === "host1" ? "host2" : "host1";
 
   say(`\npulumi up: the profiles, the pair, and the VM on ${from}`);
   await prepareStack(lab, from);
-  await pulumi(["up", "--yes", "--skip-preview"], { echo: true });
+  await pulumi(["up", "--yes", "--skip-preview", "--refresh"], { echo: true });
   await guestShows(
     lab,
     web,

@@ -23,6 +23,11 @@ export async function pulumi(args: readonly string[], { echo = false } = {}): Pr
   return (await run(program, inside, { cwd: root, env, echo })).stdout;
 }
 
+/** Whether an earlier demo has left its stack. */
+export function stackExists(): boolean {
+  return existsSync(join(folder, ".pulumi", "stacks", "vnic-failover-quickstart", `${stackName}.json`));
+}
+
 /** Makes the stack, or finds it, and points it at the lab. */
 export async function prepareStack(lab: LabState, host: string): Promise<void> {
   mkdirSync(folder, { recursive: true });

@@ -3,7 +3,7 @@
  * alike. Everything is measured from outside: by the peer's probe, by libvirt, and by the guest's kernel log.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { consoleOf, down, ensureGuest, guestShows, removeGuest, up, type LabState } from "../lab/lab.js";
+import { consoleOf, down, guestShows, reset, up, type LabState } from "../lab/lab.js";
 import { guestNamed, hosts, type LabHost, type Topology } from "../lab/layout.js";
 import { parseDeparture, parsePrimaryTimes } from "../lab/guest.js";
 import { probeInterval, readProbe, startProbe, stopProbe } from "../lab/probe.js";
@@ -68,9 +68,7 @@ export async function benchMoves(
 
 /** Gives the guest that way's network and moves it there and back, `moves` times in all. */
 async function oneWay(lab: LabState, way: WayName, moves: number, say: (line: string) => void): Promise<Sample[]> {
-  await removeGuest(lab, guest);
-  await forgetNetworks(lab);
-  await ensureGuest(lab, guest, () => undefined);
+  await reset(lab, guest);
   let [from, to] = hosts as [LabHost, LabHost];
   await ways[way].prepare(lab, guest, from);
   await ready(lab, way, from);
@@ -142,16 +140,6 @@ async function ready(lab: LabState, way: WayName, host: LabHost): Promise<void> 
     90,
   );
   await sleep(3000);
-}
-
-async function forgetNetworks(lab: LabState): Promise<void> {
-  for (const host of hosts) {
-    await ssh(
-      lab.image,
-      host,
-      "for n in data data-vf; do virsh -q net-undefine $n 2>/dev/null; done; for v in 0 2 4 6; do virsh -q nodedev-reattach pci_0000_01_10_$v >/dev/null 2>&1; done; true",
-    );
-  }
 }
 
 function rowOf(topology: Topology, way: WayName, samples: readonly Sample[]): MoveRow {

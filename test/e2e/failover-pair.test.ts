@@ -1,7 +1,7 @@
 /** The main job on real libvirt, real QEMU and real VFs of the lab, through the real Pulumi engine. */
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { consoleOf, ensureGuest, guestShows, removeGuest, requireLab, type LabState } from "../lab/lab.js";
+import { consoleOf, guestShows, requireLab, reset, type LabState } from "../lab/lab.js";
 import { guestNamed, hostNamed } from "../lab/layout.js";
 import { learntPort } from "../lab/network.js";
 import { readProbe, startProbe, stopProbe } from "../lab/probe.js";
@@ -33,8 +33,7 @@ describe.skipIf(labSkipped !== undefined)(
     beforeAll(async () => {
       lab = requireLab();
       // Whatever an earlier run left: a guest with no interface on host1.
-      await removeGuest(lab, web);
-      await ensureGuest(lab, web, () => undefined);
+      await reset(lab, web);
     });
     afterAll(async () => {
       await stopProbe().catch(() => undefined);

@@ -7,7 +7,7 @@ import { writeFileSync } from "node:fs";
 import { root } from "../../toolchain/pulumi.js";
 import { clusterConfig } from "../lab/cluster-config.js";
 import { run } from "../lab/command.js";
-import { ensureGuest, guestShows, removeGuest, type LabState } from "../lab/lab.js";
+import { guestShows, reset, type LabState } from "../lab/lab.js";
 import { guestNamed, hosts, physicalFunction, running, type LabHost } from "../lab/layout.js";
 import { inNamespace, setPort } from "../lab/network.js";
 import { ssh } from "../lab/ssh.js";
@@ -27,15 +27,7 @@ const configFile = () => join(running, "cluster.json");
 
 /** Gives `web` its pair on host1, from nothing. */
 export async function prepare(lab: LabState): Promise<void> {
-  await removeGuest(lab, web);
-  for (const host of hosts) {
-    await ssh(
-      lab.image,
-      host,
-      "for n in data data-vf; do virsh -q net-undefine $n 2>/dev/null; done; for v in 0 2 4 6; do virsh -q nodedev-reattach pci_0000_01_10_$v > /dev/null 2>&1; done; true",
-    );
-  }
-  await ensureGuest(lab, web, () => undefined);
+  await reset(lab, web);
   const [program, args] = inNamespace([
     process.execPath,
     "--import",

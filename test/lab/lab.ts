@@ -6,7 +6,17 @@ import { z } from "zod";
 import { run } from "./command.js";
 import { guestDomain, guestLog, parseGuestState, type GuestInterface } from "./guest.js";
 import { ensureImage, type Image } from "./image.js";
-import { cache, guestNamed, hosts, namespace, running, type LabGuest, type LabHost, type Topology } from "./layout.js";
+import {
+  cache,
+  guestNamed,
+  hosts,
+  namespace,
+  running,
+  type LabGuest,
+  type LabHost,
+  type Topology,
+  physicalFunction,
+} from "./layout.js";
 import { createNetwork, networkExists, removeNetwork } from "./network.js";
 import { probing } from "./probe.js";
 import { hostReady, startHost, type HostFiles } from "./qemu.js";
@@ -137,6 +147,20 @@ export async function removeGuest(lab: LabState, guest: LabGuest): Promise<void>
       { accept: [0, 1] },
     );
   }
+}
+
+/**
+ * The guest as `up` starts it, on host1 with no interface, and hosts on which nobody has declared anything: no profiles,
+ * and every VF with its own driver. Whatever a demo, a test or a benchmark has left is gone.
+ */
+export async function reset(lab: LabState, guest: LabGuest): Promise<void> {
+  await removeGuest(lab, guest);
+  const script = `for n in $(virsh -q net-list --all --name); do
+      virsh net-dumpxml $n | grep -q vnic-failover && { virsh -q net-destroy $n 2> /dev/null; virsh -q net-undefine $n; }; done
+    for v in /sys/class/net/${physicalFunction}/device/virtfn*; do
+      virsh -q nodedev-reattach pci_$(basename $(readlink $v) | tr ':.' '__') > /dev/null 2>&1; done; true`;
+  await Promise.all(hosts.map((host) => ssh(lab.image, host, script)));
+  await ensureGuest(lab, guest, () => undefined);
 }
 
 export interface HostStatus {
