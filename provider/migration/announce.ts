@@ -1,4 +1,5 @@
 /** Tells the network, while the pair changes hands, which port the guest's MAC is behind. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { networkOn } from "../config.js";
 import { formatPciAddress } from "../xml/pci-address.js";
 import { startAnnouncer } from "../backends/libvirt/announcer/announcer.js";
@@ -10,6 +11,12 @@ import type { JournalInterface } from "./journal.js";
 
 /** Seconds after which a program on a host ends by itself although nobody stopped it. */
 const announcerLife = 7200;
+
+/**
+ * Milliseconds for which the guest must keep to its VF. A driver may let a frame or two through before its first look at
+ * the link takes the carrier away again, and what comes then is lost until the link is really up.
+ */
+const vfSettles = 400;
 
 /** Where the standby of an interface is plugged in on a host. */
 export interface StandbyPlace {
@@ -102,8 +109,12 @@ export async function vfInUse(context: MoveContext, place: LibvirtHost, nic: Jou
   const tap = (await standbyOf(context, place, nic))?.target;
   // libvirt's and QEMU's taps; a VF's frames come in by the bridge's uplink.
   const throughVf = (port: string) => port !== tap && !/^(vnet|tap)\d/.test(port);
-  if (await announcer.seenBehind(throughVf, context.options.plugTimeout)) {
-    context.timeline.mark(`the guest uses its VF (${nic.mac})`);
+  const end = Date.now() + context.options.plugTimeout * 1000;
+  while (await announcer.seenBehind(throughVf, (end - Date.now()) / 1000)) {
+    const seen = Date.now();
+    await sleep(vfSettles);
+    if (announcer.port === undefined || !throughVf(announcer.port)) continue;
+    context.timeline.mark(`the guest uses its VF (${nic.mac})`, seen);
     return;
   }
   context.announced.notes.push(
