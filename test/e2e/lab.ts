@@ -1,7 +1,7 @@
 /** The lab for end-to-end tests, and looks at it by other means than the product's. */
 import type { LabState } from "../lab/lab.js";
 import { clusterConfig } from "../lab/cluster-config.js";
-import { bridge, hosts, physicalFunction, type LabHost } from "../lab/layout.js";
+import { hosts, physicalFunction, type LabHost } from "../lab/layout.js";
 import { ssh } from "../lab/ssh.js";
 
 /** Why the lab cannot run here; set by `npm test`. The tests are then counted as skipped. */
@@ -40,5 +40,3 @@ export async function traces(lab: LabState): Promise<readonly string[]> {
   );
   return found.flat();
 }
-
-export { bridge, physicalFunction };
