@@ -3,11 +3,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { networkOn } from "../config.js";
 import { formatPciAddress } from "../xml/pci-address.js";
 import { startAnnouncer } from "../backends/libvirt/announcer/announcer.js";
+import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
 import type { DomainRef, LibvirtHost } from "../backends/libvirt/host.js";
 import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
 import type { MoveContext, PlacedAnnouncer } from "./context.js";
 import type { DomainInterface } from "../xml/teaming.js";
+import type { Progress } from "../progress.js";
 import type { JournalInterface } from "./journal.js";
+import { defaultMigrationOptions } from "./options.js";
+import { Timeline } from "./timeline.js";
 
 /** Seconds after which a program on a host ends by itself although nobody stopped it. */
 const announcerLife = 7200;
@@ -18,16 +22,30 @@ const announcerLife = 7200;
  */
 const vfSettles = 400;
 
+/** What telling the network needs to know of what is under way. */
+export type Announcing = Pick<
+  MoveContext,
+  "cluster" | "vm" | "options" | "timeline" | "progress" | "announced" | "announcers"
+>;
+
+/** The interface whose halves change places. */
+export interface AnnouncedNic {
+  readonly mac: string;
+  readonly standbyAlias: string;
+}
+
 /** Where the standby of an interface is plugged in on a host. */
 export interface StandbyPlace {
-  readonly nic: JournalInterface;
+  readonly nic: AnnouncedNic;
   readonly host: LibvirtHost;
   readonly bridge: string;
+  /** The VF that is about to leave there, where one is. */
+  readonly leaving?: string;
 }
 
 /** Starts the programs on both hosts, as far as the options and the hosts allow it; what they do not is noted. */
 export async function startAnnouncers(
-  context: MoveContext,
+  context: Announcing,
   places: readonly StandbyPlace[],
 ): Promise<readonly PlacedAnnouncer[]> {
   const { options, announced, cluster, timeline } = context;
@@ -41,8 +59,7 @@ export async function startAnnouncers(
   }
   const addresses = new Set(options.addresses);
   const started = await Promise.all(
-    places.map(async ({ nic, host, bridge }) => {
-      const vf = host === context.source ? formatPciAddress(nic.sourceVf) : undefined;
+    places.map(async ({ nic, host, bridge, leaving: vf }) => {
       const task = { bridge, mac: nic.mac, addresses: [...addresses], vf, seconds: announcerLife };
       const announcer = await startAnnouncer(host, task, {
         onAddress: (address) => timeline.mark(`${host.name} learnt the guest's address ${address}`),
@@ -64,22 +81,22 @@ export async function startAnnouncers(
 }
 
 export async function tellAnnouncers(
-  context: MoveContext,
+  context: Announcing,
   ...words: readonly ("fast" | "slow" | "unplugging")[]
 ): Promise<void> {
   for (const announcer of await context.announcers) for (const word of words) announcer.tell(word);
 }
 
-export async function stopAnnouncers(context: MoveContext): Promise<void> {
+export async function stopAnnouncers(context: Announcing): Promise<void> {
   for (const announcer of await context.announcers.catch(() => [])) announcer.stop();
 }
 
 /** The VF has gone: frames for the guest must come to the standby from now on. */
 export async function announceStandby(
-  context: MoveContext,
+  context: Announcing,
   host: LibvirtHost,
   dom: DomainRef,
-  nic: JournalInterface,
+  nic: AnnouncedNic,
 ): Promise<void> {
   // A program on that host has made the guest speak already, sooner than any event could tell us to.
   if (
@@ -103,7 +120,7 @@ export async function announceStandby(
  * Waits until the bridge of the standby sees the guest behind another port than its tap: the guest answers through its
  * VF. Without a program there this cannot be seen, and nothing is waited for.
  */
-export async function vfInUse(context: MoveContext, place: LibvirtHost, nic: JournalInterface): Promise<void> {
+export async function vfInUse(context: Announcing, place: LibvirtHost, nic: AnnouncedNic): Promise<void> {
   const announcer = (await context.announcers).find(({ host, mac }) => host === place.name && mac === nic.mac);
   if (announcer === undefined) return;
   const tap = (await standbyOf(context, place, nic))?.target;
@@ -123,11 +140,43 @@ export async function vfInUse(context: MoveContext, place: LibvirtHost, nic: Jou
   context.progress.warn(context.announced.notes.at(-1) ?? "");
 }
 
+/** Outside a move: announcements as they are by default. */
+export function newAnnouncing(cluster: LibvirtCluster, vm: string, progress: Progress): Announcing {
+  return {
+    cluster,
+    vm,
+    options: defaultMigrationOptions,
+    timeline: new Timeline(),
+    progress,
+    announced: { by: "none", notes: [] },
+    announcers: Promise.resolve([]),
+  };
+}
+
+/** Plugs a VF beside a standby that carries the traffic, and waits until the guest uses it, telling the network of it. */
+export async function announcingVf(
+  announcing: Announcing,
+  host: LibvirtHost,
+  nic: AnnouncedNic,
+  bridge: string | undefined,
+  plug: () => Promise<void>,
+): Promise<void> {
+  const announcers = bridge === undefined ? [] : await startAnnouncers(announcing, [{ nic, host, bridge }]);
+  const context = { ...announcing, announcers: Promise.resolve(announcers) };
+  try {
+    await plug();
+    await tellAnnouncers(context, "fast");
+    await vfInUse(context, host, nic);
+  } finally {
+    await stopAnnouncers(context);
+  }
+}
+
 /** The standby of an interface in the running domain on a host. */
 async function standbyOf(
-  { vm }: MoveContext,
+  { vm }: Announcing,
   host: LibvirtHost,
-  nic: JournalInterface,
+  nic: AnnouncedNic,
 ): Promise<DomainInterface | undefined> {
   const dom = await host.findDomain(vm);
   if (dom === undefined || dom.id < 0) return undefined;
@@ -140,18 +189,24 @@ export async function placesNow(context: MoveContext): Promise<StandbyPlace[]> {
     [context.source, context.destination].flatMap((host) =>
       context.journal.interfaces.map(async (nic) => {
         const bridge = (await standbyOf(context, host, nic))?.source.bridge;
-        return bridge === undefined ? undefined : { nic, host, bridge };
+        return bridge === undefined ? undefined : placeOf(context, nic, host, bridge);
       }),
     ),
   );
   return places.filter((place) => place !== undefined);
 }
 
-/** The bridge of an interface's standby on a host. */
-export function standbyBridge(
-  context: Pick<MoveContext, "cluster">,
-  host: string,
-  network: string,
-): string | undefined {
-  return networkOn(context.cluster.config, host, network)?.bridge;
+/** Where they are by the configuration, before the move has changed anything. */
+export function plannedPlaces(context: MoveContext, standbyNetworks: ReadonlyMap<string, string>): StandbyPlace[] {
+  return context.journal.interfaces.flatMap((nic) =>
+    [context.source, context.destination].flatMap((host) => {
+      const network = standbyNetworks.get(nic.primaryAlias) ?? "";
+      const bridge = networkOn(context.cluster.config, host.name, network)?.bridge;
+      return bridge === undefined ? [] : [placeOf(context, nic, host, bridge)];
+    }),
+  );
+}
+
+function placeOf(context: MoveContext, nic: JournalInterface, host: LibvirtHost, bridge: string): StandbyPlace {
+  return { nic, host, bridge, ...(host === context.source && { leaving: formatPciAddress(nic.sourceVf) }) };
 }

@@ -1,26 +1,19 @@
 /** Asks the hosts for everything that the rules of a move want to know. Pure reading; what cannot be told is left out. */
 import { networkOn } from "../config.js";
-import type { HostFacts, MovingInterface, MovingVm, NetworkOnHost, PlacementFacts } from "../rules/index.js";
+import type { MovingInterface, MovingVm, PlacementFacts } from "../rules/index.js";
 import { attribute, child, children, find, formatXml } from "../xml/element.js";
-import { parseHostCapabilities } from "../xml/capabilities.js";
 import type { Domain } from "../xml/domain.js";
 import { primaryAliasOf } from "../xml/interface-record.js";
 import type { ProfileRecord } from "../xml/network.js";
-import { formatPciAddress, samePciAddress } from "../xml/pci-address.js";
+import { formatPciAddress, samePciAddress, type PciAddress } from "../xml/pci-address.js";
 import { pairs, type DomainInterface } from "../xml/teaming.js";
 import { isActive, type LibvirtCluster, type Presence } from "../backends/libvirt/cluster.js";
 import { CpuCompare, DomainState, JobOperation, JobType } from "../backends/libvirt/constants.js";
-import { silenceOf, type LibvirtHost } from "../backends/libvirt/host.js";
-import {
-  hostInterface,
-  isFree,
-  type InterfaceAnswer,
-  physicalFunction,
-  vfUsers,
-  type PhysicalFunction,
-} from "../backends/libvirt/inventory.js";
+import { silenceOf, type HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
+import { physicalFunction, vfUsers, type PhysicalFunction } from "../backends/libvirt/inventory.js";
 import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
 import { recordsOf } from "../backends/libvirt/interfaces.js";
+import { basicsOf, hostFacts, type HostBasics } from "./host-facts.js";
 
 /** A pair of the VM, with the networks that serve its two halves. */
 export interface PairOnNetwork {
@@ -41,23 +34,24 @@ export interface Gathered {
   readonly physicalFunctions: ReadonlyMap<string, readonly PhysicalFunction[]>;
 }
 
-/** @throws nothing for a host that does not answer: that is a fact. */
+/**
+ * Each host is asked for what does not hang on the VM while the VM is still being looked for.
+ * @throws nothing for a host that does not answer: that is a fact.
+ */
 export async function gatherFacts(cluster: LibvirtCluster, vm: string, to: string): Promise<Gathered> {
-  const configured = cluster.hosts.some(({ name }) => name === to);
-  const { presences, silent } = await cluster.whereabouts(vm);
+  const destination = cluster.hosts.find(({ name }) => name === to);
+  const destinationBasics = begun(destination && basicsOf(destination));
+  const [{ presences, silent }, profiles] = await Promise.all([
+    cluster.whereabouts(vm),
+    cluster.profiles.all().then(
+      (stored) => stored.map(({ profile }) => profile),
+      () => [] as ProfileRecord[],
+    ),
+  ]);
   const active = presences.filter(isActive);
   const presence = active[0] ?? presences[0];
-  const destination = cluster.hosts.find(({ name }) => name === to);
-  const profiles = await cluster.profiles.all().then(
-    (stored) => stored.map(({ profile }) => profile),
-    () => [] as ProfileRecord[],
-  );
-  const domain =
-    presence === undefined
-      ? undefined
-      : await (isActive(presence)
-          ? presence.host.liveDomain(presence.dom)
-          : presence.host.inactiveDomain(presence.dom));
+  const sourceBasics = presence?.host === destination ? destinationBasics : begun(presence && basicsOf(presence.host));
+  const domain = presence && (await domainOf(presence));
   const moving =
     domain === undefined || presence === undefined ? [] : await pairsOn(cluster, presence.host, domain, profiles);
   const plain = domain === undefined || presence === undefined ? [] : plainInterfaces(cluster, presence.host, domain);
@@ -69,12 +63,15 @@ export async function gatherFacts(cluster: LibvirtCluster, vm: string, to: strin
         .filter((name) => name !== undefined),
     ),
   ];
-
+  const survey = async (host: LibvirtHost | undefined, basics: Promise<HostBasics | HostUnreachable | undefined>) => {
+    const told = await basics;
+    return host && told && hostFacts(cluster.config, host, told, networks);
+  };
   const [source, target, vmFacts, cpu] = await Promise.all([
-    presence === undefined ? undefined : hostFacts(cluster, presence.host, networks),
-    destination === undefined ? undefined : hostFacts(cluster, destination, networks),
+    survey(presence?.host, sourceBasics),
+    survey(destination, destinationBasics),
     presence === undefined || domain === undefined ? undefined : factsOfVm(presence, domain, moving, plain),
-    presence === undefined || destination === undefined ? undefined : compareCpu(presence, destination),
+    domain === undefined || destination === undefined ? undefined : compareCpu(domain, await sourceBasics, destination),
   ]);
   return {
     presence,
@@ -90,10 +87,21 @@ export async function gatherFacts(cluster: LibvirtCluster, vm: string, to: strin
         ...vmFacts,
       },
       ...(source !== undefined && { source: source.facts }),
-      destination: { configured, ...(target?.facts ?? { name: to }) },
+      destination: { configured: destination !== undefined, ...(target?.facts ?? { name: to }) },
       ...(cpu !== undefined && { cpu }),
     },
   };
+}
+
+/** It is awaited later; until then its failure must not count as unhandled. */
+function begun<T>(asked: Promise<T> | undefined): Promise<T | undefined> {
+  asked?.catch(() => undefined);
+  return asked ?? Promise.resolve(undefined);
+}
+
+function domainOf(presence: Presence): Promise<Domain> {
+  const { host, dom } = presence;
+  return isActive(presence) ? host.liveDomain(dom) : host.inactiveDomain(dom);
 }
 
 async function factsOfVm(
@@ -190,21 +198,23 @@ export async function pairsOn(
   if (found.length === 0) return [];
   const records = recordsOf(domain);
   const names = Object.keys(cluster.config.networks);
-  const users = await vfUsers(host);
-  const byVf = await Promise.all(
-    names.map(async (network) => {
-      const functions = await Promise.all(
-        (networkOn(cluster.config, host.name, network)?.physicalFunctions ?? []).map((name) =>
-          physicalFunction(host, name, users),
-        ),
-      );
-      return { network, vfs: functions.flatMap((pf) => pf?.virtualFunctions ?? []).map(({ address }) => address) };
+  const profilesOf = new Map(
+    found.map((pair) => {
+      const record = records.find((candidate) => pair.primary.alias === primaryAliasOf(candidate));
+      return [
+        pair,
+        {
+          profile: profiles.find(({ id }) => id === record?.profile),
+          standbyProfile: profiles.find(({ id }) => id === record?.standbyProfile),
+        },
+      ];
     }),
   );
-  return found.map(({ standby, primary }) => {
-    const record = records.find((candidate) => primary.alias === primaryAliasOf(candidate));
-    const profile = profiles.find(({ id }) => id === record?.profile);
-    const standbyProfile = profiles.find(({ id }) => id === record?.standbyProfile);
+  const recorded = [...profilesOf.values()].every(({ profile }) => profile !== undefined);
+  const byVf = recorded ? [] : await vfsByNetwork(cluster, host);
+  return found.map((pair) => {
+    const { standby, primary } = pair;
+    const { profile, standbyProfile } = profilesOf.get(pair) ?? {};
     return {
       standby,
       primary,
@@ -226,87 +236,30 @@ export async function pairsOn(
   });
 }
 
-async function hostFacts(
+async function vfsByNetwork(
   cluster: LibvirtCluster,
   host: LibvirtHost,
-  networks: readonly string[],
-): Promise<{ facts: HostFacts; physicalFunctions: Map<string, readonly PhysicalFunction[]> }> {
-  const physicalFunctions = new Map<string, readonly PhysicalFunction[]>();
-  try {
-    const connection = await host.connection();
-    const [capabilities, libvirt, qemu, memory, users] = await Promise.all([
-      connection.call("connect_get_capabilities", {}),
-      connection.call("connect_get_lib_version", {}),
-      connection.call("connect_get_version", {}),
-      connection.call("node_get_free_memory", {}),
-      vfUsers(host),
-    ]);
-    const { uuid, iommu } = parseHostCapabilities(capabilities.capabilities);
-    const onHost: NetworkOnHost[] = [];
-    for (const name of networks) {
-      const network = networkOn(cluster.config, host.name, name);
-      const functions = await Promise.all(
-        (network?.physicalFunctions ?? []).map(async (pf) => ({
-          name: pf,
-          found: await physicalFunction(host, pf, users),
-        })),
-      );
-      physicalFunctions.set(
-        name,
-        functions.flatMap(({ found }) => found ?? []),
-      );
-      onHost.push({
-        name,
-        ...(network?.bridge !== undefined &&
-          bridgeFacts(
-            network.bridge,
-            await hostInterface(host, network.bridge, { commands: cluster.config.hostCommands }),
-          )),
-        ...(network?.physicalFunctions !== undefined && {
-          physicalFunctions: functions.map(({ name: pf, found }) => ({
-            name: pf,
-            ...(found !== undefined && { up: found.linkUp }),
-            freeVfs: found?.virtualFunctions.filter((vf) => isFree(vf) && !vf.sharesIommuGroup).length ?? 0,
-          })),
-        }),
-      });
-    }
-    return {
-      physicalFunctions,
-      facts: {
-        name: host.name,
-        answers: true,
-        ...(uuid !== undefined && { uuid }),
-        ...(iommu !== undefined && { passthrough: iommu }),
-        libvirtVersion: Number(libvirt.lib_ver),
-        qemuVersion: Number(qemu.hv_ver),
-        freeMemoryKiB: Number(memory.freeMem / 1024n),
-        networks: onHost,
-      },
-    };
-  } catch (error) {
-    const silence = silenceOf(error);
-    if (silence === undefined) throw error;
-    return { physicalFunctions, facts: { name: host.name, answers: false, silence: silence.message } };
-  }
-}
-
-function bridgeFacts(bridge: string, answer: InterfaceAnswer): Partial<NetworkOnHost> {
-  if (answer === "unknown") return { bridge };
-  if (answer === "absent") return { bridge, bridgeExists: false };
-  return {
-    bridge,
-    bridgeExists: true,
-    bridgeUplinks: answer.ports,
-    ...(answer.mtu !== undefined && { mtu: answer.mtu }),
-  };
+): Promise<readonly { network: string; vfs: readonly PciAddress[] }[]> {
+  const users = await vfUsers(host);
+  return Promise.all(
+    Object.keys(cluster.config.networks).map(async (network) => {
+      const names = networkOn(cluster.config, host.name, network)?.physicalFunctions ?? [];
+      const functions = await Promise.all(names.map((name) => physicalFunction(host, name, users)));
+      return { network, vfs: functions.flatMap((pf) => pf?.virtualFunctions ?? []).map(({ address }) => address) };
+    }),
+  );
 }
 
 /**
  * Whether the VM can go on on the destination's CPU. Two hosts with equal CPUs need no closer look: libvirt's comparison
  * of a guest's expanded CPU with a hypervisor's knows no feature that only KVM provides, and would refuse it.
  */
-async function compareCpu({ host, dom }: Presence, destination: LibvirtHost): Promise<PlacementFacts["cpu"]> {
+async function compareCpu(
+  domain: Domain,
+  source: HostBasics | HostUnreachable | undefined,
+  destination: LibvirtHost,
+): Promise<PlacementFacts["cpu"]> {
+  if (source === undefined || source instanceof Error) return undefined;
   const results = {
     [CpuCompare.INCOMPATIBLE]: "incompatible",
     [CpuCompare.IDENTICAL]: "identical",
@@ -315,20 +268,17 @@ async function compareCpu({ host, dom }: Presence, destination: LibvirtHost): Pr
   const named = (result: number): PlacementFacts["cpu"] => results[result as keyof typeof results];
   try {
     const there = await destination.connection();
-    const { cpuXml } = parseHostCapabilities(
-      (await (await host.connection()).call("connect_get_capabilities", {})).capabilities,
-    );
+    const { cpuXml } = source.capabilities;
     const hosts =
       cpuXml === undefined
         ? undefined
         : named((await there.call("connect_compare_cpu", { xml: cpuXml, flags: 0 })).result);
     if (hosts === "identical" || hosts === "superset") return hosts;
-    const live = await host.liveDomain(dom);
-    const cpu = child(live.raw, "cpu");
+    const cpu = child(domain.raw, "cpu");
     if (cpu === undefined || attribute(cpu, "mode") !== "custom" || attribute(cpu, "check") === "none")
       return undefined;
-    const arch = attribute(find(live.raw, "os", "type"), "arch") ?? null;
-    const virttype = attribute(live.raw, "type") ?? null;
+    const arch = attribute(find(domain.raw, "os", "type"), "arch") ?? null;
+    const virttype = attribute(domain.raw, "type") ?? null;
     return named(
       (
         await there.call("connect_compare_hypervisor_cpu", {

@@ -3,7 +3,7 @@ import { formatPciAddress } from "../xml/pci-address.js";
 import { silent, type Progress } from "../progress.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
 import type { LibvirtHost } from "../backends/libvirt/host.js";
-import { standbyBridge, startAnnouncers, stopAnnouncers, type StandbyPlace } from "./announce.js";
+import { plannedPlaces, startAnnouncers, stopAnnouncers } from "./announce.js";
 import { domainOn, writeJournal, type MoveContext } from "./context.js";
 import { summarizeJob } from "./job.js";
 import { defaultMigrationOptions, type MigrationOptions } from "./options.js";
@@ -67,7 +67,8 @@ export async function moveVm(
     beginJournal(plan, plan.presence.host.name),
     { options, progress, signal, timeline },
   );
-  context.announcers = startAnnouncers(context, placesOf(context, plan));
+  const standbyNetworks = new Map(plan.interfaces.map((nic) => [nic.primaryAlias, nic.standbyNetwork]));
+  context.announcers = startAnnouncers(context, plannedPlaces(context, standbyNetworks));
   // They are awaited where they are needed; until then a failure must not count as unhandled.
   context.announcers.catch(() => undefined);
   try {
@@ -153,16 +154,6 @@ export function observerOf(context: MoveContext): StepObserver {
       timeline.end(step, error !== undefined ? "failed" : direction === "back" ? "undone" : "done");
     },
   };
-}
-
-function placesOf(context: MoveContext, plan: MovePlan): StandbyPlace[] {
-  return context.journal.interfaces.flatMap((nic) => {
-    const network = plan.interfaces.find(({ primaryAlias }) => primaryAlias === nic.primaryAlias)?.standbyNetwork ?? "";
-    return [context.source, context.destination].flatMap((host) => {
-      const bridge = standbyBridge(context, host.name, network);
-      return bridge === undefined ? [] : [{ nic, host, bridge }];
-    });
-  });
 }
 
 function reportOf(context: MoveContext, plan: MovePlan, outcome: MoveOutcome, error?: Error): MoveReport {

@@ -2,7 +2,6 @@
  * Finishes or takes back a move that was cut off, from the journal in the VM's metadata and from what the hosts say now.
  * Anyone can do it: the command line, the next `pulumi up`, a refresh.
  */
-import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ProblemError } from "../problem.js";
 import { silent, type Progress } from "../progress.js";
@@ -12,7 +11,7 @@ import { unless, type DomainRef, type HostUnreachable, type LibvirtHost } from "
 import { placesNow, startAnnouncers, stopAnnouncers, vfInUse } from "./announce.js";
 import { domainOn, readJournal, type MoveContext } from "./context.js";
 import type { Journal } from "./journal.js";
-import { processLives } from "./mover.js";
+import { moverStanding } from "./mover.js";
 import { newContext, observerOf } from "./move.js";
 import { finishSteps, undoSteps } from "./runner.js";
 import { moveSteps, moveUnderWay } from "./steps.js";
@@ -132,20 +131,20 @@ async function waitForMover(
   progress: Progress,
 ): Promise<void> {
   const { mover, until } = journal;
-  if (mover.machine === hostname()) {
-    if (mover.pid !== process.pid && processLives(mover.pid)) throw moveUnderWay(vm, mover);
-    // It is dead. libvirt may need a moment to notice that nobody leads its job any more.
-  } else if (!now && Date.now() < until) {
+  const standing = moverStanding(journal);
+  if (standing === "at work" && mover.pid !== process.pid) throw moveUnderWay(vm, mover);
+  if (standing === "perhaps at work" && !now) {
     progress.report({
       phase: "recover",
       message: `waiting until the mover on ${mover.machine} is surely dead (${Math.ceil((until - Date.now()) / 1000)} s)`,
     });
     await sleep(until - Date.now());
   }
+  // It is dead. libvirt may need a moment to notice that nobody leads its job any more, or somebody to end the job.
   for (let waited = 0; waited < 60; waited += 1) {
     const running = await Promise.all(presences.filter(isActive).map(async ({ host, dom }) => jobTypeOf(host, dom)));
     if (!running.some((type) => type === JobType.BOUNDED || type === JobType.UNBOUNDED)) return;
-    if (waited === 5 && (mover.machine === hostname() || now)) {
+    if (waited === 5) {
       for (const { host, dom } of presences.filter(isActive)) await host.abortJob(dom).catch(() => undefined);
     }
     progress.report({ phase: "recover", message: "waiting for libvirt's own job to end" });

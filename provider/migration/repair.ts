@@ -1,4 +1,5 @@
 /** VFs that a VM should have and has not: after a move that found none free, or when somebody took one out by hand. */
+import { networkOn } from "../config.js";
 import { formatPciAddress } from "../xml/pci-address.js";
 import { replacePrimarySource } from "../xml/domain.js";
 import { primaryAliasOf, standbyAliasOf, type InterfaceRecord } from "../xml/interface-record.js";
@@ -8,6 +9,7 @@ import { Affect } from "../backends/libvirt/constants.js";
 import { devicesOf, recordsOf, takeVf, type InterfaceSpec } from "../backends/libvirt/interfaces.js";
 import { isBoundToVfio, releaseVf, reserveVf, vfUsers } from "../backends/libvirt/inventory.js";
 import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
+import { announcingVf, newAnnouncing } from "./announce.js";
 
 /** The interfaces of a running VM that go without their VF, in words. */
 export async function missingVfsOf(cluster: LibvirtCluster, vm: string): Promise<readonly string[]> {
@@ -18,6 +20,7 @@ export async function missingVfsOf(cluster: LibvirtCluster, vm: string): Promise
 
 /**
  * Plugs a VF where one is missing beside its standby: the one that the definition names, if it is to be had, else a free one.
+ * Returns when the guest uses it, as far as that can be seen.
  * @throws ProblemError `no-free-vf`
  */
 export async function plugMissingVfs(cluster: LibvirtCluster, vm: string, progress: Progress): Promise<void> {
@@ -34,13 +37,17 @@ export async function plugMissingVfs(cluster: LibvirtCluster, vm: string, progre
     const spec: InterfaceSpec = { record, profile, standby };
     const { primary } = devicesOf(cluster, host.name, spec, vf);
     if (primary === undefined) continue;
-    try {
-      await host.attach(dom, primary, Affect.LIVE);
-    } catch (error) {
-      if (!(await vfUsers(host)).some(({ address }) => formatPciAddress(address) === formatPciAddress(vf)))
-        await releaseVf(host, vf);
-      throw error;
-    }
+    const nic = { mac: record.mac, standbyAlias: standbyAliasOf(record) ?? "" };
+    const bridge = networkOn(cluster.config, host.name, standby.network)?.bridge;
+    await announcingVf(newAnnouncing(cluster, vm, progress), host, nic, bridge, async () => {
+      try {
+        await host.attach(dom, primary, Affect.LIVE);
+      } catch (error) {
+        if (!(await vfUsers(host)).some(({ address }) => formatPciAddress(address) === formatPciAddress(vf)))
+          await releaseVf(host, vf);
+        throw error;
+      }
+    });
     if (await host.isPersistent(dom))
       await host.define(replacePrimarySource((await host.inactiveDomain(dom)).raw, primaryAliasOf(record), vf));
   }

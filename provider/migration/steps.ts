@@ -222,11 +222,8 @@ const release: Step<MoveContext> = {
   name: "release",
   title: "releasing what the move had taken",
   async do(context) {
-    await releaseSource(context);
-    await releaseUnused(
-      context.destination,
-      context.journal.interfaces.map(({ destinationVf }) => destinationVf),
-    );
+    const planned = context.journal.interfaces.map(({ destinationVf }) => destinationVf);
+    await Promise.all([releaseSource(context), releaseUnused(context.destination, planned)]);
     await clearJournal(context);
   },
   holds: async (context) => (await whereJournalIs(context)).length === 0,
