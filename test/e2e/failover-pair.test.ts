@@ -6,7 +6,7 @@ import { guestNamed, hostNamed } from "../lab/layout.js";
 import { learntPort } from "../lab/network.js";
 import { readProbe, startProbe, stopProbe } from "../lab/probe.js";
 import { TestStack, withStack } from "../pulumi/stack.js";
-import { domainXml, labSkipped, stackConfig, traces, vfDrivers } from "./lab.js";
+import { bothEnslaved, domainXml, labSkipped, stackConfig, traces, vfDrivers } from "./lab.js";
 
 const web = guestNamed("web");
 const host1 = hostNamed("host1");
@@ -19,11 +19,6 @@ const fast = new VnicProfile("data-vf", { network: "data-vf", passThrough: "enab
 const nic = new VmInterface("nic", { vm: "web", profile: fast.id, mac: "${web.mac.toUpperCase()}" });
 const place = new VmPlacement("place", { vm: "web", host: "${host}" }, { dependsOn: nic });
 ${more}`;
-
-const bothEnslaved = (interfaces: readonly { master: string | undefined; carrier: boolean; driver: string }[]) =>
-  ["virtio_net", "igbvf"].every((driver) =>
-    interfaces.some((nic) => nic.driver === driver && nic.master !== undefined && nic.carrier),
-  );
 
 describe.skipIf(labSkipped !== undefined)(
   `on the lab${labSkipped === undefined ? "" : ` (skipped: ${labSkipped})`}`,

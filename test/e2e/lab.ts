@@ -1,4 +1,5 @@
 /** The lab for end-to-end tests, and looks at it by other means than the product's. */
+import type { GuestInterface } from "../lab/guest.js";
 import type { LabState } from "../lab/lab.js";
 import { clusterConfig } from "../lab/cluster-config.js";
 import { hosts, physicalFunction, type LabHost } from "../lab/layout.js";
@@ -10,6 +11,12 @@ export const labSkipped = process.env["VNIC_LAB_SKIPPED"];
 export function stackConfig(lab: LabState): Record<string, unknown> {
   return { "vnic-failover:cluster": clusterConfig(lab) };
 }
+
+/** The guest has both halves of a pair, joined and with a link. */
+export const bothEnslaved = (interfaces: readonly GuestInterface[]): boolean =>
+  ["virtio_net", "igbvf"].every((driver) =>
+    interfaces.some((nic) => nic.driver === driver && nic.master !== undefined && nic.carrier),
+  );
 
 export async function domainXml(lab: LabState, host: LabHost, vm: string, ...flags: string[]): Promise<string> {
   return (await ssh(lab.image, host, `virsh dumpxml ${flags.join(" ")} ${vm} 2>/dev/null`, { accept: [0, 1] })).stdout;

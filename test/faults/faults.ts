@@ -231,6 +231,15 @@ export const faults: readonly Fault[] = [
     ends: ["off"],
   },
   {
+    name: "somebody else moves the VM meanwhile",
+    phase: "reserve",
+    strike: ({ on, source, destination }) =>
+      on(
+        source,
+        `timeout 60 virsh -q migrate --live --persistent --undefinesource web qemu+ssh://${destination.name}/system --migrateuri tcp://${destination.migrationAddress}`,
+      ),
+  },
+  {
     name: "a second mover comes",
     phase: "migrate",
     strike: async ({ moveToo }) => {
