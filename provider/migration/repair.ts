@@ -9,6 +9,8 @@ import { Affect } from "../backends/libvirt/constants.js";
 import { devicesOf, recordsOf, takeVf, type InterfaceSpec } from "../backends/libvirt/interfaces.js";
 import { isBoundToVfio, releaseVf, reserveVf, vfUsers } from "../backends/libvirt/inventory.js";
 import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
+import { unplugStray } from "../backends/libvirt/stray-vf.js";
+import { defaultMigrationOptions } from "./options.js";
 import { announcingVf, newAnnouncing } from "./announce.js";
 
 /** The interfaces of a running VM that go without their VF, in words. */
@@ -33,6 +35,10 @@ export async function plugMissingVfs(cluster: LibvirtCluster, vm: string, progre
     const standby =
       record.standbyProfile === undefined ? undefined : (await cluster.profiles.find(record.standbyProfile))?.profile;
     if (profile === undefined || standby === undefined) continue;
+    const stray = await unplugStray(host, dom, primaryAliasOf(record), {
+      timeout: defaultMigrationOptions.unplugTimeout,
+    });
+    if (stray !== undefined) await releaseVf(host, stray);
     const vf = (await ownVf(presence, record)) ?? (await takeVf(cluster, host, profile));
     const spec: InterfaceSpec = { record, profile, standby };
     const { primary } = devicesOf(cluster, host.name, spec, vf);

@@ -16,6 +16,7 @@ import { isBoundToVfio, releaseVf, reserveVf, vfUsers } from "../backends/libvir
 import { physicalFunctionsOf } from "../backends/libvirt/interfaces.js";
 import { migrate } from "../backends/libvirt/migrate.js";
 import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
+import { unplugStray } from "../backends/libvirt/stray-vf.js";
 import { unplug, UnplugFailed } from "../backends/libvirt/unplug.js";
 import { chooseVf } from "../backends/libvirt/vf-scheduler.js";
 import { announceStandby, tellAnnouncers, vfInUse } from "./announce.js";
@@ -362,7 +363,12 @@ async function plugOne(
     } catch (error) {
       if (!LibvirtError.is(error)) throw error;
       failure = error;
-      await releaseUnused(host, [vf]);
+      const stray = await unplugStray(host, dom, nic.primaryAlias, { timeout: context.options.unplugTimeout });
+      await releaseUnused(host, stray === undefined ? [vf] : [stray]);
+      if (stray !== undefined) {
+        tried.pop();
+        continue;
+      }
     }
     vf = chooseVf(await physicalFunctionsOf(context.cluster, host, nic.network), tried)?.address;
   }

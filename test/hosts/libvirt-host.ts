@@ -81,6 +81,8 @@ export class LibvirtHostModel implements MigrationEnd {
   readonly journal: ProcedureName[] = [];
   /** What QEMU's monitors were told. */
   readonly monitorCommands: unknown[] = [];
+  /** VFs that a QEMU has without its libvirt's knowledge, by alias. */
+  readonly strays = new Map<string, string>();
 
   private readonly endpoint: RpcEndpoint;
   private readonly arriving: Befalling[] = [];
@@ -232,8 +234,9 @@ export class LibvirtHostModel implements MigrationEnd {
       domain_attach_device_flags: ({ dom, xml, flags }) => {
         const device = parseXml(xml);
         const domain = domains.require(dom);
-        domains.attach(domain, device, flags);
         const devAlias = aliasOf(device) ?? "";
+        if (this.strays.has(devAlias)) throw refusals.idTwice(devAlias);
+        domains.attach(domain, device, flags);
         if (isActive(domain) && deviceNamed(domain.live, devAlias) !== undefined)
           events.emit("domain_event_callback_device_added", (callbackID) => ({
             callbackID,
@@ -267,8 +270,17 @@ export class LibvirtHostModel implements MigrationEnd {
       domain_migrate_set_max_downtime: () => done,
       qemu_domain_monitor_command: ({ dom, cmd }) => {
         domains.requireActive(dom);
-        this.monitorCommands.push(JSON.parse(cmd));
-        return { result: '{"return":{},"id":"libvirt-1"}' };
+        const command = JSON.parse(cmd) as { execute: string; arguments?: { path?: string; id?: string } };
+        this.monitorCommands.push(command);
+        const host = this.strays.get(command.arguments?.path?.split("/").at(-1) ?? "");
+        if (command.execute === "device_del") this.strays.delete(command.arguments?.id ?? "");
+        const answer =
+          command.execute !== "qom-get"
+            ? { return: {} }
+            : host === undefined
+              ? { error: { class: "DeviceNotFound", desc: `Device '${command.arguments?.path}' not found` } }
+              : { return: host };
+        return { result: JSON.stringify({ ...answer, id: "libvirt-1" }) };
       },
 
       connect_list_all_networks: () => ({ nets: networks.all(), ret: networks.all().length }),

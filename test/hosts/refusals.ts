@@ -50,6 +50,9 @@ export const refusals = {
       from.domain,
       `unsupported configuration: non unique alias detected: ${alias}`,
     ),
+  // QEMU system/qdev-monitor.c, qdev_set_id, by way of src/qemu/qemu_monitor_json.c
+  idTwice: (id: string) =>
+    internal(from.qemu, `unable to execute QEMU command 'device_add': Duplicate device ID '${id}'`),
   deviceInUse: (address: string, domain: string) =>
     invalid(from.none, `PCI device ${address} is in use by driver QEMU, domain ${domain}`),
   deviceWithHost: (address: string) =>

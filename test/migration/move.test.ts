@@ -247,6 +247,18 @@ describe.concurrent("a VF that somebody takes between preflight and plug", () =>
   });
 });
 
+describe.concurrent("a VF that QEMU has and libvirt does not know of", () => {
+  it("is taken away, and the VM gets its VF", async ({ lab, pair }) => {
+    const alias = pair.state.aliases[1] ?? "";
+    lab.host2.strays.set(alias, vfs[1] ?? "");
+    Object.assign(vfOf(lab.host2, 1), { driver: "vfio-pci" });
+    expect((await move(lab))?.outcome).toBe("moved");
+    expect(lab.host2.strays.size).toBe(0);
+    const bound = [`host2 ${vfs[0]}`, `host2 ${vfs[2]}`];
+    expect(standing(lab)).toMatchObject({ runsOn: ["host2"], vfs: [vfs[2]], journals: [], bound });
+  });
+});
+
 describe.concurrent("a guest that does not let go of its VF", () => {
   it("refuses: the move ends at once, and the VM has its VF", async ({ lab }) => {
     lab.host1.guest.unplug = "refuses";
