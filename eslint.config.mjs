@@ -1,7 +1,7 @@
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["dist", ".tools", ".demo", "node_modules", "reports", ".stryker-tmp"] },
+  { ignores: ["dist", ".tools", ".demo", "node_modules", "reports", ".stryker-tmp", "examples/plugin/typescript"] },
   {
     files: ["**/*.ts"],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],

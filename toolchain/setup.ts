@@ -1,13 +1,17 @@
 /**
  * `npm run setup`: makes the Pulumi CLI run here. It looks on PATH, then asks the vendor's installer, then builds from Go
  * modules, and touches nothing outside `.tools`. What is there already is kept: a second run takes a second.
+ * `npm run setup -- --languages python,yaml,go` sees to those languages too.
  */
-import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { parseArgs } from "node:util";
 import { ProblemError } from "../provider/problem.js";
+import { build, pinned } from "./go-modules.js";
+import { parseLanguages, setUpLanguage } from "./languages.js";
 import { findOnPath, root, toolsBin } from "./pulumi.js";
+import { run } from "./run.js";
 
 /** Dynamic resources of the SDK in package.json run with any CLI from here on. */
 const OLDEST_MINOR = 200;
@@ -17,23 +21,27 @@ const INSTALLER = "https://get.pulumi.com";
 const SECONDS = 1000;
 
 /** The version that is installed where there is none: that of the Go module. */
-const version =
-  /pulumi\/pkg\/v3 (v[\d.]+)/.exec(readFileSync(join(import.meta.dirname, "pulumi", "go.mod"), "utf8"))?.[1] ?? "";
+const version = pinned("pulumi", "github.com/pulumi/pulumi/pkg/v3");
 
 /** The ways to a CLI, the cheapest first. Each gives the path of a `pulumi` that runs, or why there is none. */
 const ways: readonly (() => Promise<Found>)[] = [onPath, inTools, fromVendor, fromGoModules];
 type Found = { readonly pulumi: string } | { readonly none: string };
 
 async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { languages: { type: "string" } } });
+  const languages = values.languages === undefined ? [] : parseLanguages(values.languages);
   mkdirSync(toolsBin, { recursive: true });
   linkLauncher();
+  const pulumi = await findOrMakePulumi();
+  console.log(`Pulumi: ${pulumi}`);
+  for (const language of languages) console.log(`${language}: ${await setUpLanguage(language, pulumi)}`);
+}
+
+async function findOrMakePulumi(): Promise<string> {
   const reasons: string[] = [];
   for (const way of ways) {
     const found = await way();
-    if ("pulumi" in found) {
-      console.log(`Pulumi: ${found.pulumi}`);
-      return;
-    }
+    if ("pulumi" in found) return found.pulumi;
     reasons.push(found.none);
   }
   throw new ProblemError({
@@ -91,23 +99,16 @@ async function fromVendor(): Promise<Found> {
 }
 
 async function fromGoModules(): Promise<Found> {
-  const go = findOnPath("go", `${process.env["PATH"] ?? ""}:/usr/local/go/bin`);
-  if (go === undefined) return { none: "there is no `go` to build it with" };
-  // Without the version string the CLI calls itself "dev", and the Automation API refuses it.
-  const flag = `-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=${version}`;
-  const build = (folder: string, name: string, module: string, ...flags: string[]) =>
-    run(
-      `Building ${name} from Go modules`,
-      go,
-      ["build", "-buildvcs=false", ...flags, "-o", join(toolsBin, name), module],
-      {
-        cwd: join(import.meta.dirname, folder),
-      },
-    );
   try {
     console.error("Building Pulumi from Go modules: about five minutes on two cores, seconds where Go has it cached.");
-    await build("pulumi", "pulumi", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", "-ldflags", flag);
-    await build(LANGUAGE_HOST, LANGUAGE_HOST, `github.com/pulumi/pulumi/sdk/v3/nodejs/cmd/${LANGUAGE_HOST}`);
+    // Without the version string the CLI calls itself "dev", and the Automation API refuses it.
+    await build(
+      "pulumi",
+      toolsBin,
+      "-ldflags",
+      `-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=${version}`,
+    );
+    await build("pulumi-language-nodejs", toolsBin);
   } catch (error) {
     return { none: messageOf(error) };
   }
@@ -128,34 +129,6 @@ async function versionOf(pulumi: string): Promise<string> {
     (text) => text.trim(),
     () => "",
   );
-}
-
-/** Runs a program to its end and gives its output. Says every ten seconds that it is still at it. */
-function run(
-  what: string,
-  command: string,
-  args: readonly string[],
-  options: { cwd?: string; env?: NodeJS.ProcessEnv; timeout?: number },
-): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const started = Date.now();
-    const say = (): void => console.error(`${what}… (${Math.round((Date.now() - started) / SECONDS)} s)`);
-    const first = setTimeout(say, 2 * SECONDS);
-    const further = setInterval(say, 10 * SECONDS);
-    const child = spawn(command, args, { ...options, stdio: ["ignore", "pipe", "pipe"] });
-    let output = "";
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding("utf8").on("data", (part: string) => (output += part));
-    }
-    const end = (failure?: string): void => {
-      clearTimeout(first);
-      clearInterval(further);
-      if (failure === undefined) resolve(output);
-      else reject(new Error(`${what} failed (${failure}): ${output.trim().split("\n").slice(-5).join("\n")}`));
-    };
-    child.once("error", (error) => end(error.message));
-    child.once("close", (code, signal) => end(code === 0 ? undefined : (signal ?? `exit code ${code}`)));
-  });
 }
 
 function messageOf(error: unknown): string {

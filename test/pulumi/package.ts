@@ -9,9 +9,19 @@ const { compilerOptions } = z
   .parse(ts.parseConfigFileTextToJson("tsconfig.json", readFileSync(join(root, "tsconfig.json"), "utf8")).config);
 const options = ts.convertCompilerOptionsFromJson(compilerOptions, root).options;
 
+const VersionsSchema = z.record(z.string(), z.string());
+const ManifestSchema = z.object({ dependencies: VersionsSchema, peerDependencies: VersionsSchema });
+
+const compiled = new Map<string, string>();
+
 /** TypeScript as the package's build emits it, one file at a time and unchecked. */
 export function compile(source: string, fileName: string): string {
-  return ts.transpileModule(source, { fileName, compilerOptions: { ...options, noEmit: false } }).outputText;
+  const key = `${fileName}\n${source}`;
+  const text =
+    compiled.get(key) ??
+    ts.transpileModule(source, { fileName, compilerOptions: { ...options, noEmit: false } }).outputText;
+  compiled.set(key, text);
+  return text;
 }
 
 /**
@@ -37,8 +47,8 @@ export function installPackage(project: string, handlers?: string): void {
     writeFileSync(join(home, "dist", "handlers", "index.js"), `module.exports = require(${JSON.stringify(name)});\n`);
   }
 
-  const { dependencies } = z.object({ dependencies: z.record(z.string(), z.string()) }).parse(JSON.parse(manifest));
-  for (const name of Object.keys(dependencies)) {
+  const { dependencies, peerDependencies } = ManifestSchema.parse(JSON.parse(manifest));
+  for (const name of Object.keys({ ...dependencies, ...peerDependencies })) {
     mkdirSync(dirname(join(modules, name)), { recursive: true });
     symlinkSync(join(root, "node_modules", name), join(modules, name));
   }

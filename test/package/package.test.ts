@@ -1,0 +1,199 @@
+/** The package as npm publishes it, in the hands of a user: installed into an empty folder, type-checked, and run. */
+import { execFile, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join, relative } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import * as z from "zod";
+import { fingerprintOf } from "../../provider/backends/libvirt/transport/known-hosts.js";
+import { pack, readManifest } from "../../toolchain/package.js";
+import { pluginArchives } from "../../toolchain/plugin-archive.js";
+import { findPulumi, pulumiEnvironment, root } from "../../toolchain/pulumi.js";
+import { makeKey } from "../backends/libvirt/transport/keys.js";
+import { SshServer } from "../backends/libvirt/transport/ssh-server.js";
+import { labLike } from "../hosts/lab-like.js";
+import { TestStack } from "../pulumi/stack.js";
+
+const TIMEOUT = 300_000;
+const execute = promisify(execFile);
+const manifest = readManifest();
+const scratch = mkdtempSync(join(tmpdir(), "vnic-failover-package-"));
+/** The user's folder. */
+const project = join(scratch, "project");
+let tarball: string;
+let files: readonly string[];
+const pulumiMissing = findPulumi() === undefined;
+
+beforeAll(async () => {
+  ({ tarball, files } = await pack(scratch));
+  mkdirSync(project);
+  writeFileSync(join(project, "package.json"), JSON.stringify({ name: "project", private: true, main: "index.ts" }));
+  const beside = ["@pulumi/pulumi", "typescript", "@types/node"].map((name) => {
+    const version = manifest.devDependencies[name];
+    return `${name}@${version ?? ""}`;
+  });
+  // ssh2 has native parts (cpu-features, nan), which nobody needs.
+  const flags = ["--omit=optional", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund"];
+  await execute("npm", ["install", ...flags, tarball, ...beside], { cwd: project });
+}, TIMEOUT);
+
+afterAll(() => rm(scratch, { recursive: true, force: true }), TIMEOUT);
+
+const write = (name: string, text: string) => writeFileSync(join(project, name), text);
+const node = async (...args: string[]) => (await execute(process.execPath, args, { cwd: project })).stdout;
+
+describe("the tarball", () => {
+  test("holds each module with its types, what modules read, and the papers: nothing else", () => {
+    const provider = join(root, "provider");
+    const built = readdirSync(provider, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile() && !/\.d\.ts$|\.pyc$/.test(entry.name))
+      .map((entry) => `dist/${relative(provider, join(entry.parentPath, entry.name))}`)
+      .flatMap((path) =>
+        path.endsWith(".ts") ? [path.replace(/\.ts$/, ".js"), path.replace(/\.ts$/, ".d.ts")] : path,
+      );
+    const papers = manifest.files.filter((file) => file !== "dist");
+    expect(files).toEqual([...built, ...papers, "package.json"].sort());
+    expect(papers).toEqual(expect.arrayContaining(["README.md", "CHANGELOG.md", "LICENSE"]));
+  });
+
+  test("has nothing run when it is installed", () => {
+    const { scripts } = manifest as unknown as { scripts: Record<string, string> };
+    const hooks = ["preinstall", "install", "postinstall", "prepare"];
+    expect(hooks.filter((hook) => hook in scripts)).toEqual([]);
+  });
+
+  test("leaves the program its one copy of Pulumi's SDK", () => {
+    expect(existsSync(join(project, "node_modules", "@pulumi", "pulumi"))).toBe(true);
+    expect(existsSync(join(project, "node_modules", manifest.name, "node_modules"))).toBe(false);
+  });
+});
+
+describe("a program that is", () => {
+  const names = ["VmInterface", "VmPlacement", "VnicProfile"];
+  const print = `console.log([VmInterface, VmPlacement, VnicProfile].map(({ name }) => name).join());`;
+
+  test.each([
+    ["an ES module", "index.mjs", `import { ${names.join()} } from "${manifest.name}";`],
+    ["CommonJS", "index.cjs", `const { ${names.join()} } = require("${manifest.name}");`],
+  ])("%s gets each resource by its name", { timeout: TIMEOUT }, async (_, file, imports) => {
+    write(file, `${imports}\n${print}`);
+    expect((await node(file)).trim()).toBe(names.join());
+  });
+
+  const declared = (network: string) => `
+    import { VmInterface, VmPlacement, VnicProfile, type MoveReport, type VnicProfileArgs } from "${manifest.name}";
+    const args: VnicProfileArgs = { network: ${network} };
+    export const nic = new VmInterface("nic", { vm: "web", profile: new VnicProfile("data", args) });
+    export const lastMove = (placement: VmPlacement) =>
+      placement.lastMove.apply((report: MoveReport | undefined) => report?.vm);
+  `;
+  const check = (file: string, module: string, moduleResolution: string, ...flags: string[]) => {
+    const compiler = join("node_modules", "typescript", "bin", "tsc");
+    const options = ["--noEmit", "--strict", "--target", "es2022", "--module", module];
+    const args = [compiler, ...options, "--moduleResolution", moduleResolution, ...flags, file];
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: project, encoding: "utf8" });
+    return { status, text: stdout + stderr };
+  };
+
+  // The types of what we depend on are checked too, once.
+  test.each([
+    ["node16", "types.cts", "node16"],
+    ["node16", "types.mts", "node16"],
+    ["nodenext", "types.mts", "nodenext", "--skipLibCheck", "false"],
+    ["esnext", "types.ts", "bundler"],
+    ["commonjs", "types.ts", "node10"],
+  ])("typed finds the types (%s: %s, %s)", { timeout: TIMEOUT }, (module, file, resolution, ...flags) => {
+    write(file, declared('"data"'));
+    const libraries = flags.length > 0 ? flags : ["--skipLibCheck"];
+    expect(check(file, module, resolution, ...libraries)).toEqual({ status: 0, text: "" });
+  });
+
+  test("typed and wrong is told so", { timeout: TIMEOUT }, () => {
+    write("wrong.ts", declared("7"));
+    expect(check("wrong.ts", "node16", "node16", "--skipLibCheck").text).toMatch(
+      /^wrong\.ts\(3,\d+\): error TS2322: Type 'number' is not assignable to type 'Input<string>'/,
+    );
+  });
+});
+
+test.skipIf(pulumiMissing)(
+  "`pulumi up` of the quickstart, in TypeScript, over SSH and by a socket of this machine",
+  { timeout: TIMEOUT },
+  async () => {
+    const lab = await labLike();
+    const [hostKey, userKey] = [makeKey("ed25519"), makeKey("ed25519")];
+    const sshd = await SshServer.start({ hostKeys: [hostKey], authorized: [userKey] });
+    try {
+      const { hosts, networks } = lab.configuration.cluster;
+      const socket = new URL(hosts["host1"]?.uri ?? "").searchParams.get("socket") ?? "";
+      const overSsh = `qemu+ssh://mover@127.0.0.1:${sshd.port}/system?socket=${socket}&keyfile=${userKey.file}`;
+      const cluster = {
+        hosts: { ...hosts, host1: { uri: overSsh, hostKey: fingerprintOf(hostKey.blob) } },
+        networks,
+      };
+      write("index.ts", readFileSync(join(root, "examples", "quickstart", "index.ts"), "utf8"));
+      write("Pulumi.yaml", JSON.stringify({ name: "project", runtime: "nodejs" }));
+      write(
+        "Pulumi.dev.yaml",
+        JSON.stringify({ config: { "vnic-failover:cluster": cluster, "project:host": "host1" } }),
+      );
+      // Its types were checked above; here the language host compiles it.
+      const stack = new TestStack(project, { PULUMI_NODEJS_TRANSPILE_ONLY: "true" }, "js");
+      await stack.pulumi("stack", "init", "dev");
+
+      const created = { data: "create", "data-vf": "create", nic: "create", placement: "create" };
+      expect(await stack.preview()).toMatchObject({ exitCode: 0, changes: created });
+      expect(await stack.up()).toMatchObject({ exitCode: 0, changes: created });
+      expect(sshd.users).toContain("mover");
+      expect(await stack.preview()).toMatchObject({ exitCode: 0, changes: {} });
+      expect(await stack.destroy()).toMatchObject({ exitCode: 0 });
+    } finally {
+      await sshd.stop();
+      await lab.close();
+    }
+  },
+);
+
+describe("the plugin's archive", () => {
+  let archives: readonly string[];
+
+  beforeAll(async () => {
+    archives = await pluginArchives(tarball, join(scratch, "archives"), ["linux-amd64", "windows-amd64"]);
+  }, TIMEOUT);
+
+  test("each is named as Pulumi looks for it, and starts the plugin in its platform's way", async () => {
+    expect(archives.map((file) => basename(file))).toEqual([
+      `pulumi-resource-vnic-failover-v${manifest.version}-linux-amd64.tar.gz`,
+      `pulumi-resource-vnic-failover-v${manifest.version}-windows-amd64.tar.gz`,
+    ]);
+    const inRoot = await Promise.all(
+      archives.map(async (file) => {
+        const { stdout } = await execute("tar", ["-tzf", file], { maxBuffer: 2 ** 26 });
+        return stdout.split("\n").filter((path) => /^\.\/[^/]+$/.test(path));
+      }),
+    );
+    const papers = ["./CHANGELOG.md", "./LICENSE", "./README.md", "./package.json"];
+    expect(inRoot).toEqual([
+      [...papers, "./pulumi-resource-vnic-failover"],
+      [...papers, "./pulumi-resource-vnic-failover.cmd"],
+    ]);
+  });
+
+  test.skipIf(pulumiMissing)("the CLI installs it and gets its schema", { timeout: TIMEOUT }, async () => {
+    const backendDir = join(scratch, "backend");
+    mkdirSync(backendDir);
+    const passphraseFile = join(scratch, "passphrase");
+    writeFileSync(passphraseFile, "correct horse battery staple");
+    const env = pulumiEnvironment({ projectHome: join(scratch, "home"), backendDir, passphraseFile });
+    const pulumi = (...args: string[]) => execute("pulumi", args, { cwd: scratch, env });
+    await pulumi("plugin", "install", "resource", "vnic-failover", manifest.version, "--file", archives[0] ?? "");
+    const { stdout } = await pulumi("package", "get-schema", `vnic-failover@${manifest.version}`);
+    const schema = z.object({ name: z.string(), version: z.string(), resources: z.record(z.string(), z.unknown()) });
+    const { resources, ...named } = schema.parse(JSON.parse(stdout));
+    expect(named).toEqual({ name: "vnic-failover", version: manifest.version });
+    const kinds = ["VmInterface", "VmPlacement", "VnicProfile"];
+    expect(Object.keys(resources).sort()).toEqual(kinds.map((kind) => `vnic-failover:index:${kind}`));
+  });
+});
