@@ -30,6 +30,7 @@ export function byBackend<Inputs extends object, Libvirt extends object, Ovirt e
     create: async (ctx, inputs) => chosen(ctx).create(ctx, inputs),
     diff: (ctx, id, state, news, olds) => of(ctx, state, (handler) => handler.diff(ctx, id, state, news, olds)),
     read: (ctx, id, state) => of(ctx, state, (handler) => handler.read(ctx, id, state)),
+    import: async (ctx, name) => chosen(ctx).import?.(ctx, name),
     update: (ctx, id, state, news) => of(ctx, state, (handler) => handler.update(ctx, id, state, news)),
     delete: (ctx, id, state) => of(ctx, state, (handler) => handler.delete(ctx, id, state)),
   };

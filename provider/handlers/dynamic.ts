@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { ProblemError } from "../problem.js";
+import type { Kind } from "./by-kind.js";
 import { engineProgress } from "./engine-log.js";
 import {
   CONFIG_KEYS,
@@ -24,10 +25,10 @@ export interface Wire {
   readonly __references?: Readonly<Record<string, string>>;
 }
 
-/** The resources of this package, by the name that both their type and their handler bear. */
-export type Kind = "VnicProfile" | "VmInterface" | "VmPlacement";
-
 export type DynamicProvider = Required<pulumi.dynamic.ResourceProvider<Wire, Wire>>;
+
+/** The engine starts a process for each of its commands. */
+const command = {};
 
 /**
  * A handler as `@pulumi/pulumi/cmd/dynamic-provider` calls it. Everything peculiar to that process is met here:
@@ -51,6 +52,7 @@ export function dynamicProvider<Inputs extends object, State extends object>(
       return await operation({
         config: await config,
         progress,
+        command,
         ...(urn !== undefined && { urn }),
         ...(references !== undefined && { references }),
       });

@@ -11,12 +11,16 @@ import { progressOn, silent, type Progress } from "../progress.js";
 export function engineProgress(urn: string | undefined, argv: readonly string[] = process.argv): Progress {
   const address = engineAddress(argv);
   if (urn === undefined || address === undefined) return silent;
-  connect(address);
-  // Of the resource, the log asks for the URN only.
-  const row: unknown = { urn: pulumi.output(urn) };
+  // Most operations have nothing to say: what an output costs is theirs who do.
+  const row = () => {
+    connect(address);
+    // Of the resource, the log asks for the URN only.
+    const resource: unknown = { urn: pulumi.output(urn) };
+    return resource as pulumi.Resource;
+  };
   return progressOn({
-    show: (line) => void pulumi.log.info(line, row as pulumi.Resource, 0, true),
-    warn: (line) => void pulumi.log.warn(line, row as pulumi.Resource),
+    show: (line) => void pulumi.log.info(line, row(), 0, true),
+    warn: (line) => void pulumi.log.warn(line, row()),
   });
 }
 

@@ -19,6 +19,8 @@ export interface HandlerContext {
   /** URNs of the resources of this program that inputs refer to, by input: known also where their ids are not yet. */
   readonly references?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
+  /** One object for every call of a `pulumi` command: they share what the hosts have said. Absent: each call asks for itself. */
+  readonly command?: object;
 }
 
 /**
@@ -46,17 +48,26 @@ export interface Handler<Inputs extends object, State extends object> {
   create(ctx: HandlerContext, inputs: Inputs): Promise<{ id: string; state: State }>;
 
   /** What really is there; undefined if it is gone. `inputs` are those that would declare it. */
-  read(
-    ctx: HandlerContext,
-    id: string,
-    state: State,
-  ): Promise<{ id: string; state: State; inputs: Inputs } | undefined>;
+  read(ctx: HandlerContext, id: string, state: State): Promise<Found<Inputs, State> | undefined>;
+
+  /**
+   * What exists already, by its id or by what a person calls it: `pulumi import` has no state to go by. Undefined if there
+   * is none.
+   * @throws ProblemError if the name is of no form that is understood.
+   */
+  import?(ctx: HandlerContext, name: string): Promise<Found<Inputs, State> | undefined>;
 
   /** @throws PartialFailure if it is now neither as before nor as wanted. */
   update(ctx: HandlerContext, id: string, state: State, news: Inputs): Promise<{ state: State }>;
 
   /** Done, too, if it is gone already. */
   delete(ctx: HandlerContext, id: string, state: State): Promise<void>;
+}
+
+export interface Found<Inputs, State> {
+  readonly id: string;
+  readonly state: State;
+  readonly inputs: Inputs;
 }
 
 export interface Checked<Inputs> {
@@ -126,7 +137,7 @@ export function diffOf<Inputs extends object>(
 }
 
 /** Equal as JSON has it: the order of keys and keys without a value do not matter. */
-function isSameValue(one: unknown, other: unknown): boolean {
+export function isSameValue(one: unknown, other: unknown): boolean {
   if (typeof one !== "object" || typeof other !== "object" || one === null || other === null) return one === other;
   if (Array.isArray(one) !== Array.isArray(other)) return false;
   const left = one as Record<string, unknown>;

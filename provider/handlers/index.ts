@@ -1,13 +1,9 @@
 /** What the shell in each resource's state loads, by name: see resources/shell.ts. */
-import { byBackend } from "./by-backend.js";
-import { dynamicProvider, type DynamicProvider, type Kind } from "./dynamic.js";
-import * as ovirt from "./ovirt/index.js";
-import { vmInterface } from "./vm-interface.js";
-import { vmPlacement } from "./vm-placement.js";
-import { vnicProfile } from "./vnic-profile.js";
+import { handlers, type Kind } from "./by-kind.js";
+import { dynamicProvider, type DynamicProvider } from "./dynamic.js";
 
 export const dynamic = {
-  VnicProfile: dynamicProvider(byBackend(vnicProfile, ovirt.vnicProfile), "VnicProfile"),
-  VmInterface: dynamicProvider(byBackend(vmInterface, ovirt.vmInterface), "VmInterface"),
-  VmPlacement: dynamicProvider(byBackend(vmPlacement, ovirt.vmPlacement), "VmPlacement"),
+  VnicProfile: dynamicProvider(handlers.VnicProfile, "VnicProfile"),
+  VmInterface: dynamicProvider(handlers.VmInterface, "VmInterface"),
+  VmPlacement: dynamicProvider(handlers.VmPlacement, "VmPlacement"),
 } satisfies Record<Kind, DynamicProvider>;

@@ -1,7 +1,7 @@
 /** What the cluster and the program together know, as the rules want it. */
 import { silenceOf } from "../backends/libvirt/host.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
-import { recordsOf } from "../backends/libvirt/interfaces.js";
+import type { Picture } from "../backends/libvirt/picture.js";
 import type { ProblemError } from "../problem.js";
 import {
   notYetKnown,
@@ -28,9 +28,9 @@ export interface StoreView {
 }
 
 /** Reads the store of the hosts. A host that does not answer makes it unknown, and never a rule's error. */
-export async function readStore(cluster: LibvirtCluster): Promise<StoreView> {
+export async function readStore(picture: Picture): Promise<StoreView> {
   try {
-    const [profiles, interfaces] = await Promise.all([cluster.profiles.all(), recordedInterfaces(cluster)]);
+    const [profiles, interfaces] = await Promise.all([picture.profiles(), recordedInterfaces(picture)]);
     return { profiles: profiles.map(({ profile }) => profile), interfaces, silence: undefined };
   } catch (error) {
     const silence = silenceOf(error);
@@ -40,19 +40,9 @@ export async function readStore(cluster: LibvirtCluster): Promise<StoreView> {
 }
 
 /** Every interface that any VM of the cluster has, from the domains' metadata. */
-async function recordedInterfaces(cluster: LibvirtCluster): Promise<readonly RecordedInterface[]> {
-  const found = await Promise.all(
-    cluster.hosts.map(async (host) => {
-      const domains = await host.domains();
-      return Promise.all(
-        domains.map(async (dom) =>
-          recordsOf(await host.inactiveOrLive(dom)).map((record) => ({ vm: dom.name, record })),
-        ),
-      );
-    }),
-  );
-  const unique = new Map(found.flat(2).map((entry) => [`${entry.vm}/${entry.record.id}`, entry]));
-  return [...unique.values()];
+async function recordedInterfaces(picture: Picture): Promise<readonly RecordedInterface[]> {
+  const seen = await picture.vms();
+  return seen.flatMap(({ domain, records }) => records.map((record) => ({ vm: domain.name, record })));
 }
 
 export function networksOf(cluster: LibvirtCluster): readonly LogicalNetwork[] {

@@ -1,13 +1,22 @@
 /** One cluster a process and configuration: all resources of a `pulumi` command share its connections. */
 import { parseConfiguration } from "../config.js";
 import { LibvirtCluster } from "../backends/libvirt/cluster.js";
+import { Picture } from "../backends/libvirt/picture.js";
 import type { HandlerContext } from "./handler.js";
 import { onShutdown } from "./shutdown.js";
 
 const clusters = new Map<string, LibvirtCluster>();
+/** The same again, by the object itself: a command asks with one object a thousand times. */
+const clusterOfObject = new WeakMap<HandlerContext["config"], LibvirtCluster>();
 
 /** @throws ConfigError */
 export function clusterOf({ config }: Pick<HandlerContext, "config">): LibvirtCluster {
+  const cluster = clusterOfObject.get(config) ?? clusterOfText(config);
+  clusterOfObject.set(config, cluster);
+  return cluster;
+}
+
+function clusterOfText(config: HandlerContext["config"]): LibvirtCluster {
   const key = JSON.stringify(config);
   let cluster = clusters.get(key);
   if (cluster === undefined) {
@@ -16,4 +25,17 @@ export function clusterOf({ config }: Pick<HandlerContext, "config">): LibvirtCl
     onShutdown(() => cluster?.close());
   }
   return cluster;
+}
+
+const pictures = new WeakMap<object, Map<LibvirtCluster, Picture>>();
+
+/** What the hosts say, each asked once in a command. */
+export function pictureOf(ctx: Pick<HandlerContext, "config" | "command">): Picture {
+  const cluster = clusterOf(ctx);
+  const { command = {} } = ctx;
+  const ofCommand = pictures.get(command) ?? new Map<LibvirtCluster, Picture>();
+  pictures.set(command, ofCommand);
+  const picture = ofCommand.get(cluster) ?? new Picture(cluster);
+  ofCommand.set(cluster, picture);
+  return picture;
 }

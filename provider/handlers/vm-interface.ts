@@ -5,36 +5,41 @@ import {
   evaluate,
   interfaceRules,
   notYetKnown,
-  problemOf,
   type InterfaceFacts,
   type Preview,
   type VmNic,
   type VmOfNic,
 } from "../rules/index.js";
-import { generateMac } from "../xml/mac.js";
-import type { Domain } from "../xml/domain.js";
+import { generateMac, normalizeMac } from "../xml/mac.js";
 import type { InterfaceRecord } from "../xml/interface-record.js";
 import { pairs } from "../xml/teaming.js";
 import { formatPciAddress } from "../xml/pci-address.js";
-import { isActive, type LibvirtCluster, type Presence } from "../backends/libvirt/cluster.js";
+import { isActive, type LibvirtCluster } from "../backends/libvirt/cluster.js";
 import { isFree } from "../backends/libvirt/inventory.js";
 import {
   aliasesOf,
   describe,
-  physicalFunctionsOf,
   plugInterface,
   primaryOf,
-  recordsOf,
-  saveRecords,
+  saveRecord,
   setLink,
   unplugInterface,
   type InterfaceSpec,
 } from "../backends/libvirt/interfaces.js";
+import type { Picture, Sight } from "../backends/libvirt/picture.js";
 import { checkFailures, diffOf, type Checked, type Handler } from "./handler.js";
-import { compared, vmInterfaceSchema, type VmInterfaceInputs } from "./inputs/vm-interface.js";
+import {
+  compared,
+  diffOfInterface,
+  inputsOfInterface,
+  vmAndNic,
+  vmInterfaceSchema,
+  type VmInterfaceInputs,
+} from "./inputs/vm-interface.js";
 import { knownProfiles, networksOf, readStore, referredId, ruleNic, type StoreView } from "./knowledge.js";
 import { declaredInterfaces, type DeclaredInterface } from "./program.js";
-import { clusterOf } from "./session.js";
+import { failureOf, refuse } from "./refusal.js";
+import { pictureOf } from "./session.js";
 import type { MaybeUnknown } from "./unknown.js";
 
 export interface VmInterfaceState extends VmInterfaceInputs {
@@ -58,15 +63,15 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
       return { inputs: news as MaybeUnknown<VmInterfaceInputs>, failures: checkFailures(parsed.error) };
     const inputs = parsed.data as MaybeUnknown<VmInterfaceInputs>;
     const profileUrn = ctx.references?.["profile"];
-    const others = declaredOthers(ctx.urn);
+    const others = declaredNear(inputs, ctx.urn);
     if (ctx.urn !== undefined) declaredInterfaces.set(ctx.urn, { nic: previewOf(inputs, ctx.urn), profileUrn });
     if (olds !== undefined && diffOf(olds, inputs, { inputs: compared }).changes === false)
       return { inputs, failures: [] };
-    const cluster = clusterOf(ctx);
-    const store = await readStore(cluster);
+    const picture = pictureOf(ctx);
+    const store = await readStore(picture);
     if (store.silence !== undefined)
       ctx.progress.warn(`${store.silence.message} What that host knows could not be checked.`);
-    const facts = await factsFor(cluster, store, { nic: previewOf(inputs, ctx.urn), profileUrn }, olds, others);
+    const facts = await factsFor(picture, store, { nic: previewOf(inputs, ctx.urn), profileUrn }, olds, others);
     const failures = evaluate(interfaceRules, facts)
       .filter(({ severity, rule }) => {
         // A VF that is missing today may be there when the interface is made; what is certain is refused.
@@ -80,45 +85,30 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
           )
         );
       })
-      .map(({ property = "", message, remedy }) => ({ property, reason: `${message} ${remedy}` }));
+      .map((violation) => failureOf(violation));
     return { inputs, failures };
   },
 
-  diff(_ctx, _id, state, news) {
-    const { mac, ...rest } = news;
-    // A MAC that was never declared stays the one that was made up.
-    const wanted = {
-      ...rest,
-      mac: mac ?? (state.declaredMac === undefined ? state.mac : undefined),
-    } as MaybeUnknown<VmInterfaceInputs>;
-    return Promise.resolve(
-      diffOf<VmInterfaceInputs>(state, wanted, {
-        inputs: compared,
-        replaceOn: ["vm", "profile", "mac"],
-        deleteBeforeReplace: true,
-        drifted: state.missing.length > 0,
-      }),
-    );
-  },
+  diff: (_ctx, _id, state, news) => Promise.resolve(diffOfInterface(state, news)),
 
   async create(ctx, inputs) {
-    const cluster = clusterOf(ctx);
-    const presence = await cluster.require(inputs.vm);
-    const domain = await presence.host.inactiveOrLive(presence.dom);
-    const existing = existingInterface(domain, inputs);
+    const picture = pictureOf(ctx);
+    const sight = await requireVm(picture, inputs.vm);
+    const { host } = sight.presence;
+    const existing = existingInterface(sight, inputs);
     if (existing !== undefined && inputs.adopt === true) {
-      const spec = await specOf(cluster, { ...existing, plugged: inputs.plugged, linked: inputs.linked });
-      return { id: idOf(inputs.vm, existing.id), state: await applied(cluster, presence, spec, inputs) };
+      const spec = await specOf(picture, { ...existing, plugged: inputs.plugged, linked: inputs.linked });
+      return { id: idOf(inputs.vm, existing.id), state: await applied(picture, sight, spec, inputs) };
     }
     if (existing !== undefined) {
       throw new ProblemError({
         code: "interface-exists",
         what: `Unable to create an interface of VM "${inputs.vm}": it has one with MAC ${existing.mac} already`,
-        where: presence.host.name,
+        where: host.name,
         remedy: "Use adopt: true to take it over, or choose another MAC.",
       });
     }
-    await refuse(cluster, inputs);
+    await lookOnceMore(picture, inputs);
     const record: InterfaceRecord = {
       id: randomUUID(),
       profile: inputs.profile,
@@ -126,62 +116,52 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
       plugged: inputs.plugged,
       linked: inputs.linked,
     };
-    const spec = await specOf(cluster, record);
-    ctx.progress.report({
-      phase: "plug",
-      message: `plugging ${record.mac} into ${inputs.vm} on ${presence.host.name}`,
-    });
-    return { id: idOf(inputs.vm, record.id), state: await applied(cluster, presence, spec, inputs) };
+    const spec = await specOf(picture, record);
+    return { id: idOf(inputs.vm, record.id), state: await applied(picture, sight, spec, inputs) };
   },
 
   async read(ctx, id, state) {
-    const cluster = clusterOf(ctx);
-    const presence = await cluster.locate(state.vm);
-    if (presence === undefined) return undefined;
-    const domain = await presence.host.inactiveOrLive(presence.dom);
-    const record = recordsOf(domain).find((candidate) => idOf(state.vm, candidate.id) === id);
-    if (record === undefined) return undefined;
-    const next = await stateNow(cluster, presence, await specOf(cluster, record), state);
-    const { vm, profile, plugged, linked, adopt } = next;
-    return {
-      id,
-      state: next,
-      inputs: {
-        vm,
-        profile,
-        plugged,
-        linked,
-        ...(state.declaredMac !== undefined && { mac: next.mac }),
-        ...(adopt !== undefined && { adopt }),
-      },
-    };
+    const picture = pictureOf(ctx);
+    const sight = await picture.vm(state.vm);
+    const record = sight?.records.find((candidate) => idOf(state.vm, candidate.id) === id);
+    if (sight === undefined || record === undefined) return undefined;
+    const next = stateNow(picture.cluster, sight, await specOf(picture, record), state);
+    return { id, state: next, inputs: inputsOfInterface(next) };
+  },
+
+  /** By its id, `vm/<uuid>`, or as `vm/mac`. */
+  async import(ctx, name) {
+    const { vm, nic } = vmAndNic(name);
+    const picture = pictureOf(ctx);
+    const sight = await picture.vm(vm);
+    const mac = normalizeMac(nic);
+    const record = sight?.records.find((candidate) => candidate.id === nic || candidate.mac === mac);
+    if (sight === undefined || record === undefined) return undefined;
+    const state = stateNow(picture.cluster, sight, await specOf(picture, record), {});
+    return { id: idOf(vm, record.id), state, inputs: inputsOfInterface(state) };
   },
 
   async update(ctx, id, state, news) {
-    const cluster = clusterOf(ctx);
-    const presence = await cluster.require(state.vm);
-    const records = recordsOf(await presence.host.inactiveOrLive(presence.dom));
-    const record = records.find((candidate) => idOf(state.vm, candidate.id) === id) ?? {
+    const picture = pictureOf(ctx);
+    const sight = await requireVm(picture, state.vm);
+    const record = sight.records.find((candidate) => idOf(state.vm, candidate.id) === id) ?? {
       id: id.slice(state.vm.length + 1),
       profile: state.profile,
       mac: state.mac,
       plugged: false,
       linked: true,
     };
-    const spec = await specOf(cluster, { ...record, plugged: news.plugged, linked: news.linked });
-    return { state: await applied(cluster, presence, spec, news, state) };
+    const spec = await specOf(picture, { ...record, plugged: news.plugged, linked: news.linked });
+    return { state: await applied(picture, sight, spec, news, state) };
   },
 
   async delete(ctx, id, state) {
-    const cluster = clusterOf(ctx);
-    const presence = await cluster.locate(state.vm);
-    if (presence === undefined) return;
-    const record = recordsOf(await presence.host.inactiveOrLive(presence.dom)).find(
-      (candidate) => idOf(state.vm, candidate.id) === id,
-    );
-    if (record === undefined) return;
+    const picture = pictureOf(ctx);
+    const sight = await picture.fresh(state.vm);
+    const record = sight?.records.find((candidate) => idOf(state.vm, candidate.id) === id);
+    if (sight === undefined || record === undefined) return;
     ctx.progress.report({ phase: "unplug", message: `unplugging ${record.mac} from ${state.vm}` });
-    await unplugInterface(cluster, presence, await specOf(cluster, record), { forget: true });
+    await unplug(picture, sight, await specOf(picture, record), { forget: true });
   },
 };
 
@@ -190,11 +170,11 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
  * aliases of its own. Any other device with that MAC is for the rules to refuse.
  */
 function existingInterface(
-  domain: Domain,
+  { domain, records }: Sight,
   { mac, profile, plugged, linked }: VmInterfaceInputs,
 ): InterfaceRecord | undefined {
   if (mac === undefined) return undefined;
-  const recorded = recordsOf(domain).find((record) => record.mac === mac && record.profile === profile);
+  const recorded = records.find((record) => record.mac === mac && record.profile === profile);
   if (recorded !== undefined) return recorded;
   const pair = pairs(domain).pairs.find(({ standby, primary }) => standby.mac === mac && primary.mac === mac);
   if (pair?.primary.alias === undefined || pair.standby.alias === undefined) return undefined;
@@ -204,46 +184,64 @@ function existingInterface(
 
 /** Brings the VM's interface to what the specification says, and reads back what came of it. */
 async function applied(
-  cluster: LibvirtCluster,
-  presence: Presence,
+  picture: Picture,
+  sight: Sight,
   spec: InterfaceSpec,
   inputs: VmInterfaceInputs,
   before?: VmInterfaceState,
 ): Promise<VmInterfaceState> {
-  const { host, dom } = presence;
-  const now = await (isActive(presence) ? host.liveDomain(dom) : host.inactiveDomain(dom));
+  const { presence, domain, records } = sight;
   const aliases = Object.values(aliasesOf(spec));
-  const present = aliases.filter((alias) => now.interfaces.some((nic) => nic.alias === alias));
+  const present = aliases.filter((alias) => domain.interfaces.some((nic) => nic.alias === alias));
+  const recorded = records.find(({ id }) => id === spec.record.id);
+  // What somebody took from the running VM may still be in its definition.
+  const hasRest = present.length > 0 || recorded?.plugged === true;
   if (!spec.record.plugged) {
-    if (present.length > 0) await unplugInterface(cluster, presence, spec, { forget: false });
-    else
-      await saveRecords(presence, [
-        ...recordsOf(await host.inactiveOrLive(dom)).filter(({ id }) => id !== spec.record.id),
-        spec.record,
-      ]);
+    if (hasRest) await unplug(picture, sight, spec, { forget: false });
+    else await saveRecord(presence, spec.record);
   } else if (present.length < aliases.length) {
-    if (present.length > 0) await unplugInterface(cluster, presence, spec, { forget: false });
-    await plugInterface(cluster, presence, spec);
+    if (hasRest) await unplug(picture, sight, spec, { forget: false });
+    await plug(picture, sight, spec);
   } else {
-    const before = recordsOf(await host.inactiveOrLive(dom)).find(({ id }) => id === spec.record.id);
-    if (before === undefined) await saveRecords(presence, [...recordsOf(await host.inactiveOrLive(dom)), spec.record]);
-    else if (before.linked !== spec.record.linked) await setLink(presence, spec);
+    if (recorded === undefined) await saveRecord(presence, spec.record);
+    else if (recorded.linked !== spec.record.linked) await setLink(presence, spec);
   }
-  return stateNow(cluster, presence, spec, {
+  return stateNow(picture.cluster, await requireVm(picture, inputs.vm), spec, {
     ...inputs,
     ...(before?.declaredMac !== undefined || inputs.mac !== undefined ? { declaredMac: spec.record.mac } : {}),
   });
 }
 
-async function stateNow(
-  cluster: LibvirtCluster,
-  presence: Presence,
+async function plug(picture: Picture, { presence }: Sight, spec: InterfaceSpec): Promise<void> {
+  const { host } = presence;
+  const look = () => picture.physicalFunctions(host, spec.profile.network);
+  const { vf } = await plugInterface(picture.cluster, presence, spec, look);
+  if (vf !== undefined) picture.took(host, vf);
+}
+
+async function unplug(
+  picture: Picture,
+  { presence }: Sight,
   spec: InterfaceSpec,
-  declared: Partial<VmInterfaceState> & Pick<VmInterfaceInputs, "adopt">,
-): Promise<VmInterfaceState> {
-  const { host, dom } = presence;
+  how: { readonly forget: boolean },
+): Promise<void> {
+  await unplugInterface(picture.cluster, presence, spec, how).finally(() => picture.forgetVm(presence.dom.name));
+}
+
+/** As it is at this moment: something is about to be changed, or was. @throws ProblemError when there is no such VM. */
+async function requireVm(picture: Picture, vm: string): Promise<Sight> {
+  const sight = await picture.fresh(vm);
+  if (sight === undefined) throw picture.cluster.unknownVm(vm);
+  return sight;
+}
+
+function stateNow(
+  cluster: LibvirtCluster,
+  { presence: { host, dom }, domain }: Sight,
+  spec: InterfaceSpec,
+  declared: Pick<Partial<VmInterfaceState>, "declaredMac" | "adopt">,
+): VmInterfaceState {
   const { record } = spec;
-  const domain = await (isActive(presence) ? host.liveDomain(dom) : host.inactiveDomain(dom));
   const vf = primaryOf(domain, spec)?.vf;
   const missing = record.plugged
     ? Object.entries(aliasesOf(spec))
@@ -269,11 +267,11 @@ async function stateNow(
 }
 
 /** The interface with its profiles from the store. @throws ProblemError when the store lacks one. */
-async function specOf(cluster: LibvirtCluster, record: InterfaceRecord): Promise<InterfaceSpec> {
-  const profile = (await cluster.profiles.find(record.profile))?.profile;
+async function specOf(picture: Picture, record: InterfaceRecord): Promise<InterfaceSpec> {
+  const profile = (await picture.profile(record.profile))?.profile;
   if (profile === undefined) throw missingProfile(record.profile);
   if (profile.failover === undefined) return { record, profile };
-  const standby = (await cluster.profiles.find(profile.failover))?.profile;
+  const standby = (await picture.profile(profile.failover))?.profile;
   if (standby === undefined) throw missingProfile(profile.failover);
   return { record: { ...record, standbyProfile: standby.id }, profile, standby };
 }
@@ -285,6 +283,8 @@ function missingProfile(id: string): ProblemError {
     remedy: "Pass the id of a VnicProfile that exists.",
   });
 }
+
+/** A MAC that was made up is no input: the program need not know it. */
 
 function idOf(vm: string, interfaceId: string): string {
   return `${vm}/${interfaceId}`;
@@ -304,8 +304,18 @@ function previewOf(inputs: MaybeUnknown<VmInterfaceInputs>, urn: string | undefi
   };
 }
 
-function declaredOthers(urn: string | undefined): readonly DeclaredInterface[] {
-  return [...declaredInterfaces].filter(([other]) => other !== urn).map(([, declared]) => declared);
+type Whose = Pick<Preview<VmNic>, "vm" | "mac">;
+
+/** All that a rule looks at, of a thousand other interfaces: the same VM's, and those with the same MAC. */
+function isNear({ vm, mac }: Whose, other: Whose): boolean {
+  return other.vm === vm || (mac !== undefined && other.mac === mac);
+}
+
+function declaredNear(inputs: Whose, urn: string | undefined): readonly DeclaredInterface[] {
+  const near: DeclaredInterface[] = [];
+  for (const [other, declared] of declaredInterfaces)
+    if (other !== urn && isNear(inputs, declared.nic)) near.push(declared);
+  return near;
 }
 
 /** A profile that this program is about to create has no id yet; that two interfaces name the same one is known. */
@@ -314,7 +324,7 @@ function withProfileId(store: StoreView, { nic, profileUrn }: DeclaredInterface)
 }
 
 async function factsFor(
-  cluster: LibvirtCluster,
+  picture: Picture,
   store: StoreView,
   declaration: DeclaredInterface,
   olds: VmInterfaceInputs | undefined,
@@ -327,7 +337,9 @@ async function factsFor(
     olds?.vm === entry.vm &&
     entry.record.profile === olds.profile &&
     (olds.mac === undefined || entry.record.mac === olds.mac);
-  const others = stored.filter((entry) => !isSelf(entry)).map(ruleNic);
+  const others = stored
+    .filter((entry) => isNear(nic, { vm: entry.vm, mac: entry.record.mac }) && !isSelf(entry))
+    .map(ruleNic);
   const isStored = (each: Preview<VmNic>) =>
     others.some(
       (other) =>
@@ -340,28 +352,26 @@ async function factsFor(
     ...(olds !== undefined && { stored: { name: typeof nic.name === "string" ? nic.name : "interface", ...olds } }),
     others: [...others, ...declared.map((each) => withProfileId(store, each)).filter((each) => !isStored(each))],
     profiles: knownProfiles(store),
-    networks: networksOf(cluster),
+    networks: networksOf(picture.cluster),
     vm:
       typeof nic.vm === "string" && store.silence === undefined
-        ? await vmFacts(cluster, store, nic.vm, nic.profile)
+        ? await vmFacts(picture, store, nic.vm, nic.profile)
         : {},
   };
 }
 
 async function vmFacts(
-  cluster: LibvirtCluster,
+  picture: Picture,
   store: StoreView,
   vm: string,
   profileId: Preview<VmNic>["profile"],
 ): Promise<VmOfNic> {
-  const presence = await cluster.locate(vm);
-  if (presence === undefined) return {};
-  const domain = await (isActive(presence)
-    ? presence.host.liveDomain(presence.dom)
-    : presence.host.inactiveDomain(presence.dom));
+  const sight = await picture.vm(vm);
+  if (sight === undefined) return {};
+  const { presence, domain } = sight;
   const profile = store.profiles === notYetKnown ? undefined : store.profiles.find(({ id }) => id === profileId);
   const functions =
-    profile?.passThrough === "enabled" ? await physicalFunctionsOf(cluster, presence.host, profile.network) : undefined;
+    profile?.passThrough === "enabled" ? await picture.physicalFunctions(presence.host, profile.network) : undefined;
   return {
     running: isActive(presence),
     machine: domain.machine,
@@ -376,10 +386,9 @@ async function vmFacts(
 }
 
 /** What could not be known at preview is looked at once more before anything changes. */
-async function refuse(cluster: LibvirtCluster, inputs: VmInterfaceInputs): Promise<void> {
-  const store = await readStore(cluster);
+async function lookOnceMore(picture: Picture, inputs: VmInterfaceInputs): Promise<void> {
+  const store = await readStore(picture);
   if (store.silence !== undefined) throw store.silence;
-  const facts = await factsFor(cluster, store, { nic: previewOf(inputs, undefined) }, undefined, []);
-  const first = evaluate(interfaceRules, facts).find(({ severity }) => severity === "error");
-  if (first !== undefined) throw new ProblemError(problemOf(first));
+  const facts = await factsFor(picture, store, { nic: previewOf(inputs, undefined) }, undefined, []);
+  refuse(evaluate(interfaceRules, facts).filter(({ severity }) => severity === "error"));
 }

@@ -10,9 +10,22 @@ import type { Violation } from "../rules/index.js";
 import type { MoveReport } from "../migration/report.js";
 import { HostUnreachable } from "../backends/libvirt/host.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
-import { checkFailures, diffOf, PartialFailure, type Checked, type Handler, type HandlerContext } from "./handler.js";
-import { vmPlacementSchema, type VmPlacementInputs } from "./inputs/vm-placement.js";
-import { clusterOf } from "./session.js";
+import {
+  checkFailures,
+  PartialFailure,
+  type Checked,
+  type Found,
+  type Handler,
+  type HandlerContext,
+} from "./handler.js";
+import {
+  diffOfPlacement,
+  inputsOfPlacement,
+  vmPlacementSchema,
+  type VmPlacementInputs,
+} from "./inputs/vm-placement.js";
+import { failureOf } from "./refusal.js";
+import { clusterOf, pictureOf } from "./session.js";
 import { isKnown, type MaybeUnknown } from "./unknown.js";
 
 export interface VmPlacementState extends VmPlacementInputs {
@@ -35,35 +48,16 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
     return { inputs, failures: await refusals(ctx, clusterOf(ctx), vm, host) };
   },
 
-  diff: (_ctx, _id, state, news) =>
-    Promise.resolve(
-      diffOf<VmPlacementInputs>(state, news, {
-        inputs: ["vm", "host", "migration"],
-        replaceOn: ["vm"],
-        deleteBeforeReplace: true,
-        drifted: state.missing.length > 0,
-      }),
-    ),
+  diff: (_ctx, _id, state, news) => Promise.resolve(diffOfPlacement(state, news)),
 
   async create(ctx, inputs) {
     return { id: inputs.vm, state: await place(ctx, inputs, undefined) };
   },
 
-  async read(ctx, id, state) {
-    const cluster = clusterOf(ctx);
-    // First of all: a move that was cut off at its switch-over has left a live domain on either host.
-    const recovery = await recover(cluster, state.vm, { progress: ctx.progress });
-    const presence = await cluster.locate(state.vm);
-    if (presence === undefined) return undefined;
-    if (recovery.outcome !== "none")
-      ctx.progress.warn(`A move of VM "${state.vm}" had been cut off: it is ${recovery.outcome} now.`);
-    const next: VmPlacementState = {
-      ...state,
-      host: recovery.host ?? presence.host.name,
-      missing: await missingVfsOf(cluster, state.vm),
-    };
-    return { id, state: next, inputs: inputsOf(next) };
-  },
+  read: (ctx, _id, state) => found(ctx, state),
+
+  /** By the VM's name. */
+  import: (ctx, vm) => found(ctx, { schemaVersion: 1, vm, host: "", missing: [] }),
 
   async update(ctx, _id, state, news) {
     return { state: await place(ctx, news, state.lastMove) };
@@ -73,12 +67,35 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
   delete: () => Promise.resolve(),
 };
 
+/** Where the VM is; a move of it that was cut off is finished or taken back first. */
+async function found(
+  ctx: HandlerContext,
+  state: VmPlacementState,
+): Promise<Found<VmPlacementInputs, VmPlacementState> | undefined> {
+  const picture = pictureOf(ctx);
+  const { cluster } = picture;
+  // First of all: a move that was cut off at its switch-over has left a live domain on either host.
+  const recovery = await recover(cluster, state.vm, { progress: ctx.progress });
+  if (recovery.outcome !== "none") picture.forgetVm(state.vm);
+  const presence = await cluster.locate(state.vm);
+  if (presence === undefined) return undefined;
+  if (recovery.outcome !== "none")
+    ctx.progress.warn(`A move of VM "${state.vm}" had been cut off: it is ${recovery.outcome} now.`);
+  const next: VmPlacementState = {
+    ...state,
+    host: recovery.host ?? presence.host.name,
+    missing: await missingVfsOf(cluster, state.vm),
+  };
+  return { id: state.vm, state: next, inputs: inputsOfPlacement(next) };
+}
+
 async function place(
   ctx: HandlerContext,
   inputs: VmPlacementInputs,
   lastMove: MoveReport | undefined,
 ): Promise<VmPlacementState> {
-  const cluster = clusterOf(ctx);
+  const picture = pictureOf(ctx);
+  const { cluster } = picture;
   const stateWith = (report: MoveReport | undefined, host: string, missing: readonly string[]): VmPlacementState => ({
     schemaVersion: 1,
     ...inputs,
@@ -115,7 +132,10 @@ async function place(
       error.report.outcome === "failed-on-source"
         ? error.report.from
         : ((await cluster.locate(inputs.vm).catch(() => undefined))?.host.name ?? error.report.from);
-    throw new PartialFailure(error.problem, inputs.vm, stateWith(error.report, at, []), { cause: error });
+    // The problem's words are those of its cause already.
+    throw new PartialFailure(error.problem, inputs.vm, stateWith(error.report, at, []));
+  } finally {
+    picture.forgetVm(inputs.vm);
   }
 }
 
@@ -134,7 +154,7 @@ async function refusals(
       ctx.progress.warn(`${message} ${remedy}`);
     return errorsOf(plan)
       .filter((error) => !isSilence(error))
-      .map(({ property, message, remedy }) => ({ property: property ?? "host", reason: `${message} ${remedy}` }));
+      .map((violation) => failureOf(violation, "host"));
   } catch (error) {
     if (error instanceof HostUnreachable) {
       ctx.progress.warn(`${error.message} Whether the VM can move was not checked.`);
@@ -143,8 +163,4 @@ async function refusals(
     if (error instanceof ProblemError) return [{ property: "host", reason: error.message }];
     throw error;
   }
-}
-
-function inputsOf({ vm, host, migration }: VmPlacementState): VmPlacementInputs {
-  return { vm, host, ...(migration !== undefined && { migration }) };
 }

@@ -1,25 +1,17 @@
 /** VnicProfile: a libvirt network of that name on every host, with the profile's attributes in its metadata. */
 import { randomUUID } from "node:crypto";
 import { ProblemError } from "../problem.js";
-import {
-  evaluate,
-  isKnown,
-  notYetKnown,
-  problemOf,
-  profileRules,
-  type Preview,
-  type Profile,
-  type ProfileAction,
-  type ProfileFacts,
-  type Violation,
-} from "../rules/index.js";
+import { isKnown, notYetKnown, type ProfileFacts } from "../rules/index.js";
 import type { ProfileRecord } from "../xml/network.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
-import { checkFailures, diffOf, type Checked, type Handler } from "./handler.js";
-import { attributes, vnicProfileSchema, type DeclaredInputs, type VnicProfileInputs } from "./inputs/vnic-profile.js";
+import { Picture } from "../backends/libvirt/picture.js";
+import type { StoredProfile } from "../backends/libvirt/profile-store.js";
+import { type Found, type Handler } from "./handler.js";
+import { attributes, diffOfProfile, type DeclaredInputs, type VnicProfileInputs } from "./inputs/vnic-profile.js";
 import { knownProfiles, networksOf, readStore, referredId, ruleProfile, usersOf, type StoreView } from "./knowledge.js";
-import { declaredProfiles, futureId } from "./program.js";
-import { clusterOf } from "./session.js";
+import { checkProfile, previewOf, refuseProfile, type Subject } from "./profile-check.js";
+import { futureId } from "./program.js";
+import { pictureOf } from "./session.js";
 import type { MaybeUnknown } from "./unknown.js";
 
 export interface VnicProfileState extends VnicProfileInputs {
@@ -29,62 +21,34 @@ export interface VnicProfileState extends VnicProfileInputs {
 }
 
 export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
-  async check(ctx, news, olds): Promise<Checked<VnicProfileInputs>> {
-    const parsed = vnicProfileSchema.safeParse(news);
-    if (!parsed.success)
-      return { inputs: news as MaybeUnknown<VnicProfileInputs>, failures: checkFailures(parsed.error) };
-    const declared = parsed.data as MaybeUnknown<DeclaredInputs>;
-    // The rules tell apart what was left out from what was declared; what is stored has no such shade.
-    const inputs: MaybeUnknown<VnicProfileInputs> = { ...declared, migratable: declared.migratable ?? false };
-    if (ctx.urn !== undefined)
-      declaredProfiles.set(ctx.urn, {
-        profile: previewOf(declared, futureId(ctx.urn)),
-        failoverUrn: ctx.references?.["failover"],
-      });
-    // What stands and is not changed was checked when it came to be: no host is asked for it.
-    if (olds !== undefined && diffOf(olds, inputs, { inputs: attributes }).changes === false)
-      return { inputs, failures: [] };
-    const cluster = clusterOf(ctx);
-    const store = await readStore(cluster);
-    if (store.silence !== undefined)
-      ctx.progress.warn(`${store.silence.message} What that host knows could not be checked.`);
-    // What is adopted exists: it is edited, and not added once more.
-    const stored = storedAs(store, olds ?? (declared.adopt === true ? declared : undefined));
-    const facts = factsFor(cluster, store, declared, {
-      action: olds === undefined && stored === undefined ? "add" : "edit",
-      stored,
-      urn: ctx.urn,
-      failoverUrn: ctx.references?.["failover"],
+  check(ctx, news, olds) {
+    return checkProfile(ctx, news, olds, async (declared, sought) => {
+      const picture = pictureOf(ctx);
+      const store = await readStore(picture);
+      const { cluster } = picture;
+      return {
+        silence: store.silence,
+        stored: storedAs(store, sought),
+        factsOf: (subject) => factsFor(cluster, store, declared, subject),
+      };
     });
-    return {
-      inputs,
-      failures: violationsOf(facts, olds !== undefined && store.silence !== undefined).map(
-        ({ property = "", message, remedy }) => ({ property, reason: `${message} ${remedy}` }),
-      ),
-    };
   },
 
-  diff: (_ctx, _id, state, news) =>
-    Promise.resolve(
-      // oVirt's rule: a profile's network never changes. A new profile of the same name needs the old one gone.
-      diffOf<VnicProfileInputs>(state, news, {
-        inputs: attributes,
-        replaceOn: ["network"],
-        deleteBeforeReplace: true,
-        drifted: state.differsOn.length > 0,
-      }),
-    ),
+  diff: (_ctx, _id, state, news) => Promise.resolve(diffOfProfile(state, news)),
 
   async create(ctx, inputs) {
-    const cluster = clusterOf(ctx);
-    const store = await readStoreOrFail(cluster);
+    const picture = pictureOf(ctx);
+    const { cluster } = picture;
+    const store = await readStoreOrFail(picture);
     const same = listed(store).find((profile) => profile.name === inputs.name && profile.network === inputs.network);
     if (same !== undefined && inputs.adopt === true) {
       const record = recordOf(same.id, inputs);
       if (changedAttributes(same, record)) {
-        refuse(factsFor(cluster, store, inputs, { action: "edit", stored: same, urn: ctx.urn }));
+        refuseProfile(
+          factsFor(cluster, await readAnew(cluster), inputs, { action: "edit", stored: same, urn: ctx.urn }),
+        );
       }
-      await cluster.profiles.save(record);
+      await save(picture, record);
       return { id: same.id, state: stateOf(record, inputs.adopt, []) };
     }
     if (same !== undefined) {
@@ -94,53 +58,55 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
         remedy: "Use adopt: true to take it over, or choose another name.",
       });
     }
-    refuse(factsFor(cluster, store, inputs, { action: "add", stored: undefined, urn: ctx.urn }));
+    refuseProfile(factsFor(cluster, store, inputs, { action: "add", stored: undefined, urn: ctx.urn }));
     const record = recordOf(randomUUID(), inputs);
-    await cluster.profiles.save(record);
+    await save(picture, record);
     return { id: record.id, state: stateOf(record, inputs.adopt, []) };
   },
 
   async read(ctx, id, state) {
-    const found = await clusterOf(ctx).profiles.find(id);
-    if (found === undefined) return undefined;
-    const next = stateOf(found.profile, state.adopt, found.differsOn);
-    return { id, state: next, inputs: inputsOf(next) };
+    const found = await pictureOf(ctx).profile(id);
+    return found && foundAs(found, state.adopt);
+  },
+
+  /** By its id, or as `network/name`. */
+  async import(ctx, name) {
+    const stored = await pictureOf(ctx).profiles();
+    const found = stored.find(({ profile }) => profile.id === name || `${profile.network}/${profile.name}` === name);
+    return found && foundAs(found, undefined);
   },
 
   async update(ctx, id, state, news) {
-    const cluster = clusterOf(ctx);
-    const store = await readStoreOrFail(cluster);
+    const picture = pictureOf(ctx);
+    const { cluster } = picture;
+    const store = await readAnew(cluster);
     const stored = listed(store).find((profile) => profile.id === id);
     const record = recordOf(id, news);
     if (stored === undefined || changedAttributes(stored, record)) {
-      refuse(factsFor(cluster, store, news, { action: "edit", stored: stored ?? recordOf(id, state), urn: ctx.urn }));
+      refuseProfile(
+        factsFor(cluster, store, news, { action: "edit", stored: stored ?? recordOf(id, state), urn: ctx.urn }),
+      );
     }
-    await cluster.profiles.save(record);
+    await save(picture, record);
     return { state: stateOf(record, news.adopt, []) };
   },
 
   async delete(ctx, id, state) {
-    const cluster = clusterOf(ctx);
-    const store = await readStoreOrFail(cluster);
+    const picture = pictureOf(ctx);
+    const { cluster } = picture;
+    const store = await readAnew(cluster);
     const stored = listed(store).find((profile) => profile.id === id);
     if (stored !== undefined)
-      refuse(
+      refuseProfile(
         factsFor(cluster, store, inputsOf(stateOf(stored, state.adopt, [])), {
           action: "remove",
           stored,
           urn: ctx.urn,
         }),
       );
-    await cluster.profiles.remove(id);
+    await cluster.profiles.remove(id).finally(() => picture.forgetProfiles());
   },
 };
-
-interface Subject {
-  readonly action: ProfileAction;
-  readonly stored: ProfileRecord | undefined;
-  readonly urn?: string | undefined;
-  readonly failoverUrn?: string | undefined;
-}
 
 function factsFor(
   cluster: LibvirtCluster,
@@ -168,26 +134,17 @@ function factsFor(
   };
 }
 
-function violationsOf(facts: ProfileFacts, storeIsSilent = false): Violation[] {
-  // A silent host cannot say that the profile is gone.
-  const rules = storeIsSilent
-    ? profileRules[facts.action].filter(({ id }) => id !== "profile-exists")
-    : profileRules[facts.action];
-  return evaluate(rules, facts, { firstOnly: true }).filter(({ severity }) => severity === "error");
+async function save(picture: Picture, record: ProfileRecord): Promise<void> {
+  await picture.cluster.profiles.save(record).finally(() => picture.forgetProfiles());
 }
 
-function refuse(facts: ProfileFacts): void {
-  const [first] = violationsOf(facts);
-  if (first !== undefined) throw new ProblemError(problemOf(first));
+/** Whether a profile is in use must not be an old answer. */
+function readAnew(cluster: LibvirtCluster): Promise<StoreView> {
+  return readStoreOrFail(new Picture(cluster));
 }
 
-function previewOf(inputs: MaybeUnknown<DeclaredInputs>, id: string): Preview<Profile> {
-  const { adopt: _, ...profile } = inputs;
-  return { id, ...profile };
-}
-
-async function readStoreOrFail(cluster: LibvirtCluster): Promise<StoreView> {
-  const store = await readStore(cluster);
+async function readStoreOrFail(picture: Picture): Promise<StoreView> {
+  const store = await readStore(picture);
   if (store.silence !== undefined) throw store.silence;
   return store;
 }
@@ -238,6 +195,14 @@ function stateOf(
   differsOn: readonly string[],
 ): VnicProfileState {
   return { schemaVersion: 1, ...profile, ...(adopt !== undefined && { adopt }), differsOn };
+}
+
+function foundAs(
+  { profile, differsOn }: StoredProfile,
+  adopt: boolean | undefined,
+): Found<VnicProfileInputs, VnicProfileState> {
+  const state = stateOf(profile, adopt, differsOn);
+  return { id: profile.id, state, inputs: inputsOf(state) };
 }
 
 function inputsOf({ schemaVersion: _, differsOn: __, ...inputs }: VnicProfileState): VnicProfileInputs {

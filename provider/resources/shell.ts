@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { DynamicProvider, Kind } from "../handlers/dynamic.js";
+import type { Kind } from "../handlers/by-kind.js";
+import type { DynamicProvider } from "../handlers/dynamic.js";
 
 /** The inputs, `undefined` for each further output that the class declares, and the resources that inputs refer to. */
 export interface ShellProperties extends pulumi.Inputs {
@@ -29,7 +30,7 @@ export abstract class ShellResource extends pulumi.CustomResource {
   ) {
     const type = `pulumi-nodejs:dynamic/${MODULE}:${kind}`;
     // The handlers report progress on the row of this URN, which the engine tells no dynamic provider.
-    const __urn = pulumi.createUrn(name, type, opts?.parent);
+    const __urn = opts?.parent === undefined ? urnAtRoot(type, name) : pulumi.createUrn(name, type, opts.parent);
     super(type, name, { ...props, __provider: shell(kind), __urn, __references: urnsOf(references) }, opts);
   }
 }
@@ -47,6 +48,14 @@ const call = (method) => (...args) =>
 exports.handler = () => ({
 ${METHODS.map((method) => `  ${method}: call("${method}"),\n`).join("")}});
 `;
+}
+
+/**
+ * What `pulumi.createUrn` gives for a resource without parent, known at once: each output costs the program's process several
+ * promises with their stack traces, which a thousand resources feel.
+ */
+function urnAtRoot(type: string, name: string): string {
+  return `urn:pulumi:${pulumi.getStack()}::${pulumi.getProject()}::${type}::${name}`;
 }
 
 /** The URN of the resource behind each value: the value itself, or the one that an output comes from. */

@@ -228,11 +228,16 @@ describe("read", () => {
     expect(now.bound).toEqual(now.vfs.map((vf) => `host1 ${vf}`));
   });
 
-  it("sees that both were detached", async () => {
-    const { id, state } = await declarePair(lab);
+  it("sees that both were detached, and an update mends it or takes the rest", async () => {
+    const { id, state, profile } = await declarePair(lab);
     const web = lab.host1.domains.requireNamed("web");
     for (const alias of state.aliases) lab.host1.guestLetsGo(web, alias);
     expect((await vmInterface.read(lab.context(), id, state))?.state.missing).toHaveLength(2);
+    const { state: mended } = await vmInterface.update(lab.context(), id, state, inputs(profile));
+    expect(mended).toMatchObject({ missing: [], vf: vfs[0] });
+    for (const alias of state.aliases) lab.host1.guestLetsGo(web, alias);
+    await vmInterface.update(lab.context(), id, state, inputs(profile, { plugged: false }));
+    expect(standing(lab)).toMatchObject({ vfs: [], definedVfs: [], bound: [] });
   });
 
   it("is undefined where the VM or the interface is gone, and an error while a host is silent", async () => {

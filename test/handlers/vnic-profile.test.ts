@@ -135,6 +135,16 @@ describe("check", () => {
     ]);
   });
 
+  it("takes another network for another profile: the one that stands must not be in use", async () => {
+    const { id } = await vnicProfile.create(lab.context(), bridgeProfile);
+    const onTheOther = { ...vfProfile, name: "data" };
+    expect((await vnicProfile.check(lab.context(), onTheOther, bridgeProfile)).failures).toEqual([]);
+    await vnicProfile.create(lab.context(), { ...vfProfile, failover: id });
+    expect((await vnicProfile.check(lab.context(), onTheOther, bridgeProfile)).failures).toMatchObject([
+      { property: "network", reason: expect.stringContaining('acts as failover of "data-vf"') as string },
+    ]);
+  });
+
   it("refuses the edit of a profile that is gone, unless a host is silent", async () => {
     const edited = { ...bridgeProfile, description: "new" };
     expect((await vnicProfile.check(lab.context(), edited, bridgeProfile)).failures).toMatchObject([

@@ -1,7 +1,9 @@
 /** What a VmInterface is declared as, whatever the backend. */
 import { z } from "zod";
+import { ProblemError } from "../../problem.js";
 import { normalizeMac } from "../../xml/mac.js";
-import { known } from "../unknown.js";
+import { diffOf, type ResourceDiff } from "../handler.js";
+import { known, type MaybeUnknown } from "../unknown.js";
 
 const mac = z.string().transform((text, context) => {
   const normal = normalizeMac(text);
@@ -30,3 +32,57 @@ export interface VmInterfaceInputs {
 
 /** The inputs that the interface has: `adopt` says only how to begin. */
 export const compared = ["vm", "profile", "mac", "plugged", "linked"] as const;
+
+/** The inputs whose change makes it another interface. */
+export const identity = ["vm", "profile", "mac"] as const;
+
+/** What a state says beside the inputs, over either backend. */
+interface InterfaceState extends VmInterfaceInputs {
+  readonly mac: string;
+  /** What the MAC was declared as; absent: it was made up. */
+  readonly declaredMac?: string;
+  readonly missing: readonly string[];
+}
+
+export function diffOfInterface(state: InterfaceState, news: MaybeUnknown<VmInterfaceInputs>): ResourceDiff {
+  const { mac, ...rest } = news;
+  // A MAC that was never declared stays the one that was made up.
+  const wanted = {
+    ...rest,
+    mac: mac ?? (state.declaredMac === undefined ? state.mac : undefined),
+  } as MaybeUnknown<VmInterfaceInputs>;
+  return diffOf<VmInterfaceInputs>(state, wanted, {
+    inputs: compared,
+    replaceOn: identity,
+    deleteBeforeReplace: true,
+    drifted: state.missing.length > 0,
+  });
+}
+
+/** The inputs that would declare the interface as it is. */
+export function inputsOfInterface(state: InterfaceState): VmInterfaceInputs {
+  const { vm, profile, declaredMac, plugged, linked, adopt } = state;
+  return {
+    vm,
+    profile,
+    plugged,
+    linked,
+    ...(declaredMac !== undefined && { mac: declaredMac }),
+    ...(adopt !== undefined && { adopt }),
+  };
+}
+
+/**
+ * The two halves of an interface's id, or of what a person writes in its place: `vm/mac`. No VM's name has a slash in it
+ * (libvirt's domain_postparse.c virDomainDefPostParseCheckFeatures, oVirt's ValidationUtils.java).
+ * @throws ProblemError
+ */
+export function vmAndNic(id: string): { readonly vm: string; readonly nic: string } {
+  const [vm = "", nic = "", ...more] = id.split("/");
+  if (vm !== "" && nic !== "" && more.length === 0) return { vm, nic };
+  throw new ProblemError({
+    code: "interface-id-invalid",
+    what: `Unable to find interface "${id}": that is no interface's id`,
+    remedy: "Write <vm>/<mac>, such as web/52:54:00:12:34:56.",
+  });
+}

@@ -1,7 +1,8 @@
 /** What a VmPlacement is declared as, whatever the backend. */
 import { z } from "zod";
 import { migrationOptionsSchema } from "../../migration/options.js";
-import { known } from "../unknown.js";
+import { diffOf, type ResourceDiff } from "../handler.js";
+import { known, type MaybeUnknown } from "../unknown.js";
 
 export const vmPlacementSchema = z.strictObject({
   vm: known(z.string().min(1).max(255)),
@@ -13,4 +14,22 @@ export interface VmPlacementInputs {
   readonly vm: string;
   readonly host: string;
   readonly migration?: z.input<typeof migrationOptionsSchema>;
+}
+
+/** @param state over either backend; `missing`: VFs that should be there. */
+export function diffOfPlacement(
+  state: VmPlacementInputs & { readonly missing: readonly string[] },
+  news: MaybeUnknown<VmPlacementInputs>,
+): ResourceDiff {
+  return diffOf<VmPlacementInputs>(state, news, {
+    inputs: ["vm", "host", "migration"],
+    replaceOn: ["vm"],
+    deleteBeforeReplace: true,
+    drifted: state.missing.length > 0,
+  });
+}
+
+/** The inputs that would declare the placement as it is. */
+export function inputsOfPlacement({ vm, host, migration }: VmPlacementInputs): VmPlacementInputs {
+  return { vm, host, ...(migration !== undefined && { migration }) };
 }

@@ -1,6 +1,7 @@
 /** What a VnicProfile is declared as, whatever the backend. */
 import { z } from "zod";
-import { known } from "../unknown.js";
+import { diffOf, type ResourceDiff } from "../handler.js";
+import { known, type MaybeUnknown } from "../unknown.js";
 
 const text = z.string().min(1).max(255);
 /** A libvirt network's name: it becomes a file's name on the host. */
@@ -50,3 +51,16 @@ export const attributes = [
   "customProperties",
   "description",
 ] as const;
+
+/** oVirt's rule: a profile's network never changes. A new profile of the same name needs the old one gone. */
+export function diffOfProfile(
+  state: VnicProfileInputs & { readonly differsOn: readonly string[] },
+  news: MaybeUnknown<VnicProfileInputs>,
+): ResourceDiff {
+  return diffOf<VnicProfileInputs>(state, news, {
+    inputs: attributes,
+    replaceOn: ["network"],
+    deleteBeforeReplace: true,
+    drifted: state.differsOn.length > 0,
+  });
+}

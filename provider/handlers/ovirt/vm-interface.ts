@@ -24,7 +24,6 @@ import {
   evaluate,
   interfaceRules,
   isKnown,
-  problemOf,
   type InterfaceFacts,
   type Preview,
   type Profile,
@@ -32,11 +31,21 @@ import {
   type VmOfNic,
 } from "../../rules/index.js";
 import { primaryAliasOf, standbyAliasOf } from "../../xml/interface-record.js";
+import { normalizeMac } from "../../xml/mac.js";
 import type { OvirtMark } from "../by-backend.js";
 import { checkFailures, diffOf, PartialFailure, type Checked, type Handler } from "../handler.js";
-import { compared, vmInterfaceSchema, type VmInterfaceInputs } from "../inputs/vm-interface.js";
+import {
+  compared,
+  diffOfInterface,
+  identity,
+  inputsOfInterface,
+  vmAndNic,
+  vmInterfaceSchema,
+  type VmInterfaceInputs,
+} from "../inputs/vm-interface.js";
 import { knownProfiles, referredId } from "../knowledge.js";
 import { declaredInterfaces, type DeclaredInterface } from "../program.js";
+import { failureOf, refuse } from "../refusal.js";
 import type { MaybeUnknown } from "../unknown.js";
 import { logicalNetworks, readEngine, readEngineIfItAnswers, spelledAs, type EngineView } from "./knowledge.js";
 import { replug } from "./replug.js";
@@ -85,26 +94,11 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
         if (rule === "interface-free-vf") ctx.progress.warn(message);
         return rule !== "interface-free-vf";
       })
-      .map(({ property = "", message, remedy }) => ({ property, reason: `${message} ${remedy}` }));
+      .map((violation) => failureOf(violation));
     return { inputs, failures };
   },
 
-  diff(_ctx, _id, state, news) {
-    const { mac, ...rest } = news;
-    // A MAC that was never declared stays the one that the engine gave.
-    const wanted = {
-      ...rest,
-      mac: mac ?? (state.declaredMac === undefined ? state.mac : undefined),
-    } as MaybeUnknown<VmInterfaceInputs>;
-    return Promise.resolve(
-      diffOf<VmInterfaceInputs>(state, wanted, {
-        inputs: compared,
-        replaceOn: identity,
-        deleteBeforeReplace: true,
-        drifted: state.missing.length > 0,
-      }),
-    );
-  },
+  diff: (_ctx, _id, state, news) => Promise.resolve(diffOfInterface(state, news)),
 
   async create(ctx, inputs) {
     const engine = engineOf(ctx);
@@ -128,10 +122,11 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     }
     const view = await readEngine(engine, vm);
     const facts = await factsFor(engine, view, vm, { nic: previewOf(inputs, ctx.urn), inputs, others: [] });
-    const first = evaluate(interfaceRules, facts).find(
-      ({ severity, rule }) => severity === "error" && rule !== "interface-free-vf",
+    refuse(
+      evaluate(interfaceRules, facts).filter(
+        ({ severity, rule }) => severity === "error" && rule !== "interface-free-vf",
+      ),
     );
-    if (first !== undefined) throw new ProblemError(problemOf(first));
     const name = freeName(ctx.urn, nics);
     ctx.progress.report({ phase: "plug", message: `adding NIC ${name} to ${vm.name}` });
     const nic = await addedOnce(client, vm, {
@@ -150,19 +145,22 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     const found = await locate(client, id);
     if (found === undefined) return undefined;
     const next = await stateNow(client, found.vm, found.nic, state);
-    const { vm, profile, plugged, linked, adopt } = next;
-    return {
-      id,
-      state: next,
-      inputs: {
-        vm,
-        profile,
-        plugged,
-        linked,
-        ...(state.declaredMac !== undefined && { mac: next.mac }),
-        ...(adopt !== undefined && { adopt }),
-      },
-    };
+    return { id, state: next, inputs: inputsOfInterface(next) };
+  },
+
+  /** By its id, or as `vm/mac`, or with the VM's id and the NIC's name in their places. */
+  async import(ctx, name) {
+    const engine = engineOf(ctx);
+    const wanted = vmAndNic(name);
+    const vm = await vmIfAny(engine, wanted.vm);
+    if (vm === undefined) return undefined;
+    const mac = normalizeMac(wanted.nic);
+    const nic = (await listNics(engine.client, vm.id)).find(
+      (each) => each.id === wanted.nic || each.name === wanted.nic || each.mac.toLowerCase() === mac,
+    );
+    if (nic === undefined) return undefined;
+    const state = await stateNow(engine.client, vm, nic, {});
+    return { id: idOf(vm, nic), state, inputs: inputsOfInterface(state) };
   },
 
   async update(ctx, id, state, news) {
@@ -198,9 +196,6 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     }
   },
 };
-
-/** The inputs whose change makes it another interface. */
-const identity = ["vm", "profile", "mac"] as const;
 
 /** What an interface that is taken over is at odds with is itself. */
 const atOddsWithAdopted: readonly string[] = ["interface-mac-once-per-vm", "interface-failover-once-per-vm"];
@@ -242,6 +237,8 @@ async function addedOnce(
     return added;
   }
 }
+
+/** A MAC of the engine's pool is no input: the program need not know it. */
 
 function declaredBy(inputs: VmInterfaceInputs): Partial<VmInterfaceState> {
   const { vm, mac, adopt } = inputs;

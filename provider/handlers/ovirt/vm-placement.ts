@@ -9,10 +9,16 @@ import {
 } from "../../backends/ovirt/rest/index.js";
 import { migrationOptionsSchema } from "../../migration/options.js";
 import { ProblemError, type Problem } from "../../problem.js";
-import { evaluate, isKnown, placementRules, problemOf, type Violation } from "../../rules/index.js";
+import { evaluate, isKnown, placementRules, type Violation } from "../../rules/index.js";
 import type { OvirtMark } from "../by-backend.js";
-import { checkFailures, diffOf, PartialFailure, type Checked, type Handler, type HandlerContext } from "../handler.js";
-import { vmPlacementSchema, type VmPlacementInputs } from "../inputs/vm-placement.js";
+import { checkFailures, PartialFailure, type Checked, type Handler, type HandlerContext } from "../handler.js";
+import {
+  diffOfPlacement,
+  inputsOfPlacement,
+  vmPlacementSchema,
+  type VmPlacementInputs,
+} from "../inputs/vm-placement.js";
+import { failureOf, refuse } from "../refusal.js";
 import type { MaybeUnknown } from "../unknown.js";
 import { readEngine, spelledAs } from "./knowledge.js";
 import { migrate, pluggedNics } from "./migration.js";
@@ -48,15 +54,7 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
     return { inputs, failures: await refusals(ctx, vm, host) };
   },
 
-  diff: (_ctx, _id, state, news) =>
-    Promise.resolve(
-      diffOf<VmPlacementInputs>(state, news, {
-        inputs: ["vm", "host", "migration"],
-        replaceOn: ["vm"],
-        deleteBeforeReplace: true,
-        drifted: state.missing.length > 0,
-      }),
-    ),
+  diff: (_ctx, _id, state, news) => Promise.resolve(diffOfPlacement(state, news)),
 
   async create(ctx, inputs) {
     const vm = await requireVm(engineOf(ctx), inputs.vm);
@@ -67,9 +65,18 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
     const { client } = engineOf(ctx);
     const vm = await findVm(client, id);
     if (vm === undefined) return undefined;
-    // On an import there is no state yet.
+    // A state may come without.
     const next = await stateNow(client, vm, state, (state as Partial<VmPlacementState>).unplugged ?? []);
-    return { id, state: next, inputs: inputsOf(next) };
+    return { id, state: next, inputs: inputsOfPlacement(next) };
+  },
+
+  /** By the VM's name or id. */
+  async import(ctx, name) {
+    const engine = engineOf(ctx);
+    const vm = await vmIfAny(engine, name);
+    if (vm === undefined) return undefined;
+    const state = await stateNow(engine.client, vm, { vm: name, host: "" }, []);
+    return { id: vm.id, state, inputs: inputsOfPlacement(state) };
   },
 
   async update(ctx, _id, state, news) {
@@ -94,8 +101,7 @@ async function place(
   let now = vm;
   let complaints: readonly string[] = [];
   if (vm.host !== host.id) {
-    const [first] = await violationsOf(engine, vm, host);
-    if (first !== undefined) throw new ProblemError(problemOf(first));
+    refuse(await violationsOf(engine, vm, host));
     try {
       const options = migrationOptionsSchema.parse(inputs.migration ?? {});
       ({ vm: now, complaints } = await migrate(client, {
@@ -111,7 +117,7 @@ async function place(
   }
   const problems = await plugMissing(ctx, client, now, expected);
   const state = await stateNow(client, now, inputs, expected);
-  const problem = failureOf(now, host, state, complaints, problems);
+  const problem = shortfallOf(now, host, state, complaints, problems);
   if (problem !== undefined) throw new PartialFailure(problem, vm.id, state);
   return state;
 }
@@ -134,7 +140,7 @@ async function plugMissing(
   return problems;
 }
 
-function failureOf(
+function shortfallOf(
   vm: EngineVm,
   host: EngineHost,
   { missing }: VmPlacementState,
@@ -219,7 +225,7 @@ async function refusals(
     const broken = await violationsOf(engine, vm, host, ({ message, remedy }) =>
       ctx.progress.warn(`${message} ${remedy}`),
     );
-    return broken.map(({ property = "host", message, remedy }) => ({ property, reason: `${message} ${remedy}` }));
+    return broken.map((violation) => failureOf(violation, "host"));
   } catch (error) {
     const silence = silenceOf(error);
     if (silence !== undefined) {
@@ -232,8 +238,8 @@ async function refusals(
   }
 }
 
-/** The errors; the rest goes to `warn`. */
-async function violationsOf(
+/** Why the VM cannot move there; what is no more than a warning goes to `warn`. */
+export async function violationsOf(
   engine: Engine,
   vm: EngineVm,
   host: EngineHost,
@@ -254,8 +260,4 @@ function hostNotUp({ name, status }: EngineHost): Violation {
     message: `Host "${name}" is in status ${status}, and the engine migrates only to hosts that are up.`,
     remedy: "Activate it, or choose another host.",
   };
-}
-
-function inputsOf({ vm, host, migration }: VmPlacementState): VmPlacementInputs {
-  return { vm, host, ...(migration !== undefined && { migration }) };
 }

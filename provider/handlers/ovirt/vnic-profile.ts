@@ -10,24 +10,14 @@ import {
   type ProfileWrite,
 } from "../../backends/ovirt/rest/index.js";
 import { ProblemError } from "../../problem.js";
-import {
-  evaluate,
-  isKnown,
-  notYetKnown,
-  problemOf,
-  profileRules,
-  type Preview,
-  type Profile,
-  type ProfileAction,
-  type ProfileFacts,
-  type Violation,
-} from "../../rules/index.js";
+import { isKnown, notYetKnown, type ProfileFacts } from "../../rules/index.js";
 import type { ProfileRecord } from "../../xml/network.js";
 import type { OvirtMark } from "../by-backend.js";
-import { checkFailures, diffOf, type Checked, type Handler } from "../handler.js";
-import { attributes, vnicProfileSchema, type DeclaredInputs, type VnicProfileInputs } from "../inputs/vnic-profile.js";
+import { diffOf, type Handler } from "../handler.js";
+import { attributes, diffOfProfile, type DeclaredInputs, type VnicProfileInputs } from "../inputs/vnic-profile.js";
 import { knownProfiles, referredId, usersOf } from "../knowledge.js";
-import { declaredProfiles, futureId } from "../program.js";
+import { checkProfile, previewOf, refuseProfile, type Subject } from "../profile-check.js";
+import { futureId } from "../program.js";
 import type { MaybeUnknown } from "../unknown.js";
 import {
   canonicalName,
@@ -49,51 +39,27 @@ export interface VnicProfileState extends VnicProfileInputs, OvirtMark {
 }
 
 export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
-  async check(ctx, news, olds): Promise<Checked<VnicProfileInputs>> {
-    const parsed = vnicProfileSchema.safeParse(news);
-    if (!parsed.success)
-      return { inputs: news as MaybeUnknown<VnicProfileInputs>, failures: checkFailures(parsed.error) };
-    const declared = parsed.data as MaybeUnknown<DeclaredInputs>;
-    const inputs: MaybeUnknown<VnicProfileInputs> = { ...declared, migratable: declared.migratable ?? false };
-    const failoverUrn = ctx.references?.["failover"];
-    if (ctx.urn !== undefined)
-      declaredProfiles.set(ctx.urn, { profile: previewOf(declared, futureId(ctx.urn)), failoverUrn });
-    // What stands and is not changed was checked when it came to be: the engine is not asked for it.
-    if (olds !== undefined && diffOf(olds, inputs, { inputs: attributes }).changes === false)
-      return { inputs, failures: [] };
-    const mayBeInUse = olds !== undefined || declared.adopt === true;
-    const view = await readEngineIfItAnswers(engineOf(ctx), mayBeInUse ? "every VM" : undefined);
-    if (view.silence !== undefined)
-      ctx.progress.warn(`${view.silence.message} What the engine knows could not be checked.`);
-    const stored = storedAs(view, olds ?? (declared.adopt === true ? declared : undefined));
-    const action = olds === undefined && stored === undefined ? "add" : "edit";
-    const facts = factsFor(view, declared, {
-      action,
-      stored: stored && comparable(stored, declared, olds),
-      urn: ctx.urn,
-      failoverUrn,
+  check(ctx, news, olds) {
+    return checkProfile(ctx, news, olds, async (declared, sought) => {
+      const mayBeInUse = sought !== undefined;
+      const view = await readEngineIfItAnswers(engineOf(ctx), mayBeInUse ? "every VM" : undefined);
+      const stored = storedAs(view, sought);
+      return {
+        silence: view.silence,
+        stored: stored && comparable(stored, declared, olds),
+        factsOf: (subject) => factsFor(view, declared, subject),
+      };
     });
-    return {
-      inputs,
-      failures: violationsOf(facts, view.silence !== undefined).map(({ property = "", message, remedy }) => ({
-        property,
-        reason: `${message} ${remedy}`,
-      })),
-    };
   },
 
-  diff: (_ctx, _id, state, news) =>
-    Promise.resolve(
-      // A profile's network never changes (VnicProfileValidator.networkNotChanged).
-      diffOf<VnicProfileInputs>(state, news, { inputs: attributes, replaceOn: ["network"], deleteBeforeReplace: true }),
-    ),
+  diff: (_ctx, _id, state, news) => Promise.resolve(diffOfProfile(state, news)),
 
   async create(ctx, inputs) {
     const engine = engineOf(ctx);
     const view = await readEngine(engine, inputs.adopt === true ? "every VM" : undefined);
     const same = storedAs(view, inputs);
     if (same !== undefined && inputs.adopt === true) {
-      return { id: same.id, state: stateOf(await edited(engine, view, same, inputs), view, inputs) };
+      return { id: same.id, state: stateOf(await edited(engine, view, same, { urn: ctx.urn, inputs }), view, inputs) };
     }
     if (same !== undefined) {
       throw new ProblemError({
@@ -102,7 +68,7 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
         remedy: "Use adopt: true to take it over, or choose another name.",
       });
     }
-    refuse(factsFor(view, inputs, { action: "add", stored: undefined, urn: ctx.urn }));
+    refuseProfile(factsFor(view, inputs, { action: "add", stored: undefined, urn: ctx.urn }));
     const added = await addedOnce(engine, {
       ...writeOf(view, inputs),
       name: inputs.name,
@@ -119,6 +85,15 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
     return { id, state: next, inputs: inputsOf(next) };
   },
 
+  /** By its id, or as `network/name`. */
+  async import(ctx, name) {
+    const view = await readEngine(engineOf(ctx), undefined);
+    const found = view.profiles.find((profile) => profile.id === name || `${profile.network}/${profile.name}` === name);
+    if (found === undefined) return undefined;
+    const state = stateOf(found, view, {});
+    return { id: found.id, state, inputs: inputsOf(state) };
+  },
+
   async update(ctx, id, state, news) {
     const engine = engineOf(ctx);
     const view = await readEngine(engine, "every VM");
@@ -130,7 +105,9 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
         remedy: "Run pulumi refresh, so that the profile is created anew.",
       });
     }
-    return { state: stateOf(await edited(engine, view, stored, news, state), view, news) };
+    return {
+      state: stateOf(await edited(engine, view, stored, { urn: ctx.urn, inputs: news, olds: state }), view, news),
+    };
   },
 
   async delete(ctx, id, state) {
@@ -138,25 +115,31 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
     const view = await readEngine(engine, "every VM");
     const stored = view.profiles.find((profile) => profile.id === id);
     if (stored === undefined) return;
-    refuse(factsFor(view, inputsOf(state), { action: "remove", stored, urn: ctx.urn }));
+    refuseProfile(factsFor(view, inputsOf(state), { action: "remove", stored, urn: ctx.urn }));
     await removeProfile(engine.client, id).catch((error: unknown) => {
       if (absenceOf(error) === undefined) throw error;
     });
   },
 };
 
+interface Edit {
+  readonly urn: string | undefined;
+  readonly inputs: VnicProfileInputs;
+  /** Absent: the profile is adopted. */
+  readonly olds?: VnicProfileInputs;
+}
+
 /** An edit that changes nothing is none: the engine refuses any of a profile that acts as failover. */
 async function edited(
   { client }: Engine,
   view: FullView,
   stored: ProfileRecord,
-  inputs: VnicProfileInputs,
-  olds?: VnicProfileInputs,
+  { urn, inputs, olds }: Edit,
 ): Promise<EngineProfile | ProfileRecord> {
   const before = comparable(stored, inputs, olds);
   const wanted = recordOfInputs(view, stored.id, inputs);
   if (diffOf<VnicProfileInputs>(before, wanted, { inputs: attributes }).changes === false) return stored;
-  refuse(factsFor(view, inputs, { action: "edit", stored: before }));
+  refuseProfile(factsFor(view, inputs, { action: "edit", stored: before, urn }));
   return updateProfile(client, stored.id, {
     ...writeOf(view, inputs, before),
     name: inputs.name,
@@ -212,13 +195,6 @@ function writeOf(view: FullView, inputs: VnicProfileInputs, before?: ProfileReco
   };
 }
 
-interface Subject {
-  readonly action: ProfileAction;
-  readonly stored: ProfileRecord | undefined;
-  readonly urn?: string | undefined;
-  readonly failoverUrn?: string | undefined;
-}
-
 function factsFor(
   view: EngineView,
   inputs: MaybeUnknown<DeclaredInputs>,
@@ -248,22 +224,6 @@ function factsFor(
     networkFilters: namesOf(view.filters),
     customPropertyNames: notYetKnown,
   };
-}
-
-function violationsOf(facts: ProfileFacts, engineIsSilent = false): Violation[] {
-  // A silent engine cannot say that the profile is gone.
-  const rules = profileRules[facts.action].filter(({ id }) => !engineIsSilent || id !== "profile-exists");
-  return evaluate(rules, facts, { firstOnly: true }).filter(({ severity }) => severity === "error");
-}
-
-function refuse(facts: ProfileFacts): void {
-  const [first] = violationsOf(facts);
-  if (first !== undefined) throw new ProblemError(problemOf(first));
-}
-
-function previewOf(inputs: MaybeUnknown<DeclaredInputs>, id: string): Preview<Profile> {
-  const { adopt: _, ...profile } = inputs;
-  return { id, ...profile };
 }
 
 /** The stored profile of that name on that network. */

@@ -160,6 +160,17 @@ describe("a profile", () => {
     expect((await vnicProfile.read(over.context(), id, {} as VnicProfileState))?.inputs.network).toBe("data");
   });
 
+  it("is renamed, and taken over otherwise, although the program's own declaration has that name", async () => {
+    const { id, state } = await vnicProfile.create(over.context(), standbyInputs);
+    const ctx = over.context({ urn: urn("VnicProfile", "standby") });
+    const news = { ...standbyInputs, name: "renamed" };
+    await vnicProfile.check(ctx, news, standbyInputs);
+    expect(await vnicProfile.update(ctx, id, state, news)).toMatchObject({ state: { name: "renamed" } });
+    const adopting = { ...news, adopt: true, description: "ours" };
+    await vnicProfile.check(ctx, adopting);
+    expect(await vnicProfile.create(ctx, adopting)).toMatchObject({ id, state: { description: "ours" } });
+  });
+
   it("is taken over only where that is asked for", async () => {
     const { id } = await vnicProfile.create(over.context(), standbyInputs);
     await expect(vnicProfile.create(over.context(), standbyInputs)).rejects.toThrow(/adopt: true/);

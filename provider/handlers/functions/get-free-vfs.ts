@@ -1,0 +1,48 @@
+/** getFreeVfs: what a host has left for interfaces of a network. */
+import { z } from "zod";
+import { isFree } from "../../backends/libvirt/inventory.js";
+import { physicalFunctionsOf } from "../../backends/libvirt/interfaces.js";
+import { freeVirtualFunctions, lookUpHost } from "../../backends/ovirt/rest/index.js";
+import { formatPciAddress } from "../../xml/pci-address.js";
+import { idNamed, readEngine } from "../ovirt/knowledge.js";
+import { engineOf } from "../ovirt/session.js";
+import { clusterOf } from "../session.js";
+import type { ClusterFunction } from "./function.js";
+
+export interface GetFreeVfsArgs {
+  readonly host: string;
+  readonly network: string;
+}
+
+export interface GetFreeVfsResult {
+  readonly host: string;
+  readonly network: string;
+  readonly count: number;
+  readonly vfs: readonly string[];
+}
+
+export const getFreeVfs: ClusterFunction<GetFreeVfsArgs, GetFreeVfsResult> = {
+  args: z.strictObject({ host: z.string().min(1), network: z.string().min(1) }),
+  over: {
+    async libvirt(ctx, { host, network }) {
+      const cluster = clusterOf(ctx);
+      const functions = await physicalFunctionsOf(cluster, cluster.host(host), network);
+      const vfs = functions
+        .filter(({ linkUp }) => linkUp)
+        .flatMap(({ virtualFunctions }) => virtualFunctions)
+        .filter((vf) => isFree(vf) && !vf.sharesIommuGroup)
+        .map(({ address }) => formatPciAddress(address));
+      return { host, network, count: vfs.length, vfs };
+    },
+    async ovirt(ctx, args) {
+      const engine = engineOf(ctx);
+      const [host, { networks }] = await Promise.all([
+        lookUpHost(engine.client, args.host),
+        readEngine(engine, undefined),
+      ]);
+      const network = idNamed("network", networks, args.network);
+      const vfs = (await freeVirtualFunctions(engine.client, host.id, network)).map(({ name }) => name);
+      return { host: host.name, network: args.network, count: vfs.length, vfs };
+    },
+  },
+};

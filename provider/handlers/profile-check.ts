@@ -1,0 +1,98 @@
+/** The check of a vNIC profile, whatever the backend knows the facts from. */
+import type { ProblemError } from "../problem.js";
+import {
+  differ,
+  evaluate,
+  profileRules,
+  type Preview,
+  type Profile,
+  type ProfileAction,
+  type ProfileFacts,
+  type Violation,
+} from "../rules/index.js";
+import type { ProfileRecord } from "../xml/network.js";
+import { checkFailures, diffOf, type Checked, type CheckFailure, type HandlerContext } from "./handler.js";
+import { attributes, vnicProfileSchema, type DeclaredInputs, type VnicProfileInputs } from "./inputs/vnic-profile.js";
+import { declaredProfiles, futureId } from "./program.js";
+import { failureOf, refuse } from "./refusal.js";
+import type { MaybeUnknown } from "./unknown.js";
+
+/** What is about to be done to which stored profile, and as whom the rules know it. */
+export interface Subject {
+  readonly action: ProfileAction;
+  readonly stored: ProfileRecord | undefined;
+  readonly urn?: string | undefined;
+  /** Of the profile that `failover` refers to, where that is a resource of this program. */
+  readonly failoverUrn?: string | undefined;
+}
+
+/** What a backend has to say of a profile that is declared. */
+export interface ProfileKnowledge {
+  /** Why something is not known. */
+  readonly silence: ProblemError | undefined;
+  readonly stored: ProfileRecord | undefined;
+  readonly factsOf: (subject: Subject) => ProfileFacts;
+}
+
+/** @param ask of the backend: `sought` is the profile as it was declared before, or the one to adopt. */
+export async function checkProfile(
+  { urn, references, progress }: HandlerContext,
+  news: unknown,
+  olds: VnicProfileInputs | undefined,
+  ask: (
+    declared: MaybeUnknown<DeclaredInputs>,
+    sought: Pick<MaybeUnknown<VnicProfileInputs>, "name" | "network"> | undefined,
+  ) => Promise<ProfileKnowledge>,
+): Promise<Checked<VnicProfileInputs>> {
+  const parsed = vnicProfileSchema.safeParse(news);
+  if (!parsed.success)
+    return { inputs: news as MaybeUnknown<VnicProfileInputs>, failures: checkFailures(parsed.error) };
+  const declared = parsed.data as MaybeUnknown<DeclaredInputs>;
+  // The rules tell apart what was left out from what was declared; what is stored has no such shade.
+  const inputs: MaybeUnknown<VnicProfileInputs> = { ...declared, migratable: declared.migratable ?? false };
+  const failoverUrn = references?.["failover"];
+  if (urn !== undefined) declaredProfiles.set(urn, { profile: previewOf(declared, futureId(urn)), failoverUrn });
+  // What stands and is not changed was checked when it came to be: nobody is asked for it.
+  if (olds !== undefined && diffOf(olds, inputs, { inputs: attributes }).changes === false)
+    return { inputs, failures: [] };
+  const { silence, stored, factsOf } = await ask(declared, olds ?? (declared.adopt === true ? declared : undefined));
+  if (silence !== undefined) progress.warn(`${silence.message} What is known there could not be checked.`);
+  const of = (action: ProfileAction) =>
+    factsOf({ action, stored: action === "add" ? undefined : stored, urn, failoverUrn });
+  // What is adopted exists: it is edited, and not added once more.
+  if (olds === undefined && stored === undefined) return { inputs, failures: failuresOf(of("add")) };
+  const edit = of("edit");
+  if (edit.stored !== undefined && differ(edit.profile.network, edit.stored.network))
+    return {
+      inputs,
+      failures: [...removalFailures({ ...of("remove"), profile: edit.stored }), ...failuresOf(of("add"))],
+    };
+  // Who is silent cannot say that the profile is gone.
+  return { inputs, failures: failuresOf(edit, olds !== undefined && silence !== undefined ? ["profile-exists"] : []) };
+}
+
+/** @throws ProblemError of the first rule that is broken. */
+export function refuseProfile(facts: ProfileFacts): void {
+  refuse(violationsOf(facts));
+}
+
+export function previewOf({ adopt: _, ...profile }: MaybeUnknown<DeclaredInputs>, id: string): Preview<Profile> {
+  return { id, ...profile };
+}
+
+/** A profile never changes its network: `diff` replaces it, and this one has to go before the other comes. */
+function removalFailures(facts: ProfileFacts): CheckFailure[] {
+  return failuresOf(facts).map(({ reason }) => ({
+    property: "network",
+    reason: `On another network it is another profile, in the place of this one. ${reason}`,
+  }));
+}
+
+function failuresOf(facts: ProfileFacts, except: readonly string[] = []): CheckFailure[] {
+  return violationsOf(facts, except).map((violation) => failureOf(violation));
+}
+
+function violationsOf(facts: ProfileFacts, except: readonly string[] = []): Violation[] {
+  const rules = profileRules[facts.action].filter(({ id }) => !except.includes(id));
+  return evaluate(rules, facts, { firstOnly: true }).filter(({ severity }) => severity === "error");
+}

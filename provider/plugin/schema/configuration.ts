@@ -1,0 +1,83 @@
+/** The provider's configuration: `vnic-failover:<key>` in `Pulumi.<stack>.yaml`, or the arguments of an explicit provider. */
+import type { ClusterConfig, ConfigKey, EngineConfig, HostConfig, NetworkConfig } from "../../config.js";
+import { boolean, integer, listOf, mapOf, text, typeNamed, type ObjectSpec, type Properties } from "./spec.js";
+
+export const configuration: Properties<ConfigKey> = {
+  cluster: {
+    ...typeNamed("Cluster"),
+    description: "The hosts and networks of a cluster over libvirt. Either this or `ovirt` is needed.",
+  },
+  sshPrivateKey: {
+    ...text,
+    description: "The text of the private key that logs in to the hosts. Default: the SSH agent or key files.",
+    secret: true,
+  },
+  sshPassphrase: { ...text, description: "Of the private key, where it has one.", secret: true },
+  sshPassword: { ...text, description: "Of the user on the hosts, where no key is used.", secret: true },
+  ovirt: { ...typeNamed("OvirtEngine"), description: "An oVirt engine. Either this or `cluster` is needed." },
+  ovirtPassword: { ...text, description: "Of `ovirt.username`.", secret: true },
+};
+
+export const Cluster: ObjectSpec<keyof ClusterConfig> = {
+  description: "A cluster over libvirt.",
+  properties: {
+    hosts: { ...mapOf(typeNamed("ClusterHost")), description: "By the name that placements use. At least one." },
+    networks: { ...mapOf(typeNamed("ClusterNetwork")), description: "By the name that profiles use. Default: none." },
+    hostCommands: {
+      ...boolean,
+      description:
+        "Whether a move may run this package's own announcer on the hosts (python3, over the same SSH connection). libvirt's socket alone cannot tell the switches when the VF takes over. Default `true`.",
+    },
+  },
+  required: ["hosts"],
+};
+
+export const ClusterHost: ObjectSpec<keyof HostConfig> = {
+  description: "A hypervisor with libvirt.",
+  properties: {
+    uri: {
+      ...text,
+      description:
+        "libvirt's own URI syntax: `qemu+ssh://user@host:port/system?keyfile=…&known_hosts=…`, or `qemu+unix:///system`.",
+    },
+    hostKey: {
+      ...text,
+      description: "Pins the host's SSH key: `ssh-ed25519 AAAA…` or `SHA256:…`. Default: known_hosts decides.",
+    },
+    migrationAddress: {
+      ...text,
+      description:
+        "The address at which other hosts reach this one for a migration. Default: the host's own name, as libvirt offers it.",
+    },
+    networks: { ...mapOf(typeNamed("ClusterNetwork")), description: "What differs on this host." },
+  },
+  required: ["uri"],
+};
+
+export const ClusterNetwork: ObjectSpec<keyof NetworkConfig> = {
+  description: "A logical network of the cluster: the bridge of its standbys, the PFs of its VFs, or both.",
+  properties: {
+    bridge: { ...text, description: "The Linux bridge of the standby." },
+    mtu: { ...integer, description: "Bytes, 68 to 65535. Default: what libvirt takes, 1500." },
+    physicalFunctions: {
+      ...listOf(text),
+      description: "The PFs whose VFs the network's interfaces may get, in order of preference.",
+    },
+    vlan: { ...integer, description: "VLAN tag of a VF, 1 to 4094; a bridge carries its VLAN itself." },
+  },
+};
+
+export const OvirtEngine: ObjectSpec<keyof EngineConfig> = {
+  description: "An oVirt engine.",
+  properties: {
+    url: { ...text, description: "Of the engine or of its API: `https://engine.example`." },
+    cluster: { ...text, description: "The cluster of the stack's VMs: its name or id." },
+    username: { ...text, description: "With its profile: `admin@internal`." },
+    caFile: {
+      ...text,
+      description:
+        "A PEM file of the authorities that are trusted, from the program's folder on. Default: Node's own authorities.",
+    },
+  },
+  required: ["url", "cluster", "username"],
+};
