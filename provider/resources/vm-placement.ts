@@ -2,12 +2,13 @@ import type * as pulumi from "@pulumi/pulumi";
 import type { MoveReport } from "../migration/report.js";
 import { ShellResource } from "./shell.js";
 
+/** How a move is made. Over oVirt its migration policy decides, except on `migrateTimeout` and `plugTimeout`: a preview warns. */
 export interface MigrationArgs {
   /** Seconds that the guest has to let go of a VF. Default 30. */
   unplugTimeout?: pulumi.Input<number> | undefined;
-  /** Seconds for libvirt's migration; then it is aborted. Default 1800. */
+  /** Seconds for libvirt's migration; then it is aborted. Over oVirt `pulumi up` fails then, and the engine goes on. Default 1800. */
   migrateTimeout?: pulumi.Input<number> | undefined;
-  /** Seconds for plugging a VF on the destination, and for the guest to use it. Default 30. */
+  /** Seconds for plugging a VF on the destination; over libvirt also for the guest to use it. Default 30. */
   plugTimeout?: pulumi.Input<number> | undefined;
   /** MiB/s. Default: no limit. */
   bandwidth?: pulumi.Input<number> | undefined;
@@ -24,9 +25,9 @@ export interface MigrationArgs {
 }
 
 export interface VmPlacementArgs {
-  /** The VM's name. */
+  /** The VM's name; over oVirt the name or id of one in the stack's cluster. */
   vm: pulumi.Input<string>;
-  /** The host that it is to run on. Changing it moves the VM, live. */
+  /** The host that it is to run on; over oVirt its name or id. Changing it moves the VM, live. */
   host: pulumi.Input<string>;
   migration?: pulumi.Input<MigrationArgs> | undefined;
 }
@@ -35,6 +36,9 @@ export interface VmPlacementArgs {
  * Where a VM runs. A preview shows a move as `host: "host1" => "host2"` and refuses what cannot be; `pulumi up` does it.
  * Deleting the resource leaves the VM where it is.
  *
+ * A move that fails leaves the VM with its VF on the host where it runs. Over oVirt the engine moves it, and may lose the VF: then
+ * `pulumi up` plugs it where the engine lets it, and else fails and says what is missing and what helps.
+ *
  * ```ts
  * new VmPlacement("web", { vm: "web", host: "host2" }, { dependsOn: nic });
  * ```
@@ -42,9 +46,9 @@ export interface VmPlacementArgs {
 export class VmPlacement extends ShellResource {
   declare readonly vm: pulumi.Output<string>;
   declare readonly host: pulumi.Output<string>;
-  /** What the last move did; see the report beside it in `.vnic-failover/reports`. */
+  /** What the last move did; see the report beside it in `.vnic-failover/reports`. Absent over oVirt, whose events tell it. */
   declare readonly lastMove: pulumi.Output<MoveReport | undefined>;
-  /** VFs that the VM should have and has not, in words. */
+  /** VFs that the VM should have and has not, in words. Over oVirt those that this resource or the guest agent knows of. */
   declare readonly missing: pulumi.Output<string[]>;
 
   constructor(name: string, args: VmPlacementArgs, opts?: pulumi.CustomResourceOptions) {

@@ -2,23 +2,43 @@ import * as pulumi from "@pulumi/pulumi";
 import { ShellResource } from "./shell.js";
 
 export interface VnicProfileArgs {
-  /** Unique on its network. Default: the resource's name. */
+  /** Unique on its network; over libvirt, no other libvirt network of the hosts has it either. Default: the resource's name. */
   name?: pulumi.Input<string> | undefined;
-  /** The logical network, as `vnic-failover:cluster` names it. It never changes: another network is another profile. */
+  /**
+   * The logical network: as `vnic-failover:cluster` names it; over oVirt the name or id of one in the data center of the
+   * stack's cluster. A profile never changes it: with another network it is replaced, which is refused while it is in use.
+   */
   network: pulumi.Input<string>;
-  /** `enabled`: interfaces get a VF of the network's PFs. Default `disabled`: a virtio NIC on its bridge. */
+  /**
+   * `enabled`: interfaces get a VF of the network's PFs. Default `disabled`: a virtio NIC on its bridge. It can't change while
+   * a VM uses the profile, nor over oVirt once `failover` is set.
+   */
   passThrough?: pulumi.Input<"enabled" | "disabled"> | undefined;
-  /** Whether VMs with such a VF may be migrated. Only of passthrough profiles; a profile with `failover` needs it. Default false. */
+  /**
+   * Whether VMs with such a VF may be migrated. Only of passthrough profiles; a profile with `failover` needs it, and over oVirt
+   * keeps it. Default false.
+   */
   migratable?: pulumi.Input<boolean> | undefined;
-  /** The virtio profile of the standby, or its id: what carries the traffic while the VF is away. */
+  /**
+   * The virtio profile of the standby, or its id: what carries the traffic while the VF is away. Over oVirt it can be changed,
+   * but not cleared (VnicProfileMapper.java), except in the Administration Portal.
+   */
   failover?: pulumi.Input<string> | VnicProfile | undefined;
-  /** Default false. Not on passthrough profiles. */
+  /** Default false. Not on passthrough profiles. Over libvirt it is written down, and nothing is mirrored. */
   portMirroring?: pulumi.Input<boolean> | undefined;
-  /** Name of an nwfilter. Not on passthrough profiles. */
+  /**
+   * Name of an nwfilter; over oVirt the name or id of a network filter of the engine. Not on passthrough profiles. Default: none;
+   * over oVirt the engine's own for VM networks, which this then leaves alone.
+   */
   networkFilter?: pulumi.Input<string> | undefined;
-  /** Name of a QoS entry. Not on passthrough profiles. */
+  /**
+   * Over oVirt the name or id of a QoS entry of the data center. Not on passthrough profiles. Over libvirt it is written down,
+   * and limits nothing. Default: none.
+   */
   qos?: pulumi.Input<string> | undefined;
+  /** Over oVirt those that its administrator allows. Over libvirt they are written down only. Default: none. */
   customProperties?: pulumi.Input<Record<string, pulumi.Input<string>>> | undefined;
+  /** At most 4000 characters. Default: none. */
   description?: pulumi.Input<string> | undefined;
   /** Takes over a profile of that name on that network that exists already. Default false: it is an error. */
   adopt?: pulumi.Input<boolean> | undefined;
@@ -40,7 +60,7 @@ export class VnicProfile extends ShellResource {
   declare readonly passThrough: pulumi.Output<"enabled" | "disabled">;
   declare readonly migratable: pulumi.Output<boolean>;
   declare readonly failover: pulumi.Output<string | undefined>;
-  /** Hosts of the cluster that lack the profile or have it otherwise. */
+  /** Hosts of the cluster that lack the profile or have it otherwise. Always empty over oVirt, where the engine alone keeps it. */
   declare readonly differsOn: pulumi.Output<string[]>;
 
   constructor(name: string, args: VnicProfileArgs, opts?: pulumi.CustomResourceOptions) {

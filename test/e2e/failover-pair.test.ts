@@ -12,13 +12,13 @@ const web = guestNamed("web");
 const host1 = hostNamed("host1");
 const host2 = hostNamed("host2");
 
-const program = (host: string, more = "") => `
+const program = (host: string) => `
 import { VmInterface, VmPlacement, VnicProfile } from "pulumi-vnic-failover";
 const standby = new VnicProfile("data", { network: "data" });
 const fast = new VnicProfile("data-vf", { network: "data-vf", passThrough: "enabled", migratable: true, failover: standby.id });
 const nic = new VmInterface("nic", { vm: "web", profile: fast.id, mac: "${web.mac.toUpperCase()}" });
 const place = new VmPlacement("place", { vm: "web", host: "${host}" }, { dependsOn: nic });
-${more}`;
+`;
 
 describe.skipIf(labSkipped !== undefined)(
   `on the lab${labSkipped === undefined ? "" : ` (skipped: ${labSkipped})`}`,
@@ -34,11 +34,10 @@ describe.skipIf(labSkipped !== undefined)(
       await stopProbe().catch(() => undefined);
     });
 
-    test("declares the pair, moves the VM, refuses what cannot be, and leaves clean hosts", async () => {
+    test("declares the pair, moves the VM, and leaves clean hosts", async () => {
       await withStack({ program: program("host1"), config: stackConfig(lab) }, async (stack) => {
         await createsThePair(stack);
         await previewIsEmpty(stack);
-        await refusesAtPreview(stack);
         await movesTheVm(stack);
         await previewIsEmpty(stack);
         await keepsSecretsOut(stack);
@@ -67,29 +66,6 @@ describe.skipIf(labSkipped !== undefined)(
       const { exitCode, text, changes } = await stack.preview("--expect-no-changes");
       expect(exitCode, text).toBe(0);
       expect(changes).toEqual({});
-    }
-
-    async function refusesAtPreview(stack: TestStack): Promise<void> {
-      const cases: [more: string, said: RegExp][] = [
-        ['new VmInterface("nic2", { vm: "web", profile: fast.id });', /failover/],
-        ['new VnicProfile("self", { network: "data", failover: standby.id });', /passthrough/],
-        ['new VnicProfile("nowhere", { network: "nowhere" });', /nowhere/],
-        ['new VmInterface("odd", { vm: "web", profile: standby.id, mac: "01:00:5e:00:00:01" });', /mac/],
-        ['new VnicProfile("bad", { network: "data", passThrough: "perhaps" as never });', /passThrough/],
-      ];
-      for (const [more, said] of cases) {
-        stack.write(program("host1", more));
-        const { exitCode, text } = await stack.preview();
-        expect(exitCode, `${more}\n${text}`).not.toBe(0);
-        expect(text).toMatch(said);
-      }
-      stack.write(program("host1").replace('{ network: "data" }', '{ network: "data", description: "changed" }'));
-      const changed = await stack.preview();
-      expect(changed.exitCode, changed.text).not.toBe(0);
-      expect(changed.text).toMatch(/acts as failover of "data-vf"/);
-      stack.write(program("host3"));
-      expect((await stack.preview()).text).toMatch(/host3/);
-      stack.write(program("host1"));
     }
 
     async function movesTheVm(stack: TestStack): Promise<void> {

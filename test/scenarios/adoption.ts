@@ -1,0 +1,34 @@
+/** What exists already, made by somebody else. */
+import { expect } from "vitest";
+import { fast, mac, nic, program, standby } from "./declarations.js";
+import { expectChanges, expectRefused } from "./outcome.js";
+import type { Scenario } from "./scenario.js";
+
+const adopting = program(
+  standby.replace(" }", ", adopt: true }"),
+  fast.replace("failover: standby", "failover: standby, adopt: true"),
+  nic("adopt: true"),
+);
+
+export const adoption: Scenario = {
+  claim: "profiles and a pair that somebody else has made are taken over as they are",
+  program: program(standby, fast, nic()),
+  async story({ stack, reality, somebody }) {
+    const failover = await somebody.addsProfile({ name: "data" });
+    const profile = await somebody.addsProfile({ name: "data-vf", failover });
+    await somebody.addsPair({ mac, profile, failover });
+    const before = { profiles: await reality.profiles(), vm: await reality.vm() };
+    expect(before.vm.devices).toHaveLength(2);
+
+    expectRefused(await stack.preview(), { resource: "data", property: "name", words: /adopt: true/ });
+    stack.write(adopting);
+    expectChanges(await stack.up(), { data: "create", "data-vf": "create", nic: "create" });
+    const { resources } = await stack.export();
+    expect([resources["data"]?.id, resources["data-vf"]?.id]).toEqual([failover, profile]);
+    expect({ profiles: await reality.profiles(), vm: await reality.vm() }).toEqual(before);
+    expectChanges(await stack.preview(), {});
+
+    expectChanges(await stack.destroy(), { data: "delete", "data-vf": "delete", nic: "delete" });
+    expect(await reality.traces()).toEqual([]);
+  },
+};
