@@ -1,6 +1,7 @@
 /** What a drain has to know: the VMs of the host, and what the others have for them. Pure reading. */
 import type { DrainDestination, DrainVm } from "../migration/drain-plan.js";
-import { errorsOf, planMove, type MovePlan } from "../migration/plan.js";
+import { Asked } from "../migration/asked.js";
+import { errorsOf, planMoves, type MovePlan } from "../migration/plan.js";
 import { ProblemError } from "../problem.js";
 import { isActive, type LibvirtCluster } from "../backends/libvirt/cluster.js";
 import { HostUnreachable } from "../backends/libvirt/host.js";
@@ -21,11 +22,12 @@ export async function drainFacts(cluster: LibvirtCluster, from: string, to: read
   const states = await Promise.all(doms.map(async (dom) => ({ dom, ...(await source.state(dom)) })));
   const surveyed = await surveyHosts({ hosts: to.map((name) => cluster.host(name)), config: cluster.config });
   const hosts = surveyed.filter(answering);
+  const asked = new Asked(cluster);
   const vms: DrainVm[] = [];
   // One VM after the other: each asks every destination at once.
   for (const { dom } of states.filter(isActive)) {
     const { memoryKiB } = await source.liveDomain(dom);
-    vms.push({ name: dom.name, memoryKiB, ...(await fitnessOf(cluster, dom.name, hosts)) });
+    vms.push({ name: dom.name, memoryKiB, ...(await fitnessOf(cluster, dom.name, hosts, asked)) });
   }
   return {
     vms,
@@ -39,10 +41,16 @@ async function fitnessOf(
   cluster: LibvirtCluster,
   vm: string,
   hosts: readonly AnsweringHost[],
+  asked: Asked,
 ): Promise<Pick<DrainVm, "interfaces" | "excluded">> {
   let plans: readonly MovePlan[];
   try {
-    plans = await Promise.all(hosts.map(({ name }) => planMove(cluster, vm, name)));
+    plans = await planMoves(
+      cluster,
+      vm,
+      hosts.map(({ name }) => name),
+      asked,
+    );
   } catch (error) {
     // A VM that cannot be looked at stays; the others need not wait for it.
     if (!(error instanceof ProblemError)) throw error;

@@ -1,9 +1,11 @@
 /** `vnic-failover drain`: moves every running VM away from a host, as far as the others have room. */
 import { ProblemError } from "../problem.js";
 import type { Progress } from "../progress.js";
-import { planDrain, type DrainMove, type DrainPlan } from "../migration/drain-plan.js";
+import { elsewhere, planDrain, type DrainMove, type DrainPlan } from "../migration/drain-plan.js";
+import { runMoves, type MoveLimits } from "../migration/move-queue.js";
 import { moveVm, MoveFailed } from "../migration/move.js";
 import type { MigrationOptions } from "../migration/options.js";
+import { withSecondTry, type SecondTry } from "../migration/second-try.js";
 import { saveReport } from "../migration/report-files.js";
 import type { MoveReport } from "../migration/report.js";
 import type { Answer, CommandContext } from "./command.js";
@@ -11,14 +13,15 @@ import { drainFacts } from "./drain-facts.js";
 import { outcomeOf, worst, type Outcome } from "./exit-codes.js";
 import { describeReport, describeReportFiles } from "./report-summary.js";
 import { indented, paragraphs, table } from "./table.js";
-import { Turns } from "./turns.js";
 
 export interface DrainRequest {
   readonly host: string;
   /** Where the VMs may go. Default: every other host of the cluster. */
   readonly to?: readonly string[] | undefined;
-  /** Moves at a time. All have the one source, so that no destination has more at a time either. */
+  /** Moves at a time. All have the one source. */
   readonly concurrency: number;
+  /** Moves at a time to one destination. Default 2. */
+  readonly incoming?: number | undefined;
   /** Nobody has to be asked. */
   readonly confirmed: boolean;
   readonly options: MigrationOptions;
@@ -45,15 +48,22 @@ export async function drain(context: CommandContext, request: DrainRequest): Pro
   const { vms, destinations, silent } = await drainFacts(cluster, host, to);
   const plan = planDrain(vms, destinations);
   const move: Mover = ({ vm, to }, progress) => moveVm(cluster, { vm, to, options, progress, signal });
-  return carryOut(context, request, { plan, silent }, move);
+  return carryOut(context, request, { plan, silent }, move, async (failed) => {
+    const now = await drainFacts(cluster, host, to);
+    return planDrain(elsewhere(now.vms, failed), now.destinations);
+  });
 }
 
-/** Shows the plan, asks, and makes the moves. */
+/** Moves at a time to one destination, where nothing else is said. */
+const incomingAtATime = 2;
+
+/** Shows the plan, asks, and makes the moves. @param planAgain where moves came to nothing. Default: nothing is tried again. */
 export async function carryOut(
   context: CommandContext,
-  { host, concurrency, confirmed, reportDir }: Omit<DrainRequest, "to" | "options">,
+  { host, concurrency, incoming = incomingAtATime, confirmed, reportDir }: Omit<DrainRequest, "to" | "options">,
   { plan, silent }: { readonly plan: DrainPlan; readonly silent: readonly ProblemError[] },
   mover: Mover,
+  planAgain: SecondTry<Drained>["planAgain"] = () => Promise.resolve({ moves: [], stuck: [] }),
 ): Promise<Answer> {
   const document = planDocument(host, plan);
   if (plan.moves.length === 0) {
@@ -69,8 +79,30 @@ export async function carryOut(
   if (!confirmed && !(await isConfirmed(context, plan))) {
     return { outcome: "refused", document: { ...document, results: [] }, text: "", errors: [notConfirmed(context)] };
   }
-  const results = await moveAll(context, plan.moves, concurrency, reportDir, mover);
-  const errors = [...results.flatMap(({ error }) => error ?? []), ...silent];
+  const limits: MoveLimits = { total: concurrency, outgoing: concurrency, incoming };
+  const notPlanned: unknown[] = [];
+  const results = await withSecondTry<Drained>(plan, {
+    make: ({ moves }) =>
+      runMoves(
+        moves.map((move) => ({ ...move, from: host })),
+        limits,
+        (move, reserved) => moveOne(context, move, reserved, reportDir, mover),
+      ),
+    isAsBefore: ({ outcome }) => (outcome === "refused" || outcome === "failed-on-source") && !context.signal.aborted,
+    async planAgain(failed) {
+      try {
+        const second = await planAgain(failed);
+        if (second.moves.length > 0)
+          context.show(`Trying again, elsewhere.\n${describePlan(host, { ...second, stuck: [] })}\n`);
+        return second;
+      } catch (error) {
+        // What has been done so far must be told all the same.
+        notPlanned.push(error);
+        return { moves: [], stuck: [] };
+      }
+    },
+  });
+  const errors = [...results.flatMap(({ error }) => error ?? []), ...notPlanned, ...silent];
   return {
     outcome: worst([
       ...results.map(({ outcome }) => outcome),
@@ -119,43 +151,20 @@ function notConfirmed({ confirm }: CommandContext): ProblemError {
   });
 }
 
-/** So many at a time, in the plan's order. A move that fails stops none of the others; Ctrl-C begins no more of them. */
-async function moveAll(
-  context: CommandContext,
-  moves: readonly DrainMove[],
-  concurrency: number,
-  reportDir: string | undefined,
-  mover: Mover,
-): Promise<readonly Drained[]> {
-  const waiting = [...moves];
-  const results: Drained[] = [];
-  const turns = new Map<string, Turns>(moves.map(({ to }) => [to, new Turns()]));
-  const work = async (): Promise<void> => {
-    for (let move = waiting.shift(); move !== undefined; move = waiting.shift()) {
-      results.push(await moveOne(context, move, turns.get(move.to) ?? new Turns(), reportDir, mover));
-    }
-  };
-  await Promise.all(Array.from({ length: concurrency }, work));
-  // In the order of the plan, whichever ended first.
-  return moves.flatMap(({ vm }) => results.find((result) => result.vm === vm) ?? []);
-}
-
+/** A move that fails stops none of the others; Ctrl-C begins no more of them. */
 async function moveOne(
   { progress, signal }: CommandContext,
   move: DrainMove,
-  turns: Turns,
+  reserved: () => void,
   reportDir: string | undefined,
   mover: Mover,
 ): Promise<Drained> {
   const { vm, to } = move;
   const own = progress.of(vm);
-  // Two moves that looked for a free VF at the same moment would find the same one: the next may look when this one has
-  // reserved what it found.
-  const giveBack = await turns.take();
   const watched: Progress = {
     ...own,
     report(step) {
-      if (!beforeReservation.has(step.phase)) giveBack();
+      if (!beforeReservation.has(step.phase)) reserved();
       own.report(step);
     },
   };
@@ -169,7 +178,6 @@ async function moveOne(
     const { report } = error;
     return { vm, to, outcome: report.outcome, report, files: await saveReport(report, reportDir), error };
   } finally {
-    giveBack();
     own.done();
   }
 }

@@ -97,6 +97,7 @@ export function commandLine(run: (invocation: Invocation) => Promise<void>): Com
       .argument("<host>", "the host to be emptied, by its name in the configuration")
       .option("--to <host...>", "where they may go (default: every other host)")
       .option("--concurrency <n>", "moves at a time (default 1)", wholeNumber)
+      .option("--incoming <n>", "moves at a time to one destination (default 2)", wholeNumber)
       .option("--yes", "do not ask"),
   )
     .option("--report-dir <dir>", "where the reports go (default .vnic-failover/reports)")
@@ -113,6 +114,7 @@ export function commandLine(run: (invocation: Invocation) => Promise<void>): Com
           host,
           to: flags.to,
           concurrency: flags.concurrency ?? 1,
+          incoming: flags.incoming,
           confirmed: flags.yes ?? false,
           options: migrationOptionsFrom(flags),
           reportDir: flags.reportDir,
@@ -157,6 +159,7 @@ export function commandLine(run: (invocation: Invocation) => Promise<void>): Com
 type DrainFlags = MigrationFlags & {
   readonly to?: readonly string[];
   readonly concurrency?: number;
+  readonly incoming?: number;
   readonly yes?: boolean;
   readonly reportDir?: string;
 };

@@ -1,9 +1,11 @@
 /**
- * Where the VMs of a host can go, all of them together: no VF, no memory is promised twice. Pure.
+ * Where VMs can go, all of them together: no VF, no memory is promised twice. Pure.
  *
- * Which VM goes where is a bin-packing problem; it is searched, the VMs that are hardest to place first, as far as
- * {@link searchLimit} goes. The first answer, which is there at once, is the greedy one.
+ * Which VM goes where is a bin-packing problem. The first answer is the greedy one: the VMs that are hardest to place
+ * first, each to the host that has the most memory left. Its time grows with the number of VMs, not faster. Only where it
+ * leaves a VM behind, a better one is searched, as far as {@link searchLimit} goes.
  */
+import { matchVfs } from "../rules/index.js";
 
 export interface DrainVm {
   readonly name: string;
@@ -58,128 +60,271 @@ export interface StuckVm {
   readonly reasons: ReadonlyMap<string, string>;
 }
 
-/** Partial plans that are looked at before the best one so far is taken. */
-const searchLimit = 20_000;
+/** VMs put onto hosts in the search for a plan, in vain or not, before the best plan so far is taken. */
+const searchLimit = 200_000;
+/** With more VMs than these no better plan is searched: what the search can change of it is next to nothing. */
+const searchableVms = 1_000;
 
 /**
- * Plans as many moves as can be. A VM's VFs come from the first PF that has one free, in its network's order, which is how
- * the move itself chooses.
+ * Plans as many moves as can be. The PFs of a VM's VFs are those that the move itself will choose (see matchVfs).
  */
 export function planDrain(vms: readonly DrainVm[], destinations: readonly DrainDestination[]): DrainPlan {
-  const whole = destinations.map(capacityOf);
-  const hasChoice = (vm: DrainVm) => choicesOf(vm, whole) > 0;
-  const order = vms.filter(hasChoice).toSorted(hardestFirst(whole));
-  let best: readonly DrainMove[] = [];
-  let looked = 0;
+  const whole = destinations.map(roomOf);
+  const order = hardestFirst(vms, whole);
+  const rooms = new Rooms(destinations.map(roomOf));
+  const greedy = order.flatMap((vm) => rooms.settle(vm) ?? []);
+  const moves =
+    greedy.length === order.length || order.length > searchableVms
+      ? greedy
+      : searched(order, new Rooms(destinations.map(roomOf)), greedy);
 
-  /** Goes on from a partial plan that has decided on the first `index` VMs. True: there is no need to look further. */
-  const search = (index: number, capacities: readonly Capacity[], moves: readonly DrainMove[]): boolean => {
-    looked += 1;
-    if (moves.length > best.length) best = moves;
-    const vm = order[index];
-    if (vm === undefined) return best.length === order.length;
-    // Even if all the rest found a place, it would be no better.
-    if (moves.length + order.length - index <= best.length) return false;
-    for (const capacity of capacities.toSorted((a, b) => b.memoryKiB - a.memoryKiB)) {
-      const fit = place(vm, capacity);
-      if (typeof fit === "string") continue;
-      const move = { vm: vm.name, to: capacity.host.name, physicalFunctions: fit.physicalFunctions };
-      const rest = capacities.map((each) => (each === capacity ? fit.rest : each));
-      if (search(index + 1, rest, [...moves, move]) || looked >= searchLimit) return true;
-    }
-    return search(index + 1, capacities, moves);
-  };
-  search(0, whole, []);
-
-  const left = best.reduce<readonly Capacity[]>((capacities, move) => {
-    const vm = vms.find(({ name }) => name === move.vm);
-    return capacities.map((capacity) => {
-      const fit = vm === undefined || capacity.host.name !== move.to ? "" : place(vm, capacity);
-      return typeof fit === "string" ? capacity : fit.rest;
-    });
-  }, whole);
+  const placed = new Map(moves.map((move) => [move.vm, move]));
+  const left = leftBy(moves, vms, destinations);
   return {
-    moves: best,
+    moves,
     stuck: vms
-      .filter(({ name }) => !best.some(({ vm }) => vm === name))
+      .filter(({ name }) => !placed.has(name))
       .map((vm) => ({ vm: vm.name, reasons: reasonsFor(vm, whole, left) })),
   };
 }
 
-/** What is left of a host. */
-interface Capacity {
-  readonly host: DrainDestination;
-  readonly memoryKiB: number;
+/** The facts of a second try: only the VMs of the first that are left, each without the host that it has failed to get to. */
+export function elsewhere(vms: readonly DrainVm[], failed: ReadonlyMap<string, string>): readonly DrainVm[] {
+  return vms.flatMap((vm) => {
+    const tried = failed.get(vm.name);
+    if (tried === undefined) return [];
+    return { ...vm, excluded: new Map([...vm.excluded, [tried, "the move there has failed a moment ago"]]) };
+  });
+}
+
+/** A host, and what is left of it. */
+interface Room {
+  readonly name: string;
+  memoryKiB: number;
   /** Free VFs by PF. */
-  readonly vfs: ReadonlyMap<string, number>;
+  readonly vfs: Map<string, number>;
+  readonly networks: ReadonlyMap<string, { readonly bridge: boolean; readonly physicalFunctions: readonly string[] }>;
 }
 
-function capacityOf(host: DrainDestination): Capacity {
-  const functions = host.networks.flatMap(({ physicalFunctions }) => physicalFunctions);
-  return { host, memoryKiB: host.freeMemoryKiB, vfs: new Map(functions.map(({ name, freeVfs }) => [name, freeVfs])) };
+function roomOf({ name, freeMemoryKiB, networks }: DrainDestination): Room {
+  const functions = networks.flatMap(({ physicalFunctions }) => physicalFunctions);
+  return {
+    name,
+    memoryKiB: freeMemoryKiB,
+    vfs: new Map(functions.map((pf) => [pf.name, pf.freeVfs])),
+    networks: new Map(
+      networks.map((network) => [
+        network.name,
+        {
+          bridge: network.bridge !== false,
+          physicalFunctions: network.physicalFunctions.map((pf) => pf.name),
+        },
+      ]),
+    ),
+  };
 }
 
-/** The VM put onto the host, or why it can't be. */
-function place(
-  vm: DrainVm,
-  { host, memoryKiB, vfs }: Capacity,
-): { rest: Capacity; physicalFunctions: readonly (string | undefined)[] } | string {
-  const excluded = vm.excluded.get(host.name);
+/** The PFs that the VM's interfaces get on the host, or why it can't go there. */
+function fit(vm: DrainVm, room: Room): DrainMove["physicalFunctions"] | string {
+  const excluded = vm.excluded.get(room.name);
   if (excluded !== undefined) return excluded;
-  if (memoryKiB < vm.memoryKiB) return `${mebibytes(memoryKiB)} MiB of memory free, ${mebibytes(vm.memoryKiB)} needed`;
-  const free = new Map(vfs);
-  const physicalFunctions: (string | undefined)[] = [];
-  for (const { vfNetwork, standbyNetwork } of vm.interfaces) {
-    if (standbyNetwork !== undefined && !hasBridge(host, standbyNetwork))
-      return `no bridge for network "${standbyNetwork}"`;
-    if (vfNetwork === undefined) {
-      physicalFunctions.push(undefined);
-      continue;
-    }
-    const pf = functionsOf(host, vfNetwork).find(({ name }) => (free.get(name) ?? 0) > 0);
-    if (pf === undefined) return `too few free VFs of network "${vfNetwork}"`;
-    free.set(pf.name, (free.get(pf.name) ?? 0) - 1);
-    physicalFunctions.push(pf.name);
+  if (room.memoryKiB < vm.memoryKiB)
+    return `${mebibytes(room.memoryKiB)} MiB of memory free, ${mebibytes(vm.memoryKiB)} needed`;
+  return served(vm.interfaces, room);
+}
+
+function served(
+  interfaces: readonly DrainInterface[],
+  { networks, vfs }: Room,
+): DrainMove["physicalFunctions"] | string {
+  const bridgeless = interfaces.find(
+    ({ standbyNetwork }) => standbyNetwork !== undefined && networks.get(standbyNetwork)?.bridge !== true,
+  );
+  if (bridgeless !== undefined) return `no bridge for network "${bridgeless.standbyNetwork ?? ""}"`;
+  const given = matchVfs(
+    interfaces.map(({ vfNetwork }) => networks.get(vfNetwork ?? "")?.physicalFunctions ?? []),
+    (name) => vfs.get(name) ?? 0,
+  );
+  const unserved = interfaces.find(({ vfNetwork }, index) => vfNetwork !== undefined && given[index] === undefined);
+  return unserved === undefined ? given : `too few free VFs of network "${unserved.vfNetwork ?? ""}"`;
+}
+
+/** Takes what the VM needs from the host (`1`), or gives it back (`-1`). */
+function take(room: Room, { memoryKiB }: DrainVm, functions: DrainMove["physicalFunctions"], times: 1 | -1): void {
+  room.memoryKiB -= times * memoryKiB;
+  for (const name of functions) if (name !== undefined) room.vfs.set(name, (room.vfs.get(name) ?? 0) - times);
+}
+
+/** Hosts, that with the most memory left first; of equals, in the order in which they were given. */
+class Rooms {
+  private readonly rank: ReadonlyMap<Room, number>;
+  private readonly sorted: Room[];
+
+  constructor(rooms: readonly Room[]) {
+    this.rank = new Map(rooms.map((room, index) => [room, index]));
+    this.sorted = rooms.toSorted((a, b) => this.compare(a, b));
   }
-  return { rest: { host, memoryKiB: memoryKiB - vm.memoryKiB, vfs: free }, physicalFunctions };
+
+  get count(): number {
+    return this.sorted.length;
+  }
+
+  /** Puts the VM onto the first host that it fits on. */
+  settle(vm: DrainVm): DrainMove | undefined {
+    for (const index of this.sorted.keys()) {
+      const settled = this.settleOn(index, vm);
+      if (settled !== undefined) return settled.move;
+    }
+    return undefined;
+  }
+
+  /** Puts the VM onto the host at that place, if it fits. */
+  settleOn(index: number, vm: DrainVm): { readonly move: DrainMove; readonly undo: () => void } | undefined {
+    const room = this.sorted[index];
+    const functions = room === undefined ? "" : fit(vm, room);
+    if (room === undefined || typeof functions === "string") return undefined;
+    const change = (from: number, times: 1 | -1): number => {
+      this.sorted.splice(from, 1);
+      take(room, vm, functions, times);
+      const to = this.placeOf(room);
+      this.sorted.splice(to, 0, room);
+      return to;
+    };
+    const now = change(index, 1);
+    return { move: { vm: vm.name, to: room.name, physicalFunctions: functions }, undo: () => void change(now, -1) };
+  }
+
+  private placeOf(room: Room): number {
+    let [low, high] = [0, this.sorted.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const other = this.sorted[middle];
+      if (other !== undefined && this.compare(other, room) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  private compare(a: Room, b: Room): number {
+    return b.memoryKiB - a.memoryKiB || (this.rank.get(a) ?? 0) - (this.rank.get(b) ?? 0);
+  }
+}
+
+/** The best plan that is found within the limit: depth first, each VM on every host and on none. */
+function searched(order: readonly DrainVm[], rooms: Rooms, greedy: readonly DrainMove[]): readonly DrainMove[] {
+  let best = greedy;
+  let looked = 0;
+  const moves: DrainMove[] = [];
+
+  /** Goes on from a partial plan that has decided on the first `index` VMs. True: there is no need to look further. */
+  const search = (index: number): boolean => {
+    if (moves.length > best.length) best = [...moves];
+    const vm = order[index];
+    if (vm === undefined) return best.length === order.length;
+    // Even if all the rest found a place, it would be no better.
+    if (moves.length + order.length - index <= best.length) return false;
+    for (let place = 0; place < rooms.count; place++) {
+      if (++looked > searchLimit) return true;
+      const settled = rooms.settleOn(place, vm);
+      if (settled === undefined) continue;
+      moves.push(settled.move);
+      const enough = search(index + 1);
+      moves.pop();
+      settled.undo();
+      if (enough) return true;
+    }
+    return search(index + 1);
+  };
+  search(0);
+  return best;
+}
+
+/** What the moves leave of the hosts, in the hosts' order. */
+function leftBy(
+  moves: readonly DrainMove[],
+  vms: readonly DrainVm[],
+  destinations: readonly DrainDestination[],
+): readonly Room[] {
+  const left = destinations.map(roomOf);
+  const rooms = new Map(left.map((room) => [room.name, room]));
+  const named = new Map(vms.map((vm) => [vm.name, vm]));
+  for (const { vm: name, to, physicalFunctions } of moves) {
+    const [room, vm] = [rooms.get(to), named.get(name)];
+    if (room !== undefined && vm !== undefined) take(room, vm, physicalFunctions, 1);
+  }
+  return left;
 }
 
 /** Why the VM has no place: what forbids the host at all, or else what the others of the plan have left too little of. */
-function reasonsFor(vm: DrainVm, whole: readonly Capacity[], left: readonly Capacity[]): ReadonlyMap<string, string> {
+function reasonsFor(vm: DrainVm, whole: readonly Room[], left: readonly Room[]): ReadonlyMap<string, string> {
   return new Map(
-    whole.map((capacity, index) => {
-      const alone = place(vm, capacity);
-      if (typeof alone === "string") return [capacity.host.name, alone];
+    whole.map((room, index) => {
+      const alone = fit(vm, room);
+      if (typeof alone === "string") return [room.name, alone];
       const rest = left[index];
-      const beside = rest === undefined ? "" : place(vm, rest);
+      const beside = rest === undefined ? "" : fit(vm, rest);
       return [
-        capacity.host.name,
+        room.name,
         `room for it alone, but not beside the others that go there${typeof beside === "string" ? `: ${beside}` : ""}`,
       ];
     }),
   );
 }
 
-/** Fewest destinations first, then most VFs, then most memory; by name where all is equal, so that a plan is repeatable. */
-function hardestFirst(capacities: readonly Capacity[]): (a: DrainVm, b: DrainVm) => number {
-  const vfs = ({ interfaces }: DrainVm) => interfaces.filter(({ vfNetwork }) => vfNetwork !== undefined).length;
-  return (a, b) =>
-    choicesOf(a, capacities) - choicesOf(b, capacities) ||
-    vfs(b) - vfs(a) ||
-    b.memoryKiB - a.memoryKiB ||
-    (a.name < b.name ? -1 : 1);
+/**
+ * The VMs that have a choice at all: fewest destinations first, then most VFs, then most memory; by name where all is
+ * equal, so that a plan is repeatable.
+ */
+function hardestFirst(vms: readonly DrainVm[], rooms: readonly Room[]): readonly DrainVm[] {
+  const choicesOf = choicesOn(rooms);
+  return vms
+    .map((vm) => ({
+      vm,
+      choices: choicesOf(vm),
+      vfs: vm.interfaces.filter(({ vfNetwork }) => vfNetwork !== undefined).length,
+    }))
+    .filter(({ choices }) => choices > 0)
+    .toSorted(
+      (a, b) =>
+        a.choices - b.choices || b.vfs - a.vfs || b.vm.memoryKiB - a.vm.memoryKiB || (a.vm.name < b.vm.name ? -1 : 1),
+    )
+    .map(({ vm }) => vm);
 }
 
-function choicesOf(vm: DrainVm, capacities: readonly Capacity[]): number {
-  return capacities.filter((capacity) => typeof place(vm, capacity) !== "string").length;
+/**
+ * How many hosts could take a VM if it were the only one. Most VMs have the same networks as others: which hosts serve
+ * those is looked at once, and the memory by halving.
+ */
+function choicesOn(rooms: readonly Room[]): (vm: DrainVm) => number {
+  const serving = new Map<string, { readonly named: ReadonlyMap<string, Room>; readonly memory: readonly number[] }>();
+  const servingRooms = ({ interfaces }: DrainVm) => {
+    const key = JSON.stringify(interfaces.map(({ vfNetwork, standbyNetwork }) => [vfNetwork, standbyNetwork]));
+    const known = serving.get(key);
+    if (known !== undefined) return known;
+    const fitting = rooms.filter((room) => typeof served(interfaces, room) !== "string");
+    const found = {
+      named: new Map(fitting.map((room) => [room.name, room])),
+      memory: fitting.map(({ memoryKiB }) => memoryKiB).toSorted((a, b) => a - b),
+    };
+    serving.set(key, found);
+    return found;
+  };
+  return (vm) => {
+    const { named, memory } = servingRooms(vm);
+    const excluded = [...vm.excluded.keys()].filter((name) => (named.get(name)?.memoryKiB ?? -1) >= vm.memoryKiB);
+    return memory.length - countBelow(memory, vm.memoryKiB) - excluded.length;
+  };
 }
 
-function hasBridge({ networks }: DrainDestination, network: string): boolean {
-  return networks.some(({ name, bridge }) => name === network && bridge !== false);
-}
-
-function functionsOf({ networks }: DrainDestination, network: string): readonly DrainPf[] {
-  return networks.find(({ name }) => name === network)?.physicalFunctions ?? [];
+/** How many of the numbers, which ascend, are less than the limit. */
+function countBelow(ascending: readonly number[], limit: number): number {
+  let [low, high] = [0, ascending.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((ascending[middle] ?? Infinity) < limit) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function mebibytes(kibibytes: number): number {

@@ -13,7 +13,8 @@ import { silenceOf, type HostUnreachable, type LibvirtHost } from "../backends/l
 import { physicalFunction, vfUsers, type PhysicalFunction } from "../backends/libvirt/inventory.js";
 import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
 import { recordsOf } from "../backends/libvirt/interfaces.js";
-import { basicsOf, hostFacts, type HostBasics } from "./host-facts.js";
+import { Asked } from "./asked.js";
+import type { HostBasics, SurveyedHost } from "./host-facts.js";
 
 /** A pair of the VM, with the networks that serve its two halves. */
 export interface PairOnNetwork {
@@ -39,18 +40,32 @@ export interface Gathered {
  * @throws nothing for a host that does not answer: that is a fact.
  */
 export async function gatherFacts(cluster: LibvirtCluster, vm: string, to: string): Promise<Gathered> {
+  const asked = new Asked(cluster);
   const destination = cluster.hosts.find(({ name }) => name === to);
-  const destinationBasics = begun(destination && basicsOf(destination));
-  const [{ presences, silent }, profiles] = await Promise.all([
-    cluster.whereabouts(vm),
-    cluster.profiles.all().then(
-      (stored) => stored.map(({ profile }) => profile),
-      () => [] as ProfileRecord[],
-    ),
-  ]);
+  void begun(destination && asked.basics(destination));
+  return factsTowards(cluster, await lookAtVm(cluster, vm, asked), to, asked);
+}
+
+/** The VM's side of a move, wherever it goes. */
+export interface Departure {
+  readonly vm: string;
+  readonly presence: Presence | undefined;
+  readonly active: readonly Presence[];
+  /** Every host has said whether it has the VM. */
+  readonly allAnswered: boolean;
+  readonly domain: Domain | undefined;
+  readonly pairs: readonly PairOnNetwork[];
+  /** Those that the VM needs. */
+  readonly networks: readonly string[];
+  readonly source: Promise<SurveyedHost | undefined>;
+  readonly told: Promise<Awaited<ReturnType<typeof factsOfVm>> | undefined>;
+}
+
+export async function lookAtVm(cluster: LibvirtCluster, vm: string, asked: Asked): Promise<Departure> {
+  const [{ presences, silent }, profiles] = await Promise.all([cluster.whereabouts(vm), asked.profiles()]);
   const active = presences.filter(isActive);
   const presence = active[0] ?? presences[0];
-  const sourceBasics = presence?.host === destination ? destinationBasics : begun(presence && basicsOf(presence.host));
+  void begun(presence && asked.basics(presence.host));
   const domain = presence && (await domainOf(presence));
   const moving =
     domain === undefined || presence === undefined ? [] : await pairsOn(cluster, presence.host, domain, profiles);
@@ -63,15 +78,32 @@ export async function gatherFacts(cluster: LibvirtCluster, vm: string, to: strin
         .filter((name) => name !== undefined),
     ),
   ];
-  const survey = async (host: LibvirtHost | undefined, basics: Promise<HostBasics | HostUnreachable | undefined>) => {
-    const told = await basics;
-    return host && told && hostFacts(cluster.config, host, told, networks);
+  return {
+    vm,
+    presence,
+    active,
+    allAnswered: silent.length === 0,
+    domain,
+    pairs: moving,
+    networks,
+    source: begun(presence && asked.survey(presence.host, networks)),
+    told: begun(presence && domain && factsOfVm(presence, domain, moving, plain)),
   };
+}
+
+/** The facts of the VM's move to that host. */
+export async function factsTowards(
+  cluster: LibvirtCluster,
+  { vm, presence, active, allAnswered, domain, pairs: moving, networks, source: surveyed, told }: Departure,
+  to: string,
+  asked: Asked,
+): Promise<Gathered> {
+  const destination = cluster.hosts.find(({ name }) => name === to);
   const [source, target, vmFacts, cpu] = await Promise.all([
-    survey(presence?.host, sourceBasics),
-    survey(destination, destinationBasics),
-    presence === undefined || domain === undefined ? undefined : factsOfVm(presence, domain, moving, plain),
-    domain === undefined || destination === undefined ? undefined : compareCpu(domain, await sourceBasics, destination),
+    surveyed,
+    destination && asked.survey(destination, networks),
+    told,
+    domain && presence && destination && compareCpu(domain, await asked.basics(presence.host), destination),
   ]);
   return {
     presence,
@@ -82,7 +114,7 @@ export async function gatherFacts(cluster: LibvirtCluster, vm: string, to: strin
       vm: {
         name: vm,
         // A silent host may have it.
-        ...(presence !== undefined || silent.length === 0 ? { exists: presence !== undefined } : {}),
+        ...(presence !== undefined || allAnswered ? { exists: presence !== undefined } : {}),
         activeOn: active.map(({ host }) => host.name),
         ...vmFacts,
       },
@@ -256,10 +288,10 @@ async function vfsByNetwork(
  */
 async function compareCpu(
   domain: Domain,
-  source: HostBasics | HostUnreachable | undefined,
+  source: HostBasics | HostUnreachable,
   destination: LibvirtHost,
 ): Promise<PlacementFacts["cpu"]> {
-  if (source === undefined || source instanceof Error) return undefined;
+  if (source instanceof Error) return undefined;
   const results = {
     [CpuCompare.INCOMPATIBLE]: "incompatible",
     [CpuCompare.IDENTICAL]: "identical",

@@ -5,8 +5,9 @@ import { ProblemError } from "../problem.js";
 import { evaluate, placementRules, problemOf, teamingRules, type Violation } from "../rules/index.js";
 import type { PciAddress } from "../xml/pci-address.js";
 import type { LibvirtCluster, Presence } from "../backends/libvirt/cluster.js";
-import { chooseVf } from "../backends/libvirt/vf-scheduler.js";
-import { gatherFacts } from "./facts.js";
+import { chooseVfs } from "../backends/libvirt/vf-scheduler.js";
+import type { Asked } from "./asked.js";
+import { factsTowards, gatherFacts, lookAtVm, type Gathered } from "./facts.js";
 import { readJournal } from "./context.js";
 import type { Journal, JournalInterface } from "./journal.js";
 import { teamingFacts } from "./teaming-facts.js";
@@ -31,37 +32,57 @@ export interface PlannedInterface extends Omit<JournalInterface, "destinationVf"
 }
 
 export async function planMove(cluster: LibvirtCluster, vm: string, to: string): Promise<MovePlan> {
-  const { facts, presence, domain, pairs, physicalFunctions } = await gatherFacts(cluster, vm, to);
-  const journal = presence === undefined ? undefined : await readJournal(presence.host, presence.dom);
+  const gathered = await gatherFacts(cluster, vm, to);
+  return planFrom(to, gathered, await journalOf(gathered));
+}
+
+/**
+ * The plans of one VM's moves to several hosts, in their order. The VM is looked at once.
+ * @param asked what the hosts have told already; a drain's VMs share it.
+ */
+export async function planMoves(
+  cluster: LibvirtCluster,
+  vm: string,
+  hosts: readonly string[],
+  asked: Asked,
+): Promise<readonly MovePlan[]> {
+  const departure = await lookAtVm(cluster, vm, asked);
+  const journal = await journalOf(departure);
+  return Promise.all(hosts.map(async (to) => planFrom(to, await factsTowards(cluster, departure, to, asked), journal)));
+}
+
+async function journalOf({ presence }: Pick<Gathered, "presence">): Promise<Journal | undefined> {
+  return presence === undefined ? undefined : readJournal(presence.host, presence.dom);
+}
+
+function planFrom(
+  to: string,
+  { facts, presence, domain, pairs, physicalFunctions }: Gathered,
+  journal: Journal | undefined,
+): MovePlan {
   const alreadyThere = presence?.host.name === to && facts.vm.state === "running";
   const teaming = domain === undefined ? [] : evaluate(teamingRules, teamingFacts(domain));
   const placement = alreadyThere ? [] : evaluate(placementRules, facts);
-  const promised: PciAddress[] = [];
-  const interfaces = pairs.flatMap(({ primary, standby, vfNetwork, standbyNetwork }): PlannedInterface[] => {
-    if (
-      primary.vf === undefined ||
-      primary.alias === undefined ||
-      standby.alias === undefined ||
-      primary.mac === undefined ||
-      vfNetwork === undefined
-    )
-      return [];
-    const destinationVf = chooseVf(physicalFunctions.get(vfNetwork) ?? [], promised)?.address;
-    if (destinationVf !== undefined) promised.push(destinationVf);
-    return [
-      {
-        mac: primary.mac,
-        primaryAlias: primary.alias,
-        standbyAlias: standby.alias,
-        network: vfNetwork,
-        standbyNetwork: standbyNetwork ?? "",
-        sourceVf: primary.vf,
-        destinationVf,
-      },
-    ];
-  });
+  const moving = pairs.flatMap(({ primary, standby, vfNetwork, standbyNetwork = "" }) =>
+    primary.vf === undefined ||
+    primary.alias === undefined ||
+    standby.alias === undefined ||
+    primary.mac === undefined ||
+    vfNetwork === undefined
+      ? []
+      : {
+          mac: primary.mac,
+          primaryAlias: primary.alias,
+          standbyAlias: standby.alias,
+          network: vfNetwork,
+          standbyNetwork,
+          sourceVf: primary.vf,
+        },
+  );
+  const chosen = chooseVfs(moving.map(({ network }) => physicalFunctions.get(network) ?? []));
+  const interfaces = moving.map((nic, index) => ({ ...nic, destinationVf: chosen[index]?.address }));
   return {
-    vm,
+    vm: facts.vm.name,
     from: presence?.host.name,
     to,
     alreadyThere,

@@ -10,6 +10,7 @@ import { DomainState, JobType, PausedReason } from "../backends/libvirt/constant
 import { unless, type DomainRef, type HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
 import { placesNow, startAnnouncers, stopAnnouncers, vfInUse } from "./announce.js";
 import { domainOn, readJournal, type MoveContext } from "./context.js";
+import { refuseForeignDevices } from "./foreign-devices.js";
 import type { Journal } from "./journal.js";
 import { moverStanding } from "./mover.js";
 import { newContext, observerOf } from "./move.js";
@@ -77,6 +78,8 @@ async function settle(context: MoveContext, presences: readonly Presence[]): Pro
   const here = presences.find(({ host }) => host === source);
   const runsThere = there?.state === DomainState.RUNNING;
   const pausedHere = here?.state === DomainState.PAUSED && here.reason !== PausedReason.USER;
+  if (runsThere) await refuseForeignDevices(context, destination, there.dom, (nic) => nic.destinationVf);
+  else if (here !== undefined) await refuseForeignDevices(context, source, here.dom, (nic) => nic.sourceVf);
   if (runsThere && here !== undefined && isActive(here)) {
     // The destination has taken over, and the source was never told: its stopped copy must not come back to life.
     if (!pausedHere) throw new VmOnSeveralHosts(vm, [here, there]);

@@ -38,3 +38,4 @@ export * from "./preview.js";
 export * from "./profile.js";
 export * from "./rule.js";
 export * from "./teaming.js";
+export * from "./vf-matching.js";

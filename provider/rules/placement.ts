@@ -1,5 +1,6 @@
 import type { Finding, Rule } from "./rule.js";
 import { isBelow, packedVersion, unpackedVersion } from "./version.js";
+import { matchVfs } from "./vf-matching.js";
 import { counted, listed, quoted } from "./wording.js";
 
 /**
@@ -723,27 +724,18 @@ function spelledDisk({ target, source }: Disk): string {
 }
 
 /**
- * The interfaces that are left without VF when as many as possible get one. Networks may share physical functions, so
- * counting network by network does not do: each interface takes a free VF, and moves an earlier one to another
- * physical function of its network where it has to (a maximum bipartite matching by augmenting paths). An interface
- * whose network has no function that is up is not among them, another rule has it; nor is one whose network has a
- * function that did not tell its VFs.
+ * The interfaces that are left without VF when as many as possible get one: networks may share physical functions, so
+ * counting network by network does not do. An interface whose network has no function that is up is not among them,
+ * another rule has it; nor is one whose network has a function that did not tell its VFs.
  */
 function withoutFreeVf(vm: MovingVm, destination: HostFacts): MovingInterface[] {
   const usable = ({ vfNetwork }: MovingInterface): readonly PhysicalFunction[] =>
     (networkOn(destination, vfNetwork ?? "")?.physicalFunctions ?? []).filter(({ up }) => up !== false);
-  const takers = new Map<string, MovingInterface[]>();
-
-  const seat = (nic: MovingInterface, tried: Set<string>): boolean =>
-    usable(nic).some((pf) => {
-      if (tried.has(pf.name)) return false;
-      tried.add(pf.name);
-      const seated = takers.get(pf.name) ?? [];
-      const leaver = seated.length < (pf.freeVfs ?? Infinity) ? undefined : seated.find((other) => seat(other, tried));
-      if (leaver === undefined && seated.length >= (pf.freeVfs ?? Infinity)) return false;
-      takers.set(pf.name, [...seated.filter((other) => other !== leaver), nic]);
-      return true;
-    });
-
-  return withVf(vm).filter((nic) => usable(nic).length > 0 && !seat(nic, new Set()));
+  const takers = withVf(vm).filter((nic) => usable(nic).length > 0);
+  const freeVfs = new Map(takers.flatMap(usable).map(({ name, freeVfs = Infinity }) => [name, freeVfs]));
+  const given = matchVfs(
+    takers.map((nic) => usable(nic).map(({ name }) => name)),
+    (name) => freeVfs.get(name) ?? 0,
+  );
+  return takers.filter((_, index) => given[index] === undefined);
 }

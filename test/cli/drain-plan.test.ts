@@ -272,4 +272,31 @@ describe("a drain's plan", () => {
     expectKept(plan, vms, hosts);
     expect(plan.moves).toHaveLength(80);
   });
+
+  test("gives a VM's interfaces VFs of PFs that their networks share, whenever that can be", () => {
+    const shared = host("a", 0, {
+      networks: [
+        {
+          name: "wide",
+          bridge: false,
+          physicalFunctions: [
+            { name: "pf0", freeVfs: 1 },
+            { name: "pf1", freeVfs: 1 },
+          ],
+        },
+        { name: "narrow", bridge: false, physicalFunctions: [{ name: "pf0", freeVfs: 1 }] },
+      ],
+    });
+    const web = vm("web", { interfaces: [{ vfNetwork: "wide" }, { vfNetwork: "narrow" }] });
+    expect(planDrain([web], [shared]).moves[0]?.physicalFunctions).toEqual(["pf1", "pf0"]);
+  });
+
+  test("of thousands of VMs is as sound as one of a few", () => {
+    const vms = Array.from({ length: 3_000 }, (_, index) => vm(`vm${index}`, { memoryKiB: (1 + (index % 7)) * GiB }));
+    const hosts = Array.from({ length: 100 }, (_, index) => host(`h${index}`, 29, { freeMemoryKiB: 1024 * GiB }));
+    const plan = planDrain(vms, hosts);
+    expectKept(plan, vms, hosts);
+    expect(plan.moves).toHaveLength(2_900);
+    expect(plan.stuck).toHaveLength(100);
+  });
 });

@@ -155,4 +155,64 @@ describe("moving", () => {
     ]);
     expect(outcome).toBe("refused");
   });
+
+  test("no more at a time to one destination than allowed, whatever else waits", async () => {
+    const { begun, mover, of } = heldMoves();
+    const plan = planOf(["a", "host2"], ["b", "host2"], ["c", "host3"]);
+    const answer = carryOut(contextWith(), request({ concurrency: 3, incoming: 1 }), plan, mover);
+    await settled();
+    of("a").report("unplug");
+    await settled();
+    expect(begun).toEqual(["a", "c"]);
+    of("a").end();
+    await expect.poll(() => begun).toEqual(["a", "c", "b"]);
+    of("b").end();
+    of("c").end();
+    expect((await answer).outcome).toBe("moved");
+  });
+
+  test("what came to nothing is tried again elsewhere, and the plan for it is shown", async () => {
+    const context = contextWith();
+    const mover: Mover = (move, progress) =>
+      move.to === "host2" ? Promise.reject(new MoveRefused(move.vm, move.to, [])) : moved(move, progress);
+    const asked: unknown[] = [];
+    const { outcome, document } = await carryOut(
+      context,
+      request(),
+      planOf(["a", "host2"], ["b", "host3"]),
+      mover,
+      (failed) => {
+        asked.push(failed);
+        return Promise.resolve(planOf(["a", "host3"]).plan);
+      },
+    );
+    expect(asked).toEqual([new Map([["a", "host2"]])]);
+    expect(context.shown.at(-1)).toMatch(/^Trying again, elsewhere\.[^]*a +host3/);
+    expect(document["results"]).toMatchObject([
+      { vm: "a", to: "host3", outcome: "moved" },
+      { vm: "b", to: "host3", outcome: "moved" },
+    ]);
+    expect(outcome).toBe("moved");
+  });
+
+  test("where the hosts cannot be looked at again, what was done is told all the same", async () => {
+    const mover: Mover = ({ vm, to }) => Promise.reject(new MoveRefused(vm, to, []));
+    const { outcome, document, errors } = await carryOut(contextWith(), request(), planOf(["a", "host2"]), mover, () =>
+      Promise.reject(new Error("host1 is silent")),
+    );
+    expect(outcome).toBe("refused");
+    expect(document["results"]).toMatchObject([{ vm: "a", to: "host2", outcome: "refused" }]);
+    expect(errors?.map(String)).toContain("Error: host1 is silent");
+  });
+
+  test("after Ctrl-C nothing is tried again", async () => {
+    const controller = new AbortController();
+    const mover: Mover = ({ vm, to }) => {
+      controller.abort();
+      return Promise.reject(new MoveRefused(vm, to, []));
+    };
+    const context = contextWith({ signal: controller.signal });
+    const again = () => expect.fail("nothing may be planned");
+    expect((await carryOut(context, request(), planOf(["a", "host2"]), mover, again)).outcome).toBe("refused");
+  });
 });

@@ -175,4 +175,21 @@ describe("recover", () => {
     expect(lab.progress.steps).toContain("recover");
     await mover.cluster.close();
   });
+
+  it("takes no device from a host that a forged journal names", async () => {
+    const [nic] = journal().interfaces;
+    if (nic === undefined) throw new Error("the journal has an interface");
+    const disk = pci("0000:03:00.0");
+    leave(formatXml(buildJournal(journal({ interfaces: [{ ...nic, sourceVf: disk }] }))));
+    const before = standing(lab);
+    await expect(recover(lab.cluster, "web")).rejects.toMatchObject({
+      problem: {
+        code: "journal-foreign-device",
+        where: "host1",
+        what: expect.stringContaining("0000:03:00.0") as string,
+      },
+    });
+    expect(lab.host1.calls.get("node_device_detach_flags")).toBe(1);
+    expect(standing(lab)).toEqual(before);
+  });
 });

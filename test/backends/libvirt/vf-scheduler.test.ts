@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { PhysicalFunction, VirtualFunction } from "../../../provider/backends/libvirt/inventory.js";
 import { isFree, isReserved } from "../../../provider/backends/libvirt/inventory.js";
-import { chooseVf } from "../../../provider/backends/libvirt/vf-scheduler.js";
+import { chooseVf, chooseVfs } from "../../../provider/backends/libvirt/vf-scheduler.js";
+import { evaluate, placementRules } from "../../../provider/rules/index.js";
 import { samePciAddress } from "../../../provider/xml/pci-address.js";
 
 const address = (bus: number, number: number) => ({ domain: 0, bus, slot: 16, function: number });
@@ -80,5 +81,61 @@ describe("a VF is chosen", () => {
       [false, true],
       [false, false],
     ]);
+  });
+});
+
+describe("VFs for several interfaces", () => {
+  const names = ["pf0", "pf1", "pf2"];
+  /** Networks that share PFs, and interfaces on them. */
+  const sharing = fc.record({
+    functions: fc.tuple(
+      ...names.map((_, bus) =>
+        fc
+          .record({ linkUp: fc.boolean(), vfs: fc.array(fc.constantFrom("igbvf", "vfio-pci"), { maxLength: 3 }) })
+          .map(({ linkUp, vfs }) =>
+            pf(bus, { linkUp, virtualFunctions: vfs.map((driver, number) => vf(bus, number, { driver })) }),
+          ),
+      ),
+    ),
+    networks: fc.array(fc.uniqueArray(fc.nat(2), { minLength: 1 }), { minLength: 1, maxLength: 3 }),
+    interfaces: fc.array(fc.nat(2), { maxLength: 5 }),
+  });
+
+  it("are all there whenever the rule move-free-vfs sees enough, and each is another one", () => {
+    fc.assert(
+      fc.property(sharing, ({ functions, networks, interfaces }) => {
+        const network = (index: number) =>
+          (networks[index % networks.length] ?? []).flatMap((at) => functions[at] ?? []);
+        const chosen = chooseVfs(interfaces.map(network));
+        const violated = evaluate(placementRules, {
+          vm: {
+            name: "web",
+            interfaces: interfaces.map((at, index) => ({ name: `nic${index}`, vfNetwork: `n${at}` })),
+          },
+          destination: {
+            name: "host2",
+            networks: [0, 1, 2].map((at) => ({
+              name: `n${at}`,
+              physicalFunctions: network(at).map(({ name, linkUp, virtualFunctions }) => ({
+                name,
+                up: linkUp,
+                freeVfs: virtualFunctions.filter(isFree).length,
+              })),
+            })),
+          },
+        });
+        // A network of which no PF is up is another rule's.
+        const reachable = interfaces.filter((at) => network(at).some(({ linkUp }) => linkUp)).length;
+        const found = chosen.filter((each) => each !== undefined);
+        if (!violated.some(({ rule }) => rule === "move-free-vfs")) expect(found).toHaveLength(reachable);
+        else expect(found.length).toBeLessThan(reachable);
+        expect(new Set(found.map((each) => JSON.stringify(each.address))).size).toBe(found.length);
+      }),
+    );
+  });
+
+  it("leave the PF that one of them needs to that one", () => {
+    const both = [pf(0, { virtualFunctions: [vf(0, 0)] }), pf(1, { virtualFunctions: [vf(1, 0)] })];
+    expect(chooseVfs([both, both.slice(0, 1)]).map((each) => each?.physicalFunction)).toEqual(["pf1", "pf0"]);
   });
 });

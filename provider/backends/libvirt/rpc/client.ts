@@ -253,8 +253,9 @@ export class RpcClient {
     for (const listener of [...listeners]) runDetached(() => listener(body));
   }
 
+  /** A host that pings and does not read gets no more answers until it has read those that wait for it. */
   private answerKeepalive(procedure: number): void {
-    if (procedure === PING) this.sendKeepalive(PONG);
+    if (procedure === PING && !this.stream.writableNeedDrain) this.sendKeepalive(PONG);
   }
 
   private sendKeepalive(procedure: number): void {

@@ -6,6 +6,8 @@ import { decode, encode, enumeration, int, struct, type TypeOf, uint } from "./x
 const VIR_NET_MESSAGE_MAX = 33_554_432;
 const LENGTH_BYTES = 4;
 const HEADER_BYTES = 24;
+/** Chunks below this are joined as they come: an object for each byte of a long message would be a hundred times its size. */
+const SMALL_CHUNK = 4096;
 
 const header = struct({
   prog: uint,
@@ -30,15 +32,14 @@ export function encodeMessage(message: Message): Buffer {
   return Buffer.concat([encode(uint, LENGTH_BYTES + body.length), body]);
 }
 
-/** Cuts a stream of chunks into messages. Holds no more than what has arrived. */
+/** Cuts a stream of chunks into messages. Holds little more than what has arrived, however finely it was cut. */
 export class MessageReader {
   private chunks: Buffer[] = [];
   private buffered = 0;
 
   /** The messages that are complete with this chunk. Throws RpcProtocolError on what can be none: the stream is useless then. */
   *push(chunk: Buffer): Generator<Message> {
-    this.chunks.push(chunk);
-    this.buffered += chunk.length;
+    this.append(chunk);
     for (let length = this.nextLength(); length !== undefined && this.buffered >= length; length = this.nextLength()) {
       const packet = this.takeFront(length);
       yield {
@@ -46,6 +47,23 @@ export class MessageReader {
         payload: packet.subarray(LENGTH_BYTES + HEADER_BYTES),
       };
     }
+  }
+
+  /** Buffers in which the bytes of a message that is not complete yet are held. */
+  get pieces(): number {
+    return this.chunks.length;
+  }
+
+  /** Of small chunks each is longer than the next, so they are few, and a byte is copied only as often as its chunk doubles. */
+  private append(chunk: Buffer): void {
+    this.buffered += chunk.length;
+    let last = chunk;
+    for (let before = this.chunks.at(-1); before !== undefined; before = this.chunks.at(-1)) {
+      if (before.length >= SMALL_CHUNK || before.length > last.length) break;
+      last = Buffer.concat([before, last]);
+      this.chunks.pop();
+    }
+    this.chunks.push(last);
   }
 
   private nextLength(): number | undefined {

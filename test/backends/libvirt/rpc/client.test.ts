@@ -1,3 +1,4 @@
+import { Duplex } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { RpcClient } from "../../../../provider/backends/libvirt/rpc/client.js";
 import {
@@ -278,5 +279,17 @@ describe("keepalive and time-outs", () => {
     await vi.advanceTimersByTimeAsync(3000);
     await closed;
     expect(client.closed).toBe(true);
+  });
+});
+
+describe("a host that pings and does not read", () => {
+  it("does not fill our memory with answers", () => {
+    const stream = new Duplex({ read: () => undefined, write: () => undefined });
+    new RpcClient(stream, { where: "host1" });
+    const ping = packet({ prog: KEEPALIVE, vers: 1, proc: 1, type: 2, serial: 0, status: 0 }, Buffer.alloc(0));
+    for (let pings = 0; pings < 2_000; pings++) stream.emit("data", ping);
+    expect(stream.writableLength).toBeGreaterThanOrEqual(stream.writableHighWaterMark);
+    expect(stream.writableLength).toBeLessThanOrEqual(stream.writableHighWaterMark + ping.length);
+    stream.destroy();
   });
 });

@@ -29,6 +29,19 @@ describe("messages on the stream", () => {
     );
   });
 
+  it("are held in few pieces, however finely a long one is cut", () => {
+    const long = encodeMessage({ ...message, payload: Buffer.alloc(100_000, "x") });
+    const reader = new MessageReader();
+    const read: Message[] = [];
+    let most = 0;
+    for (const byte of long) {
+      read.push(...reader.push(Buffer.of(byte)));
+      most = Math.max(most, reader.pieces);
+    }
+    expect(read).toEqual([{ ...message, payload: Buffer.alloc(100_000, "x") }]);
+    expect(most).toBeLessThan(100);
+  });
+
   it.each([
     ["shorter than a header", "0000001b"],
     ["of length 0", "00000000"],
