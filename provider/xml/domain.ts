@@ -121,7 +121,8 @@ function aliasOf(device: Element): string | undefined {
   return attribute(child(device, "alias"), "name");
 }
 
-function rootPorts(devices: readonly Element[]): readonly RootPort[] {
+/** Of a domain's devices, those that hold one device each. */
+export function rootPorts(devices: readonly Element[]): readonly RootPort[] {
   const taken = new Set(devices.map((device) => guestPciAddress(device)?.bus));
   return devices
     .filter((device) => device.name === "controller" && attribute(device, "model") === "pcie-root-port")

@@ -1,14 +1,6 @@
 /** How libvirt edits a domain's definition: metadata by namespace, devices by alias, addresses on root ports. Pure. */
-import { parseDomain } from "../../provider/xml/domain.js";
-import {
-  attribute,
-  child,
-  element,
-  formatXml,
-  withAttributes,
-  withChildren,
-  type Element,
-} from "../../provider/xml/element.js";
+import { rootPorts } from "../../provider/xml/domain.js";
+import { attribute, child, element, withAttributes, withChildren, type Element } from "../../provider/xml/element.js";
 import { guestPciAddress, hostPciAddress } from "../../provider/xml/interface.js";
 import { formatPciAddress, pciAttributes } from "../../provider/xml/pci-address.js";
 import { refusals } from "./refusals.js";
@@ -93,7 +85,7 @@ export function withoutDevice(definition: Element, alias: string): Element {
 function addressed(definition: Element, device: Element): Element {
   const printed = { ...device, attributes: without(device.attributes, "managed") };
   if (guestPciAddress(device) !== undefined) return printed;
-  const port = parseDomain(formatXml(definition)).rootPorts.find(({ free }) => free);
+  const port = rootPorts(devicesOf(definition)).find(({ free }) => free);
   if (port === undefined) throw refusals.noSlot();
   const address = pciAttributes({ domain: 0, bus: port.bus, slot: 0, function: 0 });
   return withChildren(printed, [...printed.children, element("address", { type: "pci", ...address })]);

@@ -6,6 +6,7 @@ import { hostPciAddress } from "../../provider/xml/interface.js";
 import { formatPciAddress } from "../../provider/xml/pci-address.js";
 import * as definition from "./definition.js";
 import type { NodeDevices } from "./node-devices.js";
+import { printed } from "./printed.js";
 import { refusals } from "./refusals.js";
 import type { Peer } from "./rpc-endpoint.js";
 
@@ -125,7 +126,7 @@ export class Domains {
   xml(domain: DomainModel, flags: number): string {
     const shown = (flags & DomainXml.INACTIVE) !== 0 ? (domain.config ?? domain.live) : (domain.live ?? domain.config);
     if (shown === undefined) throw refusals.noDomain(domain);
-    return formatXml(definition.numbered(shown, (flags & DomainXml.INACTIVE) !== 0 ? -1 : domain.id));
+    return printed(definition.numbered(shown, (flags & DomainXml.INACTIVE) !== 0 ? -1 : domain.id));
   }
 
   // --- metadata

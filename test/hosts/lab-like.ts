@@ -141,16 +141,16 @@ export function physicalFunction(name: string, host: 1 | 2, bus: string): Physic
   };
 }
 
-/** A q35 domain with six root ports, and with those devices besides. */
+/** A q35 domain with root ports, and with those devices besides. */
 export function domainXml(
   { name, uuid }: { readonly name: string; readonly uuid: string },
   devices = "",
-  { machine = "pc-q35-10.0" } = {},
+  { machine = "pc-q35-10.0", rootPorts = 6 } = {},
 ): string {
   const ports = Array.from(
-    { length: 6 },
+    { length: rootPorts },
     (_, port) =>
-      `<controller type='pci' index='${port + 1}' model='pcie-root-port'><address type='pci' domain='0x0000' bus='0x00' slot='0x01' function='0x${port}'/></controller>`,
+      `<controller type='pci' index='${port + 1}' model='pcie-root-port'><address type='pci' domain='0x0000' bus='0x00' slot='0x0${1 + (port >> 3)}' function='0x${port % 8}'/></controller>`,
   );
   return `<domain type='kvm'><name>${name}</name><uuid>${uuid}</uuid><memory unit='KiB'>262144</memory><vcpu placement='static'>1</vcpu><os><type arch='x86_64' machine='${machine}'>hvm</type></os><cpu mode='custom' match='exact' check='full'><model fallback='forbid'>EPYC</model></cpu><devices><emulator>/usr/bin/qemu-system-x86_64</emulator><controller type='pci' index='0' model='pcie-root'/>${ports.join("")}${devices}<memballoon model='none'/></devices></domain>`;
 }

@@ -59,25 +59,22 @@ export class LibvirtCluster {
    * @throws HostUnreachable when it was not found and a host is silent; ProblemError when it runs on several hosts.
    */
   async locate(vm: string): Promise<Presence | undefined> {
-    const { presences, silent } = await this.whereabouts(vm);
-    const active = presences.filter(isActive);
-    if (active.length > 1) throw new VmOnSeveralHosts(vm, active);
-    const found = active[0] ?? presences[0];
-    if (active.length === 0 && silent[0] !== undefined) throw silent[0];
-    return found;
+    return placeOf(vm, await this.whereabouts(vm));
   }
 
   /** As {@link locate}. @throws ProblemError when there is no such VM. */
   async require(vm: string): Promise<Presence> {
     const found = await this.locate(vm);
-    if (found === undefined) {
-      throw new ProblemError({
-        code: "vm-unknown",
-        what: `Unable to find VM "${vm}" on ${this.hosts.map(({ name }) => `"${name}"`).join(", ")}`,
-        remedy: "Name a domain that libvirt has defined on one of these hosts.",
-      });
-    }
+    if (found === undefined) throw this.unknownVm(vm);
     return found;
+  }
+
+  unknownVm(vm: string): ProblemError {
+    return new ProblemError({
+      code: "vm-unknown",
+      what: `Unable to find VM "${vm}" on ${this.hosts.map(({ name }) => `"${name}"`).join(", ")}`,
+      remedy: "Name a domain that libvirt has defined on one of these hosts.",
+    });
   }
 
   async close(): Promise<void> {
@@ -98,6 +95,14 @@ export class VmOnSeveralHosts extends ProblemError {
       remedy: `If a move is under way, wait for its end; if it was cut off, run \`vnic-failover recover ${vm}\`.`,
     });
   }
+}
+
+/** Where the VM runs, or else where it is defined. @throws as {@link LibvirtCluster.locate} */
+export function placeOf(vm: string, { presences, silent }: Whereabouts): Presence | undefined {
+  const active = presences.filter(isActive);
+  if (active.length > 1) throw new VmOnSeveralHosts(vm, active);
+  if (active.length === 0 && silent[0] !== undefined) throw silent[0];
+  return active[0] ?? presences[0];
 }
 
 /** Whether the domain has a QEMU, running or paused. */

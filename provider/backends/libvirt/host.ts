@@ -211,10 +211,17 @@ export class LibvirtHost {
     return found === undefined ? undefined : parseXml(found.metadata);
   }
 
-  /** `element` undefined removes it. On a running persistent domain both its definitions are written. */
-  async setMetadata(dom: DomainRef, uri: string, key: string, element: Element | undefined): Promise<void> {
+  /** `element` undefined removes it. On a running persistent domain both its definitions are written. `persistent`: where it is known. */
+  async setMetadata(
+    dom: DomainRef,
+    uri: string,
+    key: string,
+    element: Element | undefined,
+    persistent?: boolean,
+  ): Promise<void> {
     const running = dom.id >= 0;
-    const flags = (running ? Affect.LIVE : 0) | (!running || (await this.isPersistent(dom)) ? Affect.CONFIG : 0);
+    const inDefinition = !running || (persistent ?? (await this.isPersistent(dom)));
+    const flags = (running ? Affect.LIVE : 0) | (inDefinition ? Affect.CONFIG : 0);
     const call = async () =>
       (await this.connection()).call("domain_set_metadata", {
         dom,

@@ -6,13 +6,12 @@ import { networkOn } from "../../config.js";
 import { ProblemError } from "../../problem.js";
 import { element, formatXml, withChildren, type Element } from "../../xml/element.js";
 import {
-  buildInterfaceRecords,
   parseInterfaceRecords,
   primaryAliasOf,
   standbyAliasOf,
   type InterfaceRecord,
 } from "../../xml/interface-record.js";
-import { findMetadata, metadataNamespace, metadataPrefix } from "../../xml/metadata.js";
+import { findMetadata } from "../../xml/metadata.js";
 import { type ProfileRecord } from "../../xml/network.js";
 import { formatPciAddress, type PciAddress } from "../../xml/pci-address.js";
 import { buildPrimary, buildStandby, standbyAlias, type DomainInterface } from "../../xml/teaming.js";
@@ -20,7 +19,16 @@ import type { Domain } from "../../xml/domain.js";
 import { isActive, type LibvirtCluster, type Presence } from "./cluster.js";
 import { Affect } from "./constants.js";
 import type { LibvirtHost } from "./host.js";
-import { physicalFunction, releaseVf, reserveVf, vfUsers, type PhysicalFunction } from "./inventory.js";
+import {
+  isBoundToVfio,
+  physicalFunction,
+  releaseVf,
+  reserveVf,
+  vfUsers,
+  type PhysicalFunction,
+  type VfUser,
+} from "./inventory.js";
+import { changeRecords } from "./records.js";
 import { isDeviceMissing, unplug } from "./unplug.js";
 import { chooseVf } from "./vf-scheduler.js";
 
@@ -130,44 +138,75 @@ export function recordsOf(domain: Domain): readonly InterfaceRecord[] {
   return parseInterfaceRecords(findMetadata("interfaces", domain.raw));
 }
 
-export async function saveRecords({ host, dom }: Presence, records: readonly InterfaceRecord[]): Promise<void> {
-  await host.setMetadata(
-    dom,
-    metadataNamespace("interfaces"),
-    metadataPrefix,
-    records.length === 0 ? undefined : buildInterfaceRecords(records),
-  );
+/** The VM's records with this one in the place of the one of its id, or behind them. */
+export async function saveRecord(presence: Presence, record: InterfaceRecord): Promise<void> {
+  await changeRecords(presence, (records) => [...records.filter(({ id }) => id !== record.id), record]);
+}
+
+export async function removeRecord(presence: Presence, removed: Pick<InterfaceRecord, "id">): Promise<void> {
+  await changeRecords(presence, (records) => records.filter(({ id }) => id !== removed.id));
 }
 
 // --- VFs
 
 /** A free VF of the profile's network on the host, bound to vfio. @throws ProblemError with what stands in the way. */
-export async function takeVf(cluster: LibvirtCluster, host: LibvirtHost, profile: ProfileRecord): Promise<PciAddress> {
-  const found = await physicalFunctionsOf(cluster, host, profile.network);
-  const chosen = chooseVf(found);
-  if (chosen === undefined) {
-    const seen = found
-      .map(
-        ({ name, linkUp, virtualFunctions }) =>
-          `${name}${linkUp ? "" : " (link down)"}: ${virtualFunctions.length} VFs, none free`,
-      )
-      .join("; ");
-    throw new ProblemError({
-      code: "no-free-vf",
-      what: `Unable to find a free VF of network "${profile.network}" on host "${host.name}"${seen === "" ? "" : ` (${seen})`}`,
-      where: host.name,
-      remedy: "Free one, or add VFs (sriov_numvfs) or PFs (physicalFunctions in vnic-failover:cluster).",
-    });
-  }
-  await reserveVf(host, chosen.address);
-  return chosen.address;
+export async function takeVf(
+  cluster: LibvirtCluster,
+  host: LibvirtHost,
+  profile: ProfileRecord,
+  look = () => physicalFunctionsOf(cluster, host, profile.network),
+): Promise<PciAddress> {
+  // Two who look at once would choose the same one, and libvirt binds it for either.
+  return takingTurns(host, async () => {
+    const found = await look();
+    const bound: PciAddress[] = [];
+    for (;;) {
+      const chosen = chooseVf(found, bound);
+      if (chosen === undefined) throw noFreeVf(host, profile, found);
+      // What was seen may be some time ago.
+      if (!(await isBoundToVfio(host, chosen.address))) {
+        await reserveVf(host, chosen.address);
+        return chosen.address;
+      }
+      bound.push(chosen.address);
+    }
+  });
 }
 
-/** The PFs that the network names on the host, as they are. @throws ProblemError when the network names none. */
+function noFreeVf(host: LibvirtHost, { network }: ProfileRecord, found: readonly PhysicalFunction[]): ProblemError {
+  const seen = found
+    .map(
+      ({ name, linkUp, virtualFunctions }) =>
+        `${name}${linkUp ? "" : " (link down)"}: ${virtualFunctions.length} VFs, none free`,
+    )
+    .join("; ");
+  return new ProblemError({
+    code: "no-free-vf",
+    what: `Unable to find a free VF of network "${network}" on host "${host.name}"${seen === "" ? "" : ` (${seen})`}`,
+    where: host.name,
+    remedy: "Free one, or add VFs (sriov_numvfs) or PFs (physicalFunctions in vnic-failover:cluster).",
+  });
+}
+
+const turns = new WeakMap<LibvirtHost, Promise<unknown>>();
+
+/** One after another on each host. */
+function takingTurns<T>(host: LibvirtHost, act: () => Promise<T>): Promise<T> {
+  const mine = (turns.get(host) ?? Promise.resolve()).then(act, act);
+  turns.set(host, mine);
+  return mine;
+}
+
+/**
+ * The PFs that the network names on the host, as they are.
+ * @param users of VFs, where they are known already.
+ * @throws ProblemError when the network names none.
+ */
 export async function physicalFunctionsOf(
   cluster: LibvirtCluster,
   host: LibvirtHost,
   network: string,
+  users?: readonly VfUser[],
 ): Promise<readonly PhysicalFunction[]> {
   const names = networkOn(cluster.config, host.name, network)?.physicalFunctions;
   if (names === undefined) {
@@ -177,18 +216,22 @@ export async function physicalFunctionsOf(
       remedy: "Set physicalFunctions of the network in vnic-failover:cluster.",
     });
   }
-  const users = await vfUsers(host);
-  const found = await Promise.all(names.map((name) => physicalFunction(host, name, users)));
+  const using = users ?? (await vfUsers(host));
+  const found = await Promise.all(names.map((name) => physicalFunction(host, name, using)));
   return found.filter((pf) => pf !== undefined);
 }
 
 // --- plug and unplug
 
-/** Gives the VM the interface, live where it runs, and in its definition. Undoes what it did when it fails. */
+/**
+ * Gives the VM the interface, live where it runs, and in its definition. Undoes what it did when it fails.
+ * @param look at the PFs of the profile's network. Default: as they are now.
+ */
 export async function plugInterface(
   cluster: LibvirtCluster,
   presence: Presence,
   spec: InterfaceSpec,
+  look?: () => Promise<readonly PhysicalFunction[]>,
 ): Promise<PluggedInterface> {
   const { host, dom } = presence;
   const flags = await affects(presence);
@@ -196,7 +239,7 @@ export async function plugInterface(
   try {
     let vf: PciAddress | undefined;
     if (spec.profile.passThrough === "enabled") {
-      const taken = await takeVf(cluster, host, spec.profile);
+      const taken = await takeVf(cluster, host, spec.profile, look);
       undo.push(() => releaseVf(host, taken));
       vf = taken;
     }
@@ -210,8 +253,7 @@ export async function plugInterface(
       await host.attach(dom, device, flags);
       undo.push(() => detach(presence, alias));
     }
-    const others = recordsOf(await host.inactiveOrLive(dom)).filter(({ id }) => id !== spec.record.id);
-    await saveRecords(presence, [...others, spec.record]);
+    await saveRecord(presence, spec.record);
     return describe(cluster, host.name, spec, vf);
   } catch (cause) {
     const left = (await settle(undo.toReversed())).map((error) =>
@@ -256,8 +298,8 @@ export async function unplugInterface(
     throw cause;
   }
   if (vf !== undefined) await releaseVf(host, vf);
-  const others = recordsOf(domain).filter(({ id }) => id !== spec.record.id);
-  await saveRecords(presence, forget ? others : [...others, { ...spec.record, plugged: false }]);
+  if (forget) await removeRecord(presence, spec.record);
+  else await saveRecord(presence, { ...spec.record, plugged: false });
 }
 
 /** The interface's VF among the domain's devices. */
@@ -320,8 +362,7 @@ export async function setLink(presence: Presence, spec: InterfaceSpec): Promise<
     const nic = interfaces.find((candidate) => candidate.alias === alias);
     if (nic !== undefined) await host.updateDevice(dom, withLink(nic.raw, state), flag);
   }
-  const others = recordsOf(await host.inactiveOrLive(dom)).filter(({ id }) => id !== spec.record.id);
-  await saveRecords(presence, [...others, spec.record]);
+  await saveRecord(presence, spec.record);
 }
 
 function withLink(nic: Element, state: "up" | "down"): Element {

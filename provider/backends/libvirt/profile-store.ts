@@ -8,6 +8,7 @@ import { buildProfileNetwork, parseProfileNetwork, type ProfileRecord } from "..
 import { formatXml } from "../../xml/element.js";
 import type { LibvirtHost } from "./host.js";
 import { unless } from "./host.js";
+import type { Network } from "./rpc/datatypes.js";
 
 /** One host's view of a profile. */
 interface Copy {
@@ -111,18 +112,22 @@ export class ProfileStore {
 async function copiesOn(host: LibvirtHost): Promise<readonly Copy[]> {
   const connection = await host.connection();
   const { nets } = await connection.call("connect_list_all_networks", { need_results: 1, flags: 0 });
-  const copies = await Promise.all(nets.map(({ uuid }) => copyOf(host, uuid)));
+  const copies = await Promise.all(nets.map((net) => copyIn(host, net)));
   return copies.filter((copy) => copy !== undefined);
 }
 
 async function copyOf(host: LibvirtHost, id: string): Promise<Copy | undefined> {
   const connection = await host.connection();
-  const found = await unless("NO_NETWORK", async () => {
-    const { net } = await connection.call("network_lookup_by_uuid", { uuid: id });
-    return connection.call("network_get_xml_desc", { net, flags: 0 });
-  });
-  const parsed = found === undefined ? undefined : parseProfileNetwork(found.xml);
-  return found === undefined || parsed === undefined ? undefined : { host, profile: parsed.profile, xml: found.xml };
+  const named = await unless("NO_NETWORK", () => connection.call("network_lookup_by_uuid", { uuid: id }));
+  return named && copyIn(host, named.net);
+}
+
+/** Undefined: the network is gone, or no profile of ours. */
+async function copyIn(host: LibvirtHost, net: Network): Promise<Copy | undefined> {
+  const connection = await host.connection();
+  const found = await unless("NO_NETWORK", () => connection.call("network_get_xml_desc", { net, flags: 0 }));
+  const parsed = found && parseProfileNetwork(found.xml);
+  return found && parsed && { host, profile: parsed.profile, xml: found.xml };
 }
 
 async function refuseForeign(host: LibvirtHost, profile: ProfileRecord): Promise<void> {

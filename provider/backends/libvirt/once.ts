@@ -1,0 +1,56 @@
+/** Questions that many ask. A failure is told to those who wait for it, and kept for nobody. */
+
+/** Asked once each, and kept. */
+export class Once<Key, Answer> {
+  private readonly answers = new Map<Key, Promise<Answer>>();
+
+  constructor(private readonly ask: (key: Key) => Promise<Answer>) {}
+
+  get(key: Key): Promise<Answer> {
+    return this.answers.get(key) ?? this.set(key, this.ask(key));
+  }
+
+  set(key: Key, answer: Promise<Answer>): Promise<Answer> {
+    this.answers.set(key, answer);
+    answer.catch(() => {
+      if (this.answers.get(key) === answer) this.answers.delete(key);
+    });
+    return answer;
+  }
+
+  /** What was answered is not so any more; without a key, nothing of it. */
+  forget(key?: Key): void {
+    if (key === undefined) this.answers.clear();
+    else this.answers.delete(key);
+  }
+}
+
+/** Nobody's answer is older than his question: who asks while one is under way shares the next one with others. */
+export class Freshly<Key, Answer> {
+  private readonly underWay = new Map<Key, Promise<Answer>>();
+  private readonly next = new Map<Key, Promise<Answer>>();
+
+  constructor(private readonly ask: (key: Key) => Promise<Answer>) {}
+
+  get(key: Key): Promise<Answer> {
+    const current = this.underWay.get(key);
+    if (current === undefined) return this.begin(key);
+    const next = this.next.get(key) ?? settled(current).then(() => this.begin(key));
+    this.next.set(key, next);
+    return next;
+  }
+
+  private begin(key: Key): Promise<Answer> {
+    this.next.delete(key);
+    const answer = this.ask(key);
+    this.underWay.set(key, answer);
+    void settled(answer).then(() => {
+      if (this.underWay.get(key) === answer) this.underWay.delete(key);
+    });
+    return answer;
+  }
+}
+
+async function settled(promise: Promise<unknown>): Promise<void> {
+  await promise.catch(() => undefined);
+}

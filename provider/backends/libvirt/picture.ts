@@ -1,0 +1,164 @@
+/**
+ * What the hosts of a cluster say, each asked once: a command that looks at a thousand interfaces needs each VM's XML once,
+ * not a thousand times. Whatever is about to be changed is looked at anew, by `fresh`.
+ */
+import { parseDomain, type Domain } from "../../xml/domain.js";
+import type { InterfaceRecord } from "../../xml/interface-record.js";
+import { formatPciAddress } from "../../xml/pci-address.js";
+import { placeOf, VmOnSeveralHosts, type LibvirtCluster, type Presence, type Whereabouts } from "./cluster.js";
+import { DomainState } from "./constants.js";
+import { silenceOf, unless, type DomainRef, type LibvirtHost } from "./host.js";
+import { physicalFunctionsOf, recordsOf } from "./interfaces.js";
+import { vfioDriver, vfUsers, type PhysicalFunction } from "./inventory.js";
+import { Freshly, Once } from "./once.js";
+import type { StoredProfile } from "./profile-store.js";
+
+/** A VM, seen where it runs, or else where it is defined. */
+export interface Sight {
+  readonly presence: Presence;
+  /** The live domain of a running VM, else its definition. */
+  readonly domain: Domain;
+  readonly records: readonly InterfaceRecord[];
+}
+
+export class Picture {
+  private readonly lists = new Once<LibvirtHost, readonly DomainRef[]>((host) => host.domains());
+  private readonly sights = new Once<string, Sight | undefined>((vm) => this.look(vm));
+  private readonly looks = new Freshly<string, Sight | undefined>((vm) => this.lookTwice(vm));
+  private readonly stored = new Once<"all", readonly StoredProfile[]>(() => this.cluster.profiles.all());
+  private readonly users = new Once<LibvirtHost, Awaited<ReturnType<typeof vfUsers>>>((host) => vfUsers(host));
+  private readonly functions = new Once<string, readonly PhysicalFunction[]>((key) => this.functionsOf(key));
+  /** `<host> <address>` of VFs that were bound to vfio since the host was asked. */
+  private readonly taken = new Set<string>();
+
+  constructor(readonly cluster: LibvirtCluster) {}
+
+  /** @throws HostUnreachable */
+  profiles(): Promise<readonly StoredProfile[]> {
+    return this.stored.get("all");
+  }
+
+  /** By its id; undefined: no host has it. @throws HostUnreachable */
+  async profile(id: string): Promise<StoredProfile | undefined> {
+    return (await this.profiles()).find(({ profile }) => profile.id === id);
+  }
+
+  /** As {@link LibvirtCluster.locate}, with what is seen there. @throws HostUnreachable, VmOnSeveralHosts */
+  vm(name: string): Promise<Sight | undefined> {
+    return this.sights.get(name);
+  }
+
+  /** The same, and never older than the question: for what is about to be changed, or was changed just now. */
+  fresh(name: string): Promise<Sight | undefined> {
+    const look = this.looks.get(name);
+    void this.sights.set(name, look);
+    return look;
+  }
+
+  /** Every VM of the cluster. @throws HostUnreachable */
+  async vms(): Promise<readonly Sight[]> {
+    const lists = await Promise.all(this.cluster.hosts.map((host) => this.lists.get(host)));
+    const names = new Set(lists.flat().map(({ name }) => name));
+    const sights = await Promise.all(
+      [...names].map((name) => this.vm(name).catch((error: unknown) => this.beingMoved(error))),
+    );
+    return sights.filter((sight) => sight !== undefined);
+  }
+
+  /** As {@link physicalFunctionsOf}. */
+  async physicalFunctions(host: LibvirtHost, network: string): Promise<readonly PhysicalFunction[]> {
+    const functions = await this.functions.get(`${host.name} ${network}`);
+    return functions.map((pf) => ({
+      ...pf,
+      virtualFunctions: pf.virtualFunctions.map((vf) =>
+        this.taken.has(`${host.name} ${formatPciAddress(vf.address)}`) ? { ...vf, driver: vfioDriver } : vf,
+      ),
+    }));
+  }
+
+  /** The VF, as `0000:b3:02.3`, has become somebody's. */
+  took(host: LibvirtHost, vf: string): void {
+    this.taken.add(`${host.name} ${vf}`);
+  }
+
+  /** Profiles were changed. */
+  forgetProfiles(): void {
+    this.stored.forget();
+  }
+
+  /** The VM was changed, moved perhaps, and VFs with it. */
+  forgetVm(name: string): void {
+    this.sights.forget(name);
+    this.lists.forget();
+    this.users.forget();
+    this.functions.forget();
+    this.taken.clear();
+  }
+
+  private async look(vm: string): Promise<Sight | undefined> {
+    const presence = await this.locate(vm);
+    return presence && this.lookAt(presence);
+  }
+
+  /** Where it was last, and where it is not there any more, or has begun or ceased to run, wherever it is. */
+  private async lookTwice(vm: string): Promise<Sight | undefined> {
+    const presence = await this.locate(vm);
+    const sight = presence && (await this.lookAt(presence));
+    if (sight !== undefined && sight.domain.id === idOf(sight.presence.dom)) return sight;
+    this.lists.forget();
+    return this.look(vm);
+  }
+
+  private async lookAt(presence: Presence): Promise<Sight | undefined> {
+    const { host, dom } = presence;
+    const xml = await unless("NO_DOMAIN", () => host.domainXml(dom));
+    if (xml === undefined) return undefined;
+    const domain = parseDomain(xml);
+    return { presence, domain, records: recordsOf(domain) };
+  }
+
+  /** A VM on two hosts is no hindrance to whoever asks about others. */
+  private beingMoved(error: unknown): Promise<Sight | undefined> | undefined {
+    const presence = error instanceof VmOnSeveralHosts ? error.presences[0] : undefined;
+    if (presence === undefined) throw error;
+    return this.lookAt(presence);
+  }
+
+  private async locate(vm: string): Promise<Presence | undefined> {
+    const answers = await Promise.all(
+      this.cluster.hosts.map((host) => this.lists.get(host).then((list) => ({ host, list }), silenceOrError)),
+    );
+    const whereabouts: Whereabouts = {
+      presences: answers.flatMap((answer) => ("list" in answer ? presenceIn(answer, vm) : [])),
+      silent: answers.flatMap((answer) => ("list" in answer ? [] : answer)),
+    };
+    return placeOf(vm, whereabouts);
+  }
+
+  private async functionsOf(key: string): Promise<readonly PhysicalFunction[]> {
+    const [name = "", network = ""] = key.split(" ");
+    const host = this.cluster.host(name);
+    return physicalFunctionsOf(this.cluster, host, network, await this.users.get(host));
+  }
+}
+
+function silenceOrError(error: unknown) {
+  const silence = silenceOf(error);
+  if (silence === undefined) throw error;
+  return silence;
+}
+
+/** A list tells of a domain's state only whether it runs, which is all that matters to its interfaces. */
+function presenceIn(
+  { host, list }: { host: LibvirtHost; list: readonly DomainRef[] },
+  vm: string,
+): readonly Presence[] {
+  return list
+    .filter(({ name }) => name === vm)
+    .map((dom) => ({ host, dom, state: dom.id < 0 ? DomainState.SHUTOFF : DomainState.RUNNING, reason: 0 }));
+}
+
+/** As the domain's own XML has it. */
+function idOf({ id }: DomainRef): number | undefined {
+  return id < 0 ? undefined : id;
+}

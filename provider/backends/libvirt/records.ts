@@ -1,0 +1,58 @@
+/**
+ * Changing what a VM's interfaces were declared as. It is one element of the domain's metadata, which libvirt reads and
+ * writes as a whole: changes of this process are made one after another, and those that wait are made by one write.
+ */
+import { buildInterfaceRecords, parseInterfaceRecords, type InterfaceRecord } from "../../xml/interface-record.js";
+import { metadataNamespace, metadataPrefix } from "../../xml/metadata.js";
+import type { Presence } from "./cluster.js";
+import { Affect } from "./constants.js";
+import type { LibvirtHost } from "./host.js";
+
+export type RecordChange = (records: readonly InterfaceRecord[]) => readonly InterfaceRecord[];
+
+interface Write {
+  /** Undefined: it has begun, and takes no further ones. */
+  changes: RecordChange[] | undefined;
+  readonly done: Promise<void>;
+}
+
+const writes = new WeakMap<LibvirtHost, Map<string, Write>>();
+
+/** Resolves when the change is written, live and in the definition. */
+export function changeRecords({ host, dom }: Pick<Presence, "host" | "dom">, change: RecordChange): Promise<void> {
+  const onHost = writes.get(host) ?? new Map<string, Write>();
+  writes.set(host, onHost);
+  const last = onHost.get(dom.uuid);
+  if (last?.changes !== undefined) {
+    last.changes.push(change);
+    return last.done;
+  }
+  const before = last?.done.catch(() => undefined) ?? Promise.resolve();
+  const write: Write = {
+    changes: [change],
+    done: before
+      .then(async () => {
+        const { changes = [] } = write;
+        write.changes = undefined;
+        await writeRecords({ host, dom }, changes);
+      })
+      .finally(() => {
+        if (onHost.get(dom.uuid) === write) onHost.delete(dom.uuid);
+      }),
+  };
+  onHost.set(dom.uuid, write);
+  return write.done;
+}
+
+async function writeRecords(
+  { host, dom }: Pick<Presence, "host" | "dom">,
+  changes: readonly RecordChange[],
+): Promise<void> {
+  const uri = metadataNamespace("interfaces");
+  const persistent = await host.isPersistent(dom);
+  // The definition first: it is what the VM boots from.
+  const stored = await host.metadata(dom, uri, persistent ? Affect.CONFIG : Affect.LIVE);
+  const records = changes.reduce((sofar, change) => change(sofar), parseInterfaceRecords(stored));
+  const element = records.length === 0 ? undefined : buildInterfaceRecords(records);
+  await host.setMetadata(dom, uri, metadataPrefix, element, persistent);
+}
