@@ -3,7 +3,7 @@
  * alike. Everything is measured from outside: by the peer's probe, by libvirt, and by the guest's kernel log.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { consoleOf, down, guestShows, reset, up, type LabState } from "../lab/lab.js";
+import { consoleOf, currentLab, down, guestShows, reset, up, type LabState } from "../lab/lab.js";
 import { guestNamed, hosts, type LabHost, type Topology } from "../lab/layout.js";
 import { parseDeparture, parsePrimaryTimes } from "../lab/guest.js";
 import { probeInterval, readProbe, startProbe, stopProbe } from "../lab/probe.js";
@@ -51,13 +51,23 @@ export async function benchMoves(
   const rows: MoveRow[] = [];
   for (const topology of topologies) {
     await down();
-    const lab = await up(topology, say);
+    let lab = await up(topology, say);
     const samples = new Map<WayName, Sample[]>(only.map((way) => [way, []]));
     // Each host's libvirt looks at its QEMU anew before its first domain: not a part of any move that is compared.
     await oneWay(lab, "virtio-only", 2, () => undefined);
     for (let done = 0; done < moves;) {
       const round = Math.min(4, moves - done);
-      for (const way of only) samples.get(way)?.push(...(await oneWay(lab, way, round, say)));
+      for (const way of only) {
+        try {
+          samples.get(way)?.push(...(await oneWay(lab, way, round, say)));
+        } catch (error) {
+          // A host that its emulator lost says nothing of the way: the round is made once more, on new hosts.
+          if (currentLab() !== undefined) throw error;
+          say(`A host of the lab died (${String(error)}): this round once more.`);
+          lab = await up(topology, say);
+          samples.get(way)?.push(...(await oneWay(lab, way, round, say)));
+        }
+      }
       done += round;
     }
     for (const [way, measured] of samples) rows.push(rowOf(topology, way, measured));

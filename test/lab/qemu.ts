@@ -43,6 +43,9 @@ export function startHost(image: Image, host: LabHost, topology: Topology, files
     ...[
       "-name",
       host.name,
+      // To the output file: what a host's processor was at when it reset itself.
+      "-d",
+      "cpu_reset",
       "-serial",
       `file:${inTree(files.serial)}`,
       "-monitor",
