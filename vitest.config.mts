@@ -19,7 +19,8 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 300_000,
           hookTimeout: 900_000,
-          sequence: { concurrent: false },
+          // After the unit tests, not beside them: the emulated hosts need the machine.
+          sequence: { concurrent: false, groupOrder: 1 },
         },
       },
     ],
