@@ -1,5 +1,5 @@
 /** `vnic-failover plan`: what a move would do, and whether it can. Changes nothing. */
-import { errorsOf, planMove, type MovePlan, type PlannedInterface } from "../migration/plan.js";
+import { isRefused, planMove, type MovePlan, type PlannedInterface } from "../migration/plan.js";
 import { moveSteps } from "../migration/steps.js";
 import { formatPciAddress } from "../xml/pci-address.js";
 import type { Answer, CommandContext } from "./command.js";
@@ -14,16 +14,6 @@ export async function plan({ cluster }: CommandContext, { vm, to }: { vm: string
     document: planDocument(found, refused),
     text: describePlan(found, refused),
   };
-}
-
-/** Whether the move would be refused: by a rule, or because a VF finds no place. */
-export function isRefused(found: MovePlan): boolean {
-  if (found.alreadyThere) return false;
-  return (
-    errorsOf(found).length > 0 ||
-    found.presence === undefined ||
-    found.interfaces.some(({ destinationVf }) => destinationVf === undefined)
-  );
 }
 
 function describePlan(found: MovePlan, refused: boolean): string {

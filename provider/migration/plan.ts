@@ -93,6 +93,16 @@ function planFrom(
   };
 }
 
+/** Whether the move would be refused: by a rule, or because a VF finds no place. */
+export function isRefused({ alreadyThere, findings, presence, interfaces }: MovePlan): boolean {
+  if (alreadyThere) return false;
+  return (
+    errorsOf({ findings }).length > 0 ||
+    presence === undefined ||
+    interfaces.some(({ destinationVf }) => destinationVf === undefined)
+  );
+}
+
 export function errorsOf(plan: Pick<MovePlan, "findings">): readonly Violation[] {
   return plan.findings.filter(({ severity }) => severity === "error");
 }

@@ -1,7 +1,7 @@
 /** planMove: what moving a VM to a host would do, and whether it can. */
 import { z } from "zod";
 import { listHosts, lookUpHost } from "../../backends/ovirt/rest/index.js";
-import { errorsOf, planMove as planOverLibvirt, type MovePlan } from "../../migration/plan.js";
+import { isRefused, planMove as planOverLibvirt, type MovePlan } from "../../migration/plan.js";
 import { moveSteps } from "../../migration/steps.js";
 import type { Violation } from "../../rules/index.js";
 import { formatPciAddress } from "../../xml/pci-address.js";
@@ -98,16 +98,6 @@ export function planResult(plan: MovePlan): PlanMoveResult {
     })),
     steps: refused || alreadyThere ? [] : moveSteps.map(({ name, title }) => ({ name, title })),
   };
-}
-
-/** Whether the move would be refused: by a rule, or because a VF finds no place. */
-function isRefused(plan: MovePlan): boolean {
-  if (plan.alreadyThere) return false;
-  return (
-    errorsOf(plan).length > 0 ||
-    plan.presence === undefined ||
-    plan.interfaces.some(({ destinationVf }) => destinationVf === undefined)
-  );
 }
 
 function findingOf({ rule, severity, message, remedy }: PlanFinding): PlanFinding {
