@@ -42,6 +42,8 @@ export class PluginProvider {
   readonly #version: string;
   readonly #log: EngineLog;
   readonly #cancelled = new AbortController();
+  /** The engine starts a process for each of its commands. */
+  readonly #command = {};
   readonly #configure: (config: StackConfig) => void;
   readonly #config: Promise<StackConfig>;
 
@@ -217,6 +219,7 @@ export class PluginProvider {
     try {
       return await operation({
         config: await this.#config,
+        command: this.#command,
         progress,
         signal,
         ...(urn !== undefined && { urn }),

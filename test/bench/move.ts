@@ -9,7 +9,7 @@ import { parseDeparture, parsePrimaryTimes } from "../lab/guest.js";
 import { probeInterval, readProbe, startProbe, stopProbe } from "../lab/probe.js";
 import { ssh } from "../lab/ssh.js";
 import { spread, type Spread } from "./statistics.js";
-import { wayNames, ways, type WayName } from "./ways.js";
+import { ways, type WayName } from "./ways.js";
 
 export interface MoveRow {
   readonly topology: Topology;
@@ -41,39 +41,31 @@ interface Sample {
 const guest = guestNamed("web");
 
 export async function benchMoves(
-  {
-    moves,
-    only = wayNames,
-    topologies = ["separate", "shared"],
-  }: { moves: number; only?: readonly WayName[]; topologies?: readonly Topology[] },
+  { moves, only, topology }: { moves: number; only: readonly WayName[]; topology: Topology },
   say: (line: string) => void,
 ): Promise<MoveRow[]> {
-  const rows: MoveRow[] = [];
-  for (const topology of topologies) {
-    await down();
-    let lab = await up(topology, say);
-    const samples = new Map<WayName, Sample[]>(only.map((way) => [way, []]));
-    // Each host's libvirt looks at its QEMU anew before its first domain: not a part of any move that is compared.
-    await oneWay(lab, "virtio-only", 2, () => undefined);
-    for (let done = 0; done < moves;) {
-      const round = Math.min(4, moves - done);
-      for (const way of only) {
-        try {
-          samples.get(way)?.push(...(await oneWay(lab, way, round, say)));
-        } catch (error) {
-          // A host that its emulator lost says nothing of the way: the round is made once more, on new hosts.
-          if (currentLab() !== undefined) throw error;
-          say(`A host of the lab died (${String(error)}): this round once more.`);
-          lab = await up(topology, say);
-          samples.get(way)?.push(...(await oneWay(lab, way, round, say)));
-        }
+  await down();
+  let lab = await up(topology, say);
+  const samples = new Map<WayName, Sample[]>(only.map((way) => [way, []]));
+  // Each host's libvirt looks at its QEMU anew before its first domain: not a part of any move that is compared.
+  await oneWay(lab, "virtio-only", 2, () => undefined);
+  for (let done = 0; done < moves;) {
+    const round = Math.min(4, moves - done);
+    for (const way of only) {
+      try {
+        samples.get(way)?.push(...(await oneWay(lab, way, round, say)));
+      } catch (error) {
+        // A host that its emulator lost says nothing of the way: the round is made once more, on new hosts.
+        if (currentLab() !== undefined) throw error;
+        say(`A host of the lab died (${String(error)}): this round once more.`);
+        lab = await up(topology, say);
+        samples.get(way)?.push(...(await oneWay(lab, way, round, say)));
       }
-      done += round;
     }
-    for (const [way, measured] of samples) rows.push(rowOf(topology, way, measured));
+    done += round;
   }
   await down();
-  return rows;
+  return [...samples].map(([way, measured]) => rowOf(topology, way, measured));
 }
 
 /** Gives the guest that way's network and moves it there and back, `moves` times in all. */
