@@ -43,9 +43,13 @@ export function startHost(image: Image, host: LabHost, topology: Topology, files
     ...[
       "-name",
       host.name,
-      // To the output file: what a host's processor was at when it reset itself.
-      "-d",
-      "cpu_reset",
+      // To the output file: why a host has ended.
+      "-trace",
+      "qemu_system_shutdown_request",
+      "-trace",
+      "watchdog_perform_action",
+      "-trace",
+      "tco_timer_expired",
       "-serial",
       `file:${inTree(files.serial)}`,
       "-monitor",
