@@ -250,7 +250,7 @@ describe.concurrent("a VF that somebody takes between preflight and plug", () =>
 describe.concurrent("a VF that QEMU has and libvirt does not know of", () => {
   it("is taken away, and the VM gets its VF", async ({ lab, pair }) => {
     const alias = pair.state.aliases[1] ?? "";
-    lab.host2.strays.set(alias, vfs[1] ?? "");
+    lab.host2.strays.set(alias, vfs[1]);
     Object.assign(vfOf(lab.host2, 1), { driver: "vfio-pci" });
     expect((await move(lab))?.outcome).toBe("moved");
     expect(lab.host2.strays.size).toBe(0);
