@@ -1,11 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Affect } from "../../provider/backends/libvirt/constants.js";
 import { HostUnreachable } from "../../provider/backends/libvirt/host.js";
+import { reserveVf } from "../../provider/backends/libvirt/inventory.js";
 import { declaredInterfaces, declaredProfiles } from "../../provider/handlers/program.js";
 import { UNKNOWN } from "../../provider/handlers/unknown.js";
 import type { VmInterfaceInputs } from "../../provider/handlers/inputs/vm-interface.js";
 import { vmInterface } from "../../provider/handlers/vm-interface.js";
 import { vnicProfile } from "../../provider/handlers/vnic-profile.js";
-import { pairs } from "../../provider/xml/teaming.js";
+import { parsePciAddress } from "../../provider/xml/pci-address.js";
+import { buildPrimary, pairs } from "../../provider/xml/teaming.js";
 import { bridgeProfile, declarePair, declareProfiles, vfProfile } from "../hosts/declared.js";
 import { domainXml, labLike, type LabLike, vfs, vm } from "../hosts/lab-like.js";
 import { refusals } from "../hosts/refusals.js";
@@ -226,6 +229,23 @@ describe("read", () => {
     const now = standing(lab);
     expect(now.vfs).toEqual(now.definedVfs);
     expect(now.bound).toEqual(now.vfs.map((vf) => `host1 ${vf}`));
+  });
+
+  it("sees that somebody swapped the VF, which is nothing to mend", async () => {
+    const { id, state, profile } = await declarePair(lab);
+    const [standbyAlias = "", alias = ""] = state.aliases;
+    const [host, address] = [lab.cluster.host("host1"), parsePciAddress(vfs[1])];
+    const web = lab.host1.domains.requireNamed("web");
+    const dom = await host.findDomain("web");
+    if (dom === undefined || address === undefined) throw new Error("no VM");
+    lab.host1.guestLetsGo(web, alias);
+    await reserveVf(host, address);
+    await host.attach(dom, buildPrimary({ mac: vm.mac, vf: address, alias, standbyAlias }), Affect.LIVE);
+    const found = await vmInterface.read(lab.context(), id, state);
+    expect(found?.state).toMatchObject({ vf: vfs[1], missing: [] });
+    expect(found?.state.xml).not.toBe(state.xml);
+    if (found === undefined) throw new Error("gone");
+    expect((await vmInterface.diff(lab.context(), id, found.state, inputs(profile))).changes).toBe(false);
   });
 
   it("sees that both were detached, and an update mends it or takes the rest", async () => {
