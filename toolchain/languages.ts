@@ -53,6 +53,7 @@ async function installPythonSdk(): Promise<void> {
     await run("Making a virtual environment", "python3", ["-m", "venv", pythonHome]);
   }
   const version = pinned("pulumi", "github.com/pulumi/pulumi/pkg/v3").slice(1);
-  const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", `pulumi==${version}`];
-  await run("Installing Pulumi's SDK for Python", python, pip);
+  const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+  // The last two build the plugin's own SDK, where there is no way out to fetch them.
+  await run("Installing Pulumi's SDK for Python", python, [...pip, `pulumi==${version}`, "setuptools", "wheel"]);
 }

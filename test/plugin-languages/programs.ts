@@ -41,7 +41,8 @@ export const languages: Readonly<Record<string, Language>> = {
     async prepare(_, sdk) {
       // `npm run setup -- --languages python` makes it. Hosts of the 3.68 line take what comes first on PATH.
       const bin = join(pythonHome, "bin");
-      const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+      // The lab's hosts are reached from a network without a way out: what builds the SDK must be there already.
+      const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-build-isolation"];
       await run("Installing the SDK for python", join(bin, "python"), [...pip, sdk]);
       await run("Importing the SDK for python", join(bin, "python"), ["-c", "import pulumi_vnic_failover"]);
       return { PATH: [bin, process.env["PATH"] ?? ""].join(delimiter), VIRTUAL_ENV: pythonHome };
