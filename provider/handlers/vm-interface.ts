@@ -56,6 +56,13 @@ export interface VmInterfaceState extends VmInterfaceInputs {
   readonly missing: readonly string[];
 }
 
+/** What is adopted is there already, and is no clash with itself. */
+const atOddsWithAdopted: readonly string[] = [
+  "interface-mac-once-per-vm",
+  "interface-mac-once-in-cluster",
+  "interface-failover-once-per-vm",
+];
+
 export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
   async check(ctx, news, olds): Promise<Checked<VmInterfaceInputs>> {
     const parsed = vmInterfaceSchema.safeParse(news);
@@ -73,18 +80,9 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
       ctx.progress.warn(`${store.silence.message} What that host knows could not be checked.`);
     const facts = await factsFor(picture, store, { nic: previewOf(inputs, ctx.urn), profileUrn }, olds, others);
     const failures = evaluate(interfaceRules, facts)
-      .filter(({ severity, rule }) => {
-        // A VF that is missing today may be there when the interface is made; what is certain is refused.
-        return (
-          severity === "error" &&
-          !(
-            inputs.adopt === true &&
-            (rule === "interface-mac-once-per-vm" ||
-              rule === "interface-mac-once-in-cluster" ||
-              rule === "interface-failover-once-per-vm")
-          )
-        );
-      })
+      // A VF that is missing today may be there when the interface is made; what is certain is refused.
+      .filter(({ severity }) => severity === "error")
+      .filter(({ rule }) => inputs.adopt !== true || !atOddsWithAdopted.includes(rule))
       .map((violation) => failureOf(violation));
     return { inputs, failures };
   },
