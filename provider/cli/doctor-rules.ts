@@ -222,7 +222,7 @@ export const doctorRules: readonly DoctorRule[] = [
     ...warning,
     find: eachNetwork((host, { name, physicalFunctions }) => {
       const vfs = physicalFunctions.flatMap(({ found }) => found?.virtualFunctions ?? []);
-      return vfs.length > 0 && !vfs.some((vf) => isFree(vf) && !vf.sharesIommuGroup)
+      return vfs.length > 0 && !vfs.some((vf) => isFree(vf))
         ? [
             {
               message: `None of the ${counted(vfs.length, "VF")} of network ${quoted(name)} on host ${quoted(host.name)} is free: no VM that has one can move there.`,

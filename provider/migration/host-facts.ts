@@ -98,7 +98,7 @@ async function networkFacts(
         physicalFunctions: functions.map(({ name: pf, found }) => ({
           name: pf,
           ...(found !== undefined && { up: found.linkUp }),
-          freeVfs: found?.virtualFunctions.filter((vf) => isFree(vf) && !vf.sharesIommuGroup).length ?? 0,
+          freeVfs: found?.virtualFunctions.filter(isFree).length ?? 0,
         })),
       }),
     },

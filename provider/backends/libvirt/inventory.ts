@@ -28,9 +28,9 @@ export interface PhysicalFunction {
   readonly virtualFunctions: readonly VirtualFunction[];
 }
 
-/** A VF that a guest may have: in no domain, and not bound to vfio on somebody's behalf. */
-export function isFree({ usedBy, driver }: VirtualFunction): boolean {
-  return usedBy === undefined && driver !== vfioDriver;
+/** A VF that a guest may have: alone in its IOMMU group, in no domain, and not bound to vfio on somebody's behalf. */
+export function isFree({ usedBy, driver, sharesIommuGroup }: VirtualFunction): boolean {
+  return usedBy === undefined && driver !== vfioDriver && !sharesIommuGroup;
 }
 
 /** Bound to vfio, yet in no domain: reserved by a move that runs, or left behind by one that died. */

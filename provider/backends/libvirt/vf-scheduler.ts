@@ -22,8 +22,7 @@ export function chooseVfs(
   const left = new Map<string, VirtualFunction[]>();
   for (const { name, linkUp, virtualFunctions } of wanted.flat()) {
     if (!linkUp || left.has(name)) continue;
-    const isWanted = (vf: VirtualFunction) =>
-      isFree(vf) && !vf.sharesIommuGroup && !taken.some((other) => samePciAddress(other, vf.address));
+    const isWanted = (vf: VirtualFunction) => isFree(vf) && !taken.some((other) => samePciAddress(other, vf.address));
     left.set(name, virtualFunctions.filter(isWanted));
   }
   const given = matchVfs(

@@ -30,7 +30,7 @@ export const getFreeVfs: ClusterFunction<GetFreeVfsArgs, GetFreeVfsResult> = {
       const vfs = functions
         .filter(({ linkUp }) => linkUp)
         .flatMap(({ virtualFunctions }) => virtualFunctions)
-        .filter((vf) => isFree(vf) && !vf.sharesIommuGroup)
+        .filter(isFree)
         .map(({ address }) => formatPciAddress(address));
       return { host, network, count: vfs.length, vfs };
     },
