@@ -21,7 +21,7 @@ export interface Wire {
   readonly __provider?: string;
   /** The resource's URN: the engine tells a dynamic provider none. Keys with `__` are left out of shown diffs. */
   readonly __urn?: string;
-  /** URNs of the resources that inputs refer to, by input: in a preview that is all that is known of a new one. */
+  /** URNs of the resources that inputs refer to, by input: in a preview that is all that is known of a new one. Only for `check`. */
   readonly __references?: Readonly<Record<string, string>>;
 }
 
@@ -139,9 +139,12 @@ function fromWire(wire: Wire): unknown {
   return mapValues(properties, (value) => (value === pulumi.runtime.unknownValue ? UNKNOWN : value));
 }
 
-/** The wire's values, with the hidden properties of `from`. The wire has no `undefined` (pulumi/pulumi#2721). */
-function toWire(value: object, { __provider, __urn, __references }: Wire): Wire {
-  const hidden = { __provider, __urn, __references };
+/**
+ * The wire's values, with the hidden properties of `from` that a state needs: whoever checks a resource is told its
+ * references anew. The wire has no `undefined` (pulumi/pulumi#2721).
+ */
+function toWire(value: object, { __provider, __urn }: Wire): Wire {
+  const hidden = { __provider, __urn };
   return mapValues({ ...value, ...hidden }, (leaf) => (leaf === UNKNOWN ? pulumi.runtime.unknownValue : leaf)) as Wire;
 }
 

@@ -18,12 +18,12 @@ import { isActive, type LibvirtCluster } from "../backends/libvirt/cluster.js";
 import { isFree } from "../backends/libvirt/inventory.js";
 import {
   aliasesOf,
-  describe,
   plugInterface,
   primaryOf,
   saveRecord,
   setLink,
   unplugInterface,
+  xmlOf,
   type InterfaceSpec,
 } from "../backends/libvirt/interfaces.js";
 import type { Picture, Sight } from "../backends/libvirt/picture.js";
@@ -213,8 +213,8 @@ async function applied(
 async function plug(picture: Picture, { presence }: Sight, spec: InterfaceSpec): Promise<void> {
   const { host } = presence;
   const look = () => picture.physicalFunctions(host, spec.profile.network);
-  const { vf } = await plugInterface(picture.cluster, presence, spec, look);
-  if (vf !== undefined) picture.took(host, vf);
+  const vf = await plugInterface(picture.cluster, presence, spec, look);
+  if (vf !== undefined) picture.took(host, formatPciAddress(vf));
 }
 
 async function unplug(
@@ -246,7 +246,7 @@ function stateNow(
         .filter(([, alias]) => !domain.interfaces.some((nic) => nic.alias === alias))
         .map(([half, alias]) => `${half} ${alias}`)
     : [];
-  const { aliases, xml } = describe(cluster, host.name, spec, vf);
+  const { standby, primary } = aliasesOf(spec);
   return {
     schemaVersion: 1,
     vm: dom.name,
@@ -258,8 +258,8 @@ function stateNow(
     ...(declared.adopt !== undefined && { adopt: declared.adopt }),
     host: host.name,
     ...(vf !== undefined && { vf: formatPciAddress(vf) }),
-    aliases,
-    xml,
+    aliases: [standby, primary].filter((alias) => alias !== undefined),
+    xml: xmlOf(cluster, host.name, spec, vf),
     missing,
   };
 }
@@ -281,8 +281,6 @@ function missingProfile(id: string): ProblemError {
     remedy: "Pass the id of a VnicProfile that exists.",
   });
 }
-
-/** A MAC that was made up is no input: the program need not know it. */
 
 function idOf(vm: string, interfaceId: string): string {
   return `${vm}/${interfaceId}`;

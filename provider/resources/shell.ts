@@ -1,6 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Kind } from "../handlers/by-kind.js";
-import type { DynamicProvider } from "../handlers/dynamic.js";
 
 /** The inputs, `undefined` for each further output that the class declares, and the resources that inputs refer to. */
 export interface ShellProperties extends pulumi.Inputs {
@@ -10,9 +9,6 @@ export interface ShellProperties extends pulumi.Inputs {
 
 /** The module of the resources' types: `pulumi-nodejs:dynamic/vnic-failover:VmInterface`. */
 const MODULE = "vnic-failover";
-
-const METHODS = ["configure", "check", "diff", "create", "read", "update", "delete"] as const;
-METHODS satisfies readonly (keyof DynamicProvider)[];
 
 /**
  * A dynamic resource whose provider is a shell: its behaviour stands in the handler of its kind.
@@ -32,22 +28,18 @@ export abstract class ShellResource extends pulumi.CustomResource {
     // The handlers report progress on the row of this URN, which the engine tells no dynamic provider.
     const __urn = opts?.parent === undefined ? urnAtRoot(type, name) : pulumi.createUrn(name, type, opts.parent);
     super(type, name, { ...props, __provider: shell(kind), __urn, __references: urnsOf(references) }, opts);
+    urns.set(this, __urn);
   }
 }
 
 /**
  * The provider of a kind as the engine keeps it in each resource's state: a CommonJS module whose `handler()` returns it
- * (`@pulumi/pulumi/cmd/dynamic-provider`). It loads the handlers of the package that is installed then, by name: a new
- * version takes effect without touching any resource, and nothing of this process can be captured. `import()`, not
- * `require()`: it is resolved from the user's program, be that CommonJS or ESM.
+ * (`@pulumi/pulumi/cmd/dynamic-provider`). It loads the handlers of the package that is installed then, by name, from where
+ * the user's program lies: a new version takes effect without touching any resource, and nothing of this process can be
+ * captured. It is terse because the engine writes it twice for each resource whenever it saves the state.
  */
 export function shell(kind: Kind): string {
-  return `"use strict";
-const call = (method) => (...args) =>
-  import("pulumi-vnic-failover/handlers").then(({ dynamic }) => dynamic.${kind}[method](...args));
-exports.handler = () => ({
-${METHODS.map((method) => `  ${method}: call("${method}"),\n`).join("")}});
-`;
+  return `exports.handler=()=>require("pulumi-vnic-failover/handlers").dynamic.${kind}`;
 }
 
 /**
@@ -58,15 +50,21 @@ function urnAtRoot(type: string, name: string): string {
   return `urn:pulumi:${pulumi.getStack()}::${pulumi.getProject()}::${type}::${name}`;
 }
 
+/** Of this package's resources: unlike `urn` no output where it can be a text, and so nothing that the state says twice. */
+const urns = new WeakMap<pulumi.Resource, pulumi.Input<string>>();
+
 /** The URN of the resource behind each value: the value itself, or the one that an output comes from. */
-function urnsOf(values: Readonly<Record<string, unknown>>): Record<string, pulumi.Output<string>> {
-  const urns: Record<string, pulumi.Output<string>> = {};
-  for (const [input, value] of Object.entries(values)) {
-    if (pulumi.Resource.isInstance(value)) urns[input] = value.urn;
-    else if (pulumi.Output.isInstance(value)) {
-      const sources = [...(value as pulumi.Output<unknown> & { resources(): Set<pulumi.Resource> }).resources()];
-      if (sources.length === 1 && sources[0] !== undefined) urns[input] = sources[0].urn;
-    }
-  }
-  return urns;
+function urnsOf(values: Readonly<Record<string, unknown>>): Record<string, pulumi.Input<string>> | undefined {
+  const found = Object.entries(values).flatMap(([input, value]) => {
+    const source = sourceOf(value);
+    return source === undefined ? [] : [[input, urns.get(source) ?? source.urn] as const];
+  });
+  return found.length === 0 ? undefined : Object.fromEntries(found);
+}
+
+function sourceOf(value: unknown): pulumi.Resource | undefined {
+  if (pulumi.Resource.isInstance(value)) return value;
+  if (!pulumi.Output.isInstance(value)) return undefined;
+  const sources = (value as pulumi.Output<unknown> & { resources(): Set<pulumi.Resource> }).resources();
+  return sources.size === 1 ? [...sources][0] : undefined;
 }

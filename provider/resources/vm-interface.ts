@@ -49,7 +49,7 @@ export class VmInterface extends ShellResource {
   declare readonly vf: pulumi.Output<string | undefined>;
   /** The aliases of its devices in libvirt's XML, the standby's first. */
   declare readonly aliases: pulumi.Output<string[]>;
-  /** libvirt's XML of its devices. Absent over oVirt, where the engine writes it. */
+  /** libvirt's XML of its devices, in one line. Absent over oVirt, where the engine writes it. */
   declare readonly xml: pulumi.Output<string | undefined>;
   /**
    * What is missing of it, in words; empty when nothing is. Over oVirt only a VF whose standby the guest agent reports: a NIC

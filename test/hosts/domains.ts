@@ -126,7 +126,7 @@ export class Domains {
   xml(domain: DomainModel, flags: number): string {
     const shown = (flags & DomainXml.INACTIVE) !== 0 ? (domain.config ?? domain.live) : (domain.live ?? domain.config);
     if (shown === undefined) throw refusals.noDomain(domain);
-    return printed(definition.numbered(shown, (flags & DomainXml.INACTIVE) !== 0 ? -1 : domain.id));
+    return printed(shown, (flags & DomainXml.INACTIVE) !== 0 ? -1 : domain.id);
   }
 
   // --- metadata

@@ -13,7 +13,7 @@ import {
 } from "../../xml/interface-record.js";
 import { findMetadata } from "../../xml/metadata.js";
 import { type ProfileRecord } from "../../xml/network.js";
-import { formatPciAddress, type PciAddress } from "../../xml/pci-address.js";
+import type { PciAddress } from "../../xml/pci-address.js";
 import { buildPrimary, buildStandby, standbyAlias, type DomainInterface } from "../../xml/teaming.js";
 import type { Domain } from "../../xml/domain.js";
 import { isActive, type LibvirtCluster, type Presence } from "./cluster.js";
@@ -38,17 +38,6 @@ export interface InterfaceSpec {
   readonly profile: ProfileRecord;
   /** Of the profile's `failover`. */
   readonly standby?: ProfileRecord | undefined;
-}
-
-/** An interface as it is. */
-export interface PluggedInterface {
-  readonly record: InterfaceRecord;
-  readonly host: string;
-  /** The VF that the VM has, `0000:b3:02.3`. */
-  readonly vf?: string | undefined;
-  readonly aliases: readonly string[];
-  /** libvirt's XML of both devices, as they were given to it. */
-  readonly xml: string;
 }
 
 /** Seconds to wait for a guest that lets go of a device, outside a move. */
@@ -138,9 +127,9 @@ export function recordsOf(domain: Domain): readonly InterfaceRecord[] {
   return parseInterfaceRecords(findMetadata("interfaces", domain.raw));
 }
 
-/** The VM's records with this one in the place of the one of its id, or behind them. */
-export async function saveRecord(presence: Presence, record: InterfaceRecord): Promise<void> {
-  await changeRecords(presence, (records) => [...records.filter(({ id }) => id !== record.id), record]);
+/** The VM's records with this one in the place of the one of its id, or behind them. `persistent`: where it is known. */
+export async function saveRecord(presence: Presence, record: InterfaceRecord, persistent?: boolean): Promise<void> {
+  await changeRecords(presence, (records) => [...records.filter(({ id }) => id !== record.id), record], persistent);
 }
 
 export async function removeRecord(presence: Presence, removed: Pick<InterfaceRecord, "id">): Promise<void> {
@@ -226,13 +215,14 @@ export async function physicalFunctionsOf(
 /**
  * Gives the VM the interface, live where it runs, and in its definition. Undoes what it did when it fails.
  * @param look at the PFs of the profile's network. Default: as they are now.
+ * @returns the VF that it has got, where its profile wants one.
  */
 export async function plugInterface(
   cluster: LibvirtCluster,
   presence: Presence,
   spec: InterfaceSpec,
   look?: () => Promise<readonly PhysicalFunction[]>,
-): Promise<PluggedInterface> {
+): Promise<PciAddress | undefined> {
   const { host, dom } = presence;
   const flags = await affects(presence);
   const undo: (() => Promise<unknown>)[] = [];
@@ -253,8 +243,8 @@ export async function plugInterface(
       await host.attach(dom, device, flags);
       undo.push(() => detach(presence, alias));
     }
-    await saveRecord(presence, spec.record);
-    return describe(cluster, host.name, spec, vf);
+    await saveRecord(presence, spec.record, (flags & Affect.CONFIG) !== 0);
+    return vf;
   } catch (cause) {
     const left = (await settle(undo.toReversed())).map((error) =>
       error instanceof Error ? error.message : String(error),
@@ -307,21 +297,15 @@ export function primaryOf(domain: Domain, { record }: Pick<InterfaceSpec, "recor
   return domain.interfaces.find((nic) => nic.alias === primaryAliasOf(record) && nic.vf !== undefined);
 }
 
-export function describe(
+/** libvirt's XML of its devices, as they are given to it. */
+export function xmlOf(
   cluster: LibvirtCluster,
   host: string,
   spec: InterfaceSpec,
   vf: PciAddress | undefined,
-): PluggedInterface {
-  const devices = devicesOf(cluster, host, spec, vf);
-  const aliases = aliasesOf(spec);
-  return {
-    record: spec.record,
-    host,
-    ...(vf !== undefined && { vf: formatPciAddress(vf) }),
-    aliases: [aliases.standby, aliases.primary].filter((alias) => alias !== undefined),
-    xml: formatXml(element("devices", {}, [devices.standby, devices.primary]), { pretty: true }),
-  };
+): string {
+  const { standby, primary } = devicesOf(cluster, host, spec, vf);
+  return formatXml(element("devices", {}, [standby, primary]));
 }
 
 /** Removes a device by its alias from the running domain, waiting for the guest, and from its definition. */

@@ -30,6 +30,8 @@ export class Picture {
   private readonly functions = new Once<string, readonly PhysicalFunction[]>((key) => this.functionsOf(key));
   /** `<host> <address>` of VFs that were bound to vfio since the host was asked. */
   private readonly taken = new Set<string>();
+  /** Each VM's XML as it was seen last: a domain that has not changed need not be parsed again. */
+  private readonly parsed = new Map<string, Pick<Sight, "domain" | "records"> & { readonly xml: string }>();
 
   constructor(readonly cluster: LibvirtCluster) {}
 
@@ -113,8 +115,17 @@ export class Picture {
     const { host, dom } = presence;
     const xml = await unless("NO_DOMAIN", () => host.domainXml(dom));
     if (xml === undefined) return undefined;
+    const { domain, records } = this.parse(dom, xml);
+    return { presence, domain, records };
+  }
+
+  private parse({ uuid }: DomainRef, xml: string): Pick<Sight, "domain" | "records"> {
+    const last = this.parsed.get(uuid);
+    if (last?.xml === xml) return last;
     const domain = parseDomain(xml);
-    return { presence, domain, records: recordsOf(domain) };
+    const seen = { xml, domain, records: recordsOf(domain) };
+    this.parsed.set(uuid, seen);
+    return seen;
   }
 
   /** A VM on two hosts is no hindrance to whoever asks about others. */

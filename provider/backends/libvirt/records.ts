@@ -11,6 +11,8 @@ import type { LibvirtHost } from "./host.js";
 export type RecordChange = (records: readonly InterfaceRecord[]) => readonly InterfaceRecord[];
 
 interface Write {
+  /** Undefined: nobody who waits knows. */
+  persistent: boolean | undefined;
   /** Undefined: it has begun, and takes no further ones. */
   changes: RecordChange[] | undefined;
   readonly done: Promise<void>;
@@ -18,23 +20,29 @@ interface Write {
 
 const writes = new WeakMap<LibvirtHost, Map<string, Write>>();
 
-/** Resolves when the change is written, live and in the definition. */
-export function changeRecords({ host, dom }: Pick<Presence, "host" | "dom">, change: RecordChange): Promise<void> {
+/** Resolves when the change is written, live and in the definition. `persistent`: where it is known. */
+export function changeRecords(
+  { host, dom }: Pick<Presence, "host" | "dom">,
+  change: RecordChange,
+  persistent?: boolean,
+): Promise<void> {
   const onHost = writes.get(host) ?? new Map<string, Write>();
   writes.set(host, onHost);
   const last = onHost.get(dom.uuid);
   if (last?.changes !== undefined) {
     last.changes.push(change);
+    last.persistent ??= persistent;
     return last.done;
   }
   const before = last?.done.catch(() => undefined) ?? Promise.resolve();
   const write: Write = {
+    persistent,
     changes: [change],
     done: before
       .then(async () => {
-        const { changes = [] } = write;
+        const { changes = [], persistent } = write;
         write.changes = undefined;
-        await writeRecords({ host, dom }, changes);
+        await writeRecords({ host, dom }, changes, persistent ?? (await host.isPersistent(dom)));
       })
       .finally(() => {
         if (onHost.get(dom.uuid) === write) onHost.delete(dom.uuid);
@@ -47,9 +55,9 @@ export function changeRecords({ host, dom }: Pick<Presence, "host" | "dom">, cha
 async function writeRecords(
   { host, dom }: Pick<Presence, "host" | "dom">,
   changes: readonly RecordChange[],
+  persistent: boolean,
 ): Promise<void> {
   const uri = metadataNamespace("interfaces");
-  const persistent = await host.isPersistent(dom);
   // The definition first: it is what the VM boots from.
   const stored = await host.metadata(dom, uri, persistent ? Affect.CONFIG : Affect.LIVE);
   const records = changes.reduce((sofar, change) => change(sofar), parseInterfaceRecords(stored));

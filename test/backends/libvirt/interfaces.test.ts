@@ -1,11 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Presence } from "../../../provider/backends/libvirt/cluster.js";
 import {
+  aliasesOf,
+  type InterfaceSpec,
   plugInterface,
   recordsOf,
   takeVf,
   unplugInterface,
-  type InterfaceSpec,
+  xmlOf,
 } from "../../../provider/backends/libvirt/interfaces.js";
 import { parsePciAddress } from "../../../provider/xml/pci-address.js";
 import { pairs } from "../../../provider/xml/teaming.js";
@@ -48,12 +50,9 @@ const untouched = { vfs: [], definedVfs: [], bound: [] };
 
 describe("an interface with failover", () => {
   it("is the pair of the feature page, live and in the definition", async () => {
-    const plugged = await plugInterface(lab.cluster, await presence(), spec);
-    expect(plugged).toMatchObject({
-      host: "host1",
-      vf: vfs[0],
-      aliases: [`ua-${spec.standby?.id ?? ""}`, `ua-${spec.record.id}`],
-    });
+    const vf = await plugInterface(lab.cluster, await presence(), spec);
+    expect(vf).toEqual(parsePciAddress(vfs[0]));
+    expect(aliasesOf(spec)).toEqual({ standby: `ua-${spec.standby?.id ?? ""}`, primary: `ua-${spec.record.id}` });
     for (const domain of [await domainNow(), await host1().inactiveDomain((await presence()).dom)]) {
       const { pairs: found, looseEnds } = pairs(domain);
       expect(looseEnds).toEqual([]);
@@ -72,7 +71,7 @@ describe("an interface with failover", () => {
       ]);
       expect(recordsOf(domain)).toEqual([spec.record]);
     }
-    expect(plugged.xml).toContain('managed="no"');
+    expect(xmlOf(lab.cluster, "host1", spec, vf)).toContain('managed="no"');
   });
 
   it("is in the definition alone while the VM is off", async () => {
@@ -150,11 +149,9 @@ describe("an interface without failover", () => {
     const { standby } = spec;
     if (standby === undefined) throw new Error("no standby");
     const record = without(spec.record, "standbyProfile");
-    const plugged = await plugInterface(lab.cluster, await presence(), {
-      record: { ...record, profile: standby.id },
-      profile: standby,
-    });
-    expect(plugged.aliases).toEqual([`ua-${record.id}`]);
+    const virtio = { record: { ...record, profile: standby.id }, profile: standby };
+    expect(await plugInterface(lab.cluster, await presence(), virtio)).toBeUndefined();
+    expect(aliasesOf(virtio)).toEqual({ standby: `ua-${record.id}` });
     const [nic, ...rest] = (await domainNow()).interfaces;
     expect(rest).toEqual([]);
     expect(nic).toMatchObject({ type: "bridge", model: "virtio", mac: vm.mac });
