@@ -298,12 +298,7 @@ export function primaryOf(domain: Domain, { record }: Pick<InterfaceSpec, "recor
 }
 
 /** libvirt's XML of its devices, as they are given to it. */
-export function xmlOf(
-  cluster: LibvirtCluster,
-  host: string,
-  spec: InterfaceSpec,
-  vf: PciAddress | undefined,
-): string {
+export function xmlOf(cluster: LibvirtCluster, host: string, spec: InterfaceSpec, vf: PciAddress | undefined): string {
   const { standby, primary } = devicesOf(cluster, host, spec, vf);
   return formatXml(element("devices", {}, [standby, primary]));
 }
