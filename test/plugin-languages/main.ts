@@ -2,7 +2,8 @@
  * `npm run languages`: the plugin's SDKs are generated and compiled, and the programs of examples/plugin are run, each in
  * each language whose host is there (`npm run setup -- --languages python,yaml,go`).
  * `-- --config FILE --vm web --from host1 --to host2`: on the hosts of a cluster's file, as the command line reads it.
- * Without, on hosts in this process.
+ * Without, on hosts in this process. Where the cluster's network has no way out, as the lab's: once without, which fetches Go's
+ * modules, then with `GOPROXY=off GOFLAGS=-mod=mod`.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
