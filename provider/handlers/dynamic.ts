@@ -13,13 +13,14 @@ import {
 } from "./handler.js";
 import { exitOnInterrupt } from "./shutdown.js";
 import { UNKNOWN } from "./unknown.js";
+import { wholeUrn } from "./urn.js";
 
 /** Properties as the engine sends and keeps them. The hidden ones are the shell's, and no handler sees them. */
 export interface Wire {
   readonly [property: string]: unknown;
   /** The text of the shell: what the engine needs to find this provider again. */
   readonly __provider?: string;
-  /** The resource's URN: the engine tells a dynamic provider none. Keys with `__` are left out of shown diffs. */
+  /** The resource's URN, perhaps in short (urn.ts). Keys with `__` are left out of shown diffs. */
   readonly __urn?: string;
   /** URNs of the resources that inputs refer to, by input: in a preview that is all that is known of a new one. Only for `check`. */
   readonly __references?: Readonly<Record<string, string>>;
@@ -46,7 +47,8 @@ export function dynamicProvider<Inputs extends object, State extends object>(
   const stateOf = (wire: Wire) => fromWire(wire) as State;
 
   async function run<T>(wire: Wire, operation: (ctx: HandlerContext) => Promise<T>): Promise<T> {
-    const { __urn: urn, __references: references } = wire;
+    const { __urn, __references: references } = wire;
+    const urn = __urn === undefined ? undefined : wholeUrn(kind, __urn);
     const progress = engineProgress(urn);
     try {
       return await operation({

@@ -15,6 +15,7 @@ import { checkFailures, diffOf, type Checked, type CheckFailure, type HandlerCon
 import { attributes, vnicProfileSchema, type DeclaredInputs, type VnicProfileInputs } from "./inputs/vnic-profile.js";
 import { declaredProfiles, futureId } from "./program.js";
 import { failureOf, refuse } from "./refusal.js";
+import { warnOfSilence } from "./silence.js";
 import type { MaybeUnknown } from "./unknown.js";
 
 /** What is about to be done to which stored profile, and as whom the rules know it. */
@@ -36,7 +37,7 @@ export interface ProfileKnowledge {
 
 /** @param ask of the backend: `sought` is the profile as it was declared before, or the one to adopt. */
 export async function checkProfile(
-  { urn, references, progress }: HandlerContext,
+  ctx: HandlerContext,
   news: unknown,
   olds: VnicProfileInputs | undefined,
   ask: (
@@ -50,13 +51,14 @@ export async function checkProfile(
   const declared = parsed.data as MaybeUnknown<DeclaredInputs>;
   // The rules tell apart what was left out from what was declared; what is stored has no such shade.
   const inputs: MaybeUnknown<VnicProfileInputs> = { ...declared, migratable: declared.migratable ?? false };
-  const failoverUrn = references?.["failover"];
+  const { urn } = ctx;
+  const failoverUrn = ctx.references?.["failover"];
   if (urn !== undefined) declaredProfiles.set(urn, { profile: previewOf(declared, futureId(urn)), failoverUrn });
   // What stands and is not changed was checked when it came to be: nobody is asked for it.
   if (olds !== undefined && diffOf(olds, inputs, { inputs: attributes }).changes === false)
     return { inputs, failures: [] };
   const { silence, stored, factsOf } = await ask(declared, olds ?? (declared.adopt === true ? declared : undefined));
-  if (silence !== undefined) progress.warn(`${silence.message} What is known there could not be checked.`);
+  if (silence !== undefined) warnOfSilence(ctx, silence, "What is known there could not be checked.");
   const of = (action: ProfileAction) =>
     factsOf({ action, stored: action === "add" ? undefined : stored, urn, failoverUrn });
   // What is adopted exists: it is edited, and not added once more.

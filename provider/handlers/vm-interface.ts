@@ -40,6 +40,7 @@ import { knownProfiles, networksOf, readStore, referredId, ruleNic, type StoreVi
 import { declaredInterfaces, type DeclaredInterface } from "./program.js";
 import { failureOf, refuse } from "./refusal.js";
 import { pictureOf } from "./session.js";
+import { warnOfSilence } from "./silence.js";
 import type { MaybeUnknown } from "./unknown.js";
 
 export interface VmInterfaceState extends VmInterfaceInputs {
@@ -76,8 +77,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
       return { inputs, failures: [] };
     const picture = pictureOf(ctx);
     const store = await readStore(picture);
-    if (store.silence !== undefined)
-      ctx.progress.warn(`${store.silence.message} What that host knows could not be checked.`);
+    if (store.silence !== undefined) warnOfSilence(ctx, store.silence, "What that host knows could not be checked.");
     const facts = await factsFor(picture, store, { nic: previewOf(inputs, ctx.urn), profileUrn }, olds, others);
     const failures = evaluate(interfaceRules, facts)
       // A VF that is missing today may be there when the interface is made; what is certain is refused.

@@ -26,6 +26,7 @@ import {
 } from "./inputs/vm-placement.js";
 import { failureOf } from "./refusal.js";
 import { clusterOf, pictureOf } from "./session.js";
+import { warnOfSilence } from "./silence.js";
 import { isKnown, type MaybeUnknown } from "./unknown.js";
 
 export interface VmPlacementState extends VmPlacementInputs {
@@ -157,7 +158,7 @@ async function refusals(
       .map((violation) => failureOf(violation, "host"));
   } catch (error) {
     if (error instanceof HostUnreachable) {
-      ctx.progress.warn(`${error.message} Whether the VM can move was not checked.`);
+      warnOfSilence(ctx, error, "Whether the VM can move was not checked.");
       return [];
     }
     if (error instanceof ProblemError) return [{ property: "host", reason: error.message }];

@@ -1,14 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Kind } from "../handlers/by-kind.js";
+import { shortUrn, typeOf, wholeUrn } from "../handlers/urn.js";
 
 /** The inputs, `undefined` for each further output that the class declares, and the resources that inputs refer to. */
 export interface ShellProperties extends pulumi.Inputs {
   /** By input. Ids are no help in a preview, where a resource that is yet to be made has none; URNs are. */
   readonly references?: Readonly<Record<string, unknown>>;
 }
-
-/** The module of the resources' types: `pulumi-nodejs:dynamic/vnic-failover:VmInterface`. */
-const MODULE = "vnic-failover";
 
 /**
  * A dynamic resource whose provider is a shell: its behaviour stands in the handler of its kind.
@@ -24,11 +22,11 @@ export abstract class ShellResource extends pulumi.CustomResource {
     { references = {}, ...props }: ShellProperties,
     opts?: pulumi.CustomResourceOptions,
   ) {
-    const type = `pulumi-nodejs:dynamic/${MODULE}:${kind}`;
+    const type = typeOf(kind);
     // The handlers report progress on the row of this URN, which the engine tells no dynamic provider.
-    const __urn = opts?.parent === undefined ? urnAtRoot(type, name) : pulumi.createUrn(name, type, opts.parent);
+    const __urn = opts?.parent === undefined ? urnAtRoot(name) : pulumi.createUrn(name, type, opts.parent);
     super(type, name, { ...props, __provider: shell(kind), __urn, __references: urnsOf(references) }, opts);
-    urns.set(this, __urn);
+    urns.set(this, typeof __urn === "string" ? wholeUrn(kind, __urn) : __urn);
   }
 }
 
@@ -43,11 +41,11 @@ export function shell(kind: Kind): string {
 }
 
 /**
- * What `pulumi.createUrn` gives for a resource without parent, known at once: each output costs the program's process several
- * promises with their stack traces, which a thousand resources feel.
+ * In short what `pulumi.createUrn` gives for a resource without parent, known at once: each output costs the program's process
+ * several promises with their stack traces, which a thousand resources feel.
  */
-function urnAtRoot(type: string, name: string): string {
-  return `urn:pulumi:${pulumi.getStack()}::${pulumi.getProject()}::${type}::${name}`;
+function urnAtRoot(name: string): string {
+  return shortUrn({ stack: pulumi.getStack(), project: pulumi.getProject(), name });
 }
 
 /** Of this package's resources: unlike `urn` no output where it can be a text, and so nothing that the state says twice. */

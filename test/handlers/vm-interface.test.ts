@@ -115,6 +115,17 @@ describe("check", () => {
     expect(lab.progress.warnings).toEqual([expect.stringContaining("could not be checked")]);
   });
 
+  it("warns of a silent host once in a command, however many resources cannot ask it", async () => {
+    const { profile } = await declareProfiles(lab);
+    lab.host2.close();
+    const command = {};
+    for (const mac of ["52:54:00:aa:00:51", "52:54:00:aa:00:52"])
+      await failuresOf(inputs(profile, { mac }), { command });
+    expect(lab.progress.warnings).toHaveLength(1);
+    await failuresOf(inputs(profile), { command: {} });
+    expect(lab.progress.warnings).toHaveLength(2);
+  });
+
   it("asks no host when nothing has changed", async () => {
     const { profile } = await declarePair(lab);
     const before = callCounts();

@@ -79,7 +79,7 @@ describe("a resource with a shell", () => {
         inputs: {
           vm: "web",
           __provider: shell("VmInterface"),
-          __urn: `urn:pulumi:stack::project::${type}::web-nic`,
+          __urn: "stack::project::web-nic",
         },
       }),
     ]);

@@ -1,6 +1,12 @@
-/** Questions that many ask. A failure is told to those who wait for it, and kept for nobody. */
+/** Questions that many ask. */
 
-/** Asked once each, and kept. */
+/** Milliseconds: a failure that comes sooner is no reason to spare anybody the question. */
+const soon = 1000;
+
+/**
+ * Asked once each, and kept. A failure is told to those who wait for it, and for as long again as it took to come: if each
+ * of a thousand waited 20 s for a host that is down, it would take hours to say so.
+ */
 export class Once<Key, Answer> {
   private readonly answers = new Map<Key, Promise<Answer>>();
 
@@ -11,9 +17,12 @@ export class Once<Key, Answer> {
   }
 
   set(key: Key, answer: Promise<Answer>): Promise<Answer> {
+    const asked = performance.now();
     this.answers.set(key, answer);
     answer.catch(() => {
-      if (this.answers.get(key) === answer) this.answers.delete(key);
+      const took = performance.now() - asked;
+      if (took < soon) this.drop(key, answer);
+      else setTimeout(() => this.drop(key, answer), took).unref();
     });
     return answer;
   }
@@ -22,6 +31,10 @@ export class Once<Key, Answer> {
   forget(key?: Key): void {
     if (key === undefined) this.answers.clear();
     else this.answers.delete(key);
+  }
+
+  private drop(key: Key, answer: Promise<Answer>): void {
+    if (this.answers.get(key) === answer) this.answers.delete(key);
   }
 }
 

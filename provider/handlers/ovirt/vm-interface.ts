@@ -46,6 +46,7 @@ import {
 import { knownProfiles, referredId } from "../knowledge.js";
 import { declaredInterfaces, type DeclaredInterface } from "../program.js";
 import { failureOf, refuse } from "../refusal.js";
+import { warnOfSilence } from "../silence.js";
 import type { MaybeUnknown } from "../unknown.js";
 import { logicalNetworks, readEngine, readEngineIfItAnswers, spelledAs, type EngineView } from "./knowledge.js";
 import { replug } from "./replug.js";
@@ -82,8 +83,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     const vm = isKnown(inputs.vm) ? await unlessSilent(vmIfAny(engine, inputs.vm)) : undefined;
     const view = await readEngineIfItAnswers(engine, vm);
     const facts = await factsFor(engine, view, vm, { ...declaration, inputs, olds, others });
-    if (view.silence !== undefined)
-      ctx.progress.warn(`${view.silence.message} What the engine knows could not be checked.`);
+    if (view.silence !== undefined) warnOfSilence(ctx, view.silence, "What the engine knows could not be checked.");
     else if (vm === undefined && isKnown(inputs.vm))
       ctx.progress.warn(`The engine has no VM "${inputs.vm}" yet. What depends on it could not be checked.`);
     const failures = evaluate(interfaceRules, facts)

@@ -19,6 +19,7 @@ import {
   type VmPlacementInputs,
 } from "../inputs/vm-placement.js";
 import { failureOf, refuse } from "../refusal.js";
+import { warnOfSilence } from "../silence.js";
 import type { MaybeUnknown } from "../unknown.js";
 import { readEngine, spelledAs } from "./knowledge.js";
 import { migrate, pluggedNics } from "./migration.js";
@@ -229,7 +230,7 @@ async function refusals(
   } catch (error) {
     const silence = silenceOf(error);
     if (silence !== undefined) {
-      ctx.progress.warn(`${silence.message} Whether the VM can move was not checked.`);
+      warnOfSilence(ctx, silence, "Whether the VM can move was not checked.");
       return [];
     }
     if (error instanceof ProblemError)

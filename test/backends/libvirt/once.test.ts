@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { Freshly, Once } from "../../../provider/backends/libvirt/once.js";
 
 /** Questions that are answered when the test says so. */
@@ -38,6 +38,27 @@ describe("Once", () => {
     const again = once.get("web");
     asked[1]?.answer("here");
     expect(await again).toBe("here");
+  });
+
+  it("keeps a failure that took long, for as long again", async () => {
+    vi.useFakeTimers();
+    try {
+      const { asked, ask } = questions();
+      const once = new Once<string, string>(ask);
+      const failing = once.get("web");
+      vi.advanceTimersByTime(20_000);
+      asked[0]?.fail();
+      await expect(failing).rejects.toThrow("silent host");
+      vi.advanceTimersByTime(19_000);
+      await expect(once.get("web")).rejects.toThrow("silent host");
+      expect(asked).toHaveLength(1);
+      vi.advanceTimersByTime(1000);
+      const again = once.get("web");
+      asked[1]?.answer("here");
+      expect(await again).toBe("here");
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it("a failure that comes late does not take away what was answered since", async () => {
