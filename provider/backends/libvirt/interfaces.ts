@@ -341,7 +341,7 @@ export async function setLink(presence: Presence, spec: InterfaceSpec): Promise<
     const nic = interfaces.find((candidate) => candidate.alias === alias);
     if (nic !== undefined) await host.updateDevice(dom, withLink(nic.raw, state), flag);
   }
-  await saveRecord(presence, spec.record);
+  await saveRecord(presence, spec.record, (flags & Affect.CONFIG) !== 0);
 }
 
 function withLink(nic: Element, state: "up" | "down"): Element {
