@@ -1,7 +1,7 @@
 /** Tells the network, while the pair changes hands, which port the guest's MAC is behind. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { networkOn } from "../config.js";
-import { formatPciAddress } from "../xml/pci-address.js";
+import { formatPciAddress, type PciAddress } from "../xml/pci-address.js";
 import { startAnnouncer } from "../backends/libvirt/announcer/announcer.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
 import type { DomainRef, LibvirtHost } from "../backends/libvirt/host.js";
@@ -32,6 +32,12 @@ export type Announcing = Pick<
 export interface AnnouncedNic {
   readonly mac: string;
   readonly standbyAlias: string;
+}
+
+/** A VF that a guest has been given, and the VLAN that its PF keeps it in. */
+export interface PluggedVf {
+  readonly vf: PciAddress;
+  readonly vlan?: number | undefined;
 }
 
 /** Where the standby of an interface is plugged in on a host. */
@@ -65,6 +71,7 @@ export async function startAnnouncers(
         onAddress: (address) => timeline.mark(`${host.name} learnt the guest's address ${address}`),
         onPort: (port) => timeline.mark(`${host.name} sees ${nic.mac} behind ${port}`),
         onCleared: () => timeline.mark(`${host.name} cleared the VF's MAC filter`),
+        onCopied: (frames) => timeline.mark(`${host.name} passed ${frames} frames on to the VF while its link came up`),
       });
       if (typeof announcer === "string") {
         announced.notes.push(
@@ -80,11 +87,31 @@ export async function startAnnouncers(
   return running;
 }
 
-export async function tellAnnouncers(
+export async function tellAnnouncers(context: Announcing, word: "fast" | "slow"): Promise<void> {
+  for (const announcer of await context.announcers) announcer.tell(word);
+}
+
+/** Where the guest lives on its standby, frames must reach both halves of its pair. */
+export async function tellAnnouncersOn(
   context: Announcing,
-  ...words: readonly ("fast" | "slow" | "unplugging")[]
+  place: LibvirtHost,
+  word: "here" | "unplugging" | "gone",
 ): Promise<void> {
-  for (const announcer of await context.announcers) for (const word of words) announcer.tell(word);
+  for (const announcer of await context.announcers) if (announcer.host === place.name) announcer.tell(word);
+}
+
+/** A VF has just been plugged beside the standby: until the guest uses it, it gets what comes to the standby, too. */
+export async function vfPlugged(
+  context: Announcing,
+  place: LibvirtHost,
+  nic: AnnouncedNic,
+  { vf, vlan }: PluggedVf,
+): Promise<void> {
+  (await announcerOf(context, place, nic))?.tellPlugged(vf, vlan);
+}
+
+async function announcerOf(context: Announcing, place: LibvirtHost, nic: AnnouncedNic) {
+  return (await context.announcers).find(({ host, mac }) => host === place.name && mac === nic.mac);
 }
 
 export async function stopAnnouncers(context: Announcing): Promise<void> {
@@ -99,11 +126,7 @@ export async function announceStandby(
   nic: AnnouncedNic,
 ): Promise<void> {
   // A program on that host has made the guest speak already, sooner than any event could tell us to.
-  if (
-    context.announced.by === "none" ||
-    (await context.announcers).some((announcer) => announcer.host === host.name && announcer.mac === nic.mac)
-  )
-    return;
+  if (context.announced.by === "none" || (await announcerOf(context, host, nic)) !== undefined) return;
   try {
     // QEMU's own rounds after a migration: 50 to 550 ms apart, five of them (QEMU migration/options.c).
     await host.monitorCommand(dom, {
@@ -121,7 +144,7 @@ export async function announceStandby(
  * VF. Without a program there this cannot be seen, and nothing is waited for.
  */
 export async function vfInUse(context: Announcing, place: LibvirtHost, nic: AnnouncedNic): Promise<void> {
-  const announcer = (await context.announcers).find(({ host, mac }) => host === place.name && mac === nic.mac);
+  const announcer = await announcerOf(context, place, nic);
   if (announcer === undefined) return;
   const tap = (await standbyOf(context, place, nic))?.target;
   // libvirt's and QEMU's taps; a VF's frames come in by the bridge's uplink.
@@ -132,6 +155,7 @@ export async function vfInUse(context: Announcing, place: LibvirtHost, nic: Anno
     await sleep(vfSettles);
     if (announcer.port === undefined || !throughVf(announcer.port)) continue;
     context.timeline.mark(`the guest uses its VF (${nic.mac})`, seen);
+    announcer.tell("gone");
     return;
   }
   context.announced.notes.push(
@@ -159,13 +183,14 @@ export async function announcingVf(
   host: LibvirtHost,
   nic: AnnouncedNic,
   bridge: string | undefined,
-  plug: () => Promise<void>,
+  plug: () => Promise<PluggedVf>,
 ): Promise<void> {
   const announcers = bridge === undefined ? [] : await startAnnouncers(announcing, [{ nic, host, bridge }]);
   const context = { ...announcing, announcers: Promise.resolve(announcers) };
   try {
-    await plug();
+    await tellAnnouncersOn(context, host, "here");
     await tellAnnouncers(context, "fast");
+    await vfPlugged(context, host, nic, await plug());
     await vfInUse(context, host, nic);
   } finally {
     await stopAnnouncers(context);

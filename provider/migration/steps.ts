@@ -19,7 +19,7 @@ import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
 import { unplugStray } from "../backends/libvirt/stray-vf.js";
 import { unplug, UnplugFailed } from "../backends/libvirt/unplug.js";
 import { chooseVf } from "../backends/libvirt/vf-scheduler.js";
-import { announceStandby, tellAnnouncers, vfInUse } from "./announce.js";
+import { announceStandby, tellAnnouncers, tellAnnouncersOn, vfInUse, vfPlugged } from "./announce.js";
 import { domainOn, isPluggedIn, readJournal, writeJournal, type MoveContext } from "./context.js";
 import { describeJob } from "./job.js";
 import type { JournalInterface } from "./journal.js";
@@ -74,7 +74,8 @@ const unplugVfs: Step<MoveContext> = {
   async do(context) {
     if (context.options.unplug === "late") return;
     const dom = await requireDomain(context.source, context);
-    await tellAnnouncers(context, "fast", "unplugging");
+    await tellAnnouncers(context, "fast");
+    await tellAnnouncersOn(context, context.source, "unplugging");
     const { unplugTimeout: timeout } = context.options;
     await everyOne(context.journal.interfaces, async (nic) => {
       const gone = await unplug(context.source, dom, nic.primaryAlias, { timeout, signal: context.signal });
@@ -132,6 +133,8 @@ const migrateVm: Step<MoveContext> = {
         if (phase === "finish") {
           timeline.mark("the source has stopped the VM");
           void tellAnnouncers(context, "fast");
+          void tellAnnouncersOn(context, source, "gone");
+          void tellAnnouncersOn(context, destination, "here");
         }
       },
     });
@@ -315,8 +318,10 @@ async function plugMissing(
     if (present?.vf !== undefined)
       context.vfs.set(nic.primaryAlias, { host: host.name, address: formatPciAddress(present.vf) });
   }
+  if (missing.length > 0) await tellAnnouncersOn(context, host, "here");
   await everyOne(missing, async (nic) => {
     const vf = await plugOne(context, host, dom, nic, planned(nic));
+    await vfPlugged(context, host, nic, { vf, vlan: vlanOf(context, host, nic) });
     context.vfs.set(nic.primaryAlias, { host: host.name, address: formatPciAddress(vf) });
     context.timeline.mark(`VF ${formatPciAddress(vf)} plugged`);
   });
@@ -383,8 +388,12 @@ async function plugOne(
   );
 }
 
+function vlanOf({ cluster }: MoveContext, host: LibvirtHost, { network }: JournalInterface): number | undefined {
+  return networkOn(cluster.config, host.name, network)?.vlan;
+}
+
 function primaryFor(context: MoveContext, host: LibvirtHost, nic: JournalInterface, vf: PciAddress) {
-  const vlan = networkOn(context.cluster.config, host.name, nic.network)?.vlan;
+  const vlan = vlanOf(context, host, nic);
   return buildPrimary({
     mac: nic.mac,
     vf,

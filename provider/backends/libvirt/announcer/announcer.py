@@ -1,27 +1,41 @@
 # Runs on a hypervisor while a VM's pair changes hands; see announcer.ts. Reads one line of JSON:
 #   {"bridge": "br0", "mac": "52:54:00:...", "addresses": ["10.0.0.5"], "vf": "0000:b3:02.3", "interval": 0.05, "seconds": 600}
-# ("vf" may be absent), and then lines "fast", "slow" or "unplugging". It asks for the guest's addresses from the bridge, by ARP and, for the link-local IPv6
-# address that follows from the MAC, by neighbour solicitation: so the guest answers through whichever half of its pair it
-# uses, and every switch on the way learns that port. It says, a line of JSON each: {"ready": true}, {"address": A} for an
-# address that the guest's own frames tell, {"port": P, "at": T} when the bridge sees the guest's MAC behind another of its
-# ports, {"cleared": VF}. While the VF is being unplugged the guest's first frame through its tap says that its driver has
-# let go of the VF: the VF's MAC filter is cleared then, or else the NIC would go on sending the guest's frames to a VF that
-# nobody listens to until libvirt clears it (asked for by the author of the Linux commit "virtio_net: Extend virtio to use VF
-# datapath when available").
+# ("vf" may be absent), and then words, a line each. It does three things, so that no frame for the guest is lost:
+#
+# It asks for the guest's addresses from the bridge, by ARP and, for the link-local IPv6 address that follows from the MAC,
+# by neighbour solicitation: so the guest answers through whichever half of its pair it uses, and every switch on the way
+# learns that port. "fast": once an interval; "slow": once a second.
+#
+# While the guest lives on its standby here (from "here" or "unplugging" to "gone") the bridge's uplinks take frames for its
+# MAC in. Where an uplink is the VF's own PF, the NIC would give them to the VF alone, from the moment libvirt sets the VF's MAC: seconds
+# before the guest's driver is there. The filter is this socket's (PACKET_MR_UNICAST) and ends with it. Where it does not
+# help, the leaving VF's MAC is cleared at the guest's first frame through its tap, which says that its driver has let go
+# (asked for by the author of the Linux commit "virtio_net: Extend virtio to use VF datapath when available").
+#
+# "plugged VF VLAN" (0: none): until "gone", what comes through the guest's tap goes to its VF, too, by the PF, whose internal switch
+# delivers it. From the VF's registration on the guest drops what arrives on its standby (Linux drivers/net/net_failover.c,
+# net_failover_handle_frame), although it sends through it until the VF's link is up; but it takes what its VF receives.
+#
+# It says, a line of JSON each: {"ready": true}, {"address": A} for an address that the guest's own frames tell,
+# {"port": P, "at": T} when the bridge sees the guest's MAC behind another of its ports, {"cleared": VF}, {"copied": N} at its end.
 # It ends after `seconds`, or three seconds after the end of its standard input: QEMU goes on announcing the standby
 # for a while after a migration, and the last word must be the guest's own.
-import json, os, select, socket, struct, subprocess, sys, time
+import array, json, os, select, socket, struct, subprocess, sys, time
 
-SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_MR_PROMISC = 263, 1, 1
+# Linux include/uapi/linux/if_packet.h, if_ether.h; asm-generic/socket.h
+SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_AUXDATA, PACKET_VNET_HDR = 263, 1, 8, 15
+PACKET_MR_PROMISC, PACKET_MR_UNICAST = 1, 3
+TP_STATUS_VLAN_VALID = 0x10
+ETH_P_ALL, SO_ATTACH_FILTER = 3, 26
 
 def main():
     task = json.loads(sys.stdin.readline())
     bridge, guest = task["bridge"], mac_bytes(task["mac"])
-    own = mac_bytes(open("/sys/class/net/%s/address" % bridge).read().strip())
+    own = mac_of(bridge)
     wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0003))
     wire.bind((bridge, 0))
     # Frames that the bridge only forwards come up to a promiscuous socket: the guest's own tell its addresses.
-    wire.setsockopt(SOL_PACKET, PACKET_ADD_MEMBERSHIP, struct.pack("iHH8s", socket.if_nametoindex(bridge), PACKET_MR_PROMISC, 0, b""))
+    join(wire, bridge, PACKET_MR_PROMISC)
     addresses = [socket.inet_aton(address) for address in task["addresses"]]
     questions = [arp(own, address) for address in addresses]
     local = link_local_of(bridge)
@@ -29,7 +43,7 @@ def main():
         questions.append(solicitation(own, local, eui64(guest)))
     say({"ready": True})
     interval, port, asked, looked = 1.0, None, 0.0, 0.0
-    end, inputs, armed = time.time() + task["seconds"], [wire, 0], False
+    end, inputs, armed, here, copies, told = time.time() + task["seconds"], [wire, 0], False, None, None, b""
     os.set_blocking(0, False)
     while time.time() < end:
         now = time.time()
@@ -49,20 +63,135 @@ def main():
                     clear_mac(task["vf"])
                 port = seen
                 say({"port": port, "at": now})
-        readable = select.select(inputs, [], [], min(interval, 0.01))[0]
+        readable = select.select(inputs + ([copies.tap] if copies else []), [], [], min(interval, 0.01))[0]
+        if copies and copies.tap in readable:
+            copies.forward()
         if 0 in readable:
-            told = os.read(0, 4096)
-            if told == b"":
+            read = os.read(0, 4096)
+            if read == b"":
                 inputs, interval, end = [wire], task["interval"], min(end, now + 3)
-            for word in told.split():
+                read = b"\ngone\n"
+            *words, told = (told + read).split(b"\n")
+            for word, *rest in (word.split() for word in words if word.strip()):
                 interval = {b"fast": task["interval"], b"slow": 1.0}.get(word, interval)
                 armed = armed or (word == b"unplugging" and "vf" in task)
+                if word in (b"here", b"unplugging") and here is None:
+                    here = taken_in(bridge, guest)
+                if word == b"plugged" and copies is None:
+                    copies = copies_to(rest[0].decode(), int(rest[1]), bridge, guest)
+                if word == b"gone":
+                    if copies:
+                        say({"copied": copies.sent})
+                        copies.close()
+                    if here:
+                        here.close()
+                    here = copies = None
         if wire in readable:
             address = sender(wire, guest)
             if address is not None and address not in addresses and len(addresses) < 16:
                 addresses.append(address)
                 questions.append(arp(own, address))
                 say({"address": socket.inet_ntoa(address)})
+
+def join(packets, device, kind, address=b""):
+    request = struct.pack("iHH8s", socket.if_nametoindex(device), kind, len(address), address)
+    packets.setsockopt(SOL_PACKET, PACKET_ADD_MEMBERSHIP, request)
+
+def taken_in(bridge, guest):
+    """A socket for whose life the bridge's uplinks take in frames for the guest."""
+    filters = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    for port in ports(bridge):
+        try:
+            if not is_tap(port):
+                join(filters, port, PACKET_MR_UNICAST, guest)
+        except OSError:
+            pass  # a port that has just gone, or has no room for another address
+    return filters
+
+def copies_to(vf, vlan, bridge, guest):
+    """None where there is nothing to do: the uplink is the VF's own PF, and the NIC gives the VF what comes from outside."""
+    try:
+        pf = os.listdir("/sys/bus/pci/devices/%s/physfn/net" % vf)[0]
+        tap = [port for port in ports(bridge) if is_tap(port) and mac_of(port)[1:] == guest[1:]][0]
+        return None if pf in below(bridge) else Copies(tap, pf, vlan, guest)
+    except (OSError, IndexError):
+        return None
+
+class Copies:
+    """Sends what comes through a tap for the guest out by a PF as well: as it is, segments and checksums still to be made."""
+
+    def __init__(self, tap, pf, vlan, guest):
+        self.sent, self.vlan, self.source = 0, vlan, mac_of(pf)
+        self.tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        self.pf = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        for packets in (self.tap, self.pf):
+            packets.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
+        self.tap.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+        only(self.tap, guest)
+        self.tap.bind((tap, ETH_P_ALL))
+        self.pf.bind((pf, 0))
+
+    def forward(self):
+        for _ in range(256):  # then the questions' turn
+            try:
+                read, extra, _, _ = self.tap.recvmsg(65536 + 64, socket.CMSG_SPACE(20), socket.MSG_DONTWAIT)
+            except OSError:
+                return
+            header, frame = read[:10], read[10:]
+            # The source becomes the PF's own MAC: no switch shall learn another's, should a NIC let the frame out; and
+            # what comes back by such a way is known by it.
+            if frame[6:12] == self.source:
+                continue
+            tag = struct.pack("!HH", 0x8100, self.vlan) if self.vlan else tag_of(extra)
+            if tag:
+                header = further(header, len(tag))
+            try:
+                self.pf.send(header + frame[:6] + self.source + tag + frame[12:])
+                self.sent += 1
+            except OSError:
+                pass  # too many at once, or too long for this NIC
+
+    def close(self):
+        self.tap.close()
+        self.pf.close()
+
+def only(packets, guest):
+    """Frames to the guest's own MAC: a classic BPF program."""
+    high, low = struct.unpack("!IH", guest)
+    program = b"".join(struct.pack("HBBI", *line) for line in (
+        (0x20, 0, 0, 0), (0x15, 0, 3, high),  # ld [0]; jne high, drop
+        (0x28, 0, 0, 4), (0x15, 0, 1, low),  # ldh [4]; jne low, drop
+        (0x06, 0, 0, 0x40000), (0x06, 0, 0, 0),  # take; drop
+    ))
+    lines = array.array("B", program)  # ctypes is not in every host's Python
+    packets.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", 6, lines.buffer_info()[0]))
+
+def tag_of(extra):
+    # struct tpacket_auxdata: status, len, snaplen, mac, net, vlan_tci, vlan_tpid
+    for level, kind, data in extra:
+        if level == SOL_PACKET and kind == PACKET_AUXDATA:
+            status, _, _, _, _, tag, protocol = struct.unpack("IIIHHHH", data[:20])
+            if status & TP_STATUS_VLAN_VALID:
+                return struct.pack("!HH", protocol or 0x8100, tag)
+    return b""
+
+def further(header, length):
+    # struct virtio_net_hdr: where the headers end and the checksum starts moves by the tag
+    flags, kind, end, size, start, offset = struct.unpack("BBHHHH", header)
+    return struct.pack("BBHHHH", flags, kind, end + length if end else 0, size, start + length if flags & 1 else start, offset)
+
+def ports(bridge):
+    return os.listdir("/sys/class/net/%s/brif" % bridge)
+
+def below(device):
+    """The device and all that it stands on: a bridge's ports, a bond's, a VLAN's parent."""
+    found = [device]
+    for each in found:
+        found += [entry[6:] for entry in os.listdir("/sys/class/net/%s" % each) if entry.startswith("lower_")]
+    return found
+
+def mac_of(device):
+    return mac_bytes(open("/sys/class/net/%s/address" % device).read().strip())
 
 def mac_bytes(text):
     return bytes(int(part, 16) for part in text.split(":"))
@@ -122,10 +251,9 @@ def port_of(bridge, guest):
     return None
 
 def name_of(bridge, number):
-    ports = "/sys/class/net/%s/brif" % bridge
-    for name in os.listdir(ports):
+    for name in ports(bridge):
         try:
-            if int(open("%s/%s/port_no" % (ports, name)).read(), 16) == number:
+            if int(open("/sys/class/net/%s/brif/%s/port_no" % (bridge, name)).read(), 16) == number:
                 return name
         except OSError:
             pass

@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { z } from "zod";
+import { formatPciAddress, type PciAddress } from "../../../xml/pci-address.js";
 import type { LibvirtHost } from "../host.js";
 import { remotePython } from "../transport/index.js";
 
@@ -24,9 +25,16 @@ export interface AnnouncerTask {
   readonly seconds: number;
 }
 
+/**
+ * `fast`: ask 20 times a second; `slow`: once. `here`: the guest is about to live on its standby on this host; `unplugging`:
+ * so it is, for its VF is leaving; `gone`: no longer.
+ */
+export type AnnouncerWord = "fast" | "slow" | "here" | "unplugging" | "gone";
+
 export interface Announcer {
-  /** `fast`: asks 20 times a second; `slow`: once. `unplugging`: the VF is leaving. */
-  tell(word: "fast" | "slow" | "unplugging"): void;
+  tell(word: AnnouncerWord): void;
+  /** The guest has been given this VF: until `gone` it receives through the VF what comes to its standby. */
+  tellPlugged(vf: PciAddress, vlan?: number): void;
   /** The port of the bridge behind which it saw the guest's MAC last. */
   readonly port: string | undefined;
   /** Resolves when the guest's MAC is behind a port for which `wanted` holds; false after `timeout` seconds. */
@@ -39,6 +47,7 @@ const saying = z.union([
   z.strictObject({ ready: z.literal(true) }),
   z.strictObject({ address: z.ipv4() }),
   z.strictObject({ cleared: z.string().max(20) }),
+  z.strictObject({ copied: z.number() }),
   z.strictObject({ port: z.string().max(15), at: z.number() }),
 ]);
 
@@ -47,6 +56,8 @@ export interface AnnouncerEvents {
   readonly onPort?: (port: string) => void;
   /** The VF's MAC filter was cleared, before libvirt did it. */
   readonly onCleared?: () => void;
+  /** So many frames went to the guest's VF that came to its standby. */
+  readonly onCopied?: (frames: number) => void;
 }
 
 /** A constant of this package, with nothing of the task in it: that goes over standard input. */
@@ -96,6 +107,7 @@ export async function startAnnouncer(
         clearTimeout(giveUp);
         resolve({
           tell: (word) => stdin.write(`${word}\n`),
+          tellPlugged: (vf, vlan = 0) => stdin.write(`plugged ${formatPciAddress(vf)} ${vlan}\n`),
           get port() {
             return port;
           },
@@ -104,6 +116,7 @@ export async function startAnnouncer(
         });
       } else if ("address" in said) events.onAddress?.(said.address);
       else if ("cleared" in said) events.onCleared?.();
+      else if ("copied" in said) events.onCopied?.(said.copied);
       else {
         port = said.port;
         events.onPort?.(port);
