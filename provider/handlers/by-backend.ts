@@ -39,7 +39,7 @@ export function byBackend<Inputs extends object, Libvirt extends object, Ovirt e
 /** Undefined: the state is of no resource yet, as on `pulumi import`. */
 function ownerOf(state: object): Backend | undefined {
   if ("backend" in state && state.backend === "ovirt") return "ovirt";
-  return "schemaVersion" in state ? "libvirt" : undefined;
+  return Object.keys(state).length > 0 ? "libvirt" : undefined;
 }
 
 function elsewhere(owner: Backend, configured: Backend): ProblemError {

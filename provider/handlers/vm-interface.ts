@@ -31,6 +31,7 @@ import { checkFailures, diffOf, type Checked, type Handler } from "./handler.js"
 import {
   compared,
   diffOfInterface,
+  inFull,
   inputsOfInterface,
   vmAndNic,
   vmInterfaceSchema,
@@ -44,10 +45,11 @@ import { warnOfSilence } from "./silence.js";
 import type { MaybeUnknown } from "./unknown.js";
 
 export interface VmInterfaceState extends VmInterfaceInputs {
-  readonly schemaVersion: 1;
   readonly mac: string;
-  /** What the MAC was declared as; absent: it was made up. */
-  readonly declaredMac?: string;
+  readonly plugged: boolean;
+  readonly linked: boolean;
+  /** The MAC was not declared. Absent: it was. */
+  readonly macMadeUp?: true;
   /** Where the VM was when this was read last. */
   readonly host: string;
   readonly vf?: string;
@@ -95,7 +97,8 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     const { host } = sight.presence;
     const existing = existingInterface(sight, inputs);
     if (existing !== undefined && inputs.adopt === true) {
-      const spec = await specOf(picture, { ...existing, plugged: inputs.plugged, linked: inputs.linked });
+      const { plugged, linked } = inFull(inputs);
+      const spec = await specOf(picture, { ...existing, plugged, linked });
       return { id: idOf(inputs.vm, existing.id), state: await applied(picture, sight, spec, inputs) };
     }
     if (existing !== undefined) {
@@ -107,13 +110,8 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
       });
     }
     await lookOnceMore(picture, inputs);
-    const record: InterfaceRecord = {
-      id: randomUUID(),
-      profile: inputs.profile,
-      mac: inputs.mac ?? generateMac(randomBytes(3)),
-      plugged: inputs.plugged,
-      linked: inputs.linked,
-    };
+    const { profile, mac = generateMac(randomBytes(3)), plugged, linked } = inFull(inputs);
+    const record: InterfaceRecord = { id: randomUUID(), profile, mac, plugged, linked };
     const spec = await specOf(picture, record);
     return { id: idOf(inputs.vm, record.id), state: await applied(picture, sight, spec, inputs) };
   },
@@ -135,7 +133,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     const mac = normalizeMac(nic);
     const record = sight?.records.find((candidate) => candidate.id === nic || candidate.mac === mac);
     if (sight === undefined || record === undefined) return undefined;
-    const state = stateNow(picture.cluster, sight, await specOf(picture, record), {});
+    const state = stateNow(picture.cluster, sight, await specOf(picture, record), { macMadeUp: true });
     return { id: idOf(vm, record.id), state, inputs: inputsOfInterface(state) };
   },
 
@@ -149,8 +147,9 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
       plugged: false,
       linked: true,
     };
-    const spec = await specOf(picture, { ...record, plugged: news.plugged, linked: news.linked });
-    return { state: await applied(picture, sight, spec, news, state) };
+    const { plugged, linked } = inFull(news);
+    const spec = await specOf(picture, { ...record, plugged, linked });
+    return { state: await applied(picture, sight, spec, news) };
   },
 
   async delete(ctx, id, state) {
@@ -167,10 +166,8 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
  * The VM's interface with the declared MAC: one of ours, or a pair that oVirt or somebody by hand has made, which has
  * aliases of its own. Any other device with that MAC is for the rules to refuse.
  */
-function existingInterface(
-  { domain, records }: Sight,
-  { mac, profile, plugged, linked }: VmInterfaceInputs,
-): InterfaceRecord | undefined {
+function existingInterface({ domain, records }: Sight, inputs: VmInterfaceInputs): InterfaceRecord | undefined {
+  const { mac, profile, plugged, linked } = inFull(inputs);
   if (mac === undefined) return undefined;
   const recorded = records.find((record) => record.mac === mac && record.profile === profile);
   if (recorded !== undefined) return recorded;
@@ -186,7 +183,6 @@ async function applied(
   sight: Sight,
   spec: InterfaceSpec,
   inputs: VmInterfaceInputs,
-  before?: VmInterfaceState,
 ): Promise<VmInterfaceState> {
   const { presence, domain, records } = sight;
   const aliases = Object.values(aliasesOf(spec));
@@ -206,7 +202,7 @@ async function applied(
   }
   return stateNow(picture.cluster, await requireVm(picture, inputs.vm), spec, {
     ...inputs,
-    ...(before?.declaredMac !== undefined || inputs.mac !== undefined ? { declaredMac: spec.record.mac } : {}),
+    ...(inputs.mac === undefined && { macMadeUp: true }),
   });
 }
 
@@ -237,7 +233,7 @@ function stateNow(
   cluster: LibvirtCluster,
   { presence: { host, dom }, domain }: Sight,
   spec: InterfaceSpec,
-  declared: Pick<Partial<VmInterfaceState>, "declaredMac" | "adopt">,
+  declared: Pick<Partial<VmInterfaceState>, "macMadeUp" | "adopt">,
 ): VmInterfaceState {
   const { record } = spec;
   const vf = primaryOf(domain, spec)?.vf;
@@ -248,11 +244,10 @@ function stateNow(
     : [];
   const { standby, primary } = aliasesOf(spec);
   return {
-    schemaVersion: 1,
     vm: dom.name,
     profile: record.profile,
     mac: record.mac,
-    ...(declared.declaredMac !== undefined && { declaredMac: record.mac }),
+    ...(declared.macMadeUp && { macMadeUp: true }),
     plugged: record.plugged,
     linked: record.linked,
     ...(declared.adopt !== undefined && { adopt: declared.adopt }),
@@ -289,7 +284,7 @@ function idOf(vm: string, interfaceId: string): string {
 // --- rules
 
 function previewOf(inputs: MaybeUnknown<VmInterfaceInputs>, urn: string | undefined): Preview<VmNic> {
-  const { vm, profile, mac, plugged, linked } = inputs;
+  const { vm, profile, mac, plugged, linked } = inFull(inputs);
   return {
     name: urn?.split("::").at(-1) ?? "interface",
     vm,
@@ -345,7 +340,9 @@ async function factsFor(
     action: olds === undefined ? "add" : "edit",
     backend: "libvirt",
     nic,
-    ...(olds !== undefined && { stored: { name: typeof nic.name === "string" ? nic.name : "interface", ...olds } }),
+    ...(olds !== undefined && {
+      stored: { name: typeof nic.name === "string" ? nic.name : "interface", ...inFull(olds) },
+    }),
     others: [...others, ...declared.map((each) => withProfileId(store, each)).filter((each) => !isStored(each))],
     profiles: knownProfiles(store),
     networks: networksOf(picture.cluster),

@@ -30,7 +30,6 @@ import { warnOfSilence } from "./silence.js";
 import { isKnown, type MaybeUnknown } from "./unknown.js";
 
 export interface VmPlacementState extends VmPlacementInputs {
-  readonly schemaVersion: 1;
   /** Of the last move that this resource made. */
   readonly lastMove?: MoveReport;
   /** VFs that should be there and are not, in words. */
@@ -58,7 +57,7 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
   read: (ctx, _id, state) => found(ctx, state),
 
   /** By the VM's name. */
-  import: (ctx, vm) => found(ctx, { schemaVersion: 1, vm, host: "", missing: [] }),
+  import: (ctx, vm) => found(ctx, { vm, host: "", missing: [] }),
 
   async update(ctx, _id, state, news) {
     return { state: await place(ctx, news, state.lastMove) };
@@ -98,7 +97,6 @@ async function place(
   const picture = pictureOf(ctx);
   const { cluster } = picture;
   const stateWith = (report: MoveReport | undefined, host: string, missing: readonly string[]): VmPlacementState => ({
-    schemaVersion: 1,
     ...inputs,
     host,
     ...(report !== undefined && { lastMove: report }),

@@ -15,7 +15,6 @@ import { pictureOf } from "./session.js";
 import type { MaybeUnknown } from "./unknown.js";
 
 export interface VnicProfileState extends VnicProfileInputs {
-  readonly schemaVersion: 1;
   /** Hosts that lack the profile or have it otherwise; empty after every update. */
   readonly differsOn: readonly string[];
 }
@@ -194,7 +193,7 @@ function stateOf(
   adopt: boolean | undefined,
   differsOn: readonly string[],
 ): VnicProfileState {
-  return { schemaVersion: 1, ...profile, ...(adopt !== undefined && { adopt }), differsOn };
+  return { ...profile, ...(adopt !== undefined && { adopt }), differsOn };
 }
 
 function foundAs(
@@ -205,7 +204,7 @@ function foundAs(
   return { id: profile.id, state, inputs: inputsOf(state) };
 }
 
-function inputsOf({ schemaVersion: _, differsOn: __, ...inputs }: VnicProfileState): VnicProfileInputs {
+function inputsOf({ differsOn: _, ...inputs }: VnicProfileState): VnicProfileInputs {
   return inputs;
 }
 

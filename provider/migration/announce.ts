@@ -1,7 +1,7 @@
 /** Tells the network, while the pair changes hands, which port the guest's MAC is behind. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { networkOn } from "../config.js";
-import { formatPciAddress, type PciAddress } from "../xml/pci-address.js";
+import { formatPciAddress } from "../xml/pci-address.js";
 import { startAnnouncer } from "../backends/libvirt/announcer/announcer.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
 import type { DomainRef, LibvirtHost } from "../backends/libvirt/host.js";
@@ -34,12 +34,6 @@ export interface AnnouncedNic {
   readonly standbyAlias: string;
 }
 
-/** A VF that a guest has been given, and the VLAN that its PF keeps it in. */
-export interface PluggedVf {
-  readonly vf: PciAddress;
-  readonly vlan?: number | undefined;
-}
-
 /** Where the standby of an interface is plugged in on a host. */
 export interface StandbyPlace {
   readonly nic: AnnouncedNic;
@@ -59,7 +53,7 @@ export async function startAnnouncers(
   if (options.announce !== "probe") return [];
   if (!cluster.config.hostCommands) {
     announced.notes.push(
-      "The cluster's hostCommands are off: only QEMU announced the standby. With them, the traffic that is lost between the VF's link-up and the guest's first own frame would have been saved.",
+      "The cluster's hostCommands are off: only QEMU announced the standby. With them, what is lost from the new VF's plugging to the guest's first own frame through it would have been saved.",
     );
     return [];
   }
@@ -100,16 +94,6 @@ export async function tellAnnouncersOn(
   for (const announcer of await context.announcers) if (announcer.host === place.name) announcer.tell(word);
 }
 
-/** A VF has just been plugged beside the standby: until the guest uses it, it gets what comes to the standby, too. */
-export async function vfPlugged(
-  context: Announcing,
-  place: LibvirtHost,
-  nic: AnnouncedNic,
-  { vf, vlan }: PluggedVf,
-): Promise<void> {
-  (await announcerOf(context, place, nic))?.tellPlugged(vf, vlan);
-}
-
 async function announcerOf(context: Announcing, place: LibvirtHost, nic: AnnouncedNic) {
   return (await context.announcers).find(({ host, mac }) => host === place.name && mac === nic.mac);
 }
@@ -140,13 +124,20 @@ export async function announceStandby(
 }
 
 /**
- * Waits until the bridge of the standby sees the guest behind another port than its tap: the guest answers through its
- * VF. Without a program there this cannot be seen, and nothing is waited for.
+ * A VF has been plugged beside the standby. Waits until the bridge of the standby sees the guest behind another port than
+ * its tap: the guest answers through its VF, which gets what comes to the standby until then. Without a program there
+ * neither can be, and nothing is waited for.
  */
 export async function vfInUse(context: Announcing, place: LibvirtHost, nic: AnnouncedNic): Promise<void> {
   const announcer = await announcerOf(context, place, nic);
   if (announcer === undefined) return;
-  const tap = (await standbyOf(context, place, nic))?.target;
+  const interfaces = await runningInterfaces(context, place);
+  const tap = interfaces.find(({ alias }) => alias === nic.standbyAlias)?.target;
+  const primary = interfaces.find(
+    ({ teaming }) => teaming?.type === "transient" && teaming.persistent === nic.standbyAlias,
+  );
+  announcer.tell("here");
+  if (primary?.vf !== undefined) announcer.tellPlugged(primary.vf, primary.vlan?.tags[0]);
   // libvirt's and QEMU's taps; a VF's frames come in by the bridge's uplink.
   const throughVf = (port: string) => port !== tap && !/^(vnet|tap)\d/.test(port);
   const end = Date.now() + context.options.plugTimeout * 1000;
@@ -183,29 +174,24 @@ export async function announcingVf(
   host: LibvirtHost,
   nic: AnnouncedNic,
   bridge: string | undefined,
-  plug: () => Promise<PluggedVf>,
+  plug: () => Promise<void>,
 ): Promise<void> {
   const announcers = bridge === undefined ? [] : await startAnnouncers(announcing, [{ nic, host, bridge }]);
   const context = { ...announcing, announcers: Promise.resolve(announcers) };
   try {
     await tellAnnouncersOn(context, host, "here");
     await tellAnnouncers(context, "fast");
-    await vfPlugged(context, host, nic, await plug());
+    await plug();
     await vfInUse(context, host, nic);
   } finally {
     await stopAnnouncers(context);
   }
 }
 
-/** The standby of an interface in the running domain on a host. */
-async function standbyOf(
-  { vm }: Announcing,
-  host: LibvirtHost,
-  nic: AnnouncedNic,
-): Promise<DomainInterface | undefined> {
+/** Those of the running domain on a host; none where it does not run. */
+async function runningInterfaces({ vm }: Announcing, host: LibvirtHost): Promise<readonly DomainInterface[]> {
   const dom = await host.findDomain(vm);
-  if (dom === undefined || dom.id < 0) return undefined;
-  return (await host.liveDomain(dom)).interfaces.find(({ alias }) => alias === nic.standbyAlias);
+  return dom === undefined || dom.id < 0 ? [] : (await host.liveDomain(dom)).interfaces;
 }
 
 /** Where the standbys are now, as the running domain has them: for whoever takes a move up that somebody else began. */
@@ -213,7 +199,8 @@ export async function placesNow(context: MoveContext): Promise<StandbyPlace[]> {
   const places = await Promise.all(
     [context.source, context.destination].flatMap((host) =>
       context.journal.interfaces.map(async (nic) => {
-        const bridge = (await standbyOf(context, host, nic))?.source.bridge;
+        const interfaces = await runningInterfaces(context, host);
+        const bridge = interfaces.find(({ alias }) => alias === nic.standbyAlias)?.source.bridge;
         return bridge === undefined ? undefined : placeOf(context, nic, host, bridge);
       }),
     ),

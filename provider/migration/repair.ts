@@ -53,7 +53,6 @@ export async function plugMissingVfs(cluster: LibvirtCluster, vm: string, progre
           await releaseVf(host, vf);
         throw error;
       }
-      return { vf, vlan: networkOn(cluster.config, host.name, profile.network)?.vlan };
     });
     if (await host.isPersistent(dom))
       await host.define(replacePrimarySource((await host.inactiveDomain(dom)).raw, primaryAliasOf(record), vf));

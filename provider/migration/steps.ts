@@ -19,7 +19,7 @@ import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
 import { unplugStray } from "../backends/libvirt/stray-vf.js";
 import { unplug, UnplugFailed } from "../backends/libvirt/unplug.js";
 import { chooseVf } from "../backends/libvirt/vf-scheduler.js";
-import { announceStandby, tellAnnouncers, tellAnnouncersOn, vfInUse, vfPlugged } from "./announce.js";
+import { announceStandby, tellAnnouncers, tellAnnouncersOn, vfInUse } from "./announce.js";
 import { domainOn, isPluggedIn, readJournal, writeJournal, type MoveContext } from "./context.js";
 import { describeJob } from "./job.js";
 import type { JournalInterface } from "./journal.js";
@@ -321,7 +321,6 @@ async function plugMissing(
   if (missing.length > 0) await tellAnnouncersOn(context, host, "here");
   await everyOne(missing, async (nic) => {
     const vf = await plugOne(context, host, dom, nic, planned(nic));
-    await vfPlugged(context, host, nic, { vf, vlan: vlanOf(context, host, nic) });
     context.vfs.set(nic.primaryAlias, { host: host.name, address: formatPciAddress(vf) });
     context.timeline.mark(`VF ${formatPciAddress(vf)} plugged`);
   });
@@ -388,12 +387,8 @@ async function plugOne(
   );
 }
 
-function vlanOf({ cluster }: MoveContext, host: LibvirtHost, { network }: JournalInterface): number | undefined {
-  return networkOn(cluster.config, host.name, network)?.vlan;
-}
-
 function primaryFor(context: MoveContext, host: LibvirtHost, nic: JournalInterface, vf: PciAddress) {
-  const vlan = vlanOf(context, host, nic);
+  const vlan = networkOn(context.cluster.config, host.name, nic.network)?.vlan;
   return buildPrimary({
     mac: nic.mac,
     vf,

@@ -44,9 +44,11 @@ export function foreseen(
   news: Readonly<Record<string, unknown>>,
   state?: Readonly<Record<string, unknown>>,
 ): Readonly<Record<string, unknown>> {
-  const { outputs, required } = resourceSpecs[kind];
+  const { inputs, outputs, required } = resourceSpecs[kind];
   const { drift, constant } = resourceFacts[kind];
-  const known = Object.fromEntries([
+  const defaults = Object.entries(inputs).filter(([, input]) => input.default !== undefined);
+  const known: Readonly<Record<string, unknown>> = Object.fromEntries([
+    ...defaults.map(([name, input]) => [name, input.default] as const),
     ...drift.map((name) => [name, []] as const),
     ...(state === undefined ? [] : constant.map((name) => [name, state[name]] as const)),
   ]);

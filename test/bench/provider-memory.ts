@@ -26,9 +26,7 @@ async function main([handlers = "", cluster = "", counts = ""]: string[]): Promi
       const index = read / interfacesPerVm;
       const declared = interfacesOfVm(index, names[index] ?? "");
       const found = await Promise.all(
-        declared.map(({ id, ...props }) =>
-          provider.read(id, { schemaVersion: 1, ...props, declaredMac: props.mac, __provider: "", __urn: id }),
-        ),
+        declared.map(({ id, ...props }) => provider.read(id, { ...props, __provider: "", __urn: id })),
       );
       if (found.some(({ id }) => id === undefined)) throw new Error(`an interface of ${names[index] ?? ""} is gone`);
     }

@@ -1,10 +1,11 @@
 /** The main job on real libvirt, real QEMU and real VFs of the lab, through the real Pulumi engine. */
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
 import { consoleOf, guestShows, requireLab, reset, type LabState } from "../lab/lab.js";
 import { guestNamed, hostNamed } from "../lab/layout.js";
 import { learntPort } from "../lab/network.js";
-import { readProbe, startProbe, stopProbe } from "../lab/probe.js";
+import { probeInterval, readProbe, startProbe, stopProbe } from "../lab/probe.js";
 import { TestStack, withStack } from "../pulumi/stack.js";
 import { bothEnslaved, domainXml, labSkipped, stackConfig, traces, vfDrivers } from "./lab.js";
 
@@ -19,6 +20,8 @@ const fast = new VnicProfile("data-vf", { network: "data-vf", passThrough: "enab
 const nic = new VmInterface("nic", { vm: "web", profile: fast.id, mac: "${web.mac.toUpperCase()}" });
 const place = new VmPlacement("place", { vm: "web", host: "${host}" }, { dependsOn: nic });
 `;
+
+const moveReport = z.object({ moments: z.array(z.object({ what: z.string(), at: z.number() })) }).loose();
 
 describe.skipIf(labSkipped !== undefined)(
   `on the lab${labSkipped === undefined ? "" : ` (skipped: ${labSkipped})`}`,
@@ -86,15 +89,21 @@ describe.skipIf(labSkipped !== undefined)(
       expect((await vfDrivers(lab, host2)).filter((driver) => driver === "vfio-pci")).toHaveLength(1);
       expect(await learntPort(web.mac)).toBe("pf2");
       expect(await consoleOf(lab, web, host2)).toMatch(/failover primary slave:\S+ registered/);
-      const { sent, lost } = await stopProbe();
+      const { sent, lost, lostAt } = await stopProbe();
       // Nobody could call the network of the VM alive if half of the probes had gone.
       expect(lost).toBeLessThan(sent / 2);
       const state = await stack.export();
-      expect(state.resources["place"]?.outputs["lastMove"]).toMatchObject({
-        from: "host1",
-        to: "host2",
-        outcome: "moved",
-      });
+      const move = moveReport.parse(state.resources["place"]?.outputs["lastMove"]);
+      expect(move).toMatchObject({ from: "host1", to: "host2", outcome: "moved" });
+      // While the new VF's link comes up the guest hears through the VF what comes to its standby.
+      expect(move.moments.map(({ what }) => what)).toContainEqual(
+        expect.stringMatching(/^host2 passed [1-9]\d* frames on to the VF/),
+      );
+      const at = (words: RegExp) => (move.moments.find(({ what }) => words.test(what))?.at ?? NaN) / 1000;
+      const [plugged, used] = [at(/^VF .* plugged$/), at(/^the guest uses its VF/)];
+      expect(used).toBeGreaterThan(plugged);
+      const meanwhile = lostAt.filter((time) => time > plugged && time < used);
+      expect(meanwhile.length).toBeLessThan((used - plugged) / probeInterval / 4);
     }
 
     async function keepsSecretsOut(stack: TestStack): Promise<void> {

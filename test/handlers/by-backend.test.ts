@@ -6,10 +6,7 @@ import { silent } from "../../provider/progress.js";
 interface Inputs {
   readonly name: string;
 }
-interface LibvirtState extends Inputs {
-  readonly schemaVersion: 1;
-}
-interface OvirtState extends LibvirtState {
+interface OvirtState extends Inputs {
   readonly backend: "ovirt";
 }
 
@@ -31,7 +28,7 @@ function recording<State extends object>(calls: string[], who: string, state: St
 }
 
 const over: Readonly<Record<"libvirt" | "ovirt", StackConfig>> = { libvirt: { cluster: "{}" }, ovirt: { ovirt: "{}" } };
-const libvirtState: LibvirtState = { schemaVersion: 1, name: "a" };
+const libvirtState: Inputs = { name: "a" };
 const ovirtState: OvirtState = { ...libvirtState, backend: "ovirt" };
 const context = (config: StackConfig): HandlerContext => ({ config, progress: silent });
 

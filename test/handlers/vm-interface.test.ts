@@ -29,8 +29,6 @@ const inputs = (profile: string, more: Partial<VmInterfaceInputs> = {}): VmInter
   vm: "web",
   profile,
   mac: vm.mac,
-  plugged: true,
-  linked: true,
   ...more,
 });
 
@@ -39,10 +37,14 @@ async function failuresOf(news: unknown, more: Parameters<LabLike["context"]>[0]
 }
 
 describe("check", () => {
-  it("fills in defaults and spells the MAC as libvirt does", async () => {
+  it("leaves what is so by default unsaid and spells the MAC as libvirt does", async () => {
     const { profile } = await declareProfiles(lab);
-    const checked = await vmInterface.check(lab.context(), { vm: "web", profile, mac: "52-54-00-AA-00-50" });
-    expect(checked).toEqual({ inputs: inputs(profile), failures: [] });
+    const said = { vm: "web", profile, mac: "52-54-00-AA-00-50", plugged: true, linked: true };
+    for (const news of [said, without(without(said, "plugged"), "linked")]) {
+      const checked = await vmInterface.check(lab.context(), news);
+      expect(checked).toEqual({ inputs: inputs(profile), failures: [] });
+      expect(JSON.parse(JSON.stringify(checked.inputs))).toEqual(inputs(profile));
+    }
   });
 
   it.each([
@@ -140,9 +142,11 @@ describe("create", () => {
     expect(id).toMatch(/^web\/[0-9a-f-]{36}$/);
     expect(state).toMatchObject({
       ...inputs(profile),
+      plugged: true,
+      linked: true,
       host: "host1",
       vf: vfs[0],
-      declaredMac: vm.mac,
+      mac: vm.mac,
       missing: [],
     });
     expect(state.aliases).toHaveLength(2);
@@ -154,7 +158,7 @@ describe("create", () => {
     const undeclared = without(inputs(profile), "mac");
     const { state } = await vmInterface.create(lab.context(), undeclared);
     expect(state.mac).toMatch(/^52:54:00(:[0-9a-f]{2}){3}$/);
-    expect(state.declaredMac).toBeUndefined();
+    expect(state.macMadeUp).toBe(true);
     expect((await vmInterface.diff(lab.context(), "id", state, undeclared)).changes).toBe(false);
   });
 

@@ -26,7 +26,7 @@ afterEach(async () => {
   vi.unstubAllEnvs();
 });
 
-const at = (host: string): VmPlacementState => ({ schemaVersion: 1, vm: "web", host, missing: [] });
+const at = (host: string): VmPlacementState => ({ vm: "web", host, missing: [] });
 const callCounts = () => lab.hosts.map(({ callCount }) => callCount);
 
 async function failuresOf(news: unknown, olds?: { vm: string; host: string }) {

@@ -24,7 +24,7 @@ async function failuresOf(news: unknown, more: Parameters<LabLike["context"]>[0]
 }
 
 function stateOf(inputs: object, differsOn: readonly string[] = []): VnicProfileState {
-  return { schemaVersion: 1, ...bridgeProfile, ...inputs, differsOn };
+  return { ...bridgeProfile, ...inputs, differsOn };
 }
 
 const callCounts = () => lab.hosts.map(({ callCount }) => callCount);
@@ -230,8 +230,8 @@ describe("read", () => {
   it("gives inputs that bring no change", async () => {
     const { standbyProfile, profile } = await declareProfiles(lab);
     const declared = { ...vfProfile, failover: standbyProfile };
-    const found = await vnicProfile.read(lab.context(), profile, { schemaVersion: 1, ...declared, differsOn: [] });
-    expect(found).toEqual({ id: profile, state: { schemaVersion: 1, ...declared, differsOn: [] }, inputs: declared });
+    const found = await vnicProfile.read(lab.context(), profile, { ...declared, differsOn: [] });
+    expect(found).toEqual({ id: profile, state: { ...declared, differsOn: [] }, inputs: declared });
   });
 
   it("sees what somebody changed, and which host lacks it", async () => {

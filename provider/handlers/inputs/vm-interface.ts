@@ -3,7 +3,7 @@ import { z } from "zod";
 import { ProblemError } from "../../problem.js";
 import { normalizeMac } from "../../xml/mac.js";
 import { diffOf, type ResourceDiff } from "../handler.js";
-import { known, type MaybeUnknown } from "../unknown.js";
+import { known, type MaybeUnknown, type Unknown } from "../unknown.js";
 
 const mac = z.string().transform((text, context) => {
   const normal = normalizeMac(text);
@@ -12,12 +12,20 @@ const mac = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
+/**
+ * What is so by default goes unsaid, also where the program says it: the engine's time with a thousand resources goes by
+ * the number of their properties.
+ */
+const unsaidIfTrue = known(z.boolean())
+  .transform((value) => (value === true ? undefined : value))
+  .optional();
+
 export const vmInterfaceSchema = z.strictObject({
   vm: known(z.string().min(1).max(255)),
   profile: known(z.string().min(1)),
   mac: known(mac).optional(),
-  plugged: known(z.boolean()).default(true),
-  linked: known(z.boolean()).default(true),
+  plugged: unsaidIfTrue,
+  linked: unsaidIfTrue,
   adopt: known(z.boolean()).optional(),
 });
 
@@ -25,9 +33,18 @@ export interface VmInterfaceInputs {
   readonly vm: string;
   readonly profile: string;
   readonly mac?: string;
-  readonly plugged: boolean;
-  readonly linked: boolean;
+  /** Default true. */
+  readonly plugged?: boolean;
+  /** Default true. */
+  readonly linked?: boolean;
   readonly adopt?: boolean;
+}
+
+/** The inputs with what goes unsaid. */
+export function inFull<Inputs extends Readonly<Partial<Record<"plugged" | "linked", boolean | Unknown | undefined>>>>(
+  inputs: Inputs,
+) {
+  return { ...inputs, plugged: inputs.plugged ?? true, linked: inputs.linked ?? true };
 }
 
 /** The inputs that the interface has: `adopt` says only how to begin. */
@@ -39,8 +56,10 @@ export const identity = ["vm", "profile", "mac"] as const;
 /** What a state says beside the inputs, over either backend. */
 interface InterfaceState extends VmInterfaceInputs {
   readonly mac: string;
-  /** What the MAC was declared as; absent: it was made up. */
-  readonly declaredMac?: string;
+  readonly plugged: boolean;
+  readonly linked: boolean;
+  /** The MAC was not declared. Absent: it was. */
+  readonly macMadeUp?: true;
   readonly missing: readonly string[];
 }
 
@@ -48,8 +67,8 @@ export function diffOfInterface(state: InterfaceState, news: MaybeUnknown<VmInte
   const { mac, ...rest } = news;
   // A MAC that was never declared stays the one that was made up.
   const wanted = {
-    ...rest,
-    mac: mac ?? (state.declaredMac === undefined ? state.mac : undefined),
+    ...inFull(rest),
+    mac: mac ?? (state.macMadeUp ? state.mac : undefined),
   } as MaybeUnknown<VmInterfaceInputs>;
   return diffOf<VmInterfaceInputs>(state, wanted, {
     inputs: compared,
@@ -61,13 +80,13 @@ export function diffOfInterface(state: InterfaceState, news: MaybeUnknown<VmInte
 
 /** The inputs that would declare the interface as it is. */
 export function inputsOfInterface(state: InterfaceState): VmInterfaceInputs {
-  const { vm, profile, declaredMac, plugged, linked, adopt } = state;
+  const { vm, profile, mac, macMadeUp, plugged, linked, adopt } = state;
   return {
     vm,
     profile,
-    plugged,
-    linked,
-    ...(declaredMac !== undefined && { mac: declaredMac }),
+    ...(!plugged && { plugged }),
+    ...(!linked && { linked }),
+    ...(!macMadeUp && { mac }),
     ...(adopt !== undefined && { adopt }),
   };
 }

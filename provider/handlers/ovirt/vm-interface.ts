@@ -38,6 +38,7 @@ import {
   compared,
   diffOfInterface,
   identity,
+  inFull,
   inputsOfInterface,
   vmAndNic,
   vmInterfaceSchema,
@@ -54,10 +55,11 @@ import { absenceOf, engineOf, unlessSilent, type Engine } from "./session.js";
 import { hasOrphan, isRunning, requireVm, spelledVf, vfOf, vmIfAny } from "./vm.js";
 
 export interface VmInterfaceState extends VmInterfaceInputs, OvirtMark {
-  readonly schemaVersion: 1;
   readonly mac: string;
-  /** What the MAC was declared as; absent: it is of the engine's pool. */
-  readonly declaredMac?: string;
+  readonly plugged: boolean;
+  readonly linked: boolean;
+  /** The MAC is of the engine's pool. Absent: it was declared. */
+  readonly macMadeUp?: true;
   /** Where the VM was when this was read last; absent: it was down. */
   readonly host?: string;
   /** Where the engine tells: see `vfOf`. */
@@ -128,13 +130,14 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
       ),
     );
     const name = freeName(ctx.urn, nics);
+    const { plugged, linked } = inFull(inputs);
     ctx.progress.report({ phase: "plug", message: `adding NIC ${name} to ${vm.name}` });
     const nic = await addedOnce(client, vm, {
       name,
       profile: inputs.profile,
       interface: profileOf(view, inputs.profile)?.passThrough === "enabled" ? "pci_passthrough" : "virtio",
-      plugged: inputs.plugged,
-      linked: inputs.linked,
+      plugged,
+      linked,
       ...(inputs.mac !== undefined && { mac: inputs.mac }),
     });
     return { id: idOf(vm, nic), state: await stateNow(client, vm, nic, declaredBy(inputs)) };
@@ -159,7 +162,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
       (each) => each.id === wanted.nic || each.name === wanted.nic || each.mac.toLowerCase() === mac,
     );
     if (nic === undefined) return undefined;
-    const state = await stateNow(engine.client, vm, nic, {});
+    const state = await stateNow(engine.client, vm, nic, { macMadeUp: true });
     return { id: idOf(vm, nic), state, inputs: inputsOfInterface(state) };
   },
 
@@ -173,7 +176,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
         remedy: "Run pulumi refresh, so that it is created anew.",
       });
     }
-    return { state: await applied(client, found.vm, found.nic, news, state) };
+    return { state: await applied(client, found.vm, found.nic, news) };
   },
 
   async delete(ctx, id) {
@@ -206,20 +209,20 @@ async function applied(
   vm: EngineVm,
   nic: EngineNic,
   inputs: VmInterfaceInputs,
-  before?: VmInterfaceState,
 ): Promise<VmInterfaceState> {
-  const declared = { ...declaredBy(inputs), ...(before?.declaredMac !== undefined && { declaredMac: nic.mac }) };
-  if (nic.linked !== inputs.linked) await updateNic(client, vm.id, nic.id, { linked: inputs.linked });
-  if (nic.plugged && !inputs.plugged) await deactivateNic(client, vm.id, nic.id);
-  if (!nic.plugged && inputs.plugged && nic.interface !== "pci_passthrough") await activateNic(client, vm.id, nic.id);
-  else if (!nic.plugged && inputs.plugged) {
+  const declared = declaredBy(inputs);
+  const { plugged, linked } = inFull(inputs);
+  if (nic.linked !== linked) await updateNic(client, vm.id, nic.id, { linked });
+  if (nic.plugged && !plugged) await deactivateNic(client, vm.id, nic.id);
+  if (!nic.plugged && plugged && nic.interface !== "pci_passthrough") await activateNic(client, vm.id, nic.id);
+  else if (!nic.plugged && plugged) {
     const problem = await replug(client, vm, nic);
     if (problem !== undefined) {
-      const state = await stateNow(client, vm, { ...nic, linked: inputs.linked }, declared);
+      const state = await stateNow(client, vm, { ...nic, linked }, declared);
       throw new PartialFailure(problem, idOf(vm, nic), state);
     }
   }
-  return stateNow(client, vm, { ...nic, linked: inputs.linked, plugged: inputs.plugged }, declared);
+  return stateNow(client, vm, { ...nic, linked, plugged }, declared);
 }
 
 /** Where the answer was lost, the NIC is looked for: its name is the VM's only one. */
@@ -242,7 +245,7 @@ async function addedOnce(
 
 function declaredBy(inputs: VmInterfaceInputs): Partial<VmInterfaceState> {
   const { vm, mac, adopt } = inputs;
-  return { vm, ...(mac !== undefined && { declaredMac: mac }), ...(adopt !== undefined && { adopt }) };
+  return { vm, ...(mac === undefined && { macMadeUp: true }), ...(adopt !== undefined && { adopt }) };
 }
 
 async function stateNow(
@@ -262,12 +265,11 @@ async function stateNow(
     ...(profile?.failover !== undefined && { standbyProfile: profile.failover }),
   });
   return {
-    schemaVersion: 1,
     backend: "ovirt",
     vm: spelledAs(declared.vm, vm),
     profile: nic.profile ?? "",
     mac,
-    ...(declared.declaredMac !== undefined && { declaredMac: mac }),
+    ...(declared.macMadeUp && { macMadeUp: true }),
     plugged: nic.plugged,
     linked: nic.linked,
     ...(declared.adopt !== undefined && { adopt: declared.adopt }),
@@ -307,7 +309,7 @@ function freeName(urn: string | undefined, nics: readonly EngineNic[]): string {
 // --- rules
 
 function previewOf(inputs: MaybeUnknown<VmInterfaceInputs>, urn: string | undefined): Preview<VmNic> {
-  const { adopt: _, ...nic } = inputs;
+  const { adopt: _, ...nic } = inFull(inputs);
   return { name: urn?.split("::").at(-1) ?? "interface", ...nic };
 }
 
@@ -354,7 +356,7 @@ async function factsFor(
     action: olds === undefined || isReplaced ? "add" : "edit",
     backend: "ovirt",
     nic,
-    ...(olds !== undefined && !isReplaced && { stored: { name: "interface", ...olds } }),
+    ...(olds !== undefined && !isReplaced && { stored: { name: "interface", ...inFull(olds) } }),
     others: [...stored, ...others.map(withIds).filter((each) => !isStored(each))],
     profiles: knownProfiles(view),
     networks: logicalNetworks(view.clusterNetworks),

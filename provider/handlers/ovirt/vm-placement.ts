@@ -29,7 +29,6 @@ import { absenceOf, engineOf, silenceOf, type Engine } from "./session.js";
 import { nicsWithoutVf, requireVm, spelledVf, vmIfAny } from "./vm.js";
 
 export interface VmPlacementState extends VmPlacementInputs, OvirtMark {
-  readonly schemaVersion: 1;
   /** VFs that should be there and are not, in words. */
   readonly missing: readonly string[];
   /** The ids of the NICs that these are of. */
@@ -177,7 +176,7 @@ async function cutShort(
     return untouched ? cause : new PartialFailure(cause.problem, vm.id, state, { cause: cause.cause });
   } catch (error) {
     if (silenceOf(error) === undefined) return error;
-    const state: VmPlacementState = { ...marks, ...inputs, host: "", missing: [], unplugged: expected };
+    const state: VmPlacementState = { ...mark, ...inputs, host: "", missing: [], unplugged: expected };
     return new PartialFailure(
       { ...cause.problem, remedy: "Run pulumi refresh once the engine answers." },
       vm.id,
@@ -187,7 +186,7 @@ async function cutShort(
   }
 }
 
-const marks = { schemaVersion: 1, backend: "ovirt" } as const;
+const mark: OvirtMark = { backend: "ovirt" };
 
 async function stateNow(
   client: EngineClient,
@@ -198,7 +197,7 @@ async function stateNow(
   const [missing, hosts] = await Promise.all([nicsWithoutVf(client, vm, expected), listHosts(client)]);
   const host = hosts.find(({ id }) => id === vm.host);
   return {
-    ...marks,
+    ...mark,
     vm: spelledAs(declared.vm, vm),
     // A VM that is down is nowhere: that is no reason to move it.
     host: host === undefined ? declared.host : spelledAs(declared.host, host),

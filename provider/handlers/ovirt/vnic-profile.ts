@@ -33,7 +33,6 @@ import {
 import { absenceOf, engineOf, type Engine } from "./session.js";
 
 export interface VnicProfileState extends VnicProfileInputs, OvirtMark {
-  readonly schemaVersion: 1;
   /** There is one store. */
   readonly differsOn: readonly [];
 }
@@ -283,7 +282,6 @@ function stateOf(
   const asGiven = (things: FullView["filters"], name: string, given: string | undefined) =>
     given !== undefined && canonicalName(things, given) === name ? given : name;
   return {
-    schemaVersion: 1,
     backend: "ovirt",
     ...rest,
     network: asGiven(view.networks, profile.network, declared.network),
@@ -296,6 +294,6 @@ function stateOf(
   };
 }
 
-function inputsOf({ schemaVersion: _, backend: __, differsOn: ___, ...inputs }: VnicProfileState): VnicProfileInputs {
+function inputsOf({ backend: _, differsOn: __, ...inputs }: VnicProfileState): VnicProfileInputs {
   return inputs;
 }

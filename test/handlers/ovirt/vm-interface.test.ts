@@ -97,11 +97,11 @@ describe("an interface", () => {
     expect(over.kinds("web")).toEqual(["bridge", "hostdev"]);
     expect(id).toBe(`${over.vm("web").id}/${nic.id}`);
     expect(state).toEqual({
-      schemaVersion: 1,
       backend: "ovirt",
       ...base,
       profile: fast,
       mac: nic.mac,
+      macMadeUp: true,
       host: "host1",
       vf: "0000:05:10.0",
       aliases: [`ua-${standby}`, `ua-${nic.id}`],
@@ -156,7 +156,7 @@ describe("an interface", () => {
     await expect(vmInterface.create(over.context(at), inputs)).rejects.toThrow(/adopt: true/);
     expect(await failuresOf({ ...inputs, adopt: true })).toEqual([]);
     const taken = await vmInterface.create(over.context(at), { ...inputs, adopt: true });
-    expect(taken).toMatchObject({ id, state: { adopt: true, declaredMac: mac } });
+    expect(taken).toMatchObject({ id, state: { adopt: true, mac } });
     expect(over.vm("web").nics).toHaveLength(1);
   });
 

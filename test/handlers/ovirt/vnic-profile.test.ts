@@ -120,7 +120,7 @@ describe("a profile", () => {
       description: "one",
     };
     const { id, state } = await vnicProfile.create(over.context(), inputs);
-    expect(state).toEqual({ schemaVersion: 1, backend: "ovirt", ...inputs, differsOn: [] });
+    expect(state).toEqual({ backend: "ovirt", ...inputs, differsOn: [] });
     expect(await vnicProfile.read(over.context(), id, state)).toEqual({ id, state, inputs });
 
     const next = await vnicProfile.update(over.context(), id, state, { ...standbyInputs, portMirroring: true });
@@ -190,7 +190,7 @@ describe("a profile", () => {
 
   it("is not removed from under a standby, where the engine would clear the failover silently", async () => {
     const { standby } = await declareProfiles(over);
-    const state: VnicProfileState = { ...standbyInputs, schemaVersion: 1, backend: "ovirt", differsOn: [] };
+    const state: VnicProfileState = { ...standbyInputs, backend: "ovirt", differsOn: [] };
     await expect(vnicProfile.delete(over.context(), standby, state)).rejects.toThrow(/acts as failover of "fast"/);
   });
 });

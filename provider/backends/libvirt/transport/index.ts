@@ -1,7 +1,6 @@
 import type { Duplex } from "node:stream";
 import type { SshCredentials } from "./credentials.js";
 import type { ExecOptions, ExecResult, RemoteCommand, RunningCommand } from "./remote-command.js";
-import { shareSession } from "./shared-sessions.js";
 import { connectUnix } from "./unix.js";
 import type { LibvirtUri } from "./uri.js";
 
@@ -37,6 +36,8 @@ export async function openTransport(uri: LibvirtUri, credentials: SshCredentials
     const stream = await connectUnix(uri);
     return { stream, close: () => Promise.resolve(void stream.destroy()) };
   }
+  // ssh2 is loaded where a host is asked: an unchanged program asks none.
+  const { shareSession } = await import("./shared-sessions.js");
   const { session, release } = await shareSession(uri, credentials);
   try {
     const stream = await session.openLibvirt();

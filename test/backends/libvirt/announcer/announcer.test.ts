@@ -1,0 +1,62 @@
+/** The program that runs on hosts, on this machine's own kernel: bridges, taps and packet sockets in a namespace of their own. */
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { z } from "zod";
+
+const program = readFileSync(
+  join(import.meta.dirname, "../../../../provider/backends/libvirt/announcer/announcer.py"),
+  "utf8",
+);
+const scene = readFileSync(join(import.meta.dirname, "sockets.py"), "utf8");
+
+const copied = z.strictObject({ sent: z.number(), heard: z.array(z.string()) });
+const answer = z.strictObject({
+  filter: z.tuple([z.boolean(), z.boolean()]),
+  below: z.array(z.string()),
+  taps: z.array(z.string()),
+  copied: z.strictObject({ plain: copied, tagged: copied }),
+  further: z.string(),
+  unchecked: z.string(),
+  tag: z.string(),
+  untagged: z.string(),
+});
+
+let seen: z.output<typeof answer>;
+beforeAll(() => {
+  const functions = program.replace(/\nmain\(\)\n$/, "\n");
+  expect(functions).not.toBe(program);
+  const stdout = execFileSync("unshare", ["--net", "--mount", "python3", "-c", functions + scene], {
+    encoding: "utf8",
+  });
+  seen = answer.parse(JSON.parse(stdout));
+});
+
+const hex = (text: string) => Buffer.from(text).toString("hex");
+
+describe("what the announcer does beside asking", () => {
+  it("has the uplinks take in frames for the guest, for as long as it lives there", () => {
+    expect(seen.filter).toEqual([true, false]);
+    expect(seen.taps).toEqual(["vnet0"]);
+    expect(seen.below).toEqual(["br0", "vnet0", "wire0"]);
+  });
+
+  it("passes frames for the guest alone on to its VF, by the PF's own address, and none that come back", () => {
+    const { sent, heard } = seen.copied.plain;
+    expect(sent).toBe(1);
+    expect(heard).toEqual([expect.stringMatching(`^525400aa005002000000000188b5${hex("for the guest")}`)]);
+  });
+
+  it("tags them where the PF keeps the VF in a VLAN", () => {
+    const { sent, heard } = seen.copied.tagged;
+    expect(sent).toBe(1);
+    expect(heard).toEqual([expect.stringMatching(`^525400aa00500200000000018100006488b5${hex("for the guest")}`)]);
+  });
+
+  it("keeps a frame's own tag, and the place of its checksum", () => {
+    expect([seen.tag, seen.untagged]).toEqual(["81000007", ""]);
+    expect(seen.further).toBe(Buffer.from(new Uint8Array([1, 1, 58, 0, 168, 5, 38, 0, 16, 0])).toString("hex"));
+    expect(seen.unchecked).toBe("00".repeat(10));
+  });
+});

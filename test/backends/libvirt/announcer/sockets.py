@@ -1,0 +1,66 @@
+# Runs after the announcer's own functions, in a network namespace of its own: a bridge with an uplink (`wire0`) and a guest's
+# tap (`vnet0`), and a PF (`pf0`), whose other end (`vf0`) stands for the VF. Says as JSON what each part did.
+
+def ip(*words):
+    subprocess.run(["ip", *words], check=True)
+
+def heard(packets):
+    frames = []
+    while select.select([packets], [], [], 0.3)[0]:
+        frame, extra, _, _ = packets.recvmsg(2048, socket.CMSG_SPACE(20))
+        frames.append((frame[:12] + tag_of(extra) + frame[12:]).hex())
+    return frames
+
+def scene():
+    subprocess.run(["mount", "-t", "sysfs", "sysfs", "/sys"], check=True)
+    guest = mac_bytes("52:54:00:aa:00:50")
+    ip("link", "add", "br0", "type", "bridge")
+    ip("link", "add", "wire0", "type", "veth", "peer", "name", "switch0")
+    ip("link", "add", "pf0", "address", "02:00:00:00:00:01", "type", "veth", "peer", "name", "vf0")
+    ip("tuntap", "add", "vnet0", "mode", "tap")
+    ip("link", "set", "vnet0", "address", "fe:54:00:aa:00:50")
+    for port in ("wire0", "vnet0"):
+        ip("link", "set", port, "master", "br0")
+    for device in ("br0", "wire0", "switch0", "pf0", "vf0", "vnet0"):
+        ip("link", "set", device, "up")
+
+    filters = lambda: subprocess.run(["bridge", "fdb", "show", "dev", "wire0"], check=True, capture_output=True, text=True).stdout
+    here = taken_in("br0", guest)
+    during = "52:54:00:aa:00:50" in filters()
+    here.close()
+
+    # The tap of a guest that nobody emulates takes no frames: veth `guest0` is one that does.
+    ip("link", "add", "guest0", "type", "veth", "peer", "name", "inside0")
+    for device in ("guest0", "inside0"):
+        ip("link", "set", device, "up")
+    vf = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+    vf.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+    vf.bind(("vf0", 0))
+    out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    out.bind(("guest0", 0))
+    peer, pf, other = (mac_bytes(text) for text in ("02:00:00:00:00:09", "02:00:00:00:00:01", "52:54:00:aa:00:51"))
+    frame = lambda to, by, body: to + by + b"\x88\xb5" + body.ljust(46, b".")
+    copied = {}
+    for name, vlan in (("plain", 0), ("tagged", 100)):
+        heard(vf)
+        copies = Copies("guest0", "pf0", vlan, guest)
+        for sent in (frame(guest, peer, b"for the guest"), frame(other, peer, b"for another"),
+                     frame(b"\xff" * 6, peer, b"for all"), frame(guest, pf, b"come back")):
+            out.send(sent)
+        while select.select([copies.tap], [], [], 0.3)[0]:
+            copies.forward()
+        copied[name] = {"sent": copies.sent, "heard": [each for each in heard(vf) if "88b5" in each]}
+        copies.close()
+
+    print(json.dumps({
+        "filter": [during, "52:54:00:aa:00:50" in filters()],
+        "below": sorted(below("br0")),
+        "taps": [port for port in sorted(ports("br0")) if is_tap(port)],
+        "copied": copied,
+        "further": further(struct.pack("BBHHHH", 1, 1, 54, 1448, 34, 16), 4).hex(),
+        "unchecked": further(struct.pack("BBHHHH", 0, 0, 0, 0, 0, 0), 4).hex(),
+        "tag": tag_of([(SOL_PACKET, PACKET_AUXDATA, struct.pack("IIIHHHH", 0x51, 60, 60, 0, 14, 7, 0x8100))]).hex(),
+        "untagged": tag_of([(SOL_PACKET, PACKET_AUXDATA, struct.pack("IIIHHHH", 0x1, 60, 60, 0, 14, 0, 0))]).hex(),
+    }))
+
+scene()
