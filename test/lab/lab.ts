@@ -134,7 +134,25 @@ export async function ensureGuest(
   await ssh(lab.image, host, "cat > /tmp/guest.xml && virsh -q define /tmp/guest.xml && virsh -q start " + guest.name, {
     input: guestDomain(guest),
   });
-  await ssh(lab.image, host, `timeout 240 sh -c 'until grep -q GUEST-READY ${guestLog(guest)}; do sleep 0.5; done'`);
+  if (await guestReady(lab, guest, host)) return;
+  // Seldom, a guest under two layers of emulation stops in the middle of its boot and never goes on: begin once more.
+  say(`${guest.name} has not booted within ${guestBootSeconds} s; starting it again…`);
+  await ssh(lab.image, host, `virsh -q destroy ${guest.name}; rm -f ${guestLog(guest)}; virsh -q start ${guest.name}`);
+  if (await guestReady(lab, guest, host)) return;
+  const { stdout } = await ssh(lab.image, host, `tail -n 20 ${guestLog(guest)}`, { accept: [0, 1] });
+  throw new Error(`${guest.name} did not boot on ${host.name} in two tries. The end of its console:\n${stdout}`);
+}
+
+const guestBootSeconds = 150;
+
+/** Whether a guest that was started has said that it is ready before its time was over. */
+async function guestReady(lab: LabState, guest: LabGuest, host: LabHost): Promise<boolean> {
+  const ready = `until grep -q GUEST-READY ${guestLog(guest)}; do sleep 0.5; done`;
+  const timedOut = 124;
+  const { stdout } = await ssh(lab.image, host, `timeout ${guestBootSeconds} sh -c '${ready}' && echo ready`, {
+    accept: [0, timedOut],
+  });
+  return stdout.trim() === "ready";
 }
 
 /** Ends a guest everywhere and forgets its definition. */
