@@ -160,7 +160,11 @@ export const faults: readonly Fault[] = [
     name: "the guest does not answer the unplug",
     phase: "reserve",
     options: ["--unplug-timeout", "6"],
-    strike: ({ on, source }) => on(source, "virsh suspend web"),
+    // Our process waits meanwhile: else the guest has often let go of its VF before it is suspended.
+    strike: async ({ on, source, signal }) => {
+      signal("SIGSTOP");
+      await on(source, "virsh suspend web").finally(() => signal("SIGCONT"));
+    },
     mend: ({ on, source }) => on(source, "virsh resume web; sleep 6"),
     ends: ["stays"],
   },
