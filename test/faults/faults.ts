@@ -15,7 +15,7 @@ export interface Hands {
   /** Runs a command line on a host. */
   readonly on: (host: LabHost, command: string) => Promise<string>;
   /** Sends our own process a signal. */
-  readonly signal: (signal: "SIGKILL" | "SIGINT") => void;
+  readonly signal: (signal: "SIGKILL" | "SIGINT" | "SIGSTOP" | "SIGCONT") => void;
   /** Pulls or plugs the cable of a host's NIC. */
   readonly cable: (host: LabHost, nic: "mgmt" | "migr" | "uplink" | "pf", state: "up" | "down") => Promise<void>;
   /** Starts a second move of the same VM; its exit code. */
