@@ -12,6 +12,7 @@ import { physicalFunctionsOf, recordsOf } from "./interfaces.js";
 import { vfioDriver, vfUsers, type PhysicalFunction } from "./inventory.js";
 import { Freshly, Once } from "./once.js";
 import type { StoredProfile } from "./profile-store.js";
+import { ReadAhead } from "./read-ahead.js";
 
 /** A VM, seen where it runs, or else where it is defined. */
 export interface Sight {
@@ -24,6 +25,7 @@ export interface Sight {
 export class Picture {
   private readonly lists = new Once<LibvirtHost, readonly DomainRef[]>((host) => host.domains());
   private readonly sights = new Once<string, Sight | undefined>((vm) => this.look(vm));
+  private readonly ahead = new ReadAhead(xmlOf);
   private readonly looks = new Freshly<string, Sight | undefined>((vm) => this.lookTwice(vm));
   private readonly stored = new Once<"all", readonly StoredProfile[]>(() => this.cluster.profiles.all());
   private readonly users = new Once<LibvirtHost, Awaited<ReturnType<typeof vfUsers>>>((host) => vfUsers(host));
@@ -91,6 +93,7 @@ export class Picture {
   /** The VM was changed, moved perhaps, and VFs with it. */
   forgetVm(name: string): void {
     this.sights.forget(name);
+    this.ahead.forget();
     this.lists.forget();
     this.users.forget();
     this.functions.forget();
@@ -99,21 +102,27 @@ export class Picture {
 
   private async look(vm: string): Promise<Sight | undefined> {
     const presence = await this.locate(vm);
+    if (presence === undefined) return undefined;
+    const { host, dom } = presence;
+    return this.lookAt(presence, this.ahead.read(host, dom, await this.lists.get(host)));
+  }
+
+  private async lookNow(vm: string): Promise<Sight | undefined> {
+    const presence = await this.locate(vm);
     return presence && this.lookAt(presence);
   }
 
   /** Where it was last, and where it is not there any more, or has begun or ceased to run, wherever it is. */
   private async lookTwice(vm: string): Promise<Sight | undefined> {
-    const presence = await this.locate(vm);
-    const sight = presence && (await this.lookAt(presence));
+    const sight = await this.lookNow(vm);
     if (sight !== undefined && sight.domain.id === idOf(sight.presence.dom)) return sight;
     this.lists.forget();
-    return this.look(vm);
+    return this.lookNow(vm);
   }
 
-  private async lookAt(presence: Presence): Promise<Sight | undefined> {
-    const { host, dom } = presence;
-    const xml = await unless("NO_DOMAIN", () => host.domainXml(dom));
+  private async lookAt(presence: Presence, reading = xmlOf(presence.host, presence.dom)): Promise<Sight | undefined> {
+    const { dom } = presence;
+    const xml = await reading;
     if (xml === undefined) return undefined;
     const { domain, records } = this.parse(dom, xml);
     return { presence, domain, records };
@@ -151,6 +160,11 @@ export class Picture {
     const host = this.cluster.host(name);
     return physicalFunctionsOf(this.cluster, host, network, await this.users.get(host));
   }
+}
+
+/** Undefined: it is gone. */
+function xmlOf(host: LibvirtHost, dom: DomainRef): Promise<string | undefined> {
+  return unless("NO_DOMAIN", () => host.domainXml(dom));
 }
 
 function silenceOrError(error: unknown) {
