@@ -187,6 +187,7 @@ const predefined = new Map([
 ]);
 
 function resolveReferences(text: string): string {
+  if (!text.includes("&")) return text;
   return text.replaceAll(/&(?:#x([0-9A-Fa-f]{1,8});|#([0-9]{1,8});|([^;&\s]{1,32});)?/g, (...match: unknown[]) => {
     const [, hexadecimal, decimal, entity] = match as (string | undefined)[];
     if (entity !== undefined) {
