@@ -33,6 +33,7 @@ import {
   diffOfInterface,
   inFull,
   inputsOfInterface,
+  unsaid,
   vmAndNic,
   vmInterfaceSchema,
   type VmInterfaceInputs,
@@ -46,8 +47,6 @@ import type { MaybeUnknown } from "./unknown.js";
 
 export interface VmInterfaceState extends VmInterfaceInputs {
   readonly mac: string;
-  readonly plugged: boolean;
-  readonly linked: boolean;
   /** The MAC was not declared. Absent: it was. */
   readonly macMadeUp?: true;
   /** Where the VM was when this was read last. */
@@ -248,8 +247,7 @@ function stateNow(
     profile: record.profile,
     mac: record.mac,
     ...(declared.macMadeUp && { macMadeUp: true }),
-    plugged: record.plugged,
-    linked: record.linked,
+    ...unsaid(record),
     ...(declared.adopt !== undefined && { adopt: declared.adopt }),
     host: host.name,
     ...(vf !== undefined && { vf: formatPciAddress(vf) }),

@@ -46,7 +46,10 @@ export function foreseen(
 ): Readonly<Record<string, unknown>> {
   const { inputs, outputs, required } = resourceSpecs[kind];
   const { drift, constant } = resourceFacts[kind];
-  const defaults = Object.entries(inputs).filter(([, input]) => input.default !== undefined);
+  // What a state need not have goes unsaid there where it is so by default.
+  const defaults = Object.entries(inputs).filter(
+    ([name, input]) => input.default !== undefined && required.includes(name),
+  );
   const known: Readonly<Record<string, unknown>> = Object.fromEntries([
     ...defaults.map(([name, input]) => [name, input.default] as const),
     ...drift.map((name) => [name, []] as const),

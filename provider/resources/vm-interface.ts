@@ -38,8 +38,10 @@ export class VmInterface extends ShellResource {
   declare readonly vm: pulumi.Output<string>;
   declare readonly profile: pulumi.Output<string>;
   declare readonly mac: pulumi.Output<string>;
-  declare readonly plugged: pulumi.Output<boolean>;
-  declare readonly linked: pulumi.Output<boolean>;
+  /** Absent: true. */
+  declare readonly plugged: pulumi.Output<boolean | undefined>;
+  /** Absent: true. */
+  declare readonly linked: pulumi.Output<boolean | undefined>;
   /** Where the VM was when the interface was plugged or refreshed last. Absent over oVirt while the VM is down. */
   declare readonly host: pulumi.Output<string | undefined>;
   /**
@@ -59,12 +61,17 @@ export class VmInterface extends ShellResource {
 
   constructor(name: string, args: VmInterfaceArgs, opts?: pulumi.CustomResourceOptions) {
     const { profile } = args;
-    const outputs = { host: undefined, vf: undefined, aliases: undefined, xml: undefined, missing: undefined };
     super(
       "VmInterface",
       name,
-      { ...args, ...outputs, profile: profile instanceof VnicProfile ? profile.id : profile, references: { profile } },
+      { ...outputs, ...args, profile: profile instanceof VnicProfile ? profile.id : profile, references: { profile } },
       opts,
     );
   }
 }
+
+/** What a program may read, whether it was declared or not. */
+const outputs = {
+  ...{ mac: undefined, plugged: undefined, linked: undefined },
+  ...{ host: undefined, vf: undefined, aliases: undefined, xml: undefined, missing: undefined },
+};

@@ -69,8 +69,11 @@ export class VnicProfile extends ShellResource {
     super(
       "VnicProfile",
       name,
-      { ...args, name: args.name ?? name, failover: given, differsOn: undefined, references: { failover } },
+      { ...outputs, ...args, name: args.name ?? name, failover: given, references: { failover } },
       opts,
     );
   }
 }
+
+/** What a program may read, whether it was declared or not. */
+const outputs = { passThrough: undefined, migratable: undefined, differsOn: undefined };

@@ -142,8 +142,6 @@ describe("create", () => {
     expect(id).toMatch(/^web\/[0-9a-f-]{36}$/);
     expect(state).toMatchObject({
       ...inputs(profile),
-      plugged: true,
-      linked: true,
       host: "host1",
       vf: vfs[0],
       mac: vm.mac,
@@ -299,7 +297,8 @@ describe("update", () => {
     expect(unplugged).toMatchObject({ plugged: false, missing: [], mac: vm.mac });
     expect(standing(lab)).toMatchObject({ vfs: [], definedVfs: [], bound: [] });
     const { state: plugged } = await vmInterface.update(lab.context(), id, unplugged, inputs(profile));
-    expect(plugged).toMatchObject({ plugged: true, missing: [], vf: vfs[0], aliases: state.aliases });
+    expect(plugged).toMatchObject({ missing: [], vf: vfs[0], aliases: state.aliases });
+    expect(plugged).not.toHaveProperty("plugged");
     const host = lab.cluster.host("host1");
     const dom = await host.findDomain("web");
     expect(dom && pairs(await host.liveDomain(dom)).pairs).toHaveLength(1);

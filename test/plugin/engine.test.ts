@@ -162,7 +162,7 @@ describe.skipIf(findPulumi() === undefined)("under the real engine", () => {
       expect(named("nic")).toMatchObject({
         id,
         inputs: { vm: "web", profile },
-        outputs: { plugged: true, linked: true },
+        outputs: { vf: vfs[0], missing: [] },
       });
       expect(named("placement")).toMatchObject({ id: "web", inputs: { vm: "web", host: "host1" } });
 

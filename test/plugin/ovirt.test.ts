@@ -24,7 +24,7 @@ describe("an import", () => {
     }
     for (const name of [`web/${nic.mac}`, "web/nic", id]) {
       const found = await plugin.read(urnOf("VmInterface", "nic"), name);
-      expect(found).toMatchObject({ id, state: { plugged: true, linked: true }, inputs: { profile: inputs.profile } });
+      expect(found).toMatchObject({ id, state: { missing: [] }, inputs: { profile: inputs.profile } });
     }
     expect(await plugin.read(urnOf("VmPlacement", "web"), "web")).toMatchObject({
       id: vm.id,

@@ -158,8 +158,6 @@ describe("a preview", () => {
       state: {
         vm: "web",
         profile: unknownValue,
-        plugged: true,
-        linked: true,
         mac: unknownValue,
         host: unknownValue,
         vf: unknownValue,
@@ -189,7 +187,7 @@ describe("an import", () => {
     }
     for (const name of [`web/${vm.mac.toUpperCase()}`, id]) {
       const found = await plugin.read(nicUrn, name);
-      expect(found).toMatchObject({ id, state: { plugged: true, linked: true }, inputs: { vm: "web", profile } });
+      expect(found).toMatchObject({ id, state: { missing: [] }, inputs: { vm: "web", profile } });
     }
     expect(await plugin.read(placementUrn, "web")).toEqual({
       id: "web",

@@ -40,11 +40,16 @@ export interface VmInterfaceInputs {
   readonly adopt?: boolean;
 }
 
-/** The inputs with what goes unsaid. */
+/** Inputs or a state, with what goes unsaid. */
 export function inFull<Inputs extends Readonly<Partial<Record<"plugged" | "linked", boolean | Unknown | undefined>>>>(
   inputs: Inputs,
 ) {
   return { ...inputs, plugged: inputs.plugged ?? true, linked: inputs.linked ?? true };
+}
+
+/** The other way round. */
+export function unsaid({ plugged, linked }: { readonly plugged?: boolean; readonly linked?: boolean }) {
+  return { ...(plugged === false && { plugged }), ...(linked === false && { linked }) };
 }
 
 /** The inputs that the interface has: `adopt` says only how to begin. */
@@ -56,8 +61,6 @@ export const identity = ["vm", "profile", "mac"] as const;
 /** What a state says beside the inputs, over either backend. */
 interface InterfaceState extends VmInterfaceInputs {
   readonly mac: string;
-  readonly plugged: boolean;
-  readonly linked: boolean;
   /** The MAC was not declared. Absent: it was. */
   readonly macMadeUp?: true;
   readonly missing: readonly string[];
@@ -70,7 +73,7 @@ export function diffOfInterface(state: InterfaceState, news: MaybeUnknown<VmInte
     ...inFull(rest),
     mac: mac ?? (state.macMadeUp ? state.mac : undefined),
   } as MaybeUnknown<VmInterfaceInputs>;
-  return diffOf<VmInterfaceInputs>(state, wanted, {
+  return diffOf<VmInterfaceInputs>(inFull(state), wanted, {
     inputs: compared,
     replaceOn: identity,
     deleteBeforeReplace: true,
@@ -80,12 +83,11 @@ export function diffOfInterface(state: InterfaceState, news: MaybeUnknown<VmInte
 
 /** The inputs that would declare the interface as it is. */
 export function inputsOfInterface(state: InterfaceState): VmInterfaceInputs {
-  const { vm, profile, mac, macMadeUp, plugged, linked, adopt } = state;
+  const { vm, profile, mac, macMadeUp, adopt } = state;
   return {
     vm,
     profile,
-    ...(!plugged && { plugged }),
-    ...(!linked && { linked }),
+    ...unsaid(state),
     ...(!macMadeUp && { mac }),
     ...(adopt !== undefined && { adopt }),
   };

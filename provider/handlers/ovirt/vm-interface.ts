@@ -40,6 +40,7 @@ import {
   identity,
   inFull,
   inputsOfInterface,
+  unsaid,
   vmAndNic,
   vmInterfaceSchema,
   type VmInterfaceInputs,
@@ -56,8 +57,6 @@ import { hasOrphan, isRunning, requireVm, spelledVf, vfOf, vmIfAny } from "./vm.
 
 export interface VmInterfaceState extends VmInterfaceInputs, OvirtMark {
   readonly mac: string;
-  readonly plugged: boolean;
-  readonly linked: boolean;
   /** The MAC is of the engine's pool. Absent: it was declared. */
   readonly macMadeUp?: true;
   /** Where the VM was when this was read last; absent: it was down. */
@@ -270,8 +269,7 @@ async function stateNow(
     profile: nic.profile ?? "",
     mac,
     ...(declared.macMadeUp && { macMadeUp: true }),
-    plugged: nic.plugged,
-    linked: nic.linked,
+    ...unsaid(nic),
     ...(declared.adopt !== undefined && { adopt: declared.adopt }),
     ...(host !== undefined && { host }),
     ...(vf !== undefined && { vf }),
