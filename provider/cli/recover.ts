@@ -1,6 +1,6 @@
 /** `vnic-failover recover`: finishes or takes back what a move that was cut off has left, and plugs missing VFs. */
 import { ProblemError } from "../problem.js";
-import { recover, type Recovery } from "../migration/recover.js";
+import { outcomeInWords, recover, type Recovery } from "../migration/recover.js";
 import { missingVfsOf, plugMissingVfs } from "../migration/repair.js";
 import type { Answer, CommandContext } from "./command.js";
 import { outcomeOf, worst, type Outcome } from "./exit-codes.js";
@@ -103,19 +103,13 @@ function isUnderWay(error: unknown): boolean {
   return error instanceof ProblemError && error.problem.code === "move-under-way";
 }
 
-const moves: Readonly<Record<Recovery["outcome"], string>> = {
-  finished: "finished",
-  undone: "taken back",
-  none: "none was cut off",
-};
-
 function describe(recovered: readonly Recovered[]): string {
   return table(
     ["vm", "host", "move", "plugged", "missing"],
     recovered.map(({ vm, host = "", move, plugged, missing, error }) => [
       vm,
       host,
-      move === undefined ? (isUnderWay(error) ? "under way" : "unclear") : moves[move],
+      move === undefined ? (isUnderWay(error) ? "under way" : "unclear") : outcomeInWords[move],
       plugged.join(", "),
       missing.join(", "),
     ]),

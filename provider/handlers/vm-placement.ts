@@ -1,6 +1,6 @@
 /** VmPlacement: where a VM runs. Changing `host` is the migrate action. */
 import { ProblemError } from "../problem.js";
-import { recover } from "../migration/recover.js";
+import { outcomeInWords, recover } from "../migration/recover.js";
 import { moveVm, MoveFailed } from "../migration/move.js";
 import { migrationOptionsSchema } from "../migration/options.js";
 import { errorsOf, planMove, warningsOf } from "../migration/plan.js";
@@ -80,7 +80,7 @@ async function found(
   const presence = await cluster.locate(state.vm);
   if (presence === undefined) return undefined;
   if (recovery.outcome !== "none")
-    ctx.progress.warn(`A move of VM "${state.vm}" had been cut off: it is ${recovery.outcome} now.`);
+    ctx.progress.warn(`A move of VM "${state.vm}" had been cut off: it is ${outcomeInWords[recovery.outcome]} now.`);
   const next: VmPlacementState = {
     ...state,
     host: recovery.host ?? presence.host.name,

@@ -7,17 +7,17 @@ import type { MoveContext } from "./context.js";
 import type { JournalInterface } from "./journal.js";
 
 /**
- * Looks at the devices that the journal names for that host: each must be in the VM's definition there, or a VF of the
- * interface's network. Binding another one to vfio would take it from the host: its disk, or its own network.
+ * Looks at the devices that the journal names for that host: each must be in the VM's definition there, if it has one, or a
+ * VF of the interface's network. Binding another one to vfio would take it from the host: its disk, or its own network.
  * @throws ProblemError `journal-foreign-device`; nothing has been changed.
  */
 export async function refuseForeignDevices(
   { cluster, journal, vm }: Pick<MoveContext, "cluster" | "journal" | "vm">,
   host: LibvirtHost,
-  dom: DomainRef,
+  dom: DomainRef | undefined,
   named: (nic: JournalInterface) => PciAddress,
 ): Promise<void> {
-  const { hostdevs } = await host.inactiveOrLive(dom);
+  const hostdevs = dom === undefined ? [] : (await host.inactiveOrLive(dom)).hostdevs;
   for (const nic of journal.interfaces) {
     const isNamed = (address: PciAddress) => samePciAddress(address, named(nic));
     if (hostdevs.some(isNamed)) continue;

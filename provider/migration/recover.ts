@@ -5,17 +5,23 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ProblemError } from "../problem.js";
 import { silent, type Progress } from "../progress.js";
-import { isActive, VmOnSeveralHosts, type LibvirtCluster, type Presence } from "../backends/libvirt/cluster.js";
+import {
+  isActive,
+  isIncoming,
+  VmOnSeveralHosts,
+  type LibvirtCluster,
+  type Presence,
+} from "../backends/libvirt/cluster.js";
 import { DomainState, JobType, PausedReason } from "../backends/libvirt/constants.js";
 import { unless, type DomainRef, type HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
 import { placesNow, startAnnouncers, stopAnnouncers, vfInUse } from "./announce.js";
-import { domainOn, readJournal, type MoveContext } from "./context.js";
+import { domainOn, readJournal, writeJournal, type MoveContext } from "./context.js";
 import { refuseForeignDevices } from "./foreign-devices.js";
 import type { Journal } from "./journal.js";
 import { moverStanding } from "./mover.js";
 import { newContext, observerOf } from "./move.js";
 import { finishSteps, undoSteps } from "./runner.js";
-import { moveSteps, moveUnderWay } from "./steps.js";
+import { moveSteps, moveUnderWay, release } from "./steps.js";
 
 export interface RecoverOptions {
   readonly progress?: Progress;
@@ -25,15 +31,26 @@ export interface RecoverOptions {
 
 export interface Recovery {
   readonly vm: string;
-  /** `finished`: the VM is on the destination, with its VFs. `undone`: on the source, as before. `none`: no move was cut off. */
-  readonly outcome: "finished" | "undone" | "none";
+  /**
+   * `finished`: the VM is on the destination, with its VFs. `undone`: on the source, as before. `overtaken`: somebody else took
+   * it to a third host, perhaps without VFs. `none`: no move was cut off.
+   */
+  readonly outcome: "finished" | "undone" | "overtaken" | "none";
   readonly host: string | undefined;
   readonly journal: Journal | undefined;
 }
 
+/** What became of the move that was cut off. */
+export const outcomeInWords: Readonly<Record<Recovery["outcome"], string>> = {
+  finished: "finished",
+  undone: "taken back",
+  overtaken: "overtaken by somebody else's",
+  none: "none was cut off",
+};
+
 /**
- * @throws ProblemError `move-under-way` while the mover may still be at work; VmOnSeveralHosts where the VM runs twice;
- * HostUnreachable where a host that may have the VM is silent.
+ * @throws ProblemError `move-under-way` while the mover may still be at work, `vm-stopped-there` where the VM is on the
+ * destination and its CPUs stand; VmOnSeveralHosts where the VM runs twice; HostUnreachable where a host that may have the VM is silent.
  */
 export async function recover(
   cluster: LibvirtCluster,
@@ -76,7 +93,12 @@ async function settle(context: MoveContext, presences: readonly Presence[]): Pro
   const { vm, source, destination, journal } = context;
   const there = presences.find(({ host }) => host === destination);
   const here = presences.find(({ host }) => host === source);
+  const third = presences.find((each) => isActive(each) && each !== here && each !== there);
+  if (third !== undefined) return leaveTo(third, context, presences);
   const runsThere = there?.state === DomainState.RUNNING;
+  // Only a copy that still waits for a source that is there may be ended: any other may be all that is left of the VM.
+  if (there !== undefined && isActive(there) && !runsThere)
+    if (!isIncoming(there) || here === undefined || !isActive(here)) throw stoppedThere(vm, there);
   const pausedHere = here?.state === DomainState.PAUSED && here.reason !== PausedReason.USER;
   if (runsThere) await refuseForeignDevices(context, destination, there.dom, (nic) => nic.destinationVf);
   else if (here !== undefined) await refuseForeignDevices(context, source, here.dom, (nic) => nic.sourceVf);
@@ -107,6 +129,27 @@ async function settle(context: MoveContext, presences: readonly Presence[]): Pro
     );
   }
   return { vm, outcome: "undone", host: source.name, journal };
+}
+
+/** Somebody else has moved the VM on: what the move had taken is given back. VFs that it misses are for repair.ts. */
+async function leaveTo(third: Presence, context: MoveContext, presences: readonly Presence[]): Promise<Recovery> {
+  const { vm, source, destination, journal } = context;
+  const live = presences.filter(isActive);
+  if (live.length > 1) throw new VmOnSeveralHosts(vm, live);
+  await refuseForeignDevices(context, source, await domainOn(source, context), (nic) => nic.sourceVf);
+  await refuseForeignDevices(context, destination, await domainOn(destination, context), (nic) => nic.destinationVf);
+  await release.do(context);
+  await writeJournal(third.host, third.dom, undefined);
+  return { vm, outcome: "overtaken", host: third.host.name, journal };
+}
+
+function stoppedThere(vm: string, { host }: Presence): ProblemError {
+  return new ProblemError({
+    code: "vm-stopped-there",
+    what: `Unable to recover VM "${vm}": it is on "${host.name}" already, and does not run`,
+    where: host.name,
+    remedy: `Nothing has been changed. Let it run (\`virsh resume ${vm}\`, or \`virsh dompmwakeup ${vm}\`), then run \`vnic-failover recover ${vm}\`. If it cannot, end it there first (\`virsh destroy ${vm}\`): what its memory holds is lost with it.`,
+  });
 }
 
 /** Undefined: the domain has gone from that host meanwhile, or runs there no more. */

@@ -9,7 +9,7 @@ import { formatXml, parseXml } from "../xml/element.js";
 import { replacePrimarySource } from "../xml/domain.js";
 import { formatPciAddress, samePciAddress, type PciAddress } from "../xml/pci-address.js";
 import { buildPrimary } from "../xml/teaming.js";
-import { isActive } from "../backends/libvirt/cluster.js";
+import { isActive, isIncoming } from "../backends/libvirt/cluster.js";
 import { Affect, DomainState, DomainXml, PausedReason } from "../backends/libvirt/constants.js";
 import { unless, type DomainRef, type LibvirtHost } from "../backends/libvirt/host.js";
 import { isBoundToVfio, releaseVf, reserveVf, vfUsers } from "../backends/libvirt/inventory.js";
@@ -151,12 +151,13 @@ const migrateVm: Step<MoveContext> = {
     });
     const { state, reason } = await source.state(dom);
     if (state !== DomainState.PAUSED || reason === PausedReason.USER) return;
-    // A copy that the destination has not started yet ends with the connection that prepared it; one that runs is the VM.
+    // A copy that the destination has not started yet ends with the connection that prepared it; any other is the VM.
     const copy = await destination.findDomain(vm);
-    if (copy !== undefined && (await destination.state(copy)).state === DomainState.RUNNING) {
+    const there = copy === undefined ? undefined : await destination.state(copy);
+    if (there !== undefined && isActive(there) && !isIncoming(there)) {
       throw new ProblemError({
         code: "vm-on-several-hosts",
-        what: `VM "${vm}" runs on "${destination.name}", and is paused on "${source.name}"`,
+        what: `VM "${vm}" is live on "${destination.name}", and paused on "${source.name}"`,
         remedy: `Run \`vnic-failover recover ${vm}\`.`,
       });
     }
@@ -222,7 +223,7 @@ const verify: Step<MoveContext> = {
 };
 
 /** Gives back what is not used after all and takes the journal away. */
-const release: Step<MoveContext> = {
+export const release: Step<MoveContext> = {
   name: "release",
   title: "releasing what the move had taken",
   async do(context) {

@@ -20,6 +20,8 @@ export interface Hands {
   readonly cable: (host: LabHost, nic: "mgmt" | "migr" | "uplink" | "pf", state: "up" | "down") => Promise<void>;
   /** Starts a second move of the same VM; its exit code. */
   readonly moveToo: () => Promise<number>;
+  /** Lets our command line recover the VM, once; its exit code. */
+  readonly recover: () => Promise<number>;
 }
 
 /** How a move may end; `refused`: nothing was changed. What is true afterwards is checked on the hosts in any case. */
@@ -242,6 +244,19 @@ export const faults: readonly Fault[] = [
         source,
         `timeout 60 virsh -q migrate --live --persistent --undefinesource web qemu+ssh://${destination.name}/system --migrateuri tcp://${destination.migrationAddress}`,
       ),
+  },
+  {
+    name: "our process is killed in plug, and somebody pauses the VM",
+    phase: "plug",
+    // Nothing but the paused copy is left of the VM: it must not be taken for one that waits for its memory.
+    strike: async ({ signal, on, destination, recover }) => {
+      signal("SIGKILL");
+      await on(destination, "virsh suspend web");
+      const code = await recover();
+      if (code !== 4) throw new Error(`The recovery of a paused VM ended with ${code}, not with 4 (unclear).`);
+    },
+    mend: ({ on, destination }) => on(destination, "virsh resume web"),
+    ends: ["moved"],
   },
   {
     name: "a second mover comes",

@@ -54,6 +54,7 @@ export async function strike(lab: LabState, fault: Fault): Promise<FaultResult> 
     signal: (name) => mover?.kill(name),
     cable: (host, nic, state) => setPort(nic, host.id, state),
     moveToo: async () => (await cli(["migrate", web.name, "--to", destination.name])).code,
+    recover: recoverOnce,
   };
   let struck = false as boolean;
   const strikeOnce = async () => {
@@ -94,10 +95,14 @@ export async function strike(lab: LabState, fault: Fault): Promise<FaultResult> 
 async function recover(): Promise<number> {
   let code = -1;
   for (let tries = 0; tries < 4 && code !== 0; tries++) {
-    ({ code } = await cli(["recover", web.name, "--now"]));
+    code = await recoverOnce();
     if (code !== 0) await sleep(3000);
   }
   return code;
+}
+
+async function recoverOnce(): Promise<number> {
+  return (await cli(["recover", web.name, "--now"])).code;
 }
 
 /** What is not as it must be: the VM once, with its VF, and nothing left behind. */

@@ -31,7 +31,7 @@ export interface Entrance {
 export interface LabLike extends Entrance {
   readonly host1: LibvirtHostModel;
   readonly host2: LibvirtHostModel;
-  readonly hosts: readonly [LibvirtHostModel, LibvirtHostModel];
+  readonly hosts: readonly [LibvirtHostModel, LibvirtHostModel, ...LibvirtHostModel[]];
   readonly network: MigrationNetwork;
   readonly progress: RecordedProgress;
   /** The context of a handler's call. */
@@ -51,11 +51,17 @@ type NetworksConfig = ClusterConfig["networks"];
 const networks: NetworksConfig = { data: { bridge: "br0", mtu: 1500 }, "data-vf": { physicalFunctions: ["pf0"] } };
 
 export async function labLike(
-  options: { readonly networks?: NetworksConfig; readonly define?: readonly string[] } = {},
+  options: {
+    readonly networks?: NetworksConfig;
+    readonly define?: readonly string[];
+    /** Hosts beyond the two: `host3`, … Default: none. */
+    readonly more?: number;
+  } = {},
 ): Promise<LabLike> {
   const folder = await mkdtemp(join(tmpdir(), "hosts-"));
   const network = new MigrationNetwork();
-  const hosts = [labHost(1, network), labHost(2, network)] as const;
+  const more = Array.from({ length: options.more ?? 0 }, (_, index) => labHost(index + 3, network));
+  const hosts = [labHost(1, network), labHost(2, network), ...more] as const;
   const [host1, host2] = hosts;
   host1.domains.start(host1.domains.define(domainXml(vm)));
   for (const xml of options.define ?? []) host1.domains.define(xml);
@@ -114,7 +120,7 @@ export function recordedProgress(): RecordedProgress {
   };
 }
 
-function labHost(id: 1 | 2, network: MigrationNetwork): LibvirtHostModel {
+function labHost(id: number, network: MigrationNetwork): LibvirtHostModel {
   return new LibvirtHostModel(
     {
       name: `host${id}`,
@@ -127,7 +133,7 @@ function labHost(id: 1 | 2, network: MigrationNetwork): LibvirtHostModel {
 }
 
 /** A PF with four VFs behind one bus. */
-export function physicalFunction(name: string, host: 1 | 2, bus: string): PhysicalFunctionModel {
+export function physicalFunction(name: string, host: number, bus: string): PhysicalFunctionModel {
   return {
     name,
     address: `0000:${bus}:00.0`,

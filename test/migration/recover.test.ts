@@ -67,6 +67,19 @@ function leave(text: string): void {
   if (vf !== undefined) vf.driver = "vfio-pci";
 }
 
+/** The VM has come to that host, with its definition and all that stands in it. */
+const arrive = (host: LabLike["host1"]) => {
+  const web = lab.host1.domains.requireNamed("web");
+  lab.host1.guestLetsGo(web, pair.state.aliases[1] ?? "");
+  host.domains.start(host.domains.define(lab.host1.domains.xml(web, 0)));
+  return Object.assign(host.domains.requireNamed("web"), { config: web.config });
+};
+const leaveHost1 = () => {
+  const web = lab.host1.domains.requireNamed("web");
+  lab.host1.domains.stop(web);
+  lab.host1.domains.undefine(web);
+};
+
 describe("recover", () => {
   it("has nothing to do where nothing was cut off", async () => {
     expect(await recover(lab.cluster, "web")).toEqual({
@@ -144,14 +157,49 @@ describe("recover", () => {
 
   it("ends the source's stopped copy where the destination has taken over", async () => {
     leave(formatXml(buildJournal(journal({ step: "migrate" }))));
-    const web = lab.host1.domains.requireNamed("web");
-    lab.host1.guestLetsGo(web, pair.state.aliases[1] ?? "");
-    lab.host2.domains.start(lab.host2.domains.define(lab.host1.domains.xml(web, 0)));
-    const twin = lab.host2.domains.requireNamed("web");
-    twin.config = web.config;
-    Object.assign(web, { state: DomainState.PAUSED, reason: PausedReason.MIGRATION });
+    arrive(lab.host2);
+    Object.assign(lab.host1.domains.requireNamed("web"), { state: DomainState.PAUSED, reason: PausedReason.MIGRATION });
     expect((await recover(lab.cluster, "web")).outcome).toBe("finished");
     expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+  });
+
+  it.each([
+    ["paused by somebody", DomainState.PAUSED, PausedReason.USER],
+    ["asleep", DomainState.PMSUSPENDED, 0],
+    ["still to be started, without a source", DomainState.PAUSED, PausedReason.MIGRATION],
+  ])("never ends a VM that is on its destination, and %s", async (_, state, reason) => {
+    leave(formatXml(buildJournal(journal({ step: "plug" }))));
+    const there = arrive(lab.host2);
+    leaveHost1();
+    Object.assign(there, { state, reason });
+    const before = standing(lab);
+    await expect(recover(lab.cluster, "web")).rejects.toMatchObject({
+      problem: { code: "vm-stopped-there", where: "host2" },
+    });
+    expect(standing(lab)).toEqual(before);
+    Object.assign(there, { state: DomainState.RUNNING, reason: 1 });
+    expect((await recover(lab.cluster, "web")).outcome).toBe("finished");
+    expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+  });
+
+  it("ends the copy that waits for a source that runs", async () => {
+    leave(formatXml(buildJournal(journal({ step: "migrate" }))));
+    Object.assign(arrive(lab.host2), { config: undefined, state: DomainState.PAUSED, reason: PausedReason.MIGRATION });
+    expect((await recover(lab.cluster, "web")).outcome).toBe("undone");
+    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+  });
+
+  it("gives back what it had taken where somebody else took the VM to a third host", async () => {
+    await lab.close();
+    lab = await labLike({ more: 1 });
+    pair = await declarePair(lab);
+    const [, , host3 = lab.host1] = lab.hosts;
+    leave(formatXml(buildJournal(journal())));
+    arrive(host3);
+    leaveHost1();
+    expect(await recover(lab.cluster, "web")).toMatchObject({ outcome: "overtaken", host: "host3" });
+    expect(standing(lab)).toMatchObject({ activeOn: ["host3"], vfs: [], bound: [], journals: [] });
+    expect((await recover(lab.cluster, "web")).outcome).toBe("none");
   });
 
   it("chooses neither of two that run", async () => {

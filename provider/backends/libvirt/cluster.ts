@@ -1,7 +1,7 @@
 /** A libvirt cluster: the hosts of the stack's configuration, as one thing that has VMs and profiles. */
 import type { Configuration, ClusterConfig } from "../../config.js";
 import { ProblemError } from "../../problem.js";
-import { DomainState } from "./constants.js";
+import { DomainState, PausedReason } from "./constants.js";
 import { HostUnreachable, LibvirtHost, silenceOf, type DomainRef, type DomainStateNow } from "./host.js";
 import { ProfileStore } from "./profile-store.js";
 
@@ -108,6 +108,12 @@ export function placeOf(vm: string, { presences, silent }: Whereabouts): Presenc
 /** Whether the domain has a QEMU, running or paused. */
 export function isActive({ state }: DomainStateNow): boolean {
   return state !== DomainState.SHUTOFF && state !== DomainState.CRASHED;
+}
+
+/** Whether it is a copy that waits for a migration's memory: QEMU is there, and no VM in it yet. */
+export function isIncoming({ state, reason }: DomainStateNow): boolean {
+  // qemuMigrationDstPrepareActive starts it with these (libvirt's src/qemu/qemu_migration.c, qemu_process.c).
+  return state === DomainState.PAUSED && (reason === PausedReason.STARTING_UP || reason === PausedReason.MIGRATION);
 }
 
 async function presenceOn(host: LibvirtHost, vm: string): Promise<Presence | HostUnreachable | undefined> {
