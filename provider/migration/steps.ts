@@ -9,12 +9,12 @@ import { formatXml, parseXml } from "../xml/element.js";
 import { replacePrimarySource } from "../xml/domain.js";
 import { formatPciAddress, samePciAddress, type PciAddress } from "../xml/pci-address.js";
 import { buildPrimary } from "../xml/teaming.js";
-import { isActive, isIncoming } from "../backends/libvirt/cluster.js";
+import { isActive } from "../backends/libvirt/cluster.js";
 import { Affect, DomainState, DomainXml, PausedReason } from "../backends/libvirt/constants.js";
 import { unless, type DomainRef, type LibvirtHost } from "../backends/libvirt/host.js";
 import { isBoundToVfio, releaseVf, reserveVf, vfUsers } from "../backends/libvirt/inventory.js";
 import { physicalFunctionsOf } from "../backends/libvirt/interfaces.js";
-import { migrate } from "../backends/libvirt/migrate.js";
+import { copyOn, migrate } from "../backends/libvirt/migrate.js";
 import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
 import { unplugStray } from "../backends/libvirt/stray-vf.js";
 import { unplug, UnplugFailed } from "../backends/libvirt/unplug.js";
@@ -151,13 +151,12 @@ const migrateVm: Step<MoveContext> = {
     });
     const { state, reason } = await source.state(dom);
     if (state !== DomainState.PAUSED || reason === PausedReason.USER) return;
-    // A copy that the destination has not started yet ends with the connection that prepared it; any other is the VM.
-    const copy = await destination.findDomain(vm);
-    const there = copy === undefined ? undefined : await destination.state(copy);
-    if (there !== undefined && isActive(there) && !isIncoming(there)) {
+    // As long as the destination has a copy that may be the VM, or may become it, the source must not run.
+    const copy = await copyOn(destination, vm);
+    if (copy !== "none") {
       throw new ProblemError({
         code: "vm-on-several-hosts",
-        what: `VM "${vm}" is live on "${destination.name}", and paused on "${source.name}"`,
+        what: `VM "${vm}" is ${copy === "live" ? "live" : "perhaps about to run"} on "${destination.name}", and paused on "${source.name}"`,
         remedy: `Run \`vnic-failover recover ${vm}\`.`,
       });
     }

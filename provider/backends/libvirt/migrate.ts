@@ -5,8 +5,9 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { ProblemError } from "../../problem.js";
+import { isActive, isIncoming } from "./cluster.js";
 import { JobType, Migrate } from "./constants.js";
-import { isConnectionLost, parameter, type DomainRef, type JobNow, type LibvirtHost } from "./host.js";
+import { isConnectionLost, parameter, unless, type DomainRef, type JobNow, type LibvirtHost } from "./host.js";
 import { typedParameters, type TypedParameter } from "./rpc/datatypes.js";
 import { LibvirtError, VIR_ERR } from "./rpc/errors.js";
 
@@ -25,6 +26,8 @@ export interface MigrationOptions {
   readonly autoConverge?: boolean | undefined;
   /** Seconds after which the migration is aborted. */
   readonly timeout: number;
+  /** Seconds to wait for the destination's copy to end or to run, where the answer to Finish got lost. Default 10. */
+  readonly settleTimeout?: number;
   readonly signal?: AbortSignal | undefined;
   readonly onJob?: (job: JobNow) => void;
   readonly onPhase?: (phase: MigrationPhase) => void;
@@ -166,7 +169,7 @@ async function lead(
   }
   if (finishError !== undefined && performError === undefined && isConnectionLost(finishError)) {
     // The destination was told to take over and its answer got lost: ask it what it did.
-    finished = await runsOn(destination, dom).catch((cause: unknown) => {
+    finished = await hasTakenOver(destination, dom, options.settleTimeout).catch((cause: unknown) => {
       throw failed(
         cause,
         `The source has stopped the VM and "${destination.name}" does not say whether it has taken over: nothing was guessed. Run \`vnic-failover recover\` once it answers.`,
@@ -214,9 +217,31 @@ async function watchJob(
   }
 }
 
-async function runsOn(host: LibvirtHost, dom: DomainRef): Promise<boolean> {
-  const found = await host.findDomain(dom.name);
-  return found !== undefined && found.id >= 0;
+/** @throws where nobody can tell. */
+async function hasTakenOver(host: LibvirtHost, dom: DomainRef, timeout?: number): Promise<boolean> {
+  const copy = await copyOn(host, dom.name, timeout);
+  if (copy === "waiting") throw new Error(`"${host.name}" has a copy of the VM that still waits`);
+  return copy === "live";
+}
+
+/** Milliseconds between two looks at a copy that waits. */
+const copyInterval = 250;
+
+/**
+ * What the destination has of the VM. A copy that waits for the source is looked at again until it ends, with the
+ * connection that prepared it, or becomes the VM, by a Finish that is still being carried out.
+ * @param timeout seconds. Default 10.
+ */
+export async function copyOn(host: LibvirtHost, name: string, timeout = 10): Promise<"none" | "waiting" | "live"> {
+  const end = Date.now() + timeout * 1000;
+  for (;;) {
+    const found = await host.findDomain(name);
+    const state = found === undefined ? undefined : await unless("NO_DOMAIN", () => host.state(found));
+    if (state === undefined || !isActive(state)) return "none";
+    if (!isIncoming(state)) return "live";
+    if (Date.now() >= end) return "waiting";
+    await sleep(copyInterval);
+  }
 }
 
 /** Source and destination each tell half of the story. MIGRATE_FINISH_OK is how libvirt says: cancelled, as asked. */

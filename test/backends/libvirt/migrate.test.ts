@@ -3,6 +3,7 @@ import { DomainState, PausedReason } from "../../../provider/backends/libvirt/co
 import type { DomainRef, JobNow } from "../../../provider/backends/libvirt/host.js";
 import { migrate, MigrationFailed, type MigrationOptions } from "../../../provider/backends/libvirt/migrate.js";
 import { attribute, child, parseXml, textOf } from "../../../provider/xml/element.js";
+import type { DomainModel } from "../../hosts/domains.js";
 import { labLike, type LabLike } from "../../hosts/lab-like.js";
 import { refusals } from "../../hosts/refusals.js";
 import { standing } from "../../hosts/standing.js";
@@ -161,6 +162,33 @@ describe("an answer that gets lost at the switch-over", () => {
     expect((await failureOf(run())).message).toContain("nothing was guessed");
     const web = lab.host1.domains.requireNamed("web");
     expect([web.state, web.reason]).toEqual([DomainState.PAUSED, PausedReason.MIGRATION]);
+  });
+
+  /** The connection breaks before Finish, and the copy does not end with it. */
+  const breakBeforeFinish = (then: (copy: DomainModel) => void = () => undefined) =>
+    lab.host2.before("domain_migrate_finish3_params", ({ peer }) => {
+      const copy = lab.host2.domains.requireNamed("web");
+      copy.preparedBy = undefined;
+      peer.drop();
+      setTimeout(() => then(copy), 300);
+    });
+
+  it("of Finish, and the destination's copy still waits: neither is ended nor let run", async () => {
+    breakBeforeFinish();
+    expect((await failureOf(run({ settleTimeout: 0.5 }))).message).toContain("nothing was guessed");
+    expect(where()).toMatchObject({ runsOn: [], activeOn: ["host1", "host2"] });
+  });
+
+  it("of Finish, which is carried out a little later", async () => {
+    breakBeforeFinish((copy) => Object.assign(copy, { state: DomainState.RUNNING, job: undefined, config: copy.live }));
+    await run();
+    expect(where()).toEqual(there);
+  });
+
+  it("of Finish, and the destination's copy ends a little later", async () => {
+    breakBeforeFinish((copy) => lab.host2.domains.stop(copy));
+    await failureOf(run());
+    expect(where()).toEqual(here);
   });
 
   it("of Confirm: the destination has the domain all the same", async () => {
