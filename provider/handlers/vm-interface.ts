@@ -27,7 +27,8 @@ import {
   type InterfaceSpec,
 } from "../backends/libvirt/interfaces.js";
 import type { Picture, Sight } from "../backends/libvirt/picture.js";
-import { checkFailures, diffOf, type Checked, type Handler } from "./handler.js";
+import { atRest, atRestNow } from "./at-rest.js";
+import { checkFailures, diffOf, type Checked, type Handler, type HandlerContext } from "./handler.js";
 import {
   compared,
   diffOfInterface,
@@ -92,13 +93,13 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
 
   async create(ctx, inputs) {
     const picture = pictureOf(ctx);
-    const sight = await requireVm(picture, inputs.vm);
+    const sight = await requireVm(ctx, picture, inputs.vm);
     const { host } = sight.presence;
     const existing = existingInterface(sight, inputs);
     if (existing !== undefined && inputs.adopt === true) {
       const { plugged, linked } = inFull(inputs);
       const spec = await specOf(picture, { ...existing, plugged, linked });
-      return { id: idOf(inputs.vm, existing.id), state: await applied(picture, sight, spec, inputs) };
+      return { id: idOf(inputs.vm, existing.id), state: await applied(ctx, picture, sight, spec, inputs) };
     }
     if (existing !== undefined) {
       throw new ProblemError({
@@ -112,12 +113,12 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     const { profile, mac = generateMac(randomBytes(3)), plugged, linked } = inFull(inputs);
     const record: InterfaceRecord = { id: randomUUID(), profile, mac, plugged, linked };
     const spec = await specOf(picture, record);
-    return { id: idOf(inputs.vm, record.id), state: await applied(picture, sight, spec, inputs) };
+    return { id: idOf(inputs.vm, record.id), state: await applied(ctx, picture, sight, spec, inputs) };
   },
 
   async read(ctx, id, state) {
     const picture = pictureOf(ctx);
-    const sight = await picture.vm(state.vm);
+    const sight = await atRest(ctx, picture, state.vm);
     const record = sight?.records.find((candidate) => idOf(state.vm, candidate.id) === id);
     if (sight === undefined || record === undefined) return undefined;
     const next = stateNow(picture.cluster, sight, await specOf(picture, record), state);
@@ -128,7 +129,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
   async import(ctx, name) {
     const { vm, nic } = vmAndNic(name);
     const picture = pictureOf(ctx);
-    const sight = await picture.vm(vm);
+    const sight = await atRest(ctx, picture, vm);
     const mac = normalizeMac(nic);
     const record = sight?.records.find((candidate) => candidate.id === nic || candidate.mac === mac);
     if (sight === undefined || record === undefined) return undefined;
@@ -138,7 +139,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
 
   async update(ctx, id, state, news) {
     const picture = pictureOf(ctx);
-    const sight = await requireVm(picture, state.vm);
+    const sight = await requireVm(ctx, picture, state.vm);
     const record = sight.records.find((candidate) => idOf(state.vm, candidate.id) === id) ?? {
       id: id.slice(state.vm.length + 1),
       profile: state.profile,
@@ -148,12 +149,12 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     };
     const { plugged, linked } = inFull(news);
     const spec = await specOf(picture, { ...record, plugged, linked });
-    return { state: await applied(picture, sight, spec, news) };
+    return { state: await applied(ctx, picture, sight, spec, news) };
   },
 
   async delete(ctx, id, state) {
     const picture = pictureOf(ctx);
-    const sight = await picture.fresh(state.vm);
+    const sight = await atRestNow(ctx, picture, state.vm);
     const record = sight?.records.find((candidate) => idOf(state.vm, candidate.id) === id);
     if (sight === undefined || record === undefined) return;
     ctx.progress.report({ phase: "unplug", message: `unplugging ${record.mac} from ${state.vm}` });
@@ -178,6 +179,7 @@ function existingInterface({ domain, records }: Sight, inputs: VmInterfaceInputs
 
 /** Brings the VM's interface to what the specification says, and reads back what came of it. */
 async function applied(
+  ctx: HandlerContext,
   picture: Picture,
   sight: Sight,
   spec: InterfaceSpec,
@@ -199,7 +201,7 @@ async function applied(
     if (recorded === undefined) await saveRecord(presence, spec.record);
     else if (recorded.linked !== spec.record.linked) await setLink(presence, spec);
   }
-  return stateNow(picture.cluster, await requireVm(picture, inputs.vm), spec, {
+  return stateNow(picture.cluster, await requireVm(ctx, picture, inputs.vm), spec, {
     ...inputs,
     ...(inputs.mac === undefined && { macMadeUp: true }),
   });
@@ -222,8 +224,8 @@ async function unplug(
 }
 
 /** As it is at this moment: something is about to be changed, or was. @throws ProblemError when there is no such VM. */
-async function requireVm(picture: Picture, vm: string): Promise<Sight> {
-  const sight = await picture.fresh(vm);
+async function requireVm(ctx: HandlerContext, picture: Picture, vm: string): Promise<Sight> {
+  const sight = await atRestNow(ctx, picture, vm);
   if (sight === undefined) throw picture.cluster.unknownVm(vm);
   return sight;
 }

@@ -6,6 +6,7 @@ import type { LibvirtHost } from "../backends/libvirt/host.js";
 import { plannedPlaces, startAnnouncers, stopAnnouncers } from "./announce.js";
 import { domainOn, writeJournal, type MoveContext } from "./context.js";
 import { summarizeJob } from "./job.js";
+import { whileMoving } from "./mover.js";
 import { defaultMigrationOptions, type MigrationOptions } from "./options.js";
 import { beginJournal, errorsOf, MoveRefused, planMove, warningsOf, type MovePlan } from "./plan.js";
 import { recover } from "./recover.js";
@@ -72,7 +73,7 @@ export async function moveVm(
   // They are awaited where they are needed; until then a failure must not count as unhandled.
   context.announcers.catch(() => undefined);
   try {
-    await runSteps(moveSteps, context, observerOf(context), `VM "${vm}"`);
+    await whileMoving(context.journal, () => runSteps(moveSteps, context, observerOf(context), `VM "${vm}"`));
   } catch (error) {
     if (!(error instanceof StepFailed)) throw error;
     const outcome: MoveOutcome = error.committed

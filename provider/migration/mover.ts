@@ -10,9 +10,25 @@ export type MoverStanding =
   /** It is dead, or would have ended by itself. */
   | "gone";
 
-export function moverStanding({ mover, until }: Pick<Journal, "mover" | "until">, now = Date.now()): MoverStanding {
-  if (mover.machine === hostname()) return processLives(mover.pid) ? "at work" : "gone";
-  return now < until ? "perhaps at work" : "gone";
+export function moverStanding({ id, mover, until }: MoverTrace, now = Date.now()): MoverStanding {
+  if (mover.machine !== hostname()) return now < until ? "perhaps at work" : "gone";
+  const lives = mover.pid === process.pid ? ownMoves.has(id) : processLives(mover.pid);
+  return lives ? "at work" : "gone";
+}
+
+type MoverTrace = Pick<Journal, "id" | "mover" | "until">;
+
+/** The journals of the moves that this process is at: that it lives tells nothing of those that it has given up. */
+const ownMoves = new Set<string>();
+
+/** Lets everybody know that this process is at the move of that journal. */
+export async function whileMoving<T>({ id }: Pick<Journal, "id">, move: () => Promise<T>): Promise<T> {
+  ownMoves.add(id);
+  try {
+    return await move();
+  } finally {
+    ownMoves.delete(id);
+  }
 }
 
 /** Whether this machine has a process of that number, whoever's it is. */

@@ -52,10 +52,23 @@ export const outcomeInWords: Readonly<Record<Recovery["outcome"], string>> = {
  * @throws ProblemError `move-under-way` while the mover may still be at work, `vm-stopped-there` where the VM is on the
  * destination and its CPUs stand; VmOnSeveralHosts where the VM runs twice; HostUnreachable where a host that may have the VM is silent.
  */
-export async function recover(
+export function recover(cluster: LibvirtCluster, vm: string, options: RecoverOptions = {}): Promise<Recovery> {
+  const ofCluster = underWay.get(cluster) ?? new Map<string, Promise<Recovery>>();
+  underWay.set(cluster, ofCluster);
+  const current = ofCluster.get(vm);
+  if (current !== undefined) return current;
+  const recovery = recoverAlone(cluster, vm, options).finally(() => ofCluster.delete(vm));
+  ofCluster.set(vm, recovery);
+  return recovery;
+}
+
+/** All resources of a VM may ask for it at once: one recovery serves them. */
+const underWay = new WeakMap<LibvirtCluster, Map<string, Promise<Recovery>>>();
+
+async function recoverAlone(
   cluster: LibvirtCluster,
   vm: string,
-  { progress = silent, now = false }: RecoverOptions = {},
+  { progress = silent, now = false }: RecoverOptions,
 ): Promise<Recovery> {
   const { presences, silent: unanswered } = await cluster.whereabouts(vm);
   const found = await findJournal(presences);
@@ -178,7 +191,7 @@ async function waitForMover(
 ): Promise<void> {
   const { mover, until } = journal;
   const standing = moverStanding(journal);
-  if (standing === "at work" && mover.pid !== process.pid) throw moveUnderWay(vm, mover);
+  if (standing === "at work") throw moveUnderWay(vm, mover);
   if (standing === "perhaps at work" && !now) {
     progress.report({
       phase: "recover",

@@ -51,7 +51,7 @@ web  running   host1            52:54:00:aa:00:50  br0     data-vf  0000:01:10.0
   });
 
   test.each([
-    ["at work", journal(hostname(), process.pid, 0), "under way", []],
+    ["at work", journal(hostname(), process.ppid, 0), "under way", []],
     ["perhaps at work", journal("elsewhere", nobody, far), "perhaps under way", []],
     ["gone", journal(hostname(), nobody, far), "cut off", ["web"]],
     ["gone", journal("elsewhere", process.pid, 0), "cut off", ["web"]],

@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Affect } from "../../provider/backends/libvirt/constants.js";
 import { HostUnreachable } from "../../provider/backends/libvirt/host.js";
@@ -7,12 +8,14 @@ import { UNKNOWN } from "../../provider/handlers/unknown.js";
 import type { VmInterfaceInputs } from "../../provider/handlers/inputs/vm-interface.js";
 import { vmInterface } from "../../provider/handlers/vm-interface.js";
 import { vnicProfile } from "../../provider/handlers/vnic-profile.js";
+import type { Journal } from "../../provider/migration/journal.js";
 import { parsePciAddress } from "../../provider/xml/pci-address.js";
 import { buildPrimary, pairs } from "../../provider/xml/teaming.js";
 import { bridgeProfile, declarePair, declareProfiles, vfProfile } from "../hosts/declared.js";
 import { domainXml, labLike, type LabLike, vfs, vm } from "../hosts/lab-like.js";
+import { journalOf, leave } from "../hosts/left-journal.js";
 import { refusals } from "../hosts/refusals.js";
-import { standing } from "../hosts/standing.js";
+import { settled, standing } from "../hosts/standing.js";
 import { without } from "../hosts/without.js";
 
 let lab: LabLike;
@@ -336,5 +339,41 @@ describe("delete", () => {
     const { stackConfig } = await lab.entrance();
     lab.host1.close();
     await expect(vmInterface.delete(lab.context({ config: stackConfig }), id, state)).rejects.toThrow(HostUnreachable);
+  });
+});
+
+describe("an interface of a VM that is being moved", () => {
+  /** A mover has come so far that the guest has let go of its VF. */
+  const begun = async (mover?: Journal["mover"]) => {
+    const pair = await declarePair(lab);
+    leave(lab, journalOf(pair, mover === undefined ? {} : { mover }));
+    lab.host1.guestLetsGo(lab.host1.domains.requireNamed("web"), pair.state.aliases[1] ?? "");
+    return pair;
+  };
+  const alive = { machine: hostname(), pid: process.ppid };
+
+  it("is left alone, and not taken for one without its VF", async () => {
+    const { id, state, profile } = await begun(alive);
+    const before = standing(lab);
+    const refused = { problem: { code: "move-under-way" } };
+    await expect(vmInterface.read(lab.context(), id, state)).rejects.toMatchObject(refused);
+    const news = inputs(profile, { plugged: false });
+    await expect(vmInterface.update(lab.context(), id, state, news)).rejects.toMatchObject(refused);
+    await expect(vmInterface.delete(lab.context(), id, state)).rejects.toMatchObject(refused);
+    expect(standing(lab)).toEqual(before);
+  });
+
+  it("is read once the move that was cut off is taken back, by one of all who ask", async () => {
+    const { id, state } = await begun();
+    const context = lab.context({ command: {} });
+    const found = await Promise.all([1, 2, 3].map(() => vmInterface.read(context, id, state)));
+    expect(found.map((each) => each?.state)).toEqual([state, state, state]);
+    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+  });
+
+  it("is removed once the move that was cut off is taken back", async () => {
+    const { id, state } = await begun();
+    await vmInterface.delete(lab.context(), id, state);
+    expect(standing(lab)).toMatchObject({ runsOn: ["host1"], vfs: [], bound: [], journals: [] });
   });
 });

@@ -176,7 +176,7 @@ describe("read", () => {
   });
 
   it.each([
-    ["before", "host1", "undone"],
+    ["before", "host1", "taken back"],
     ["after", "host2", "finished"],
   ] as const)(
     "ends a move that was cut off %s the VM was started on the destination",

@@ -4,13 +4,11 @@ import { VmOnSeveralHosts } from "../../provider/backends/libvirt/cluster.js";
 import { DomainState, PausedReason } from "../../provider/backends/libvirt/constants.js";
 import { HostUnreachable } from "../../provider/backends/libvirt/host.js";
 import { moveVm } from "../../provider/migration/move.js";
-import { buildJournal, type Journal } from "../../provider/migration/journal.js";
+import type { Journal } from "../../provider/migration/journal.js";
 import { recover } from "../../provider/migration/recover.js";
-import { formatXml } from "../../provider/xml/element.js";
-import { metadataNamespace, metadataPrefix } from "../../provider/xml/metadata.js";
-import { parsePciAddress, type PciAddress } from "../../provider/xml/pci-address.js";
 import { type DeclaredPair, declarePair } from "../hosts/declared.js";
 import { domainXml, labLike, type LabLike, vfs, vm } from "../hosts/lab-like.js";
+import { disown, journalOf, leave as leaveJournal, pci } from "../hosts/left-journal.js";
 import { settled, standing } from "../hosts/standing.js";
 
 let lab: LabLike;
@@ -21,51 +19,8 @@ beforeEach(async () => {
 });
 afterEach(() => lab.close());
 
-/** A process number that this machine has for nobody. */
-const nobody = 4_194_305;
-
-function journal(parts: Partial<Journal> = {}): Journal {
-  const [standbyAlias = "", primaryAlias = ""] = pair.state.aliases;
-  return {
-    id: "6f2c1f0e-7a4c-4c2e-9a3f-3c1b0d9e8f7a",
-    from: "host1",
-    to: "host2",
-    step: "unplug",
-    mover: { machine: hostname(), pid: nobody },
-    started: 1,
-    until: 2,
-    interfaces: [
-      {
-        mac: vm.mac,
-        primaryAlias,
-        standbyAlias,
-        network: "data-vf",
-        sourceVf: pci(vfs[0]),
-        destinationVf: pci(vfs[0]),
-      },
-    ],
-    ...parts,
-  };
-}
-
-function pci(text: string): PciAddress {
-  const address = parsePciAddress(text);
-  if (address === undefined) throw new Error(text);
-  return address;
-}
-
-/** Somebody left this journal, and host2's first VF reserved. */
-function leave(text: string): void {
-  lab.host1.domains.setMetadata(
-    lab.host1.domains.requireNamed("web"),
-    metadataNamespace("journal"),
-    metadataPrefix,
-    text,
-    3,
-  );
-  const vf = lab.host2.devices.virtualFunctions()[0];
-  if (vf !== undefined) vf.driver = "vfio-pci";
-}
+const journal = (parts: Partial<Journal> = {}) => journalOf(pair, parts);
+const leave = (text: Journal | string) => leaveJournal(lab, text);
 
 /** The VM has come to that host, with its definition and all that stands in it. */
 const arrive = (host: LabLike["host1"]) => {
@@ -91,28 +46,28 @@ describe("recover", () => {
   });
 
   it("takes back what a dead process of this machine had begun", async () => {
-    leave(formatXml(buildJournal(journal())));
+    leave(journal());
     const { outcome, host, journal: found } = await recover(lab.cluster, "web");
     expect({ outcome, host, id: found?.id }).toEqual({ outcome: "undone", host: "host1", id: journal().id });
     expect(standing(lab)).toEqual(settled("host1", vfs[0]));
   });
 
   it("leaves alone what a process of this machine is at", async () => {
-    leave(formatXml(buildJournal(journal({ mover: { machine: hostname(), pid: process.ppid } }))));
+    leave(journal({ mover: { machine: hostname(), pid: process.ppid } }));
     const before = standing(lab);
     await expect(recover(lab.cluster, "web")).rejects.toMatchObject({ problem: { code: "move-under-way" } });
     expect(standing(lab)).toEqual(before);
   });
 
   it("waits for a mover on another machine until its watchdogs have ended", async () => {
-    leave(formatXml(buildJournal(journal({ mover: { machine: "elsewhere", pid: 1 }, until: Date.now() + 300 }))));
+    leave(journal({ mover: { machine: "elsewhere", pid: 1 }, until: Date.now() + 300 }));
     await recover(lab.cluster, "web", { progress: lab.progress });
     expect(lab.progress.steps).toContain("recover");
     expect(standing(lab)).toEqual(settled("host1", vfs[0]));
   });
 
   it("does not wait for it when told so", async () => {
-    leave(formatXml(buildJournal(journal({ mover: { machine: "elsewhere", pid: 1 }, until: Date.now() + 600_000 }))));
+    leave(journal({ mover: { machine: "elsewhere", pid: 1 }, until: Date.now() + 600_000 }));
     expect((await recover(lab.cluster, "web", { now: true })).outcome).toBe("undone");
   });
 
@@ -124,7 +79,7 @@ describe("recover", () => {
   });
 
   it("does nothing while the other host of the move is silent", async () => {
-    leave(formatXml(buildJournal(journal())));
+    leave(journal());
     lab.host2.close();
     const before = standing(lab);
     await expect(recover(lab.cluster, "web")).rejects.toThrow(HostUnreachable);
@@ -137,13 +92,13 @@ describe("recover", () => {
   });
 
   it("is done before the next move begins", async () => {
-    leave(formatXml(buildJournal(journal())));
+    leave(journal());
     expect((await moveVm(lab.cluster, { vm: "web", to: "host2" }))?.outcome).toBe("moved");
     expect(standing(lab)).toEqual(settled("host2", vfs[0]));
   });
 
   it("keeps the journal as long as not everything could be taken back, and ends the work later", async () => {
-    leave(formatXml(buildJournal(journal())));
+    leave(journal());
     const alias = pair.state.aliases[1] ?? "";
     lab.host1.guestLetsGo(lab.host1.domains.requireNamed("web"), alias);
     const pf = lab.host1.devices.physicalFunctions[0];
@@ -156,7 +111,7 @@ describe("recover", () => {
   });
 
   it("ends the source's stopped copy where the destination has taken over", async () => {
-    leave(formatXml(buildJournal(journal({ step: "migrate" }))));
+    leave(journal({ step: "migrate" }));
     arrive(lab.host2);
     Object.assign(lab.host1.domains.requireNamed("web"), { state: DomainState.PAUSED, reason: PausedReason.MIGRATION });
     expect((await recover(lab.cluster, "web")).outcome).toBe("finished");
@@ -168,7 +123,7 @@ describe("recover", () => {
     ["asleep", DomainState.PMSUSPENDED, 0],
     ["still to be started, without a source", DomainState.PAUSED, PausedReason.MIGRATION],
   ])("never ends a VM that is on its destination, and %s", async (_, state, reason) => {
-    leave(formatXml(buildJournal(journal({ step: "plug" }))));
+    leave(journal({ step: "plug" }));
     const there = arrive(lab.host2);
     leaveHost1();
     Object.assign(there, { state, reason });
@@ -183,7 +138,7 @@ describe("recover", () => {
   });
 
   it("ends the copy that waits for a source that runs", async () => {
-    leave(formatXml(buildJournal(journal({ step: "migrate" }))));
+    leave(journal({ step: "migrate" }));
     Object.assign(arrive(lab.host2), { config: undefined, state: DomainState.PAUSED, reason: PausedReason.MIGRATION });
     expect((await recover(lab.cluster, "web")).outcome).toBe("undone");
     expect(standing(lab)).toEqual(settled("host1", vfs[0]));
@@ -194,7 +149,7 @@ describe("recover", () => {
     lab = await labLike({ more: 1 });
     pair = await declarePair(lab);
     const [, , host3 = lab.host1] = lab.hosts;
-    leave(formatXml(buildJournal(journal())));
+    leave(journal());
     arrive(host3);
     leaveHost1();
     expect(await recover(lab.cluster, "web")).toMatchObject({ outcome: "overtaken", host: "host3" });
@@ -203,7 +158,7 @@ describe("recover", () => {
   });
 
   it("chooses neither of two that run", async () => {
-    leave(formatXml(buildJournal(journal({ step: "migrate" }))));
+    leave(journal({ step: "migrate" }));
     lab.host2.domains.start(lab.host2.domains.define(domainXml(vm)));
     const before = standing(lab);
     await expect(recover(lab.cluster, "web")).rejects.toThrow(VmOnSeveralHosts);
@@ -215,7 +170,9 @@ describe("recover", () => {
     Object.assign(lab.host1.memory, { passes: 1, milliseconds: 700 });
     const moving = moveVm(mover.cluster, { vm: "web", to: "host2" });
     await new Promise<void>((resolve) => lab.host1.before("domain_migrate_perform3_params", () => resolve()));
+    await expect(recover(lab.cluster, "web")).rejects.toMatchObject({ problem: { code: "move-under-way" } });
     // What leads the migration still runs, but no longer counts as alive.
+    disown(lab);
     expect((await recover(lab.cluster, "web", { progress: lab.progress })).outcome).not.toBe("undone");
     await moving.catch(() => undefined);
     await recover(lab.cluster, "web");
@@ -228,7 +185,7 @@ describe("recover", () => {
     const [nic] = journal().interfaces;
     if (nic === undefined) throw new Error("the journal has an interface");
     const disk = pci("0000:03:00.0");
-    leave(formatXml(buildJournal(journal({ interfaces: [{ ...nic, sourceVf: disk }] }))));
+    leave(journal({ interfaces: [{ ...nic, sourceVf: disk }] }));
     const before = standing(lab);
     await expect(recover(lab.cluster, "web")).rejects.toMatchObject({
       problem: {

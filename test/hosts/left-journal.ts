@@ -1,0 +1,60 @@
+/** What a mover that was cut off has left: its journal, and the destination's first VF reserved. */
+import { hostname } from "node:os";
+import { buildJournal, type Journal } from "../../provider/migration/journal.js";
+import { formatXml } from "../../provider/xml/element.js";
+import { metadataNamespace, metadataPrefix } from "../../provider/xml/metadata.js";
+import { parsePciAddress, type PciAddress } from "../../provider/xml/pci-address.js";
+import type { DeclaredPair } from "./declared.js";
+import { vfs, vm, type LabLike } from "./lab-like.js";
+
+/** A process number that this machine has for nobody. */
+export const nobody = 4_194_305;
+
+/** Of a move from host1 to host2, whose mover is dead. */
+export function journalOf(pair: DeclaredPair, parts: Partial<Journal> = {}): Journal {
+  const [standbyAlias = "", primaryAlias = ""] = pair.state.aliases;
+  return {
+    id: "6f2c1f0e-7a4c-4c2e-9a3f-3c1b0d9e8f7a",
+    from: "host1",
+    to: "host2",
+    step: "unplug",
+    mover: { machine: hostname(), pid: nobody },
+    started: 1,
+    until: 2,
+    interfaces: [
+      {
+        mac: vm.mac,
+        primaryAlias,
+        standbyAlias,
+        network: "data-vf",
+        sourceVf: pci(vfs[0]),
+        destinationVf: pci(vfs[0]),
+      },
+    ],
+    ...parts,
+  };
+}
+
+export function pci(text: string): PciAddress {
+  const address = parsePciAddress(text);
+  if (address === undefined) throw new Error(text);
+  return address;
+}
+
+export function leave(lab: LabLike, journal: Journal | string): void {
+  writeJournal(lab, typeof journal === "string" ? journal : formatXml(buildJournal(journal)));
+  const vf = lab.host2.devices.virtualFunctions()[0];
+  if (vf !== undefined) vf.driver = "vfio-pci";
+}
+
+/** The mover of the journal that stands in the VM on host1 is taken for dead from now on. */
+export function disown({ host1 }: Pick<LabLike, "host1">): void {
+  const web = host1.domains.requireNamed("web");
+  const text = host1.domains.metadata(web, metadataNamespace("journal"), 0);
+  writeJournal({ host1 }, text.replace(/ pid="\d+"/, ` pid="${nobody}"`));
+}
+
+function writeJournal({ host1 }: Pick<LabLike, "host1">, text: string): void {
+  const web = host1.domains.requireNamed("web");
+  host1.domains.setMetadata(web, metadataNamespace("journal"), metadataPrefix, text, 3);
+}
