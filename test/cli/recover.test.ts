@@ -9,7 +9,10 @@ import type { Journal } from "../../provider/migration/journal.js";
 import { ProblemError } from "../../provider/problem.js";
 import { contextWith } from "./command-context.js";
 
-vi.mock(import("../../provider/migration/recover.js"), () => ({ recover: vi.fn() }));
+vi.mock(import("../../provider/migration/recover.js"), async (original) => ({
+  ...(await original()),
+  recover: vi.fn(),
+}));
 vi.mock(import("../../provider/migration/repair.js"), () => ({ missingVfsOf: vi.fn(), plugMissingVfs: vi.fn() }));
 vi.mock(import("../../provider/cli/vm-survey.js"), async (original) => ({ ...(await original()), surveyVms: vi.fn() }));
 
