@@ -27,6 +27,7 @@ import {
   type InterfaceSpec,
 } from "../backends/libvirt/interfaces.js";
 import type { Picture, Sight } from "../backends/libvirt/picture.js";
+import { plugMissingVfs } from "../migration/repair.js";
 import { atRest, atRestNow } from "./at-rest.js";
 import { checkFailures, diffOf, type Checked, type Handler, type HandlerContext } from "./handler.js";
 import {
@@ -194,6 +195,11 @@ async function applied(
   if (!spec.record.plugged) {
     if (hasRest) await unplug(picture, sight, spec, { forget: false });
     else await saveRecord(presence, spec.record);
+  } else if (recorded?.plugged === true && standsAlone(sight, spec)) {
+    // Its standby carries the traffic, and goes on with it.
+    const isThis = ({ id }: InterfaceRecord) => id === spec.record.id;
+    await plugMissingVfs(picture.cluster, inputs.vm, ctx.progress, isThis);
+    picture.forgetVm(inputs.vm);
   } else if (present.length < aliases.length) {
     if (hasRest) await unplug(picture, sight, spec, { forget: false });
     await plug(picture, sight, spec);
@@ -205,6 +211,13 @@ async function applied(
     ...inputs,
     ...(inputs.mac === undefined && { macMadeUp: true }),
   });
+}
+
+/** The pair's standby is there, in a VM that runs, and its VF is not. */
+function standsAlone({ presence, domain }: Sight, spec: InterfaceSpec): boolean {
+  const { standby, primary } = aliasesOf(spec);
+  const has = (alias: string) => domain.interfaces.some((nic) => nic.alias === alias);
+  return isActive(presence) && standby !== undefined && has(standby) && primary !== undefined && !has(primary);
 }
 
 async function plug(picture: Picture, { presence }: Sight, spec: InterfaceSpec): Promise<void> {

@@ -1,6 +1,7 @@
 /** VFs that a VM should have and has not: after a move that found none free, or when somebody took one out by hand. */
 import { networkOn } from "../config.js";
-import { formatPciAddress } from "../xml/pci-address.js";
+import type { Element } from "../xml/element.js";
+import { formatPciAddress, type PciAddress } from "../xml/pci-address.js";
 import { replacePrimarySource } from "../xml/domain.js";
 import { primaryAliasOf, standbyAliasOf, type InterfaceRecord } from "../xml/interface-record.js";
 import type { Progress } from "../progress.js";
@@ -22,14 +23,38 @@ export async function missingVfsOf(cluster: LibvirtCluster, vm: string): Promise
 
 /**
  * Plugs a VF where one is missing beside its standby: the one that the definition names, if it is to be had, else a free one.
- * Returns when the guest uses it, as far as that can be seen.
+ * The standby stays, and with it the traffic. Returns when the guest uses the VF, as far as that can be seen.
+ * @param which of the VM's interfaces. Default: all.
  * @throws ProblemError `no-free-vf`
  */
-export async function plugMissingVfs(cluster: LibvirtCluster, vm: string, progress: Progress): Promise<void> {
+export async function plugMissingVfs(
+  cluster: LibvirtCluster,
+  vm: string,
+  progress: Progress,
+  which: (record: InterfaceRecord) => boolean = () => true,
+): Promise<void> {
+  // They write the VM's definition as a whole.
+  const ofCluster = repairs.get(cluster) ?? new Map<string, Promise<void>>();
+  repairs.set(cluster, ofCluster);
+  const before = ofCluster.get(vm) ?? Promise.resolve();
+  const mine = before.catch(() => undefined).then(() => plugInTurn(cluster, vm, progress, which));
+  ofCluster.set(vm, mine);
+  await mine;
+}
+
+/** Of each VM the last one that was asked for. */
+const repairs = new WeakMap<LibvirtCluster, Map<string, Promise<void>>>();
+
+async function plugInTurn(
+  cluster: LibvirtCluster,
+  vm: string,
+  progress: Progress,
+  which: (record: InterfaceRecord) => boolean,
+): Promise<void> {
   const presence = await cluster.locate(vm);
   if (presence === undefined || !isActive(presence)) return;
   const { host, dom } = presence;
-  for (const record of await missingOn(presence)) {
+  for (const record of (await missingOn(presence)).filter(which)) {
     progress.report({ phase: "plug", message: `plugging the missing VF of ${record.mac}` });
     const profile = (await cluster.profiles.find(record.profile))?.profile;
     const standby =
@@ -54,9 +79,15 @@ export async function plugMissingVfs(cluster: LibvirtCluster, vm: string, progre
         throw error;
       }
     });
-    if (await host.isPersistent(dom))
-      await host.define(replacePrimarySource((await host.inactiveDomain(dom)).raw, primaryAliasOf(record), vf));
+    if (await host.isPersistent(dom)) await definePrimary(presence, primaryAliasOf(record), primary, vf);
   }
+}
+
+/** The definition names the VF that is plugged; the guest finds it where it was. */
+async function definePrimary({ host, dom }: Presence, alias: string, primary: Element, vf: PciAddress): Promise<void> {
+  const { raw, interfaces } = await host.inactiveDomain(dom);
+  if (interfaces.some((nic) => nic.alias === alias)) await host.define(replacePrimarySource(raw, alias, vf));
+  else await host.attach(dom, primary, Affect.CONFIG);
 }
 
 async function missingOn(presence: Presence): Promise<readonly InterfaceRecord[]> {
