@@ -110,8 +110,8 @@ async function settle(context: MoveContext, presences: readonly Presence[]): Pro
   if (third !== undefined) return leaveTo(third, context, presences);
   const runsThere = there?.state === DomainState.RUNNING;
   // Only a copy that still waits for a source that is there may be ended: any other may be all that is left of the VM.
-  if (there !== undefined && isActive(there) && !runsThere)
-    if (!isIncoming(there) || here === undefined || !isActive(here)) throw stoppedThere(vm, there);
+  const halfMade = there !== undefined && isIncoming(there) && here !== undefined && isActive(here) ? there : undefined;
+  if (there !== undefined && isActive(there) && !runsThere && halfMade === undefined) throw stoppedThere(vm, there);
   const pausedHere = here?.state === DomainState.PAUSED && here.reason !== PausedReason.USER;
   if (runsThere) await refuseForeignDevices(context, destination, there.dom, (nic) => nic.destinationVf);
   else if (here !== undefined) await refuseForeignDevices(context, source, here.dom, (nic) => nic.sourceVf);
@@ -128,7 +128,7 @@ async function settle(context: MoveContext, presences: readonly Presence[]): Pro
     await Promise.all(journal.interfaces.map((nic) => vfInUse(context, destination, nic)));
     return { vm, outcome: "finished", host: destination.name, journal };
   }
-  if (there !== undefined && isActive(there)) await destination.destroy(there.dom);
+  if (halfMade !== undefined) await destination.destroy(halfMade.dom);
   const failures = await undoSteps(moveSteps, context, observerOf(context));
   if (failures.length > 0) {
     throw new ProblemError(
