@@ -1,7 +1,7 @@
 // Installs the packages of package-lock.json where they are missing or outdated.
 // Plain JavaScript without imports from npm: it is what runs on a clone with nothing installed.
 import { spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, readFileSync } from "node:fs";
+import { copyFileSync, existsSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 
 const root = join(import.meta.dirname, "..");
@@ -18,3 +18,8 @@ if (!existsSync(installed) || readFileSync(installed, "utf8") !== readFileSync(l
   }
   copyFileSync(lock, installed);
 }
+
+// The programs of this repository use the package by its name. A dynamic provider's process asks for it without a file of its
+// own, so that Node.js does not see that it stands in the package itself.
+const self = join(root, "node_modules", "pulumi-vnic-failover");
+if (!existsSync(self)) symlinkSync("..", self);
