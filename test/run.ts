@@ -11,9 +11,9 @@ import { root, toolsBin } from "../toolchain/pulumi.js";
 const ci = process.env["CI"] === "true";
 
 async function main(): Promise<number> {
-  for (const script of ["setup", "typecheck", "lint"]) {
+  for (const script of ["setup -- --tests", "typecheck", "lint"]) {
     console.log(`> npm run ${script}`);
-    if (execute("npm", ["run", "-s", script]) !== 0) return 1;
+    if (execute("npm", ["run", "-s", ...script.split(" ")]) !== 0) return 1;
   }
   const vitest = ["npx", "vitest", "run", ...process.argv.slice(2)];
   const reason = await labReason();

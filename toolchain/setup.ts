@@ -1,7 +1,7 @@
 /**
  * `npm run setup`: makes the Pulumi CLI run here. It looks on PATH, then asks the vendor's installer, then builds from Go
  * modules, and touches nothing outside `.tools`. What is there already is kept: a second run takes a second.
- * `npm run setup -- --languages python,yaml,go` sees to those languages too.
+ * `npm run setup -- --languages python,yaml,go` sees to those languages too, `--tests` to what tests need.
  */
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,6 +10,7 @@ import { parseArgs } from "node:util";
 import { ProblemError } from "../provider/problem.js";
 import { build, pinned } from "./go-modules.js";
 import { parseLanguages, setUpLanguage } from "./languages.js";
+import { hasNewestSdk, installNewestSdk } from "./newest-sdk.js";
 import { findOnPath, root, toolsBin } from "./pulumi.js";
 import { run } from "./run.js";
 
@@ -28,13 +29,16 @@ const ways: readonly (() => Promise<Found>)[] = [onPath, inTools, fromVendor, fr
 type Found = { readonly pulumi: string } | { readonly none: string };
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { languages: { type: "string" } } });
+  const { values } = parseArgs({
+    options: { languages: { type: "string" }, tests: { type: "boolean", default: false } },
+  });
   const languages = values.languages === undefined ? [] : parseLanguages(values.languages);
   mkdirSync(toolsBin, { recursive: true });
   linkLauncher();
   const pulumi = await findOrMakePulumi();
   console.log(`Pulumi: ${pulumi}`);
   for (const language of languages) console.log(`${language}: ${await setUpLanguage(language, pulumi)}`);
+  if (values.tests && !hasNewestSdk()) await installNewestSdk();
 }
 
 async function findOrMakePulumi(): Promise<string> {
