@@ -338,5 +338,5 @@ it("profiles are searched by name, network and failover, and have no second page
   expect(await search(`failover=${standby.name}`)).toEqual(["fast"]);
   expect(await search("network=data-vf and name=FA*")).toEqual(["fast"]);
   expect(await search("sortby name desc")).toEqual(["fast"]);
-  expect(await search("sortby name page 2")).toEqual([]);
+  expect(await search("sortby name asc page 2")).toEqual([]);
 });

@@ -17,6 +17,7 @@ interface Query {
 /** @throws EngineFault for a query that it can't read. */
 export function selected<T>(members: readonly T[], fields: Fields<T>, parameters: URLSearchParams): readonly T[] {
   const query = parse(parameters.get("search") ?? "", parameters.has("case_sensitive", "true"));
+  if (query === undefined) return [];
   const valueOf = (member: T, field: string): string => {
     const read = fields[field];
     if (read === undefined) throw refused(`unknown field '${field}'`);
@@ -51,7 +52,7 @@ const conjunction = /^and\s+/i;
 const sorting = /^\s*sortby\s+([\w.]+)(?:\s+(asc|desc))?\s*/i;
 const paging = /^\s*page\s+(\d+)\s*$/i;
 
-function parse(text: string, caseSensitive: boolean): Query {
+function parse(text: string, caseSensitive: boolean): Query | undefined {
   const conditions: Query["conditions"][number][] = [];
   let rest = text.trim();
   for (let match = condition.exec(rest); match !== null; match = condition.exec(rest)) {
@@ -69,6 +70,8 @@ function parse(text: string, caseSensitive: boolean): Query {
   const sort = sorting.exec(rest);
   if (sort !== null) rest = rest.slice(sort[0].length);
   const page = paging.exec(rest);
+  // The grammar wants a direction between the field and `page`; the engine answers what it can't read with an empty list.
+  if (page !== null && sort !== null && sort[2] === undefined) return undefined;
   if (page !== null) rest = "";
   if (rest.trim() !== "") throw refused(`can't read '${rest}'`);
   return {

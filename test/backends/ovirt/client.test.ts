@@ -215,9 +215,9 @@ describe("collections", () => {
     }
     expect(names).toEqual(["vm0", "vm1", "vm2", "vm3", "vm4", "vm5", "vm6"]);
     expect(engine.received.map(({ path }) => new URLSearchParams(path.split("?")[1]).get("search"))).toEqual([
-      "name=vm* sortby name page 1",
-      "name=vm* sortby name page 2",
-      "name=vm* sortby name page 3",
+      "name=vm* sortby name asc page 1",
+      "name=vm* sortby name asc page 2",
+      "name=vm* sortby name asc page 3",
     ]);
   });
 

@@ -33,7 +33,7 @@ def script(connection, _):
             for each in connection.follow_link(connection.follow_link(web.cluster).networks)
         ),
         "vms": {each.name: each.status.value for each in system.vms_service().list()},
-        "first_vm": [each.name for each in system.vms_service().list(search="sortby name page 1", max=1)],
+        "first_vm": [each.name for each in system.vms_service().list(search="sortby name asc page 1", max=1)],
         "web_host": connection.follow_link(web.host).name,
         "physical_functions": [
             [each.name, each.virtual_functions_configuration.number_of_virtual_functions] for each in functions

@@ -84,7 +84,8 @@ export class EngineClient {
     }
     const seen = new Set<string>();
     for (let page = 1; ; page += 1) {
-      const query = `${search === undefined ? "" : `${search} `}sortby ${sortBy} page ${page}`;
+      // The engine's grammar wants a direction before `page`; without one its answer is an empty list, not a fault.
+      const query = `${search === undefined ? "" : `${search} `}sortby ${sortBy} asc page ${page}`;
       const found = await this.get(withQuery(path, { ...parameters, search: query, max: String(pageSize) }), options);
       for (const member of found.children) {
         const id = member.attributes["id"] ?? "";
