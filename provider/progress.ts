@@ -2,6 +2,8 @@
 export interface Progress {
   /** What is going on now. It replaces the report before it, and may be skipped if another follows at once. */
   report(step: ProgressStep): void;
+  /** What the reader should know and need do nothing about: what a move has done. Never skipped. */
+  info(message: string): void;
   /** Something the reader should know when all is over, though the operation goes on. Never skipped. */
   warn(message: string): void;
   /** The operation is over: the last report is no longer true. */
@@ -16,11 +18,17 @@ export interface ProgressStep {
   readonly message?: string;
 }
 
-export const silent: Progress = { report: () => undefined, warn: () => undefined, done: () => undefined };
+export const silent: Progress = {
+  report: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  done: () => undefined,
+};
 
 /** A place that shows lines of text, the newest in place of the one before. */
 export interface StatusLine {
   show(line: string): void;
+  info(line: string): void;
   warn(line: string): void;
 }
 
@@ -52,6 +60,7 @@ export function progressOn(status: StatusLine): Progress {
       if (pause === undefined) show(progressLine(step));
       else next = progressLine(step);
     },
+    info: (message) => status.info(message),
     warn: (message) => status.warn(message),
     done() {
       clearTimeout(pause);

@@ -31,6 +31,7 @@ export function lineBoard(sink: TextSink): ProgressBoard {
           if (mark !== before) line(progressLine(step));
           before = mark;
         },
+        info: line,
         warn: (message) => line(`warning: ${message}`),
         done: () => undefined,
       };
@@ -47,6 +48,7 @@ export function jsonBoard(sink: TextSink, now: () => number = Date.now): Progres
       const line = (entry: object) => sink.write(`${JSON.stringify({ at: now(), vm, ...entry })}\n`);
       return {
         report: (step) => line(step),
+        info: (note) => line({ note }),
         warn: (warning) => line({ warning }),
         done: () => undefined,
       };

@@ -32,6 +32,7 @@ export function barBoard(terminal: Terminal): ProgressBoard {
           rows.set(vm, step);
           draw();
         },
+        info: (message) => draw(`${printable(`${vm}: ${message}`)}\n`),
         warn: (message) => draw(`${printable(`${vm}: warning: ${message}`)}\n`),
         done() {
           rows.delete(vm);

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { ProblemError } from "../problem.js";
 import type { Kind } from "./by-kind.js";
-import { engineProgress } from "./engine-log.js";
+import { engineProgress, logDelivered } from "./engine-log.js";
 import {
   CONFIG_KEYS,
   CONFIG_NAMESPACE,
@@ -60,6 +60,7 @@ export function dynamicProvider<Inputs extends object, State extends object>(
       });
     } finally {
       progress.done();
+      await logDelivered();
     }
   }
 

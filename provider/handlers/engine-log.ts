@@ -19,9 +19,18 @@ export function engineProgress(urn: string | undefined, argv: readonly string[] 
     return resource as pulumi.Resource;
   };
   return progressOn({
-    show: (line) => void pulumi.log.info(line, row(), 0, true),
-    warn: (line) => void pulumi.log.warn(line, row()),
+    show: (line) => void (newest = pulumi.log.info(line, row(), 0, true)),
+    info: (line) => void (newest = pulumi.log.info(line, row())),
+    warn: (line) => void (newest = pulumi.log.warn(line, row())),
   });
+}
+
+/** The SDK sends one line after the other. */
+let newest: Promise<void> = Promise.resolve();
+
+/** Every line so far has arrived, or cannot: the engine ends a provider that has answered, whatever it still has to say. */
+export function logDelivered(): Promise<void> {
+  return newest;
 }
 
 /** The engine's `host:port`, if this process is a dynamic provider that the engine has started. */

@@ -1,5 +1,7 @@
 /** VmPlacement: where a VM runs. Changing `host` is the migrate action. */
 import { ProblemError } from "../problem.js";
+import { boundedReport } from "../migration/bounded-report.js";
+import { lineOfReport } from "../migration/move-line.js";
 import { outcomeInWords, recover } from "../migration/recover.js";
 import { moveVm, MoveFailed } from "../migration/move.js";
 import { migrationOptionsSchema } from "../migration/options.js";
@@ -9,7 +11,8 @@ import { saveReport } from "../migration/report-files.js";
 import type { Violation } from "../rules/index.js";
 import type { MoveReport } from "../migration/report.js";
 import { HostUnreachable } from "../backends/libvirt/host.js";
-import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
+import { isActive, type LibvirtCluster, type Presence } from "../backends/libvirt/cluster.js";
+import { announceMove } from "./announcement.js";
 import {
   checkFailures,
   PartialFailure,
@@ -19,6 +22,7 @@ import {
   type HandlerContext,
 } from "./handler.js";
 import {
+  asksForNothing,
   diffOfPlacement,
   inputsOfPlacement,
   vmPlacementSchema,
@@ -30,7 +34,7 @@ import { warnOfSilence } from "./silence.js";
 import { isKnown, type MaybeUnknown } from "./unknown.js";
 
 export interface VmPlacementState extends VmPlacementInputs {
-  /** Of the last move that this resource made. */
+  /** Of the last move that this resource made, shortened where it would weigh on the state: the file report has all of it. */
   readonly lastMove?: MoveReport;
   /** VFs that should be there and are not, in words. */
   readonly missing: readonly string[];
@@ -44,11 +48,15 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
     // Defaults are filled in when the move begins: so that a new default is no diff.
     const inputs = news as MaybeUnknown<VmPlacementInputs>;
     const { vm, host } = inputs;
-    if (!isKnown(vm) || !isKnown(host) || (olds?.host === host && olds.vm === vm)) return { inputs, failures: [] };
+    if (!isKnown(vm) || !isKnown(host) || asksForNothing(inputs, olds)) return { inputs, failures: [] };
     return { inputs, failures: await refusals(ctx, clusterOf(ctx), vm, host) };
   },
 
-  diff: (_ctx, _id, state, news) => Promise.resolve(diffOfPlacement(state, news)),
+  async diff(ctx, _id, state, news) {
+    const diff = diffOfPlacement(state, news);
+    if (diff.changes !== false) await announceWhereElsewhere(ctx, news);
+    return diff;
+  },
 
   async create(ctx, inputs) {
     return { id: inputs.vm, state: await place(ctx, inputs, undefined) };
@@ -99,7 +107,7 @@ async function place(
   const stateWith = (report: MoveReport | undefined, host: string, missing: readonly string[]): VmPlacementState => ({
     ...inputs,
     host,
-    ...(report !== undefined && { lastMove: report }),
+    ...(report !== undefined && { lastMove: boundedReport(report) }),
     missing,
   });
   try {
@@ -111,7 +119,7 @@ async function place(
       ...(ctx.signal !== undefined && { signal: ctx.signal }),
     });
     if (report === undefined) await plugMissingVfs(cluster, inputs.vm, ctx.progress);
-    else await saveReport(report);
+    const file = report === undefined ? undefined : await tellOfMove(ctx, report);
     const missing = await missingVfsOf(cluster, inputs.vm);
     if (missing.length === 0) return stateWith(report ?? lastMove, inputs.host, []);
     throw new PartialFailure(
@@ -119,22 +127,59 @@ async function place(
         code: "moved-without-vf",
         what: `VM "${inputs.vm}" runs on "${inputs.host}" without ${missing.join(", ")}`,
         ...(report?.error !== undefined && { where: report.error }),
-        remedy: "It goes on with its standby. Free a VF, then run pulumi up again.",
+        remedy: withFile("It goes on with its standby. Free a VF, then run pulumi up again.", file),
       },
       inputs.vm,
       stateWith(report ?? lastMove, inputs.host, missing),
     );
   } catch (error) {
     if (!(error instanceof MoveFailed)) throw error;
-    await saveReport(error.report);
+    const file = await tellOfMove(ctx, error.report);
     const at =
       error.report.outcome === "failed-on-source"
         ? error.report.from
         : ((await cluster.locate(inputs.vm).catch(() => undefined))?.host.name ?? error.report.from);
     // The problem's words are those of its cause already.
-    throw new PartialFailure(error.problem, inputs.vm, stateWith(error.report, at, []));
+    const problem = { ...error.problem, remedy: withFile(error.problem.remedy ?? "", file) };
+    throw new PartialFailure(problem, inputs.vm, stateWith(error.report, at, []));
   } finally {
     picture.forgetVm(inputs.vm);
+  }
+}
+
+/** Saves the report, and says on the resource's row what it comes to. Returns the file for people, where there is one. */
+async function tellOfMove({ progress }: HandlerContext, report: MoveReport): Promise<string | undefined> {
+  const saved = await saveReport(report);
+  if (typeof saved === "string") progress.warn(saved);
+  const file = typeof saved === "string" ? undefined : saved.html;
+  for (const note of report.announced.notes) progress.warn(note);
+  if (report.outcome === "moved" || report.outcome === "moved-without-vf") progress.info(lineOfReport(report, file));
+  return file;
+}
+
+function withFile(remedy: string, file: string | undefined): string {
+  return file === undefined ? remedy : `${remedy} Report: ${file}`.trimStart();
+}
+
+const isSilence = ({ rule }: Violation) => rule === "move-hosts-answer";
+
+/** Of a VM that runs elsewhere. */
+function announceFrom(ctx: HandlerContext, presence: Presence | undefined, to: string): void {
+  if (presence === undefined || !isActive(presence) || presence.host.name === to) return;
+  announceMove(ctx, { vm: presence.dom.name, from: presence.host.name, to });
+}
+
+/** Also where the placement changes in something else than its host, or lacks a VF: `up` moves the VM home then as well. */
+async function announceWhereElsewhere(
+  ctx: HandlerContext,
+  { vm, host }: MaybeUnknown<VmPlacementInputs>,
+): Promise<void> {
+  if (!isKnown(vm) || !isKnown(host)) return;
+  try {
+    announceFrom(ctx, (await pictureOf(ctx).vm(vm))?.presence, host);
+  } catch (error) {
+    // What stands in the way of the move itself is the check's to say.
+    if (!(error instanceof ProblemError)) throw error;
   }
 }
 
@@ -148,12 +193,11 @@ async function refusals(
   try {
     const plan = await planMove(cluster, vm, host);
     if (plan.alreadyThere) return [];
-    const isSilence = ({ rule }: Violation) => rule === "move-hosts-answer";
+    const refused = errorsOf(plan).filter((error) => !isSilence(error));
+    if (refused.length === 0) announceFrom(ctx, plan.presence, host);
     for (const { message, remedy } of [...warningsOf(plan), ...errorsOf(plan).filter(isSilence)])
       ctx.progress.warn(`${message} ${remedy}`);
-    return errorsOf(plan)
-      .filter((error) => !isSilence(error))
-      .map((violation) => failureOf(violation, "host"));
+    return refused.map((violation) => failureOf(violation, "host"));
   } catch (error) {
     if (error instanceof HostUnreachable) {
       warnOfSilence(ctx, error, "Whether the VM can move was not checked.");

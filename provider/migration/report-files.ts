@@ -4,8 +4,11 @@ import { join } from "node:path";
 import { reportPage } from "./report-page.js";
 import type { MoveReport } from "./report.js";
 
-/** Relative to the folder that the program runs in. */
-export const reportFolder = join(".vnic-failover", "reports");
+/** The package's own folder in a user's project. */
+const ownFolder = ".vnic-failover";
+
+/** Relative to the folder that the program runs in. The environment's VNIC_FAILOVER_REPORTS names another. */
+export const reportFolder = join(ownFolder, "reports");
 
 /**
  * Writes the report. A folder that cannot be written to costs the report, never the move: it is said, not thrown.
@@ -19,6 +22,7 @@ export async function saveReport(
   const json = join(folder, `${name}.json`);
   const html = join(folder, `${name}.html`);
   try {
+    if (folder === reportFolder) await makeOwnFolder();
     await mkdir(folder, { recursive: true });
     await writeFile(json, `${JSON.stringify(report, undefined, 2)}\n`);
     await writeFile(html, reportPage(report));
@@ -26,4 +30,11 @@ export async function saveReport(
   } catch (error) {
     return `Unable to write the report to ${folder}: ${error instanceof Error ? error.message : String(error)}`;
   }
+}
+
+/** Reports belong to the machine that made the move, not into the user's repository. */
+async function makeOwnFolder(): Promise<void> {
+  // Undefined: it was there, and what stands in it is the user's choice.
+  if ((await mkdir(ownFolder, { recursive: true })) !== undefined)
+    await writeFile(join(ownFolder, ".gitignore"), "*\n");
 }

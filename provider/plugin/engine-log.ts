@@ -18,6 +18,7 @@ export class EngineLog {
   progressOf(urn: string | undefined): Progress {
     return progressOn({
       show: (message) => this.#log(LogSeverity.INFO, message, urn, true),
+      info: (message) => this.#log(LogSeverity.INFO, message, urn, false),
       warn: (message) => this.#log(LogSeverity.WARNING, message, urn, false),
     });
   }

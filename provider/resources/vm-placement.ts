@@ -46,7 +46,10 @@ export interface VmPlacementArgs {
 export class VmPlacement extends ShellResource {
   declare readonly vm: pulumi.Output<string>;
   declare readonly host: pulumi.Output<string>;
-  /** What the last move did; see the report beside it in `.vnic-failover/reports`. Absent over oVirt, whose events tell it. */
+  /**
+   * What the last move did, in at most 4 KiB; all of it is in the report in `.vnic-failover/reports`, or in the folder that
+   * VNIC_FAILOVER_REPORTS names. Absent on oVirt, whose events tell it.
+   */
   declare readonly lastMove: pulumi.Output<MoveReport | undefined>;
   /** VFs that the VM should have and has not, in words. Over oVirt those that this resource or the guest agent knows of. */
   declare readonly missing: pulumi.Output<string[]>;

@@ -19,6 +19,7 @@ export function contextWith(over: Partial<CommandContext> = {}): KeptContext {
     progress: {
       of: (vm) => ({
         report: ({ phase }) => void reported.push(`${vm} ${phase}`),
+        info: (message) => void reported.push(`${vm} info ${message}`),
         warn: (message) => void reported.push(`${vm} warning ${message}`),
         done: () => void reported.push(`${vm} done`),
       }),

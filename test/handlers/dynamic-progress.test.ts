@@ -10,7 +10,15 @@ describe("progressOn", () => {
   function lines(): { shown: string[]; warned: string[]; progress: ReturnType<typeof progressOn> } {
     const shown: string[] = [];
     const warned: string[] = [];
-    return { shown, warned, progress: progressOn({ show: (l) => shown.push(l), warn: (l) => warned.push(l) }) };
+    return {
+      shown,
+      warned,
+      progress: progressOn({
+        show: (l) => shown.push(l),
+        info: (l) => shown.push(`info ${l}`),
+        warn: (l) => warned.push(l),
+      }),
+    };
   }
 
   test("shows the first line at once, then the newest of each half second", () => {

@@ -70,6 +70,28 @@ describe("check", () => {
     expect(await failuresOf({ vm: "nobody", host: "host2" })).toMatchObject([{ property: "vm" }]);
   });
 
+  it("says what up would move, once in a command, and nothing of a VM that is there or of a move that is refused", async () => {
+    const context = lab.context({ command: {}, urn: "urn:pulumi:dev::test::VmPlacement::web" });
+    const olds = { vm: "web", host: "host2" };
+    const news = { ...olds, migration: { bandwidth: 5 } };
+    await vmPlacement.check(context, olds);
+    await vmPlacement.check(context, news, olds);
+    await vmPlacement.diff(context, "web", { ...at("host2"), missing: ["VF"] }, news);
+    const sentence = 'VM "web" is running on "host1": pulumi up will live-migrate it to "host2"';
+    expect(lab.progress.infos).toEqual([sentence]);
+    await vmPlacement.check(lab.context({ command: {} }), { vm: "web", host: "host1" });
+    lab.host2.freeMemoryKiB = 1;
+    expect((await vmPlacement.check(lab.context({ command: {} }), olds)).failures).toHaveLength(1);
+    expect(lab.progress.infos).toEqual([sentence]);
+  });
+
+  it("says so where only a VF is missing: up would move a VM home that was moved by hand", async () => {
+    await vmPlacement.diff(lab.context(), "web", at("host2"), { vm: "web", host: "host2" });
+    expect(lab.progress.infos).toEqual([]);
+    await vmPlacement.diff(lab.context(), "web", { ...at("host2"), missing: ["VF"] }, { vm: "web", host: "host2" });
+    expect(lab.progress.infos).toHaveLength(1);
+  });
+
   it("only warns of what is no hindrance", async () => {
     lab.host2.devices.bridges.splice(0, 1, { name: "br0", mtu: 1500, ports: ["pf0"] });
     expect(await failuresOf({ vm: "web", host: "host2" })).toEqual([]);
@@ -127,6 +149,40 @@ describe("create and update", () => {
     expect(again.lastMove).toEqual(state.lastMove);
   });
 
+  it("tell what a move did, and warn of what could not be done for the network", async () => {
+    await vmPlacement.update(lab.context(), "web", at("host1"), { vm: "web", host: "host2" });
+    const [html = ""] = (await readdir(reports)).filter((name) => name.endsWith(".html"));
+    expect(lab.progress.infos).toEqual([
+      expect.stringMatching(
+        /^VM "web" moved from "host1" to "host2" in \d+\.\d s: .*VF 0000:01:10\.0 → 0000:01:10\.0\. Report: /,
+      ),
+    ]);
+    expect(lab.progress.infos[0]).toContain(join(reports, html));
+    expect(lab.progress.warnings).toContainEqual(expect.stringContaining("not reached over SSH"));
+  });
+
+  it("warn where the report cannot be written, and the move counts all the same", async () => {
+    vi.stubEnv("VNIC_FAILOVER_REPORTS", "/dev/null/reports");
+    const { state } = await vmPlacement.update(lab.context(), "web", at("host1"), { vm: "web", host: "host2" });
+    expect(state.host).toBe("host2");
+    expect(lab.progress.warnings).toContainEqual(expect.stringContaining("Unable to write the report"));
+    expect(lab.progress.infos[0]).not.toContain("Report:");
+  });
+
+  it("shrink what an older version has left in the state, at the next write and not before", async () => {
+    const { state } = await vmPlacement.update(lab.context(), "web", at("host1"), { vm: "web", host: "host2" });
+    const { lastMove } = state;
+    if (lastMove === undefined) throw new Error("no move");
+    const samples = Array.from({ length: 4000 }, (_, at) => ({ at, percent: 1, remaining: 2, rate: 3 }));
+    const old: VmPlacementState = { ...state, lastMove: { ...lastMove, samples } };
+    const inputs = { vm: "web", host: "host2" };
+    expect((await vmPlacement.diff(lab.context(), "web", old, inputs)).changes).toBe(false);
+    expect((await vmPlacement.read(lab.context(), "web", old))?.state.lastMove?.samples).toHaveLength(4000);
+    const { state: next } = await vmPlacement.update(lab.context(), "web", old, { ...inputs, migration: {} });
+    expect(Buffer.byteLength(JSON.stringify(next.lastMove))).toBeLessThanOrEqual(4096);
+    expect(next.lastMove).toMatchObject({ outcome: "moved", interfaces: lastMove.interfaces });
+  });
+
   it("refuse what cannot be, and have changed nothing", async () => {
     lab.host2.freeMemoryKiB = 1;
     await expect(
@@ -145,7 +201,9 @@ describe("create and update", () => {
       state: { host: "host1", lastMove: { outcome: "failed-on-source" }, missing: [] },
     });
     expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+    const [html = ""] = (await readdir(reports)).filter((name) => name.endsWith(".html"));
     expect(await readdir(reports)).toHaveLength(2);
+    expect(failure.message).toContain(`Report: ${join(reports, html)}`);
   });
 
   it("fail where the VM has moved without its VF, and the next up plugs it", async () => {

@@ -43,6 +43,7 @@ export interface LabLike extends Entrance {
 /** Progress that can be looked at afterwards. */
 export interface RecordedProgress extends Progress {
   readonly warnings: string[];
+  readonly infos: string[];
   readonly steps: string[];
 }
 
@@ -108,13 +109,16 @@ export async function labLike(
 
 export function recordedProgress(): RecordedProgress {
   const warnings: string[] = [];
+  const infos: string[] = [];
   const steps: string[] = [];
   return {
     warnings,
+    infos,
     steps,
     report({ phase }) {
       if (steps.at(-1) !== phase) steps.push(phase);
     },
+    info: (message) => void infos.push(message),
     warn: (message) => void warnings.push(message),
     done: () => undefined,
   };

@@ -3,7 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { boundedReport, MOST_OF_A_REPORT } from "../../provider/migration/bounded-report.js";
 import { bytes, describeJob, summarizeJob } from "../../provider/migration/job.js";
+import { lineOfReport, moveLine } from "../../provider/migration/move-line.js";
 import { reportPage } from "../../provider/migration/report-page.js";
 import { saveReport } from "../../provider/migration/report-files.js";
 import type { MoveReport } from "../../provider/migration/report.js";
@@ -231,5 +233,125 @@ describe("the report's files", () => {
   it("that cannot be written are said, not thrown", async () => {
     await writeFile(join(folder, "file"), "");
     expect(await saveReport(report(), join(folder, "file"))).toMatch(/^Unable to write the report/);
+  });
+});
+
+describe("the report that a state keeps", () => {
+  const size = (value: MoveReport) => Buffer.byteLength(JSON.stringify(value));
+
+  it("is the report itself where that is small", () => {
+    expect(boundedReport(report())).toEqual(report());
+  });
+
+  it("is within bounds for a move of half an hour with 16 VFs and long texts, and still says what counts", () => {
+    let now = start;
+    const timeline = new Timeline(() => now);
+    timeline.begin("migrate");
+    for (; now < start + 1_800_000; now += 500) {
+      timeline.sample(
+        describeJob({
+          type: 1,
+          values: {
+            memory_total: 2n ** 36n,
+            memory_remaining: BigInt(1_800_000 - (now - start)) * 1000n,
+            memory_bps: 123_456_789n,
+          },
+        }).sample,
+      );
+      if (now % 30_000 === 0) timeline.mark(`the guest uses 0000:01:10.${(now / 30_000) % 8}`);
+    }
+    timeline.end("migrate", "done");
+    const interfaces = Array.from({ length: 16 }, (_, index) => ({
+      mac: `52:54:00:aa:00:${(16 + index).toString(16)}`,
+      network: "data-vf",
+      vfBefore: `0000:01:1${index >> 3}.${index % 8}`,
+      vfAfter: `0000:02:1${index >> 3}.${index % 8}`,
+    }));
+    const { samples, moments, phases } = timeline;
+    const error = "The VF did not come back. ".repeat(400);
+    const warnings = Array.from({ length: 20 }, () => ({ rule: "move-guest-agent", message: error, remedy: error }));
+    const whole = report({ samples, moments, phases, interfaces, error, warnings, ended: now });
+    expect(size(whole)).toBeGreaterThan(300_000);
+    const kept = boundedReport(whole);
+    expect(size(kept)).toBeLessThanOrEqual(MOST_OF_A_REPORT);
+    expect(kept).toMatchObject({ outcome: "moved", started: start, ended: now, interfaces, job: whole.job });
+    expect(kept.error).toMatch(/^The VF did not come back\. .*…$/);
+    expect(kept.warnings.length).toBeGreaterThan(0);
+  });
+
+  it("thins samples from the first to the last before it cuts any text", () => {
+    const samples = Array.from({ length: 500 }, (_, at) => ({ at, percent: 1, remaining: 2, rate: 3 }));
+    const kept = boundedReport(report({ samples }));
+    expect(kept).toEqual(report({ samples: kept.samples }));
+    expect(kept.samples).toHaveLength(12);
+    expect([kept.samples[0], kept.samples.at(-1)]).toEqual([samples[0], samples.at(-1)]);
+  });
+
+  it("is within bounds whatever there is in it", () => {
+    const text = fc.string({ unit: "binary", maxLength: 3000 });
+    const long = <T>(item: fc.Arbitrary<T>) => fc.array(item, { maxLength: 40, size: "max" });
+    const at = fc.integer({ min: start, max: start + 1e7 });
+    const reports = fc.record({
+      ...{ vm: text, from: text, to: text, error: text },
+      interfaces: long(
+        fc.record({ mac: text, network: text, vfBefore: text, vfAfter: fc.option(text, { nil: null }) }),
+      ),
+      phases: long(
+        fc.record({ name: text, start: at, end: at, outcome: fc.constantFrom("done" as const, "undone" as const) }),
+      ),
+      moments: long(fc.record({ at, what: text })),
+      samples: long(fc.record({ at, percent: fc.double(), remaining: fc.double(), rate: fc.double() })),
+      announced: fc.record({ by: fc.constant("qemu" as const), notes: long(text) }),
+      warnings: long(fc.record({ rule: text, message: text, remedy: text })),
+    });
+    fc.assert(
+      fc.property(reports, (parts) => {
+        const kept = boundedReport(report(parts));
+        expect(size(kept)).toBeLessThanOrEqual(MOST_OF_A_REPORT);
+        expect(Object.keys(kept)).toEqual(Object.keys(report(parts)));
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe("the line after a move", () => {
+  it("has what was measured, and where the report is", () => {
+    expect(lineOfReport(report(), "r.html")).toBe(
+      'VM "web" moved from "host1" to "host2" in 12.3 s: downtime 42 ms, without VF 9.5 s, VF 0000:01:10.0 → 0000:01:10.2. Report: r.html',
+    );
+    const [nic] = report().interfaces;
+    if (nic === undefined) throw new Error("no interface");
+    expect(lineOfReport(report({ interfaces: [nic, { ...nic, vfAfter: null }], job: {} }))).toContain(
+      "without VF 9.5 s, VFs 0000:01:10.0 → 0000:01:10.2, 0000:01:10.0 → none.",
+    );
+    expect(moveLine({ vm: "web", from: "a", to: "b", milliseconds: 50 })).toBe(
+      'VM "web" moved from "a" to "b" in 0.1 s.',
+    );
+  });
+});
+
+describe("the package's own folder", () => {
+  const here = process.cwd();
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "project-"));
+    process.chdir(folder);
+  });
+  afterEach(async () => {
+    process.chdir(here);
+    await rm(folder, { recursive: true });
+  });
+
+  it("keeps itself out of the user's repository when it is made, and leaves alone one that is there", async () => {
+    const ignored = join(folder, ".vnic-failover", ".gitignore");
+    await saveReport(report());
+    expect(await readFile(ignored, "utf8")).toBe("*\n");
+    await rm(ignored);
+    await saveReport(report());
+    await expect(readFile(ignored)).rejects.toThrow("ENOENT");
+    const elsewhere = join(folder, "reports");
+    await saveReport(report(), elsewhere);
+    await expect(readFile(join(elsewhere, ".gitignore"))).rejects.toThrow("ENOENT");
   });
 });

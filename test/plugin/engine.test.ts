@@ -121,9 +121,11 @@ describe.skipIf(findPulumi() === undefined)("under the real engine", () => {
       const move = await stack.preview();
       expect(move.changes).toEqual({ placement: "update" });
       expect(move.text).toMatch(/~ host\s*: "host1" => "host2"/);
+      expect(move.text).toContain('VM "web" is running on "host1": pulumi up will live-migrate it to "host2"');
       const moved = await stack.up();
       expect(moved).toMatchObject({ exitCode: 0, changes: { placement: "update" } });
       expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+      expect(moved.text).toMatch(/VM "web" moved from "host1" to "host2" in .* Report: .*\.html/);
       const lines = moved.diagnostics.filter(({ name, ephemeral }) => name === "placement" && ephemeral);
       expect(lines.map(({ message }) => message)).toEqual(
         expect.arrayContaining([expect.stringMatching(/^preflight/), ""]),

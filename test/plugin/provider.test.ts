@@ -261,7 +261,8 @@ describe("a move", () => {
     expect(savedHalfWay(error).properties).toMatchObject({ host: "host1" });
     expect(standing(lab)).toEqual(settled("host1", vfs[0]));
     const warned = engine.lines.filter(({ ephemeral }) => !ephemeral).map(({ message }) => message);
-    expect(warned).toEqual([expect.stringMatching(message)]);
+    // The hosts are not reached over SSH: the report's notes of that follow.
+    expect(warned.filter((line) => !line.startsWith("No probing from"))).toEqual([expect.stringMatching(message)]);
     engine.close();
   });
 

@@ -1,7 +1,7 @@
 /** What a VmPlacement is declared as, whatever the backend. */
 import { z } from "zod";
 import { migrationOptionsSchema } from "../../migration/options.js";
-import { diffOf, type ResourceDiff } from "../handler.js";
+import { diffOf, isSameValue, type ResourceDiff } from "../handler.js";
 import { known, type MaybeUnknown } from "../unknown.js";
 
 export const vmPlacementSchema = z.strictObject({
@@ -14,6 +14,14 @@ export interface VmPlacementInputs {
   readonly vm: string;
   readonly host: string;
   readonly migration?: z.input<typeof migrationOptionsSchema>;
+}
+
+/** Nothing differs from what stands: no host need be asked about it. */
+export function asksForNothing(
+  { vm, host, migration }: MaybeUnknown<VmPlacementInputs>,
+  olds: VmPlacementInputs | undefined,
+): boolean {
+  return olds?.host === host && olds.vm === vm && isSameValue(olds.migration, migration);
 }
 
 /** @param state over either backend; `missing`: VFs that should be there. */

@@ -7,12 +7,15 @@ import {
   type EngineHost,
   type EngineVm,
 } from "../../backends/ovirt/rest/index.js";
+import { moveLine } from "../../migration/move-line.js";
 import { migrationOptionsSchema } from "../../migration/options.js";
 import { ProblemError, type Problem } from "../../problem.js";
 import { evaluate, isKnown, placementRules, type Violation } from "../../rules/index.js";
+import { announceMove } from "../announcement.js";
 import type { OvirtMark } from "../by-backend.js";
 import { checkFailures, PartialFailure, type Checked, type Handler, type HandlerContext } from "../handler.js";
 import {
+  asksForNothing,
   diffOfPlacement,
   inputsOfPlacement,
   vmPlacementSchema,
@@ -25,8 +28,8 @@ import { readEngine, spelledAs } from "./knowledge.js";
 import { migrate, pluggedNics } from "./migration.js";
 import { leftToTheEngine, placementFacts } from "./placement-facts.js";
 import { replug } from "./replug.js";
-import { absenceOf, engineOf, silenceOf, type Engine } from "./session.js";
-import { nicsWithoutVf, requireVm, spelledVf, vmIfAny } from "./vm.js";
+import { absenceOf, engineOf, silenceOf, unlessSilent, type Engine } from "./session.js";
+import { isRunning, nicsWithoutVf, requireVm, spelledVf, vmIfAny } from "./vm.js";
 
 export interface VmPlacementState extends VmPlacementInputs, OvirtMark {
   /** VFs that should be there and are not, in words. */
@@ -45,7 +48,7 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
       return { inputs: news as MaybeUnknown<VmPlacementInputs>, failures: checkFailures(parsed.error) };
     const inputs = news as MaybeUnknown<VmPlacementInputs>;
     const { vm, host } = inputs;
-    if (!isKnown(vm) || !isKnown(host) || (olds?.host === host && olds.vm === vm)) return { inputs, failures: [] };
+    if (!isKnown(vm) || !isKnown(host) || asksForNothing(inputs, olds)) return { inputs, failures: [] };
     const ignored = Object.keys(inputs.migration ?? {}).filter((option) => !ours.includes(option));
     if (ignored.length > 0)
       ctx.progress.warn(
@@ -54,7 +57,11 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
     return { inputs, failures: await refusals(ctx, vm, host) };
   },
 
-  diff: (_ctx, _id, state, news) => Promise.resolve(diffOfPlacement(state, news)),
+  async diff(ctx, _id, state, news) {
+    const diff = diffOfPlacement(state, news);
+    if (diff.changes !== false) await announceWhereElsewhere(ctx, news);
+    return diff;
+  },
 
   async create(ctx, inputs) {
     const vm = await requireVm(engineOf(ctx), inputs.vm);
@@ -102,6 +109,7 @@ async function place(
   let complaints: readonly string[] = [];
   if (vm.host !== host.id) {
     refuse(await violationsOf(engine, vm, host));
+    const began = Date.now();
     try {
       const options = migrationOptionsSchema.parse(inputs.migration ?? {});
       ({ vm: now, complaints } = await migrate(client, {
@@ -113,6 +121,10 @@ async function place(
       }));
     } catch (error) {
       throw await cutShort(client, vm, inputs, expected, error);
+    }
+    if (now.host === host.id) {
+      const from = (await unlessSilent(listHosts(client)))?.find(({ id }) => id === vm.host)?.name ?? "elsewhere";
+      ctx.progress.info(moveLine({ vm: vm.name, from, to: host.name, milliseconds: Date.now() - began }));
     }
   }
   const problems = await plugMissing(ctx, client, now, expected);
@@ -207,6 +219,29 @@ async function stateNow(
   };
 }
 
+/** Of a VM that runs elsewhere. */
+async function announceFrom(ctx: HandlerContext, vm: EngineVm, to: EngineHost): Promise<void> {
+  if (vm.host === undefined || vm.host === to.id || !isRunning(vm)) return;
+  const from = (await listHosts(engineOf(ctx).client)).find(({ id }) => id === vm.host);
+  if (from !== undefined) announceMove(ctx, { vm: vm.name, from: from.name, to: to.name });
+}
+
+/** Also where the placement changes in something else than its host, or lacks a VF: `up` moves the VM home then as well. */
+async function announceWhereElsewhere(
+  ctx: HandlerContext,
+  { vm: name, host }: MaybeUnknown<VmPlacementInputs>,
+): Promise<void> {
+  if (!isKnown(name) || !isKnown(host)) return;
+  try {
+    const engine = engineOf(ctx);
+    const vm = await vmIfAny(engine, name);
+    if (vm !== undefined) await announceFrom(ctx, vm, await lookUpHost(engine.client, host));
+  } catch (error) {
+    // What stands in the way of the move itself is the check's to say.
+    if (!(error instanceof ProblemError)) throw error;
+  }
+}
+
 /** At preview: whether the move can be, as far as the engine tells. An engine that is silent refuses nothing. */
 async function refusals(
   ctx: HandlerContext,
@@ -225,6 +260,7 @@ async function refusals(
     const broken = await violationsOf(engine, vm, host, ({ message, remedy }) =>
       ctx.progress.warn(`${message} ${remedy}`),
     );
+    if (broken.length === 0) await announceFrom(ctx, vm, host);
     return broken.map((violation) => failureOf(violation, "host"));
   } catch (error) {
     const silence = silenceOf(error);

@@ -77,7 +77,8 @@ const inputs = {
 const outputs = {
   lastMove: {
     ...typeNamed("MoveReport"),
-    description: "What the last move did that this resource made. Absent: it has made none. Not told over oVirt.",
+    description:
+      "What the last move did that this resource made, in at most 4 KiB: the file report has all of it. Absent: it has made none. Not told on oVirt.",
   },
   missing: {
     ...listOf(text),
@@ -86,8 +87,8 @@ const outputs = {
 } satisfies Properties<Exclude<keyof VmPlacementState, keyof VmPlacementInputs | Internal>>;
 
 export const vmPlacementSpec: ResourceSpec = {
-  description: `Where a VM runs. A preview shows a move as \`host: "host1" => "host2"\` and refuses what cannot be; \`up\` makes it, live. Deleting
-the resource leaves the VM where it is.
+  description: `Where a VM runs. A preview shows a move as \`host: "host1" => "host2"\` and refuses what cannot be; \`up\` makes it, live. Of a placement
+that is new, too, it says so where the VM runs on another host. Deleting the resource leaves the VM where it is.
 
 A move that fails is taken back as far as it has not passed its switch-over, and the state says where the VM is.
 

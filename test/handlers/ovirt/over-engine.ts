@@ -15,6 +15,7 @@ export interface OverEngine {
   readonly client: EngineClient;
   readonly config: StackConfig;
   readonly warnings: string[];
+  readonly infos: string[];
   readonly steps: string[];
   context(more?: Partial<HandlerContext>): HandlerContext;
   vm(name: string): Vm;
@@ -37,10 +38,12 @@ export async function overEngine(
     ovirtPassword: password ?? engine.address.password,
   };
   const warnings: string[] = [];
+  const infos: string[] = [];
   const steps: string[] = [];
   const progress = {
     report: ({ phase, percent }: { phase: string; percent?: number }) =>
       void steps.push(percent === undefined ? phase : `${phase} ${percent}`),
+    info: (message: string) => void infos.push(message),
     warn: (message: string) => void warnings.push(message),
     done: () => undefined,
   };
@@ -50,6 +53,7 @@ export async function overEngine(
     client,
     config,
     warnings,
+    infos,
     steps,
     context: (more = {}) => ({ config, progress, ...more }),
     vm,

@@ -40,6 +40,7 @@ describe("check", () => {
     await declarePair(over);
     expect(await failuresOf({ vm: "web", host: "host2" })).toEqual([]);
     expect(over.warnings).toEqual([]);
+    expect(over.infos).toEqual(['VM "web" is running on "host1": pulumi up will live-migrate it to "host2"']);
   });
 
   it("refuses hosts that are none, of another cluster, or not up", async () => {
@@ -105,6 +106,7 @@ describe("a placement", () => {
 
     const moved = await vmPlacement.update(over.context(), id, state, { vm: "web", host: "host2" });
     expect(moved.state).toEqual(at("host2"));
+    expect(over.infos).toEqual([expect.stringMatching(/^VM "web" moved from "host1" to "host2" in \d+\.\d s\.$/)]);
     expect(hostOf("web")).toBe("host2");
     expect(over.kinds("web")).toEqual(["bridge", "hostdev"]);
     expect(over.steps[1]).toBe("migrate 0");

@@ -1,0 +1,20 @@
+/** Moves, as the user hears of them before they begin. */
+import type { HandlerContext } from "./handler.js";
+
+const told = new WeakMap<object, Set<string>>();
+
+/**
+ * Says that `up` would move a running VM: once a resource and command, whichever of the engine's calls sees it first. The
+ * engine checks a resource in `up` as it does in a preview, and tells no check which of the two it is: the sentence is true in both.
+ */
+export function announceMove(
+  { command = {}, urn, progress }: Pick<HandlerContext, "command" | "urn" | "progress">,
+  { vm, from, to }: Readonly<Record<"vm" | "from" | "to", string>>,
+): void {
+  const sentence = `VM "${vm}" is running on "${from}": pulumi up will live-migrate it to "${to}"`;
+  const before = told.get(command) ?? new Set();
+  const key = `${urn ?? ""} ${sentence}`;
+  if (before.has(key)) return;
+  told.set(command, before.add(key));
+  progress.info(sentence);
+}

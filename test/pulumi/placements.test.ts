@@ -1,0 +1,110 @@
+/** VM placements under the real engine, on two hosts in this process. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { moveVm } from "../../provider/migration/move.js";
+import { labLike, vfs, type LabLike } from "../hosts/lab-like.js";
+import { refusals } from "../hosts/refusals.js";
+import { settled, standing } from "../hosts/standing.js";
+import { fast, nic, placement, program, standby } from "../scenarios/declarations.js";
+import { withStack, type Run, type TestStack } from "./stack.js";
+
+const TIMEOUT = 240_000;
+const pair = [standby, fast, nic()] as const;
+
+async function onLab(
+  text: string,
+  story: (stage: { stack: TestStack; lab: LabLike }) => Promise<void>,
+  env: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const lab = await labLike();
+  try {
+    const config = { "vnic-failover:cluster": lab.configuration.cluster };
+    await withStack({ program: text, config, env }, (stack) => story({ stack, lab }));
+  } finally {
+    await lab.close();
+  }
+}
+
+/** What stays on the screen of the placement, in order. */
+function said({ diagnostics }: Run, name = "placement"): readonly string[] {
+  return diagnostics
+    .filter((line) => line.name === name && !line.ephemeral)
+    .map(({ severity, message }) => `${severity}: ${message}`);
+}
+
+const willMove = (from: string, to: string) =>
+  `info: VM "web" is running on "${from}": pulumi up will live-migrate it to "${to}"`;
+
+describe("a move", () => {
+  it(
+    "is announced at preview on creation, drift and replacement, and told of after up",
+    { timeout: TIMEOUT },
+    async () => {
+      await onLab(program(...pair, placement("host2")), async ({ stack, lab }) => {
+        const planned = await stack.preview();
+        expect(planned).toMatchObject({ exitCode: 0, changes: { placement: "create" } });
+        expect(said(planned)).toEqual([willMove("host1", "host2")]);
+        expect(planned.text).toContain('VM "web" is running on "host1": pulumi up will live-migrate it to "host2"');
+
+        const made = await stack.up();
+        expect(made.exitCode).toBe(0);
+        expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+        expect(made.text).toMatch(
+          /VM "web" moved from "host1" to "host2" in \d+\.\d s: .*VF 0000:01:10\.0 → 0000:01:10\.0\. Report: \.vnic-failover\/reports\/web-.*\.html/,
+        );
+        // The hosts are not reached over SSH: nothing could tell the network.
+        expect(said(made)).toContainEqual(expect.stringMatching(/^warning: .*not reached over SSH/));
+        const own = join(stack.folder, ".vnic-failover");
+        expect(readFileSync(join(own, ".gitignore"), "utf8")).toBe("*\n");
+        expect(readdirSync(join(own, "reports"))).toHaveLength(2);
+
+        const quiet = await stack.preview();
+        expect(quiet.changes).toEqual({});
+        expect(said(quiet)).toEqual([]);
+
+        await moveVm(lab.cluster, { vm: "web", to: "host1" });
+        const drifted = await stack.preview("--refresh");
+        expect(drifted.changes).toMatchObject({ placement: "update" });
+        expect(said(drifted)).toEqual([willMove("host1", "host2")]);
+
+        // Another option, and no refresh: the update moves the VM home all the same.
+        stack.write(program(...pair, placement("host2", "migration: { bandwidth: 100 }")));
+        const retuned = await stack.preview();
+        expect(retuned.changes).toEqual({ placement: "update" });
+        expect(said(retuned)).toEqual([willMove("host1", "host2")]);
+
+        stack.write(program(...pair, placement("host2")));
+        const { urn = "" } = (await stack.export()).resources["placement"] ?? {};
+        await stack.pulumi("state", "taint", urn);
+        const replaced = await stack.preview();
+        expect(replaced.changes).toEqual({ placement: "replace" });
+        expect(said(replaced)).toEqual([willMove("host1", "host2")]);
+
+        const again = await stack.up();
+        expect(again.exitCode).toBe(0);
+        expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+        expect(await stack.destroy()).toMatchObject({ exitCode: 0 });
+      });
+    },
+  );
+
+  it("that fails says where its report is, in the folder that was named", { timeout: TIMEOUT }, async () => {
+    const reports = mkdtempSync(join(tmpdir(), "reports-"));
+    const env = { VNIC_FAILOVER_REPORTS: reports };
+    await onLab(
+      program(...pair, placement("host2")),
+      async ({ stack, lab }) => {
+        lab.host1.refuse("domain_migrate_perform3_params", refusals.jobFailed());
+        const failed = await stack.up();
+        expect(failed.exitCode).not.toBe(0);
+        const [html = ""] = readdirSync(reports).filter((name) => name.endsWith(".html"));
+        expect(said(failed)).toContainEqual(expect.stringMatching(/^error: .*Unable to migrate VM "web"/s));
+        expect(failed.text).toContain(`Report: ${join(reports, html)}`);
+        expect(await stack.destroy()).toMatchObject({ exitCode: 0 });
+      },
+      env,
+    ).finally(() => rmSync(reports, { recursive: true }));
+  });
+});
