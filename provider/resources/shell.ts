@@ -24,7 +24,7 @@ export abstract class ShellResource extends pulumi.CustomResource {
   ) {
     const type = typeOf(kind);
     // The handlers report progress on the row of this URN, which the engine tells no dynamic provider.
-    const __urn = opts?.parent === undefined ? urnAtRoot(name) : pulumi.createUrn(name, type, opts.parent);
+    const __urn = opts?.parent === undefined ? urnAtRoot(name) : urnUnder(opts.parent, type, name);
     super(type, name, { ...props, __provider: shell(kind), __urn, __references: urnsOf(references) }, opts);
     urns.set(this, typeof __urn === "string" ? wholeUrn(kind, __urn) : __urn);
   }
@@ -48,14 +48,24 @@ function urnAtRoot(name: string): string {
   return shortUrn({ stack: pulumi.getStack(), project: pulumi.getProject(), name });
 }
 
-/** Of this package's resources: unlike `urn` no output where it can be a text, and so nothing that the state says twice. */
-const urns = new WeakMap<pulumi.Resource, pulumi.Input<string>>();
+/**
+ * A promise and no output: the output of `createUrn` depends on the parent, and who depends on a component waits for all of
+ * its children, of which this resource is one. The SDK waits for the parent's URN anyway.
+ */
+function urnUnder(parent: pulumi.Resource, type: string, name: string): Promise<string> {
+  const urn = pulumi.createUrn(name, type, parent);
+  return (urn as pulumi.Output<string> & { promise(): Promise<string> }).promise();
+}
 
-/** The URN of the resource behind each value: the value itself, or the one that an output comes from. */
+/** Of this package's resources, the only ones that its handlers know: no outputs, and so no dependencies. */
+const urns = new WeakMap<pulumi.Resource, string | Promise<string>>();
+
+/** The URN of this package's resource behind each value: the value itself, or the one that an output comes from. */
 function urnsOf(values: Readonly<Record<string, unknown>>): Record<string, pulumi.Input<string>> | undefined {
   const found = Object.entries(values).flatMap(([input, value]) => {
     const source = sourceOf(value);
-    return source === undefined ? [] : [[input, urns.get(source) ?? source.urn] as const];
+    const urn = source && urns.get(source);
+    return urn === undefined ? [] : [[input, urn] as const];
   });
   return found.length === 0 ? undefined : Object.fromEntries(found);
 }

@@ -1,30 +1,22 @@
 /** The plugin under the real engine, on two hosts in this process. SDKs of other languages: `npm run languages`. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
+import { join } from "node:path";
 import * as z from "zod";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { findPulumi, toolsBin } from "../../toolchain/pulumi.js";
+import { findPulumi } from "../../toolchain/pulumi.js";
 import { declarePair } from "../hosts/declared.js";
 import { labLike, vfs, vm, type LabLike } from "../hosts/lab-like.js";
 import { settled, standing } from "../hosts/standing.js";
 import { nameOf } from "../pulumi/events.js";
-import { installPackage } from "../pulumi/package.js";
+import { classes as facesClasses, installPlugin, pluginIn } from "../pulumi/faces.js";
 import { withStack, type TestStack } from "../pulumi/stack.js";
 
 const TIMEOUT = 240_000;
 
-/** What a generated SDK comes to: resources by token, and what they will have. */
-const classes = `
-import * as pulumi from "@pulumi/pulumi";
-const resource = (kind, outputs) => class extends pulumi.CustomResource {
-  constructor(name, args, opts) { super("vnic-failover:index:" + kind, name, { ...outputs, ...args }, opts); }
-};
-const VnicProfile = resource("VnicProfile", { name: undefined, differsOn: undefined });
-const VmInterface = resource("VmInterface", { mac: undefined, host: undefined, vf: undefined, xml: undefined });
-const VmPlacement = resource("VmPlacement", { lastMove: undefined, missing: undefined });
+const classes = `${facesClasses.plugin}
 const config = new pulumi.Config();
 `;
 const quickstart = `${classes}
@@ -63,13 +55,7 @@ describe.skipIf(findPulumi() === undefined)("under the real engine", () => {
   let path: string;
   beforeAll(() => {
     home = mkdtempSync(join(tmpdir(), "vnic-failover-plugin-"));
-    installPackage(home);
-    const executable = join(home, "bin", "pulumi-resource-vnic-failover");
-    const main = join(home, "node_modules", "pulumi-vnic-failover", "dist", "plugin", "main.js");
-    mkdirSync(dirname(executable));
-    writeFileSync(executable, `#!/bin/sh\nexec '${process.execPath}' '${main}' "$@"\n`);
-    chmodSync(executable, 0o755);
-    path = [dirname(executable), toolsBin, dirname(process.execPath), process.env["PATH"] ?? ""].join(delimiter);
+    path = installPlugin(home);
   }, TIMEOUT);
   afterAll(() => rmSync(home, { recursive: true }));
 
@@ -77,7 +63,7 @@ describe.skipIf(findPulumi() === undefined)("under the real engine", () => {
     ["by SIGINT", (child: ChildProcess) => child.kill("SIGINT")],
     ["by the engine's death, which closes its standard input", (child: ChildProcess) => child.stdin?.end()],
   ])("says its port and ends %s", { timeout: 60_000 }, async (_, end) => {
-    const child = spawn(join(home, "bin", "pulumi-resource-vnic-failover"), { stdio: ["pipe", "pipe", "inherit"] });
+    const child = spawn(pluginIn(home), { stdio: ["pipe", "pipe", "inherit"] });
     onTestFinished(() => void child.kill("SIGKILL"));
     const [port] = (await once(child.stdout, "data")) as [Buffer];
     expect(port.toString()).toMatch(/^\d+\n$/);

@@ -35,6 +35,7 @@ export interface Step {
 export interface Diagnostic {
   /** The resource's name: empty if it is about no resource. The stack's is `<project>-<stack>`. */
   readonly name: string;
+  readonly urn: string;
   readonly severity: string;
   readonly message: string;
   /** Shown on the resource's row only while it is worked on. */
@@ -61,6 +62,7 @@ export function parseEvents(log: string): { steps: Step[]; diagnostics: Diagnost
       : [
           {
             name: nameOf(event.urn),
+            urn: event.urn,
             severity: event.severity,
             message: plain(event.message),
             ephemeral: event.ephemeral,

@@ -2,7 +2,11 @@ import { cpSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSyn
 import { dirname, join, relative } from "node:path";
 import ts from "typescript";
 import * as z from "zod";
+import { newestSdk } from "../../toolchain/newest-sdk.js";
 import { root } from "../../toolchain/pulumi.js";
+
+/** Of Pulumi: the one that package.json pins, or the newest that is tested, with a Node.js that it runs on. */
+export type Sdk = "pinned" | "newest";
 
 const { compilerOptions } = z
   .object({ compilerOptions: z.looseObject({}) })
@@ -24,12 +28,18 @@ export function compile(source: string, fileName: string): string {
   return text;
 }
 
+export interface Installation {
+  /** A module below the repository's root to stand in for `provider/handlers/index.ts`. */
+  readonly handlers?: string | undefined;
+  /** Default: the pinned one. */
+  readonly sdk?: Sdk | undefined;
+}
+
 /**
  * Puts the package, as built from the sources of now, into `<project>/node_modules`, and its dependencies beside it:
  * what a user's `npm install` would give.
- * @param handlers a module below the repository's root to stand in for `provider/handlers/index.ts`.
  */
-export function installPackage(project: string, handlers?: string): void {
+export function installPackage(project: string, { handlers, sdk = "pinned" }: Installation = {}): void {
   const modules = join(project, "node_modules");
   const home = join(modules, "pulumi-vnic-failover");
   mkdirSync(home, { recursive: true });
@@ -50,7 +60,8 @@ export function installPackage(project: string, handlers?: string): void {
   const { dependencies, peerDependencies } = ManifestSchema.parse(JSON.parse(manifest));
   for (const name of Object.keys({ ...dependencies, ...peerDependencies })) {
     mkdirSync(dirname(join(modules, name)), { recursive: true });
-    symlinkSync(join(root, "node_modules", name), join(modules, name));
+    const from = sdk === "newest" && name === "@pulumi/pulumi" ? newestSdk.nodeModules : join(root, "node_modules");
+    symlinkSync(join(from, name), join(modules, name));
   }
 }
 

@@ -1,11 +1,12 @@
 import { spawn } from "node:child_process";
 import { mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync, existsSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import * as z from "zod";
+import { newestSdk } from "../../toolchain/newest-sdk.js";
 import { pulumiEnvironment } from "../../toolchain/pulumi.js";
 import { nameOf, parseEvents, type Diagnostic, type Step } from "./events.js";
-import { compile, installPackage } from "./package.js";
+import { compile, installPackage, type Sdk } from "./package.js";
 
 export interface Program {
   /** The program's TypeScript: CommonJS, unless `type` says otherwise. */
@@ -19,6 +20,8 @@ export interface Program {
   readonly handlers?: string;
   /** Further environment of the program and of the handlers. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Of the program and the dynamic provider. Default: the pinned one, on this process's Node.js. */
+  readonly sdk?: Sdk;
 }
 
 /** What one `pulumi` command did. */
@@ -60,14 +63,16 @@ export class TestStack {
     readonly folder: string,
     env: Readonly<Record<string, string>>,
     readonly extension: "js" | "mjs",
+    sdk: Sdk = "pinned",
   ) {
     const backendDir = join(folder, "backend");
     mkdirSync(backendDir);
     const passphraseFile = join(folder, "passphrase");
     writeFileSync(passphraseFile, "correct horse battery staple");
+    const ours = { ...pulumiEnvironment({ projectHome: join(folder, "home"), backendDir, passphraseFile }), ...env };
     this.#env = {
-      ...pulumiEnvironment({ projectHome: join(folder, "home"), backendDir, passphraseFile }),
-      ...env,
+      ...ours,
+      ...(sdk === "newest" && { PATH: [dirname(newestSdk.node), ours["PATH"] ?? ""].join(delimiter) }),
       // The switch that `--event-log` stands behind.
       PULUMI_DEBUG_COMMANDS: "true",
     };
@@ -86,11 +91,11 @@ export class TestStack {
   refresh = (...flags: string[]): Promise<Run> => this.#operation("refresh", "--yes", "--skip-preview", ...flags);
   destroy = (...flags: string[]): Promise<Run> => this.#operation("destroy", "--yes", "--skip-preview", ...flags);
 
-  /** The text of `pulumi stack export`, and the resources in it by name, without the stack and the providers. */
+  /** The text of `pulumi stack export`, and the resources in it by name, without components, the stack and providers. */
   async export(): Promise<{ text: string; resources: Readonly<Record<string, StateResource>> }> {
     const { text } = await this.pulumi("stack", "export");
     const { deployment } = StateSchema.parse(JSON.parse(text));
-    const own = deployment.resources.filter(({ type }) => type.startsWith("pulumi-nodejs:"));
+    const own = deployment.resources.filter(({ type, id }) => id !== undefined && !type.startsWith("pulumi:"));
     return { text, resources: Object.fromEntries(own.map((resource) => [nameOf(resource.urn), resource])) };
   }
 
@@ -130,7 +135,7 @@ export class TestStack {
 
 /** Makes a project with a stack for the test, and removes them after it: the test destroys what it made elsewhere. */
 export async function withStack(
-  { program, type = "commonjs", config = {}, secrets = {}, handlers, env = {} }: Program,
+  { program, type = "commonjs", config = {}, secrets = {}, handlers, env = {}, sdk }: Program,
   test: (stack: TestStack) => Promise<void>,
 ): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "vnic-failover-stack-"));
@@ -146,8 +151,8 @@ export async function withStack(
       }),
     );
     writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "test", type, main: `index.${extension}` }));
-    installPackage(folder, handlers);
-    const stack = new TestStack(folder, env, extension);
+    installPackage(folder, { handlers, sdk });
+    const stack = new TestStack(folder, env, extension, sdk);
     stack.write(program);
     await stack.pulumi("stack", "init", "dev");
     await stack.pulumi(

@@ -1,0 +1,119 @@
+/** The package's resources in components of a program, under the real engine, on two hosts in this process. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { labLike, vfs, vm, type LabLike } from "../hosts/lab-like.js";
+import { settled, standing } from "../hosts/standing.js";
+import { classes, installPlugin, type Face } from "./faces.js";
+import type { Sdk } from "./package.js";
+import { withStack, type TestStack } from "./stack.js";
+
+const TIMEOUT = 300_000;
+
+/** Three levels: a site has a VM, which has a network; the placement's parent is the interface. */
+const components = `
+const config = new pulumi.Config();
+class Network extends pulumi.ComponentResource {
+  constructor(name, opts) {
+    super("acme:index:Network", name, {}, opts);
+    const standby = new VnicProfile("data", { network: "data" }, { parent: this });
+    this.fast = new VnicProfile("data-vf", {
+      network: "data-vf", passThrough: "enabled", migratable: true, failover: ref(standby),
+    }, { parent: this, dependsOn: standby });
+    this.registerOutputs({ fast: this.fast.id });
+  }
+}
+class FailoverVm extends pulumi.ComponentResource {
+  constructor(name, { host }, opts) {
+    super("acme:index:FailoverVm", name, {}, opts);
+    const network = new Network("network", { parent: this });
+    const nic = new VmInterface("nic", { vm: "web", profile: ref(network.fast), mac: "${vm.mac}" }, {
+      parent: this, dependsOn: network,
+    });
+    new VmPlacement("placement", { vm: "web", host }, { parent: nic, dependsOn: [network, nic] });
+    this.vf = nic.vf;
+    this.registerOutputs({ vf: nic.vf });
+  }
+}
+class Site extends pulumi.ComponentResource {
+  constructor(name, args, opts) {
+    super("acme:index:Site", name, {}, opts);
+    this.vf = new FailoverVm("vm", args, { parent: this }).vf;
+  }
+}
+`;
+const program = (face: Face, site: string) => `${classes[face]}${components}
+const host = config.require("host");
+${site}
+`;
+const nested = `
+const site = new Site("site", { host });
+export const vf = site.vf;
+`;
+
+const custom = ["data", "data-vf", "nic", "placement"];
+const all = (operation: string, ...names: readonly string[]) =>
+  Object.fromEntries([...custom, ...names].map((name) => [name, operation]));
+
+let home: string;
+let path: string;
+beforeAll(() => {
+  home = mkdtempSync(join(tmpdir(), "vnic-failover-components-"));
+  path = installPlugin(home);
+}, TIMEOUT);
+afterAll(() => rmSync(home, { recursive: true }));
+
+async function withLab(
+  {
+    program,
+    sdk = "pinned",
+    cluster = true,
+  }: { readonly program: string; readonly sdk?: Sdk; readonly cluster?: boolean },
+  story: (stack: TestStack, lab: LabLike) => Promise<void>,
+): Promise<void> {
+  const lab = await labLike();
+  try {
+    const configured = JSON.parse(lab.stackConfig.cluster ?? "") as object;
+    const config = {
+      "test:host": "host1",
+      ...(cluster ? { "vnic-failover:cluster": configured } : { "test:cluster": configured }),
+    };
+    const env = { PATH: path, VNIC_FAILOVER_REPORTS: join(home, "reports") };
+    await withStack({ program, sdk, config, env }, (stack) => story(stack, lab));
+  } finally {
+    await lab.close();
+  }
+}
+
+describe.concurrent.each([
+  ["dynamic", "pinned"],
+  ["dynamic", "newest"],
+  ["plugin", "pinned"],
+  ["plugin", "newest"],
+] as const)("%s resources in nested components, on the %s SDK", (face, sdk) => {
+  test("are made, stay, move and go", { timeout: TIMEOUT }, async () => {
+    await withLab({ program: program(face, nested), sdk }, async (stack, lab) => {
+      const made = all("create", "site", "vm", "network");
+      expect(await stack.preview()).toMatchObject({ exitCode: 0, changes: made });
+      expect(await stack.up()).toMatchObject({ exitCode: 0, changes: made });
+      expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+      expect(await stack.preview()).toMatchObject({ exitCode: 0, changes: {} });
+      expect(await stack.refresh()).toMatchObject({ exitCode: 0, changes: {} });
+
+      await stack.pulumi("config", "set", "test:host", "host2");
+      expect(await stack.preview()).toMatchObject({ exitCode: 0, changes: { placement: "update" } });
+      const moved = await stack.up();
+      expect(moved).toMatchObject({ exitCode: 0, changes: { placement: "update" } });
+      expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+      // On the resource's own row, whose URN has all its parents in it.
+      const { urn } = (await stack.export()).resources["placement"] ?? {};
+      expect(urn).toMatch(/acme:index:Site\$acme:index:FailoverVm\$[^$]*VmInterface\$[^$]*VmPlacement::placement$/);
+      const onRow = moved.diagnostics.filter(({ ephemeral, message }) => ephemeral && message.startsWith("preflight"));
+      expect(onRow.map((line) => line.urn)).toEqual(expect.arrayContaining([urn]));
+
+      expect(await stack.destroy()).toMatchObject({ exitCode: 0, changes: all("delete", "site", "vm", "network") });
+      expect(standing(lab).bound).toEqual([]);
+    });
+  });
+});
