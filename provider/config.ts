@@ -29,6 +29,8 @@ const hostSchema = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9.:_-]+$/, "must be a host name or an IP address")
     .optional(),
+  /** Nothing is moved there; VMs may run on it and move away from it. Default: false. */
+  maintenance: z.boolean().optional(),
   /** What differs on this host. */
   networks: z.record(name, networkSchema).optional(),
 });
@@ -178,6 +180,11 @@ export function networkOn(cluster: ClusterConfig, host: string, network: string)
   if (common === undefined) return undefined;
   const own = cluster.hosts[host]?.networks ?? {};
   return { ...common, ...(Object.hasOwn(own, network) ? own[network] : undefined) };
+}
+
+/** Whether nothing may be moved to the host. False for a host that the cluster does not have. */
+export function isUnderMaintenance({ hosts }: Pick<ClusterConfig, "hosts">, host: string): boolean {
+  return Object.hasOwn(hosts, host) && hosts[host]?.maintenance === true;
 }
 
 function fromJson(where: string, value: unknown): unknown {

@@ -1,10 +1,13 @@
 /** What a command is: it is given a cluster and a place for its progress, and answers. It neither prints nor exits. */
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
+import type { ConfigurationSource } from "./configuration.js";
 import type { ProgressBoard } from "./progress-board.js";
 import type { Outcome } from "./exit-codes.js";
 
 export interface CommandContext {
   readonly cluster: LibvirtCluster;
+  /** Where the cluster's configuration was read from. */
+  readonly configuration?: ConfigurationSource | undefined;
   readonly progress: ProgressBoard;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;

@@ -1,33 +1,50 @@
-/** What a drain has to know: the VMs of the host, and what the others have for them. Pure reading. */
+/** What a drain has to know: the VMs that are to move, and what the destinations have for them. Pure reading. */
 import type { DrainDestination, DrainVm } from "../migration/drain-plan.js";
 import { Asked } from "../migration/asked.js";
 import { errorsOf, planMoves, type MovePlan } from "../migration/plan.js";
 import { ProblemError } from "../problem.js";
-import { isActive, type LibvirtCluster } from "../backends/libvirt/cluster.js";
+import { isActive, type LibvirtCluster, type Presence } from "../backends/libvirt/cluster.js";
 import { HostUnreachable } from "../backends/libvirt/host.js";
 import { isFree } from "../backends/libvirt/inventory.js";
 import { answering, surveyHosts, type AnsweringHost } from "./host-survey.js";
 
 export interface DrainFacts {
-  readonly vms: readonly DrainVm[];
+  readonly vms: readonly FoundVm[];
   readonly destinations: readonly DrainDestination[];
   /** Destinations that do not answer. */
   readonly silent: readonly HostUnreachable[];
 }
 
-/** @throws HostUnreachable when the host itself does not answer. */
+/** A VM that is to move. */
+export interface FoundVm extends DrainVm {
+  readonly uuid: string;
+  /** Where it runs. */
+  readonly from: string;
+}
+
+/** Of all VMs that run on the host. @throws HostUnreachable when the host itself does not answer. */
 export async function drainFacts(cluster: LibvirtCluster, from: string, to: readonly string[]): Promise<DrainFacts> {
-  const source = cluster.host(from);
-  const doms = await source.domains();
-  const states = await Promise.all(doms.map(async (dom) => ({ dom, ...(await source.state(dom)) })));
+  const host = cluster.host(from);
+  const doms = await host.domains();
+  const states = await Promise.all(doms.map(async (dom) => ({ host, dom, ...(await host.state(dom)) })));
+  return factsOf(cluster, states.filter(isActive), to);
+}
+
+/** Of these VMs, each where it runs. @throws HostUnreachable when one of their hosts does not answer. */
+export async function factsOf(
+  cluster: LibvirtCluster,
+  running: readonly Pick<Presence, "host" | "dom">[],
+  to: readonly string[],
+): Promise<DrainFacts> {
   const surveyed = await surveyHosts({ hosts: to.map((name) => cluster.host(name)), config: cluster.config });
   const hosts = surveyed.filter(answering);
   const asked = new Asked(cluster);
-  const vms: DrainVm[] = [];
+  const vms: FoundVm[] = [];
   // One VM after the other: each asks every destination at once.
-  for (const { dom } of states.filter(isActive)) {
-    const { memoryKiB } = await source.liveDomain(dom);
-    vms.push({ name: dom.name, memoryKiB, ...(await fitnessOf(cluster, dom.name, hosts, asked)) });
+  for (const { host, dom } of running) {
+    const { memoryKiB } = await host.liveDomain(dom);
+    const fitness = await fitnessOf(cluster, dom.name, hosts, asked);
+    vms.push({ name: dom.name, uuid: dom.uuid, from: host.name, memoryKiB, ...fitness });
   }
   return {
     vms,

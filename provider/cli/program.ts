@@ -1,12 +1,13 @@
 /** The commands, their arguments, options and help. What they do stands in a file each. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import type { Answer, CommandContext } from "./command.js";
 import type { ConfigurationSource } from "./configuration.js";
 import { exitCodesInWords } from "./exit-codes.js";
 import { doctor } from "./doctor.js";
 import { drain } from "./drain.js";
+import { undoDrain } from "./drain-undo.js";
 import { migrate } from "./migrate.js";
 import { addMigrationFlags, migrationOptionsFrom, type MigrationFlags } from "./migration-options.js";
 import { plan } from "./plan.js";
@@ -94,8 +95,12 @@ export function commandLine(run: (invocation: Invocation) => Promise<void>): Com
     program
       .command("drain")
       .description("move all running VMs away from a host, after a plan that has room for all of them")
-      .argument("<host>", "the host to be emptied, by its name in the configuration")
-      .option("--to <host...>", "where they may go (default: every other host)")
+      .argument("[host]", "the host to be emptied, by its name in the configuration")
+      .option("--to <host...>", "where they may go (default: every other host that is not under maintenance)")
+      .addOption(
+        new Option("--undo <report>", "move the VMs of a drain back, by the report that it left").conflicts("to"),
+      )
+      .option("--dry-run", "print the plan and exit with 0; nothing is moved")
       .option("--concurrency <n>", "moves at a time (default 1)", wholeNumber)
       .option("--incoming <n>", "moves at a time to one destination (default 2)", wholeNumber)
       .option("--yes", "do not ask"),
@@ -105,22 +110,30 @@ export function commandLine(run: (invocation: Invocation) => Promise<void>): Com
       "after",
       help([
         ["vnic-failover drain host1", "shows the plan and asks"],
+        ["vnic-failover drain host1 --dry-run --json", "the plan, for scripts"],
         ["vnic-failover drain host1 --to host2 host3 --concurrency 2 --yes", "for scripts"],
+        ["vnic-failover drain --undo .vnic-failover/reports/drain-host1-….json", "moves them back"],
       ]),
     )
-    .action((host: string, flags: DrainFlags, command: Command) =>
-      act(command, true, (context) =>
-        drain(context, {
-          host,
-          to: flags.to,
+    .action((host: string | undefined, flags: DrainFlags, command: Command) => {
+      const { undo, to } = flags;
+      if (host === undefined && undo === undefined) command.error("error: missing required argument 'host'");
+      if (host !== undefined && undo !== undefined)
+        command.error("error: option '--undo <report>' cannot be used with a host: the report names it");
+      return act(command, true, (context) => {
+        const request = {
           concurrency: flags.concurrency ?? 1,
           incoming: flags.incoming,
           confirmed: flags.yes ?? false,
+          dryRun: flags.dryRun ?? false,
           options: migrationOptionsFrom(flags),
           reportDir: flags.reportDir,
-        }),
-      ),
-    );
+        };
+        return undo === undefined
+          ? drain(context, { ...request, host: host ?? "", to })
+          : undoDrain(context, { ...request, file: undo });
+      });
+    });
 
   program
     .command("status")
@@ -160,6 +173,8 @@ type DrainFlags = MigrationFlags & {
   readonly to?: readonly string[];
   readonly concurrency?: number;
   readonly incoming?: number;
+  readonly undo?: string;
+  readonly dryRun?: boolean;
   readonly yes?: boolean;
   readonly reportDir?: string;
 };

@@ -61,6 +61,7 @@ async function invoke({ name, globals, movesVms, act }: Invocation, surroundings
     cluster = surroundings.connect(await surroundings.readConfiguration(globals));
     const context: CommandContext = {
       cluster,
+      configuration: globals,
       progress,
       signal,
       show: (text) => {

@@ -1,5 +1,5 @@
 /** Asks the hosts for everything that the rules of a move want to know. Pure reading; what cannot be told is left out. */
-import { networkOn } from "../config.js";
+import { isUnderMaintenance, networkOn } from "../config.js";
 import type { MovingInterface, MovingVm, PlacementFacts } from "../rules/index.js";
 import { attribute, child, children, find, formatXml } from "../xml/element.js";
 import type { Domain } from "../xml/domain.js";
@@ -119,7 +119,11 @@ export async function factsTowards(
         ...vmFacts,
       },
       ...(source !== undefined && { source: source.facts }),
-      destination: { configured: destination !== undefined, ...(target?.facts ?? { name: to }) },
+      destination: {
+        configured: destination !== undefined,
+        maintenance: isUnderMaintenance(cluster.config, to),
+        ...(target?.facts ?? { name: to }),
+      },
       ...(cpu !== undefined && { cpu }),
     },
   };

@@ -22,14 +22,19 @@ export async function saveReport(
   const json = join(folder, `${name}.json`);
   const html = join(folder, `${name}.html`);
   try {
-    if (folder === reportFolder) await makeOwnFolder();
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     await writeFile(json, `${JSON.stringify(report, undefined, 2)}\n`);
     await writeFile(html, reportPage(report));
     return { json, html };
   } catch (error) {
     return `Unable to write the report to ${folder}: ${error instanceof Error ? error.message : String(error)}`;
   }
+}
+
+/** The folder that reports are to be written to. */
+export async function makeFolder(folder: string): Promise<void> {
+  if (folder === reportFolder) await makeOwnFolder();
+  await mkdir(folder, { recursive: true });
 }
 
 /** Reports belong to the machine that made the move, not into the user's repository. */

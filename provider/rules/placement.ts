@@ -86,6 +86,8 @@ export interface HostFacts {
   readonly name: string;
   /** Whether the cluster's configuration has it. */
   readonly configured?: boolean | undefined;
+  /** Whether the cluster's configuration has it under maintenance. */
+  readonly maintenance?: boolean | undefined;
   readonly answers?: boolean | undefined;
   /** Why not. */
   readonly silence?: string | undefined;
@@ -305,6 +307,20 @@ const theHosts: readonly PlacementRule[] = [
 // --- what the destination has for the VM
 
 const fitness: readonly PlacementRule[] = [
+  {
+    id: "move-destination-not-in-maintenance",
+    title: "The destination is not under maintenance",
+    source: "vnic-failover:cluster, hosts.<name>.maintenance",
+    ...refused,
+    find: ({ destination }) =>
+      destination.maintenance === true
+        ? {
+            property: "host",
+            message: `Host ${quoted(destination.name)} is under maintenance, so nothing is moved there.`,
+            remedy: `Choose another host, or end its maintenance: set hosts.${destination.name}.maintenance of vnic-failover:cluster to false.`,
+          }
+        : undefined,
+  },
   {
     id: "move-cpu-compatible",
     title: "The destination's CPU has all that the VM's has",

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { drainFacts } from "../../provider/cli/drain-facts.js";
 import { planDrain } from "../../provider/migration/drain-plan.js";
 import { declarePair } from "../hosts/declared.js";
-import { domainXml, labLike, type LabLike } from "../hosts/lab-like.js";
+import { domainXml, labLike, vm, type LabLike } from "../hosts/lab-like.js";
 
 let lab: LabLike;
 beforeEach(async () => {
@@ -27,11 +27,20 @@ describe("the facts of a drain", () => {
     expect(vms).toEqual([
       {
         name: "web",
+        uuid: vm.uuid,
+        from: "host1",
         memoryKiB: 262_144,
         interfaces: [{ vfNetwork: "data-vf", standbyNetwork: "data" }],
         excluded: new Map(),
       },
-      { name: "db", memoryKiB: 262_144, interfaces: [], excluded: new Map() },
+      {
+        name: "db",
+        uuid: "11111111-2222-4333-8444-000000000100",
+        from: "host1",
+        memoryKiB: 262_144,
+        interfaces: [],
+        excluded: new Map(),
+      },
     ]);
     expect(destinations).toMatchObject([{ name: "host2", freeMemoryKiB: 2_097_152 }]);
     expect(silent).toEqual([]);

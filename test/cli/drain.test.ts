@@ -1,218 +1,275 @@
-import { mkdtemp, rm } from "node:fs/promises";
+/** Drains of in-process hosts, and their undoing: through the code that gathers the facts and the product's own move. */
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { carryOut, type Mover } from "../../provider/cli/drain.js";
-import type { DrainPlan } from "../../provider/migration/drain-plan.js";
-import { MoveFailed } from "../../provider/migration/move.js";
-import { MoveRefused } from "../../provider/migration/plan.js";
-import { StepFailed } from "../../provider/migration/runner.js";
-import { contextWith, reportWith } from "./command-context.js";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { CommandContext } from "../../provider/cli/command.js";
+import { drain, type DrainRequest } from "../../provider/cli/drain.js";
+import { undoDrain, type UndoRequest } from "../../provider/cli/drain-undo.js";
+import { migrate } from "../../provider/cli/migrate.js";
+import { plan } from "../../provider/cli/plan.js";
+import type { LibvirtCluster } from "../../provider/backends/libvirt/cluster.js";
+import type { DrainReport } from "../../provider/migration/drain-report.js";
+import { defaultMigrationOptions } from "../../provider/migration/options.js";
+import { declarePair } from "../hosts/declared.js";
+import { domainXml, labLike, type LabLike } from "../hosts/lab-like.js";
+import { contextWith, type KeptContext } from "./command-context.js";
 
+const options = { ...defaultMigrationOptions, announce: "none" } as const;
+
+let lab: LabLike;
 let reportDir: string;
-beforeAll(async () => {
+beforeEach(async () => {
+  lab = await labLike({ more: 1 });
+  await declarePair(lab);
   reportDir = await mkdtemp(join(tmpdir(), "vnic-failover-drain-"));
 });
-afterAll(() => rm(reportDir, { recursive: true }));
+afterEach(async () => {
+  await lab.close();
+  await rm(reportDir, { recursive: true });
+});
 
-const request = (over = {}) => ({ host: "host1", concurrency: 1, confirmed: true, reportDir, ...over });
+const on = (cluster: LibvirtCluster, over: Partial<CommandContext> = {}): KeptContext =>
+  contextWith({ cluster, ...over });
 
-function planOf(...moves: (readonly [vm: string, to: string])[]): { plan: DrainPlan; silent: [] } {
-  return { plan: { moves: moves.map(([vm, to]) => ({ vm, to, physicalFunctions: ["pf0"] })), stuck: [] }, silent: [] };
+const drained = (context: CommandContext, over: Partial<DrainRequest> = {}) =>
+  drain(context, { host: "host1", concurrency: 1, confirmed: true, options, reportDir, ...over });
+
+const undone = (context: CommandContext, file: string, over: Partial<UndoRequest> = {}) =>
+  undoDrain(context, { file, concurrency: 1, confirmed: true, options, reportDir, ...over });
+
+/** A second VM on host1, without interfaces. */
+function startDb(): void {
+  const uuid = "11111111-2222-4333-8444-000000000060";
+  lab.host1.domains.start(lab.host1.domains.define(domainXml({ name: "db", uuid })));
 }
 
-const moved: Mover = ({ vm, to }) => Promise.resolve(reportWith({ vm, to }));
-const never: Mover = () => expect.fail("nothing may be moved");
+const hostOf = async (vm: string) => (await lab.cluster.require(vm)).host.name;
 
-/** Moves that wait until the test lets them go on, phase by phase. */
-function heldMoves() {
-  const begun: string[] = [];
-  const held = new Map<string, { report: (phase: string) => void; end: () => void }>();
-  const mover: Mover = ({ vm, to }, progress) =>
-    new Promise((resolve) => {
-      begun.push(vm);
-      held.set(vm, {
-        report: (phase) => progress.report({ phase }),
-        end: () => resolve(reportWith({ vm, to })),
-      });
+async function drainToHost2(): Promise<string> {
+  const { outcome, document } = await drained(on(lab.cluster), { to: ["host2"] });
+  expect(outcome).toBe("moved");
+  return String(document["drainReport"]);
+}
+
+async function edited(file: string, edit: (report: DrainReport) => void): Promise<string> {
+  const report = JSON.parse(await readFile(file, "utf8")) as DrainReport;
+  edit(report);
+  await writeFile(file, JSON.stringify(report));
+  return file;
+}
+
+describe("a host under maintenance", () => {
+  it("is nobody's destination: neither of migrate, nor of plan, nor of a drain", async () => {
+    const { cluster } = await lab.entrance(["host2"]);
+    const context = on(cluster);
+    await expect(migrate(context, { vm: "web", to: "host2", options, reportDir })).rejects.toMatchObject({
+      name: "MoveRefused",
+      message: expect.stringContaining('Host "host2" is under maintenance, so nothing is moved there.') as string,
     });
-  return { begun, mover, of: (vm: string) => held.get(vm) ?? expect.fail(`${vm} was not begun`) };
-}
+    const planned = await plan(context, { vm: "web", to: "host2" });
+    expect(planned.outcome).toBe("refused");
+    expect(planned.document["findings"]).toMatchObject([{ rule: "move-destination-not-in-maintenance" }]);
+    expect(await hostOf("web")).toBe("host1");
 
-const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
-
-describe("confirming", () => {
-  test("without a terminal and without --yes it only shows the plan", async () => {
-    const context = contextWith();
-    const { outcome, errors } = await carryOut(context, request({ confirmed: false }), planOf(["web", "host2"]), never);
-    expect(outcome).toBe("refused");
-    expect(context.shown.join()).toMatch(/web +host2 +pf0/);
-    expect(errors).toMatchObject([{ problem: { code: "drain-not-confirmed" } }]);
+    const { outcome, document } = await drained(context);
+    expect(outcome).toBe("moved");
+    expect(document["results"]).toMatchObject([{ vm: "web", to: "host3" }]);
+    await expect(drained(context, { host: "host3", to: ["host2"] })).rejects.toMatchObject({
+      problem: { code: "drain-to-maintenance" },
+    });
   });
 
-  test("a no moves nothing", async () => {
-    const context = contextWith({ confirm: () => Promise.resolve(false) });
-    const { outcome } = await carryOut(context, request({ confirmed: false }), planOf(["web", "host2"]), never);
+  it("is left out of a second try, too", async () => {
+    const { cluster } = await lab.entrance(["host3"]);
+    lab.host2.freeMemoryKiB = 1;
+    const { outcome, document } = await drained(on(cluster));
     expect(outcome).toBe("refused");
+    expect(document["plan"]).toMatchObject({
+      moves: [],
+      stuck: [{ vm: "web", reasons: { host2: expect.stringContaining("MiB") as string } }],
+    });
   });
 
-  test("a yes moves, and the question says how many stay", async () => {
-    const asked: string[] = [];
-    const context = contextWith({
-      confirm: (question) => {
-        asked.push(question);
-        return Promise.resolve(true);
+  it("is emptied as any other, and no stack is said to move its VMs back", async () => {
+    const { cluster } = await lab.entrance(["host1"]);
+    const context = on(cluster);
+    const { outcome, text, document } = await drained(context, { to: ["host2"] });
+    expect(outcome).toBe("moved");
+    expect(await hostOf("web")).toBe("host2");
+    const sentence =
+      '"host1" is under maintenance: placements that name it rest, so no stack with this configuration moves';
+    expect(context.shown[0]).toContain(sentence);
+    expect(text).toContain(sentence);
+    expect(text).not.toContain("config set");
+    expect(document["next"]).toEqual({ maintenance: true, command: null });
+  });
+
+  it("leaves no destination where all others are under maintenance", async () => {
+    const { cluster } = await lab.entrance(["host2", "host3"]);
+    await expect(drained(on(cluster))).rejects.toMatchObject({
+      problem: {
+        code: "drain-without-destination",
+        what: 'Unable to drain "host1": every other host is under maintenance',
       },
     });
-    const { plan } = planOf(["web", "host2"], ["db", "host2"]);
-    const stuck = [{ vm: "big", reasons: new Map([["host2", "too little memory"]]) }];
-    const answer = await carryOut(
-      context,
-      request({ confirmed: false }),
-      { plan: { ...plan, stuck }, silent: [] },
-      moved,
-    );
-    expect(asked).toEqual(["Move these 2 VMs, and leave 1 where it is?"]);
-    expect(answer.outcome).toBe("refused");
-    expect(answer.text).toContain("big stays:\n  host2: too little memory");
-    expect(answer.document["results"]).toMatchObject([{ outcome: "moved" }, { outcome: "moved" }]);
   });
 });
 
-describe("moving", () => {
-  test("an empty host is done", async () => {
-    const { outcome, text } = await carryOut(contextWith(), request({ confirmed: false }), planOf(), never);
-    expect(outcome).toBe("ok");
-    expect(text).toBe('No VM runs on "host1": there was nothing to do.');
-  });
-
-  test("a failure stops none of the others, and the worst one is the outcome", async () => {
-    const mover: Mover = ({ vm, to }) => {
-      if (vm === "a") return Promise.reject(new MoveRefused("a", to, []));
-      if (vm !== "b") return moved({ vm, to, physicalFunctions: [] }, contextWith().progress.of(vm));
-      const cause = new StepFailed("migrate", false, [], 'VM "b"', new Error("no"));
-      return Promise.reject(new MoveFailed(cause, reportWith({ vm: "b", outcome: "failed-on-source" }), "b"));
+describe("a drain", () => {
+  it("moves the VM that was planned, and no other that has taken its name meanwhile", async () => {
+    startDb();
+    const confirm = () => {
+      const { domains } = lab.host1;
+      const planned = domains.named("db") ?? expect.fail("no db");
+      domains.undefine(planned);
+      domains.stop(planned);
+      const uuid = "11111111-2222-4333-8444-000000000061";
+      domains.start(domains.define(domainXml({ name: "db", uuid })));
+      return Promise.resolve(true);
     };
-    const plan = planOf(["a", "host2"], ["b", "host2"], ["c", "host2"]);
-    const { outcome, document, errors, text } = await carryOut(contextWith(), request(), plan, mover);
-    expect(outcome).toBe("failed-on-source");
+    const { document, errors } = await drained(on(lab.cluster, { confirm }), { to: ["host2"], confirmed: false });
+    expect(errors).toMatchObject([{ problem: { code: "vm-is-another" } }]);
     expect(document["results"]).toMatchObject([
-      { vm: "a", outcome: "refused" },
-      { vm: "b", outcome: "failed-on-source" },
-      { vm: "c", outcome: "moved" },
+      { vm: "web", outcome: "moved" },
+      { vm: "db", outcome: "refused" },
     ]);
-    expect(errors).toHaveLength(2);
-    expect(text).toMatch(/^c +host2 +moved$/m);
+    expect(await hostOf("db")).toBe("host1");
+  });
+});
+
+describe("a drain says what the stacks do next", () => {
+  const command = "pulumi config set --path 'vnic-failover:cluster.hosts.host1.maintenance' true";
+
+  it("in the plan and at the end, with the command that makes the VMs stay", async () => {
+    const context = on(lab.cluster, { configuration: { stack: "prod" } });
+    const { text, document } = await drained(context, { to: ["host2"] });
+    for (const shown of [context.shown[0], text]) {
+      expect(shown).toContain(
+        'A stack that places this VM on "host1" moves it back with its next pulumi up --refresh.',
+      );
+      expect(shown).toContain(`To keep it away, set in that stack: ${command} --stack prod\n`);
+    }
+    expect(document["next"]).toEqual({ maintenance: false, command: `${command} --stack prod` });
   });
 
-  test("no more at a time than allowed", async () => {
-    const { begun, mover, of } = heldMoves();
-    const plan = planOf(["a", "host2"], ["b", "host3"], ["c", "host4"]);
-    const answer = carryOut(contextWith(), request({ concurrency: 2 }), plan, mover);
-    await settled();
-    expect(begun).toEqual(["a", "b"]);
-    of("b").end();
-    await expect.poll(() => begun).toEqual(["a", "b", "c"]);
-    of("a").end();
-    of("c").end();
-    expect((await answer).document["results"]).toMatchObject([{ vm: "a" }, { vm: "b" }, { vm: "c" }]);
+  it("and names the file that the command itself read", async () => {
+    const context = on(lab.cluster, { configuration: { config: "cluster.yaml", stack: "prod" } });
+    const { text, document } = await drained(context, { dryRun: true });
+    expect(document["next"]).toEqual({ maintenance: false, command });
+    expect(text).toContain("This command read cluster.yaml: set hosts.host1.maintenance to true there, too.");
   });
 
-  test("two for one destination choose their VFs one after the other, then run side by side", async () => {
-    const { begun, mover, of } = heldMoves();
-    const answer = carryOut(contextWith(), request({ concurrency: 2 }), planOf(["a", "host2"], ["b", "host2"]), mover);
-    await settled();
-    for (const phase of ["preflight", "journal", "reserve"]) of("a").report(phase);
-    await settled();
-    expect(begun).toEqual(["a"]);
-    of("a").report("unplug");
-    await settled();
-    expect(begun).toEqual(["a", "b"]);
-    of("a").end();
-    of("b").end();
-    expect((await answer).outcome).toBe("moved");
+  it("and nothing where nothing moves", async () => {
+    lab.host2.freeMemoryKiB = 1;
+    const { text } = await drained(on(lab.cluster), { to: ["host2"] });
+    expect(text).not.toMatch(/stack|pulumi/);
   });
+});
 
-  test("a move that ends before it reserves anything does not hold up the next one", async () => {
-    const mover: Mover = ({ vm, to }, progress) =>
-      vm === "a" ? Promise.reject(new MoveRefused(vm, to, [])) : moved({ vm, to, physicalFunctions: [] }, progress);
-    const plan = planOf(["a", "host2"], ["b", "host2"]);
-    const { document } = await carryOut(contextWith(), request({ concurrency: 2 }), plan, mover);
-    expect(document["results"]).toMatchObject([{ outcome: "refused" }, { outcome: "moved" }]);
-  });
-
-  test("Ctrl-C begins no more of them", async () => {
-    const controller = new AbortController();
-    const mover: Mover = (move, progress) => {
-      controller.abort();
-      return moved(move, progress);
-    };
-    const context = contextWith({ signal: controller.signal });
-    const { document, outcome } = await carryOut(context, request(), planOf(["a", "host2"], ["b", "host2"]), mover);
-    expect(document["results"]).toMatchObject([
-      { vm: "a", outcome: "moved" },
-      { vm: "b", outcome: "refused", error: expect.stringContaining("was not begun") as string },
-    ]);
-    expect(outcome).toBe("refused");
-  });
-
-  test("no more at a time to one destination than allowed, whatever else waits", async () => {
-    const { begun, mover, of } = heldMoves();
-    const plan = planOf(["a", "host2"], ["b", "host2"], ["c", "host3"]);
-    const answer = carryOut(contextWith(), request({ concurrency: 3, incoming: 1 }), plan, mover);
-    await settled();
-    of("a").report("unplug");
-    await settled();
-    expect(begun).toEqual(["a", "c"]);
-    of("a").end();
-    await expect.poll(() => begun).toEqual(["a", "c", "b"]);
-    of("b").end();
-    of("c").end();
-    expect((await answer).outcome).toBe("moved");
-  });
-
-  test("what came to nothing is tried again elsewhere, and the plan for it is shown", async () => {
-    const context = contextWith();
-    const mover: Mover = (move, progress) =>
-      move.to === "host2" ? Promise.reject(new MoveRefused(move.vm, move.to, [])) : moved(move, progress);
-    const asked: unknown[] = [];
-    const { outcome, document } = await carryOut(
-      context,
-      request(),
-      planOf(["a", "host2"], ["b", "host3"]),
-      mover,
-      (failed) => {
-        asked.push(failed);
-        return Promise.resolve(planOf(["a", "host3"]).plan);
-      },
-    );
-    expect(asked).toEqual([new Map([["a", "host2"]])]);
-    expect(context.shown.at(-1)).toMatch(/^Trying again, elsewhere\.[^]*a +host3/);
-    expect(document["results"]).toMatchObject([
-      { vm: "a", to: "host3", outcome: "moved" },
-      { vm: "b", to: "host3", outcome: "moved" },
-    ]);
+describe("a drain's undoing", () => {
+  it("shows its plan, and moves back what the drain has moved", async () => {
+    startDb();
+    const file = await drainToHost2();
+    expect([await hostOf("web"), await hostOf("db")]).toEqual(["host2", "host2"]);
+    const context = on(lab.cluster);
+    const { outcome, text, document } = await undone(context, file);
+    expect(context.shown[0]).toMatch(/^The plan to undo the drain of "host1":\n\n.*\n {2}web +host2 +host1 +pf0\n/);
     expect(outcome).toBe("moved");
+    expect([await hostOf("web"), await hostOf("db")]).toEqual(["host1", "host1"]);
+    expect(document).toMatchObject({ kind: "undo", host: "host1", next: null });
+    expect(text).toMatch(/^db +host1 +moved$/m);
+
+    // Its report is a drain's as well: it can be undone in its turn.
+    const again = await undone(on(lab.cluster), String(document["drainReport"]));
+    expect(again.outcome).toBe("moved");
+    expect(await hostOf("web")).toBe("host2");
   });
 
-  test("where the hosts cannot be looked at again, what was done is told all the same", async () => {
-    const mover: Mover = ({ vm, to }) => Promise.reject(new MoveRefused(vm, to, []));
-    const { outcome, document, errors } = await carryOut(contextWith(), request(), planOf(["a", "host2"]), mover, () =>
-      Promise.reject(new Error("host1 is silent")),
+  it("only shows the plan without a yes, or on a dry run", async () => {
+    const file = await drainToHost2();
+    const asked: string[] = [];
+    const confirm = (question: string) => Promise.resolve(asked.push(question) < 0);
+    expect((await undone(on(lab.cluster, { confirm }), file, { confirmed: false })).outcome).toBe("refused");
+    expect(asked).toEqual(["Move this VM?"]);
+    const dry = await undone(on(lab.cluster), file, { confirmed: false, dryRun: true });
+    expect(dry.outcome).toBe("ok");
+    expect(dry.document["plan"]).toMatchObject({ moves: [{ vm: "web", from: "host2", to: "host1" }] });
+    expect(await hostOf("web")).toBe("host2");
+  });
+
+  it("leaves alone what has moved on, is back or is gone, and says so", async () => {
+    const file = await drainToHost2();
+    await migrate(on(lab.cluster), { vm: "web", to: "host3", options, reportDir });
+    const moved = await undone(on(lab.cluster), file);
+    expect(moved).toMatchObject({ outcome: "ok", document: { plan: { moves: [], skipped: [{ vm: "web" }] } } });
+    expect(moved.text).toBe(
+      'No VM of the drain of "host1" is left to be moved back: there was nothing to do.\n\nweb is left alone: it has moved on to "host3".',
     );
-    expect(outcome).toBe("refused");
-    expect(document["results"]).toMatchObject([{ vm: "a", to: "host2", outcome: "refused" }]);
-    expect(errors?.map(String)).toContain("Error: host1 is silent");
+    await migrate(on(lab.cluster), { vm: "web", to: "host1", options, reportDir });
+    expect((await undone(on(lab.cluster), file)).text).toContain('it is on "host1" already');
+    await edited(file, ({ vms }) => vms.forEach((vm) => (vm.vm = "nobody")));
+    expect((await undone(on(lab.cluster), file)).text).toContain("no host of the cluster has it any more");
+    await edited(file, ({ vms }) => vms.forEach((vm) => (vm.outcome = "failed-on-source")));
+    expect((await undone(on(lab.cluster), file)).text).toContain("the drain did not move it");
   });
 
-  test("after Ctrl-C nothing is tried again", async () => {
-    const controller = new AbortController();
-    const mover: Mover = ({ vm, to }) => {
-      controller.abort();
-      return Promise.reject(new MoveRefused(vm, to, []));
+  it("moves no other VM of the name", async () => {
+    const file = await drainToHost2();
+    await edited(file, ({ vms }) => vms.forEach((vm) => (vm.uuid = "99999999-2222-4333-8444-000000000050")));
+    const { outcome, text } = await undone(on(lab.cluster), file);
+    expect(outcome).toBe("ok");
+    expect(text).toContain('the VM of that name on "host2" is another one');
+    expect(await hostOf("web")).toBe("host2");
+  });
+
+  it("looks again before each move: a VM that moves on meanwhile is left alone", async () => {
+    const file = await drainToHost2();
+    const confirm = async () => {
+      await migrate(on(lab.cluster), { vm: "web", to: "host3", options, reportDir });
+      return true;
     };
-    const context = contextWith({ signal: controller.signal });
-    const again = () => expect.fail("nothing may be planned");
-    expect((await carryOut(context, request(), planOf(["a", "host2"]), mover, again)).outcome).toBe("refused");
+    const { outcome, errors } = await undone(on(lab.cluster, { confirm }), file, { confirmed: false });
+    expect(outcome).toBe("refused");
+    expect(errors).toMatchObject([{ problem: { code: "vm-moved-on" } }]);
+    expect(await hostOf("web")).toBe("host3");
+  });
+
+  it("is refused where the host is under maintenance, with the command that ends it", async () => {
+    const file = await drainToHost2();
+    const { cluster } = await lab.entrance(["host1"]);
+    await expect(undone(on(cluster, { configuration: { stack: "prod" } }), file)).rejects.toMatchObject({
+      problem: {
+        code: "undo-to-maintenance",
+        what: 'Unable to undo the drain of "host1": "host1" is under maintenance, so nothing is moved there',
+        remedy: expect.stringContaining(
+          "pulumi config rm --path 'vnic-failover:cluster.hosts.host1.maintenance' --stack prod",
+        ) as string,
+      },
+    });
+    expect(await hostOf("web")).toBe("host2");
+  });
+
+  it("says why where there is no room, and where a host does not answer", async () => {
+    const file = await drainToHost2();
+    lab.host1.freeMemoryKiB = 1;
+    const full = await undone(on(lab.cluster), file);
+    expect(full.outcome).toBe("refused");
+    expect(full.document["plan"]).toMatchObject({
+      stuck: [{ vm: "web", reasons: { host1: expect.stringContaining("free") as string } }],
+    });
+    lab.host2.close();
+    const silent = await undone(on(lab.cluster), file);
+    expect(silent.outcome).toBe("refused");
+    expect(silent.text).toMatch(/web stays:\n {2}host1: .*host2/);
+  });
+
+  it("brings back what a drain that was killed had moved", async () => {
+    const file = await edited(await drainToHost2(), (report) => {
+      report.ended = null;
+      report.vms.forEach((vm) => (vm.outcome = "under-way"));
+    });
+    expect((await undone(on(lab.cluster), file)).outcome).toBe("moved");
+    expect(await hostOf("web")).toBe("host1");
   });
 });

@@ -3,6 +3,8 @@ import { text as textOf } from "node:stream/consumers";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { run, type Surroundings } from "../../provider/cli/run.js";
 import { commandLine } from "../../provider/cli/program.js";
+import { drain } from "../../provider/cli/drain.js";
+import { undoDrain } from "../../provider/cli/drain-undo.js";
 import { migrate } from "../../provider/cli/migrate.js";
 import { recoverVms } from "../../provider/cli/recover.js";
 import { status } from "../../provider/cli/status.js";
@@ -10,6 +12,8 @@ import { ConfigError } from "../../provider/config.js";
 import { ProblemError } from "../../provider/problem.js";
 import { clusterOf } from "./command-context.js";
 
+vi.mock(import("../../provider/cli/drain.js"), () => ({ drain: vi.fn() }));
+vi.mock(import("../../provider/cli/drain-undo.js"), () => ({ undoDrain: vi.fn() }));
 vi.mock(import("../../provider/cli/migrate.js"), () => ({ migrate: vi.fn() }));
 vi.mock(import("../../provider/cli/recover.js"), () => ({ recoverVms: vi.fn() }));
 vi.mock(import("../../provider/cli/status.js"), () => ({ status: vi.fn() }));
@@ -18,6 +22,8 @@ const ok = { outcome: "ok", document: { vms: [] }, text: "No VMs." } as const;
 
 beforeEach(() => {
   vi.mocked(status).mockReset().mockResolvedValue(ok);
+  vi.mocked(drain).mockReset().mockResolvedValue(ok);
+  vi.mocked(undoDrain).mockReset().mockResolvedValue(ok);
   vi.mocked(migrate)
     .mockReset()
     .mockResolvedValue({ ...ok, outcome: "moved" });
@@ -127,6 +133,9 @@ describe("arguments", () => {
     ["migrate web --to host2 --bandwidth fast", /It must be a number/],
     ["migrate web --to host2 --announce loudly", /Allowed choices are probe, qemu, none/],
     ["drain host1 --concurrency 0", /at least 1/],
+    ["drain", /missing required argument 'host'/],
+    ["drain host1 --undo drain.json", /cannot be used with a host/],
+    ["drain --undo drain.json --to host2", /cannot be used with option '--to/],
     ["status --bogus", /unknown option '--bogus'/],
     ["moove web", /unknown command 'moove'/],
   ])("%s is refused with code 1", async (line, message) => {
@@ -136,6 +145,28 @@ describe("arguments", () => {
     const json = await ran(`${line} --json`);
     expect(json).toMatchObject({ code: 1, err: "" });
     expect(documentIn(json.out)).toMatchObject({ outcome: "refused", errors: [{ code: "usage" }] });
+  });
+
+  test("of a drain go to it, or to its undoing", async () => {
+    await ran("drain host1 --to host2 host3 --concurrency 3 --incoming 1 --dry-run --stack prod");
+    expect(vi.mocked(drain).mock.lastCall?.[0]).toMatchObject({ configuration: { stack: "prod" } });
+    expect(vi.mocked(drain).mock.lastCall?.[1]).toMatchObject({
+      host: "host1",
+      to: ["host2", "host3"],
+      concurrency: 3,
+      incoming: 1,
+      dryRun: true,
+      confirmed: false,
+    });
+    await ran("drain --undo drain-host1.json --yes --plug-timeout 7");
+    expect(vi.mocked(undoDrain).mock.lastCall?.[1]).toMatchObject({
+      file: "drain-host1.json",
+      concurrency: 1,
+      dryRun: false,
+      confirmed: true,
+      options: { plugTimeout: 7 },
+    });
+    expect(vi.mocked(drain)).toHaveBeenCalledOnce();
   });
 
   test("of a move go to it as options", async () => {

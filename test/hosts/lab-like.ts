@@ -36,7 +36,8 @@ export interface LabLike extends Entrance {
   readonly progress: RecordedProgress;
   /** The context of a handler's call. */
   context(more?: Partial<HandlerContext>): HandlerContext;
-  entrance(): Promise<Entrance>;
+  /** @param maintenance hosts that are under maintenance in its configuration. Default: as the first entrance has it. */
+  entrance(maintenance?: readonly string[]): Promise<Entrance>;
   close(): Promise<void>;
 }
 
@@ -57,6 +58,8 @@ export async function labLike(
     readonly define?: readonly string[];
     /** Hosts beyond the two: `host3`, … Default: none. */
     readonly more?: number;
+    /** Hosts that are under maintenance. Default: none. */
+    readonly maintenance?: readonly string[];
   } = {},
 ): Promise<LabLike> {
   const folder = await mkdtemp(join(tmpdir(), "hosts-"));
@@ -68,13 +71,19 @@ export async function labLike(
   for (const xml of options.define ?? []) host1.domains.define(xml);
 
   const entrances: Entrance[] = [];
-  const entrance = async (): Promise<Entrance> => {
+  const entrance = async (maintenance = options.maintenance ?? []): Promise<Entrance> => {
     const door = String(entrances.length);
     const sockets = hosts.map((host) => join(folder, `${host.name}-${door}`));
     await Promise.all(hosts.map((host, index) => host.listen(sockets[index] ?? "")));
     const cluster = {
       hosts: Object.fromEntries(
-        hosts.map(({ name }, index) => [name, { uri: `qemu+unix:///system?socket=${sockets[index] ?? ""}` }]),
+        hosts.map(({ name }, index) => [
+          name,
+          {
+            uri: `qemu+unix:///system?socket=${sockets[index] ?? ""}`,
+            ...(maintenance.includes(name) && { maintenance: true }),
+          },
+        ]),
       ),
       networks: options.networks ?? networks,
     };

@@ -168,6 +168,26 @@ rule("move-destination-known", {
   keeps: [good, move({}, { configured: undefined })],
 });
 
+rule("move-destination-not-in-maintenance", {
+  breaks: [
+    [
+      move({}, { maintenance: true }),
+      { property: "host", message: 'Host "host2" is under maintenance, so nothing is moved there.' },
+    ],
+    [
+      move({}, { maintenance: true }, { source: undefined }),
+      { property: "host", message: 'Host "host2" is under maintenance, so nothing is moved there.' },
+    ],
+  ],
+  // Away from it, and where the VM is there already.
+  keeps: [
+    good,
+    move({}, { maintenance: false }),
+    move({}, {}, { source: { ...host1, maintenance: true } }),
+    nowhere({}, { maintenance: true }),
+  ],
+});
+
 rule("move-destination-differs", {
   breaks: [
     [nowhere(), { property: "host", message: 'VM "web" already runs on host "host1", so there is nothing to do.' }],

@@ -49,6 +49,11 @@ export const ClusterHost: ObjectSpec<keyof HostConfig> = {
       description:
         "The address at which other hosts reach this one for a migration. Default: the host's own name, as libvirt offers it.",
     },
+    maintenance: {
+      ...boolean,
+      description:
+        "Nothing is moved there, and placements that name it rest where they are. VMs may run on it and move away from it. Default: false.",
+    },
     networks: { ...mapOf(typeNamed("ClusterNetwork")), description: "What differs on this host." },
   },
   required: ["uri"],
