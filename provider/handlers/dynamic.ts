@@ -11,6 +11,7 @@ import {
   type HandlerContext,
   type StackConfig,
 } from "./handler.js";
+import { withNulls, withoutNulls } from "./outputs.js";
 import { exitOnInterrupt } from "./shutdown.js";
 import { UNKNOWN } from "./unknown.js";
 import { wholeUrn } from "./urn.js";
@@ -25,6 +26,8 @@ export interface Wire {
   /** URNs of the resources that inputs refer to, by input: in a preview that is all that is known of a new one. Only for `check`. */
   readonly __references?: Readonly<Record<string, string>>;
 }
+
+type Properties = Readonly<Record<string, unknown>>;
 
 export type DynamicProvider = Required<pulumi.dynamic.ResourceProvider<Wire, Wire>>;
 
@@ -44,7 +47,8 @@ export function dynamicProvider<Inputs extends object, State extends object>(
   const config = new Promise<StackConfig>((resolve) => (setConfig = resolve));
 
   const inputsOf = (wire: Wire) => fromWire(wire) as Inputs;
-  const stateOf = (wire: Wire) => fromWire(wire) as State;
+  const stateOf = (wire: Wire) => withoutNulls(kind, fromWire(wire)) as State;
+  const outputsOf = (state: State, wire: Wire) => toWire(withNulls(kind, state), wire);
 
   async function run<T>(wire: Wire, operation: (ctx: HandlerContext) => Promise<T>): Promise<T> {
     const { __urn, __references: references } = wire;
@@ -96,10 +100,10 @@ export function dynamicProvider<Inputs extends object, State extends object>(
     },
 
     async create(inputs) {
-      const { id, state } = await savingWhatExists(inputs, () =>
+      const { id, state } = await savingWhatExists(kind, inputs, () =>
         run(inputs, (ctx) => handler.create(ctx, inputsOf(inputs))),
       );
-      return { id, outs: toWire(state, inputs) };
+      return { id, outs: outputsOf(state, inputs) };
     },
 
     async read(id, props = {}) {
@@ -107,14 +111,14 @@ export function dynamicProvider<Inputs extends object, State extends object>(
       // No id says that the resource is gone.
       if (found === undefined) return {};
       // Without `inputs` the next preview would announce an update without saying of what.
-      return { id: found.id, props: toWire(found.state, props), inputs: toWire(found.inputs, props) };
+      return { id: found.id, props: outputsOf(found.state, props), inputs: toWire(found.inputs, props) };
     },
 
     async update(id, olds, news) {
-      const { state } = await savingWhatExists(news, () =>
+      const { state } = await savingWhatExists(kind, news, () =>
         run(news, (ctx) => handler.update(ctx, id, stateOf(olds), inputsOf(news))),
       );
-      return { outs: toWire(state, news) };
+      return { outs: outputsOf(state, news) };
     },
 
     async delete(id, props) {
@@ -137,8 +141,8 @@ function onWholeResource({ property, reason }: CheckFailure): pulumi.dynamic.Che
 }
 
 /** Handlers' values: UNKNOWN for what a preview does not know, without the hidden properties. */
-function fromWire({ __provider, __urn, __references, ...properties }: Wire): unknown {
-  return mapLeaves(properties, (value) => (value === pulumi.runtime.unknownValue ? UNKNOWN : value));
+function fromWire({ __provider, __urn, __references, ...properties }: Wire): Properties {
+  return mapLeaves(properties, (value) => (value === pulumi.runtime.unknownValue ? UNKNOWN : value)) as Properties;
 }
 
 /**
@@ -169,7 +173,7 @@ function mapLeaves(value: unknown, map: (leaf: unknown) => unknown): unknown {
 }
 
 /** Turns a PartialFailure into what the SDK saves as the resource's state. It only adds `__provider` on success. */
-async function savingWhatExists<T>(wire: Wire, operation: () => Promise<T>): Promise<T> {
+async function savingWhatExists<T>(kind: Kind, wire: Wire, operation: () => Promise<T>): Promise<T> {
   try {
     return await operation();
   } catch (error) {
@@ -177,7 +181,7 @@ async function savingWhatExists<T>(wire: Wire, operation: () => Promise<T>): Pro
     const { id, state, message } = error;
     throw Object.assign(new Error(message, { cause: error }), {
       id,
-      properties: toWire(state, wire),
+      properties: toWire(withNulls(kind, state), wire),
       reasons: [message],
     });
   }

@@ -11,17 +11,19 @@ import { handlers, type Kind } from "../handlers/by-kind.js";
 import { ask, functions, type ClusterFunction } from "../handlers/functions/index.js";
 import {
   isSameValue,
+  PartialFailure,
   type CheckFailure,
   type Found,
   type Handler,
   type HandlerContext,
   type StackConfig,
 } from "../handlers/handler.js";
+import { withoutNulls } from "../handlers/outputs.js";
 import { ProblemError } from "../problem.js";
 import { configurationFailures, stackConfigOf } from "./configuration.js";
 import { detailedDiff, type PropertyChange } from "./detailed-diff.js";
 import type { EngineLog } from "./engine-log.js";
-import { foreseen, kindOf, nameIn, resourceFacts } from "./resources.js";
+import { foreseen, kindOf, nameIn, resourceFacts, told } from "./resources.js";
 import { packageSchema, token } from "./schema/index.js";
 import { Secrets } from "./secrets.js";
 import { receive, send } from "./wire.js";
@@ -132,7 +134,7 @@ export class PluginProvider {
 
   async diff(request: proto.DiffRequest, call: Call): Promise<proto.DiffResponse> {
     const kind = kindOf(request.getUrn());
-    const state = receivedIn(call, request.getOlds()).values;
+    const state = withoutNulls(kind, receivedIn(call, request.getOlds()).values);
     const news = receivedIn(call, request.getNews()).values;
     const oldInputs = receivedIn(call, request.getOldInputs()).values;
     const diff = await this.#run(request, (ctx) => handlerOf(kind).diff(ctx, request.getId(), state, news, oldInputs));
@@ -151,15 +153,18 @@ export class PluginProvider {
     const kind = kindOf(request.getUrn());
     const { values, secrets } = receivedIn(call, request.getProperties());
     if (request.getPreview()) return new proto.CreateResponse().setProperties(send(foreseen(kind, values), secrets));
-    const { id, state } = await this.#run(request, (ctx) => handlerOf(kind).create(ctx, values));
-    return new proto.CreateResponse().setId(id).setProperties(send(state, secrets));
+    const { id, state } = await tellingHalfWay(
+      kind,
+      this.#run(request, (ctx) => handlerOf(kind).create(ctx, values)),
+    );
+    return new proto.CreateResponse().setId(id).setProperties(send(told(kind, state), secrets));
   }
 
   /** Without a state it is an import: the id is what a person has typed. */
   async read(request: proto.ReadRequest, call: Call): Promise<proto.ReadResponse> {
     const kind = kindOf(request.getUrn());
     const handler = handlerOf(kind);
-    const state = receivedIn(call, request.getProperties()).values;
+    const state = withoutNulls(kind, receivedIn(call, request.getProperties()).values);
     receivedIn(call, request.getInputs());
     const imported = Object.keys(state).length === 0;
     const found = await this.#run(request, (ctx): Promise<Found<Values, Values> | undefined> => {
@@ -171,24 +176,27 @@ export class PluginProvider {
     if (found === undefined) return new proto.ReadResponse();
     return new proto.ReadResponse()
       .setId(found.id)
-      .setProperties(send(found.state, call.secrets))
+      .setProperties(send(told(kind, found.state), call.secrets))
       .setInputs(send(found.inputs, call.secrets));
   }
 
   async update(request: proto.UpdateRequest, call: Call): Promise<proto.UpdateResponse> {
     const kind = kindOf(request.getUrn());
-    const state = receive(request.getOlds()).values;
+    const state = withoutNulls(kind, receive(request.getOlds()).values);
     const { values, secrets } = receivedIn(call, request.getNews());
     if (request.getPreview())
       return new proto.UpdateResponse().setProperties(send(foreseen(kind, values, state), secrets));
-    const updated = await this.#run(request, (ctx) => handlerOf(kind).update(ctx, request.getId(), state, values));
-    return new proto.UpdateResponse().setProperties(send(updated.state, secrets));
+    const updated = await tellingHalfWay(
+      kind,
+      this.#run(request, (ctx) => handlerOf(kind).update(ctx, request.getId(), state, values)),
+    );
+    return new proto.UpdateResponse().setProperties(send(told(kind, updated.state), secrets));
   }
 
   async delete(request: proto.DeleteRequest, call: Call): Promise<Empty> {
     const kind = kindOf(request.getUrn());
     const { values } = receivedIn(call, request.getProperties());
-    await this.#run(request, (ctx) => handlerOf(kind).delete(ctx, request.getId(), values));
+    await this.#run(request, (ctx) => handlerOf(kind).delete(ctx, request.getId(), withoutNulls(kind, values)));
     return new Empty();
   }
 
@@ -233,6 +241,16 @@ export class PluginProvider {
 }
 
 const { DIFF_NONE: NONE, DIFF_SOME: SOME } = proto.DiffResponse.DiffChanges;
+
+/** What exists after an operation that ended half-way is told as after any other. */
+async function tellingHalfWay<T>(kind: Kind, operation: Promise<T>): Promise<T> {
+  try {
+    return await operation;
+  } catch (error) {
+    if (!(error instanceof PartialFailure)) throw error;
+    throw new PartialFailure(error.problem, error.id, told(kind, error.state), { cause: error.cause });
+  }
+}
 
 /** A handler is given the states and inputs of its own kind only. */
 function handlerOf(kind: Kind): AnyHandler {

@@ -1,5 +1,6 @@
 /** What the plugin knows of each kind of resource beside its handler. */
 import type { Kind } from "../handlers/by-kind.js";
+import { withNulls } from "../handlers/outputs.js";
 import { UNKNOWN } from "../handlers/unknown.js";
 import { ProblemError } from "../problem.js";
 import { resourceSpecs, token } from "./schema/index.js";
@@ -38,20 +39,28 @@ export function nameIn(urn: string): string {
   return urn.split("::").slice(3).join("::");
 }
 
+/** A state as programs read it: what handlers leave unsaid there has its default, and what is nothing is null. */
+export function told(kind: Kind, state: object): Readonly<Record<string, unknown>> {
+  return { ...Object.fromEntries(defaultsOf(kind)), ...withNulls(kind, state) };
+}
+
+function defaultsOf(kind: Kind): readonly (readonly [name: string, value: unknown])[] {
+  const { inputs, required } = resourceSpecs[kind];
+  return Object.entries(inputs)
+    .filter(([name, input]) => input.default !== undefined && required.includes(name))
+    .map(([name, input]) => [name, input.default] as const);
+}
+
 /** The state that a resource will have, as far as a preview can know it: `state` is the one that it has now. */
 export function foreseen(
   kind: Kind,
   news: Readonly<Record<string, unknown>>,
   state?: Readonly<Record<string, unknown>>,
 ): Readonly<Record<string, unknown>> {
-  const { inputs, outputs, required } = resourceSpecs[kind];
+  const { outputs, required } = resourceSpecs[kind];
   const { drift, constant } = resourceFacts[kind];
-  // What a state need not have goes unsaid there where it is so by default.
-  const defaults = Object.entries(inputs).filter(
-    ([name, input]) => input.default !== undefined && required.includes(name),
-  );
   const known: Readonly<Record<string, unknown>> = Object.fromEntries([
-    ...defaults.map(([name, input]) => [name, input.default] as const),
+    ...defaultsOf(kind),
     ...drift.map((name) => [name, []] as const),
     ...(state === undefined ? [] : constant.map((name) => [name, state[name]] as const)),
   ]);

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Kind } from "../handlers/by-kind.js";
 import { shortUrn, typeOf, wholeUrn } from "../handlers/urn.js";
+import { refuseImport } from "./refuse-import.js";
 
 /** The inputs, `undefined` for each further output that the class declares, and the resources that inputs refer to. */
 export interface ShellProperties extends pulumi.Inputs {
@@ -23,6 +24,7 @@ export abstract class ShellResource extends pulumi.CustomResource {
     opts?: pulumi.CustomResourceOptions,
   ) {
     const type = typeOf(kind);
+    refuseImport(kind, name, opts);
     // The handlers report progress on the row of this URN, which the engine tells no dynamic provider.
     const __urn = opts?.parent === undefined ? urnAtRoot(name) : urnUnder(opts.parent, type, name);
     super(type, name, { ...props, __provider: shell(kind), __urn, __references: urnsOf(references) }, opts);

@@ -1,4 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
+import { typeOf } from "../handlers/urn.js";
+import { isOfType } from "./is-of-type.js";
+import { whereUnsaid } from "./outputs.js";
 import { ShellResource } from "./shell.js";
 import { VnicProfile } from "./vnic-profile.js";
 
@@ -35,24 +38,35 @@ export interface VmInterfaceArgs {
  * ```
  */
 export class VmInterface extends ShellResource {
+  /** By this policy packs know the class: `validateResourceOfType(VmInterface, …)`. */
+  static readonly __pulumiType = typeOf("VmInterface");
+
+  /** Whether it is a VmInterface, also one of another copy of this package. */
+  static override isInstance(value: unknown): value is VmInterface {
+    return isOfType(VmInterface.__pulumiType, value);
+  }
+
   declare readonly vm: pulumi.Output<string>;
   declare readonly profile: pulumi.Output<string>;
   declare readonly mac: pulumi.Output<string>;
-  /** Absent: true. */
-  declare readonly plugged: pulumi.Output<boolean | undefined>;
-  /** Absent: true. */
-  declare readonly linked: pulumi.Output<boolean | undefined>;
-  /** Where the VM was when the interface was plugged or refreshed last. Absent over oVirt while the VM is down. */
-  declare readonly host: pulumi.Output<string | undefined>;
+  /** Whether the VM has its devices. */
+  declare readonly plugged: pulumi.Output<boolean>;
+  /** Whether its link is up. */
+  declare readonly linked: pulumi.Output<boolean>;
   /**
-   * The VF's PCI address on that host, `0000:b3:02.3`. Over oVirt, which tells it of the VM and not of the NIC, only where the
-   * VM has one VF.
+   * Where the VM was when the interface was plugged or refreshed last: after a move it is the host before, and `vf` the VF there,
+   * until a refresh. `getVmPlacement` tells where the VM is now. Null on oVirt while the VM is down.
    */
-  declare readonly vf: pulumi.Output<string | undefined>;
+  declare readonly host: pulumi.Output<string | null>;
+  /**
+   * The VF's PCI address on that host, `0000:b3:02.3`; null: it has none. On oVirt, which tells it of the VM and not of the NIC,
+   * only where the VM has one VF.
+   */
+  declare readonly vf: pulumi.Output<string | null>;
   /** The aliases of its devices in libvirt's XML, the standby's first. */
   declare readonly aliases: pulumi.Output<string[]>;
-  /** libvirt's XML of its devices, in one line. Absent over oVirt, where the engine writes it. */
-  declare readonly xml: pulumi.Output<string | undefined>;
+  /** libvirt's XML of its devices, in one line. Null on oVirt, where the engine writes it. */
+  declare readonly xml: pulumi.Output<string | null>;
   /**
    * What is missing of it, in words; empty when nothing is. Over oVirt only a VF whose standby the guest agent reports: a NIC
    * that somebody has deactivated shows as `plugged: false`.
@@ -64,9 +78,17 @@ export class VmInterface extends ShellResource {
     super(
       "VmInterface",
       name,
-      { ...outputs, ...args, profile: profile instanceof VnicProfile ? profile.id : profile, references: { profile } },
+      { ...outputs, ...args, profile: VnicProfile.isInstance(profile) ? profile.id : profile, references: { profile } },
       opts,
     );
+    const { plugged, linked } = args;
+    whereUnsaid(this, {
+      plugged: { value: true, declared: plugged },
+      linked: { value: true, declared: linked },
+      host: { value: null },
+      vf: { value: null },
+      xml: { value: null },
+    });
   }
 }
 

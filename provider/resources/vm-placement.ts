@@ -1,5 +1,8 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { MoveReport } from "../migration/report.js";
+import { typeOf } from "../handlers/urn.js";
+import { isOfType } from "./is-of-type.js";
+import { whereUnsaid } from "./outputs.js";
 import { ShellResource } from "./shell.js";
 
 /** How a move is made. Over oVirt its migration policy decides, except on `migrateTimeout` and `plugTimeout`: a preview warns. */
@@ -44,17 +47,26 @@ export interface VmPlacementArgs {
  * ```
  */
 export class VmPlacement extends ShellResource {
+  /** By this policy packs know the class: `validateResourceOfType(VmPlacement, …)`. */
+  static readonly __pulumiType = typeOf("VmPlacement");
+
+  /** Whether it is a VmPlacement, also one of another copy of this package. */
+  static override isInstance(value: unknown): value is VmPlacement {
+    return isOfType(VmPlacement.__pulumiType, value);
+  }
+
   declare readonly vm: pulumi.Output<string>;
   declare readonly host: pulumi.Output<string>;
   /**
-   * What the last move did, in at most 4 KiB; all of it is in the report in `.vnic-failover/reports`, or in the folder that
-   * VNIC_FAILOVER_REPORTS names. Absent on oVirt, whose events tell it.
+   * What the last move did that this resource made, in at most 4 KiB; all of it is in the report in `.vnic-failover/reports`, or
+   * in the folder that VNIC_FAILOVER_REPORTS names. Null: it has made none. Always null on oVirt, whose events tell it.
    */
-  declare readonly lastMove: pulumi.Output<MoveReport | undefined>;
+  declare readonly lastMove: pulumi.Output<MoveReport | null>;
   /** VFs that the VM should have and has not, in words. Over oVirt those that this resource or the guest agent knows of. */
   declare readonly missing: pulumi.Output<string[]>;
 
   constructor(name: string, args: VmPlacementArgs, opts?: pulumi.CustomResourceOptions) {
     super("VmPlacement", name, { ...args, lastMove: undefined, missing: undefined }, opts);
+    whereUnsaid(this, { lastMove: { value: null } });
   }
 }

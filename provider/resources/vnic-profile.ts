@@ -1,4 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
+import { typeOf } from "../handlers/urn.js";
+import { isOfType } from "./is-of-type.js";
+import { whereUnsaid } from "./outputs.js";
 import { ShellResource } from "./shell.js";
 
 export interface VnicProfileArgs {
@@ -55,23 +58,33 @@ export interface VnicProfileArgs {
  * A profile that acts as another's failover cannot be changed: oVirt refuses it, and so do we, at preview.
  */
 export class VnicProfile extends ShellResource {
+  /** By this policy packs know the class: `validateResourceOfType(VnicProfile, …)`. */
+  static readonly __pulumiType = typeOf("VnicProfile");
+
+  /** Whether it is a VnicProfile, also one of another copy of this package. */
+  static override isInstance(value: unknown): value is VnicProfile {
+    return isOfType(VnicProfile.__pulumiType, value);
+  }
+
   declare readonly name: pulumi.Output<string>;
   declare readonly network: pulumi.Output<string>;
   declare readonly passThrough: pulumi.Output<"enabled" | "disabled">;
   declare readonly migratable: pulumi.Output<boolean>;
-  declare readonly failover: pulumi.Output<string | undefined>;
+  /** The id of the standby's profile; null: it has none. */
+  declare readonly failover: pulumi.Output<string | null>;
   /** Hosts of the cluster that lack the profile or have it otherwise. Always empty over oVirt, where the engine alone keeps it. */
   declare readonly differsOn: pulumi.Output<string[]>;
 
   constructor(name: string, args: VnicProfileArgs, opts?: pulumi.CustomResourceOptions) {
     const { failover } = args;
-    const given = failover instanceof VnicProfile ? failover.id : failover;
+    const given = VnicProfile.isInstance(failover) ? failover.id : failover;
     super(
       "VnicProfile",
       name,
       { ...outputs, ...args, name: args.name ?? name, failover: given, references: { failover } },
       opts,
     );
+    whereUnsaid(this, { failover: { value: null } });
   }
 }
 

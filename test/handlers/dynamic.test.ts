@@ -52,6 +52,9 @@ describe("configuration", () => {
 });
 
 describe("values", () => {
+  /** What an interface's state has for outputs that are none. */
+  const nothing = { host: null, vf: null, xml: null };
+
   test("unknown ones reach the handler as UNKNOWN and go back as Pulumi's own, however deep", async () => {
     const check = vi.fn((_ctx: HandlerContext, news: unknown) =>
       Promise.resolve({ inputs: news as Inputs, failures: [] }),
@@ -63,9 +66,31 @@ describe("values", () => {
   });
 
   test("undefined ones are left out: the wire has none", async () => {
-    const state = { mac: "a", vf: undefined, ports: [undefined, { index: undefined }] };
+    const state = { mac: "a", speed: undefined, ports: [undefined, { index: undefined }] };
     const { outs } = await configured({ create: () => Promise.resolve({ id: "nic", state }) }).create(hidden);
-    expect(outs).toStrictEqual({ mac: "a", ports: [null, {}], ...hidden });
+    expect(outs).toStrictEqual({ mac: "a", ports: [null, {}], ...nothing, ...hidden });
+  });
+
+  test("outputs that are nothing are null in a state, so that a preview knows them, and no handler's business", async () => {
+    const states: unknown[] = [];
+    const note = <T>(state: unknown, answer: T): Promise<T> => Promise.resolve((states.push(state), answer));
+    const unchanged = { changes: false, replaces: [], deleteBeforeReplace: false };
+    const made = configured({
+      create: () => Promise.resolve({ id: "nic", state: { mac: "a", vf: undefined } }),
+      diff: (_ctx, _id, state) => note(state, unchanged),
+      read: (_ctx, _id, state) => note(state, undefined),
+      update: (_ctx, _id, state) => note(state, { state: { mac: "a" } }),
+      delete: (_ctx, _id, state) => note(state, undefined),
+    });
+    const { outs = {} } = await made.create(hidden);
+    expect(outs).toEqual({ mac: "a", ...nothing, ...hidden });
+    for (const state of [outs, { mac: "a", ...hidden }]) {
+      await made.diff("nic", state, hidden);
+      await made.read("nic", state);
+      await made.update("nic", state, hidden);
+      await made.delete("nic", state);
+    }
+    expect(states).toEqual(Array(8).fill({ mac: "a" }));
   });
 
   test("hidden ones are no handler's business, and survive each operation", async () => {
@@ -79,7 +104,7 @@ describe("values", () => {
     });
     const { outs } = await made.update("nic", { mac: "a", ...hidden }, { mac: "b", ...hidden });
     expect(seen).toEqual([{ mac: "a" }, { mac: "b" }]);
-    expect(outs).toEqual({ mac: "b", vf: "0000:01:10.0", ...hidden });
+    expect(outs).toEqual({ mac: "b", ...nothing, vf: "0000:01:10.0", ...hidden });
     expect(await made.read("nic", outs)).toEqual({ id: "nic", props: outs, inputs: { mac: "b", ...hidden } });
   });
 

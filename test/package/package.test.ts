@@ -87,7 +87,7 @@ describe("a program that is", () => {
     const args: VnicProfileArgs = { network: ${network} };
     export const nic = new VmInterface("nic", { vm: "web", profile: new VnicProfile("data", args) });
     export const lastMove = (placement: VmPlacement) =>
-      placement.lastMove.apply((report: MoveReport | undefined) => report?.vm);
+      placement.lastMove.apply((report: MoveReport | null) => report?.vm);
   `;
   const check = (file: string, module: string, moduleResolution: string, ...flags: string[]) => {
     const compiler = join("node_modules", "typescript", "bin", "tsc");

@@ -97,7 +97,7 @@ describe("a resource", () => {
     const { inputs, failures } = await plugin.check(profileUrn, { network: "data" });
     expect({ inputs, failures }).toEqual({ inputs: bridgeProfile, failures: [] });
     const { id, state } = await plugin.create(profileUrn, inputs);
-    expect(state).toEqual({ ...bridgeProfile, differsOn: [] });
+    expect(state).toEqual({ ...bridgeProfile, failover: null, differsOn: [] });
 
     const news = { ...inputs, description: "the standby" };
     const values = { oldInputs: inputs, state, news };
@@ -163,6 +163,8 @@ describe("a preview", () => {
         vf: unknownValue,
         aliases: unknownValue,
         xml: unknownValue,
+        plugged: true,
+        linked: true,
         missing: [],
       },
     });
@@ -191,7 +193,7 @@ describe("an import", () => {
     }
     expect(await plugin.read(placementUrn, "web")).toEqual({
       id: "web",
-      state: onHost1,
+      state: { ...onHost1, lastMove: null },
       inputs: { vm: "web", host: "host1" },
     });
   });

@@ -34,3 +34,12 @@ test("a placement has its outputs", () => {
   const { lastMove, missing } = new VmPlacement("web", { vm: "web", host: "host1" });
   for (const output of [lastMove, missing]) expect(pulumi.Output.isInstance(output)).toBe(true);
 });
+
+test("an output that the state leaves unsaid is no undefined", async () => {
+  const { plugged, linked, vf } = new VmInterface("unsaid", { vm: "web", profile: "p" });
+  expect([await valueOf(plugged), await valueOf(linked), await valueOf(vf)]).toEqual([true, true, null]);
+  const declared = new VmInterface("said", { vm: "web", profile: "p", plugged: pulumi.output(false) });
+  expect(await valueOf(declared.plugged)).toBe(false);
+  expect(await valueOf(new VmPlacement("placement", { vm: "web", host: "host1" }).lastMove)).toBeNull();
+  expect(await valueOf(new VnicProfile("standby", { network: "data" }).failover)).toBeNull();
+});

@@ -66,5 +66,5 @@ pulumi import vnic-failover:index:VmInterface web-nic web/52:54:00:12:34:56
   inputs,
   requiredInputs: ["vm", "profile"],
   outputs,
-  required: ["vm", "profile", "mac", "aliases", "missing"],
+  required: ["vm", "profile", "mac", "plugged", "linked", "aliases", "missing"],
 };
