@@ -154,7 +154,7 @@ export function moverOf(
   return async ({ vm, to }, progress) => {
     const planned = found.get(vm);
     if (planned !== undefined) await requireAsPlanned(cluster, planned);
-    return moveVm(cluster, { vm, to, options, progress, signal });
+    return moveVm(cluster, { vm, to, options, progress, command: "vnic-failover drain", signal });
   };
 }
 

@@ -24,7 +24,11 @@ export async function migrate(
   let report: MoveReport | undefined;
   let failure: MoveFailed | undefined;
   try {
-    report = await moveVm(context.cluster, { vm, to, options, progress, signal: context.signal });
+    report = await moveVm(context.cluster, {
+      ...{ vm, to, options, progress },
+      command: "vnic-failover migrate",
+      signal: context.signal,
+    });
   } catch (error) {
     if (!(error instanceof MoveFailed)) throw error;
     failure = error;

@@ -1,14 +1,31 @@
 /** The handler of each kind of resource, whatever face calls it. */
 import { byBackend } from "./by-backend.js";
+import { inTurn, type VmKey } from "./in-turn.js";
 import * as ovirt from "./ovirt/index.js";
+import { clusterOf } from "./session.js";
 import { vmInterface } from "./vm-interface.js";
 import { vmPlacement } from "./vm-placement.js";
 import { vnicProfile } from "./vnic-profile.js";
+import type { HandlerContext } from "./handler.js";
+
+/** With libvirt a VM's devices come and go during a move, so that even a look at it would mislead. */
+const withLibvirt = {
+  keyOf: (ctx: HandlerContext, vm: string): VmKey => ({ scope: clusterOf(ctx), vm }),
+  looks: true,
+};
+/** The engine says at any time what a VM has. */
+const onOvirt = { keyOf: ovirt.keyOfVm, looks: false };
 
 export const handlers = {
   VnicProfile: byBackend(vnicProfile, ovirt.vnicProfile),
-  VmInterface: byBackend(vmInterface, ovirt.vmInterface),
-  VmPlacement: byBackend(vmPlacement, ovirt.vmPlacement),
+  VmInterface: byBackend(
+    inTurn(vmInterface, { ...withLibvirt, moves: false }),
+    inTurn(ovirt.vmInterface, { ...onOvirt, moves: false }),
+  ),
+  VmPlacement: byBackend(
+    inTurn(vmPlacement, { ...withLibvirt, moves: true }),
+    inTurn(ovirt.vmPlacement, { ...onOvirt, moves: true }),
+  ),
 };
 
 /** The resources of this package, by the name that both their type and their handler bear. */

@@ -20,3 +20,9 @@ export function wholeUrn(kind: Kind, text: string): string {
   const [stack = "", project = "", ...name] = text.split("::");
   return ["urn:pulumi:" + stack, project, typeOf(kind), ...name].join("::");
 }
+
+/** `urn:pulumi:<stack>::<project>::<types>::<name>`, of which a name may hold anything. */
+export function urnParts(urn: string): Readonly<Record<"stack" | "project" | "name", string>> {
+  const [stack = "", project = "", , ...name] = urn.replace(/^urn:pulumi:/, "").split("::");
+  return { stack, project, name: name.join("::") };
+}

@@ -32,6 +32,7 @@ import { failureOf } from "./refusal.js";
 import { clusterOf, pictureOf } from "./session.js";
 import { warnOfSilence } from "./silence.js";
 import { isKnown, type MaybeUnknown } from "./unknown.js";
+import { urnParts } from "./urn.js";
 
 export interface VmPlacementState extends VmPlacementInputs {
   /** Of the last move that this resource made, shortened where it would weigh on the state: the file report has all of it. */
@@ -116,6 +117,7 @@ async function place(
       to: inputs.host,
       options: migrationOptionsSchema.parse(inputs.migration ?? {}),
       progress: ctx.progress,
+      command: commandOf(ctx),
       ...(ctx.signal !== undefined && { signal: ctx.signal }),
     });
     if (report === undefined) await plugMissingVfs(cluster, inputs.vm, ctx.progress);
@@ -145,6 +147,13 @@ async function place(
   } finally {
     picture.forgetVm(inputs.vm);
   }
+}
+
+/** As an operator reads it who finds the VM being moved. */
+function commandOf({ urn }: HandlerContext): string {
+  if (urn === undefined) return "pulumi";
+  const { stack, project, name } = urnParts(urn);
+  return `pulumi (resource "${name}" of stack "${stack}", project "${project}")`;
 }
 
 /** Saves the report, and says on the resource's row what it comes to. Returns the file for people, where there is one. */

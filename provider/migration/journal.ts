@@ -26,8 +26,8 @@ export interface Journal {
   readonly to: string;
   /** The step that is being done, by its name. */
   readonly step: string;
-  /** Who moves: its machine's name and process number. */
-  readonly mover: { readonly machine: string; readonly pid: number };
+  /** Who moves: its machine's name and process number, and the command in words, where a version that tells it wrote the journal. */
+  readonly mover: { readonly machine: string; readonly pid: number; readonly command?: string };
   /** Milliseconds since the epoch. */
   readonly started: number;
   /** Until when, at the latest, the mover is at work on this step, by its own watchdogs; milliseconds since the epoch. */
@@ -48,6 +48,7 @@ const schema = z.object({
   step: z.string().min(1),
   machine: z.string(),
   pid: z.coerce.number().int(),
+  command: z.string().optional(),
   started: z.coerce.number().int(),
   until: z.coerce.number().int(),
   interfaces: z.array(
@@ -65,7 +66,7 @@ const schema = z.object({
 export function buildJournal({ mover, interfaces, ...journal }: Journal): Element {
   return buildMetadata(
     "journal",
-    { ...journal, machine: mover.machine, pid: mover.pid },
+    { ...journal, ...mover },
     interfaces.map(({ sourceVf, destinationVf, ...rest }) =>
       element("interface", {
         ...rest,
@@ -87,8 +88,8 @@ export function parseJournal(metadata: Element | undefined): Journal | undefined
       remedy: "A newer version of this package may have written it: use that one for `vnic-failover recover`.",
     });
   }
-  const { machine, pid, ...journal } = parsed.data;
-  return { ...journal, mover: { machine, pid } };
+  const { machine, pid, command, ...journal } = parsed.data;
+  return { ...journal, mover: { machine, pid, ...(command !== undefined && { command }) } };
 }
 
 function plain(from: Element): Record<string, string | undefined> {

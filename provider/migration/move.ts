@@ -20,6 +20,8 @@ export interface MoveRequest {
   readonly to: string;
   readonly options?: MigrationOptions;
   readonly progress?: Progress;
+  /** By whom, in words for another mover's operator: `vnic-failover drain`. */
+  readonly command?: string;
   /** Aborts the move where it stands and takes it back, as far as it has not passed the point of no return. */
   readonly signal?: AbortSignal;
 }
@@ -43,7 +45,7 @@ export class MoveFailed extends StepFailed {
  */
 export async function moveVm(
   cluster: LibvirtCluster,
-  { vm, to, options = defaultMigrationOptions, progress = silent, signal }: MoveRequest,
+  { vm, to, options = defaultMigrationOptions, progress = silent, command, signal }: MoveRequest,
 ): Promise<MoveReport | undefined> {
   cluster.host(to);
   progress.report({ phase: "preflight", message: `looking whether "${vm}" can move to "${to}"` });
@@ -65,7 +67,7 @@ export async function moveVm(
     vm,
     plan.presence.host,
     cluster.host(to),
-    beginJournal(plan, plan.presence.host.name),
+    beginJournal(plan, plan.presence.host.name, command),
     { options, progress, signal, timeline },
   );
   const standbyNetworks = new Map(plan.interfaces.map((nic) => [nic.primaryAlias, nic.standbyNetwork]));

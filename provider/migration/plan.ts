@@ -128,8 +128,8 @@ export class MoveRefused extends ProblemError {
   }
 }
 
-/** The journal of a move that is about to begin. @throws MoveRefused when an interface has no VF to go to. */
-export function beginJournal(plan: MovePlan, from: string): Journal {
+/** The journal of a move that is about to begin, by that command. @throws MoveRefused when an interface has no VF to go to. */
+export function beginJournal(plan: MovePlan, from: string, command?: string): Journal {
   const interfaces = plan.interfaces.map(({ destinationVf, mac, primaryAlias, standbyAlias, network, sourceVf }) => {
     if (destinationVf === undefined) {
       throw new MoveRefused(plan.vm, plan.to, [
@@ -148,7 +148,7 @@ export function beginJournal(plan: MovePlan, from: string): Journal {
     from,
     to: plan.to,
     step: "journal",
-    mover: { machine: hostname(), pid: process.pid },
+    mover: { machine: hostname(), pid: process.pid, ...(command !== undefined && { command }) },
     started: Date.now(),
     until: Date.now(),
     interfaces,

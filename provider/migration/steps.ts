@@ -22,7 +22,7 @@ import { chooseVf } from "../backends/libvirt/vf-scheduler.js";
 import { announceStandby, tellAnnouncers, tellAnnouncersOn, vfInUse } from "./announce.js";
 import { domainOn, isPluggedIn, readJournal, writeJournal, type MoveContext } from "./context.js";
 import { describeJob } from "./job.js";
-import type { JournalInterface } from "./journal.js";
+import type { Journal, JournalInterface } from "./journal.js";
 import type { Step } from "./runner.js";
 
 /** Milliseconds after which a journal that was written must still be ours: longer than another mover's read and write. */
@@ -253,12 +253,17 @@ async function requireDomain(host: LibvirtHost, context: MoveContext): Promise<D
   });
 }
 
-export function moveUnderWay(vm: string, mover: { machine: string; pid: number } | undefined): ProblemError {
+export function moveUnderWay(vm: string, mover: Journal["mover"] | undefined): ProblemError {
   return new ProblemError({
     code: "move-under-way",
-    what: `VM "${vm}" is being moved by somebody else${mover === undefined ? "" : ` (process ${mover.pid} on ${mover.machine})`}`,
-    remedy: `Wait for its end. If that process is dead, run \`vnic-failover recover ${vm}\`.`,
+    what: `VM "${vm}" is being moved by ${mover === undefined ? "another process" : inWords(mover)}`,
+    remedy: `Wait until that move has ended. If that process is dead, run \`vnic-failover recover ${vm}\`.`,
   });
+}
+
+function inWords({ machine, pid, command }: Journal["mover"]): string {
+  const where = `process ${pid} on ${machine}`;
+  return command === undefined ? where : `${command} (${where})`;
 }
 
 function releaseSource({ source, journal: { interfaces } }: MoveContext): Promise<void> {

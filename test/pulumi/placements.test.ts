@@ -108,3 +108,27 @@ describe("a move", () => {
     ).finally(() => rmSync(reports, { recursive: true }));
   });
 });
+
+describe("one mover a VM", () => {
+  it(
+    "a forgotten dependsOn is no error: interfaces and the placement of one VM wait for each other",
+    { timeout: TIMEOUT },
+    async () => {
+      const second = `new VmInterface("second", { vm: "web", profile: standby, mac: "52:54:00:aa:00:51" });`;
+      const unordered = `new VmPlacement("placement", { vm: "web", host: "host2" });`;
+      await onLab(program(unordered, ...pair, second), async ({ stack, lab }) => {
+        Object.assign(lab.host1.memory, { passes: 20, milliseconds: 20 });
+        // With its preview, as most people run it.
+        await stack.pulumi("up", "--yes");
+        expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+        const { resources } = await stack.export();
+        for (const name of ["nic", "second", "placement"])
+          expect(resources[name]?.outputs, name).toMatchObject({ missing: [] });
+        const again = await stack.refresh();
+        expect(again.exitCode).toBe(0);
+        expect((await stack.preview()).changes).toEqual({});
+        expect(await stack.destroy()).toMatchObject({ exitCode: 0 });
+      });
+    },
+  );
+});

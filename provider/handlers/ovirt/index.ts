@@ -1,4 +1,5 @@
 /** The three resources over oVirt's engine. */
+export { keyOfVm } from "./vm.js";
 export { vmInterface } from "./vm-interface.js";
 export { vmPlacement } from "./vm-placement.js";
 export { vnicProfile } from "./vnic-profile.js";

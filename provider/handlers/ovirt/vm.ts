@@ -11,7 +11,9 @@ import {
 } from "../../backends/ovirt/rest/index.js";
 import { ProblemError } from "../../problem.js";
 import { primaryAliasOf } from "../../xml/interface-record.js";
-import { absenceOf, type Engine } from "./session.js";
+import type { HandlerContext } from "../handler.js";
+import type { VmKey } from "../in-turn.js";
+import { absenceOf, engineOf, type Engine } from "./session.js";
 
 /** @throws ProblemError when there is none, or it is of another cluster. */
 export async function requireVm({ client, cluster }: Engine, nameOrId: string): Promise<EngineVm> {
@@ -34,6 +36,24 @@ export async function vmIfAny({ client, cluster }: Engine, nameOrId: string): Pr
   } catch (error) {
     if (absenceOf(error) === undefined) throw error;
     return undefined;
+  }
+}
+
+const idsByEngine = new WeakMap<Engine, Map<string, Promise<string>>>();
+
+/** By its id, which is asked for once: a program may call a VM by its name here and by its id there. */
+export async function keyOfVm(ctx: Pick<HandlerContext, "config">, nameOrId: string): Promise<VmKey> {
+  const engine = engineOf(ctx);
+  const ids = idsByEngine.get(engine) ?? new Map<string, Promise<string>>();
+  idsByEngine.set(engine, ids);
+  const asked = ids.get(nameOrId) ?? lookUpVm(engine.client, nameOrId).then(({ id }) => id);
+  ids.set(nameOrId, asked);
+  try {
+    return { scope: engine, vm: await asked };
+  } catch {
+    // What is wrong with it is the operation's own to say.
+    ids.delete(nameOrId);
+    return { scope: engine, vm: nameOrId };
   }
 }
 
