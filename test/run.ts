@@ -1,34 +1,83 @@
 /**
- * `npm test`: type check, lint, then every test in one run of vitest, in the lab's namespace where its hosts can be
- * reached. Where the lab cannot run its tests are skipped with the reason; with CI=true that is a failure.
+ * `npm test`: setup, type check, lint, then the unit tests, without root's privileges, then the end-to-end tests, in the lab's
+ * namespace, where its hosts can be reached. Where the lab cannot run its tests are skipped with the reason; with CI=true
+ * that is a failure. The last lines say what was done again and how many tests passed, failed and were skipped.
  */
 import { spawnSync } from "node:child_process";
-import { ensureRequirements, LabUnavailable } from "./lab/requirements.js";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { isRoot } from "../toolchain/debian.js";
+import { root, toolsBin } from "../toolchain/pulumi.js";
 import { currentLab, up } from "./lab/lab.js";
 import { inNamespace } from "./lab/network.js";
-import { root, toolsBin } from "../toolchain/pulumi.js";
+import { ensureRequirements, LabUnavailable } from "./lab/requirements.js";
+import { closingLines, countRepeat, countRepeatsIn, readRepeats, readSummary, summaryFile } from "./summary.js";
+import { unprivileged } from "./unprivileged.js";
 
 const ci = process.env["CI"] === "true";
+const vitest = [process.execPath, join(root, "node_modules", "vitest", "vitest.mjs"), "run", "--passWithNoTests"];
+const scratch = mkdtempSync(join(tmpdir(), "vnic-failover-tests-"));
+const results = { unit: join(scratch, "unit.json"), e2e: join(scratch, "e2e.json") };
+type Project = keyof typeof results;
 
 async function main(): Promise<number> {
-  for (const script of ["setup -- --tests", "typecheck", "lint"]) {
-    console.log(`> npm run ${script}`);
-    if (execute("npm", ["run", "-s", ...script.split(" ")]) !== 0) return 1;
+  // What cannot be installed is named, and again by each test that needs it: the others are run.
+  const ready = npm("setup", "--tests");
+  if (!ready) console.log("The setup is not complete: see above. Tests that need what is missing fail.");
+  if (!npm("typecheck") || !npm("lint")) return 1;
+  const repeats = join(scratch, "repeats");
+  countRepeatsIn(repeats);
+  const ran: Project[] = ["unit"];
+  let passed = unitTests();
+  if (passed) {
+    ran.push("e2e");
+    passed = await endToEndTests();
+  } else {
+    console.log("The end-to-end tests were not run: unit tests failed.");
   }
-  const vitest = ["npx", "vitest", "run", ...process.argv.slice(2)];
+  const lines = closingLines(
+    ran.map((project) => readSummary(results[project])),
+    readRepeats(repeats),
+  );
+  console.log(["", ...lines].join("\n"));
+  return passed && ready ? 0 : 1;
+}
+
+function npm(script: string, ...args: string[]): boolean {
+  console.log(`> npm run ${[script, ...args].join(" ")}`);
+  return execute(["npm", "run", "-s", script, ...(args.length > 0 ? ["--", ...args] : [])]) === 0;
+}
+
+function unitTests(): boolean {
+  const command = project("unit");
+  const plain = isRoot() ? unprivileged(command) : command;
+  if (plain === undefined) console.log("Unit tests are run with root's privileges: setpriv cannot take them here.");
+  return execute(plain ?? command, { [summaryFile]: results.unit }) === 0;
+}
+
+async function endToEndTests(): Promise<boolean> {
+  const command = project("e2e");
+  const environment = { [summaryFile]: results.e2e };
   const reason = await labReason();
-  if (reason === undefined) {
-    const [program, args] = inNamespace(vitest);
-    const status = execute(program, args);
-    if (status === 0 || currentLab() !== undefined) return status;
-    // An emulated host that is lost with its emulator says nothing of what ran on it.
-    console.log("A host of the lab died under the tests: once more, on new hosts.");
-    await up("separate", (line) => console.log(line));
-    return execute(program, args);
+  if (reason !== undefined) {
+    console.log(reason);
+    const ended = execute(command, { ...environment, VNIC_LAB_SKIPPED: reason.split("\n").join(" ") }) === 0;
+    return ended && !ci;
   }
-  console.log(reason);
-  if (ci) return 1;
-  return execute(vitest[0] ?? "npx", vitest.slice(1), { VNIC_LAB_SKIPPED: reason.split("\n").join(" ") });
+  const [program, args] = inNamespace(command);
+  const passed = execute([program, ...args], environment) === 0;
+  if (passed || currentLab() !== undefined) return passed;
+  // An emulated host that is lost with its emulator says nothing of what ran on it.
+  console.log("A host of the lab died under the tests: once more, on new hosts.");
+  countRepeat("run");
+  await up("separate", (line) => console.log(line));
+  rmSync(results.e2e, { force: true });
+  return execute([program, ...args], environment) === 0;
+}
+
+function project(name: Project): readonly string[] {
+  return [...vitest, "--project", name, ...process.argv.slice(2)];
 }
 
 /** Brings the lab up. Undefined: it is; else why it cannot be. */
@@ -43,17 +92,19 @@ async function labReason(): Promise<string | undefined> {
   }
 }
 
-function execute(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): number {
+function execute([program = "", ...args]: readonly string[], env: NodeJS.ProcessEnv = {}): number {
   const path = `${toolsBin}:${process.env["PATH"] ?? ""}`;
   return (
     spawnSync(program, args, { cwd: root, stdio: "inherit", env: { ...process.env, PATH: path, ...env } }).status ?? 1
   );
 }
 
-main().then(
-  (status) => (process.exitCode = status),
-  (error: unknown) => {
-    console.error(error);
-    process.exitCode = 1;
-  },
-);
+main()
+  .then(
+    (status) => (process.exitCode = status),
+    (error: unknown) => {
+      console.error(error);
+      process.exitCode = 1;
+    },
+  )
+  .finally(() => rmSync(scratch, { recursive: true, force: true }));

@@ -4,11 +4,12 @@
  */
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { root } from "./pulumi.js";
+import { toolsFolder } from "./pulumi.js";
+import type { Requirement } from "./requirement.js";
 import { run } from "./run.js";
 
 const pins = join(import.meta.dirname, "newest-sdk");
-const folder = join(root, ".tools", "newest-sdk");
+const folder = join(toolsFolder, "newest-sdk");
 /** A copy of the lock file that the folder was installed from: written last. */
 const installedFrom = join(folder, ".installed-from.json");
 
@@ -19,12 +20,24 @@ export const newestSdk = {
   nodeModules: join(folder, "node_modules"),
 };
 
-export function hasNewestSdk(): boolean {
+export const newestSdkRequirement: Requirement = {
+  name: "the newest Pulumi SDK with a Node.js for it",
+  purpose: "programs that use the newest SDK",
+  neededBy: "tests",
+  find: () => (isInstalled() ? folder : undefined),
+  make: installNewestSdk,
+  obstacle: () =>
+    process.platform === "linux" && ["x64", "arm64"].includes(process.arch)
+      ? undefined
+      : `it is pinned for Linux on x64 and arm64, and this is ${process.platform} on ${process.arch}`,
+};
+
+function isInstalled(): boolean {
   const lock = readFileSync(join(pins, "package-lock.json"), "utf8");
   return existsSync(newestSdk.node) && existsSync(installedFrom) && readFileSync(installedFrom, "utf8") === lock;
 }
 
-export async function installNewestSdk(): Promise<void> {
+async function installNewestSdk(): Promise<void> {
   mkdirSync(folder, { recursive: true });
   rmSync(installedFrom, { force: true });
   for (const name of ["package.json", "package-lock.json"]) copyFileSync(join(pins, name), join(folder, name));

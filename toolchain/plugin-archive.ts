@@ -25,12 +25,12 @@ const launchers = {
 export async function pluginArchives(
   tarball: string,
   folder: string,
-  only: readonly Platform[] = platforms,
+  { only = platforms, env = process.env }: { only?: readonly Platform[]; env?: NodeJS.ProcessEnv } = {},
 ): Promise<readonly string[]> {
   const scratch = mkdtempSync(join(tmpdir(), "vnic-failover-plugin-"));
   try {
     const plugin = join(scratch, "plugin");
-    const version = await fill(plugin, tarball);
+    const version = await fill(plugin, tarball, env);
     mkdirSync(folder, { recursive: true });
     const archives: string[] = [];
     for (const platform of only) {
@@ -52,7 +52,7 @@ export async function pluginArchives(
 }
 
 /** The package with what it needs beside it, in the versions of package-lock.json. @returns its version. */
-async function fill(plugin: string, tarball: string): Promise<string> {
+async function fill(plugin: string, tarball: string, env: NodeJS.ProcessEnv): Promise<string> {
   mkdirSync(plugin);
   await run("Unpacking the package", "tar", ["-xzf", tarball, "-C", plugin, "--strip-components=1"]);
   const { devDependencies, peerDependencies, ...manifest } = readManifest(plugin);
@@ -62,7 +62,8 @@ async function fill(plugin: string, tarball: string): Promise<string> {
   writeFileSync(join(plugin, "package.json"), JSON.stringify({ ...manifest, dependencies }, undefined, 2));
   copyFileSync(join(root, "package-lock.json"), join(plugin, "package-lock.json"));
   const flags = ["--omit=dev", "--omit=optional", "--ignore-scripts", "--no-bin-links", "--no-audit", "--no-fund"];
-  await run("Installing what the plugin needs", "npm", ["install", "--prefer-offline", ...flags], { cwd: plugin });
+  const install = ["install", "--prefer-offline", ...flags];
+  await run("Installing what the plugin needs", "npm", install, { cwd: plugin, env });
   rmSync(join(plugin, "package-lock.json"));
   return manifest.version;
 }

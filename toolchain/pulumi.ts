@@ -3,9 +3,10 @@ import { delimiter, dirname, join } from "node:path";
 
 /** Where the project's own tools stand: what `npm run setup` makes, and git ignores. */
 export const root = join(import.meta.dirname, "..");
-export const toolsBin = join(root, ".tools", "bin");
+export const toolsFolder = join(root, ".tools");
+export const toolsBin = join(toolsFolder, "bin");
 /** A virtual environment with Pulumi's SDK for Python: made by `npm run setup -- --languages python`. */
-export const pythonHome = join(root, ".tools", "python");
+export const pythonHome = join(toolsFolder, "python");
 
 export interface PulumiPlaces {
   /** Logins and plugins of these runs: never the user's own `~/.pulumi`. Made by Pulumi if it is missing. */

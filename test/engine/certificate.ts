@@ -4,6 +4,8 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { need } from "../../toolchain/requirement.js";
+import { openssl } from "../programs.js";
 
 export interface ServerCertificate {
   readonly caFile: string;
@@ -13,10 +15,10 @@ export interface ServerCertificate {
   readonly remove: () => Promise<void>;
 }
 
-const openssl = promisify(execFile);
+const execute = promisify(execFile);
 const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "7"];
 
-/** Needs `openssl` on the PATH. */
+/** @throws ProblemError when there is no openssl. */
 export async function makeCertificate(): Promise<ServerCertificate> {
   const folder = await mkdtemp(join(tmpdir(), "test-engine-"));
   const [caFile, caKey, request, key, certificate, extensions] = [
@@ -27,7 +29,8 @@ export async function makeCertificate(): Promise<ServerCertificate> {
     "engine.pem",
     "engine.ext",
   ].map((name) => join(folder, name)) as [string, string, string, string, string, string];
-  const run = (...args: readonly string[]) => openssl("openssl", args);
+  const program = need(openssl);
+  const run = (...args: readonly string[]) => execute(program, args);
   await writeFile(extensions, "subjectAltName=DNS:localhost\nextendedKeyUsage=serverAuth\n");
   await run("req", "-x509", ...newKey, "-keyout", caKey, "-out", caFile, "-subj", "/O=Test/CN=Test CA");
   await run("req", ...newKey.slice(0, -2), "-keyout", key, "-out", request, "-subj", "/O=Test/CN=localhost");

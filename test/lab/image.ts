@@ -16,6 +16,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { machinesDebianMirror } from "../../toolchain/debian.js";
 import { run } from "./command.js";
 import { cache, hosts } from "./layout.js";
 import { bootOnce } from "./qemu.js";
@@ -23,7 +24,6 @@ import { bootOnce } from "./qemu.js";
 /** Counts changes of this file that change what it builds. */
 const recipe = "2";
 const suite = "trixie";
-const mirror = "http://deb.debian.org/debian";
 const base = ["dbus", "openssh-server", "iproute2", "kmod", "procps", "pciutils", "python3-minimal"];
 const packages = [
   "linux-image-amd64",
@@ -68,7 +68,7 @@ export interface Image {
 export async function ensureImage(say: (line: string) => void): Promise<Image> {
   const sources = join(import.meta.dirname, "host", "labinit");
   const guestInit = join(import.meta.dirname, "guest", "init");
-  const treeVersion = hash(suite, mirror, ...base, ...packages);
+  const treeVersion = hash(suite, ...base, ...packages);
   const version = hash(recipe, treeVersion, readFileSync(sources), readFileSync(guestInit), qemuConf, ...guestModules);
   const tree = join(cache, `tree-${treeVersion}`);
   const folder = join(cache, `image-${version}`);
@@ -122,7 +122,7 @@ async function ensureTree(tree: string, say: (line: string) => void): Promise<vo
   const part = `${tree}.part`;
   rmSync(part, { recursive: true, force: true });
   mkdirSync(part, { recursive: true });
-  await run("debootstrap", ["--variant=minbase", `--include=${base.join(",")}`, suite, part, mirror]);
+  await run("debootstrap", ["--variant=minbase", `--include=${base.join(",")}`, suite, part, machinesDebianMirror()]);
   cpSync("/etc/resolv.conf", join(part, "etc/resolv.conf"), { dereference: true });
   for (const file of existsSync("/etc/apt/apt.conf.d") ? readdirSync("/etc/apt/apt.conf.d") : []) {
     cpSync(join("/etc/apt/apt.conf.d", file), join(part, "etc/apt/apt.conf.d", file));

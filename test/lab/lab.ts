@@ -22,6 +22,7 @@ import { probing } from "./probe.js";
 import { hostReady, startHost, type HostFiles } from "./qemu.js";
 import { ensureRequirements } from "./requirements.js";
 import { ssh } from "./ssh.js";
+import { countRepeat } from "../summary.js";
 
 const stateFile = join(running, "lab.json");
 const stateSchema = z.object({
@@ -137,6 +138,7 @@ export async function ensureGuest(
   if (await guestReady(lab, guest, host)) return;
   // Seldom, a guest is not up even after 240 s, where others need 40: begin once more.
   say(`${guest.name} has not booted within ${guestBootSeconds} s; starting it again…`);
+  countRepeat("boot");
   await ssh(lab.image, host, `virsh -q destroy ${guest.name}; virsh -q start ${guest.name}`);
   if (await guestReady(lab, guest, host)) return;
   const end = (await consoleOf(lab, guest, host)).trimEnd().split("\n").slice(-20).join("\n");

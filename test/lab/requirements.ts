@@ -1,23 +1,76 @@
 /** What the lab needs of this machine, said before anything is built; Debian packages are installed where they miss. */
 import { accessSync, existsSync, readFileSync, statfsSync } from "node:fs";
-import { delimiter, join } from "node:path";
-import { run } from "./command.js";
+import { findProgram, isRoot, machinesDebianMirror } from "../../toolchain/debian.js";
+import { install } from "../../toolchain/installation.js";
+import type { Requirement } from "../../toolchain/requirement.js";
 
-/** Programs that the lab calls, and the Debian package of each. */
-const programs: Readonly<Record<string, string>> = {
-  debootstrap: "debootstrap",
-  "qemu-img": "qemu-utils",
-  cpio: "cpio",
-  busybox: "busybox-static",
-  xz: "xz-utils",
-  ip: "iproute2",
-  ping: "iputils-ping",
-  ssh: "openssh-client",
-  "ssh-keygen": "openssh-client",
-  mke2fs: "e2fsprogs",
-  unshare: "util-linux",
-  setsid: "util-linux",
+/** Debian packages, and the programs of each that the lab calls. */
+const programs: Readonly<Record<string, readonly string[]>> = {
+  debootstrap: ["debootstrap"],
+  "qemu-utils": ["qemu-img"],
+  cpio: ["cpio"],
+  "busybox-static": ["busybox"],
+  "xz-utils": ["xz"],
+  iproute2: ["ip", "bridge"],
+  "iputils-ping": ["ping"],
+  "openssh-client": ["ssh", "ssh-keygen"],
+  e2fsprogs: ["mke2fs"],
+  "util-linux": ["unshare", "setsid"],
+  mount: ["mount"],
+  python3: ["python3"],
 };
+
+/** GiB of disk and of memory that are free. */
+const disk = 8;
+const memory = 7;
+
+const isLinux = process.platform === "linux";
+const noLinux = `this is ${process.platform}, and the lab's hosts need Linux network namespaces: use a Linux machine`;
+
+/** What no package brings: each with how it is seen and what to do. */
+const condition = (name: string, met: () => string | undefined, obstacle: () => string): Requirement => ({
+  name,
+  purpose: "the lab",
+  neededBy: "lab",
+  find: () => (isLinux ? met() : undefined),
+  obstacle: () => (isLinux ? obstacle() : noLinux),
+});
+
+export const labRequirements: readonly Requirement[] = [
+  condition(
+    "root",
+    () => (isRoot() ? "this is root" : undefined),
+    () => "network namespaces, taps and debootstrap need it: run it with sudo",
+  ),
+  condition(
+    "/dev/net/tun",
+    () => (isThere("/dev/net/tun") ? "/dev/net/tun" : undefined),
+    () => "load the kernel module (modprobe tun), or give the container that device",
+  ),
+  condition(
+    `${disk} GiB of disk`,
+    () => enough(freeDisk(), disk),
+    () => `only ${freeDisk().toFixed(1)} GiB are free`,
+  ),
+  condition(
+    `${memory} GiB of memory`,
+    () => enough(freeMemory() ?? memory, memory),
+    () => `only ${(freeMemory() ?? 0).toFixed(1)} GiB are free`,
+  ),
+  condition(
+    "a Debian mirror",
+    () => mirror().url,
+    () => mirror().reason,
+  ),
+  ...Object.entries(programs).map(([name, of]): Requirement => ({
+    name: of.join(" and "),
+    purpose: "the lab",
+    neededBy: "lab",
+    find: () => (of.every((program) => findProgram(program) !== undefined) ? findProgram(of[0] ?? "") : undefined),
+    packages: [name],
+    obstacle: () => (isLinux ? undefined : noLinux),
+  })),
+];
 
 /** Thrown with every missing thing at once. */
 export class LabUnavailable extends Error {
@@ -26,59 +79,40 @@ export class LabUnavailable extends Error {
 
 /** @throws LabUnavailable that lists everything that keeps the lab from running here. */
 export async function ensureRequirements(): Promise<void> {
-  const missing = unmet();
-  if (missing.length > 0)
-    throw new LabUnavailable(`The lab cannot run here:\n${missing.map((line) => `  - ${line}`).join("\n")}`);
-  const packages = [
-    ...new Set(
-      Object.entries(programs)
-        .filter(([name]) => !onPath(name))
-        .map(([, name]) => name),
-    ),
-  ];
-  if (packages.length === 0) return;
-  console.error(`Installing Debian packages: ${packages.join(" ")}`);
-  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  const unmet = await install(labRequirements, console.error);
+  if (unmet.length === 0) return;
+  const lines = unmet.map(({ requirement: { name }, reason }) => `  - ${name}: ${reason}`);
+  throw new LabUnavailable(`The lab cannot run here:\n${lines.join("\n")}`);
+}
+
+function mirror(): { url?: string; reason: string } {
   try {
-    await run("apt-get", ["update", "-q"], { env });
-    await run("apt-get", ["install", "-qy", "--no-install-recommends", ...packages], { env });
-  } catch (cause) {
-    throw new LabUnavailable(
-      `The lab cannot install the Debian packages ${packages.join(", ")}: ${(cause as Error).message}`,
-      { cause },
-    );
+    return { url: machinesDebianMirror(), reason: "" };
+  } catch (error) {
+    return { reason: error instanceof Error ? error.message : String(error) };
   }
 }
 
-/** What no package can mend, each with what to do. Empty: the lab can run. */
-export function unmet(): string[] {
-  const reasons: string[] = [];
-  if (process.platform !== "linux")
-    return [`this is ${process.platform}, and the lab's hosts need Linux network namespaces: use a Linux machine`];
-  if (process.getuid?.() !== 0)
-    reasons.push("not root: network namespaces, taps and debootstrap need it; run it with sudo");
+function enough(found: number, needed: number): string | undefined {
+  return found >= needed ? `${found.toFixed(1)} GiB are free` : undefined;
+}
+
+function isThere(file: string): boolean {
   try {
-    accessSync("/dev/net/tun");
+    accessSync(file);
+    return true;
   } catch {
-    reasons.push("/dev/net/tun is missing: load the kernel module (modprobe tun), or give the container that device");
+    return false;
   }
-  const lacking = Object.keys(programs).filter((name) => !onPath(name));
-  if (lacking.length > 0 && !onPath("apt-get")) {
-    reasons.push(`missing programs: ${lacking.join(", ")}; this is no Debian, so install them by hand`);
-  }
-  const space = statfsSync("/");
-  const freeGiB = (space.bavail * space.bsize) / 2 ** 30;
-  if (freeGiB < 8) reasons.push(`only ${freeGiB.toFixed(1)} GiB of disk are free: the lab needs 8`);
-  const available = /MemAvailable:\s+(\d+)/.exec(
-    existsSync("/proc/meminfo") ? readFileSync("/proc/meminfo", "utf8") : "",
-  )?.[1];
-  if (available !== undefined && Number(available) < 7 * 2 ** 20) {
-    reasons.push(`only ${(Number(available) / 2 ** 20).toFixed(1)} GiB of memory are free: the lab's hosts need 7`);
-  }
-  return reasons;
 }
 
-function onPath(program: string): boolean {
-  const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/sbin"];
-  return folders.some((folder) => existsSync(join(folder, program)));
+function freeDisk(): number {
+  const space = statfsSync("/");
+  return (space.bavail * space.bsize) / 2 ** 30;
+}
+
+function freeMemory(): number | undefined {
+  if (!existsSync("/proc/meminfo")) return undefined;
+  const available = /MemAvailable:\s+(\d+)/.exec(readFileSync("/proc/meminfo", "utf8"))?.[1];
+  return available === undefined ? undefined : Number(available) / 2 ** 20;
 }

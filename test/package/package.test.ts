@@ -10,11 +10,12 @@ import * as z from "zod";
 import { fingerprintOf } from "../../provider/backends/libvirt/transport/known-hosts.js";
 import { pack, readManifest } from "../../toolchain/package.js";
 import { pluginArchives } from "../../toolchain/plugin-archive.js";
-import { findPulumi, pulumiEnvironment, root } from "../../toolchain/pulumi.js";
+import { pulumiEnvironment, root } from "../../toolchain/pulumi.js";
 import { makeKey } from "../backends/libvirt/transport/keys.js";
 import { SshServer } from "../backends/libvirt/transport/ssh-server.js";
 import { labLike } from "../hosts/lab-like.js";
 import { TestStack } from "../pulumi/stack.js";
+import { installForUser, offline } from "./npm-cache.js";
 
 const TIMEOUT = 300_000;
 const execute = promisify(execFile);
@@ -24,19 +25,10 @@ const scratch = mkdtempSync(join(tmpdir(), "vnic-failover-package-"));
 const project = join(scratch, "project");
 let tarball: string;
 let files: readonly string[];
-const pulumiMissing = findPulumi() === undefined;
 
 beforeAll(async () => {
   ({ tarball, files } = await pack(scratch));
-  mkdirSync(project);
-  writeFileSync(join(project, "package.json"), JSON.stringify({ name: "project", private: true, main: "index.ts" }));
-  const beside = ["@pulumi/pulumi", "typescript", "@types/node"].map((name) => {
-    const version = manifest.devDependencies[name];
-    return `${name}@${version ?? ""}`;
-  });
-  // ssh2 has native parts (cpu-features, nan), which nobody needs.
-  const flags = ["--omit=optional", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund"];
-  await execute("npm", ["install", ...flags, tarball, ...beside], { cwd: project });
+  await installForUser(project, tarball, offline());
 }, TIMEOUT);
 
 afterAll(() => rm(scratch, { recursive: true, force: true }), TIMEOUT);
@@ -118,7 +110,7 @@ describe("a program that is", () => {
   });
 });
 
-test.skipIf(pulumiMissing)(
+test(
   "`pulumi up` of the quickstart, in TypeScript, over SSH and by a socket of this machine",
   { timeout: TIMEOUT },
   async () => {
@@ -160,7 +152,10 @@ describe("the plugin's archive", () => {
   let archives: readonly string[];
 
   beforeAll(async () => {
-    archives = await pluginArchives(tarball, join(scratch, "archives"), ["linux-amd64", "windows-amd64"]);
+    archives = await pluginArchives(tarball, join(scratch, "archives"), {
+      only: ["linux-amd64", "windows-amd64"],
+      env: offline(),
+    });
   }, TIMEOUT);
 
   test("each is named as Pulumi looks for it, and starts the plugin in its platform's way", async () => {
@@ -181,7 +176,7 @@ describe("the plugin's archive", () => {
     ]);
   });
 
-  test.skipIf(pulumiMissing)("the CLI installs it and gets its schema", { timeout: TIMEOUT }, async () => {
+  test("the CLI installs it and gets its schema", { timeout: TIMEOUT }, async () => {
     const backendDir = join(scratch, "backend");
     mkdirSync(backendDir);
     const passphraseFile = join(scratch, "passphrase");

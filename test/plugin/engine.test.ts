@@ -6,7 +6,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as z from "zod";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { findPulumi } from "../../toolchain/pulumi.js";
 import { declarePair } from "../hosts/declared.js";
 import { labLike, vfs, vm, type LabLike } from "../hosts/lab-like.js";
 import { settled, standing } from "../hosts/standing.js";
@@ -50,7 +49,7 @@ async function stateOf(stack: TestStack) {
   return { text, named: (name: string) => deployment.resources.find(({ urn }) => nameOf(urn) === name) };
 }
 
-describe.skipIf(findPulumi() === undefined)("under the real engine", () => {
+describe("under the real engine", () => {
   let home: string;
   let path: string;
   beforeAll(() => {

@@ -3,8 +3,10 @@ import { mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync, existsSync
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import * as z from "zod";
-import { newestSdk } from "../../toolchain/newest-sdk.js";
-import { pulumiEnvironment } from "../../toolchain/pulumi.js";
+import { newestSdk, newestSdkRequirement } from "../../toolchain/newest-sdk.js";
+import { findPulumi, pulumiEnvironment } from "../../toolchain/pulumi.js";
+import { pulumiCli } from "../../toolchain/pulumi-cli.js";
+import { missing, need } from "../../toolchain/requirement.js";
 import { nameOf, parseEvents, type Diagnostic, type Step } from "./events.js";
 import { compile, installPackage, type Sdk } from "./package.js";
 
@@ -65,6 +67,8 @@ export class TestStack {
     readonly extension: "js" | "mjs",
     sdk: Sdk = "pinned",
   ) {
+    if (findPulumi() === undefined) throw missing(pulumiCli);
+    if (sdk === "newest") need(newestSdkRequirement);
     const backendDir = join(folder, "backend");
     mkdirSync(backendDir);
     const passphraseFile = join(folder, "passphrase");

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { findPulumi, root } from "../../toolchain/pulumi.js";
+import { root } from "../../toolchain/pulumi.js";
 import { libvirtHosts } from "./libvirt-hosts.js";
 import { scenarios } from "./list.js";
 import { ovirtEngine } from "./ovirt-engine.js";
@@ -16,7 +16,7 @@ test("the example for oVirt is the quickstart's program, which one of the scenar
 const backends = { "libvirt hosts": libvirtHosts, "an oVirt engine": ovirtEngine };
 
 // The two take turns at the machine: most of a scenario is waiting for processes to start.
-describe.skipIf(findPulumi() === undefined).concurrent.each(Object.entries(backends))("over %s", (_, start) => {
+describe.concurrent.each(Object.entries(backends))("over %s", (_, start) => {
   for (const scenario of scenarios) {
     test(scenario.claim, { timeout: 900_000, concurrent: false }, async () => {
       const backend = await start();

@@ -2,6 +2,8 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { need } from "../../../../toolchain/requirement.js";
+import { sshKeygen } from "../../../programs.js";
 
 export interface KeyPair {
   readonly file: string;
@@ -18,7 +20,7 @@ export const scratch = () => mkdtempSync(join(tmpdir(), "ssh-test-"));
 export function makeKey(type: "ed25519" | "ecdsa" | "rsa", passphrase = ""): KeyPair {
   const file = join(scratch(), `id_${type}`);
   const size = type === "rsa" ? ["-b", "2048"] : [];
-  execFileSync("ssh-keygen", ["-q", "-t", type, ...size, "-N", passphrase, "-C", "", "-f", file]);
+  execFileSync(need(sshKeygen), ["-q", "-t", type, ...size, "-N", passphrase, "-C", "", "-f", file]);
   const publicKey = readFileSync(`${file}.pub`, "utf8").trim();
   return {
     file,

@@ -1,0 +1,14 @@
+/** Programs that unit tests start by their names. */
+import { findProgram } from "../toolchain/debian.js";
+import type { Requirement } from "../toolchain/requirement.js";
+
+const program = (name: string, debianPackage: string, purpose: string): Requirement => ({
+  name,
+  purpose,
+  neededBy: "tests",
+  find: () => findProgram(name),
+  packages: [debianPackage],
+});
+
+export const openssl = program("openssl", "openssl", "the certificates of the oVirt test engine");
+export const sshKeygen = program("ssh-keygen", "openssh-client", "the keys of the tests' SSH server");

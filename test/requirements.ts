@@ -1,0 +1,19 @@
+/** What the tests need of the machine beside the packages of package-lock.json: `npm run setup -- --tests` installs it. */
+import { newestSdkRequirement } from "../toolchain/newest-sdk.js";
+import type { Requirement } from "../toolchain/requirement.js";
+import { ovirtSdk } from "./engine/sdk/environment.js";
+import { labRequirements } from "./lab/requirements.js";
+import { npmCache } from "./package/npm-cache.js";
+import { openssl, sshKeygen } from "./programs.js";
+import { schemaFiles, xmllint } from "./xml/schemas.js";
+
+export const testRequirements: readonly Requirement[] = [
+  openssl,
+  sshKeygen,
+  schemaFiles,
+  xmllint,
+  ovirtSdk,
+  newestSdkRequirement,
+  npmCache,
+  ...labRequirements,
+];
