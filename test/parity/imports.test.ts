@@ -1,6 +1,5 @@
 /** `import` of a dynamic resource, under the real engine. */
 import { describe, expect, it } from "vitest";
-import { findPulumi } from "../../toolchain/pulumi.js";
 import { overLab, TIMEOUT } from "./over-lab.js";
 
 const program = `
@@ -9,7 +8,7 @@ const data = new VnicProfile("data", { network: "data" });
 new VmInterface("nic", { vm: "web", profile: data }, { import: "web/52:54:00:aa:00:50" });
 `;
 
-describe.skipIf(findPulumi() === undefined)("import of a dynamic resource", () => {
+describe("import of a dynamic resource", () => {
   it("is refused at preview in one sentence, without a stack trace", { timeout: TIMEOUT }, async () => {
     await overLab(program, async (stack) => {
       const { exitCode, text } = await stack.preview();

@@ -1,6 +1,5 @@
 /** Outputs as programs read and export them, under the real engine. */
 import { describe, expect, it } from "vitest";
-import { findPulumi } from "../../toolchain/pulumi.js";
 import { vfs, vm } from "../hosts/lab-like.js";
 import { overLab, TIMEOUT } from "./over-lab.js";
 
@@ -30,7 +29,7 @@ const outputsIn = (text: string) =>
     ?.split("Resources:")[0]
     ?.trim();
 
-describe.skipIf(findPulumi() === undefined)("outputs", () => {
+describe("outputs", () => {
   it("say what is so, and a preview in which nothing changes shows none of them", { timeout: TIMEOUT }, async () => {
     await overLab({ program: program(), config: { "test:host": "host1" } }, async (stack) => {
       const planned = await stack.preview();
