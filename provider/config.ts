@@ -1,12 +1,24 @@
 /** The stack's configuration: the hosts and networks of a cluster over libvirt, or an oVirt engine. */
 import { z } from "zod";
-import { ProblemError } from "./problem.js";
+import { readHostKeyPin } from "./backends/libvirt/transport/host-key-pin.js";
+import { readLibvirtUri } from "./backends/libvirt/transport/uri.js";
+import { ConfigError } from "./config/config-error.js";
+import { certificateFault, fileFault } from "./config/named-file.js";
+import { read, type Mistake } from "./config/mistake.js";
+import { didYouMean } from "./suggestion.js";
+
+export { ConfigError } from "./config/config-error.js";
 
 const name = z
   .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, "must be a name of letters, digits, '.', '_' and '-'");
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
+    'is not a valid name: it must begin with a letter or digit and hold only letters, digits, ".", "_" and "-", at most 63',
+  );
 /** A Linux interface's name: at most 15 characters, none of them a blank or '/' (Linux net/core/dev.c dev_valid_name). */
-const interfaceName = z.string().regex(/^[^\s/:]{1,15}$/, "must be an interface's name of at most 15 characters");
+const interfaceName = z
+  .string()
+  .regex(/^[^\s/:]{1,15}$/, 'must be an interface\'s name of at most 15 characters, without blanks, "/" and ":"');
 
 const networkSchema = z.strictObject({
   /** The Linux bridge of the standby. */
@@ -21,9 +33,9 @@ const networkSchema = z.strictObject({
 
 const hostSchema = z.strictObject({
   /** libvirt's own URI syntax: `qemu+ssh://user@host:port/system?keyfile=…&known_hosts=…`. */
-  uri: z.string().min(1),
+  uri: z.string().min(1).superRefine(uriIsUsable),
   /** Pins the host's SSH key: `ssh-ed25519 AAAA…` or `SHA256:…`. Default: known_hosts decides. */
-  hostKey: z.string().min(1).optional(),
+  hostKey: z.string().min(1).superRefine(pinIsUsable).optional(),
   /** The address at which other hosts reach this one for a migration. Default: the host's own name, as libvirt offers it. */
   migrationAddress: z
     .string()
@@ -35,29 +47,15 @@ const hostSchema = z.strictObject({
   networks: z.record(name, networkSchema).optional(),
 });
 
-export const clusterSchema = z
-  .strictObject({
-    hosts: z.record(name, hostSchema).refine((hosts) => Object.keys(hosts).length > 0, "must name at least one host"),
-    networks: z.record(name, networkSchema).default({}),
-    /**
-     * Whether a move may run this package's own announcer on the hosts (python3, over the same SSH connection).
-     * libvirt's socket alone cannot tell the switches when the VF takes over. Default: true.
-     */
-    hostCommands: z.boolean().default(true),
-  })
-  .superRefine((cluster, context) => {
-    for (const [host, { networks = {} }] of Object.entries(cluster.hosts)) {
-      for (const network of Object.keys(networks)) {
-        if (!(network in cluster.networks)) {
-          context.addIssue({
-            code: "custom",
-            path: ["hosts", host, "networks", network],
-            message: `is not among the cluster's networks`,
-          });
-        }
-      }
-    }
-  });
+export const clusterSchema = z.strictObject({
+  hosts: z.record(name, hostSchema).refine((hosts) => Object.keys(hosts).length > 0, "must name at least one host"),
+  networks: z.record(name, networkSchema).default({}),
+  /**
+   * Whether a move may run this package's own announcer on the hosts (python3, over the same SSH connection).
+   * libvirt's socket alone cannot tell the switches when the VF takes over. Default: true.
+   */
+  hostCommands: z.boolean().default(true),
+});
 
 export type ClusterConfig = z.output<typeof clusterSchema>;
 export type HostConfig = z.output<typeof hostSchema>;
@@ -65,11 +63,21 @@ export type NetworkConfig = z.output<typeof networkSchema>;
 
 /** How the hosts are logged in to; from secret config, the SSH agent or key files. Never part of a resource. */
 export const credentialsSchema = z.strictObject({
-  sshPrivateKey: z.string().optional(),
+  sshPrivateKey: z
+    .string()
+    .regex(
+      /-----BEGIN [A-Z ]*PRIVATE KEY-----|^PuTTY-User-Key-File-/,
+      "is not a private key: it must be the text of the key file itself, not its name, nor the public key",
+    )
+    .optional(),
   sshPassphrase: z.string().optional(),
   sshPassword: z.string().optional(),
 });
 export type SshCredentials = z.output<typeof credentialsSchema>;
+
+/** What becomes of a check that a host or an engine which cannot be reached leaves open. */
+export const unreachableHostsSchema = z.enum(["error", "warn"]);
+export type UnreachableHosts = z.output<typeof unreachableHostsSchema>;
 
 export interface Configuration {
   readonly cluster: ClusterConfig;
@@ -78,13 +86,13 @@ export interface Configuration {
 
 export const engineSchema = z.strictObject({
   /** Of oVirt's engine or of its API: `https://engine.example`. */
-  url: z.url({ protocol: /^https$/, error: "must be an https URL" }),
+  url: z.string().superRefine(urlIsUsable),
   /** The cluster of the stack's VMs: its name or id. */
   cluster: z.string().min(1),
   /** With its profile: `admin@internal`. */
   username: z.string().min(1),
   /** A PEM file of the authorities that are trusted, from the program's folder on. Default: Node's own. */
-  caFile: z.string().min(1).optional(),
+  caFile: z.string().min(1).superRefine(certificatesAreThere).optional(),
 });
 export type EngineConfig = z.output<typeof engineSchema>;
 
@@ -94,6 +102,9 @@ export interface EngineConfiguration {
   readonly password: string;
 }
 
+/** The namespace of this package's keys in a stack's configuration. */
+export const CONFIG_NAMESPACE = "vnic-failover";
+
 /** The keys of `vnic-failover:<key>` in `Pulumi.<stack>.yaml`. */
 export const configKeys = [
   "cluster",
@@ -102,9 +113,23 @@ export const configKeys = [
   "sshPassword",
   "ovirt",
   "ovirtPassword",
+  "unreachableHosts",
 ] as const;
 export type ConfigKey = (typeof configKeys)[number];
-type ConfigValues = Readonly<Partial<Record<ConfigKey, unknown>>>;
+
+/** The stack's values by their keys, objects as JSON text or as such, and the keys of the namespace that have no meaning. */
+export type ConfigValues = Readonly<Partial<Record<ConfigKey, unknown>>> & {
+  readonly unknownKeys?: readonly string[] | undefined;
+};
+
+/** Keys that Pulumi itself reads of any package's configuration. */
+const pulumisOwn = ["version", "pluginDownloadURL", "pluginChecksums", "parameterization"];
+
+/** Which of the keys, without their namespace, mean nothing to this package. */
+export function unknownKeysAmong(keys: readonly string[]): readonly string[] {
+  const known: readonly string[] = [...configKeys, ...pulumisOwn];
+  return keys.filter((key) => !known.includes(key) && !key.startsWith("__"));
+}
 
 /** Who keeps the profiles and moves the VMs: this package over libvirt, or oVirt's engine. */
 export type Backend = "libvirt" | "ovirt";
@@ -113,50 +138,54 @@ export type Backend = "libvirt" | "ovirt";
  * The backend that the stack names, by `vnic-failover:cluster` or by `vnic-failover:ovirt`.
  * @throws ConfigError unless it names exactly one.
  */
-export function backendOf({ cluster, ovirt }: ConfigValues): Backend {
+export function backendOf({ cluster, ovirt, unknownKeys }: ConfigValues): Backend {
   if ((cluster === undefined) !== (ovirt === undefined)) return ovirt === undefined ? "libvirt" : "ovirt";
-  throw cluster === undefined
-    ? new ConfigError({
-        code: "config-missing",
-        what: "The stack's configuration has no vnic-failover:cluster, and no vnic-failover:ovirt either",
-        remedy:
-          "In Pulumi.<stack>.yaml, name the hosts and networks of a cluster over libvirt under vnic-failover:cluster, or an oVirt engine under vnic-failover:ovirt.",
-      })
-    : new ConfigError({
-        code: "config-ambiguous",
-        what: "The stack's configuration has both vnic-failover:cluster and vnic-failover:ovirt",
-        remedy: "Take one of them out of Pulumi.<stack>.yaml: a stack is over libvirt or over oVirt.",
-      });
+  if (cluster !== undefined) {
+    throw new ConfigError({
+      code: "config-ambiguous",
+      what: "The stack's configuration has both vnic-failover:cluster and vnic-failover:ovirt",
+      remedy: "Take one of them out of Pulumi.<stack>.yaml: a stack works with libvirt or on oVirt.",
+    });
+  }
+  // The key itself may be mistyped.
+  refuse(ofNamespace(unknownKeys));
+  throw missing("vnic-failover:cluster, and no vnic-failover:ovirt either");
 }
 
 /**
- * Reads the stack's values, objects as JSON text or as such.
+ * Reads the values of a stack with libvirt.
  * @throws ConfigError that names every property at fault, never its value.
  */
 export function parseConfiguration(values: ConfigValues): Configuration {
-  if (values.cluster === undefined) {
-    throw new ConfigError({
-      code: "config-missing",
-      what: "The stack's configuration has no vnic-failover:cluster",
-      remedy: "Name the cluster's hosts and networks in Pulumi.<stack>.yaml, under vnic-failover:cluster.",
-    });
-  }
-  const { cluster, ...credentials } = values;
-  return {
-    cluster: parse("vnic-failover:cluster", clusterSchema, fromJson("vnic-failover:cluster", cluster)),
-    credentials: parse(
-      "vnic-failover",
-      credentialsSchema,
-      Object.fromEntries(Object.entries(credentials).filter(([, value]) => value !== undefined)),
+  const { sshPrivateKey, sshPassphrase, sshPassword, unknownKeys } = values;
+  const cluster =
+    values.cluster === undefined ? undefined : readKey("cluster", clusterSchema, fromJson("cluster", values.cluster));
+  const credentials = read(
+    credentialsSchema,
+    Object.fromEntries(
+      Object.entries({ sshPrivateKey, sshPassphrase, sshPassword }).filter(([, value]) => value !== undefined),
     ),
-  };
+    [],
+  );
+  refuse([
+    ...ofNamespace(unknownKeys),
+    ...mistakesOf(cluster),
+    ...betweenHosts(values.cluster),
+    ...mistakesOf(credentials).map(inNamespace),
+    ...mistakesOf(unreachableHostsIn(values)),
+  ]);
+  if (cluster === undefined) throw missing("vnic-failover:cluster");
+  return { cluster: dataOf(cluster), credentials: dataOf(credentials) };
 }
 
 /**
- * The same for a stack over oVirt.
+ * The same for a stack on oVirt.
  * @throws ConfigError that names every property at fault, never its value.
  */
-export function parseEngineConfiguration({ ovirt, ovirtPassword }: ConfigValues): EngineConfiguration {
+export function parseEngineConfiguration(values: ConfigValues): EngineConfiguration {
+  const { ovirt, ovirtPassword, unknownKeys } = values;
+  const engine = readKey("ovirt", engineSchema, fromJson("ovirt", ovirt));
+  refuse([...ofNamespace(unknownKeys), ...mistakesOf(engine), ...mistakesOf(unreachableHostsIn(values))]);
   if (typeof ovirtPassword !== "string" || ovirtPassword === "") {
     throw new ConfigError({
       code: "config-missing",
@@ -164,14 +193,19 @@ export function parseEngineConfiguration({ ovirt, ovirtPassword }: ConfigValues)
       remedy: "Set it with pulumi config set --secret vnic-failover:ovirtPassword.",
     });
   }
-  return {
-    engine: parse("vnic-failover:ovirt", engineSchema, fromJson("vnic-failover:ovirt", ovirt)),
-    password: ovirtPassword,
-  };
+  return { engine: dataOf(engine), password: ovirtPassword };
 }
 
-export class ConfigError extends ProblemError {
-  override readonly name = "ConfigError";
+/** @throws ConfigError as the two above, of the backend that the stack names. */
+export function requireValidConfiguration(values: ConfigValues): void {
+  if (backendOf(values) === "ovirt") parseEngineConfiguration(values);
+  else parseConfiguration(values);
+}
+
+/** What a preview makes of a host or an engine that cannot be reached. Default: `warn`. */
+export function unreachableHostsOf(values: Pick<ConfigValues, "unreachableHosts">): UnreachableHosts {
+  const found = unreachableHostsIn(values);
+  return found !== undefined && "data" in found ? found.data : "warn";
 }
 
 /** The network as it is on one host: the host's own values before the cluster's. Undefined: the cluster has no such network. */
@@ -187,31 +221,163 @@ export function isUnderMaintenance({ hosts }: Pick<ClusterConfig, "hosts">, host
   return Object.hasOwn(hosts, host) && hosts[host]?.maintenance === true;
 }
 
-function fromJson(where: string, value: unknown): unknown {
-  if (typeof value !== "string") return value;
-  try {
-    return JSON.parse(value) as unknown;
-  } catch (cause) {
-    throw new ConfigError(
-      {
-        code: "config-not-an-object",
-        what: `${where} is not an object`,
-        remedy: "Write it as YAML below the key, or set it with pulumi config set --path.",
-      },
-      { cause },
-    );
+// --- single values
+
+function uriIsUsable(text: string, context: z.RefinementCtx): void {
+  if (text === "") return;
+  const uri = readLibvirtUri(text);
+  const say = (message: string): void => context.addIssue({ code: "custom", message });
+  if ("why" in uri) {
+    say(`cannot be used: ${uri.why}. ${uri.remedy}`);
+    return;
+  }
+  if (uri.transport !== "ssh") return;
+  if (uri.keyFile !== undefined && uri.authentication.includes("privkey")) {
+    const fault = fileFault(uri.keyFile);
+    if (fault !== undefined)
+      say(
+        `names the key file "${uri.keyFile}", which ${fault}. Correct keyfile=, or leave it out to use the SSH agent or the user's own keys.`,
+      );
+  }
+  if (uri.knownHosts !== undefined && uri.hostKeyCheck !== "off") {
+    const fault = fileFault(uri.knownHosts);
+    if (fault !== undefined)
+      say(`names the known_hosts file "${uri.knownHosts}", which ${fault}. Correct known_hosts=, or leave it out.`);
   }
 }
 
-function parse<T>(where: string, schema: z.ZodType<T>, value: unknown): T {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const issues = result.error.issues.map(
-    ({ path, message }) => `${[where, ...path.map(String)].join(".")}: ${message}`,
-  );
-  throw new ConfigError({
-    code: "config-invalid",
-    what: `The stack's configuration is not valid: ${issues.join("; ")}`,
-    remedy: "Mend it in Pulumi.<stack>.yaml.",
+function pinIsUsable(text: string, context: z.RefinementCtx): void {
+  if (text === "") return;
+  const pin = readHostKeyPin(text);
+  if ("why" in pin) context.addIssue({ code: "custom", message: `${pin.why}. ${pin.remedy}` });
+}
+
+function urlIsUsable(text: string, context: z.RefinementCtx): void {
+  const say = (message: string): void => context.addIssue({ code: "custom", message });
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== "https:") say('must be an https URL, e.g. "https://engine.example"');
+  else if (url.username !== "" || url.password !== "")
+    say("has a user or a password in it. Take it out, and set username and vnic-failover:ovirtPassword.");
+}
+
+function certificatesAreThere(file: string, context: z.RefinementCtx): void {
+  const fault = file === "" ? undefined : certificateFault(file);
+  if (fault === undefined) return;
+  context.addIssue({
+    code: "custom",
+    message: `names the file "${file}", which ${fault}. Save the engine's certificate there: https://<engine>/ovirt-engine/services/pki-resource?resource=ca-certificate&format=X509-PEM-CA has it.`,
   });
+}
+
+// --- the whole
+
+type Read<T> = ReturnType<typeof read<T>>;
+
+function readKey<T>(key: ConfigKey, schema: z.ZodType<T>, value: unknown): Read<T> {
+  return read(schema, value, [`${CONFIG_NAMESPACE}:${key}`]);
+}
+
+function unreachableHostsIn({
+  unreachableHosts,
+}: Pick<ConfigValues, "unreachableHosts">): Read<UnreachableHosts> | undefined {
+  return unreachableHosts === undefined
+    ? undefined
+    : readKey("unreachableHosts", unreachableHostsSchema, unreachableHosts);
+}
+
+function mistakesOf(result: Read<unknown> | undefined): readonly Mistake[] {
+  return result !== undefined && "mistakes" in result ? result.mistakes : [];
+}
+
+/** `["sshPassword"]` is `["vnic-failover:sshPassword"]`. */
+function inNamespace({ path: [key = "", ...rest], ...mistake }: Mistake): Mistake {
+  return { ...mistake, path: [`${CONFIG_NAMESPACE}:${String(key)}`, ...rest] };
+}
+
+function ofNamespace(unknownKeys: readonly string[] = []): readonly Mistake[] {
+  return unknownKeys.map((key) => ({
+    path: [`${CONFIG_NAMESPACE}:${key}`],
+    message: `is an unknown key${
+      didYouMean(key, configKeys).replace('"', `"${CONFIG_NAMESPACE}:`) || `; the keys are ${configKeys.join(", ")}`
+    }`,
+  }));
+}
+
+/** What no single value shows. The cluster need not be valid otherwise: all mistakes are told at once. */
+function betweenHosts(given: unknown): readonly Mistake[] {
+  const cluster = entriesOf(textAsObject(given));
+  const networks = [...entriesOf(cluster.get("networks")).keys()];
+  const hosts = [...entriesOf(cluster.get("hosts"))];
+  const at = (host: string) => [`${CONFIG_NAMESPACE}:cluster`, "hosts", host];
+  const undeclared = hosts.flatMap(([host, config]) =>
+    [...entriesOf(entriesOf(config).get("networks")).keys()]
+      .filter((network) => !networks.includes(network))
+      .map((network) => ({
+        path: [...at(host), "networks", network],
+        message: `is not among the cluster's networks${
+          didYouMean(network, networks) || (networks.length === 0 ? ", which are none" : `: ${networks.join(", ")}`)
+        }`,
+      })),
+  );
+  const first = new Map<string, string>();
+  const twice = hosts.flatMap(([host, config]) => {
+    const address = addressOf(entriesOf(config).get("uri"));
+    const other = address === undefined ? undefined : first.get(address);
+    if (address !== undefined && other === undefined) first.set(address, host);
+    return other === undefined
+      ? []
+      : { path: [...at(host), "uri"], message: `reaches the same libvirt as host "${other}": name each host once` };
+  });
+  return [...undeclared, ...twice];
+}
+
+/** Which libvirt a URI reaches, as far as it tells. */
+function addressOf(uri: unknown): string | undefined {
+  const read = typeof uri === "string" ? readLibvirtUri(uri) : undefined;
+  if (read === undefined || "why" in read) return undefined;
+  const where = read.transport === "ssh" ? [read.host.toLowerCase(), read.port] : [];
+  return JSON.stringify([...where, read.name, read.socket]);
+}
+
+function entriesOf(value: unknown): ReadonlyMap<string, unknown> {
+  return new Map(typeof value === "object" && value !== null && !Array.isArray(value) ? Object.entries(value) : []);
+}
+
+function textAsObject(value: unknown): unknown {
+  try {
+    return typeof value === "string" ? (JSON.parse(value) as unknown) : value;
+  } catch {
+    return undefined;
+  }
+}
+
+function fromJson(key: ConfigKey, value: unknown): unknown {
+  if (typeof value !== "string") return value;
+  const parsed = textAsObject(value);
+  if (parsed !== undefined) return parsed;
+  throw new ConfigError({
+    code: "config-not-an-object",
+    what: `${CONFIG_NAMESPACE}:${key} is not an object`,
+    remedy: "Write it as YAML below the key, or set it with pulumi config set --path.",
+  });
+}
+
+function missing(what: string): ConfigError {
+  return new ConfigError({
+    code: "config-missing",
+    what: `The stack's configuration has no ${what}`,
+    remedy:
+      "In Pulumi.<stack>.yaml, name the hosts and networks of a libvirt cluster under vnic-failover:cluster, or an oVirt engine under vnic-failover:ovirt.",
+  });
+}
+
+/** @throws ConfigError unless there is no mistake. */
+function refuse(mistakes: readonly Mistake[]): void {
+  if (mistakes.length > 0) throw ConfigError.of(mistakes);
+}
+
+/** Of what was not refused. */
+function dataOf<T>(result: Read<T>): T {
+  if ("data" in result) return result.data;
+  throw ConfigError.of(result.mistakes);
 }

@@ -25,12 +25,18 @@ export class ProblemError extends Error {
   }
 }
 
-/** The problem as one paragraph for a person: what, where, why (the cause's own words), what to do. */
+/** The problem as one paragraph for a person: what, where unless that says it, why (the cause's own words), what to do. */
 export function describeProblem(problem: Problem, cause?: unknown): string {
-  const where = problem.where === undefined ? "" : ` (${problem.where})`;
+  const { what } = problem;
+  const where = problem.where === undefined || saysWhere(what, problem.where) ? "" : ` (${problem.where})`;
   const why = cause instanceof Error ? `: ${cause.message}` : "";
-  const remedy = problem.remedy === undefined ? "" : ` ${problem.remedy}`;
-  return endSentence(`${problem.what}${where}${why}`) + remedy;
+  // Below a list the remedy has a line of its own.
+  const remedy = problem.remedy === undefined ? "" : `${what.includes("\n") ? "\n" : " "}${problem.remedy}`;
+  return endSentence(`${what}${where}${why}`) + remedy;
+}
+
+function saysWhere(what: string, where: string): boolean {
+  return what.includes(`"${where}"`) || what.includes(`${where}:`);
 }
 
 function endSentence(text: string): string {

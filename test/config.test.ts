@@ -1,10 +1,25 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { rootCertificates } from "node:tls";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { backendOf, ConfigError, networkOn, parseConfiguration, parseEngineConfiguration } from "../provider/config.js";
+import {
+  backendOf,
+  ConfigError,
+  networkOn,
+  parseConfiguration,
+  parseEngineConfiguration,
+  unknownKeysAmong,
+  unreachableHostsOf,
+} from "../provider/config.js";
+import { makeKey } from "./backends/libvirt/transport/keys.js";
 
+const key = makeKey("ed25519").publicKey.trim();
 const uri = "qemu+ssh://virt@host1/system";
+const uri2 = "qemu+ssh://virt@host2/system";
 const cluster = {
-  hosts: { host1: { uri }, host2: { uri, networks: { data: { bridge: "br9" } } } },
+  hosts: { host1: { uri }, host2: { uri: uri2, networks: { data: { bridge: "br9" } } } },
   networks: { data: { bridge: "br0", mtu: 1500 }, "data-vf": { physicalFunctions: ["eth2"] } },
 };
 
@@ -21,48 +36,191 @@ describe("the stack's configuration", () => {
     expect(() => parseConfiguration({})).toThrow(/has no vnic-failover:cluster/);
   });
 
+  const hosts = (host: object) => ({ hosts: { a: host } });
   const wrong: readonly [string, unknown, string][] = [
     ["no object", "hosts: {}", "vnic-failover:cluster is not an object"],
-    ["no host", { hosts: {} }, "vnic-failover:cluster.hosts: must name at least one host"],
-    ["no hosts", {}, "vnic-failover:cluster.hosts: "],
-    ["a host without URI", { hosts: { a: {} } }, "vnic-failover:cluster.hosts.a.uri: "],
-    ["a name that is none", { hosts: { "a b": { uri } } }, "vnic-failover:cluster.hosts.a b: "],
-    ["a setting that nobody knows", { hosts: { a: { uri, url: "x" } } }, 'Unrecognized key: "url"'],
+    ["a list", [], "vnic-failover:cluster must be an object, not a list"],
+    ["no host", { hosts: {} }, "vnic-failover:cluster.hosts must name at least one host"],
+    ["no hosts", {}, "vnic-failover:cluster.hosts is missing"],
+    ["a host without URI", hosts({}), "vnic-failover:cluster.hosts.a.uri is missing"],
+    ["nothing behind a key", { hosts: { a: null } }, "hosts.a is empty: it must be an object"],
+    ["a number for a text", hosts({ uri: 1 }), "hosts.a.uri must be a string, not a number"],
+    [
+      "a text for a number",
+      { ...cluster, networks: { data: { mtu: "9000" } } },
+      "data.mtu must be a number, not a string",
+    ],
+    ["half a byte", { ...cluster, networks: { data: { mtu: 1500.5 } } }, "data.mtu must be a whole number"],
+    ["a text for a switch", { ...cluster, hostCommands: "no" }, "hostCommands must be true or false, not a string"],
+    ["an empty URI", hosts({ uri: "" }), "hosts.a.uri is empty"],
+    ["a name that is none", { hosts: { "a b": { uri } } }, 'vnic-failover:cluster.hosts["a b"] is not a valid name'],
+    ["a name with dots", { hosts: { "a.example": {} } }, 'vnic-failover:cluster.hosts["a.example"].uri is missing'],
+    [
+      "a setting that nobody knows",
+      hosts({ uri, zone: "x" }),
+      'hosts.a has an unknown key "zone"; its keys are uri, hostKey',
+    ],
+    [
+      "a setting that is mistyped",
+      hosts({ url: uri }),
+      'vnic-failover:cluster.hosts.a has an unknown key "url"; did you mean "uri"?',
+    ],
+    [
+      "the cluster's own, mistyped",
+      { ...cluster, hots: {} },
+      'vnic-failover:cluster has an unknown key "hots"; did you mean "hosts"?',
+    ],
+    [
+      "a network's, mistyped",
+      { ...cluster, networks: { data: { brigde: "br0" } } },
+      'cluster.networks.data has an unknown key "brigde"; did you mean "bridge"?',
+    ],
     [
       "a bridge that is no name",
       { hosts: { a: { uri } }, networks: { n: { bridge: "br0; reboot" } } },
-      "networks.n.bridge: must be an interface's name",
+      "networks.n.bridge must be an interface's name",
     ],
     [
       "a bridge with too long a name",
       { hosts: { a: { uri } }, networks: { n: { bridge: "a".repeat(16) } } },
-      "networks.n.bridge: ",
+      "networks.n.bridge must be ",
     ],
     [
       "no PF in the list",
       { hosts: { a: { uri } }, networks: { n: { physicalFunctions: [] } } },
-      "networks.n.physicalFunctions: ",
+      "networks.n.physicalFunctions is an empty list",
     ],
-    ["a VLAN out of range", { hosts: { a: { uri } }, networks: { n: { vlan: 4095 } } }, "networks.n.vlan: "],
-    ["an MTU out of range", { hosts: { a: { uri } }, networks: { n: { mtu: 67 } } }, "networks.n.mtu: "],
+    [
+      "a PF that is no name",
+      { hosts: { a: { uri } }, networks: { n: { physicalFunctions: ["eth0", 1] } } },
+      "networks.n.physicalFunctions[1] must be a string, not a number",
+    ],
+    ["a VLAN out of range", { hosts: { a: { uri } }, networks: { n: { vlan: 4095 } } }, "n.vlan must be at most 4094"],
+    ["an MTU out of range", { hosts: { a: { uri } }, networks: { n: { mtu: 67 } } }, "n.mtu must be at least 68"],
     [
       "an address with a blank",
-      { hosts: { a: { uri, migrationAddress: "a b" } } },
-      "hosts.a.migrationAddress: must be a host name",
+      hosts({ uri, migrationAddress: "a b" }),
+      "hosts.a.migrationAddress must be a host name",
     ],
     [
       "a host's own network that the cluster has not",
-      { hosts: { a: { uri, networks: { x: { bridge: "br0" } } } } },
-      "hosts.a.networks.x: is not among the cluster's networks",
+      { hosts: { a: { uri, networks: { dat: { bridge: "br0" } } } }, networks: { data: {} } },
+      'hosts.a.networks.dat is not among the cluster\'s networks; did you mean "data"?',
+    ],
+    ["one host twice", { hosts: { a: { uri }, b: { uri } } }, 'hosts.b.uri reaches the same libvirt as host "a"'],
+    // What once was a warning at preview, and an update that failed.
+    [
+      "another transport",
+      hosts({ uri: "qemu+tls://h/system" }),
+      'a.uri cannot be used: the transport "tls" is not supported',
+    ],
+    ["no transport", hosts({ uri: "qemu://h/system" }), "Use ssh or unix, e.g. qemu+ssh://h/system"],
+    ["a transport that is mistyped", hosts({ uri: "qemu+shs://h/system" }), 'Did you mean "ssh"?'],
+    ["SSH's own URI", hosts({ uri: "ssh://root@h" }), "Did you mean qemu+ssh://h/system?"],
+    ["a parameter that is mistyped", hosts({ uri: `${uri}?keyfil=/k` }), 'parameter "keyfil"; did you mean "keyfile"?'],
+    [
+      "a password in the URI",
+      hosts({ uri: "qemu+ssh://root:hunter2@h/system" }),
+      "a.uri cannot be used: it contains a password",
+    ],
+    [
+      "the example's pin",
+      hosts({ uri, hostKey: "SHA256:…" }),
+      "hosts.a.hostKey is not a whole fingerprint. Write it as",
+    ],
+    ["another pin", hosts({ uri, hostKey: "16:27:ac:a5" }), "hosts.a.hostKey is not a host key. Write it as"],
+    ["half a pinned key", hosts({ uri, hostKey: key.slice(0, 60) }), "hosts.a.hostKey is not a whole host key"],
+    ["a pinned key of an old type", hosts({ uri, hostKey: "ssh-dss AAAAB3NzaC1kc3M=" }), "of a type that is supported"],
+    [
+      "a key file that is not there",
+      hosts({ uri: `${uri}?keyfile=/no/key` }),
+      'names the key file "/no/key", which is not there',
+    ],
+    ["a folder for a key file", hosts({ uri: `${uri}?keyfile=/tmp` }), 'names the key file "/tmp", which is a folder'],
+    [
+      "known hosts that are not there",
+      hosts({ uri: `${uri}?known_hosts=/no/k` }),
+      'known_hosts file "/no/k", which is not there',
     ],
   ];
   it.each(wrong)("with %s is refused, and the property named", (_, value, message) => {
     expect(() => parseConfiguration({ cluster: value })).toThrow(ConfigError);
     expect(() => parseConfiguration({ cluster: value })).toThrow(message);
+    expect(() => parseConfiguration({ cluster: value })).not.toThrow(/hunter2/);
   });
 
-  it("names every property at fault at once", () => {
-    expect(() => parseConfiguration({ cluster: { hosts: { a: {}, b: {} } } })).toThrow(/hosts\.a\.uri.*hosts\.b\.uri/);
+  it.each([key, `${key} root@host`, `SHA256:${"a".repeat(43)}`, `SHA256:${"a".repeat(43)}=`])("pins %s", (hostKey) => {
+    expect(parseConfiguration({ cluster: { hosts: { a: { uri, hostKey } } } }).cluster.hosts["a"]).toEqual({
+      uri,
+      hostKey,
+    });
+  });
+
+  it("takes files that are there, and looks for none that is not used", () => {
+    const here = encodeURIComponent(import.meta.filename);
+    const uris = [
+      `?keyfile=${here}&known_hosts=${here}`,
+      "?keyfile=/no&sshauth=agent",
+      "?known_hosts=/no&known_hosts_verify=ignore",
+    ];
+    for (const parameters of uris)
+      expect(() => parseConfiguration({ cluster: { hosts: { a: { uri: uri + parameters } } } })).not.toThrow();
+  });
+
+  it("names every mistake at once, a line each, with what to do last", () => {
+    const broken = {
+      hosts: { a: {}, b: { url: uri }, c: { uri: "qemu+tcp://c/system", networks: { x: {} } } },
+      vlans: 1,
+    };
+    expect(() =>
+      parseConfiguration({ cluster: broken, unreachableHosts: "warning", unknownKeys: ["sshPrivatKey"] }),
+    ).toThrow(
+      expect.objectContaining({
+        message: `Unable to use the stack's configuration:
+  vnic-failover:sshPrivatKey is an unknown key; did you mean "vnic-failover:sshPrivateKey"?
+  vnic-failover:cluster.hosts.a.uri is missing.
+  vnic-failover:cluster.hosts.b has an unknown key "url"; did you mean "uri"?
+  vnic-failover:cluster.hosts.c.uri cannot be used: the transport "tcp" is not supported. Use ssh or unix, e.g. qemu+ssh://c/system.
+  vnic-failover:cluster has an unknown key "vlans"; its keys are hosts, networks, hostCommands.
+  vnic-failover:cluster.hosts.c.networks.x is not among the cluster's networks, which are none.
+  vnic-failover:unreachableHosts must be "error" or "warn".
+Correct them in Pulumi.<stack>.yaml, or with pulumi config set.`,
+      }),
+    );
+  });
+
+  it("is an unknown key where the cluster's own is mistyped", () => {
+    expect(() => backendOf({ unknownKeys: ["clutser"] })).toThrow(
+      'vnic-failover:clutser is an unknown key; did you mean "vnic-failover:cluster"?',
+    );
+  });
+
+  it("has keys that Pulumi reads itself", () => {
+    expect(unknownKeysAmong(["cluster", "version", "pluginDownloadURL", "__internal", "Cluster"])).toEqual(["Cluster"]);
+  });
+
+  it.each([
+    ["a file's name", "~/.ssh/id_ed25519"],
+    ["a public key", key],
+  ])("with %s for the private key is refused, and the text not shown", (_, sshPrivateKey) => {
+    const parse = () => parseConfiguration({ cluster, sshPrivateKey });
+    expect(parse).toThrow(
+      "vnic-failover:sshPrivateKey is not a private key: it must be the text of the key file itself",
+    );
+    expect(parse).not.toThrow(sshPrivateKey);
+  });
+
+  it("may leave what a stack on oVirt needs, as an environment that several stacks share does", () => {
+    expect(() => parseConfiguration({ cluster, ovirtPassword: "s" })).not.toThrow();
+  });
+
+  it.each([
+    ["absent", {}, "warn"],
+    ["warn", { unreachableHosts: "warn" }, "warn"],
+    ["error", { unreachableHosts: "error" }, "error"],
+  ])("says what an unreachable host is: %s", (_, values, expected) => {
+    expect(() => parseConfiguration({ cluster, ...values })).not.toThrow();
+    expect(unreachableHostsOf(values)).toBe(expected);
   });
 
   it("never repeats a secret", () => {
@@ -104,8 +262,10 @@ describe("the configuration of a stack over oVirt", () => {
   const ovirt = { url: "https://engine.example/ovirt-engine/api", cluster: "lab", username: "admin@internal" };
 
   it("is read from JSON text, and from objects", () => {
-    const expected = { engine: { ...ovirt, caFile: "ca.pem" }, password: "s" };
-    const given = { ...ovirt, caFile: "ca.pem" };
+    const caFile = join(mkdtempSync(join(tmpdir(), "vnic-failover-ca-")), "ca.pem");
+    writeFileSync(caFile, rootCertificates[0] ?? "");
+    const expected = { engine: { ...ovirt, caFile }, password: "s" };
+    const given = { ...ovirt, caFile };
     expect(parseEngineConfiguration({ ovirt: given, ovirtPassword: "s" })).toEqual(expected);
     expect(parseEngineConfiguration({ ovirt: JSON.stringify(given), ovirtPassword: "s" })).toEqual(expected);
   });
@@ -119,14 +279,30 @@ describe("the configuration of a stack over oVirt", () => {
 
   const wrong: readonly [string, unknown, string][] = [
     ["no object", "url", "vnic-failover:ovirt is not an object"],
-    ["no TLS", { ...ovirt, url: "http://engine.example" }, "vnic-failover:ovirt.url: must be an https URL"],
-    ["no cluster", { ...ovirt, cluster: "" }, "vnic-failover:ovirt.cluster: "],
-    ["a password beside the user", { ...ovirt, password: "pa55" }, 'Unrecognized key: "password"'],
+    ["no TLS", { ...ovirt, url: "http://engine.example" }, "vnic-failover:ovirt.url must be an https URL"],
+    ["no URL", { ...ovirt, url: "engine.example" }, "vnic-failover:ovirt.url must be an https URL"],
+    [
+      "a password in the URL",
+      { ...ovirt, url: "https://a:pa55@e/" },
+      "vnic-failover:ovirt.url has a user or a password in it",
+    ],
+    ["no cluster", { ...ovirt, cluster: "" }, "vnic-failover:ovirt.cluster is empty"],
+    ["a password beside the user", { ...ovirt, password: "pa55" }, 'vnic-failover:ovirt has an unknown key "password"'],
+    ["a key that is mistyped", { ...ovirt, cafile: "ca.pem" }, 'an unknown key "cafile"; did you mean "caFile"?'],
+    ["authorities that are not there", { ...ovirt, caFile: "/no/ca.pem" }, 'the file "/no/ca.pem", which is not there'],
+    ["no authorities in the file", { ...ovirt, caFile: import.meta.filename }, "which holds no PEM certificate"],
   ];
   it.each(wrong)("with %s is refused, and no value shown", (_, value, message) => {
     const parse = () => parseEngineConfiguration({ ovirt: value, ovirtPassword: "s3cret" });
     expect(parse).toThrow(message);
     expect(parse).not.toThrow(/s3cret|pa55/);
+  });
+
+  it("refuses unknown keys of the namespace, and a word for unreachable hosts that is none", () => {
+    const parse = () =>
+      parseEngineConfiguration({ ovirt, ovirtPassword: "s", unknownKeys: ["ovirtPasword"], unreachableHosts: true });
+    expect(parse).toThrow('vnic-failover:ovirtPasword is an unknown key; did you mean "vnic-failover:ovirtPassword"?');
+    expect(parse).toThrow('vnic-failover:unreachableHosts must be "error" or "warn", not true or false');
   });
 
   it("without its password says how to set it", () => {

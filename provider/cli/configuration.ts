@@ -1,9 +1,20 @@
 /** Where the command line gets the cluster's configuration from: the stack's own config, or a file. */
 import { execFile } from "node:child_process";
-import { readFile } from "node:fs/promises";
-import { load } from "js-yaml";
 import { z } from "zod";
-import { ConfigError, configKeys, parseConfiguration, type ConfigKey, type Configuration } from "../config.js";
+import {
+  CONFIG_NAMESPACE,
+  ConfigError,
+  configKeys,
+  parseConfiguration,
+  unknownKeysAmong,
+  type ConfigKey,
+  type Configuration,
+  type ConfigValues,
+} from "../config.js";
+import { sentence, type Mistake } from "../config/mistake.js";
+import { withLines } from "../config/stack-file.js";
+import { YamlFile } from "../config/yaml-file.js";
+import { nearest } from "../suggestion.js";
 
 export interface ConfigurationSource {
   /** A JSON or YAML file. Without it the stack's config is read. */
@@ -20,8 +31,6 @@ const secretVariables = {
   sshPassphrase: "VNIC_FAILOVER_SSH_PASSPHRASE",
 } as const satisfies Partial<Record<ConfigKey, string>>;
 
-type ConfigValues = Partial<Record<ConfigKey, unknown>>;
-
 /**
  * Reads and checks the configuration. Secrets come from the stack or the environment and stay in memory.
  * @throws ConfigError
@@ -35,57 +44,57 @@ export async function readConfiguration(
       .map(([key, variable]) => [key, environment[variable]] as const)
       .filter(([, value]) => value !== undefined && value !== ""),
   );
-  if (source.config === undefined)
-    return parseConfiguration({ ...(await stackValues(source, environment)), ...secrets });
-  try {
-    return parseConfiguration({ cluster: await clusterInFile(source.config), ...secrets });
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    throw new ConfigError(
-      { ...error.problem, where: source.config, remedy: "Mend it in that file." },
-      { cause: error.cause },
-    );
-  }
+  return source.config === undefined ? ofStack(source, secrets, environment) : ofFile(source.config, secrets);
 }
 
 // --- a file
 
-/** Where a file may have the cluster: alone, below `cluster`, or as `Pulumi.<stack>.yaml` has it. */
-const placesInFile = [[], ["cluster"], ["config", "vnic-failover:cluster"]];
+/** Where a file may have the cluster: as `Pulumi.<stack>.yaml` has it, below `cluster`, or alone. */
+const placesInFile = [["config", `${CONFIG_NAMESPACE}:cluster`], ["cluster"], []];
 
-async function clusterInFile(file: string): Promise<unknown> {
-  const content = await parsedFile(file);
-  const found = placesInFile
-    .map((path) => path.reduce<unknown>((value, key) => propertyOf(value, key), content))
-    .find((value) => propertyOf(value, "hosts") !== undefined);
-  if (found === undefined) {
+async function ofFile(name: string, secrets: ConfigValues): Promise<Configuration> {
+  const file = await YamlFile.read(name);
+  const place =
+    placesInFile.find((path) => file.keysAt(path)?.includes("hosts") === true) ??
+    // Mistyped, it is a mistake in the cluster, and not its absence.
+    placesInFile.find((path) => file.keysAt(path)?.some((key) => nearest(key, ["hosts"]) !== undefined) === true);
+  if (place === undefined) {
     throw new ConfigError({
       code: "config-missing",
       what: "Unable to find the cluster in the file: neither the file itself, nor its `cluster`, nor its `config: vnic-failover:cluster` has `hosts`",
+      where: name,
+      remedy: "Write the cluster's hosts and networks there; docs/configuration.md has an example.",
     });
   }
-  return found;
+  const [ofStacks] = placesInFile;
+  const unknownKeys = place === ofStacks ? unknownKeysAmong(ownKeys(file.keysAt(["config"]))) : [];
+  try {
+    return parseConfiguration({ cluster: file.at(place), unknownKeys, ...secrets });
+  } catch (error) {
+    if (!(error instanceof ConfigError) || error.mistakes.length === 0) throw error;
+    const tell = (mistake: Mistake) => {
+      const { path, key } = mistake;
+      const [top = "", ...rest] = path;
+      const inFile = top === `${CONFIG_NAMESPACE}:cluster` ? [...place, ...rest] : ["config", ...path];
+      // A secret stands in the environment.
+      const line = file.lineOf([...inFile, ...(key === undefined ? [] : [key])]);
+      const isSecret = Object.keys(secrets).some((secret) => top === `${CONFIG_NAMESPACE}:${secret}`);
+      const text = sentence({ ...mistake, path: isSecret ? path : inFile });
+      return line === undefined || isSecret ? text : `${name}:${line}: ${text}`;
+    };
+    throw ConfigError.of(error.mistakes, {
+      source: "the configuration",
+      where: name,
+      tell,
+      remedy: `Correct ${error.mistakes.length > 1 ? "them" : "it"} in that file.`,
+    });
+  }
 }
 
-async function parsedFile(file: string): Promise<unknown> {
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch (cause) {
-    throw new ConfigError({ code: "config-unreadable", what: "Unable to read the configuration" }, { cause });
-  }
-  try {
-    // YAML 1.2 holds JSON.
-    return load(text);
-  } catch (cause) {
-    throw new ConfigError({ code: "config-unreadable", what: "The configuration is neither YAML nor JSON" }, { cause });
-  }
-}
-
-function propertyOf(value: unknown, key: string): unknown {
-  return typeof value === "object" && value !== null && Object.hasOwn(value, key)
-    ? (value as Record<string, unknown>)[key]
-    : undefined;
+/** The package's own among a configuration's keys, without their namespace. */
+function ownKeys(keys: readonly string[] = []): readonly string[] {
+  const prefix = `${CONFIG_NAMESPACE}:`;
+  return keys.filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length));
 }
 
 // --- the stack
@@ -96,8 +105,29 @@ const stackConfig = z.record(
   z.looseObject({ value: z.string().optional(), objectValue: z.unknown().optional() }),
 );
 
+async function ofStack(
+  source: ConfigurationSource,
+  secrets: ConfigValues,
+  environment: NodeJS.ProcessEnv,
+): Promise<Configuration> {
+  const values = await stackValues(source, environment);
+  try {
+    return parseConfiguration({ ...values, ...secrets });
+  } catch (error) {
+    if (!(error instanceof ConfigError) || error.mistakes.length === 0) throw error;
+    const stack = source.stack ?? (await selectedStack(source, environment));
+    throw stack === undefined ? error : await withLines(error, stack, source.cwd ?? process.cwd());
+  }
+}
+
 async function stackValues(source: ConfigurationSource, environment: NodeJS.ProcessEnv): Promise<ConfigValues> {
-  const parsed = stackConfig.safeParse(jsonOf(await pulumiConfig(source, environment)));
+  const stack = source.stack === undefined ? [] : ["--stack", source.stack];
+  const printed = await pulumi(
+    ["config", "--show-secrets", "--json", "--non-interactive", ...stack],
+    source,
+    environment,
+  );
+  const parsed = stackConfig.safeParse(jsonOf(printed));
   if (!parsed.success) {
     // What is in there may be secret: not a word of it.
     throw new ConfigError({
@@ -106,13 +136,18 @@ async function stackValues(source: ConfigurationSource, environment: NodeJS.Proc
       remedy: "Use the Pulumi CLI 3.x, or name a file with --config.",
     });
   }
-  return Object.fromEntries(
-    configKeys.flatMap((key) => {
-      const entry = parsed.data[`vnic-failover:${key}`];
-      const value = entry?.objectValue ?? entry?.value;
-      return value === undefined ? [] : [[key, value]];
-    }),
-  );
+  const values = configKeys.flatMap((key) => {
+    const entry = parsed.data[`${CONFIG_NAMESPACE}:${key}`];
+    const value = entry?.objectValue ?? entry?.value;
+    return value === undefined ? [] : [[key, value] as const];
+  });
+  return { ...Object.fromEntries(values), unknownKeys: unknownKeysAmong(ownKeys(Object.keys(parsed.data))) };
+}
+
+/** Undefined: Pulumi does not say. */
+async function selectedStack(source: ConfigurationSource, environment: NodeJS.ProcessEnv): Promise<string | undefined> {
+  const printed = await pulumi(["stack", "--show-name", "--non-interactive"], source, environment).catch(() => "");
+  return printed.trim() === "" ? undefined : printed.trim();
 }
 
 function jsonOf(text: string): unknown {
@@ -124,16 +159,13 @@ function jsonOf(text: string): unknown {
   }
 }
 
-/** What the Pulumi CLI prints of the stack's config. It is asked, not imitated: only it knows the backend and its secrets. */
-function pulumiConfig({ stack, cwd }: ConfigurationSource, environment: NodeJS.ProcessEnv): Promise<string> {
-  const args = [
-    "config",
-    "--show-secrets",
-    "--json",
-    "--non-interactive",
-    ...(stack === undefined ? [] : ["--stack", stack]),
-    ...(cwd === undefined ? [] : ["--cwd", cwd]),
-  ];
+/** What the Pulumi CLI prints. It is asked, not imitated: only it knows the backend and its secrets. */
+function pulumi(
+  command: readonly string[],
+  { cwd }: ConfigurationSource,
+  environment: NodeJS.ProcessEnv,
+): Promise<string> {
+  const args = [...command, ...(cwd === undefined ? [] : ["--cwd", cwd])];
   return new Promise((resolve, reject) => {
     const child = execFile(
       "pulumi",

@@ -1,5 +1,6 @@
 /** The handler of each kind of resource, whatever face calls it. */
 import { byBackend } from "./by-backend.js";
+import { configured } from "./configured.js";
 import { inTurn, type VmKey } from "./in-turn.js";
 import * as ovirt from "./ovirt/index.js";
 import { clusterOf } from "./session.js";
@@ -17,14 +18,18 @@ const withLibvirt = {
 const onOvirt = { keyOf: ovirt.keyOfVm, looks: false };
 
 export const handlers = {
-  VnicProfile: byBackend(vnicProfile, ovirt.vnicProfile),
-  VmInterface: byBackend(
-    inTurn(vmInterface, { ...withLibvirt, moves: false }),
-    inTurn(ovirt.vmInterface, { ...onOvirt, moves: false }),
+  VnicProfile: configured(byBackend(vnicProfile, ovirt.vnicProfile)),
+  VmInterface: configured(
+    byBackend(
+      inTurn(vmInterface, { ...withLibvirt, moves: false }),
+      inTurn(ovirt.vmInterface, { ...onOvirt, moves: false }),
+    ),
   ),
-  VmPlacement: byBackend(
-    inTurn(vmPlacement, { ...withLibvirt, moves: true }),
-    inTurn(ovirt.vmPlacement, { ...onOvirt, moves: true }),
+  VmPlacement: configured(
+    byBackend(
+      inTurn(vmPlacement, { ...withLibvirt, moves: true }),
+      inTurn(ovirt.vmPlacement, { ...onOvirt, moves: true }),
+    ),
   ),
 };
 

@@ -1,4 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
+import { z } from "zod";
+import { unknownKeysAmong } from "../config.js";
 import { ProblemError } from "../problem.js";
 import type { Kind } from "./by-kind.js";
 import { engineProgress, logDelivered } from "./engine-log.js";
@@ -129,7 +131,27 @@ export function dynamicProvider<Inputs extends object, State extends object>(
 
 function stackConfig(config: pulumi.dynamic.Config): StackConfig {
   const values = CONFIG_KEYS.map((key) => [key, config.get(`${CONFIG_NAMESPACE}:${key}`)] as const);
-  return Object.fromEntries(values.filter(([, value]) => value !== undefined));
+  const unknownKeys = unknownKeysAmong(keysOfNamespace(config));
+  return {
+    ...Object.fromEntries(values.filter(([, value]) => value !== undefined)),
+    ...(unknownKeys.length > 0 && { unknownKeys }),
+  };
+}
+
+/**
+ * The SDK's class has no list of its keys, but keeps them in a field, from 3.105 to 3.276 at least. Where that is no more,
+ * an unknown key is not told; nothing else depends on it.
+ */
+const keptConfig = z.looseObject({ rawConfig: z.record(z.string(), z.unknown()), projectName: z.string().optional() });
+
+function keysOfNamespace(config: pulumi.dynamic.Config): readonly string[] {
+  const { data } = keptConfig.safeParse(config);
+  // A project of the package's name keeps keys of its own in the same namespace.
+  if (data === undefined || data.projectName === CONFIG_NAMESPACE) return [];
+  const prefix = `${CONFIG_NAMESPACE}:`;
+  return Object.keys(data.rawConfig)
+    .filter((key) => key.startsWith(prefix))
+    .map((key) => key.slice(prefix.length));
 }
 
 /**

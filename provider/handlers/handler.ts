@@ -1,15 +1,18 @@
 import type * as z from "zod";
-import { configKeys, type ConfigKey } from "../config.js";
+import { CONFIG_NAMESPACE, configKeys, type ConfigKey } from "../config.js";
 import { ProblemError, type Problem } from "../problem.js";
 import type { Progress } from "../progress.js";
 import { isWhollyKnown, type MaybeUnknown } from "./unknown.js";
 
 /** The stack's configuration that this package reads: `vnic-failover:<key>` in `Pulumi.<stack>.yaml`. */
-export const CONFIG_NAMESPACE = "vnic-failover";
+export { CONFIG_NAMESPACE };
 export const CONFIG_KEYS = configKeys;
 
 /** Values as the engine hands them over: secrets in clear, objects and lists as JSON text. */
-export type StackConfig = Readonly<Partial<Record<ConfigKey, string>>>;
+export type StackConfig = Readonly<Partial<Record<ConfigKey, string>>> & {
+  /** Keys of the namespace that have no meaning; without their values, which may be secret. Absent: none. */
+  readonly unknownKeys?: readonly string[];
+};
 
 export interface HandlerContext {
   readonly config: StackConfig;

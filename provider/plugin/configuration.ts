@@ -1,5 +1,5 @@
 /** The provider's own inputs: the stack's configuration, or the arguments of an explicit provider. */
-import { backendOf, configKeys, parseConfiguration, parseEngineConfiguration } from "../config.js";
+import { configKeys, requireValidConfiguration, unknownKeysAmong } from "../config.js";
 import type { CheckFailure, StackConfig } from "../handlers/handler.js";
 import { isWhollyKnown } from "../handlers/unknown.js";
 import { ProblemError } from "../problem.js";
@@ -13,16 +13,18 @@ type Values = Readonly<Record<string, unknown>>;
  */
 export function stackConfigOf(inputs: Values): StackConfig {
   const values = configKeys.map((key) => [key, plain(inputs[key])] as const);
-  return Object.fromEntries(values.filter(([, value]) => value !== undefined && value !== ""));
+  const unknownKeys = unknownKeysAmong(Object.keys(inputs));
+  return {
+    ...Object.fromEntries(values.filter(([, value]) => value !== undefined && value !== "")),
+    ...(unknownKeys.length > 0 && { unknownKeys }),
+  };
 }
 
 /** What is wrong with the configuration, naming properties and never their values. */
 export function configurationFailures(inputs: Values): readonly CheckFailure[] {
   if (!isWhollyKnown(configKeys.map((key) => inputs[key]))) return [];
   try {
-    const config = stackConfigOf(inputs);
-    if (backendOf(config) === "ovirt") parseEngineConfiguration(config);
-    else parseConfiguration(config);
+    requireValidConfiguration(stackConfigOf(inputs));
     return [];
   } catch (error) {
     if (!(error instanceof ProblemError)) throw error;

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -33,12 +33,19 @@ async function fakePulumi({
   stdout = "",
   stderr = "",
   code = 0,
+  answers = {},
+}: {
+  readonly stdout?: string;
+  readonly stderr?: string;
+  readonly code?: number;
+  /** What it prints instead, by the first two arguments. */
+  readonly answers?: Readonly<Record<string, string>>;
 }): Promise<{ env: NodeJS.ProcessEnv; argv: () => Promise<string[]> }> {
   const bin = await mkdtemp(join(folder, "bin-"));
   const notes = join(bin, "argv.json");
   const script = `#!${process.execPath}
 require("fs").writeFileSync(${JSON.stringify(notes)}, JSON.stringify(process.argv.slice(2)));
-process.stdout.write(${JSON.stringify(stdout)});
+process.stdout.write(${JSON.stringify(answers)}[process.argv.slice(2, 4).join(" ")] ?? ${JSON.stringify(stdout)});
 process.stderr.write(${JSON.stringify(stderr)});
 process.exitCode = ${code};
 `;
@@ -88,15 +95,65 @@ describe("a file", () => {
   });
 
   test.each([
-    ["broken.yaml", "hosts: [", /neither YAML nor JSON/],
+    [
+      "broken.yaml",
+      "hosts: [",
+      /neither YAML nor JSON: line 1, column 9: it is indented wrongly, or a bracket is not closed/,
+    ],
+    ["twice.yaml", `${yaml}hosts: {}\n`, /neither YAML nor JSON: line 5, column 1: this key stands there twice/],
     ["empty.yaml", "", /Unable to find the cluster in the file/],
     ["hostless.yaml", "networks: {}", /Unable to find the cluster in the file/],
-    ["mistaken.yaml", `${yaml}bridges: 1\n`, /Unrecognized key: "bridges"/],
-  ])("%s is refused, with its name", async (name, text, message) => {
+    [
+      "mistaken.yaml",
+      `${yaml}bridges: 1\n`,
+      /mistaken.yaml:5: the configuration has an unknown key "bridges"; its keys are/,
+    ],
+    [
+      "mistyped.yaml",
+      yaml.replace("hosts", "hots"),
+      /mistyped.yaml:1: the configuration has an unknown key "hots"; did you/,
+    ],
+    [
+      "below.yaml",
+      `cluster:\n${inset(yaml.replace("uri", "url"))}`,
+      /below.yaml:3: cluster.hosts.host1 has an unknown key "url"/,
+    ],
+    ["broken.json", '{\n "hosts": {\n  "host1": {}}}', /broken.json:3: hosts.host1.uri is missing/],
+    [
+      "Pulumi.bad.yaml",
+      `config:\n  vnic-failover:cluster:\n${inset(inset(yaml))}\n  vnic-failover:sshPrivatKey: s3cret\n`,
+      /Pulumi.bad.yaml:8: config.vnic-failover:sshPrivatKey is an unknown key; did you mean "vnic-failover:sshPrivateKey"/,
+    ],
+  ])("%s is refused, with its name and line", async (name, text, message) => {
     const config = await file(name, text);
     const error = await problemOf(readConfiguration({ config }, {}));
     expect(error.message).toMatch(message);
-    expect(error.problem).toMatchObject({ where: config, remedy: "Mend it in that file." });
+    expect(error.message).not.toContain("s3cret");
+    expect(error.problem).toMatchObject({ where: config });
+  });
+
+  test("with several mistakes tells them all, each with its line", async () => {
+    const config = await file(
+      "many.yaml",
+      "hosts:\n  a:\n    uri: 1\n  b: { uri: qemu+tls://b/system }\nnetworks:\n  n: { mtu: 1 }\n",
+    );
+    const { message } = await problemOf(readConfiguration({ config }, {}));
+    expect(message.split("\n")).toEqual([
+      "Unable to use the configuration:",
+      `  ${config}:3: hosts.a.uri must be a string, not a number.`,
+      `  ${config}:4: hosts.b.uri cannot be used: the transport "tls" is not supported. Use ssh or unix, e.g. qemu+ssh://b/system.`,
+      `  ${config}:6: networks.n.mtu must be at least 68.`,
+      "Correct them in that file.",
+    ]);
+  });
+
+  test("follows anchors and merge keys to the line", async () => {
+    const config = await file(
+      "anchors.yaml",
+      'common: &net\n  mtu: 9001x\ncluster:\n  hosts: { a: { uri: "qemu:///system" } }\n  networks:\n    data: { <<: *net, bridge: br0 }\n',
+    );
+    const { message } = await problemOf(readConfiguration({ config }, {}));
+    expect(message).toContain(":6: cluster.networks.data.mtu must be a number, not a string");
   });
 
   test("that is not there is refused", async () => {
@@ -156,6 +213,33 @@ describe("the stack", () => {
   test("without the cluster", async () => {
     const { env } = await fakePulumi({ stdout: "{}" });
     expect((await problemOf(readConfiguration({}, env))).problem.code).toBe("config-missing");
+  });
+
+  test.each([
+    ["the stack that is named", { stack: "acme/web/dev" }, ""],
+    ["the stack that is selected", {}, "dev\n"],
+  ])("tells mistakes with the lines of the file of %s", async (_case, source, selected) => {
+    const project = await mkdtemp(join(folder, "project-"));
+    const broken = { hosts: { host1: { url: "x" } } };
+    await writeFile(join(project, "Pulumi.yaml"), "name: web\nruntime: nodejs\nstackConfigDir: stacks\n");
+    await mkdir(join(project, "stacks"));
+    await mkdir(join(project, "program"));
+    const stackFile = join(project, "stacks", "Pulumi.dev.yaml");
+    await writeFile(stackFile, "config:\n  vnic-failover:cluster:\n    hosts:\n      host1:\n        url: x\n");
+    const { env } = await fakePulumi({
+      stdout: JSON.stringify({
+        "vnic-failover:cluster": { value: JSON.stringify(broken), objectValue: broken, secret: false },
+        "vnic-failover:fromEnvironment": { value: "hunter2", secret: true },
+      }),
+      answers: { "stack --show-name": selected },
+    });
+    const { message } = await problemOf(readConfiguration({ ...source, cwd: join(project, "program") }, env));
+    expect(message.split("\n")).toEqual([
+      "Unable to use the stack's configuration:",
+      expect.stringMatching(/^ {2}vnic-failover:fromEnvironment is an unknown key; the keys are /),
+      `  ${stackFile}:5: vnic-failover:cluster.hosts.host1 has an unknown key "url"; did you mean "uri"?`,
+      "Correct them in that file, or with pulumi config set.",
+    ]);
   });
 
   test.each([

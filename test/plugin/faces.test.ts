@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import type { ConfigKey } from "../../provider/config.js";
 import { handlers, type Kind } from "../../provider/handlers/by-kind.js";
 import { dynamicProvider, type Wire } from "../../provider/handlers/dynamic.js";
 import type { StackConfig } from "../../provider/handlers/handler.js";
@@ -70,7 +71,7 @@ function asDynamic({ plugged, linked, ...state }: Values): Values {
 function dynamicFace(config: StackConfig): Face {
   const configured = (kind: Kind) => {
     const provider = dynamicProvider<object, object>(handlers[kind], kind);
-    const get = (key: string) => config[key.replace("vnic-failover:", "") as keyof StackConfig];
+    const get = (key: string) => config[key.replace("vnic-failover:", "") as ConfigKey];
     void provider.configure({ config: { get, require: (key) => get(key) ?? "" } });
     return provider;
   };

@@ -7,6 +7,7 @@ import {
   lookUpCluster,
   type EngineCluster,
 } from "../../backends/ovirt/rest/index.js";
+import { expandHome } from "../../backends/libvirt/transport/home.js";
 import { ConfigError, parseEngineConfiguration } from "../../config.js";
 import { ProblemError } from "../../problem.js";
 import type { HandlerContext } from "../handler.js";
@@ -64,7 +65,7 @@ export function absenceOf(error: unknown): ProblemError | undefined {
 
 function certificatesIn(file: string): string {
   try {
-    return readFileSync(file, "utf8");
+    return readFileSync(expandHome(file), "utf8");
   } catch (cause) {
     throw new ConfigError(
       {

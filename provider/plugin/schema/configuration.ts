@@ -16,6 +16,11 @@ export const configuration: Properties<ConfigKey> = {
   sshPassword: { ...text, description: "Of the user on the hosts, where no key is used.", secret: true },
   ovirt: { ...typeNamed("OvirtEngine"), description: "An oVirt engine. Either this or `cluster` is needed." },
   ovirtPassword: { ...text, description: "Of `ovirt.username`.", secret: true },
+  unreachableHosts: {
+    ...text,
+    description:
+      "What becomes of a preview's checks that a host or an engine which cannot be reached leaves open: `error` fails them, `warn` warns. A refused login or host key is an error always. Default `warn`.",
+  },
 };
 
 export const Cluster: ObjectSpec<keyof ClusterConfig> = {

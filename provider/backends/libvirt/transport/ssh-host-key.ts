@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { ServerHostKeyAlgorithm } from "ssh2";
 import { expandHome } from "./home.js";
+import { algorithmsOf, readHostKeyPin } from "./host-key-pin.js";
 import {
   fingerprintOf,
   judgeHostKey,
@@ -22,14 +23,6 @@ export interface HostKeyPolicy {
 
 const DEFAULT_FILES = ["~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts"];
 
-/** Signature algorithms by key type; the same RSA key signs with either hash. SHA-1 (`ssh-rsa`) is not offered, as in OpenSSH since 8.8. */
-const algorithmsOf: Readonly<Record<string, ServerHostKeyAlgorithm[]>> = {
-  "ssh-ed25519": ["ssh-ed25519"],
-  "ecdsa-sha2-nistp256": ["ecdsa-sha2-nistp256"],
-  "ecdsa-sha2-nistp384": ["ecdsa-sha2-nistp384"],
-  "ecdsa-sha2-nistp521": ["ecdsa-sha2-nistp521"],
-  "ssh-rsa": ["rsa-sha2-512", "rsa-sha2-256"],
-};
 const allAlgorithms = Object.values(algorithmsOf).flat();
 
 /**
@@ -42,24 +35,21 @@ export async function hostKeyPolicy(uri: SshUri, pin: string | undefined): Promi
   return knownHostsPolicy(uri, await readKnownHosts(uri));
 }
 
-function pinnedPolicy(uri: SshUri, pin: string): HostKeyPolicy {
-  const [type = "", encoded] = pin.trim().split(/\s+/);
-  const pinned = encoded === undefined ? undefined : Buffer.from(encoded, "base64");
-  const isFingerprint = /^SHA256:[A-Za-z0-9+/]{43}=?$/.test(type) && encoded === undefined;
-  if (!isFingerprint && (pinned === undefined || keyTypeOf(pinned) !== type)) {
+function pinnedPolicy(uri: SshUri, text: string): HostKeyPolicy {
+  const pin = readHostKeyPin(text);
+  if ("why" in pin) {
     throw new SshError(uri, {
       code: "ssh-host-key-pin",
-      what: "Unable to use the pinned host key",
-      remedy: 'Give it as "ssh-ed25519 AAAA…" (from ssh-keyscan) or as "SHA256:…" (from ssh-keygen -l).',
+      what: `Unable to use the pinned host key: it ${pin.why}`,
+      remedy: pin.remedy,
     });
   }
-  const fingerprint = pinned === undefined ? type.replace(/=+$/, "") : fingerprintOf(pinned);
   return {
-    algorithms: pinned === undefined ? allAlgorithms : algorithmsFor(uri, [type]),
+    algorithms: pin.type === undefined ? allAlgorithms : algorithmsFor(uri, [pin.type]),
     refuse: (key) =>
-      fingerprintOf(key) === fingerprint
+      fingerprintOf(key) === pin.fingerprint
         ? undefined
-        : mismatch(uri, key, `the pinned one is ${fingerprint}`, "change the pinned host key"),
+        : mismatch(uri, key, `the pinned one is ${pin.fingerprint}`, "change the pinned host key"),
   };
 }
 

@@ -1,11 +1,14 @@
 import { z } from "zod";
 import { ProblemError } from "../../../problem.js";
+import { didYouMean, nearest } from "../../../suggestion.js";
 
 /**
  * libvirt's connection URIs (docs/uri.rst): `driver[+transport]://[user@][host][:port]/path?parameter=value&…`.
  * Understood are the transports `unix` and `ssh`; parameters mean what they mean to libvirt.
  */
 
+/** QEMU's, and libvirt's own driver for tests. */
+const drivers = ["qemu", "test"] as const;
 const transports = ["unix", "ssh"] as const;
 const authenticationMethods = ["agent", "privkey", "password", "keyboard-interactive"] as const;
 export type AuthenticationMethod = (typeof authenticationMethods)[number];
@@ -79,43 +82,87 @@ const sshParameters = unixParameters.extend({
     .default([...authenticationMethods]),
 });
 
+/** Why a text is no URI that can be used. Neither sentence shows its user part: a password may be there. */
+export interface UriFault {
+  /** What follows "the URI cannot be used: ". */
+  readonly why: string;
+  readonly remedy: string;
+}
+
 /**
  * Reads a URI.
- * @throws ProblemError `libvirt-uri`. What it shows of the URI has no user part: someone may have put a password there.
+ * @throws ProblemError `libvirt-uri`. What it shows of the URI has no user part.
  */
 export function parseLibvirtUri(text: string): LibvirtUri {
-  const fail = (why: string, remedy: string) =>
-    new ProblemError({
-      code: "libvirt-uri",
-      what: `Unable to use the libvirt URI: ${why}`,
-      where: withoutUser(text),
-      remedy,
-    });
+  const read = readLibvirtUri(text);
+  if (!("why" in read)) return read;
+  throw new ProblemError({
+    code: "libvirt-uri",
+    what: `Unable to use the libvirt URI: ${read.why}`,
+    where: withoutUser(text),
+    remedy: read.remedy,
+  });
+}
+
+/** Reads a URI, or says what is wrong with it. */
+export function readLibvirtUri(text: string): LibvirtUri | UriFault {
+  try {
+    return understood(text);
+  } catch (error) {
+    if (error instanceof Fault) return error.fault;
+    throw error;
+  }
+}
+
+class Fault extends Error {
+  constructor(readonly fault: UriFault) {
+    super(fault.why);
+  }
+}
+
+/** @throws Fault */
+function understood(text: string): LibvirtUri {
+  const fail = (why: string, remedy: string) => new Fault({ why, remedy });
   const syntax = "Write it as qemu+ssh://user@host/system or qemu:///system.";
 
   const match = /^(?<driver>[a-z]+)(?:\+(?<transport>[a-z0-9]+))?:\/\/(?<rest>[^#]*)$/i.exec(text);
-  const { driver, transport, rest = "" } = match?.groups ?? {};
-  if (driver === undefined) throw fail("it is not of the form driver+transport://host/path", syntax);
+  const { driver: written, transport, rest = "" } = match?.groups ?? {};
+  if (written === undefined) throw fail("it is not of the form driver+transport://host/path", syntax);
+  const driver = written.toLowerCase();
 
   const { authority, path, query } = split(rest);
   if (authority === undefined) throw fail("its user, host or port is not valid", syntax);
   if (authority.password) {
     throw fail(
       "it contains a password",
-      "Put the password into secret configuration, or better use a key or the SSH agent.",
+      "Take it out, and use a key or the SSH agent, or pulumi config set --secret vnic-failover:sshPassword.",
     );
   }
   const { user, host, port } = authority;
-  const scheme = transport?.toLowerCase() ?? (host === "" ? "unix" : "tls");
-  if (!isOneOf(transports, scheme)) {
+  if (!isOneOf(drivers, driver)) {
+    const meant = isOneOf(transports, driver) || nearest(driver, drivers) !== undefined;
     throw fail(
-      `the transport "${scheme}" is not supported`,
-      `Use one of ${transports.join(", ")}, e.g. ${driver}+ssh://host/system.`,
+      `the driver "${driver}" is not supported`,
+      meant && host !== ""
+        ? `Did you mean qemu+ssh://${host}/system? The driver is qemu, the transport ssh or unix.`
+        : syntax,
     );
   }
-  if (!["/system", "/session", "/default"].includes(path))
-    throw fail(`its path "${path}" is not /system or /session`, syntax);
-  const name = `${driver.toLowerCase()}://${path}`;
+  const scheme = transport?.toLowerCase() ?? (host === "" ? "unix" : "tls");
+  if (!isOneOf(transports, scheme)) {
+    const near = nearest(scheme, transports);
+    const byDefault = transport === undefined ? ", which libvirt takes for a host where none is named" : "";
+    throw fail(
+      `the transport "${scheme}" is not supported${byDefault}`,
+      `${near === undefined ? "" : `Did you mean "${near}"? `}Use ssh or unix, e.g. ${driver}+ssh://${host || "host"}/system.`,
+    );
+  }
+  if (!["/system", "/session", "/default"].includes(path)) {
+    // Behind an "@" stands what may have been meant as a password.
+    const shown = path.includes("@") ? "" : ` "${path}"`;
+    throw fail(`its path${shown} is not /system or /session`, syntax);
+  }
+  const name = `${driver}://${path}`;
 
   let given: Map<string, string>;
   try {
@@ -126,8 +173,10 @@ export function parseLibvirtUri(text: string): LibvirtUri {
   const read = <S extends z.ZodObject>(schema: S): z.output<S> => {
     const unknown = [...given.keys()].filter((key) => !Object.hasOwn(schema.shape, key));
     const known = `${scheme} takes ${Object.keys(schema.shape).join(", ")}.`;
-    if (unknown.length > 0)
-      throw fail(`unknown parameter ${unknown.map((key) => JSON.stringify(key)).join(", ")}`, known);
+    if (unknown.length > 0) {
+      const named = unknown.map((key) => `${JSON.stringify(key)}${didYouMean(key, Object.keys(schema.shape))}`);
+      throw fail(`it has an unknown parameter ${named.join(", ")}`, known);
+    }
     const result = schema.safeParse(Object.fromEntries(given));
     if (result.success) return result.data;
     throw fail(result.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; "), known);

@@ -1,0 +1,143 @@
+/** What is wrong with a configuration, in words that need no knowledge of schemas. Values are never told: they may be secret. */
+import { z } from "zod";
+import { didYouMean, nearest } from "../suggestion.js";
+
+export interface Mistake {
+  /** From the top: `["vnic-failover:cluster", "hosts", "host1", "uri"]`. */
+  readonly path: readonly PropertyKey[];
+  /** The key below `path` that should not be there: the line at fault is its own. */
+  readonly key?: string;
+  /** What follows the path in a sentence, without a full stop: `is missing`. */
+  readonly message: string;
+}
+
+/** The value as the schema has it, or every mistake in it. @param at where the value stands. */
+export function read<T>(
+  schema: z.ZodType<T>,
+  value: unknown,
+  at: readonly PropertyKey[],
+): { readonly data: T } | { readonly mistakes: readonly Mistake[] } {
+  const result = schema.safeParse(value, { error: inWords });
+  if (result.success) return { data: result.data };
+  const mistakes = result.error.issues.flatMap((issue) => mistakesIn(issue, schema, at));
+  return { mistakes: withoutFollowing(mistakes) };
+}
+
+/** `vnic-failover:cluster.hosts["kvm1.example.com"].uri`, as `pulumi config set --path` takes it. */
+export function pathText(path: readonly PropertyKey[]): string {
+  const [first = "", ...rest] = path;
+  return rest.reduce<string>(
+    (text, part) =>
+      typeof part === "number"
+        ? `${text}[${part}]`
+        : /^[\w:-]+$/.test(String(part))
+          ? `${text}.${String(part)}`
+          : `${text}[${JSON.stringify(String(part))}]`,
+    String(first),
+  );
+}
+
+/** `hosts.host1.uri is missing.` */
+export function sentence({ path, message }: Mistake): string {
+  const text = path.length === 0 ? `the configuration ${message}` : `${pathText(path)} ${message}`;
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}
+
+/** The words of each kind of issue. Messages that a schema brings itself come before these. */
+function inWords(issue: z.core.$ZodRawIssue): string | undefined {
+  switch (issue.code) {
+    case "invalid_type":
+      return mustBe(kinds[issue.expected] ?? `of type ${issue.expected}`, issue.input);
+    case "invalid_value": {
+      const allowed = issue.values.map((value) => `"${String(value)}"`);
+      const near = typeof issue.input === "string" ? didYouMean(issue.input, issue.values.map(String)) : "";
+      return `${mustBe(allowed.join(" or "), typeof issue.input === "string" ? "" : issue.input)}${near}`;
+    }
+    case "too_small":
+      if (issue.origin === "string") return "is empty";
+      if (issue.origin === "array") return "is an empty list";
+      return `must be at least ${String(issue.minimum)}`;
+    case "too_big":
+      return `must be at most ${String(issue.maximum)}`;
+    default:
+      return undefined;
+  }
+}
+
+const kinds: Readonly<Record<string, string>> = {
+  string: "a string",
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
+  object: "an object",
+  record: "an object",
+  array: "a list",
+};
+
+function mustBe(what: string, value: unknown): string {
+  if (value === undefined) return "is missing";
+  if (value === null) return `is empty: it must be ${what}`;
+  return `must be ${what}${kindOf(value)}`;
+}
+
+function kindOf(value: unknown): string {
+  if (value === "") return "";
+  if (Array.isArray(value)) return ", not a list";
+  const kind = { boolean: "true or false", number: "a number", object: "an object", string: "a string" } as const;
+  const type = typeof value;
+  return type in kind ? `, not ${kind[type as keyof typeof kind]}` : "";
+}
+
+function mistakesIn(issue: z.core.$ZodIssue, schema: z.ZodType, at: readonly PropertyKey[]): Mistake[] {
+  const path = [...at, ...issue.path];
+  switch (issue.code) {
+    case "unrecognized_keys": {
+      const known = keysAt(schema, issue.path);
+      return issue.keys.map((key) => ({
+        path,
+        key,
+        message: `has an unknown key "${key}"${didYouMean(key, known) || `; its keys are ${known.join(", ")}`}`,
+      }));
+    }
+    case "invalid_key":
+      return [{ path, message: issue.issues[0]?.message ?? "has a name that is not valid" }];
+    default:
+      return [{ path, message: issue.message }];
+  }
+}
+
+/** A key that is missing because it was mistyped is one mistake, not two. */
+function withoutFollowing(mistakes: readonly Mistake[]): readonly Mistake[] {
+  const meant = new Set(
+    mistakes.flatMap(({ path, key }) => {
+      if (key === undefined) return [];
+      const siblings = mistakes
+        .filter(
+          (other) => other.path.length === path.length + 1 && pathText(other.path.slice(0, -1)) === pathText(path),
+        )
+        .map((other) => String(other.path.at(-1)));
+      const near = nearest(key, siblings);
+      return near === undefined ? [] : [pathText([...path, near])];
+    }),
+  );
+  return mistakes.filter(({ path, message }) => message !== "is missing" || !meant.has(pathText(path)));
+}
+
+/** The keys that the schema has for the object there. */
+function keysAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): readonly string[] {
+  const inner = bare(schema);
+  const [first, ...rest] = path;
+  if (inner instanceof z.ZodObject) {
+    const shape = inner.shape as Readonly<Record<PropertyKey, z.core.$ZodType>>;
+    if (first === undefined) return Object.keys(shape);
+    const next = shape[first];
+    return next === undefined ? [] : keysAt(next, rest);
+  }
+  if (inner instanceof z.ZodRecord) return keysAt(inner.valueType, rest);
+  if (inner instanceof z.ZodArray) return keysAt(inner.element, rest);
+  return [];
+}
+
+function bare(schema: z.core.$ZodType): z.core.$ZodType {
+  return schema instanceof z.ZodOptional || schema instanceof z.ZodDefault ? bare(schema.unwrap()) : schema;
+}
