@@ -66,8 +66,21 @@ describe("configuration", () => {
     expect(both.failures).toMatchObject([{ reason: expect.stringContaining("both") as string }]);
   });
 
+  it("is refused where a key has no meaning, which is named without its value", async () => {
+    const { failures } = await plugin.checkConfig({ ...lab.stackConfig, sshPrivatKey: secret("s3cret") });
+    expect(failures).toEqual([
+      {
+        property: "",
+        reason: expect.stringContaining(
+          'vnic-failover:sshPrivatKey is an unknown key; did you mean "vnic-failover:sshPrivateKey"?',
+        ) as string,
+      },
+    ]);
+    expect(JSON.stringify(failures)).not.toContain("s3cret");
+  });
+
   it("keeps its secrets, and waits for what is not known yet", async () => {
-    const config = { ...lab.stackConfig, sshPrivateKey: secret("-----BEGIN"), version: "0.1.0" };
+    const config = { ...lab.stackConfig, sshPrivateKey: secret("-----BEGIN PRIVATE KEY-----"), version: "0.1.0" };
     expect(await plugin.checkConfig(config)).toEqual({ inputs: config, failures: [] });
     expect((await plugin.checkConfig({ cluster: unknownValue })).failures).toEqual([]);
   });
