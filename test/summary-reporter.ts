@@ -1,3 +1,4 @@
+import type { SerializedError } from "vitest";
 import type { Reporter, TestModule } from "vitest/node";
 import { describeSummary, summaryFile, writeSummary } from "./summary.js";
 
@@ -6,7 +7,7 @@ import { describeSummary, summaryFile, writeSummary } from "./summary.js";
  * leaves it in a file instead.
  */
 export default class SummaryReporter implements Reporter {
-  onTestRunEnd(modules: readonly TestModule[]): void {
+  onTestRunEnd(modules: readonly TestModule[], unhandled: readonly SerializedError[]): void {
     const count = { passed: 0, failed: 0, skipped: 0, retried: 0 };
     for (const module of modules) {
       for (const test of module.children.allTests()) {
@@ -17,6 +18,8 @@ export default class SummaryReporter implements Reporter {
       // A module that does not load has no tests, yet it has failed.
       if (module.errors().length > 0) count.failed += 1;
     }
+    // Errors outside of any test fail the run.
+    if (unhandled.length > 0) count.failed += 1;
     const file = process.env[summaryFile];
     if (file !== undefined) writeSummary(file, count);
     // After the default reporter's own summary, which is written in the same hook.
