@@ -22,7 +22,9 @@ export interface Unmet {
 /** @returns what is missing afterwards. */
 export async function install(requirements: readonly Requirement[], say: (line: string) => void): Promise<Unmet[]> {
   const unmet: Unmet[] = [];
-  for (const { requirement, plan: planned } of plan(requirements)) {
+  for (const requirement of requirements) {
+    // An earlier one may have brought it along.
+    const planned = planOf(requirement, thisMachine);
     if (planned.kind === "there") continue;
     const reason = planned.kind === "impossible" ? planned.reason : await failureOf(requirement, planned.packages, say);
     if (reason !== undefined) unmet.push({ requirement, reason });
@@ -37,9 +39,7 @@ async function failureOf(
 ): Promise<string | undefined> {
   say(`Installing ${requirement.name}…`);
   try {
-    // An earlier one may have brought some along.
-    const still = packages.length > 0 ? missingPackages(packages) : [];
-    if (still.length > 0) await installPackages(still);
+    if (packages.length > 0) await installPackages(packages);
     await requirement.make?.();
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
