@@ -12,6 +12,7 @@ import { migrate } from "./migrate.js";
 import { addMigrationFlags, migrationOptionsFrom, type MigrationFlags } from "./migration-options.js";
 import { plan } from "./plan.js";
 import { recoverVms } from "./recover.js";
+import { release } from "./release.js";
 import { status } from "./status.js";
 
 export interface GlobalOptions extends ConfigurationSource {
@@ -165,6 +166,13 @@ export function commandLine(run: (invocation: Invocation) => Promise<void>): Com
     .action((vm: string | undefined, { now = false }: { now?: boolean }, command: Command) =>
       act(command, false, (context) => recoverVms(context, { vm, now })),
     );
+
+  program
+    .command("release")
+    .description("let another stack place a VM: takes away the note of a stack that was lost or renamed; moves nothing")
+    .argument("<vm>", "the VM's name in libvirt")
+    .addHelpText("after", help([["vnic-failover release web", "pulumi said that another stack places it"]]))
+    .action((vm: string, _flags: object, command: Command) => act(command, false, (context) => release(context, vm)));
 
   return program.addHelpText("after", `\n${exitCodesInWords}`);
 }

@@ -24,3 +24,19 @@ export const declaredInterfaces = new Map<string, DeclaredInterface>();
 export function futureId(urn: string): string {
   return `declared:${urn}`;
 }
+
+export interface DeclaredPlacement {
+  /** As the program names it. */
+  readonly vm: string;
+  /** The cluster or engine that has it. */
+  readonly scope: object;
+}
+
+const placements = new WeakMap<object, Map<string, DeclaredPlacement>>();
+
+/** The placements of the command's program, by URN. */
+export function placementsOf(command: object = {}): Map<string, DeclaredPlacement> {
+  const ofCommand = placements.get(command) ?? new Map<string, DeclaredPlacement>();
+  placements.set(command, ofCommand);
+  return ofCommand;
+}

@@ -1,4 +1,5 @@
 /** VmPlacement: where a VM runs. Changing `host` is the migrate action. */
+import { randomUUID } from "node:crypto";
 import { ProblemError } from "../problem.js";
 import { boundedReport } from "../migration/bounded-report.js";
 import { lineOfReport } from "../migration/move-line.js";
@@ -28,6 +29,8 @@ import {
   vmPlacementSchema,
   type VmPlacementInputs,
 } from "./inputs/vm-placement.js";
+import { forgetPlacement, notePlacement, placementElsewhere, refuseIfPlacedElsewhere } from "./placement-note.js";
+import { declarePlacement, placedTwice } from "./placement-owner.js";
 import { failureOf } from "./refusal.js";
 import { clusterOf, pictureOf } from "./session.js";
 import { warnOfSilence } from "./silence.js";
@@ -39,6 +42,8 @@ export interface VmPlacementState extends VmPlacementInputs {
   readonly lastMove?: MoveReport;
   /** VFs that should be there and are not, in words. */
   readonly missing: readonly string[];
+  /** The id of its note in the VM's metadata. Absent in states of versions that had none, until the next update. */
+  readonly claim?: string;
 }
 
 export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
@@ -49,7 +54,12 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
     // Defaults are filled in when the move begins: so that a new default is no diff.
     const inputs = news as MaybeUnknown<VmPlacementInputs>;
     const { vm, host } = inputs;
-    if (!isKnown(vm) || !isKnown(host) || asksForNothing(inputs, olds)) return { inputs, failures: [] };
+    const declared = await declarePlacement(ctx, inputs, { scope: clusterOf(ctx) });
+    if (!isKnown(vm)) return { inputs, failures: [] };
+    const unchanged = asksForNothing(inputs, olds);
+    const others = [...declared, ...(unchanged ? [] : await placementElsewhere(ctx, vm))];
+    const failures = placedTwice(ctx, vm, others).map((violation) => failureOf(violation));
+    if (failures.length > 0 || unchanged || !isKnown(host)) return { inputs, failures };
     return { inputs, failures: await refusals(ctx, clusterOf(ctx), vm, host) };
   },
 
@@ -60,7 +70,7 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
   },
 
   async create(ctx, inputs) {
-    return { id: inputs.vm, state: await place(ctx, inputs, undefined) };
+    return { id: inputs.vm, state: await place(ctx, inputs, {}) };
   },
 
   read: (ctx, _id, state) => found(ctx, state),
@@ -69,11 +79,11 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
   import: (ctx, vm) => found(ctx, { vm, host: "", missing: [] }),
 
   async update(ctx, _id, state, news) {
-    return { state: await place(ctx, news, state.lastMove) };
+    return { state: await place(ctx, news, state) };
   },
 
   // The VM stays where it is.
-  delete: () => Promise.resolve(),
+  delete: (ctx, _id, { vm, claim }) => forgetPlacement(ctx, vm, claim),
 };
 
 /** Where the VM is; a move of it that was cut off is finished or taken back first. */
@@ -98,10 +108,14 @@ async function found(
   return { id: state.vm, state: next, inputs: inputsOfPlacement(next) };
 }
 
+/** @param before of the resource's state, if it has one. */
 async function place(
   ctx: HandlerContext,
   inputs: VmPlacementInputs,
-  lastMove: MoveReport | undefined,
+  {
+    lastMove,
+    claim = ctx.urn === undefined ? undefined : randomUUID(),
+  }: Pick<Partial<VmPlacementState>, "lastMove" | "claim">,
 ): Promise<VmPlacementState> {
   const picture = pictureOf(ctx);
   const { cluster } = picture;
@@ -110,8 +124,10 @@ async function place(
     host,
     ...(report !== undefined && { lastMove: boundedReport(report) }),
     missing,
+    ...(claim !== undefined && { claim }),
   });
   try {
+    await refuseIfPlacedElsewhere(ctx, inputs.vm);
     const report = await moveVm(cluster, {
       vm: inputs.vm,
       to: inputs.host,
@@ -122,6 +138,7 @@ async function place(
     });
     if (report === undefined) await plugMissingVfs(cluster, inputs.vm, ctx.progress);
     const file = report === undefined ? undefined : await tellOfMove(ctx, report);
+    await notePlacement(ctx, inputs.vm, claim);
     const missing = await missingVfsOf(cluster, inputs.vm);
     if (missing.length === 0) return stateWith(report ?? lastMove, inputs.host, []);
     throw new PartialFailure(
@@ -137,6 +154,7 @@ async function place(
   } catch (error) {
     if (!(error instanceof MoveFailed)) throw error;
     const file = await tellOfMove(ctx, error.report);
+    await notePlacement(ctx, inputs.vm, claim);
     const at =
       error.report.outcome === "failed-on-source"
         ? error.report.from

@@ -1,5 +1,6 @@
 import { interfaceRules } from "./interface.js";
 import { placementRules } from "./placement.js";
+import { placementDeclarationRules } from "./placement-declaration.js";
 import { profileRules } from "./profile.js";
 import type { Rule } from "./rule.js";
 import { migrationXmlRules, teamingRules } from "./teaming.js";
@@ -15,7 +16,7 @@ export const rules: readonly RuleRow[] = [
   ...rows("interface", interfaceRules),
   ...rows("teaming", teamingRules),
   ...rows("migration-xml", migrationXmlRules),
-  ...rows("placement", placementRules),
+  ...rows("placement", [...placementDeclarationRules, ...placementRules]),
 ];
 
 function rows(group: RuleRow["group"], members: readonly Omit<Rule<never>, "find">[]): RuleRow[] {
@@ -34,6 +35,7 @@ function rows(group: RuleRow["group"], members: readonly Omit<Rule<never>, "find
 export * from "./interface.js";
 export * from "./network.js";
 export * from "./placement.js";
+export * from "./placement-declaration.js";
 export * from "./preview.js";
 export * from "./profile.js";
 export * from "./rule.js";

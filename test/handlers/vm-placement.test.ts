@@ -2,11 +2,15 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { placementRecordOf } from "../../provider/backends/libvirt/placement-records.js";
+import { release } from "../../provider/cli/release.js";
+import { metadataNamespace, metadataPrefix } from "../../provider/xml/metadata.js";
 import { HostUnreachable } from "../../provider/backends/libvirt/host.js";
 import { PartialFailure } from "../../provider/handlers/handler.js";
 import { UNKNOWN } from "../../provider/handlers/unknown.js";
 import { vmPlacement, type VmPlacementState } from "../../provider/handlers/vm-placement.js";
 import { moveVm } from "../../provider/migration/move.js";
+import { contextWith } from "../cli/command-context.js";
 import { declarePair } from "../hosts/declared.js";
 import { labLike, type LabLike, vfs } from "../hosts/lab-like.js";
 import { refusals } from "../hosts/refusals.js";
@@ -257,6 +261,113 @@ describe("read", () => {
     await expect(vmPlacement.read(lab.context({ config: stackConfig }), "web", at("host1"))).rejects.toThrow(
       HostUnreachable,
     );
+  });
+});
+
+describe("one placement a VM", () => {
+  const urn = (name: string, stack = "dev") => `urn:pulumi:${stack}::test::vnic-failover:index:VmPlacement::${name}`;
+  const row = (name: string, stack = "dev", command: object = {}) => lab.context({ urn: urn(name, stack), command });
+  const here = { vm: "web", host: "host1" };
+  const there = { vm: "web", host: "host2" };
+  const noteOn = (host: LabLike["host1"]) => {
+    const web = host.domains.requireNamed("web");
+    return [web.live, web.config].map((xml) => xml && placementRecordOf({ raw: xml }));
+  };
+
+  it("refuses a second one in the program, whichever comes first, also where nothing changes", async () => {
+    const command = {};
+    expect((await vmPlacement.check(row("a", "dev", command), here, here)).failures).toEqual([]);
+    for (const host of ["host1", "host2", UNKNOWN])
+      expect((await vmPlacement.check(row("b", "dev", command), { vm: "web", host })).failures).toEqual([
+        { property: "vm", reason: 'Resources "b" and "a" both place VM "web". Remove one of the two placements.' },
+      ]);
+    // The engine asks once more of a resource that is to be replaced.
+    expect((await vmPlacement.check(row("b", "dev", command), { vm: "db", host: UNKNOWN })).failures).toEqual([]);
+    expect((await vmPlacement.check(row("a", "dev", command), there)).failures).toEqual([]);
+    // Another command is another program.
+    expect((await vmPlacement.check(row("b"), there)).failures).toEqual([]);
+  });
+
+  it("is noted in the VM, travels with it, and is refused to other stacks at preview and before a move", async () => {
+    const { state } = await vmPlacement.create(row("a"), here);
+    const note = { id: state.claim, stack: "dev", project: "test", resource: "a" };
+    expect(noteOn(lab.host1)).toEqual([note, note]);
+    const { state: moved } = await vmPlacement.update(row("a"), "web", state, there);
+    expect(moved.claim).toBe(state.claim);
+    expect(noteOn(lab.host2)).toEqual([note, note]);
+
+    const refused =
+      'VM "web" is placed by resource "a" of stack "dev" (project "test"). Remove one of the two placements. If that stack has it no longer, or was renamed, run vnic-failover release web.';
+    for (const news of [here, there, { vm: "web", host: UNKNOWN }])
+      expect((await vmPlacement.check(row("b", "prod"), news)).failures).toEqual([{ property: "vm", reason: refused }]);
+    await expect(vmPlacement.create(row("b", "prod"), here)).rejects.toThrow(refused);
+    expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+
+    await vmPlacement.delete(row("a"), "web", moved);
+    expect(noteOn(lab.host2)).toEqual([undefined, undefined]);
+    expect((await vmPlacement.check(row("b", "prod"), here)).failures).toEqual([]);
+  });
+
+  it("takes the note of a renamed or replaced resource over, which then takes none away", async () => {
+    const { state: before } = await vmPlacement.create(row("a"), here);
+    const { state: after } = await vmPlacement.create(row("renamed"), here);
+    await vmPlacement.delete(row("a"), "web", before);
+    expect(noteOn(lab.host1)[0]).toMatchObject({ resource: "renamed" });
+    // Replaced under its own URN, and the old one deleted by a later command.
+    const { state: replaced } = await vmPlacement.create(row("renamed"), here);
+    await vmPlacement.delete(row("renamed"), "web", after);
+    expect(noteOn(lab.host1)[0]).toMatchObject({ id: replaced.claim });
+  });
+
+  it("of a state from before is noted at its next update, and not by a look at it", async () => {
+    await vmPlacement.read(row("a"), "web", at("host1"));
+    await vmPlacement.check(row("a"), here, here);
+    expect(noteOn(lab.host1)).toEqual([undefined, undefined]);
+    const { state } = await vmPlacement.update(row("a"), "web", at("host1"), { ...here, migration: { bandwidth: 1 } });
+    expect(noteOn(lab.host1)[0]).toMatchObject({ id: state.claim, resource: "a" });
+  });
+
+  it("is noted of a move that failed, too: the resource exists", async () => {
+    lab.host1.refuse("domain_migrate_perform3_params", refusals.jobFailed());
+    const failure = await partialFailureOf(vmPlacement.create(row("a"), there));
+    expect(noteOn(lab.host1)[0]).toMatchObject({ id: (failure.state as VmPlacementState).claim });
+  });
+
+  it("is not noted of a move that was refused", async () => {
+    lab.host2.freeMemoryKiB = 1;
+    await expect(vmPlacement.create(row("a"), there)).rejects.toMatchObject({ name: "MoveRefused" });
+    expect(noteOn(lab.host1)).toEqual([undefined, undefined]);
+  });
+
+  it("goes although its note cannot be taken away, with a warning; and is made although it cannot be noted", async () => {
+    const { state } = await vmPlacement.create(row("a"), here);
+    const { stackConfig } = await lab.entrance();
+    lab.host1.refuse("domain_set_metadata", refusals.jobFailed(), { times: 1 });
+    const { state: other } = await vmPlacement.update(row("a"), "web", { ...at("host1"), claim: "another" }, here);
+    expect(other.host).toBe("host1");
+    expect(lab.progress.warnings).toEqual([expect.stringMatching(/^Unable to note in VM "web"/)]);
+    lab.host1.close();
+    await vmPlacement.delete({ ...row("a"), config: stackConfig }, "web", state);
+    expect(lab.progress.warnings).toContainEqual(expect.stringContaining("vnic-failover release web"));
+  });
+
+  it("is taken away by vnic-failover release, and another stack may have the VM", async () => {
+    await vmPlacement.create(row("a"), here);
+    const context = contextWith({ cluster: lab.cluster });
+    expect(await release(context, "web")).toMatchObject({
+      outcome: "ok",
+      document: { vm: "web", released: { stack: "dev", resource: "a" } },
+      text: expect.stringContaining('resource "a" of stack "dev"') as string,
+    });
+    expect((await vmPlacement.check(row("b", "prod"), there)).failures).toEqual([]);
+    expect((await release(context, "web")).text).toBe('No stack is noted to place VM "web".');
+    const web = lab.host1.domains.requireNamed("web");
+    lab.host1.domains.setMetadata(web, metadataNamespace("placement"), metadataPrefix, "<placement/>", 3);
+    expect(await vmPlacement.check(row("b", "prod"), there).catch((error: unknown) => error)).toMatchObject({
+      message: expect.stringContaining("vnic-failover release") as string,
+    });
+    expect(await release(context, "web")).toMatchObject({ document: { released: "unreadable" } });
+    expect((await vmPlacement.check(row("b", "prod"), there)).failures).toEqual([]);
   });
 });
 

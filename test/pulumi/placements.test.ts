@@ -4,13 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { moveVm } from "../../provider/migration/move.js";
+import { formatXml } from "../../provider/xml/element.js";
 import { labLike, vfs, type LabLike } from "../hosts/lab-like.js";
 import { refusals } from "../hosts/refusals.js";
 import { settled, standing } from "../hosts/standing.js";
 import { fast, nic, placement, program, standby } from "../scenarios/declarations.js";
 import { withStack, type Run, type TestStack } from "./stack.js";
 
-const TIMEOUT = 240_000;
+const TIMEOUT = 480_000;
 const pair = [standby, fast, nic()] as const;
 
 async function onLab(
@@ -127,6 +128,51 @@ describe("one mover a VM", () => {
         const again = await stack.refresh();
         expect(again.exitCode).toBe(0);
         expect((await stack.preview()).changes).toEqual({});
+        expect(await stack.destroy()).toMatchObject({ exitCode: 0 });
+      });
+    },
+  );
+
+  it(
+    "two placements of a VM are refused at preview, in one program and from two stacks",
+    { timeout: TIMEOUT },
+    async () => {
+      const one = (name: string, host: string) => `new VmPlacement("${name}", { vm: "web", host: "${host}" });`;
+      await onLab(program(one("a", "host1"), one("b", "host2")), async ({ stack, lab }) => {
+        const twice = await stack.preview();
+        expect(twice.exitCode).not.toBe(0);
+        expect(twice.text).toMatch(
+          /Resources "(a|b)" and "(a|b)" both place VM "web"\. Remove one of the two placements\./,
+        );
+        // Neither is refused alone; the second is, where the first exists.
+        stack.write(program(one("a", "host1")));
+        expect((await stack.up()).exitCode).toBe(0);
+        stack.write(program(one("b", "host1"), one("a", "host1")));
+        expect((await stack.preview()).text).toContain('both place VM "web"');
+
+        // The first stack's program is the second's, too: only their states differ.
+        await stack.pulumi("stack", "init", "prod");
+        await stack.pulumi("config", "cp", "--stack", "dev", "--dest", "prod");
+        stack.write(program(one("c", "host2")));
+        const refused = await stack.preview();
+        expect(refused.exitCode).not.toBe(0);
+        expect(refused.text).toContain('VM "web" is placed by resource "a" of stack "dev" (project "test")');
+        expect(refused.text).toContain("vnic-failover release web");
+
+        // The first one renames its resource and makes it anew: that is its own affair.
+        await stack.pulumi("stack", "select", "dev");
+        stack.write(program(one("renamed", "host1")));
+        const renamed = await stack.up();
+        expect(renamed).toMatchObject({ exitCode: 0, changes: { renamed: "create", a: "delete" } });
+        expect(await stack.destroy()).toMatchObject({ exitCode: 0 });
+        expect(
+          formatXml(lab.host1.domains.requireNamed("web").live ?? { name: "none", attributes: {}, children: [] }),
+        ).not.toContain("xmlns/placement");
+
+        await stack.pulumi("stack", "select", "prod");
+        stack.write(program(one("c", "host2")));
+        expect((await stack.up()).exitCode).toBe(0);
+        expect(standing(lab).runsOn).toEqual(["host2"]);
         expect(await stack.destroy()).toMatchObject({ exitCode: 0 });
       });
     },

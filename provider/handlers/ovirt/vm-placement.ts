@@ -21,6 +21,7 @@ import {
   vmPlacementSchema,
   type VmPlacementInputs,
 } from "../inputs/vm-placement.js";
+import { declarePlacement, placedTwice } from "../placement-owner.js";
 import { failureOf, refuse } from "../refusal.js";
 import { warnOfSilence } from "../silence.js";
 import type { MaybeUnknown } from "../unknown.js";
@@ -29,7 +30,7 @@ import { migrate, pluggedNics } from "./migration.js";
 import { leftToTheEngine, placementFacts } from "./placement-facts.js";
 import { replug } from "./replug.js";
 import { absenceOf, engineOf, silenceOf, unlessSilent, type Engine } from "./session.js";
-import { isRunning, nicsWithoutVf, requireVm, spelledVf, vmIfAny } from "./vm.js";
+import { areOneVm, isRunning, nicsWithoutVf, requireVm, spelledVf, vmIfAny } from "./vm.js";
 
 export interface VmPlacementState extends VmPlacementInputs, OvirtMark {
   /** VFs that should be there and are not, in words. */
@@ -48,7 +49,11 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
       return { inputs: news as MaybeUnknown<VmPlacementInputs>, failures: checkFailures(parsed.error) };
     const inputs = news as MaybeUnknown<VmPlacementInputs>;
     const { vm, host } = inputs;
-    if (!isKnown(vm) || !isKnown(host) || asksForNothing(inputs, olds)) return { inputs, failures: [] };
+    const scope = engineOf(ctx);
+    const declared = await declarePlacement(ctx, inputs, { scope, areOne: (one, other) => areOneVm(ctx, one, other) });
+    const failures = isKnown(vm) ? placedTwice(ctx, vm, declared).map((violation) => failureOf(violation)) : [];
+    if (failures.length > 0 || !isKnown(vm) || !isKnown(host) || asksForNothing(inputs, olds))
+      return { inputs, failures };
     const ignored = Object.keys(inputs.migration ?? {}).filter((option) => !ours.includes(option));
     if (ignored.length > 0)
       ctx.progress.warn(

@@ -57,6 +57,16 @@ export async function keyOfVm(ctx: Pick<HandlerContext, "config">, nameOrId: str
   }
 }
 
+/** Whether a VM's name and an id are of one VM. Two different names, or ids, are not: the engine need not be asked. */
+export async function areOneVm(ctx: Pick<HandlerContext, "config">, one: string, other: string): Promise<boolean> {
+  if (isId(one) === isId(other)) return false;
+  return (await keyOfVm(ctx, one)).vm === (await keyOfVm(ctx, other)).vm;
+}
+
+function isId(text: string): boolean {
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
+}
+
 /** `powering_up`, too, is a state in which the engine plugs into the running domain. */
 export function isRunning({ status }: EngineVm): boolean {
   return status !== "down";

@@ -43,6 +43,22 @@ describe("check", () => {
     expect(over.infos).toEqual(['VM "web" is running on "host1": pulumi up will live-migrate it to "host2"']);
   });
 
+  it("refuses a second placement of a VM, by its name or by its id", async () => {
+    const command = {};
+    const row = (name: string) =>
+      over.context({ command, urn: `urn:pulumi:dev::test::vnic-failover:index:VmPlacement::${name}` });
+    const id = over.vm("web").id;
+    expect((await vmPlacement.check(row("a"), { vm: "web", host: "host1" })).failures).toEqual([]);
+    expect((await vmPlacement.check(row("c"), { vm: over.vm("db").id, host: "host1" })).failures).not.toContainEqual(
+      expect.objectContaining({ reason: expect.stringContaining("both place") as string }),
+    );
+    expect((await vmPlacement.check(row("b"), { vm: id, host: "host2" })).failures).toEqual([
+      { property: "vm", reason: `Resources "b" and "a" both place VM "${id}". Remove one of the two placements.` },
+    ]);
+    const olds = { vm: "web", host: "host1" };
+    expect((await vmPlacement.check(row("a"), olds, olds)).failures).toHaveLength(1);
+  });
+
   it("refuses hosts that are none, of another cluster, or not up", async () => {
     expect(await failuresOf({ vm: "web", host: "host9" })).toMatchObject([
       { property: "host", reason: expect.stringContaining('find host "host9"') as string },
