@@ -219,8 +219,8 @@ describe("arguments", () => {
 describe("help", () => {
   const names = commandLine(() => Promise.resolve()).commands.map((command) => command.name());
 
-  test("there are six commands", () => {
-    expect(names).toEqual(["doctor", "plan", "migrate", "drain", "status", "recover"]);
+  test("there are seven commands", () => {
+    expect(names).toEqual(["doctor", "plan", "migrate", "drain", "status", "recover", "release"]);
   });
 
   test.each(names)("%s has examples, the global options and the exit codes", async (name) => {
