@@ -1,6 +1,14 @@
 /** How libvirt edits a domain's definition: metadata by namespace, devices by alias, addresses on root ports. Pure. */
 import { rootPorts } from "../../provider/xml/domain.js";
-import { attribute, child, element, withAttributes, withChildren, type Element } from "../../provider/xml/element.js";
+import {
+  attribute,
+  child,
+  element,
+  formatXml,
+  withAttributes,
+  withChildren,
+  type Element,
+} from "../../provider/xml/element.js";
 import { guestPciAddress, hostPciAddress } from "../../provider/xml/interface.js";
 import { formatPciAddress, pciAttributes } from "../../provider/xml/pci-address.js";
 import { refusals } from "./refusals.js";
@@ -11,6 +19,12 @@ import { without } from "./without.js";
 export function metadataOf(definition: Element, uri: string): Element | undefined {
   const found = child(definition, "metadata")?.children.find((each) => namespaceOf(each) === uri);
   return found === undefined ? undefined : bare(found);
+}
+
+/** Each element of the metadata, as XML, by its namespace. */
+export function allMetadataOf(definition: Element): Readonly<Record<string, string>> {
+  const elements = child(definition, "metadata")?.children ?? [];
+  return Object.fromEntries(elements.map((each) => [namespaceOf(each) ?? each.name, formatXml(each)]));
 }
 
 export function withMetadata(definition: Element, uri: string, key: string, value: Element | undefined): Element {
@@ -81,9 +95,28 @@ export function withoutDevice(definition: Element, alias: string): Element {
   return onDevices(definition, (devices) => devices.filter((device) => aliasOf(device) !== alias));
 }
 
+/**
+ * Replaces the NIC of that MAC, and of that alias where one is given, in its place in the guest.
+ * @throws Refusal when there is none.
+ */
+export function withUpdated(definition: Element, device: Element): Element {
+  const mac = macOf(device) ?? "";
+  const alias = aliasOf(device);
+  const target = devicesOf(definition).find(
+    (each) => each.name === device.name && macOf(each) === mac && (alias ?? aliasOf(each)) === aliasOf(each),
+  );
+  if (target === undefined) throw refusals.noDeviceWithMac(mac);
+  return onDevices(definition, (devices) => devices.map((each) => (each === target ? device : each)));
+}
+
+function macOf(device: Element): string | undefined {
+  return attribute(child(device, "mac"), "address")?.toLowerCase();
+}
+
 /** The device as libvirt prints it once it is plugged: in the first root port that is free, managed='no' left out. */
 function addressed(definition: Element, device: Element): Element {
-  const printed = { ...device, attributes: without(device.attributes, "managed") };
+  const unmanaged = attribute(device, "managed") === "no";
+  const printed = unmanaged ? { ...device, attributes: without(device.attributes, "managed") } : device;
   if (guestPciAddress(device) !== undefined) return printed;
   const port = rootPorts(devicesOf(definition)).find(({ free }) => free);
   if (port === undefined) throw refusals.noSlot();
@@ -104,4 +137,36 @@ function onDevices(definition: Element, edit: (devices: readonly Element[]) => r
 export function numbered(definition: Element, id: number): Element {
   const attributes = without(definition.attributes, "id");
   return { ...definition, attributes: id < 0 ? attributes : { ...attributes, id: String(id) } };
+}
+
+/** The size of a `<page>` of `<hugepages>`; without one it is the host's default, 2 MiB on x86-64. */
+export function hugepageKiB(page: Element | undefined): number {
+  const units: Readonly<Record<string, number>> = { KiB: 1, K: 1, MiB: 1024, M: 1024, GiB: 1_048_576, G: 1_048_576 };
+  const size = Number(attribute(page, "size") ?? 2048);
+  return size * (units[attribute(page, "unit") ?? "KiB"] ?? 1);
+}
+
+/**
+ * A definition as libvirt has it of a domain that runs: each NIC and host device with an alias of libvirt's own where it has
+ * none (qemu_alias.c, qemuAssignDeviceNetAlias).
+ */
+export function asStarted(definition: Element): Element {
+  const taken = new Set(devicesOf(definition).map(aliasOf));
+  return onDevices(definition, (devices) =>
+    devices.map((device) => {
+      const prefix = ownAliasPrefix(device);
+      if (prefix === undefined || aliasOf(device) !== undefined) return device;
+      let number = 0;
+      while (taken.has(`${prefix}${number}`)) number += 1;
+      taken.add(`${prefix}${number}`);
+      const rest = device.children.filter(({ name }) => name !== "alias");
+      return withChildren(device, [...rest, element("alias", { name: `${prefix}${number}` })]);
+    }),
+  );
+}
+
+function ownAliasPrefix(device: Element): "hostdev" | "net" | undefined {
+  if (device.name === "hostdev") return "hostdev";
+  if (device.name !== "interface") return undefined;
+  return hostPciAddress(device) === undefined ? "net" : "hostdev";
 }

@@ -1,10 +1,11 @@
 /** The domains of one host: definitions, states, metadata, devices. What a guest does with an unplug is the host's to say. */
 import { Affect, DomainState, DomainXml, PausedReason } from "../../provider/backends/libvirt/constants.js";
 import type { Domain as DomainRef, TypedParameter } from "../../provider/backends/libvirt/rpc/datatypes.js";
-import { child, formatXml, parseXml, textOf, type Element } from "../../provider/xml/element.js";
+import { attribute, child, formatXml, parseXml, textOf, type Element } from "../../provider/xml/element.js";
 import { hostPciAddress } from "../../provider/xml/interface.js";
 import { formatPciAddress } from "../../provider/xml/pci-address.js";
 import * as definition from "./definition.js";
+import { isVfio } from "./drivers.js";
 import type { NodeDevices } from "./node-devices.js";
 import { printed } from "./printed.js";
 import { refusals } from "./refusals.js";
@@ -25,6 +26,8 @@ export interface DomainModel {
   live: Element | undefined;
   /** Undefined: it is transient. */
   config: Element | undefined;
+  /** Whether it starts with its host. It belongs to the definition, and does not go along in a migration. */
+  autostart: boolean;
   state: number;
   reason: number;
   job: JobModel | undefined;
@@ -33,6 +36,14 @@ export interface DomainModel {
   preparedBy: Peer | undefined;
   /** Aliases that the guest has been asked to let go of. */
   readonly unplugging: Set<string>;
+}
+
+/** At least one of `live` and `config`. */
+export interface LoadedDomain {
+  readonly live: Element | undefined;
+  readonly config: Element | undefined;
+  readonly paused: boolean;
+  readonly autostart: boolean;
 }
 
 const { LIVE, CONFIG } = Affect;
@@ -95,6 +106,23 @@ export class Domains {
     domain.reason = 1;
   }
 
+  /** A domain that was on the host before: what it runs with is bound to VFIO. */
+  load({ live, config, paused, autostart }: LoadedDomain): DomainModel {
+    const { name, uuid } = identityOf(live ?? config ?? raise("a domain without definition"));
+    const domain = this.add(name, uuid);
+    domain.config = config && definition.numbered(config, -1);
+    domain.autostart = autostart;
+    if (live === undefined) return domain;
+    this.activate(domain, definition.numbered(live, -1));
+    for (const address of definition.hostDevicesOf(live)) {
+      const found = this.devices.functionAt(address);
+      if (found !== undefined) this.devices.detach(found.vf);
+    }
+    domain.state = paused ? DomainState.PAUSED : DomainState.RUNNING;
+    domain.reason = 1;
+    return domain;
+  }
+
   /** A copy that waits for its memory. @throws Refusal when a domain of that identity is active. */
   receive(live: Element, preparedBy: Peer): DomainModel {
     const { name, uuid } = identityOf(live);
@@ -109,6 +137,7 @@ export class Domains {
 
   /** Its QEMU is no more. A transient domain goes with it. */
   stop(domain: DomainModel): void {
+    for (const device of domain.live === undefined ? [] : definition.devicesOf(domain.live)) this.letGo(device);
     Object.assign(domain, { live: undefined, id: -1, job: undefined, preparedBy: undefined });
     domain.state = DomainState.SHUTOFF;
     domain.reason = 0;
@@ -120,6 +149,7 @@ export class Domains {
   undefine(domain: DomainModel): void {
     if (domain.config === undefined) throw refusals.domainTransient();
     domain.config = undefined;
+    domain.autostart = false;
     if (!isActive(domain)) this.known.delete(domain.uuid);
   }
 
@@ -130,6 +160,11 @@ export class Domains {
   }
 
   // --- metadata
+
+  /** Every element of the metadata by its namespace; where both definitions have one, the running domain's. */
+  allMetadata({ live, config }: DomainModel): Readonly<Record<string, string>> {
+    return { ...(config && definition.allMetadataOf(config)), ...(live && definition.allMetadataOf(live)) };
+  }
 
   /** @throws Refusal */
   metadata(domain: DomainModel, uri: string, flags: number): string {
@@ -151,16 +186,44 @@ export class Domains {
   attach(domain: DomainModel, device: Element, flags: number): void {
     const sides = affected(domain, flags);
     const edited = sides.map((side) => [side, definition.withDevice(sideOf(domain, side), device)] as const);
-    if (sides.includes("live")) this.refuseDevice(device);
+    if (sides.includes("live")) {
+      this.refuseDevice(device);
+      this.take(device);
+    }
     for (const [side, value] of edited) domain[side] = value;
+  }
+
+  /** Sets a NIC of the same MAC to what is given. @throws Refusal */
+  update(domain: DomainModel, device: Element, flags: number): void {
+    this.edit(domain, flags, (each) => definition.withUpdated(each, device));
   }
 
   /** The device goes from those definitions, at once. @throws Refusal */
   remove(domain: DomainModel, alias: string, flags: number): void {
+    const plugged = domain.live === undefined ? undefined : definition.deviceNamed(domain.live, alias);
     this.edit(domain, flags, (each) => {
       if (definition.deviceNamed(each, alias) === undefined) throw refusals.noDeviceWithAlias(alias);
       return definition.withoutDevice(each, alias);
     });
+    if (plugged !== undefined && affected(domain, flags).includes("live")) this.letGo(plugged);
+  }
+
+  /** Binds a managed device to VFIO (virHostdevPreparePCIDevices). */
+  private take(device: Element): void {
+    const vf = this.managedVf(device);
+    if (vf !== undefined) this.devices.detach(vf);
+  }
+
+  /** Gives a managed device back to the host (virHostdevReAttachPCIDevices). */
+  private letGo(device: Element): void {
+    const vf = this.managedVf(device);
+    if (vf !== undefined) this.devices.reattach(vf);
+  }
+
+  private managedVf(device: Element) {
+    const pci = hostPciAddress(device);
+    if (pci === undefined || attribute(device, "managed") !== "yes") return undefined;
+    return this.devices.functionAt(formatPciAddress(pci))?.vf;
   }
 
   /** What a host says of a device that a running domain is to get. @throws Refusal */
@@ -175,7 +238,7 @@ export class Domains {
     if (found === undefined) throw refusals.deviceAbsent(address);
     const user = this.userOf(address);
     if (user !== undefined) throw refusals.deviceInUse(address, user);
-    if (found.vf.driver !== "vfio-pci") throw refusals.deviceWithHost(address);
+    if (!isVfio(found.vf.driver) && attribute(device, "managed") !== "yes") throw refusals.deviceWithHost(address);
     if (!found.pf.linkUp) throw refusals.functionOffline(found.pf.name);
   }
 
@@ -191,6 +254,7 @@ export class Domains {
       id: -1,
       live: undefined,
       config: undefined,
+      autostart: false,
       state: DomainState.SHUTOFF,
       reason: 0,
       job: undefined,
@@ -206,6 +270,7 @@ export class Domains {
     domain.id = this.lastId += 1;
     domain.live = live;
     domain.completed = undefined;
+    for (const device of definition.devicesOf(live)) this.take(device);
   }
 }
 

@@ -9,6 +9,7 @@ import { LibvirtCluster } from "../../provider/backends/libvirt/cluster.js";
 import { parseConfiguration, type ClusterConfig, type Configuration } from "../../provider/config.js";
 import type { HandlerContext, StackConfig } from "../../provider/handlers/handler.js";
 import type { Progress } from "../../provider/progress.js";
+import { parseXml, type Element } from "../../provider/xml/element.js";
 import { LibvirtHostModel } from "./libvirt-host.js";
 import { MigrationNetwork } from "./migration.js";
 import type { PhysicalFunctionModel } from "./node-devices.js";
@@ -50,7 +51,10 @@ export interface RecordedProgress extends Progress {
 
 type NetworksConfig = ClusterConfig["networks"];
 
-const networks: NetworksConfig = { data: { bridge: "br0", mtu: 1500 }, "data-vf": { physicalFunctions: ["pf0"] } };
+export const labNetworks: NetworksConfig = {
+  data: { bridge: "br0", mtu: 1500 },
+  "data-vf": { physicalFunctions: ["pf0"] },
+};
 
 export async function labLike(
   options: {
@@ -85,7 +89,7 @@ export async function labLike(
           },
         ]),
       ),
-      networks: options.networks ?? networks,
+      networks: options.networks ?? labNetworks,
     };
     const configuration = parseConfiguration({ cluster });
     const made: Entrance = {
@@ -137,12 +141,29 @@ function labHost(id: number, network: MigrationNetwork): LibvirtHostModel {
   return new LibvirtHostModel(
     {
       name: `host${id}`,
-      uuid: `00000000-0000-4000-8000-00000000000${id}`,
+      uuid: hostUuid(id),
       physicalFunctions: [physicalFunction("pf0", id, "01")],
-      bridges: [{ name: "br0", mtu: 1500, ports: ["uplink0"] }],
+      bridges: [labBridge],
     },
     network,
   );
+}
+
+/** The definition of VM `web`. */
+export function labVm(): Element {
+  return parseXml(domainXml(vm));
+}
+
+export const labBridge = { name: "br0", mtu: 1500, ports: ["uplink0"] } as const;
+
+/** @param id the host's number, from 1 on. */
+export function hostUuid(id: number): string {
+  return `00000000-0000-4000-8000-${id.toString(16).padStart(12, "0")}`;
+}
+
+/** The MAC of a PF. */
+export function pfMac(host: number, bus: string): string {
+  return `52:54:00:79:${bus}:${(0x10 + host).toString(16)}`;
 }
 
 /** A PF with four VFs behind one bus. */
@@ -150,7 +171,7 @@ export function physicalFunction(name: string, host: number, bus: string): Physi
   return {
     name,
     address: `0000:${bus}:00.0`,
-    mac: `52:54:00:79:${bus}:1${host}`,
+    mac: pfMac(host, bus),
     linkUp: true,
     virtualFunctions: [0, 2, 4, 6].map((number) => ({
       address: `0000:${bus}:10.${number}`,

@@ -10,8 +10,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Affect, CpuCompare, DomainState, JobStats, JobType } from "../../provider/backends/libvirt/constants.js";
 import type { Domain as DomainRef } from "../../provider/backends/libvirt/rpc/datatypes.js";
 import type { Args, ProcedureName } from "../../provider/backends/libvirt/rpc/procedures.js";
-import { element, formatXml, parseXml } from "../../provider/xml/element.js";
-import { aliasOf, deviceNamed } from "./definition.js";
+import { child, element, find, formatXml, parseXml, type Element } from "../../provider/xml/element.js";
+import { parseDomain } from "../../provider/xml/domain.js";
+import { aliasOf, deviceNamed, hugepageKiB } from "./definition.js";
 import { Domains, isActive, refOf, type DomainModel } from "./domains.js";
 import { EventRegistrations } from "./events.js";
 import {
@@ -40,6 +41,12 @@ export interface HostDescription {
   readonly uuid: string;
   readonly physicalFunctions: readonly PhysicalFunctionModel[];
   readonly bridges: readonly BridgeModel[];
+}
+
+/** Free huge pages of one size. */
+export interface HugepagesModel {
+  readonly sizeKiB: number;
+  readonly free: number;
 }
 
 /** Which of a procedure's calls are meant: by default the next one. */
@@ -71,6 +78,9 @@ export class LibvirtHostModel implements MigrationEnd {
   /** Milliseconds that every call takes beside its own work. */
   delay = 0;
   freeMemoryKiB = 2_097_152;
+  /** What the kernel would give up for a VM; virNodeGetFreeMemory does not count it. */
+  cachedMemoryKiB = 0;
+  hugepages: readonly HugepagesModel[] = [];
   /** virCPUCompareResult of every comparison. */
   cpu: number = CpuCompare.IDENTICAL;
   readonly guest: GuestManners = { unplug: "lets go", after: 2, callWaits: 0 };
@@ -84,6 +94,9 @@ export class LibvirtHostModel implements MigrationEnd {
   /** VFs that a QEMU has without its libvirt's knowledge, by alias. */
   readonly strays = new Map<string, string>();
 
+  /** Called after whatever may have changed something here. */
+  onSettled: () => void = () => undefined;
+  private powered = true;
   private readonly endpoint: RpcEndpoint;
   private readonly arriving: Befalling[] = [];
   private readonly leaving: Befalling[] = [];
@@ -105,6 +118,7 @@ export class LibvirtHostModel implements MigrationEnd {
         return befall(this.arriving, call);
       },
       leaving: (call) => void befall(this.leaving, call),
+      settled: () => this.onSettled(),
     });
   }
 
@@ -122,6 +136,21 @@ export class LibvirtHostModel implements MigrationEnd {
   /** The daemon is gone: every connection breaks, and no new one is to be had. Its domains go on. */
   close(): void {
     this.endpoint.close();
+  }
+
+  /** False after {@link losePower}. */
+  get hasPower(): boolean {
+    return this.powered;
+  }
+
+  /** For good: connections break, its QEMUs are gone, and definitions stay on its disk. */
+  losePower(): void {
+    this.powered = false;
+    this.network.leave(this);
+    this.close();
+    for (const domain of this.domains.all()) this.domains.stop(domain);
+    for (const vf of this.devices.virtualFunctions()) this.devices.reattach(vf);
+    this.onSettled();
   }
 
   dropConnections(): void {
@@ -163,11 +192,21 @@ export class LibvirtHostModel implements MigrationEnd {
     if (!isActive(domain) || deviceNamed(domain.live, alias) === undefined) return;
     domain.unplugging.delete(alias);
     this.domains.remove(domain, alias, Affect.LIVE);
+    this.onSettled();
     const dom = refOf(domain);
     this.events.emit("domain_event_callback_device_removed", (callbackID) => ({
       callbackID,
       msg: { dom, devAlias: alias },
     }));
+  }
+
+  hasMemoryFor(definition: Element): boolean {
+    const needed = parseDomain(formatXml(definition)).memoryKiB;
+    const backing = find(definition, "memoryBacking", "hugepages");
+    if (backing === undefined) return needed <= this.freeMemoryKiB + this.cachedMemoryKiB;
+    const wanted = hugepageKiB(child(backing, "page"));
+    const pages = this.hugepages.find(({ sizeKiB }) => sizeKiB === wanted);
+    return needed <= (pages?.free ?? 0) * wanted;
   }
 
   // --- answers
@@ -245,6 +284,10 @@ export class LibvirtHostModel implements MigrationEnd {
           }));
         return done;
       },
+      domain_update_device_flags: ({ dom, xml, flags }) => {
+        domains.update(domains.require(dom), parseXml(xml), flags);
+        return done;
+      },
       domain_detach_device_alias: async ({ dom, alias, flags }) => {
         const domain = domains.require(dom);
         if ((flags & Affect.CONFIG) !== 0) domains.remove(domain, alias, Affect.CONFIG);
@@ -298,12 +341,12 @@ export class LibvirtHostModel implements MigrationEnd {
         return { devices: found, ret: found.length };
       },
       node_device_get_xml_desc: ({ name }) => ({ xml: devices.xml(name) }),
-      node_device_detach_flags: ({ name }) => {
-        this.unused(name).driver = "vfio-pci";
+      node_device_detach_flags: ({ name, driverName }) => {
+        devices.detach(this.unused(name), driverName);
         return done;
       },
       node_device_re_attach: ({ name }) => {
-        this.unused(name).driver = "igbvf";
+        devices.reattach(this.unused(name));
         return done;
       },
       interface_lookup_by_name: ({ name }) => {

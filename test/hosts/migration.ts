@@ -11,8 +11,7 @@ import {
   valuesOf,
 } from "../../provider/backends/libvirt/rpc/datatypes.js";
 import { setTimeout as sleep } from "node:timers/promises";
-import { formatXml, parseXml } from "../../provider/xml/element.js";
-import { parseDomain } from "../../provider/xml/domain.js";
+import { formatXml, parseXml, type Element } from "../../provider/xml/element.js";
 import { devicesOf, numbered } from "./definition.js";
 import { isActive, refOf, type DomainModel, type Domains, type JobModel } from "./domains.js";
 import { refusals } from "./refusals.js";
@@ -23,7 +22,8 @@ export interface MigrationEnd {
   readonly name: string;
   readonly uuid: string;
   readonly domains: Domains;
-  freeMemoryKiB: number;
+  /** Whether a VM of that definition finds its memory. */
+  hasMemoryFor(definition: Element): boolean;
 }
 
 /** The network that VMs are sent over. */
@@ -34,6 +34,10 @@ export class MigrationNetwork {
 
   join(end: MigrationEnd): void {
     this.ends.set(end.name, end);
+  }
+
+  leave(end: MigrationEnd): void {
+    this.ends.delete(end.name);
   }
 
   /** By `tcp:host2:49152`. */
@@ -89,8 +93,8 @@ export function migrationAnswers(
     domain_migrate_prepare3_params({ params, cookie_in }, peer) {
       if (read(cookie_in).hostUuid === end.uuid) throw refusals.sameHost(end.uuid);
       const xml = text(params, "destination_xml") ?? "";
-      if (parseDomain(xml).memoryKiB > end.freeMemoryKiB) throw refusals.noMemory();
       const live = parseXml(xml);
+      if (!end.hasMemoryFor(live)) throw refusals.noMemory();
       for (const device of devicesOf(live)) domains.refuseDevice(device);
       const domain = domains.receive(live, peer);
       domain.job = { direction: "incoming", phase: "begun", cancelled: false, parameters: [] };
@@ -148,7 +152,7 @@ export function migrationAnswers(
       if (domain.job?.direction !== "outgoing") throw refusals.noMigration(dom.name, "outgoing");
       if (cancelled !== 0) goOn(domain);
       else {
-        if ((flags & Migrate.UNDEFINE_SOURCE) !== 0) domain.config = undefined;
+        if ((flags & Migrate.UNDEFINE_SOURCE) !== 0) Object.assign(domain, { config: undefined, autostart: false });
         domains.stop(domain);
       }
       return {};
@@ -195,6 +199,8 @@ async function send(
 /** A source whose migration ended without success (qemuMigrationSrcRestoreDomainState). */
 function goOn(domain: DomainModel): void {
   domain.job = undefined;
+  // Its host may have lost power meanwhile.
+  if (!isActive(domain)) return;
   domain.state = DomainState.RUNNING;
   domain.reason = 4;
 }

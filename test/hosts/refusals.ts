@@ -44,6 +44,8 @@ export const refusals = {
 
   // src/conf/domain_conf.c, src/hypervisor/virhostdev.c, src/util/virnetdev.c, src/qemu/qemu_hotplug.c
   noDeviceWithAlias: (alias: string) => internal(from.domain, `no device found with alias ${alias}`),
+  noDeviceWithMac: (mac: string) =>
+    new Refusal(VIR_ERR.DEVICE_MISSING, from.domain, `device not found: no device matching MAC address ${mac} found`),
   aliasTwice: (alias: string) =>
     new Refusal(
       VIR_ERR.CONFIG_UNSUPPORTED,

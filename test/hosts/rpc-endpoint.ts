@@ -50,6 +50,8 @@ export interface Traffic {
   arriving(call: Call): void | Promise<void>;
   /** It was carried out, and its answer is on its way. */
   leaving(call: Call): void;
+  /** It was carried out or refused, or a connection has ended, with what that brings about. */
+  settled(): void;
 }
 
 export class RpcEndpoint {
@@ -119,6 +121,7 @@ export class RpcEndpoint {
       open = false;
       this.peers.delete(peer);
       for (const act of ends) act();
+      this.traffic.settled();
     });
   }
 
@@ -146,10 +149,12 @@ export class RpcEndpoint {
       if (answer === undefined) throw new Error(`The model of a libvirt host does not answer ${procedure}.`);
       const result = await answer(args, peer);
       this.traffic.leaving(call);
+      this.traffic.settled();
       reply("ok", encode(ret as Codec<unknown>, result));
     } catch (error) {
       const { code, domain, message } =
         error instanceof Refusal ? error : new Refusal(1, 0, `internal error: ${String(error)}`);
+      this.traffic.settled();
       reply("error", encode(remoteError, { ...noDetails, code, domain, message }));
     }
   }
