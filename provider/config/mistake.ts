@@ -124,7 +124,7 @@ function withoutFollowing(mistakes: readonly Mistake[]): readonly Mistake[] {
 }
 
 /** The keys that the schema has for the object there. */
-function keysAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): readonly string[] {
+export function keysAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): readonly string[] {
   const inner = bare(schema);
   const [first, ...rest] = path;
   if (inner instanceof z.ZodObject) {
@@ -139,5 +139,6 @@ function keysAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): readonly
 }
 
 function bare(schema: z.core.$ZodType): z.core.$ZodType {
-  return schema instanceof z.ZodOptional || schema instanceof z.ZodDefault ? bare(schema.unwrap()) : schema;
+  const wrapped = [z.ZodOptional, z.ZodNullable, z.ZodDefault].find((wrapper) => schema instanceof wrapper);
+  return wrapped === undefined ? schema : bare((schema as z.ZodOptional).unwrap());
 }

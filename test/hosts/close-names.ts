@@ -12,7 +12,7 @@ export function closeNames(written: string, names: readonly string[]): readonly 
 }
 
 /** ` Did you mean "a" or "b"?`, or nothing. */
-export function didYouMean(written: string, names: readonly string[]): string {
+export function suggestNames(written: string, names: readonly string[]): string {
   const close = closeNames(written, names).map((name) => `"${name}"`);
   return close.length === 0 ? "" : ` Did you mean ${close.join(" or ")}?`;
 }

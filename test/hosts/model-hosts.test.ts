@@ -165,10 +165,14 @@ describe("the script", () => {
     [
       "a key that it does not know",
       { hosts: { host1: { bridgs: [] } } },
-      /hosts\.host1\.bridgs: is unknown.*"bridges"/,
+      /hosts\.host1\.bridgs is an unknown key; did you mean "bridges"\? Known are bridges, /,
     ],
     ["what is no JSON", "{", /is not JSON/],
-    ["a network that is none", { networks: { data: { bridge: "br0", mtu: 1 } } }, /networks\.data\.mtu/],
+    [
+      "a network that is none",
+      { networks: { data: { bridge: "br0", mtu: 1 } } },
+      /networks\.data\.mtu must be at least 68/,
+    ],
   ])("refuses %s, and starts nothing", { timeout: TIMEOUT }, async (_, scenario, expected) => {
     const config = join(scratch, `cluster-${(count += 1)}.json`);
     const refused = await run([...script, "--scenario", scenarioFile(scenario), "--config", config]);

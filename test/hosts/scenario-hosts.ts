@@ -21,7 +21,7 @@ import {
 } from "./scenario.js";
 
 export interface ScenarioHosts {
-  readonly networks: NonNullable<Scenario["networks"]> | ClusterConfig["networks"];
+  readonly networks: ClusterConfig["networks"];
   readonly hosts: readonly LibvirtHostModel[];
   /** Those at whose socket nothing listens. */
   readonly unreachable: ReadonlySet<LibvirtHostModel>;

@@ -7,7 +7,10 @@ import { VIR_ERR } from "../../provider/backends/libvirt/rpc/errors.js";
 import { procedures, type ProcedureName } from "../../provider/backends/libvirt/rpc/procedures.js";
 import { child, parseXml, textOf, XmlError, type Element } from "../../provider/xml/element.js";
 import { formatPciAddress, parsePciAddress } from "../../provider/xml/pci-address.js";
-import { didYouMean } from "./close-names.js";
+import { clusterSchema } from "../../provider/config.js";
+import { keysAt, pathText, read, type Mistake } from "../../provider/config/mistake.js";
+import { didYouMean } from "../../provider/suggestion.js";
+import { suggestNames } from "./close-names.js";
 
 const interfaceName = z.string().regex(/^[^\s/:]{1,15}$/, "must be an interface's name of at most 15 characters");
 const hostName = z
@@ -25,10 +28,10 @@ const pciAddress = z.string().transform((text, context) => {
 
 const procedure = z.string().transform((name, context): ProcedureName => {
   if (Object.hasOwn(procedures, name)) return name as ProcedureName;
-  const close = didYouMean(name, Object.keys(procedures));
+  const close = suggestNames(name, Object.keys(procedures));
   context.addIssue({
     code: "custom",
-    message: `"${name}" is no procedure of libvirt that this package calls.${close}`,
+    message: `is "${name}", which is no procedure of libvirt that this package calls.${close}`,
   });
   return z.NEVER;
 });
@@ -37,10 +40,10 @@ const errorCode = z.unknown().transform((code, context): number => {
   if (typeof code === "number" && Number.isInteger(code) && code > 0) return code;
   const name = String(code).replace(/^VIR_ERR_/, "");
   if (Object.hasOwn(VIR_ERR, name)) return VIR_ERR[name as keyof typeof VIR_ERR];
-  const close = didYouMean(name, Object.keys(VIR_ERR));
+  const close = suggestNames(name, Object.keys(VIR_ERR));
   context.addIssue({
     code: "custom",
-    message: `${JSON.stringify(code)} is no number or name of libvirt's errors.${close}`,
+    message: `is ${JSON.stringify(code)}, which is neither a number nor a name of libvirt's errors.${close}`,
   });
   return z.NEVER;
 });
@@ -56,12 +59,12 @@ const domainXml = z.string().transform((text, context): Element => {
     if (textOf(child(root, "name")) === undefined) return refuse("is a <domain> without <name>");
     return root;
   } catch (error) {
-    if (error instanceof XmlError) return refuse(error.message);
+    if (error instanceof XmlError) return refuse(`cannot be used: ${error.message}`);
     throw error;
   }
 });
 
-const bridge = record({
+const bridge = z.strictObject({
   /** Default: `br0`, `br1`, … by its place. */
   name: interfaceName.optional(),
   /** Bytes. Default 1500. */
@@ -74,7 +77,7 @@ const bridge = record({
   vlanFiltering: z.boolean().default(false),
 });
 
-const netdev = record({
+const netdev = z.strictObject({
   /** Default: the PF's name, `v`, and the VF's number: `pf0v2`. */
   name: interfaceName.optional(),
   /** Default false. */
@@ -85,7 +88,7 @@ const netdev = record({
   master: interfaceName.nullish(),
 });
 
-const virtualFunction = record({
+const virtualFunction = z.strictObject({
   /** Default: where an 82576 has it, two functions after the VF before. */
   address: pciAddress.optional(),
   /**
@@ -104,7 +107,7 @@ const virtualFunction = record({
   netdev: netdev.nullish(),
 });
 
-const physicalFunction = record({
+const physicalFunction = z.strictObject({
   /** Default: `pf0`, `pf1`, … by its place. */
   name: interfaceName.optional(),
   /** Default: `0000:01:00.0`, `0000:02:00.0`, … by its place. */
@@ -121,29 +124,31 @@ const physicalFunction = record({
   virtualFunctions: z.array(virtualFunction).optional(),
 });
 
-const domain = record({
-  /** The running domain. Null: it does not run, unless `state` says so. */
-  live: domainXml.nullish(),
-  /** From which it starts. Null: it has none, and is gone when it ends (a transient domain). */
-  definition: domainXml.nullish(),
-  /** Default: `running` with `live`, else `shutoff`. Without `live` a domain that runs has been started from `definition`. */
-  state: z.enum(["running", "paused", "shutoff"]).optional(),
-  /** Whether it starts with its host. Default false. */
-  autostart: z.boolean().default(false),
-}).superRefine(({ live, definition, state, autostart }, context) => {
-  const refuse = (message: string) => context.addIssue({ code: "custom", message });
-  if (live == null && definition == null) refuse("needs `live`, `definition`, or both");
-  if (live != null && state === "shutoff") refuse("has a `live` definition, and so cannot be shut off");
-  if (definition == null && autostart) refuse("cannot start with its host: it has no `definition`");
-  if (live == null || definition == null) return;
-  for (const part of ["name", "uuid"]) {
-    const [one, other] = [live, definition].map((root) => textOf(child(root, part)));
-    if (one !== undefined && other !== undefined && one !== other)
-      refuse(`has ${part} "${one}" in \`live\` and "${other}" in \`definition\``);
-  }
-});
+const domain = z
+  .strictObject({
+    /** The running domain. Null: it does not run, unless `state` says so. */
+    live: domainXml.nullish(),
+    /** From which it starts. Null: it has none, and is gone when it ends (a transient domain). */
+    definition: domainXml.nullish(),
+    /** Default: `running` with `live`, else `shutoff`. Without `live` a domain that runs has been started from `definition`. */
+    state: z.enum(["running", "paused", "shutoff"]).optional(),
+    /** Whether it starts with its host. Default false. */
+    autostart: z.boolean().default(false),
+  })
+  .superRefine(({ live, definition, state, autostart }, context) => {
+    const refuse = (message: string) => context.addIssue({ code: "custom", message });
+    if (live == null && definition == null) refuse("needs `live`, `definition`, or both");
+    if (live != null && state === "shutoff") refuse("has a `live` definition, and so cannot be shut off");
+    if (definition == null && autostart) refuse("cannot start with its host: it has no `definition`");
+    if (live == null || definition == null) return;
+    for (const part of ["name", "uuid"]) {
+      const [one, other] = [live, definition].map((root) => textOf(child(root, part)));
+      if (one !== undefined && other !== undefined && one !== other)
+        refuse(`has ${part} "${one}" in \`live\` and "${other}" in \`definition\``);
+    }
+  });
 
-const refusal = record({
+const refusal = z.strictObject({
   procedure,
   /** virErrorNumber, or its name: `OPERATION_INVALID`. Default 1, an internal error. */
   code: errorCode.default(VIR_ERR.INTERNAL_ERROR),
@@ -153,7 +158,7 @@ const refusal = record({
   times: z.number().int().min(1).default(1),
 });
 
-const death = record({
+const death = z.strictObject({
   procedure,
   /** Which call of the procedure, counted from 1; 0 is taken for 1. Default 1. */
   occurrence: count.default(1),
@@ -161,14 +166,14 @@ const death = record({
   moment: z.enum(["before", "after"]).default("before"),
 });
 
-const guest = record({
+const guest = z.strictObject({
   /** What guests do when they are asked to let go of a device. Default `releases`. */
   unplug: z.enum(["releases", "refuses", "ignores"]).default("releases"),
   /** Milliseconds until they do. Default 2. */
   afterMilliseconds: count.max(600_000).default(2),
 });
 
-const host = record({
+const host = z.strictObject({
   /** Default: `br0` of 1500 bytes with one uplink. */
   bridges: z.array(bridge).optional(),
   /** Default: `pf0` with four VFs. */
@@ -178,7 +183,7 @@ const host = record({
   /** What the kernel would give up beside it; virNodeGetFreeMemory does not count it. Default 0. */
   cachedMemoryMiB: count.default(0),
   /** Free huge pages by size. Default: none. */
-  hugepages: z.array(record({ sizeKiB: z.number().int().min(4), free: count })).default([]),
+  hugepages: z.array(z.strictObject({ sizeKiB: z.number().int().min(4), free: count })).default([]),
   /** Default: none; where no host names any, the first one runs VM `web`, which has no interface. */
   domains: z.array(domain).optional(),
   /** Calls that fail, having done nothing. Default: none. */
@@ -193,9 +198,9 @@ const host = record({
   migrationMilliseconds: count.max(600_000).default(4),
 });
 
-export const scenarioSchema = record({
+export const scenarioSchema = z.strictObject({
   /** As in `vnic-failover:cluster`. Default: `data` on bridge `br0`, `data-vf` with the VFs of `pf0`. */
-  networks: z.record(z.string(), z.unknown()).optional(),
+  networks: clusterSchema.shape.networks.unwrap().optional(),
   /** Default: `host1` and `host2`. A host may be `{}`. */
   hosts: z
     .record(hostName, host)
@@ -212,44 +217,28 @@ export type BridgeScenario = z.output<typeof bridge>;
 /** Its lines name each value at fault by its path. */
 export class ScenarioError extends Error {
   override readonly name = "ScenarioError";
-  constructor(
-    readonly faults: readonly string[],
-    options?: ErrorOptions,
-  ) {
-    super(faults.join("\n"), options);
+  constructor(readonly faults: readonly string[]) {
+    super(faults.join("\n"));
   }
 }
 
 /** @throws ScenarioError */
 export function parseScenario(value: unknown): Scenario {
-  const result = scenarioSchema.safeParse(value);
-  if (result.success) return result.data;
-  throw new ScenarioError(result.error.issues.flatMap(faultsOf));
+  const result = read(scenarioSchema, value, []);
+  if ("data" in result) return result.data;
+  throw new ScenarioError(result.mistakes.map((mistake) => sentence(mistake)));
+}
+
+/** `hosts.host1.bridgs is an unknown key; did you mean "bridges"? Its keys are …` */
+function sentence({ path, key, message }: Mistake): string {
+  const end = (text: string) => (/[.?]$/.test(text) ? text : `${text}.`);
+  if (key === undefined) return end(`${path.length === 0 ? "The scenario" : pathText(path)} ${message}`);
+  const known = keysAt(scenarioSchema, path);
+  const unknown = end(`${pathText([...path, key])} is an unknown key${didYouMean(key, known)}`);
+  return `${unknown} Known are ${known.join(", ")}.`;
 }
 
 /** A host without a word. */
 export function plainHost(): HostScenario {
   return host.parse({});
-}
-
-function faultsOf(issue: z.core.$ZodIssue): readonly string[] {
-  const at = (path: readonly PropertyKey[], message: string) =>
-    `${path.length === 0 ? "" : `${path.map(String).join(".")}: `}${message}`;
-  if (issue.code === "unrecognized_keys")
-    return issue.keys.map((key) =>
-      at([...issue.path, key], `is unknown. ${issue.message}${closeTo(key, issue.message)}`),
-    );
-  if (issue.code === "invalid_key") return issue.issues.map(({ message }) => at(issue.path, message));
-  return [at(issue.path, issue.message)];
-}
-
-function closeTo(key: string, known: string): string {
-  return didYouMean(key, known.replace(/^[^:]*: |\.$/g, "").split(", "));
-}
-
-/** An object that takes these keys only. */
-function record<S extends z.core.$ZodLooseShape>(shape: S) {
-  return z.strictObject(shape, {
-    error: ({ code }) => (code === "unrecognized_keys" ? `Known are: ${Object.keys(shape).join(", ")}.` : undefined),
-  });
 }

@@ -210,7 +210,8 @@ describe("hosts", () => {
   });
 
   it("leave nothing behind that tells of them where they cannot be", async () => {
-    await expect(serve({ networks: { data: { bridge: "a name that is too long" } } })).rejects.toThrow("bridge");
-    expect(existsSync(join(folder, "cluster.json"))).toBe(false);
+    const files = { config: join(folder, "cluster.json"), state: join(folder, "none", "state.json") };
+    await expect(serveHosts(parseScenario({}), files, () => undefined)).rejects.toThrow("ENOENT");
+    expect(existsSync(files.config)).toBe(false);
   });
 });
