@@ -105,17 +105,21 @@ export function referredId<Id>(store: StoreView, id: Id, urn: string | undefined
   );
 }
 
-/** The names of the VMs that have an interface of the profile, and of those whose standby is of it. */
+/**
+ * The names of the VMs that have an interface of the profile, and of those whose standby is of it.
+ * @param except interfaces that go before the profile does.
+ */
 export function usersOf(
   store: StoreView,
   profileId: string,
+  except: (record: InterfaceRecord) => boolean = () => false,
 ): { direct: Eventual<readonly string[]>; standby: Eventual<readonly string[]> } {
   if (store.interfaces === notYetKnown) return { direct: notYetKnown, standby: notYetKnown };
   const names = (which: (record: InterfaceRecord) => boolean) => [
     ...new Set(
       store.interfaces === notYetKnown
         ? []
-        : store.interfaces.filter(({ record }) => which(record)).map(({ vm }) => vm),
+        : store.interfaces.filter(({ record }) => which(record) && !except(record)).map(({ vm }) => vm),
     ),
   ];
   return {

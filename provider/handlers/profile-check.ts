@@ -15,6 +15,7 @@ import { checkFailures, diffOf, type Checked, type CheckFailure, type HandlerCon
 import { attributes, vnicProfileSchema, type DeclaredInputs, type VnicProfileInputs } from "./inputs/vnic-profile.js";
 import { declaredProfiles, futureId } from "./program.js";
 import { failureOf, refuse } from "./refusal.js";
+import { replacedInputs } from "./replacement.js";
 import { warnOfSilence } from "./silence.js";
 import type { MaybeUnknown } from "./unknown.js";
 
@@ -25,6 +26,10 @@ export interface Subject {
   readonly urn?: string | undefined;
   /** Of the profile that `failover` refers to, where that is a resource of this program. */
   readonly failoverUrn?: string | undefined;
+  /** The stored profile that goes before this one comes. */
+  readonly replaced?: ProfileRecord | undefined;
+  /** Interfaces of this stack go before it does: the engine replaces them with it. */
+  readonly withInterfaces?: true;
 }
 
 /** What a backend has to say of a profile that is declared. */
@@ -32,6 +37,8 @@ export interface ProfileKnowledge {
   /** Why something is not known. */
   readonly silence: ProblemError | undefined;
   readonly stored: ProfileRecord | undefined;
+  /** The stored profile that the resource of this URN has made; undefined: not known to be there. */
+  readonly own?: ProfileRecord | undefined;
   readonly factsOf: (subject: Subject) => ProfileFacts;
 }
 
@@ -57,18 +64,27 @@ export async function checkProfile(
   // What stands and is not changed was checked when it came to be: nobody is asked for it.
   if (olds !== undefined && diffOf(olds, inputs, { inputs: attributes }).changes === false)
     return { inputs, failures: [] };
-  const { silence, stored, factsOf } = await ask(declared, olds ?? (declared.adopt === true ? declared : undefined));
+  const replaced = replacedInputs(ctx, olds);
+  const adopts = declared.adopt === true;
+  const { silence, stored, own, factsOf } = await ask(declared, olds ?? replaced ?? (adopts ? declared : undefined));
   if (silence !== undefined) warnOfSilence(ctx, silence, "What is known there could not be checked.");
   const of = (action: ProfileAction) =>
     factsOf({ action, stored: action === "add" ? undefined : stored, urn, failoverUrn });
+  const replacement = (old: ProfileRecord, why: string) => {
+    const removal = { ...factsOf({ action: "remove", stored: old, urn, withInterfaces: true }), profile: old };
+    const addition = factsOf({ action: "add", stored: undefined, urn, failoverUrn, replaced: old });
+    return { inputs, failures: [...removalFailures(removal, why), ...failuresOf(addition)] };
+  };
+  const gone = olds === undefined && !adopts ? (replaced === undefined ? own : stored) : undefined;
+  if (gone !== undefined) return replacement(gone, "It is to be replaced.");
   // What is adopted exists: it is edited, and not added once more.
   if (olds === undefined && stored === undefined) return { inputs, failures: failuresOf(of("add")) };
+  // It went in a command that could not make the other one any more.
+  if (stored === undefined && silence === undefined && differ(declared.network, olds?.network))
+    return { inputs, failures: failuresOf(of("add")) };
   const edit = of("edit");
-  if (edit.stored !== undefined && differ(edit.profile.network, edit.stored.network))
-    return {
-      inputs,
-      failures: [...removalFailures({ ...of("remove"), profile: edit.stored }), ...failuresOf(of("add"))],
-    };
+  if (stored !== undefined && edit.stored !== undefined && differ(edit.profile.network, edit.stored.network))
+    return replacement(stored, "On another network it is another profile, in the place of this one.");
   // Who is silent cannot say that the profile is gone.
   return { inputs, failures: failuresOf(edit, olds !== undefined && silence !== undefined ? ["profile-exists"] : []) };
 }
@@ -82,12 +98,9 @@ export function previewOf({ adopt: _, ...profile }: MaybeUnknown<DeclaredInputs>
   return { id, ...profile };
 }
 
-/** A profile never changes its network: `diff` replaces it, and this one has to go before the other comes. */
-function removalFailures(facts: ProfileFacts): CheckFailure[] {
-  return failuresOf(facts).map(({ reason }) => ({
-    property: "network",
-    reason: `On another network it is another profile, in the place of this one. ${reason}`,
-  }));
+/** A profile's name is unique: the old one has to go before the other comes. */
+function removalFailures(facts: ProfileFacts, why: string): CheckFailure[] {
+  return failuresOf(facts).map(({ reason }) => ({ property: "network", reason: `${why} ${reason}` }));
 }
 
 function failuresOf(facts: ProfileFacts, except: readonly string[] = []): CheckFailure[] {

@@ -11,11 +11,12 @@ import {
   type VmOfNic,
 } from "../rules/index.js";
 import { generateMac, normalizeMac } from "../xml/mac.js";
-import type { InterfaceRecord } from "../xml/interface-record.js";
+import { primaryAliasOf, standbyAliasOf, type InterfaceRecord } from "../xml/interface-record.js";
 import { pairs } from "../xml/teaming.js";
 import { formatPciAddress } from "../xml/pci-address.js";
 import { isActive, type LibvirtCluster } from "../backends/libvirt/cluster.js";
 import { isFree } from "../backends/libvirt/inventory.js";
+import { changeRecords } from "../backends/libvirt/records.js";
 import {
   aliasesOf,
   plugInterface,
@@ -43,6 +44,7 @@ import {
 import { knownProfiles, networksOf, readStore, referredId, ruleNic, type StoreView } from "./knowledge.js";
 import { declaredInterfaces, type DeclaredInterface } from "./program.js";
 import { failureOf, refuse } from "./refusal.js";
+import { noteAdopted, ownerOf, replacedInputs, wasAdopted } from "./replacement.js";
 import { pictureOf } from "./session.js";
 import { warnOfSilence } from "./silence.js";
 import type { MaybeUnknown } from "./unknown.js";
@@ -75,18 +77,20 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     const inputs = parsed.data as MaybeUnknown<VmInterfaceInputs>;
     const profileUrn = ctx.references?.["profile"];
     const others = declaredNear(inputs, ctx.urn);
+    const self: Self = { olds, replaced: replacedInputs(ctx, olds), owner: ownerOf(ctx.urn) };
     if (ctx.urn !== undefined) declaredInterfaces.set(ctx.urn, { nic: previewOf(inputs, ctx.urn), profileUrn });
     if (olds !== undefined && diffOf(olds, inputs, { inputs: compared }).changes === false)
       return { inputs, failures: [] };
     const picture = pictureOf(ctx);
     const store = await readStore(picture);
     if (store.silence !== undefined) warnOfSilence(ctx, store.silence, "What that host knows could not be checked.");
-    const facts = await factsFor(picture, store, { nic: previewOf(inputs, ctx.urn), profileUrn }, olds, others);
+    const facts = await factsFor(picture, store, { nic: previewOf(inputs, ctx.urn), profileUrn }, self, others);
     const failures = evaluate(interfaceRules, facts)
       // A VF that is missing today may be there when the interface is made; what is certain is refused.
       .filter(({ severity }) => severity === "error")
       .filter(({ rule }) => inputs.adopt !== true || !atOddsWithAdopted.includes(rule))
       .map((violation) => failureOf(violation));
+    if (failures.length === 0 && inputs.adopt !== true) warnOfUntoldReplacement(ctx, store, inputs, self);
     return { inputs, failures };
   },
 
@@ -96,13 +100,18 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     const picture = pictureOf(ctx);
     const sight = await requireVm(ctx, picture, inputs.vm);
     const { host } = sight.presence;
+    const owner = ownerOf(ctx.urn);
+    const replaced = replacedRecord(sight, { replaced: replacedInputs(ctx), owner });
     const existing = existingInterface(sight, inputs);
     if (existing !== undefined && inputs.adopt === true) {
       const { plugged, linked } = inFull(inputs);
-      const spec = await specOf(picture, { ...existing, plugged, linked });
-      return { id: idOf(inputs.vm, existing.id), state: await applied(ctx, picture, sight, spec, inputs) };
+      const taken = existing.id === replaced?.id ? await renamed(sight, existing) : existing;
+      const spec = await specOf(picture, { ...taken, plugged, linked, ...(owner !== undefined && { owner }) });
+      noteAdopted(ctx, idOf(inputs.vm, taken.id));
+      const now = taken === existing ? sight : await requireVm(ctx, picture, inputs.vm);
+      return { id: idOf(inputs.vm, taken.id), state: await applied(ctx, picture, now, spec, inputs) };
     }
-    if (existing !== undefined) {
+    if (existing !== undefined && existing.id !== replaced?.id) {
       throw new ProblemError({
         code: "interface-exists",
         what: `Unable to create an interface of VM "${inputs.vm}": it has one with MAC ${existing.mac} already`,
@@ -110,11 +119,21 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
         remedy: "Use adopt: true to take it over, or choose another MAC.",
       });
     }
-    await lookOnceMore(picture, inputs);
+    await lookOnceMore(picture, inputs, replaced);
     const { profile, mac = generateMac(randomBytes(3)), plugged, linked } = inFull(inputs);
-    const record: InterfaceRecord = { id: randomUUID(), profile, mac, plugged, linked };
+    const record: InterfaceRecord = {
+      id: randomUUID(),
+      profile,
+      mac,
+      plugged,
+      linked,
+      ...(owner !== undefined && { owner }),
+    };
     const spec = await specOf(picture, record);
-    return { id: idOf(inputs.vm, record.id), state: await applied(ctx, picture, sight, spec, inputs) };
+    const make = (seen: Sight) => applied(ctx, picture, seen, spec, inputs);
+    const state =
+      replaced === undefined ? await make(sight) : await inThePlaceOf(ctx, picture, { sight, replaced }, make);
+    return { id: idOf(inputs.vm, record.id), state };
   },
 
   async read(ctx, id, state) {
@@ -149,11 +168,13 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
       linked: true,
     };
     const { plugged, linked } = inFull(news);
-    const spec = await specOf(picture, { ...record, plugged, linked });
+    const owner = ownerOf(ctx.urn);
+    const spec = await specOf(picture, { ...record, plugged, linked, ...(owner !== undefined && { owner }) });
     return { state: await applied(ctx, picture, sight, spec, news) };
   },
 
   async delete(ctx, id, state) {
+    if (wasAdopted(ctx, id)) return;
     const picture = pictureOf(ctx);
     const sight = await atRestNow(ctx, picture, state.vm);
     const record = sight?.records.find((candidate) => idOf(state.vm, candidate.id) === id);
@@ -176,6 +197,82 @@ function existingInterface({ domain, records }: Sight, inputs: VmInterfaceInputs
   if (pair?.primary.alias === undefined || pair.standby.alias === undefined) return undefined;
   const adopted = { primaryAlias: pair.primary.alias, standbyAlias: pair.standby.alias };
   return { id: randomUUID(), profile, mac, plugged, linked, adopted };
+}
+
+/** Which interface of the hosts the declared one is, or takes the place of. */
+interface Self {
+  /** As it was declared before. */
+  readonly olds?: VmInterfaceInputs | undefined;
+  /** The same of the one that it replaces. */
+  readonly replaced?: VmInterfaceInputs | undefined;
+  readonly owner: string | undefined;
+}
+
+function isSelf(vm: string, record: InterfaceRecord, { olds, replaced, owner }: Self): boolean {
+  // Older versions wrote no owner.
+  if (olds === undefined && owner !== undefined && record.owner === owner) return true;
+  const before = olds ?? replaced;
+  return (
+    before?.vm === vm && record.profile === before.profile && (before.mac === undefined || record.mac === before.mac)
+  );
+}
+
+/** The VM's interface that the one to be created replaces, where the engine makes the new one first. */
+function replacedRecord({ presence, records }: Sight, self: Self): InterfaceRecord | undefined {
+  const owned = records.find(({ owner }) => owner !== undefined && owner === self.owner);
+  if (owned !== undefined) return owned;
+  const [found, ...more] = records.filter((record) => isSelf(presence.dom.name, record, self));
+  return more.length === 0 ? found : undefined;
+}
+
+/** The interface under another id, its devices as they are: so that the deletion of the replaced one is not for it. */
+async function renamed({ presence }: Sight, record: InterfaceRecord): Promise<InterfaceRecord> {
+  const standby = standbyAliasOf(record);
+  const adopted = { primaryAlias: primaryAliasOf(record), ...(standby !== undefined && { standbyAlias: standby }) };
+  const taken = { ...record, id: randomUUID(), adopted };
+  await changeRecords(presence, (records) => records.map((each) => (each.id === record.id ? taken : each)));
+  return taken;
+}
+
+/**
+ * On one VM the old interface and the new cannot be at once: their MAC, standby or VF is the same. So the old one goes first,
+ * and comes back when the new one cannot be made. The engine's own deletion finds nothing to do then.
+ */
+async function inThePlaceOf<T>(
+  ctx: HandlerContext,
+  picture: Picture,
+  { sight, replaced }: { readonly sight: Sight; readonly replaced: InterfaceRecord },
+  make: (seen: Sight) => Promise<T>,
+): Promise<T> {
+  const vm = sight.presence.dom.name;
+  const old = await specOf(picture, replaced);
+  ctx.progress.report({ phase: "unplug", message: `unplugging ${replaced.mac} from ${vm}, to replace it` });
+  await unplug(picture, sight, old, { forget: true });
+  try {
+    return await make(await requireVm(ctx, picture, vm));
+  } catch (cause) {
+    const { presence } = await requireVm(ctx, picture, vm);
+    if (replaced.plugged) await plugInterface(picture.cluster, presence, old);
+    else await saveRecord(presence, replaced);
+    throw cause;
+  } finally {
+    picture.forgetVm(vm);
+  }
+}
+
+/** What the engine was asked to replace and what a lost state has forgotten look the same: the user knows which it is. */
+function warnOfUntoldReplacement(
+  { progress }: HandlerContext,
+  { interfaces }: StoreView,
+  { vm }: MaybeUnknown<VmInterfaceInputs>,
+  { olds, replaced, owner }: Self,
+): void {
+  if (olds !== undefined || replaced !== undefined || owner === undefined || interfaces === notYetKnown) return;
+  const own = interfaces.find((entry) => entry.vm === vm && entry.record.owner === owner);
+  if (own === undefined) return;
+  progress.warn(
+    `VM "${own.vm}" has interface ${own.record.mac} of this resource: pulumi up unplugs it and plugs the new one. With adopt: true it stays plugged.`,
+  );
 }
 
 /** Brings the VM's interface to what the specification says, and reads back what came of it. */
@@ -204,8 +301,8 @@ async function applied(
     if (hasRest) await unplug(picture, sight, spec, { forget: false });
     await plug(picture, sight, spec);
   } else {
-    if (recorded === undefined) await saveRecord(presence, spec.record);
-    else if (recorded.linked !== spec.record.linked) await setLink(presence, spec);
+    if (recorded === undefined || recorded.owner !== spec.record.owner) await saveRecord(presence, spec.record);
+    if (recorded !== undefined && recorded.linked !== spec.record.linked) await setLink(presence, spec);
   }
   return stateNow(picture.cluster, await requireVm(ctx, picture, inputs.vm), spec, {
     ...inputs,
@@ -331,19 +428,18 @@ async function factsFor(
   picture: Picture,
   store: StoreView,
   declaration: DeclaredInterface,
-  olds: VmInterfaceInputs | undefined,
+  self: Self,
   declared: readonly DeclaredInterface[],
 ): Promise<InterfaceFacts> {
+  const { olds } = self;
   const nic = withProfileId(store, declaration);
   const stored = store.interfaces === notYetKnown ? [] : store.interfaces;
   // An interface of the program that exists is in the store too: once is enough.
-  const isSelf = (entry: (typeof stored)[number]) =>
-    olds?.vm === entry.vm &&
-    entry.record.profile === olds.profile &&
-    (olds.mac === undefined || entry.record.mac === olds.mac);
   const others = stored
-    .filter((entry) => isNear(nic, { vm: entry.vm, mac: entry.record.mac }) && !isSelf(entry))
+    .filter((entry) => isNear(nic, { vm: entry.vm, mac: entry.record.mac }) && !isSelf(entry.vm, entry.record, self))
     .map(ruleNic);
+  const leaving =
+    olds === undefined ? stored.find(({ vm, record }) => vm === nic.vm && isSelf(vm, record, self)) : undefined;
   const isStored = (each: Preview<VmNic>) =>
     others.some(
       (other) =>
@@ -361,7 +457,7 @@ async function factsFor(
     networks: networksOf(picture.cluster),
     vm:
       typeof nic.vm === "string" && store.silence === undefined
-        ? await vmFacts(picture, store, nic.vm, nic.profile)
+        ? await vmFacts(picture, store, nic.vm, nic.profile, leaving?.record)
         : {},
   };
 }
@@ -371,30 +467,48 @@ async function vmFacts(
   store: StoreView,
   vm: string,
   profileId: Preview<VmNic>["profile"],
+  leaving: InterfaceRecord | undefined,
 ): Promise<VmOfNic> {
   const sight = await picture.vm(vm);
   if (sight === undefined) return {};
   const { presence, domain } = sight;
-  const profile = store.profiles === notYetKnown ? undefined : store.profiles.find(({ id }) => id === profileId);
+  const profileOf = (wanted: unknown) =>
+    store.profiles === notYetKnown ? undefined : store.profiles.find(({ id }) => id === wanted);
+  const profile = profileOf(profileId);
+  // What the replaced interface has is free when the new one is plugged.
+  const [primary, standby] = leaving === undefined ? [] : [primaryAliasOf(leaving), standbyAliasOf(leaving)];
+  const freed = domain.interfaces.filter(({ alias }) => alias !== undefined && [primary, standby].includes(alias));
+  const freedVfs =
+    profileOf(leaving?.profile)?.network === profile?.network ? freed.filter(({ vf }) => vf !== undefined).length : 0;
   const functions =
     profile?.passThrough === "enabled" ? await picture.physicalFunctions(presence.host, profile.network) : undefined;
   return {
     running: isActive(presence),
     machine: domain.machine,
-    freeRootPorts: domain.rootPorts.filter(({ free }) => free).length,
+    freeRootPorts: domain.rootPorts.filter(({ free }) => free).length + freed.length,
     ...(functions !== undefined && {
-      freeVfs: functions
-        .filter(({ linkUp }) => linkUp)
-        .flatMap(({ virtualFunctions }) => virtualFunctions)
-        .filter(isFree).length,
+      freeVfs:
+        freedVfs +
+        functions
+          .filter(({ linkUp }) => linkUp)
+          .flatMap(({ virtualFunctions }) => virtualFunctions)
+          .filter(isFree).length,
     }),
   };
 }
 
 /** What could not be known at preview is looked at once more before anything changes. */
-async function lookOnceMore(picture: Picture, inputs: VmInterfaceInputs): Promise<void> {
+async function lookOnceMore(
+  picture: Picture,
+  inputs: VmInterfaceInputs,
+  replaced: InterfaceRecord | undefined,
+): Promise<void> {
   const store = await readStore(picture);
   if (store.silence !== undefined) throw store.silence;
-  const facts = await factsFor(picture, store, { nic: previewOf(inputs, undefined) }, undefined, []);
+  const self: Self = {
+    owner: replaced?.owner,
+    replaced: replaced && { vm: inputs.vm, profile: replaced.profile, mac: replaced.mac },
+  };
+  const facts = await factsFor(picture, store, { nic: previewOf(inputs, undefined) }, self, []);
   refuse(evaluate(interfaceRules, facts).filter(({ severity }) => severity === "error"));
 }

@@ -11,6 +11,7 @@ import { attributes, diffOfProfile, type DeclaredInputs, type VnicProfileInputs 
 import { knownProfiles, networksOf, readStore, referredId, ruleProfile, usersOf, type StoreView } from "./knowledge.js";
 import { checkProfile, previewOf, refuseProfile, type Subject } from "./profile-check.js";
 import { futureId } from "./program.js";
+import { isOfSameStack, noteAdopted, ownerOf, replacedInputs, wasAdopted } from "./replacement.js";
 import { pictureOf } from "./session.js";
 import type { MaybeUnknown } from "./unknown.js";
 
@@ -28,6 +29,7 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
       return {
         silence: store.silence,
         stored: storedAs(store, sought),
+        own: ownedBy(store, ownerOf(ctx.urn), declared),
         factsOf: (subject) => factsFor(cluster, store, declared, subject),
       };
     });
@@ -41,7 +43,8 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
     const store = await readStoreOrFail(picture);
     const same = listed(store).find((profile) => profile.name === inputs.name && profile.network === inputs.network);
     if (same !== undefined && inputs.adopt === true) {
-      const record = recordOf(same.id, inputs);
+      const record = recordOf(same.id, inputs, ctx.urn);
+      noteAdopted(ctx, same.id);
       if (changedAttributes(same, record)) {
         refuseProfile(
           factsFor(cluster, await readAnew(cluster), inputs, { action: "edit", stored: same, urn: ctx.urn }),
@@ -50,16 +53,18 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
       await save(picture, record);
       return { id: same.id, state: stateOf(record, inputs.adopt, []) };
     }
-    if (same !== undefined) {
+    const replaced = ownedBy(store, ownerOf(ctx.urn), inputs) ?? storedAs(store, replacedInputs(ctx));
+    if (same !== undefined && same.id !== replaced?.id) {
       throw new ProblemError({
         code: "profile-exists",
         what: `Unable to create vNIC profile "${inputs.name}": network "${inputs.network}" has one of that name already (${same.id})`,
         remedy: "Use adopt: true to take it over, or choose another name.",
       });
     }
-    refuseProfile(factsFor(cluster, store, inputs, { action: "add", stored: undefined, urn: ctx.urn }));
-    const record = recordOf(randomUUID(), inputs);
-    await save(picture, record);
+    refuseProfile(factsFor(cluster, store, inputs, { action: "add", stored: undefined, urn: ctx.urn, replaced }));
+    const record = recordOf(randomUUID(), inputs, ctx.urn);
+    if (replaced === undefined) await save(picture, record);
+    else await saveInThePlaceOf(picture, replaced, record);
     return { id: record.id, state: stateOf(record, inputs.adopt, []) };
   },
 
@@ -80,7 +85,7 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
     const { cluster } = picture;
     const store = await readAnew(cluster);
     const stored = listed(store).find((profile) => profile.id === id);
-    const record = recordOf(id, news);
+    const record = recordOf(id, news, ctx.urn);
     if (stored === undefined || changedAttributes(stored, record)) {
       refuseProfile(
         factsFor(cluster, store, news, { action: "edit", stored: stored ?? recordOf(id, state), urn: ctx.urn }),
@@ -91,6 +96,7 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
   },
 
   async delete(ctx, id, state) {
+    if (wasAdopted(ctx, id)) return;
     const picture = pictureOf(ctx);
     const { cluster } = picture;
     const store = await readAnew(cluster);
@@ -111,10 +117,10 @@ function factsFor(
   cluster: LibvirtCluster,
   store: StoreView,
   inputs: MaybeUnknown<DeclaredInputs>,
-  { action, stored, urn, failoverUrn }: Subject,
+  { action, stored, urn, failoverUrn, replaced, withInterfaces }: Subject,
 ): ProfileFacts {
   const id = stored?.id ?? (urn === undefined ? "new" : futureId(urn));
-  const users = usersOf(store, id);
+  const users = usersOf(store, id, ({ owner }) => withInterfaces === true && isOfSameStack(owner, ownerOf(urn)));
   const profile = previewOf(inputs, id);
   const failover = referredId(store, profile.failover, failoverUrn);
   return {
@@ -122,7 +128,7 @@ function factsFor(
     backend: "libvirt",
     profile: { ...profile, failover },
     stored: stored === undefined ? undefined : ruleProfile(stored),
-    others: knownProfiles(store, urn, stored?.id),
+    others: knownProfiles(store, urn, stored?.id ?? replaced?.id),
     networks: networksOf(cluster),
     usedByVms: users.direct,
     standbyOfVms: users.standby,
@@ -131,6 +137,33 @@ function factsFor(
     networkFilters: notYetKnown,
     customPropertyNames: notYetKnown,
   };
+}
+
+/**
+ * Where the engine makes the new profile first, the old one goes first all the same: they have one name. It comes back when the
+ * new one cannot be made. The engine's own deletion finds nothing to do then.
+ */
+async function saveInThePlaceOf(picture: Picture, replaced: ProfileRecord, record: ProfileRecord): Promise<void> {
+  const { cluster } = picture;
+  const store = await readAnew(cluster);
+  const facts = factsFor(cluster, store, inputsOf(stateOf(replaced, undefined, [])), {
+    action: "remove",
+    stored: replaced,
+  });
+  try {
+    refuseProfile(facts);
+  } catch (cause) {
+    if (!(cause instanceof ProblemError)) throw cause;
+    const remedy = "Give the resource the option deleteBeforeReplace: true: its interfaces are replaced with it then.";
+    throw new ProblemError({ ...cause.problem, remedy }, { cause });
+  }
+  await cluster.profiles.remove(replaced.id);
+  try {
+    await save(picture, record);
+  } catch (cause) {
+    await save(picture, replaced);
+    throw cause;
+  }
 }
 
 async function save(picture: Picture, record: ProfileRecord): Promise<void> {
@@ -160,7 +193,18 @@ function storedAs(
   return listed(store).find(({ name, network }) => name === inputs?.name && network === inputs.network);
 }
 
-function recordOf(id: string, inputs: VnicProfileInputs): ProfileRecord {
+/** The stored profile of that name that the resource has made. */
+function ownedBy(
+  store: StoreView,
+  owner: string | undefined,
+  { name }: Pick<MaybeUnknown<VnicProfileInputs>, "name">,
+): ProfileRecord | undefined {
+  return owner === undefined ? undefined : listed(store).find((each) => each.owner === owner && each.name === name);
+}
+
+/** @param urn of the resource that it is of, where that is known. */
+function recordOf(id: string, inputs: VnicProfileInputs, urn?: string): ProfileRecord {
+  const owner = ownerOf(urn);
   const {
     name,
     network,
@@ -185,11 +229,12 @@ function recordOf(id: string, inputs: VnicProfileInputs): ProfileRecord {
     ...(networkFilter !== undefined && { networkFilter }),
     ...(qos !== undefined && { qos }),
     ...(description !== undefined && { description }),
+    ...(owner !== undefined && { owner }),
   };
 }
 
 function stateOf(
-  { id: _, ...profile }: ProfileRecord,
+  { id: _, owner: __, ...profile }: ProfileRecord,
   adopt: boolean | undefined,
   differsOn: readonly string[],
 ): VnicProfileState {

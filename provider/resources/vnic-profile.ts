@@ -9,7 +9,8 @@ export interface VnicProfileArgs {
   name?: pulumi.Input<string> | undefined;
   /**
    * The logical network: as `vnic-failover:cluster` names it; over oVirt the name or id of one in the data center of the
-   * stack's cluster. A profile never changes it: with another network it is replaced, which is refused while it is in use.
+   * stack's cluster. A profile never changes it: with another network it is replaced, and with it the interfaces of this stack
+   * that are given the profile itself (on libvirt hosts). That is refused while any other VM uses it.
    */
   network: pulumi.Input<string>;
   /**
@@ -82,7 +83,8 @@ export class VnicProfile extends ShellResource {
       "VnicProfile",
       name,
       { ...outputs, ...args, name: args.name ?? name, failover: given, references: { failover } },
-      opts,
+      // Its name is unique, also where the engine is asked for the replacement and the provider is not.
+      { deleteBeforeReplace: true, ...opts },
     );
     whereUnsaid(this, { failover: { value: null } });
   }

@@ -15,8 +15,10 @@ export interface InterfaceRecord {
   readonly mac: string;
   readonly plugged: boolean;
   readonly linked: boolean;
-  /** Of a pair that somebody else made and this package took over; else made from the ids. */
-  readonly adopted?: { readonly primaryAlias: string; readonly standbyAlias: string };
+  /** Of devices that were there under another id, or that someone else made; else made from the ids. */
+  readonly adopted?: { readonly primaryAlias: string; readonly standbyAlias?: string };
+  /** The Pulumi resource that it is of: `<stack>::<project>::<name>`. Older versions wrote none. */
+  readonly owner?: string;
 }
 
 /** The alias of the interface's VF; of its only device where it has no VF. */
@@ -55,8 +57,8 @@ export function parseInterfaceRecords(metadata: Element | undefined): readonly I
       linked: read("linked") === "yes",
       ...defined({
         standbyProfile: attribute(entry, "standbyProfile"),
-        adopted:
-          primary !== undefined && standby !== undefined ? { primaryAlias: primary, standbyAlias: standby } : undefined,
+        adopted: primary === undefined ? undefined : { primaryAlias: primary, ...defined({ standbyAlias: standby }) },
+        owner: attribute(entry, "owner"),
       }),
     };
   });

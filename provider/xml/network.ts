@@ -19,6 +19,8 @@ export interface ProfileRecord {
   readonly qos?: string;
   readonly customProperties: Readonly<Record<string, string>>;
   readonly description?: string;
+  /** The Pulumi resource that it is of: `<stack>::<project>::<name>`. Older versions wrote none. */
+  readonly owner?: string;
 }
 
 /** What a profile's network is on one host: its bridge, or the PF whose VFs serve it. */
@@ -44,6 +46,7 @@ export function buildProfileNetwork(profile: ProfileRecord, place: ProfilePlace)
       portMirroring: String(profile.portMirroring),
       networkFilter: profile.networkFilter,
       qos: profile.qos,
+      owner: profile.owner,
     },
     [
       // Not libvirt's own <description> of a network: it came with 9.7.
@@ -101,6 +104,7 @@ export function parseProfileNetwork(
       networkFilter: attribute(metadata, "networkFilter"),
       qos: attribute(metadata, "qos"),
       description: description === undefined ? undefined : (description.text ?? ""),
+      owner: attribute(metadata, "owner"),
     }),
   };
   const bridge = attribute(child(root, "bridge"), "name");

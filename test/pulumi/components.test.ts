@@ -1,13 +1,9 @@
 /** The package's resources in components of a program, under the real engine, on two hosts in this process. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { labLike, vfs, vm, type LabLike } from "../hosts/lab-like.js";
+import { vfs, vm } from "../hosts/lab-like.js";
 import { settled, standing } from "../hosts/standing.js";
-import { classes, installPlugin, type Face } from "./faces.js";
-import type { Sdk } from "./package.js";
-import { withStack, type TestStack } from "./stack.js";
+import { classes, type Face } from "./faces.js";
+import { Stage } from "./stage.js";
 
 const TIMEOUT = 300_000;
 
@@ -56,35 +52,9 @@ const custom = ["data", "data-vf", "nic", "placement"];
 const all = (operation: string, ...names: readonly string[]) =>
   Object.fromEntries([...custom, ...names].map((name) => [name, operation]));
 
-let home: string;
-let path: string;
-beforeAll(() => {
-  home = mkdtempSync(join(tmpdir(), "vnic-failover-components-"));
-  path = installPlugin(home);
-}, TIMEOUT);
-afterAll(() => rmSync(home, { recursive: true }));
-
-async function withLab(
-  {
-    program,
-    sdk = "pinned",
-    cluster = true,
-  }: { readonly program: string; readonly sdk?: Sdk; readonly cluster?: boolean },
-  story: (stack: TestStack, lab: LabLike) => Promise<void>,
-): Promise<void> {
-  const lab = await labLike();
-  try {
-    const configured = JSON.parse(lab.stackConfig.cluster ?? "") as object;
-    const config = {
-      "test:host": "host1",
-      ...(cluster ? { "vnic-failover:cluster": configured } : { "test:cluster": configured }),
-    };
-    const env = { PATH: path, VNIC_FAILOVER_REPORTS: join(home, "reports") };
-    await withStack({ program, sdk, config, env }, (stack) => story(stack, lab));
-  } finally {
-    await lab.close();
-  }
-}
+const stage = new Stage();
+beforeAll(() => stage.open(), TIMEOUT);
+afterAll(() => stage.close());
 
 describe.concurrent.each([
   ["dynamic", "pinned"],
@@ -93,7 +63,7 @@ describe.concurrent.each([
   ["plugin", "newest"],
 ] as const)("%s resources in nested components, on the %s SDK", (face, sdk) => {
   test("are made, stay, move and go", { timeout: TIMEOUT }, async () => {
-    await withLab({ program: program(face, nested), sdk }, async (stack, lab) => {
+    await stage.play({ program: program(face, nested), sdk }, async (stack, lab) => {
       const made = all("create", "site", "vm", "network");
       expect(await stack.preview()).toMatchObject({ exitCode: 0, changes: made });
       expect(await stack.up()).toMatchObject({ exitCode: 0, changes: made });

@@ -17,6 +17,8 @@ const record: fc.Arbitrary<InterfaceRecord> = fc.record(
     mac: macAddress,
     plugged: fc.boolean(),
     linked: fc.boolean(),
+    adopted: fc.record({ primaryAlias: fc.uuid(), standbyAlias: fc.uuid() }, { requiredKeys: ["primaryAlias"] }),
+    owner: fc.constantFrom("dev::shop::web-nic", "dev::shop::a name"),
   },
   { requiredKeys: ["id", "profile", "mac", "plugged", "linked"] },
 );

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { ProblemError } from "../../problem.js";
 import { normalizeMac } from "../../xml/mac.js";
 import { diffOf, type ResourceDiff } from "../handler.js";
-import { known, type MaybeUnknown, type Unknown } from "../unknown.js";
+import { isKnown, known, type MaybeUnknown, type Unknown } from "../unknown.js";
 
 const mac = z.string().transform((text, context) => {
   const normal = normalizeMac(text);
@@ -73,10 +73,13 @@ export function diffOfInterface(state: InterfaceState, news: MaybeUnknown<VmInte
     ...inFull(rest),
     mac: mac ?? (state.macMadeUp ? state.mac : undefined),
   } as MaybeUnknown<VmInterfaceInputs>;
+  // On another VM and with another MAC the new interface can be beside the old one. On one VM both would have one MAC, one
+  // standby or the last VF or PCI Express port; and a MAC that is on two VMs has no port of its own in any switch.
+  const apart = isKnown(news.vm) && news.vm !== state.vm && (mac === undefined || (isKnown(mac) && mac !== state.mac));
   return diffOf<VmInterfaceInputs>(inFull(state), wanted, {
     inputs: compared,
     replaceOn: identity,
-    deleteBeforeReplace: true,
+    deleteBeforeReplace: !apart,
     drifted: state.missing.length > 0,
   });
 }

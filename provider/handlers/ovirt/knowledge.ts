@@ -91,7 +91,7 @@ async function nicsOf(
   for (let first = 0; first < vms.length; first += vmsAtOnce) {
     const turn = vms.slice(first, first + vmsAtOnce).map(async ({ id, name }) => {
       const nics = await listNics(client, id);
-      return nics.map((nic) => ({ vm: name, record: interfaceRecordOf(nic, failovers.get(nic.profile ?? "")) }));
+      return nics.map((nic) => nicOf(name, nic, failovers.get(nic.profile ?? "")));
     });
     found.push(...(await Promise.all(turn)).flat());
   }
@@ -99,18 +99,22 @@ async function nicsOf(
 }
 
 /** As the same pair would be recorded over libvirt: oVirt makes the standby of the failover profile. */
-function interfaceRecordOf(
-  { id, profile = "", mac, plugged, linked }: EngineNic,
-  failover: string | undefined,
-): RecordedInterface["record"] {
-  return {
+export function nicOf(
+  vm: string,
+  { id, name, profile = "", mac, plugged, linked }: EngineNic,
+  failover?: string,
+): RecordedInterface {
+  const record = {
     id,
     profile,
     mac: mac.toLowerCase(),
     plugged,
     linked,
+    // A NIC is named after its resource.
+    owner: name,
     ...(failover !== undefined && { standbyProfile: failover }),
   };
+  return { vm, record };
 }
 
 /** The profile with names in the place of ids, where the data center has them. */

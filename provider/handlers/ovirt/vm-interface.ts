@@ -27,13 +27,14 @@ import {
   type InterfaceFacts,
   type Preview,
   type Profile,
+  type Violation,
   type VmNic,
   type VmOfNic,
 } from "../../rules/index.js";
 import { primaryAliasOf, standbyAliasOf } from "../../xml/interface-record.js";
 import { normalizeMac } from "../../xml/mac.js";
 import type { OvirtMark } from "../by-backend.js";
-import { checkFailures, diffOf, PartialFailure, type Checked, type Handler } from "../handler.js";
+import { checkFailures, diffOf, PartialFailure, type Checked, type Handler, type HandlerContext } from "../handler.js";
 import {
   compared,
   diffOfInterface,
@@ -45,12 +46,13 @@ import {
   vmInterfaceSchema,
   type VmInterfaceInputs,
 } from "../inputs/vm-interface.js";
-import { knownProfiles, referredId } from "../knowledge.js";
+import { knownProfiles, referredId, type RecordedInterface } from "../knowledge.js";
 import { declaredInterfaces, type DeclaredInterface } from "../program.js";
 import { failureOf, refuse } from "../refusal.js";
+import { noteAdopted, replacedInputs, wasAdopted } from "../replacement.js";
 import { warnOfSilence } from "../silence.js";
 import type { MaybeUnknown } from "../unknown.js";
-import { logicalNetworks, readEngine, readEngineIfItAnswers, spelledAs, type EngineView } from "./knowledge.js";
+import { logicalNetworks, nicOf, readEngine, readEngineIfItAnswers, spelledAs, type EngineView } from "./knowledge.js";
 import { replug } from "./replug.js";
 import { absenceOf, engineOf, unlessSilent, type Engine } from "./session.js";
 import { hasOrphan, isRunning, requireVm, spelledVf, vfOf, vmIfAny } from "./vm.js";
@@ -75,6 +77,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     if (!parsed.success)
       return { inputs: news as MaybeUnknown<VmInterfaceInputs>, failures: checkFailures(parsed.error) };
     const inputs = parsed.data as MaybeUnknown<VmInterfaceInputs>;
+    const self: Self = { olds, replaced: replacedInputs(ctx, olds) };
     const declaration = { nic: previewOf(inputs, ctx.urn), profileUrn: ctx.references?.["profile"] };
     const others = [...declaredInterfaces].filter(([urn]) => urn !== ctx.urn).map(([, declared]) => declared);
     if (ctx.urn !== undefined) declaredInterfaces.set(ctx.urn, declaration);
@@ -83,7 +86,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     const engine = engineOf(ctx);
     const vm = isKnown(inputs.vm) ? await unlessSilent(vmIfAny(engine, inputs.vm)) : undefined;
     const view = await readEngineIfItAnswers(engine, vm);
-    const facts = await factsFor(engine, view, vm, { ...declaration, inputs, olds, others });
+    const facts = await factsFor(engine, view, vm, { ...declaration, inputs, self, others });
     if (view.silence !== undefined) warnOfSilence(ctx, view.silence, "What the engine knows could not be checked.");
     else if (vm === undefined && isKnown(inputs.vm))
       ctx.progress.warn(`The engine has no VM "${inputs.vm}" yet. What depends on it could not be checked.`);
@@ -95,7 +98,9 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
         if (rule === "interface-free-vf") ctx.progress.warn(message);
         return rule !== "interface-free-vf";
       })
-      .map((violation) => failureOf(violation));
+      .map((violation) =>
+        failureOf(atOddsWithAdopted.includes(violation.rule) ? orItself(violation, ctx, view) : violation),
+      );
     return { inputs, failures };
   },
 
@@ -107,10 +112,13 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     const vm = await requireVm(engine, inputs.vm);
     const nics = await listNics(client, vm.id);
     const existing = inputs.mac === undefined ? undefined : nics.find(({ mac }) => mac.toLowerCase() === inputs.mac);
+    const self: Self = { replaced: replacedInputs(ctx) };
+    const replaced = nics.find((nic) => isSelf(nicOf(vm.name, nic), self));
     if (existing?.profile === inputs.profile && inputs.adopt === true) {
+      noteAdopted(ctx, idOf(vm, existing));
       return { id: idOf(vm, existing), state: await applied(client, vm, existing, inputs) };
     }
-    if (existing !== undefined) {
+    if (existing !== undefined && existing.id !== replaced?.id) {
       throw new ProblemError({
         code: "interface-exists",
         what: `Unable to create an interface of VM "${inputs.vm}": its NIC "${existing.name}" has MAC ${existing.mac} already`,
@@ -122,23 +130,30 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
       });
     }
     const view = await readEngine(engine, vm);
-    const facts = await factsFor(engine, view, vm, { nic: previewOf(inputs, ctx.urn), inputs, others: [] });
+    const facts = await factsFor(engine, view, vm, { nic: previewOf(inputs, ctx.urn), inputs, self, others: [] });
     refuse(
       evaluate(interfaceRules, facts).filter(
         ({ severity, rule }) => severity === "error" && rule !== "interface-free-vf",
       ),
     );
-    const name = freeName(ctx.urn, nics);
+    const name = freeName(
+      ctx.urn,
+      nics.filter(({ id }) => id !== replaced?.id),
+    );
     const { plugged, linked } = inFull(inputs);
     ctx.progress.report({ phase: "plug", message: `adding NIC ${name} to ${vm.name}` });
-    const nic = await addedOnce(client, vm, {
+    const wanted: NicWrite & { readonly name: string } = {
       name,
       profile: inputs.profile,
       interface: profileOf(view, inputs.profile)?.passThrough === "enabled" ? "pci_passthrough" : "virtio",
       plugged,
       linked,
       ...(inputs.mac !== undefined && { mac: inputs.mac }),
-    });
+    };
+    const nic =
+      replaced === undefined
+        ? await addedOnce(client, vm, wanted)
+        : await addedInThePlaceOf(client, vm, replaced, wanted);
     return { id: idOf(vm, nic), state: await stateNow(client, vm, nic, declaredBy(inputs)) };
   },
 
@@ -179,6 +194,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
   },
 
   async delete(ctx, id) {
+    if (wasAdopted(ctx, id)) return;
     const { client } = engineOf(ctx);
     const found = await locate(client, id);
     if (found === undefined) return;
@@ -190,9 +206,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
       );
     }
     try {
-      // The engine removes no NIC that is plugged into a running VM.
-      if (nic.plugged && isRunning(vm)) await deactivateNic(client, vm.id, nic.id);
-      await removeNic(client, vm.id, nic.id);
+      await unplugged(client, vm, nic);
     } catch (error) {
       if (absenceOf(error) === undefined) throw error;
     }
@@ -222,6 +236,32 @@ async function applied(
     }
   }
   return stateNow(client, vm, { ...nic, linked, plugged }, declared);
+}
+
+async function unplugged(client: EngineClient, vm: EngineVm, nic: EngineNic): Promise<void> {
+  // The engine removes no NIC that is plugged into a running VM.
+  if (nic.plugged && isRunning(vm)) await deactivateNic(client, vm.id, nic.id);
+  await removeNic(client, vm.id, nic.id);
+}
+
+/**
+ * Where Pulumi makes the new interface first, the old one goes first all the same: their MAC, standby or name is the same. One
+ * like it is added when the new one cannot be. Pulumi's own deletion finds nothing to do then.
+ */
+async function addedInThePlaceOf(
+  client: EngineClient,
+  vm: EngineVm,
+  replaced: EngineNic,
+  wanted: NicWrite & { readonly name: string },
+): Promise<EngineNic> {
+  await unplugged(client, vm, replaced);
+  try {
+    return await addedOnce(client, vm, wanted);
+  } catch (cause) {
+    const { id: _, interface: kind, ...before } = replaced;
+    await addedOnce(client, vm, { ...before, ...(kind !== "other" && { interface: kind }) });
+    throw cause;
+  }
 }
 
 /** Where the answer was lost, the NIC is looked for: its name is the VM's only one. */
@@ -294,9 +334,17 @@ async function locate(client: EngineClient, id: string): Promise<{ vm: EngineVm;
   return vm === undefined || nic === undefined ? undefined : { vm, nic };
 }
 
+function nicName(urn: string | undefined): string | undefined {
+  return urn
+    ?.split("::")
+    .at(-1)
+    ?.replaceAll(/[^\w.-]/g, "_")
+    .slice(0, 40);
+}
+
 /** The engine wants a name that is unique in the VM: the resource's own, in letters that the engine takes, or one like it. */
 function freeName(urn: string | undefined, nics: readonly EngineNic[]): string {
-  const wanted = (urn?.split("::").at(-1) ?? "nic").replaceAll(/[^\w.-]/g, "_").slice(0, 40);
+  const wanted = nicName(urn) ?? "nic";
   const taken = new Set(nics.map(({ name }) => name));
   for (let number = 1; ; number += 1) {
     const name = number === 1 ? wanted : `${wanted}_${number}`;
@@ -311,10 +359,35 @@ function previewOf(inputs: MaybeUnknown<VmInterfaceInputs>, urn: string | undefi
   return { name: urn?.split("::").at(-1) ?? "interface", ...nic };
 }
 
-interface Subject extends DeclaredInterface {
-  readonly inputs: MaybeUnknown<VmInterfaceInputs>;
+/** Which NIC of the VM the declared interface is, or takes the place of. */
+interface Self {
   /** As it was declared before; undefined where it is to be made. */
   readonly olds?: VmInterfaceInputs | undefined;
+  /** As the one that it replaces was declared. */
+  readonly replaced?: VmInterfaceInputs | undefined;
+}
+
+function isSelf({ record }: RecordedInterface, { olds, replaced }: Self): boolean {
+  const before = olds ?? replaced;
+  return (
+    before !== undefined && record.profile === before.profile && (before.mac === undefined || record.mac === before.mac)
+  );
+}
+
+/**
+ * Where the user asks for a replacement, Pulumi tells nothing of the old resource, and the engine keeps nothing of ours with a
+ * NIC: that it has the resource's name is no proof, but reason enough to say what would help.
+ */
+function orItself(violation: Violation, { urn }: HandlerContext, { interfaces }: EngineView): Violation {
+  const name = nicName(urn);
+  if (!isKnown(interfaces) || !interfaces.some(({ record }) => record.owner === name)) return violation;
+  const remedy = `${violation.remedy} If NIC "${name ?? ""}" is this very resource, use adopt: true: it is taken over as it is.`;
+  return { ...violation, remedy };
+}
+
+interface Subject extends DeclaredInterface {
+  readonly inputs: MaybeUnknown<VmInterfaceInputs>;
+  readonly self: Self;
   /** The other interfaces of the program. */
   readonly others: readonly DeclaredInterface[];
 }
@@ -323,8 +396,9 @@ async function factsFor(
   engine: Engine,
   view: EngineView,
   vm: EngineVm | undefined,
-  { inputs, olds, others, ...declaration }: Subject,
+  { inputs, self, others, ...declaration }: Subject,
 ): Promise<InterfaceFacts> {
+  const { olds } = self;
   const withIds = ({ nic, profileUrn }: DeclaredInterface): Preview<VmNic> => ({
     ...nic,
     // The user may have written the VM's id.
@@ -332,17 +406,15 @@ async function factsFor(
     profile: referredId(view, nic.profile, profileUrn),
   });
   const nic = withIds(declaration);
-  const isSelf = (entry: VmNic) =>
-    entry.profile === olds?.profile && (olds.mac === undefined || entry.mac === olds.mac);
   const stored = (isKnown(view.interfaces) ? view.interfaces : [])
+    .filter((entry) => !isSelf(entry, self))
     .map(({ vm, record }): VmNic => ({
       name: record.mac,
       vm,
       profile: record.profile,
       mac: record.mac,
       plugged: record.plugged,
-    }))
-    .filter((entry) => !isSelf(entry));
+    }));
   const isStored = (each: Preview<VmNic>) =>
     stored.some(
       (other) =>

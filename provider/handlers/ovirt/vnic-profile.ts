@@ -18,6 +18,7 @@ import { attributes, diffOfProfile, type DeclaredInputs, type VnicProfileInputs 
 import { knownProfiles, referredId, usersOf } from "../knowledge.js";
 import { checkProfile, previewOf, refuseProfile, type Subject } from "../profile-check.js";
 import { futureId } from "../program.js";
+import { noteAdopted, wasAdopted } from "../replacement.js";
 import type { MaybeUnknown } from "../unknown.js";
 import {
   canonicalName,
@@ -58,6 +59,7 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
     const view = await readEngine(engine, inputs.adopt === true ? "every VM" : undefined);
     const same = storedAs(view, inputs);
     if (same !== undefined && inputs.adopt === true) {
+      noteAdopted(ctx, same.id);
       return { id: same.id, state: stateOf(await edited(engine, view, same, { urn: ctx.urn, inputs }), view, inputs) };
     }
     if (same !== undefined) {
@@ -110,6 +112,7 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
   },
 
   async delete(ctx, id, state) {
+    if (wasAdopted(ctx, id)) return;
     const engine = engineOf(ctx);
     const view = await readEngine(engine, "every VM");
     const stored = view.profiles.find((profile) => profile.id === id);

@@ -1,0 +1,52 @@
+/**
+ * A resource that takes the place of another one of the same URN. The engine says so nowhere: it checks the new one without old
+ * inputs, and where it makes it first, the old one is still there and must be no clash.
+ */
+import type { HandlerContext } from "./handler.js";
+
+const told = new WeakMap<object, Map<string, object>>();
+
+/**
+ * The old inputs of the resource that the one to be checked or created replaces; undefined: it is not known to replace any.
+ * Where a change makes a replacement, the engine checks once with them and once without, in one command. Where the user asks
+ * for one (`pulumi state taint`, `--target-replace`) it never tells them: then only {@link ownerOf} helps.
+ * @param olds of this check.
+ */
+export function replacedInputs<Inputs extends object>(
+  { command, urn }: Pick<HandlerContext, "command" | "urn">,
+  olds?: Inputs,
+): Inputs | undefined {
+  if (command === undefined || urn === undefined) return undefined;
+  const ofCommand = told.get(command) ?? new Map<string, object>();
+  told.set(command, ofCommand);
+  if (olds === undefined) return ofCommand.get(urn) as Inputs | undefined;
+  ofCommand.set(urn, olds);
+  return undefined;
+}
+
+/**
+ * The resource as what it makes on the hosts names it: `<stack>::<project>::<name>`. Not its type nor its parents, so that it
+ * is the same by either face, and in whatever component.
+ */
+export function ownerOf(urn: string | undefined): string | undefined {
+  if (urn === undefined) return undefined;
+  const [stack = "", project = "", , ...name] = urn.replace(/^urn:pulumi:/, "").split("::");
+  return [stack, project, ...name].join("::");
+}
+
+/** Whether both are of one stack of one project. */
+export function isOfSameStack(owner: string | undefined, other: string | undefined): boolean {
+  const stackOf = (text: string) => text.split("::").slice(0, 2).join("::");
+  return owner !== undefined && other !== undefined && stackOf(owner) === stackOf(other);
+}
+
+const adopted = new WeakMap<object, Set<string>>();
+
+/** What was taken over in this command goes on under the id that it had: the engine's deletion of its predecessor is not for it. */
+export function noteAdopted({ command }: Pick<HandlerContext, "command">, id: string): void {
+  if (command !== undefined) adopted.set(command, (adopted.get(command) ?? new Set()).add(id));
+}
+
+export function wasAdopted({ command }: Pick<HandlerContext, "command">, id: string): boolean {
+  return command !== undefined && adopted.get(command)?.has(id) === true;
+}

@@ -1,0 +1,52 @@
+/** Stories of either face under the real engine, each on two hosts in this process. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { labLike, type LabLike } from "../hosts/lab-like.js";
+import { installPlugin } from "./faces.js";
+import type { Sdk } from "./package.js";
+import { withStack, type TestStack } from "./stack.js";
+
+export interface Play {
+  readonly program: string;
+  readonly sdk?: Sdk;
+  /** Of the program itself, without namespace. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** Whether the stack's configuration names the cluster, by default, or the program gets it as `test:cluster`. */
+  readonly configured?: boolean;
+  readonly lab?: Parameters<typeof labLike>[0];
+}
+
+/** One plugin's installation for all stories of a file. */
+export class Stage {
+  #home = "";
+  #path = "";
+
+  open(): void {
+    this.#home = mkdtempSync(join(tmpdir(), "vnic-failover-stage-"));
+    this.#path = installPlugin(this.#home);
+  }
+
+  close(): void {
+    rmSync(this.#home, { recursive: true });
+  }
+
+  async play(
+    { program, sdk = "pinned", config = {}, configured = true, lab: options }: Play,
+    story: (stack: TestStack, lab: LabLike) => Promise<void>,
+  ): Promise<void> {
+    const lab = await labLike(options);
+    try {
+      const cluster = JSON.parse(lab.stackConfig.cluster ?? "") as object;
+      const own = Object.entries({ host: "host1", ...config }).map(([key, value]) => [`test:${key}`, value] as const);
+      const settings = {
+        ...Object.fromEntries(own),
+        [configured ? "vnic-failover:cluster" : "test:cluster"]: cluster,
+      };
+      const env = { PATH: this.#path, VNIC_FAILOVER_REPORTS: join(this.#home, "reports") };
+      await withStack({ program, sdk, config: settings, env }, (stack) => story(stack, lab));
+    } finally {
+      await lab.close();
+    }
+  }
+}
