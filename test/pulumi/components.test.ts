@@ -87,3 +87,70 @@ describe.concurrent.each([
     });
   });
 });
+
+const transformed = `
+const given = config.require("cluster");
+class Cluster extends pulumi.ProviderResource {
+  constructor(name) {
+    super(providerPackage, name, providerPackage === "pulumi-nodejs" ? { "vnic-failover:cluster": given } : { cluster: given });
+  }
+}
+pulumi.runtime.registerStackTransformation(({ type, props, opts }) =>
+  type.endsWith("VnicProfile") ? { props: { ...props, description: "of the stack" }, opts } : undefined);
+new Site("site", { host }, {
+  providers: [new Cluster("cluster")],
+  transforms: [({ type, props, opts }) =>
+    type.endsWith("VmInterface") ? { props: { ...props, plugged: false }, opts } : undefined],
+});
+`;
+/** What a stack had before there was a component, some of it under other names. */
+const atRoot = `
+const standby = new VnicProfile("data", { network: "data" });
+const fast = new VnicProfile("fast", {
+  name: "data-vf", network: "data-vf", passThrough: "enabled", migratable: true, failover: ref(standby),
+});
+const nic = new VmInterface("web-nic", { vm: "web", profile: ref(fast), mac: "${vm.mac}" });
+new VmPlacement("placement", { vm: "web", host }, { parent: nic, dependsOn: nic });
+`;
+const withAliases = `
+pulumi.runtime.registerStackTransformation(({ name, props, opts }) => {
+  const before = { "data-vf": "fast", nic: "web-nic" }[name] ?? name;
+  const root = { name: before, parent: pulumi.rootStackResource };
+  return name === "placement" || ["site", "vm", "network"].includes(name)
+    ? undefined
+    : { props, opts: pulumi.mergeOptions(opts, { aliases: [root] }) };
+});
+new Site("site", { host });
+`;
+
+describe.concurrent.each(["dynamic", "plugin"] as const)("%s resources in a component", (face) => {
+  test("take its providers and its transforms", { timeout: TIMEOUT }, async () => {
+    await stage.play({ program: program(face, transformed), configured: false }, async (stack, lab) => {
+      expect(await stack.up()).toMatchObject({ exitCode: 0, changes: all("create", "site", "vm", "network") });
+      const { resources } = await stack.export();
+      expect(resources["nic"]?.outputs).toMatchObject({ plugged: false });
+      expect(resources["data-vf"]?.outputs).toMatchObject({ description: "of the stack" });
+      expect(standing(lab).vfs).toEqual([]);
+      expect(await stack.preview()).toMatchObject({ exitCode: 0, changes: {} });
+      expect(await stack.destroy()).toMatchObject({ exitCode: 0 });
+    });
+  });
+
+  test("are those that stood outside, by aliases", { timeout: TIMEOUT }, async () => {
+    await stage.play({ program: program(face, atRoot) }, async (stack, lab) => {
+      expect(await stack.up()).toMatchObject({ exitCode: 0 });
+      const before = (await stack.export()).resources;
+      stack.write(program(face, withAliases));
+      const components = { site: "create", vm: "create", network: "create" };
+      expect(await stack.up()).toMatchObject({ exitCode: 0, changes: components });
+      const after = (await stack.export()).resources;
+      expect(after["nic"]?.id).toBe(before["web-nic"]?.id);
+      expect(after["data-vf"]?.id).toBe(before["fast"]?.id);
+      expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+      expect(await stack.preview()).toMatchObject({ exitCode: 0, changes: {} });
+      expect(await stack.refresh()).toMatchObject({ exitCode: 0, changes: {} });
+      expect(await stack.destroy()).toMatchObject({ exitCode: 0 });
+      expect(standing(lab).bound).toEqual([]);
+    });
+  });
+});

@@ -150,6 +150,40 @@ describe("an interface", () => {
     expect(over.vm("web").nics.map(({ name }) => name)).toEqual(["nic", "nic_2"]);
   });
 
+  it("is no clash with itself where a change replaces it, and takes the old one's place", async () => {
+    const { id, state, inputs } = await declarePair(over, { mac: "52:54:00:00:00:01" });
+    const news = { ...inputs, mac: "52:54:00:00:00:02" };
+    const command = { ...at, command: {} };
+    expect(await failuresOf(news, inputs, command)).toEqual([]);
+    expect(await failuresOf(news, undefined, command)).toEqual([]);
+    const [failure] = await failuresOf(news, undefined, { ...at, command: {} });
+    expect(failure?.reason).toContain('If NIC "nic" is this very resource, use adopt: true');
+
+    const next = await vmInterface.create(over.context(command), news);
+    expect(next).toMatchObject({ state: { mac: news.mac, missing: [] } });
+    await vmInterface.delete(over.context(command), id, state);
+    expect(over.vm("web").nics.map(({ name, mac }) => ({ name, mac }))).toEqual([{ name: "nic", mac: news.mac }]);
+    expect(over.kinds("web")).toEqual(["bridge", "hostdev"]);
+  });
+
+  it("comes back where the one that replaces it cannot be added", async () => {
+    const { inputs } = await declarePair(over, { vm: "db", mac: "52:54:00:00:00:01" });
+    const command = { ...at, command: {} };
+    const news = { ...inputs, mac: "52:54:00:00:00:02" };
+    await failuresOf(news, inputs, command);
+    over.engine.disruptions.add({ kind: "reset", method: "POST", path: `/vms/${over.vm("db").id}/nics` });
+    await expect(vmInterface.create(over.context(command), news)).rejects.toThrow(/engine/);
+    expect(over.vm("db").nics).toEqual([expect.objectContaining({ name: "nic", mac: inputs.mac })]);
+  });
+
+  it("that is taken over stays when its predecessor is deleted in that command", async () => {
+    const { id, state, inputs } = await declarePair(over, { mac: "52:54:00:00:00:01" });
+    const command = { ...at, command: {} };
+    await vmInterface.create(over.context(command), { ...inputs, adopt: true });
+    await vmInterface.delete(over.context(command), id, state);
+    expect(over.vm("web").nics).toHaveLength(1);
+  });
+
   it("is taken over by its MAC where that is asked for", async () => {
     const mac = "52:54:00:00:00:01";
     const { id, inputs } = await declarePair(over, { mac });
