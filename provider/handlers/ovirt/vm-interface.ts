@@ -369,9 +369,7 @@ interface Self {
 
 function isSelf({ record }: RecordedInterface, { olds, replaced }: Self): boolean {
   const before = olds ?? replaced;
-  return (
-    before !== undefined && record.profile === before.profile && (before.mac === undefined || record.mac === before.mac)
-  );
+  return record.profile === before?.profile && (before.mac === undefined || record.mac === before.mac);
 }
 
 /**
