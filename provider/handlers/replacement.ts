@@ -3,6 +3,7 @@
  * inputs, and where it makes it first, the old one is still there and must be no clash.
  */
 import type { HandlerContext } from "./handler.js";
+import { shortUrn, urnParts } from "./urn.js";
 
 const told = new WeakMap<object, Map<string, object>>();
 
@@ -30,8 +31,7 @@ export function replacedInputs<Inputs extends object>(
  */
 export function ownerOf(urn: string | undefined): string | undefined {
   if (urn === undefined) return undefined;
-  const [stack = "", project = "", , ...name] = urn.replace(/^urn:pulumi:/, "").split("::");
-  return [stack, project, ...name].join("::");
+  return shortUrn(urnParts(urn));
 }
 
 /** Whether both are of one stack of one project. */
