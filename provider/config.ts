@@ -117,6 +117,20 @@ export const configKeys = [
 ] as const;
 export type ConfigKey = (typeof configKeys)[number];
 
+/** Those that should be encrypted. */
+export const secretKeys = [
+  "sshPrivateKey",
+  "sshPassphrase",
+  "sshPassword",
+  "ovirtPassword",
+] as const satisfies ConfigKey[];
+
+/** Of one that is not. */
+export function plainSecret(key: (typeof secretKeys)[number]): string {
+  const name = `${CONFIG_NAMESPACE}:${key}`;
+  return `${name} is in the stack's configuration in clear. Encrypt it with pulumi config set --secret ${name}, and take it for known to whoever has seen the file.`;
+}
+
 /** The stack's values by their keys, objects as JSON text or as such, and the keys of the namespace that have no meaning. */
 export type ConfigValues = Readonly<Partial<Record<ConfigKey, unknown>>> & {
   readonly unknownKeys?: readonly string[] | undefined;

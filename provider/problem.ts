@@ -19,9 +19,10 @@ export class ProblemError extends Error {
 
   constructor(
     readonly problem: Problem,
-    options?: { cause?: unknown },
+    /** `causeIsTold`: `what` has the cause's words already. */
+    options?: { cause?: unknown; causeIsTold?: boolean },
   ) {
-    super(describeProblem(problem, options?.cause), options);
+    super(describeProblem(problem, options?.causeIsTold === true ? undefined : options?.cause), options);
   }
 }
 
@@ -37,6 +38,14 @@ export function describeProblem(problem: Problem, cause?: unknown): string {
 
 function saysWhere(what: string, where: string): boolean {
   return what.includes(`"${where}"`) || what.includes(`${where}:`);
+}
+
+/** What is wrong and why, without what to do and without a full stop: for the sentence of another problem. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (!(error instanceof ProblemError)) return error.message;
+  const { remedy: _, ...problem } = error.problem;
+  return describeProblem(problem, error.cause).replace(/\.$/, "");
 }
 
 function endSentence(text: string): string {

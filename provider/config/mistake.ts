@@ -44,7 +44,7 @@ export function sentence({ path, message }: Mistake): string {
 }
 
 /** The words of each kind of issue. Messages that a schema brings itself come before these. */
-function inWords(issue: z.core.$ZodRawIssue): string | undefined {
+export function inWords(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {
     case "invalid_type":
       return mustBe(kinds[issue.expected] ?? `of type ${issue.expected}`, issue.input);

@@ -35,7 +35,9 @@ export async function readStore(picture: Picture): Promise<StoreView> {
   } catch (error) {
     const silence = silenceOf(error);
     if (silence === undefined) throw error;
-    return { profiles: notYetKnown, interfaces: notYetKnown, silence };
+    // Another host may refuse, which is told first.
+    const [first = silence] = await picture.unreachable();
+    return { profiles: notYetKnown, interfaces: notYetKnown, silence: first };
   }
 }
 

@@ -13,10 +13,10 @@ import {
 import type { ProfileRecord } from "../xml/network.js";
 import { checkFailures, diffOf, type Checked, type CheckFailure, type HandlerContext } from "./handler.js";
 import { attributes, vnicProfileSchema, type DeclaredInputs, type VnicProfileInputs } from "./inputs/vnic-profile.js";
+import { leftUnchecked } from "./left-unchecked.js";
 import { declaredProfiles, futureId } from "./program.js";
 import { failureOf, refuse } from "./refusal.js";
 import { replacedInputs } from "./replacement.js";
-import { warnOfSilence } from "./silence.js";
 import type { MaybeUnknown } from "./unknown.js";
 
 /** What is about to be done to which stored profile, and as whom the rules know it. */
@@ -67,7 +67,8 @@ export async function checkProfile(
   const replaced = replacedInputs(ctx, olds);
   const adopts = declared.adopt === true;
   const { silence, stored, own, factsOf } = await ask(declared, olds ?? replaced ?? (adopts ? declared : undefined));
-  if (silence !== undefined) warnOfSilence(ctx, silence, "What is known there could not be checked.");
+  const unchecked = silence === undefined ? [] : leftUnchecked(ctx, silence);
+  if (unchecked.length > 0) return { inputs, failures: unchecked };
   const of = (action: ProfileAction) =>
     factsOf({ action, stored: action === "add" ? undefined : stored, urn, failoverUrn });
   const replacement = (old: ProfileRecord, why: string) => {

@@ -45,8 +45,8 @@ import { knownProfiles, networksOf, readStore, referredId, ruleNic, type StoreVi
 import { declaredInterfaces, type DeclaredInterface } from "./program.js";
 import { failureOf, refuse } from "./refusal.js";
 import { noteAdopted, ownerOf, replacedInputs, wasAdopted } from "./replacement.js";
+import { leftUnchecked } from "./left-unchecked.js";
 import { pictureOf } from "./session.js";
-import { warnOfSilence } from "./silence.js";
 import type { MaybeUnknown } from "./unknown.js";
 
 export interface VmInterfaceState extends VmInterfaceInputs {
@@ -83,7 +83,8 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
       return { inputs, failures: [] };
     const picture = pictureOf(ctx);
     const store = await readStore(picture);
-    if (store.silence !== undefined) warnOfSilence(ctx, store.silence, "What that host knows could not be checked.");
+    const unchecked = store.silence === undefined ? [] : leftUnchecked(ctx, store.silence);
+    if (unchecked.length > 0) return { inputs, failures: unchecked };
     const facts = await factsFor(picture, store, { nic: previewOf(inputs, ctx.urn), profileUrn }, self, others);
     const failures = evaluate(interfaceRules, facts)
       // A VF that is missing today may be there when the interface is made; what is certain is refused.

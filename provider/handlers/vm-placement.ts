@@ -11,12 +11,13 @@ import { missingVfsOf, plugMissingVfs } from "../migration/repair.js";
 import { saveReport } from "../migration/report-files.js";
 import type { Violation } from "../rules/index.js";
 import type { MoveReport } from "../migration/report.js";
-import { HostUnreachable } from "../backends/libvirt/host.js";
+import { silenceOf } from "../backends/libvirt/host.js";
 import { isActive, type LibvirtCluster, type Presence } from "../backends/libvirt/cluster.js";
 import { announceMove } from "./announcement.js";
 import {
   checkFailures,
   PartialFailure,
+  type CheckFailure,
   type Checked,
   type Found,
   type Handler,
@@ -33,7 +34,8 @@ import { forgetPlacement, notePlacement, placementElsewhere, refuseIfPlacedElsew
 import { declarePlacement, placedTwice } from "./placement-owner.js";
 import { failureOf } from "./refusal.js";
 import { clusterOf, pictureOf } from "./session.js";
-import { warnOfSilence } from "./silence.js";
+import { nearest } from "../suggestion.js";
+import { leftUnchecked } from "./left-unchecked.js";
 import { isKnown, type MaybeUnknown } from "./unknown.js";
 import { urnParts } from "./urn.js";
 
@@ -216,20 +218,26 @@ async function refusals(
   cluster: LibvirtCluster,
   vm: string,
   host: string,
-): Promise<{ property: string; reason: string }[]> {
+): Promise<readonly CheckFailure[]> {
   try {
-    const plan = await planMove(cluster, vm, host);
+    const [plan, unreachable] = await Promise.all([planMove(cluster, vm, host), pictureOf(ctx).unreachable()]);
+    const unchecked = unreachable.flatMap((problem) => leftUnchecked(ctx, problem));
+    if (unchecked.length > 0) return unchecked.slice(0, 1);
     if (plan.alreadyThere) return [];
     const refused = errorsOf(plan).filter((error) => !isSilence(error));
     if (refused.length === 0) announceFrom(ctx, plan.presence, host);
-    for (const { message, remedy } of [...warningsOf(plan), ...errorsOf(plan).filter(isSilence)])
-      ctx.progress.warn(`${message} ${remedy}`);
-    return refused.map((violation) => failureOf(violation, "host"));
+    for (const { message, remedy } of warningsOf(plan)) ctx.progress.warn(`${message} ${remedy}`);
+    const near = refused.some(({ rule }) => rule === "move-vm-exists")
+      ? nearest(vm, await pictureOf(ctx).vmNames())
+      : undefined;
+    return refused.map((violation) => {
+      const { property, reason } = failureOf(violation, "host");
+      const meant = violation.rule === "move-vm-exists" && near !== undefined ? ` Did you mean "${near}"?` : "";
+      return { property, reason: `${reason}${meant}` };
+    });
   } catch (error) {
-    if (error instanceof HostUnreachable) {
-      warnOfSilence(ctx, error, "Whether the VM can move was not checked.");
-      return [];
-    }
+    const silence = silenceOf(error);
+    if (silence !== undefined) return leftUnchecked(ctx, silence);
     if (error instanceof ProblemError) return [{ property: "host", reason: error.message }];
     throw error;
   }

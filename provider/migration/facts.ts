@@ -121,6 +121,7 @@ export async function factsTowards(
       ...(source !== undefined && { source: source.facts }),
       destination: {
         configured: destination !== undefined,
+        ...(destination === undefined && { configuredHosts: cluster.hosts.map(({ name }) => name) }),
         maintenance: isUnderMaintenance(cluster.config, to),
         ...(target?.facts ?? { name: to }),
       },

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Kind } from "../handlers/by-kind.js";
+import { warnOfPlainSecrets } from "./plain-secrets.js";
 import { shortUrn, typeOf, wholeUrn } from "../handlers/urn.js";
 import { refuseImport } from "./refuse-import.js";
 
@@ -23,6 +24,7 @@ export abstract class ShellResource extends pulumi.CustomResource {
     { references = {}, ...props }: ShellProperties,
     opts?: pulumi.CustomResourceOptions,
   ) {
+    warnOfPlainSecrets();
     const type = typeOf(kind);
     refuseImport(kind, name, opts);
     // The handlers report progress on the row of this URN, which the engine tells no dynamic provider.

@@ -1,3 +1,4 @@
+import { suggestion } from "../suggestion.js";
 import type { Finding, Rule } from "./rule.js";
 import { isBelow, packedVersion, unpackedVersion } from "./version.js";
 import { matchVfs } from "./vf-matching.js";
@@ -86,6 +87,8 @@ export interface HostFacts {
   readonly name: string;
   /** Whether the cluster's configuration has it. */
   readonly configured?: boolean | undefined;
+  /** Names of the hosts that it has, where it does not have this one. */
+  readonly configuredHosts?: readonly string[] | undefined;
   /** Whether the cluster's configuration has it under maintenance. */
   readonly maintenance?: boolean | undefined;
   readonly answers?: boolean | undefined;
@@ -240,7 +243,10 @@ const theHosts: readonly PlacementRule[] = [
         ? {
             property: "host",
             message: `The cluster has no host ${quoted(destination.name)}.`,
-            remedy: "Name one of vnic-failover:cluster's hosts, or add it there.",
+            remedy:
+              destination.configuredHosts === undefined
+                ? "Name one of vnic-failover:cluster's hosts, or add it there."
+                : suggestion("Hosts", destination.name, destination.configuredHosts),
           }
         : undefined,
   },

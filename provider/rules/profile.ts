@@ -1,3 +1,4 @@
+import { suggestion } from "../suggestion.js";
 import type { LogicalNetwork } from "./network.js";
 import { type Eventual, type Preview, agree, differ, isGiven, isKnown, knownPart } from "./preview.js";
 import type { Finding, Rule } from "./rule.js";
@@ -91,7 +92,11 @@ const networkExists: ProfileRule = {
       ? {
           property: "network",
           message: `Profile ${quoted(profile.name)} is for network ${quoted(profile.network)}, which the cluster does not have.`,
-          remedy: "Name a network of the cluster, or add this one to it.",
+          remedy: suggestion(
+            "Networks",
+            profile.network,
+            networks.map(({ name }) => name),
+          ),
         }
       : undefined,
 };

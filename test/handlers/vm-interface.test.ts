@@ -117,7 +117,7 @@ describe("check", () => {
     const { profile } = await declareProfiles(lab);
     lab.host2.close();
     expect(await failuresOf(inputs(profile))).toEqual([]);
-    expect(lab.progress.warnings).toEqual([expect.stringContaining("could not be checked")]);
+    expect(lab.progress.warnings).toEqual([expect.stringContaining("was not checked")]);
   });
 
   it("warns of a silent host once in a command, however many resources cannot ask it", async () => {

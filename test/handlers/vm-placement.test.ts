@@ -102,6 +102,15 @@ describe("check", () => {
     expect(lab.progress.warnings).toEqual([expect.stringContaining("share")]);
   });
 
+  it("asks whether a host or a VM of a similar name was meant", async () => {
+    expect(await failuresOf({ vm: "web", host: "hots1" })).toEqual([
+      { property: "host", reason: 'The cluster has no host "hots1". Did you mean "host1"? Hosts: host1, host2.' },
+    ]);
+    expect(await failuresOf({ vm: "wbe", host: "host2" })).toMatchObject([
+      { property: "vm", reason: expect.stringMatching(/^No host .* VM "wbe"\..* Did you mean "web"\?$/) as string },
+    ]);
+  });
+
   it("raises nothing for a silent host, and warns", async () => {
     lab.host2.close();
     expect(await failuresOf({ vm: "web", host: "host2" })).toEqual([]);

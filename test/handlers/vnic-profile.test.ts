@@ -52,7 +52,8 @@ describe("check", () => {
   });
 
   it.each([
-    ["network", { ...bridgeProfile, network: "nowhere" }, /which the cluster does not have/],
+    ["network", { ...bridgeProfile, network: "nowhere" }, /which the cluster does not have\. Networks: data, data-vf/],
+    ["network", { ...bridgeProfile, network: "dat" }, /does not have\. Did you mean "data"\? Networks: data, data-vf/],
     ["network", { ...bridgeProfile, network: "data-vf" }, /has no bridge/],
     ["failover", { ...vfProfile, failover: "00000000-0000-4000-8000-000000000000" }, /no profile of that id/],
     ["qos", { ...vfProfile, qos: "gold" }, /is passthrough/],

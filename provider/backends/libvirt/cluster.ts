@@ -1,8 +1,9 @@
 /** A libvirt cluster: the hosts of the stack's configuration, as one thing that has VMs and profiles. */
 import type { Configuration, ClusterConfig } from "../../config.js";
 import { ProblemError } from "../../problem.js";
+import { suggestion } from "../../suggestion.js";
 import { DomainState, PausedReason } from "./constants.js";
-import { HostUnreachable, LibvirtHost, silenceOf, type DomainRef, type DomainStateNow } from "./host.js";
+import { HostUnreachable, LibvirtHost, refusedFirst, silenceOf, type DomainRef, type DomainStateNow } from "./host.js";
 import { ProfileStore } from "./profile-store.js";
 
 /** A domain on one host. */
@@ -35,8 +36,12 @@ export class LibvirtCluster {
     if (host === undefined) {
       throw new ProblemError({
         code: "host-unknown",
-        what: `Unable to find host "${name}": the cluster has ${this.hosts.map((each) => `"${each.name}"`).join(", ")}`,
-        remedy: "Name one of these, or add the host to vnic-failover:cluster.",
+        what: `The cluster has no host "${name}"`,
+        remedy: suggestion(
+          "Hosts",
+          name,
+          this.hosts.map((each) => each.name),
+        ),
       });
     }
     return host;
@@ -101,7 +106,8 @@ export class VmOnSeveralHosts extends ProblemError {
 export function placeOf(vm: string, { presences, silent }: Whereabouts): Presence | undefined {
   const active = presences.filter(isActive);
   if (active.length > 1) throw new VmOnSeveralHosts(vm, active);
-  if (active.length === 0 && silent[0] !== undefined) throw silent[0];
+  const [unreachable] = refusedFirst(silent);
+  if (active.length === 0 && unreachable !== undefined) throw unreachable;
   return active[0] ?? presences[0];
 }
 

@@ -1,6 +1,6 @@
 /** One hypervisor: its connection, opened when it is first needed, and libvirt's calls in this package's own words. */
 import type { HostConfig, SshCredentials } from "../../config.js";
-import { ProblemError } from "../../problem.js";
+import { ProblemError, reasonOf, type Problem } from "../../problem.js";
 import { parseDomain, type Domain } from "../../xml/domain.js";
 import { formatXml, parseXml, type Element } from "../../xml/element.js";
 import { Affect, DomainXml, JobOperation, JobStats, JobType, Metadata } from "./constants.js";
@@ -8,8 +8,15 @@ import { LibvirtConnection } from "./rpc/connection.js";
 import type { Domain as DomainRef } from "./rpc/datatypes.js";
 import { typed, valuesOf, type TypedParameter } from "./rpc/datatypes.js";
 import { ConnectionLostError, LibvirtError } from "./rpc/errors.js";
-import { openTransport, type ExecResult, type RemoteCommand, type Transport } from "./transport/index.js";
-import { parseLibvirtUri } from "./transport/uri.js";
+import {
+  openTransport,
+  parseLibvirtUri,
+  SshError,
+  type ExecResult,
+  type LibvirtUri,
+  type RemoteCommand,
+  type Transport,
+} from "./transport/index.js";
 
 export type { DomainRef };
 
@@ -25,23 +32,58 @@ export interface JobNow {
   readonly values: Readonly<Record<string, string | number | bigint | boolean>>;
 }
 
-/** A host did not answer: what it holds is not known, and nothing may be concluded from its silence. */
+/** A host could not be asked: what it holds is not known, and nothing may be concluded from that. */
 export class HostUnreachable extends ProblemError {
-  override readonly name = "HostUnreachable";
+  override readonly name: string = "HostUnreachable";
   constructor(
     readonly host: string,
     cause: unknown,
+    { code, what, remedy }: Problem = {
+      code: "host-unreachable",
+      what: `Unable to reach host "${host}"`,
+      remedy: "See that it is up and that its libvirt answers; nothing was assumed about what runs on it.",
+    },
   ) {
+    const help = (cause instanceof ProblemError ? cause.problem.remedy : undefined) ?? remedy;
     super(
       {
-        code: "host-unreachable",
-        what: `Unable to reach host "${host}"`,
+        code,
+        what: `${what}: ${reasonOf(cause)}`,
         where: host,
-        remedy: "See that it is up and that its libvirt answers; nothing was assumed about what runs on it.",
+        ...(help !== undefined && { remedy: help }),
       },
-      { cause },
+      { cause, causeIsTold: true },
     );
   }
+}
+
+/**
+ * It answers, and this program is not let in, or does not trust it: the login, its SSH key, libvirt's own permission. As little is
+ * known of what it holds as of one that does not answer; but waiting for it is no help.
+ */
+export class HostRefused extends HostUnreachable {
+  override readonly name = "HostRefused";
+  constructor(host: string, cause: unknown) {
+    super(host, cause, { code: "host-refused", what: `Unable to use host "${host}"` });
+  }
+}
+
+/** Libvirt's own refusals (remote_daemon_dispatch.c, access control, and polkit). */
+const deniedByLibvirt = [
+  "AUTH_FAILED",
+  "AUTH_CANCELLED",
+  "AUTH_UNAVAILABLE",
+  "OPERATION_DENIED",
+  "ACCESS_DENIED",
+] as const;
+/** What the transport and the connection say of it. */
+const refusals = ["libvirt-socket-denied", "libvirt-authentication"];
+
+function isRefusal(error: unknown): boolean {
+  if (error instanceof SshError && error.refused) return true;
+  if (LibvirtError.is(error, ...deniedByLibvirt)) return true;
+  if (error instanceof ProblemError && refusals.includes(error.problem.code)) return true;
+  return error instanceof Error && error.cause !== undefined && isRefusal(error.cause);
 }
 
 interface Opened {
@@ -58,7 +100,7 @@ export class LibvirtHost {
     private readonly credentials: SshCredentials,
   ) {}
 
-  /** @throws HostUnreachable */
+  /** @throws HostUnreachable, of which HostRefused is one */
   async connection(): Promise<LibvirtConnection> {
     return (await this.open()).connection;
   }
@@ -96,15 +138,18 @@ export class LibvirtHost {
   }
 
   private async connect(): Promise<Opened> {
+    // A mistake in the URI is one of the configuration, and says nothing about the host.
+    const uri = parseLibvirtUri(this.config.uri);
     try {
-      return await this.reach();
+      return await this.reach(uri);
     } catch (cause) {
-      throw new HostUnreachable(this.name, cause);
+      // Anything else is a fault of this program, and says nothing about the host.
+      if (!(cause instanceof ProblemError)) throw cause;
+      throw isRefusal(cause) ? new HostRefused(this.name, cause) : new HostUnreachable(this.name, cause);
     }
   }
 
-  private async reach(): Promise<Opened> {
-    const uri = parseLibvirtUri(this.config.uri);
+  private async reach(uri: LibvirtUri): Promise<Opened> {
     const transport = await openTransport(uri, {
       ...this.credentials,
       ...(this.config.hostKey !== undefined && { hostKey: this.config.hostKey }),
@@ -282,6 +327,12 @@ export async function unless<T>(
     if (LibvirtError.is(error, code)) return undefined;
     throw error;
   }
+}
+
+/** Of several that could not be asked, those first that waiting does not help. */
+export function refusedFirst(hosts: readonly HostUnreachable[]): readonly HostUnreachable[] {
+  const isRefused = (host: HostUnreachable) => host instanceof HostRefused;
+  return [...hosts.filter(isRefused), ...hosts.filter((host) => !isRefused(host))];
 }
 
 /** The failure as that of a host that does not answer, where it is one: a connection that breaks tells no more than none. */

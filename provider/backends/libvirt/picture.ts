@@ -7,7 +7,7 @@ import type { InterfaceRecord } from "../../xml/interface-record.js";
 import { formatPciAddress } from "../../xml/pci-address.js";
 import { placeOf, VmOnSeveralHosts, type LibvirtCluster, type Presence, type Whereabouts } from "./cluster.js";
 import { DomainState } from "./constants.js";
-import { silenceOf, unless, type DomainRef, type LibvirtHost } from "./host.js";
+import { refusedFirst, silenceOf, unless, type HostUnreachable, type DomainRef, type LibvirtHost } from "./host.js";
 import { physicalFunctionsOf, recordsOf } from "./interfaces.js";
 import { vfioDriver, vfUsers, type PhysicalFunction } from "./inventory.js";
 import { Freshly, Once } from "./once.js";
@@ -57,6 +57,18 @@ export class Picture {
     const look = this.looks.get(name);
     void this.sights.set(name, look);
     return look;
+  }
+
+  /** The hosts that cannot be asked; those first that refuse. */
+  async unreachable(): Promise<readonly HostUnreachable[]> {
+    const asked = this.cluster.hosts.map((host) => this.lists.get(host).then(() => undefined, silenceOrError));
+    return refusedFirst((await Promise.all(asked)).filter((answer) => answer !== undefined));
+  }
+
+  /** Of the VMs on the hosts that answer. */
+  async vmNames(): Promise<readonly string[]> {
+    const lists = await Promise.all(this.cluster.hosts.map((host) => this.lists.get(host).catch(() => [])));
+    return [...new Set(lists.flat().map(({ name }) => name))];
   }
 
   /** Every VM of the cluster. @throws HostUnreachable */

@@ -50,7 +50,7 @@ import { knownProfiles, referredId, type RecordedInterface } from "../knowledge.
 import { declaredInterfaces, type DeclaredInterface } from "../program.js";
 import { failureOf, refuse } from "../refusal.js";
 import { noteAdopted, replacedInputs, wasAdopted } from "../replacement.js";
-import { warnOfSilence } from "../silence.js";
+import { leftUnchecked } from "../left-unchecked.js";
 import type { MaybeUnknown } from "../unknown.js";
 import { logicalNetworks, nicOf, readEngine, readEngineIfItAnswers, spelledAs, type EngineView } from "./knowledge.js";
 import { replug } from "./replug.js";
@@ -86,9 +86,10 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     const engine = engineOf(ctx);
     const vm = isKnown(inputs.vm) ? await unlessSilent(vmIfAny(engine, inputs.vm)) : undefined;
     const view = await readEngineIfItAnswers(engine, vm);
+    const unchecked = view.silence === undefined ? [] : leftUnchecked(ctx, view.silence);
+    if (unchecked.length > 0) return { inputs, failures: unchecked };
     const facts = await factsFor(engine, view, vm, { ...declaration, inputs, self, others });
-    if (view.silence !== undefined) warnOfSilence(ctx, view.silence, "What the engine knows could not be checked.");
-    else if (vm === undefined && isKnown(inputs.vm))
+    if (view.silence === undefined && vm === undefined && isKnown(inputs.vm))
       ctx.progress.warn(`The engine has no VM "${inputs.vm}" yet. What depends on it could not be checked.`);
     const failures = evaluate(interfaceRules, facts)
       .filter(({ severity }) => severity === "error")

@@ -13,7 +13,7 @@ import { ProblemError, type Problem } from "../../problem.js";
 import { evaluate, isKnown, placementRules, type Violation } from "../../rules/index.js";
 import { announceMove } from "../announcement.js";
 import type { OvirtMark } from "../by-backend.js";
-import { checkFailures, PartialFailure, type Checked, type Handler, type HandlerContext } from "../handler.js";
+import { checkFailures, PartialFailure, type Checked, type CheckFailure, type Handler, type HandlerContext } from "../handler.js";
 import {
   asksForNothing,
   diffOfPlacement,
@@ -23,7 +23,7 @@ import {
 } from "../inputs/vm-placement.js";
 import { declarePlacement, placedTwice } from "../placement-owner.js";
 import { failureOf, refuse } from "../refusal.js";
-import { warnOfSilence } from "../silence.js";
+import { leftUnchecked } from "../left-unchecked.js";
 import type { MaybeUnknown } from "../unknown.js";
 import { readEngine, spelledAs } from "./knowledge.js";
 import { migrate, pluggedNics } from "./migration.js";
@@ -248,11 +248,7 @@ async function announceWhereElsewhere(
 }
 
 /** At preview: whether the move can be, as far as the engine tells. An engine that is silent refuses nothing. */
-async function refusals(
-  ctx: HandlerContext,
-  vmName: string,
-  hostName: string,
-): Promise<{ property: string; reason: string }[]> {
+async function refusals(ctx: HandlerContext, vmName: string, hostName: string): Promise<readonly CheckFailure[]> {
   const engine = engineOf(ctx);
   try {
     const vm = await vmIfAny(engine, vmName);
@@ -269,10 +265,7 @@ async function refusals(
     return broken.map((violation) => failureOf(violation, "host"));
   } catch (error) {
     const silence = silenceOf(error);
-    if (silence !== undefined) {
-      warnOfSilence(ctx, silence, "Whether the VM can move was not checked.");
-      return [];
-    }
+    if (silence !== undefined) return leftUnchecked(ctx, silence);
     if (error instanceof ProblemError)
       return [{ property: absenceOf(error) === undefined ? "vm" : "host", reason: error.message }];
     throw error;

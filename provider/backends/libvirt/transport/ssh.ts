@@ -18,6 +18,7 @@ import type { SshUri } from "./uri.js";
 const CONNECT_TIMEOUT_MS = 20_000;
 const KEEPALIVE_INTERVAL_MS = 5_000;
 const KEEPALIVE_COUNT = 5;
+const ADMINISTRATIVELY_PROHIBITED = 1;
 const MAX_OUTPUT_BYTES = 1024 * 1024;
 const MAX_COMPLAINT_CHARACTERS = 500;
 
@@ -51,7 +52,7 @@ export class SshSession {
 
   /**
    * Connects: verifies the host's key, then logs in.
-   * @throws SshError `ssh-unreachable`, `ssh-timeout` (20 s), `ssh-handshake`, `ssh-host-key-…`, `ssh-key`,
+   * @throws SshError `ssh-unreachable`, `ssh-timeout` (20 s), `ssh-closed`, `ssh-handshake`, `ssh-host-key-…`, `ssh-key`,
    *   `ssh-authentication`.
    */
   static async open(uri: SshUri, credentials: SshCredentials): Promise<SshSession> {
@@ -186,7 +187,8 @@ export class SshSession {
         if (this.loss !== undefined || code === 0) return this.loss;
         const says = complaint.trim().replace(/\s+/g, " ");
         const what = `Unable to reach libvirt through "${command.text}"${code === null ? "" : `, which ended with ${code}`}: ${says || "no message"}`;
-        return new SshError(this.uri, { code: "ssh-libvirt-socket", what, remedy: remedyFor(refusal) });
+        const problem = /permission denied|authentication/i.test(says) ? "ssh-libvirt-denied" : "ssh-libvirt-socket";
+        return new SshError(this.uri, { code: problem, what, remedy: remedyFor(refusal) });
       });
     });
   }
@@ -194,8 +196,14 @@ export class SshSession {
   private unreachableSocket(refusal: Error | undefined): SshError {
     if (this.loss !== undefined) return this.loss;
     const what = `Unable to reach libvirt's socket ${this.uri.socket ?? `of ${this.uri.name}`} through SSH`;
-    return new SshError(this.uri, { code: "ssh-libvirt-socket", what, remedy: remedyFor(refusal) }, refusal);
+    const code = isProhibited(refusal) ? "ssh-libvirt-denied" : "ssh-libvirt-socket";
+    return new SshError(this.uri, { code, what, remedy: remedyFor(refusal) }, refusal);
   }
+}
+
+/** The SSH server does not forward there by its configuration (RFC 4254, 5.1): it has not tried. */
+function isProhibited(refusal: (Error & { reason?: unknown }) | undefined): boolean {
+  return refusal?.reason === ADMINISTRATIVELY_PROHIBITED;
 }
 
 function remedyFor(refusal: Error | undefined): string {
@@ -269,16 +277,27 @@ interface Login {
   readonly skipped: readonly string[];
 }
 
-function connectError(uri: SshUri, cause: Error & { level?: string }, { exhausted, tried, skipped }: Login): SshError {
-  if (exhausted) {
-    const list = (items: readonly string[]) => (items.length > 0 ? items.join(", ") : "nothing");
-    return new SshError(uri, {
+function refusedLogin(uri: SshUri, { tried, skipped }: Pick<Login, "tried" | "skipped">, cause?: Error): SshError {
+  const list = (items: readonly string[]) => (items.length > 0 ? items.join(", ") : "nothing");
+  return new SshError(
+    uri,
+    {
       code: "ssh-authentication",
       what: `Unable to log in. Tried: ${list(tried)}; not tried: ${list(skipped)}`,
       remedy:
-        "Load a key that the host accepts into the SSH agent, name one with keyfile= in the URI, or configure one as a secret.",
-    });
-  }
+        "Load a key that the host accepts into the SSH agent, name one with keyfile= in the URI, or set one with pulumi config set --secret vnic-failover:sshPrivateKey.",
+    },
+    cause,
+  );
+}
+
+/** The host has said why it ends the connection (RFC 4253, 11.1), and not just gone away. */
+function isDisconnect(error: Error & { code?: unknown }): boolean {
+  return typeof error.code === "number";
+}
+
+function connectError(uri: SshUri, cause: Error & { level?: string }, { exhausted, tried, skipped }: Login): SshError {
+  if (exhausted) return refusedLogin(uri, { tried, skipped });
   if (cause.level === "client-timeout") {
     const remedy = "See that the host is up and that its SSH port is not filtered.";
     return new SshError(uri, {
@@ -291,8 +310,14 @@ function connectError(uri: SshUri, cause: Error & { level?: string }, { exhauste
     const remedy = "See that the host's name and port are right, and that its SSH server runs.";
     return new SshError(uri, { code: "ssh-unreachable", what: "Unable to connect", remedy }, cause);
   }
-  const remedy = "If no host key algorithm matched: the host no longer has a key of the type that is known of it.";
-  return new SshError(uri, { code: "ssh-handshake", what: "Unable to set up an SSH connection", remedy }, cause);
+  if (cause.level === "handshake") {
+    const remedy = "If no host key algorithm matched: the host no longer has a key of the type that is known of it.";
+    return new SshError(uri, { code: "ssh-handshake", what: "Unable to set up an SSH connection", remedy }, cause);
+  }
+  // sshd ends the connection after a few attempts (MaxAuthTries) before all ways were tried.
+  if (tried.length > 0 && isDisconnect(cause)) return refusedLogin(uri, { tried, skipped }, cause);
+  const remedy = "See that its SSH server is not overloaded (MaxStartups) or about to end.";
+  return new SshError(uri, { code: "ssh-closed", what: "Unable to set up an SSH connection", remedy }, cause);
 }
 
 /** Gathers a stream's bytes as long as they are few enough. */

@@ -4,17 +4,17 @@ import type { UnixUri } from "./uri.js";
 
 /**
  * Connects to libvirt's socket on this machine.
- * @throws ProblemError `libvirt-socket`.
+ * @throws ProblemError `libvirt-socket`; `libvirt-socket-denied` where this user may not use it.
  */
 export function connectUnix(uri: UnixUri, environment: NodeJS.ProcessEnv = process.env): Promise<Socket> {
   const path = uri.socket ?? sessionSocket(environment);
   return new Promise((resolve, reject) => {
     const socket = connect(path);
-    const fail = (cause: Error) =>
+    const fail = (cause: NodeJS.ErrnoException) =>
       reject(
         new ProblemError(
           {
-            code: "libvirt-socket",
+            code: cause.code === "EACCES" || cause.code === "EPERM" ? "libvirt-socket-denied" : "libvirt-socket",
             what: "Unable to connect to libvirt's socket",
             where: path,
             remedy: "Check that libvirt runs on this machine and that the user may use its socket (group libvirt).",

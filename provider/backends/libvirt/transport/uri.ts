@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { ProblemError } from "../../../problem.js";
+import { inWords } from "../../../config/mistake.js";
 import { didYouMean, nearest } from "../../../suggestion.js";
 
 /**
@@ -177,9 +178,10 @@ function understood(text: string): LibvirtUri {
       const named = unknown.map((key) => `${JSON.stringify(key)}${didYouMean(key, Object.keys(schema.shape))}`);
       throw fail(`it has an unknown parameter ${named.join(", ")}`, known);
     }
-    const result = schema.safeParse(Object.fromEntries(given));
+    const result = schema.safeParse(Object.fromEntries(given), { error: inWords });
     if (result.success) return result.data;
-    throw fail(result.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; "), known);
+    const faults = result.error.issues.map(({ path, message }) => `its parameter ${String(path[0])} ${message}`);
+    throw fail(faults.join(", and "), known);
   };
 
   if (scheme === "unix") {

@@ -5,6 +5,8 @@ import type { KeyPair } from "./keys.js";
 
 export interface SshServerOptions {
   readonly hostKeys: readonly KeyPair[];
+  /** Default: any that is free. */
+  readonly port?: number;
   /** Keys that let in. */
   readonly authorized?: readonly KeyPair[];
   readonly password?: string;
@@ -93,7 +95,7 @@ export class SshServer {
         });
       });
     });
-    server.listen(0, "127.0.0.1");
+    server.listen(options.port ?? 0, "127.0.0.1");
     await once(server, "listening");
     self.server = new SshServer(server, (server.address() as AddressInfo).port);
     return self.server;
