@@ -226,7 +226,9 @@ async function refusals(
     if (plan.alreadyThere) return [];
     const refused = errorsOf(plan).filter((error) => !isSilence(error));
     if (refused.length === 0) announceFrom(ctx, plan.presence, host);
-    for (const { message, remedy } of warningsOf(plan)) ctx.progress.warn(`${message} ${remedy}`);
+    // Of a host that was lost only while it was asked for the plan.
+    const lost = unreachable.length === 0 ? errorsOf(plan).filter(isSilence) : [];
+    for (const { message, remedy } of [...warningsOf(plan), ...lost]) ctx.progress.warn(`${message} ${remedy}`);
     const near = refused.some(({ rule }) => rule === "move-vm-exists")
       ? nearest(vm, await pictureOf(ctx).vmNames())
       : undefined;

@@ -13,7 +13,14 @@ import { ProblemError, type Problem } from "../../problem.js";
 import { evaluate, isKnown, placementRules, type Violation } from "../../rules/index.js";
 import { announceMove } from "../announcement.js";
 import type { OvirtMark } from "../by-backend.js";
-import { checkFailures, PartialFailure, type Checked, type CheckFailure, type Handler, type HandlerContext } from "../handler.js";
+import {
+  checkFailures,
+  PartialFailure,
+  type Checked,
+  type CheckFailure,
+  type Handler,
+  type HandlerContext,
+} from "../handler.js";
 import {
   asksForNothing,
   diffOfPlacement,
