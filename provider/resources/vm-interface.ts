@@ -33,6 +33,10 @@ export interface VmInterfaceArgs {
  * A VM's network interface. Of a passthrough profile with a failover it is a pair with one MAC: the VF, and the standby
  * on a bridge that the guest's net_failover joins to it.
  *
+ * Another `vm`, `profile` or `mac` replaces it. On one VM the old interface goes before the new one comes, since their MAC,
+ * standby or VF is the same: the guest is without this network for some seconds. On another VM, with another MAC, the new one is
+ * made first.
+ *
  * ```ts
  * const nic = new VmInterface("web-nic", { vm: "web", profile: fast });
  * ```

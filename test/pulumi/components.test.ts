@@ -1,8 +1,12 @@
 /** The package's resources in components of a program, under the real engine, on two hosts in this process. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { root } from "../../toolchain/pulumi.js";
 import { vfs, vm } from "../hosts/lab-like.js";
 import { settled, standing } from "../hosts/standing.js";
 import { classes, type Face } from "./faces.js";
+import { compile } from "./package.js";
 import { Stage } from "./stage.js";
 
 const TIMEOUT = 300_000;
@@ -152,5 +156,17 @@ describe.concurrent.each(["dynamic", "plugin"] as const)("%s resources in a comp
       expect(await stack.destroy()).toMatchObject({ exitCode: 0 });
       expect(standing(lab).bound).toEqual([]);
     });
+  });
+});
+
+test("examples/components previews", { timeout: TIMEOUT }, async () => {
+  const example = join(root, "examples", "components");
+  const text = (name: string) => readFileSync(join(example, name), "utf8");
+  const vms = { web: { host: "host1", mac: vm.mac } };
+  await stage.play({ program: text("index.ts"), config: { vms } }, async (stack) => {
+    for (const name of ["network", "failover-vm"])
+      writeFileSync(join(stack.folder, `${name}.js`), compile(text(`${name}.ts`), `${name}.ts`));
+    const planned = ["data-vf", "web-nic", "web-placement", "data", "web"].map((name) => [name, "create"]);
+    expect(await stack.preview()).toMatchObject({ exitCode: 0, changes: Object.fromEntries(planned) as object });
   });
 });
