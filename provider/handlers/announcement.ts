@@ -8,13 +8,22 @@ const told = new WeakMap<object, Set<string>>();
  * engine checks a resource in `up` as it does in a preview, and tells no check which of the two it is: the sentence is true in both.
  */
 export function announceMove(
-  { command = {}, urn, progress }: Pick<HandlerContext, "command" | "urn" | "progress">,
+  ctx: Pick<HandlerContext, "command" | "urn" | "progress">,
   { vm, from, to }: Readonly<Record<"vm" | "from" | "to", string>>,
 ): void {
   const sentence = `VM "${vm}" is running on "${from}": pulumi up will live-migrate it to "${to}"`;
+  sayOnce(ctx, sentence, () => ctx.progress.info(sentence));
+}
+
+/** Once a resource and command. */
+export function sayOnce(
+  { command = {}, urn = "" }: Pick<HandlerContext, "command" | "urn">,
+  sentence: string,
+  say: () => void,
+): void {
   const before = told.get(command) ?? new Set();
-  const key = `${urn ?? ""} ${sentence}`;
+  const key = `${urn} ${sentence}`;
   if (before.has(key)) return;
   told.set(command, before.add(key));
-  progress.info(sentence);
+  say();
 }

@@ -1,5 +1,6 @@
 /** VmPlacement: where a VM runs. Changing `host` is the migrate action. */
 import { randomUUID } from "node:crypto";
+import { isUnderMaintenance } from "../config.js";
 import { ProblemError } from "../problem.js";
 import { boundedReport } from "../migration/bounded-report.js";
 import { lineOfReport } from "../migration/move-line.js";
@@ -33,10 +34,11 @@ import {
 import { forgetPlacement, notePlacement, placementElsewhere, refuseIfPlacedElsewhere } from "./placement-note.js";
 import { declarePlacement, placedTwice } from "./placement-owner.js";
 import { failureOf } from "./refusal.js";
+import { hostAtRest, tellOfRest } from "./resting.js";
 import { clusterOf, pictureOf } from "./session.js";
 import { nearest } from "../suggestion.js";
 import { leftUnchecked } from "./left-unchecked.js";
-import { isKnown, type MaybeUnknown } from "./unknown.js";
+import { isKnown, type MaybeUnknown, type Unknown } from "./unknown.js";
 import { urnParts } from "./urn.js";
 
 export interface VmPlacementState extends VmPlacementInputs {
@@ -61,12 +63,19 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
     const unchanged = asksForNothing(inputs, olds);
     const others = [...declared, ...(unchanged ? [] : await placementElsewhere(ctx, vm))];
     const failures = placedTwice(ctx, vm, others).map((violation) => failureOf(violation));
-    if (failures.length > 0 || unchanged || !isKnown(host)) return { inputs, failures };
+    if (failures.length > 0 || !isKnown(host)) return { inputs, failures };
+    if (rests(ctx, host)) {
+      const resting = await restingHost(ctx, vm, host, olds);
+      if (resting !== undefined)
+        return { inputs: { ...inputs, host: resting.host }, failures: resting.failures };
+    }
+    if (unchanged) return { inputs, failures: [] };
     return { inputs, failures: await refusals(ctx, clusterOf(ctx), vm, host) };
   },
 
   async diff(ctx, _id, state, news) {
-    const diff = diffOfPlacement(state, news);
+    // A placement at rest has no other host than it had.
+    const diff = diffOfPlacement(state, rests(ctx, news.host) ? { ...news, host: state.host } : news);
     if (diff.changes !== false) await announceWhereElsewhere(ctx, news);
     return diff;
   },
@@ -102,9 +111,12 @@ async function found(
   if (presence === undefined) return undefined;
   if (recovery.outcome !== "none")
     ctx.progress.warn(`A move of VM "${state.vm}" had been cut off: it is ${outcomeInWords[recovery.outcome]} now.`);
+  const on = recovery.host ?? presence.host.name;
+  if (rests(ctx, state.host)) tellOfRest(ctx, { vm: state.vm, on, named: state.host, runs: isActive(presence) });
   const next: VmPlacementState = {
     ...state,
-    host: recovery.host ?? presence.host.name,
+    // At rest it is where it was declared to be: what differs is told, and is no drift.
+    host: rests(ctx, state.host) ? state.host : on,
     missing: await missingVfsOf(cluster, state.vm),
   };
   return { id: state.vm, state: next, inputs: inputsOfPlacement(next) };
@@ -130,14 +142,8 @@ async function place(
   });
   try {
     await refuseIfPlacedElsewhere(ctx, inputs.vm);
-    const report = await moveVm(cluster, {
-      vm: inputs.vm,
-      to: inputs.host,
-      options: migrationOptionsSchema.parse(inputs.migration ?? {}),
-      progress: ctx.progress,
-      command: commandOf(ctx),
-      ...(ctx.signal !== undefined && { signal: ctx.signal }),
-    });
+    const report = rests(ctx, inputs.host) ? undefined : await move(ctx, inputs);
+    if (rests(ctx, inputs.host)) await rest(ctx, inputs);
     if (report === undefined) await plugMissingVfs(cluster, inputs.vm, ctx.progress);
     const file = report === undefined ? undefined : await tellOfMove(ctx, report);
     await notePlacement(ctx, inputs.vm, claim);
@@ -146,7 +152,7 @@ async function place(
     throw new PartialFailure(
       {
         code: "moved-without-vf",
-        what: `VM "${inputs.vm}" runs on "${inputs.host}" without ${missing.join(", ")}`,
+        what: `VM "${inputs.vm}" runs on "${(await cluster.locate(inputs.vm))?.host.name ?? inputs.host}" without ${missing.join(", ")}`,
         ...(report?.error !== undefined && { where: report.error }),
         remedy: withFile("It goes on with its standby. Free a VF, then run pulumi up again.", file),
       },
@@ -176,6 +182,54 @@ function commandOf({ urn }: HandlerContext): string {
   return `pulumi (resource "${name}" of stack "${stack}", project "${project}")`;
 }
 
+/** Whether placements that name the host rest. */
+function rests(ctx: HandlerContext, host: string | Unknown): boolean {
+  return isKnown(host) && isUnderMaintenance(clusterOf(ctx).config, host);
+}
+
+function move(ctx: HandlerContext, { vm, host, migration = {} }: VmPlacementInputs): Promise<MoveReport | undefined> {
+  return moveVm(clusterOf(ctx), {
+    vm,
+    to: host,
+    options: migrationOptionsSchema.parse(migration),
+    progress: ctx.progress,
+    command: commandOf(ctx),
+    ...(ctx.signal !== undefined && { signal: ctx.signal }),
+  });
+}
+
+/** What is done instead of a move. */
+async function rest(ctx: HandlerContext, { vm, host }: VmPlacementInputs): Promise<void> {
+  const { cluster } = pictureOf(ctx);
+  const recovery = await recover(cluster, vm, { progress: ctx.progress });
+  const presence = await cluster.require(vm);
+  const on = recovery.host ?? presence.host.name;
+  tellOfRest(ctx, { vm, on, named: host, runs: isActive(presence) });
+}
+
+/** The host that the inputs of a placement at rest have, and what cannot be checked. Undefined: no host has such a VM. */
+async function restingHost(
+  ctx: HandlerContext,
+  vm: string,
+  named: string,
+  olds: VmPlacementInputs | undefined,
+): Promise<{ readonly host: string; readonly failures: readonly CheckFailure[] } | undefined> {
+  const before = olds?.vm === vm ? olds.host : undefined;
+  let presence: Presence | undefined;
+  let failures: readonly CheckFailure[] = [];
+  try {
+    presence = (await pictureOf(ctx).vm(vm))?.presence;
+    if (presence === undefined) return undefined;
+    tellOfRest(ctx, { vm, on: presence.host.name, named, runs: isActive(presence) });
+  } catch (error) {
+    // Wherever it is, it stays there.
+    if (!(error instanceof ProblemError)) throw error;
+    const silence = silenceOf(error);
+    if (silence !== undefined) failures = leftUnchecked(ctx, silence);
+  }
+  return { host: hostAtRest({ named, before, on: presence?.host.name }, (host) => rests(ctx, host)), failures };
+}
+
 /** Saves the report, and says on the resource's row what it comes to. Returns the file for people, where there is one. */
 async function tellOfMove({ progress }: HandlerContext, report: MoveReport): Promise<string | undefined> {
   const saved = await saveReport(report);
@@ -190,11 +244,13 @@ function withFile(remedy: string, file: string | undefined): string {
   return file === undefined ? remedy : `${remedy} Report: ${file}`.trimStart();
 }
 
+/** No reason to refuse a placement: it rests. */
+const isMaintenance = ({ rule }: Violation) => rule === "move-destination-not-in-maintenance";
 const isSilence = ({ rule }: Violation) => rule === "move-hosts-answer";
 
 /** Of a VM that runs elsewhere. */
 function announceFrom(ctx: HandlerContext, presence: Presence | undefined, to: string): void {
-  if (presence === undefined || !isActive(presence) || presence.host.name === to) return;
+  if (presence === undefined || !isActive(presence) || presence.host.name === to || rests(ctx, to)) return;
   announceMove(ctx, { vm: presence.dom.name, from: presence.host.name, to });
 }
 
@@ -224,7 +280,7 @@ async function refusals(
     const unchecked = unreachable.flatMap((problem) => leftUnchecked(ctx, problem));
     if (unchecked.length > 0) return unchecked.slice(0, 1);
     if (plan.alreadyThere) return [];
-    const refused = errorsOf(plan).filter((error) => !isSilence(error));
+    const refused = errorsOf(plan).filter((error) => !isSilence(error) && !isMaintenance(error));
     if (refused.length === 0) announceFrom(ctx, plan.presence, host);
     // Of a host that was lost only while it was asked for the plan.
     const lost = unreachable.length === 0 ? errorsOf(plan).filter(isSilence) : [];

@@ -38,7 +38,8 @@ export interface VmPlacementArgs {
 /**
  * Where a VM runs. A preview shows a move as `host: "host1" => "host2"` and refuses what cannot be; `pulumi up` does it.
  * Deleting the resource leaves the VM where it is. A VM has one placement: a second one is refused at preview, in the program and,
- * with libvirt, in another stack.
+ * with libvirt, in another stack. While the host is under maintenance (`hosts.<name>.maintenance`, on oVirt the engine's own mode)
+ * the placement rests: no diff, no move, and a line says where the VM is.
  *
  * A move that fails leaves the VM with its VF on the host where it runs. Over oVirt the engine moves it, and may lose the VF: then
  * `pulumi up` plugs it where the engine lets it, and else fails and says what is missing and what helps.

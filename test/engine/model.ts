@@ -53,7 +53,7 @@ export interface Host {
   readonly name: string;
   readonly cluster: string;
   readonly address: string;
-  status: "up" | "maintenance" | "non_operational";
+  status: "up" | "preparing_for_maintenance" | "maintenance" | "non_operational";
   readonly nics: HostNic[];
 }
 

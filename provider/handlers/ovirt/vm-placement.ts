@@ -36,6 +36,7 @@ import { readEngine, spelledAs } from "./knowledge.js";
 import { migrate, pluggedNics } from "./migration.js";
 import { leftToTheEngine, placementFacts } from "./placement-facts.js";
 import { replug } from "./replug.js";
+import { isAtRest, restingHost, restsElsewhere, tellWhereAtRest, unlessProblem } from "./resting.js";
 import { absenceOf, engineOf, silenceOf, unlessSilent, type Engine } from "./session.js";
 import { areOneVm, isRunning, nicsWithoutVf, requireVm, spelledVf, vmIfAny } from "./vm.js";
 
@@ -66,11 +67,18 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
       ctx.progress.warn(
         `oVirt's migration policy decides on migration.${ignored.join(", migration.")}: not what is declared.`,
       );
+    const resting = await unlessProblem(() => restingHost(ctx, vm, host, olds));
+    if (resting !== undefined) return { inputs: { ...inputs, host: resting }, failures: [] };
     return { inputs, failures: await refusals(ctx, vm, host) };
   },
 
   async diff(ctx, _id, state, news) {
-    const diff = diffOfPlacement(state, news);
+    const differs = diffOfPlacement(state, news);
+    // A placement at rest has no other host than it had.
+    const diff =
+      differs.changes !== false && (await namesHostAtRest(ctx, news))
+        ? diffOfPlacement(state, { ...news, host: state.host })
+        : differs;
     if (diff.changes !== false) await announceWhereElsewhere(ctx, news);
     return diff;
   },
@@ -86,6 +94,7 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
     if (vm === undefined) return undefined;
     // A state may come without.
     const next = await stateNow(client, vm, state, (state as Partial<VmPlacementState>).unplugged ?? []);
+    await tellWhereAtRest(ctx, vm, state.host);
     return { id, state: next, inputs: inputsOfPlacement(next) };
   },
 
@@ -119,7 +128,9 @@ async function place(
   const expected = [...wanted, ...(await pluggedNics(client, vm)).map(({ id }) => id)];
   let now = vm;
   let complaints: readonly string[] = [];
-  if (vm.host !== host.id) {
+  const resting = isAtRest(host);
+  if (resting) await tellWhereAtRest(ctx, vm, inputs.host);
+  else if (vm.host !== host.id) {
     refuse(await violationsOf(engine, vm, host));
     const began = Date.now();
     try {
@@ -141,7 +152,7 @@ async function place(
   }
   const problems = await plugMissing(ctx, client, now, expected);
   const state = await stateNow(client, now, inputs, expected);
-  const problem = shortfallOf(now, host, state, complaints, problems);
+  const problem = shortfallOf(now, host, resting || now.host === host.id, state, complaints, problems);
   if (problem !== undefined) throw new PartialFailure(problem, vm.id, state);
   return state;
 }
@@ -164,20 +175,21 @@ async function plugMissing(
   return problems;
 }
 
+/** @param arrived the VM is where it is meant to be */
 function shortfallOf(
   vm: EngineVm,
   host: EngineHost,
+  arrived: boolean,
   { missing }: VmPlacementState,
   complaints: readonly string[],
   problems: readonly Problem[],
 ): Problem | undefined {
-  const arrived = vm.host === host.id;
   if (arrived && missing.length === 0) return undefined;
   const without = missing.length === 0 ? "" : ` without ${missing.join(", ")}`;
   const why = [...complaints, ...problems.map(({ what }) => what)].map((text) => text.replace(/\.$/, "")).join("; ");
   return {
     code: arrived ? "moved-without-vf" : "move-failed",
-    what: `${arrived ? `VM "${vm.name}" runs on "${host.name}"` : `Unable to move VM "${vm.name}" to "${host.name}": it is where it was`}${without}${why === "" ? "" : `: ${why}`}`,
+    what: `${arrived ? `VM "${vm.name}" runs${vm.host === host.id ? ` on "${host.name}"` : ""}` : `Unable to move VM "${vm.name}" to "${host.name}": it is where it was`}${without}${why === "" ? "" : `: ${why}`}`,
     remedy:
       [...new Set(problems.flatMap(({ remedy }) => remedy ?? []))].join(" ") ||
       "See to what the engine says, then run pulumi up again.",
@@ -224,16 +236,24 @@ async function stateNow(
     ...mark,
     vm: spelledAs(declared.vm, vm),
     // A VM that is down is nowhere: that is no reason to move it.
-    host: host === undefined ? declared.host : spelledAs(declared.host, host),
+    // Nor is one that rests elsewhere, since the host that was declared is under maintenance.
+    host:
+      host === undefined || restsElsewhere(hosts, vm, declared.host) ? declared.host : spelledAs(declared.host, host),
     ...(declared.migration !== undefined && { migration: declared.migration }),
     missing: missing.map(spelledVf),
     unplugged: missing.map(({ id }) => id),
   };
 }
 
+async function namesHostAtRest(ctx: HandlerContext, { host }: MaybeUnknown<VmPlacementInputs>): Promise<boolean> {
+  if (!isKnown(host)) return false;
+  const named = await unlessProblem(() => lookUpHost(engineOf(ctx).client, host));
+  return named !== undefined && isAtRest(named);
+}
+
 /** Of a VM that runs elsewhere. */
 async function announceFrom(ctx: HandlerContext, vm: EngineVm, to: EngineHost): Promise<void> {
-  if (vm.host === undefined || vm.host === to.id || !isRunning(vm)) return;
+  if (vm.host === undefined || vm.host === to.id || !isRunning(vm) || isAtRest(to)) return;
   const from = (await listHosts(engineOf(ctx).client)).find(({ id }) => id === vm.host);
   if (from !== undefined) announceMove(ctx, { vm: vm.name, from: from.name, to: to.name });
 }

@@ -90,6 +90,8 @@ export const vmPlacementSpec: ResourceSpec = {
   description: `Where a VM runs. A preview shows a move as \`host: "host1" => "host2"\` and refuses what cannot be; \`up\` makes it, live. Of a placement
 that is new, too, it says so where the VM runs on another host. Deleting the resource leaves the VM where it is.
 A VM has one placement: a second one is refused, in the program and, with libvirt, in another stack.
+While the host is under maintenance (\`hosts.<name>.maintenance\`, on oVirt the engine's own mode) the placement rests: no diff, no move, and a line
+says where the VM is.
 
 A move that fails is taken back as far as it has not passed its switch-over, and the state says where the VM is.
 

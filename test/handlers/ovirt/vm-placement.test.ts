@@ -64,9 +64,9 @@ describe("check", () => {
       { property: "host", reason: expect.stringContaining('find host "host9"') as string },
     ]);
     const host2 = over.engine.model.hosts.get(idOf(over.engine, "hosts", "host2"));
-    if (host2 !== undefined) host2.status = "maintenance";
+    if (host2 !== undefined) host2.status = "non_operational";
     expect(await failuresOf({ vm: "web", host: "host2" })).toMatchObject([
-      { property: "host", reason: expect.stringContaining("in status maintenance") as string },
+      { property: "host", reason: expect.stringContaining("in status non_operational") as string },
     ]);
   });
 
@@ -274,3 +274,62 @@ describe("read", () => {
     await expect(vmPlacement.read(over.context(), id, at("host1"))).rejects.toThrow(/503/);
   });
 });
+
+describe.each(["maintenance", "preparing_for_maintenance"] as const)(
+  "a placement whose host is in status %s",
+  (status) => {
+    const rests =
+      'VM "web" runs on "host1" while "host2" is under maintenance; it stays there. Its placement names "host2".';
+    const setStatus = (name: string, now: "up" | typeof status) => {
+      const host = over.engine.model.hosts.get(idOf(over.engine, "hosts", name));
+      if (host !== undefined) host.status = now;
+    };
+    const migrations = () =>
+      over.engine.received.filter(({ method, path }) => method === "POST" && path.endsWith("/migrate"));
+
+    it("is made without a move, and says so", async () => {
+      await declarePair(over);
+      setStatus("host2", status);
+      const { inputs, failures } = await vmPlacement.check(over.context(), { vm: "web", host: "host2" });
+      expect({ inputs, failures }).toEqual({ inputs: { vm: "web", host: "host1" }, failures: [] });
+      expect({ warnings: over.warnings, infos: over.infos }).toEqual({ warnings: [rests], infos: [] });
+      const { state } = await vmPlacement.create(over.context(), { vm: "web", host: "host2" });
+      expect(state).toEqual(at("host2"));
+      expect(migrations()).toEqual([]);
+    });
+
+    it("rests where its VM is: no diff, also after a refresh, and no move by an update", async () => {
+      await declarePair(over);
+      setStatus("host2", status);
+      const { id, state, inputs } =
+        (await vmPlacement.read(over.context(), over.vm("web").id, at("host2"))) ?? expect.fail();
+      expect({ state, inputs }).toEqual({ state: at("host2"), inputs: { vm: "web", host: "host2" } });
+      expect(over.warnings).toEqual([rests]);
+      const news = { vm: "web", host: "host2" };
+      expect((await vmPlacement.diff(over.context(), id, state, news)).changes).toBe(false);
+      // Of a state that was refreshed before the maintenance began, too.
+      expect((await vmPlacement.diff(over.context(), id, at("host1"), news)).changes).toBe(false);
+      const changed = { ...news, migration: { migrateTimeout: 9 } };
+      expect((await vmPlacement.update(over.context(), id, state, changed)).state).toEqual({
+        ...at("host2"),
+        ...changed,
+      });
+      expect(migrations()).toEqual([]);
+      expect(over.infos).toEqual([]);
+
+      setStatus("host2", "up");
+      expect((await vmPlacement.read(over.context(), id, state))?.inputs.host).toBe("host1");
+    });
+
+    it("lets its VM move away", async () => {
+      await declarePair(over);
+      setStatus("host1", status);
+      const { state } = await vmPlacement.update(over.context(), over.vm("web").id, at("host1"), {
+        vm: "web",
+        host: "host2",
+      });
+      expect(state).toEqual(at("host2"));
+      expect(over.warnings).toEqual([]);
+    });
+  },
+);
