@@ -26,7 +26,8 @@ export async function withLines(error: ConfigError, stack: string, folder: strin
   });
 }
 
-async function stackFile(stack: string, folder: string): Promise<YamlFile | undefined> {
+/** Undefined: there is none at hand, or it cannot be read. @param stack perhaps with its organization and project */
+export async function stackFile(stack: string, folder: string): Promise<YamlFile | undefined> {
   const project = projectFileAbove(resolve(folder));
   if (project === undefined) return undefined;
   try {
@@ -37,7 +38,7 @@ async function stackFile(stack: string, folder: string): Promise<YamlFile | unde
     const file = [join(where, `${name}.yaml`), join(where, `${name}.yml`)].find((each) => existsSync(each));
     return file === undefined ? undefined : await YamlFile.read(file);
   } catch (error) {
-    // Lines are a help, and not what is wrong.
+    // What it is read for is a help; the engine reads it, too, and says what is wrong.
     if (error instanceof ConfigError) return undefined;
     throw error;
   }

@@ -34,6 +34,7 @@ import {
 import { forgetPlacement, notePlacement, placementElsewhere, refuseIfPlacedElsewhere } from "./placement-note.js";
 import { declarePlacement, placedTwice } from "./placement-owner.js";
 import { failureOf } from "./refusal.js";
+import { isUnderMaintenanceNow } from "./maintenance-now.js";
 import { hostAtRest, tellOfRest } from "./resting.js";
 import { clusterOf, pictureOf } from "./session.js";
 import { nearest } from "../suggestion.js";
@@ -112,11 +113,12 @@ async function found(
   if (recovery.outcome !== "none")
     ctx.progress.warn(`A move of VM "${state.vm}" had been cut off: it is ${outcomeInWords[recovery.outcome]} now.`);
   const on = recovery.host ?? presence.host.name;
-  if (rests(ctx, state.host)) tellOfRest(ctx, { vm: state.vm, on, named: state.host, runs: isActive(presence) });
+  const resting = on !== state.host && (await isUnderMaintenanceNow(ctx, state.host));
+  if (resting) tellOfRest(ctx, { vm: state.vm, on, named: state.host, runs: isActive(presence) });
   const next: VmPlacementState = {
     ...state,
     // At rest it is where it was declared to be: what differs is told, and is no drift.
-    host: rests(ctx, state.host) ? state.host : on,
+    host: resting ? state.host : on,
     missing: await missingVfsOf(cluster, state.vm),
   };
   return { id: state.vm, state: next, inputs: inputsOfPlacement(next) };

@@ -40,11 +40,13 @@ async function onThreeHosts(text: string, story: (stage: Stage) => Promise<void>
   }
 }
 
-/** What stays on the screen of the placement, in order. */
+/**
+ * What stays on the screen of the placement, each line once: where the configuration has changed the engine refreshes in one
+ * process, and updates in another.
+ */
 function said({ diagnostics }: Run): readonly string[] {
-  return diagnostics
-    .filter((line) => line.name === "placement" && !line.ephemeral)
-    .map(({ severity, message }) => `${severity}: ${message}`);
+  const lines = diagnostics.filter((line) => line.name === "placement" && !line.ephemeral);
+  return [...new Set(lines.map(({ severity, message }) => `${severity}: ${message}`))];
 }
 
 const rests = (on: string, named: string) =>
@@ -52,11 +54,12 @@ const rests = (on: string, named: string) =>
 const willMove = (from: string, to: string) =>
   `info: VM "web" is running on "${from}": pulumi up will live-migrate it to "${to}"`;
 
-/** No diff at all, of the refresh neither; that interfaces are on another host is told of them. */
+/** Neither an update nor anything that a refresh would have found. */
 function expectNoDiff(run: Run): void {
   expect(run.exitCode, run.text).toBe(0);
   expect(run.changes, run.text).toEqual({});
-  expect(run.text).not.toMatch(/VmPlacement/);
+  // As `--diff` heads what differs; other runs name every resource that they refresh.
+  expect(run.text).not.toMatch(/VmPlacement: \(/);
 }
 
 /** As `vnic-failover drain host3` with the stack's own configuration does it. */
@@ -101,7 +104,7 @@ describe("a placement whose host is under maintenance", () => {
       await setMaintenance("host3", false);
       const over = await stack.preview("--refresh");
       expect(over.changes).toEqual({ placement: "update" });
-      expect(over.text).toMatch(/~ host +: "host1" => "host3"/);
+      expect(over.text).toMatch(/~ host *: "host1" => "host3"/);
       expect(said(over)).toEqual([willMove("host1", "host3")]);
       expect(await stack.up("--refresh")).toMatchObject({ exitCode: 0 });
       expect(await hostOf("web")).toBe("host3");
@@ -114,7 +117,7 @@ describe("a placement whose host is under maintenance", () => {
       const { stack, setMaintenance, hostOf } = stage;
       expect(await stack.up()).toMatchObject({ exitCode: 0 });
       await drainHost3(stage, []);
-      expect((await stack.refresh()).changes).toMatchObject({ placement: "refresh" });
+      expect((await stack.refresh()).changes).toMatchObject({ placement: "update" });
       await setMaintenance("host3", true);
       for (const run of [await stack.up(), await stack.preview("--refresh")]) {
         expectNoDiff(run);
@@ -123,7 +126,7 @@ describe("a placement whose host is under maintenance", () => {
       expect(await hostOf("web")).toBe("host1");
       await setMaintenance("host3", false);
       const over = await stack.preview();
-      expect(over.text).toMatch(/~ host +: "host1" => "host3"/);
+      expect(over.text).toMatch(/~ host *: "host1" => "host3"/);
       expect(said(over)).toEqual([willMove("host1", "host3")]);
       expect(await stack.destroy()).toMatchObject({ exitCode: 0 });
     });
