@@ -75,8 +75,12 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
   },
 
   async diff(ctx, _id, state, news) {
+    const differs = diffOfPlacement(state, news);
     // A placement at rest has no other host than it had.
-    const diff = diffOfPlacement(state, rests(ctx, news.host) ? { ...news, host: state.host } : news);
+    const diff =
+      differs.changes !== false && namesHostAtRest(ctx, news)
+        ? diffOfPlacement(state, { ...news, host: state.host })
+        : differs;
     if (diff.changes !== false) await announceWhereElsewhere(ctx, news);
     return diff;
   },
@@ -187,6 +191,16 @@ function commandOf({ urn }: HandlerContext): string {
 /** Whether placements that name the host rest. */
 function rests(ctx: HandlerContext, host: string | Unknown): boolean {
   return isKnown(host) && isUnderMaintenance(clusterOf(ctx).config, host);
+}
+
+/** A configuration that cannot be used is the check's to refuse. */
+function namesHostAtRest(ctx: HandlerContext, { host }: MaybeUnknown<VmPlacementInputs>): boolean {
+  try {
+    return rests(ctx, host);
+  } catch (error) {
+    if (error instanceof ProblemError) return false;
+    throw error;
+  }
 }
 
 function move(ctx: HandlerContext, { vm, host, migration = {} }: VmPlacementInputs): Promise<MoveReport | undefined> {
