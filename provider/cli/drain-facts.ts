@@ -6,6 +6,10 @@ import { ProblemError } from "../problem.js";
 import { isActive, type LibvirtCluster, type Presence } from "../backends/libvirt/cluster.js";
 import { HostUnreachable } from "../backends/libvirt/host.js";
 import { isFree } from "../backends/libvirt/inventory.js";
+import { placementRecordOf } from "../backends/libvirt/placement-records.js";
+import type { Domain } from "../xml/domain.js";
+import type { PlacementRecord } from "../xml/placement-record.js";
+import { XmlError } from "../xml/xml-error.js";
 import { answering, surveyHosts, type AnsweringHost } from "./host-survey.js";
 
 export interface DrainFacts {
@@ -20,6 +24,8 @@ export interface FoundVm extends DrainVm {
   readonly uuid: string;
   /** Where it runs. */
   readonly from: string;
+  /** Whose VmPlacement it has. Absent: no stack's that is known. */
+  readonly placement?: PlacementRecord;
 }
 
 /** Of all VMs that run on the host. @throws HostUnreachable when the host itself does not answer. */
@@ -42,15 +48,32 @@ export async function factsOf(
   const vms: FoundVm[] = [];
   // One VM after the other: each asks every destination at once.
   for (const { host, dom } of running) {
-    const { memoryKiB } = await host.liveDomain(dom);
-    const fitness = await fitnessOf(cluster, dom.name, hosts, asked);
-    vms.push({ name: dom.name, uuid: dom.uuid, from: host.name, memoryKiB, ...fitness });
+    const domain = await host.liveDomain(dom);
+    const placement = placementOf(domain);
+    vms.push({
+      name: dom.name,
+      uuid: dom.uuid,
+      from: host.name,
+      memoryKiB: domain.memoryKiB,
+      ...(placement !== undefined && { placement }),
+      ...(await fitnessOf(cluster, dom.name, hosts, asked)),
+    });
   }
   return {
     vms,
     destinations: hosts.map(destinationOf),
     silent: surveyed.flatMap((host) => (answering(host) ? [] : new HostUnreachable(host.name, new Error(host.why)))),
   };
+}
+
+/** A note that cannot be read is no reason not to move the VM. */
+function placementOf(domain: Domain): PlacementRecord | undefined {
+  try {
+    return placementRecordOf(domain);
+  } catch (error) {
+    if (error instanceof XmlError) return undefined;
+    throw error;
+  }
 }
 
 /** What the rules of a move say of the VM and each host, as if it were the only one that moves. */

@@ -10,6 +10,7 @@ import { migrate } from "../../provider/cli/migrate.js";
 import { plan } from "../../provider/cli/plan.js";
 import type { LibvirtCluster } from "../../provider/backends/libvirt/cluster.js";
 import type { DrainReport } from "../../provider/migration/drain-report.js";
+import { vmPlacement } from "../../provider/handlers/vm-placement.js";
 import { defaultMigrationOptions } from "../../provider/migration/options.js";
 import { declarePair } from "../hosts/declared.js";
 import { domainXml, labLike, type LabLike } from "../hosts/lab-like.js";
@@ -102,7 +103,7 @@ describe("a host under maintenance", () => {
     expect(context.shown[0]).toContain(sentence);
     expect(text).toContain(sentence);
     expect(text).not.toContain("config set");
-    expect(document["next"]).toEqual({ maintenance: true, command: null });
+    expect(document["next"]).toEqual({ maintenance: true, command: null, placements: [] });
   });
 
   it("leaves no destination where all others are under maintenance", async () => {
@@ -150,13 +151,30 @@ describe("a drain says what the stacks do next", () => {
       );
       expect(shown).toContain(`To keep it away, set in that stack: ${command} --stack prod\n`);
     }
-    expect(document["next"]).toEqual({ maintenance: false, command: `${command} --stack prod` });
+    expect(document["next"]).toEqual({ maintenance: false, command: `${command} --stack prod`, placements: [] });
+  });
+
+  it("of each stack that has placed a VM, by the note in the VM's metadata", async () => {
+    startDb();
+    const urn = "urn:pulumi:blue::net::pulumi-nodejs:dynamic/vnic-failover:VmPlacement::web-place";
+    await vmPlacement.create(lab.context({ urn }), { vm: "web", host: "host1" });
+    const context = on(lab.cluster, { configuration: { stack: "prod" } });
+    const { text, document } = await drained(context, { to: ["host2"] });
+    for (const shown of [context.shown[0], text]) {
+      expect(shown).toContain(
+        `The next pulumi up --refresh of stack "blue" (project "net") moves VM "web" back to "host1". To keep it away, set: ${command} --stack blue\n`,
+      );
+      expect(shown).toContain('A stack that places one of the other VMs on "host1" moves it back');
+    }
+    expect(document["next"]).toMatchObject({
+      placements: [{ vm: "web", stack: "blue", project: "net", resource: "web-place" }],
+    });
   });
 
   it("and names the file that the command itself read", async () => {
     const context = on(lab.cluster, { configuration: { config: "cluster.yaml", stack: "prod" } });
     const { text, document } = await drained(context, { dryRun: true });
-    expect(document["next"]).toEqual({ maintenance: false, command });
+    expect(document["next"]).toEqual({ maintenance: false, command, placements: [] });
     expect(text).toContain("This command read cluster.yaml: set hosts.host1.maintenance to true there, too.");
   });
 

@@ -26,7 +26,7 @@ function planOf(...moves: (readonly [vm: string, to: string])[]): ManyMoves {
     vms: moves.map(([name]) => ({ name, uuid, from: "host1" })),
     plan: { moves: moves.map(([vm, to]) => ({ vm, to, physicalFunctions: ["pf0"] })), stuck: [] },
     silent: [],
-    next: { maintenance: false, command: "pulumi config set …", file: undefined },
+    next: { maintenance: false, configuration: undefined },
   };
 }
 
