@@ -67,8 +67,7 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
     if (failures.length > 0 || !isKnown(host)) return { inputs, failures };
     if (rests(ctx, host)) {
       const resting = await restingHost(ctx, vm, host, olds);
-      if (resting !== undefined)
-        return { inputs: { ...inputs, host: resting.host }, failures: resting.failures };
+      if (resting !== undefined) return { inputs: { ...inputs, host: resting.host }, failures: resting.failures };
     }
     if (unchanged) return { inputs, failures: [] };
     return { inputs, failures: await refusals(ctx, clusterOf(ctx), vm, host) };
