@@ -6,7 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it, onTestFinished } from "vitest";
 import type { z } from "zod";
+import { metadataNamespace } from "../../provider/xml/metadata.js";
 import { root } from "../../toolchain/pulumi.js";
+import { withStack } from "../pulumi/stack.js";
+import { fast, nic, placement, program, standby as standbyProfile } from "../scenarios/declarations.js";
 import { domainXml, vfs, vm } from "./lab-like.js";
 import type { scenarioSchema } from "./scenario.js";
 import type { HostsState } from "./state.js";
@@ -33,6 +36,7 @@ interface Served {
 }
 
 const script = ["--import", "tsx", join(root, "test", "hosts", "main.ts")];
+const reports = { VNIC_FAILOVER_REPORTS: join(scratch, "reports") };
 let count = 0;
 
 function scenarioFile(scenario: unknown): string {
@@ -67,7 +71,7 @@ async function serve(scenario?: Written): Promise<Served> {
 }
 
 function run(args: readonly string[]): Promise<Run> {
-  const env = { ...process.env, VNIC_FAILOVER_REPORTS: join(scratch, "reports") };
+  const env = { ...process.env, ...reports };
   return new Promise((resolve) =>
     execFile(process.execPath, args, { cwd: root, env }, (error, stdout, stderr) =>
       resolve({ code: typeof error?.code === "number" ? error.code : error === null ? 0 : -1, stdout, stderr }),
@@ -82,7 +86,7 @@ const webPaired = { live: paired, definition: paired };
 
 describe("the hosts", () => {
   it(
-    "of an empty scenario are the lab's, at sockets that nobody else may use, and are gone at the end",
+    "of an empty scenario are the lab's, at sockets of their own, and are gone at the end",
     { timeout: TIMEOUT },
     async () => {
       const served = await serve();
@@ -124,6 +128,29 @@ describe("the hosts", () => {
     expect(await served.cli("recover")).toMatchObject({ code: 0 });
     expect((await served.cli("status")).stdout).toMatch(/web +running +host1/);
     expect(await served.end("SIGINT")).toBe(0);
+  });
+
+  it("carry a Pulumi program's interface and its move", { timeout: 480_000 }, async () => {
+    const served = await serve();
+    const config = { "vnic-failover:cluster": JSON.parse(readFileSync(served.config, "utf8")) as unknown };
+    const pair = [standbyProfile, fast, nic()] as const;
+    await withStack({ program: program(...pair, placement("host1")), config, env: reports }, async (stack) => {
+      const before = served.state();
+      expect(await stack.preview()).toMatchObject({ exitCode: 0 });
+      expect(served.state()).toEqual(before);
+      expect(await stack.up()).toMatchObject({ exitCode: 0 });
+      const { networks = {}, domains } = served.state().hosts["host1"] ?? {};
+      expect(Object.keys(networks).toSorted()).toEqual(["data", "data-vf"]);
+      expect(Object.values(domains?.["web"]?.metadata ?? {}).join("")).toContain("interfaces");
+
+      stack.write(program(...pair, placement("host2")));
+      expect(await stack.up()).toMatchObject({ exitCode: 0, changes: { placement: "update" } });
+      const { host1, host2 } = served.state().hosts;
+      expect(host1?.domains).toEqual({});
+      expect(Object.values(host1?.virtualFunctions ?? {}).map(({ driver }) => driver)).not.toContain("vfio-pci");
+      expect(host2?.virtualFunctions[vfs[0]]).toEqual({ driver: "vfio-pci", usedBy: "web" });
+      expect(host2?.domains["web"]?.metadata).not.toHaveProperty([metadataNamespace("journal")]);
+    });
   });
 
   it("refuse what they are told to, so many times", { timeout: TIMEOUT }, async () => {

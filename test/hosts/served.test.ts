@@ -10,11 +10,14 @@ import { hostInterface, physicalFunction, releaseVf, reserveVf } from "../../pro
 import { parseConfiguration } from "../../provider/config.js";
 import { parseXml } from "../../provider/xml/element.js";
 import { formatPciAddress, parsePciAddress, type PciAddress } from "../../provider/xml/pci-address.js";
+import { root } from "../../toolchain/pulumi.js";
 import { domainXml, vfs, vm } from "./lab-like.js";
+import { hostsOf } from "./scenario-hosts.js";
 import { parseScenario } from "./scenario.js";
 import { serveHosts } from "./served.js";
 import type { HostsState } from "./state.js";
 
+const examples = join(root, "examples", "model-hosts");
 let folder: string;
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "served-"))));
 afterEach(() => rmSync(folder, { recursive: true }));
@@ -198,7 +201,71 @@ describe("VFs", () => {
   });
 });
 
+describe("a host that dies", () => {
+  const inUse = domainXml(vm, vfXml(vfs[0], "<alias name='ua-vf0'/>"));
+
+  it.each<[string, object, number]>([
+    ["the first call, if nothing is said", {}, 0],
+    ["the first, by its other number", { occurrence: 0 }, 0],
+    ["the second, before it", { occurrence: 2 }, 1],
+    ["the second, after it", { occurrence: 2, moment: "after" }, 1],
+  ])("at %s, answers only what was before", async (_, when, answered) => {
+    const diesAt = { procedure: "node_device_detach_flags", ...when };
+    const domains = [
+      { live: inUse, definition: inUse, autostart: true },
+      { live: domainXml({ ...vm, name: "gone", uuid: vm.uuid.replace("50", "51") }) },
+    ];
+    const { host1, state } = await serve({ hosts: { host1: { diesAt, domains } } });
+    const outcomes: boolean[] = [];
+    for (const vf of vfs.slice(1))
+      outcomes.push(
+        await reserveVf(host1, pci(vf)).then(
+          () => true,
+          () => false,
+        ),
+      );
+    expect(outcomes).toEqual(vfs.slice(1).map((_, index) => index < answered));
+    const { reachable, domains: left, virtualFunctions } = state().hosts["host1"] ?? {};
+    expect(reachable).toBe(false);
+    expect(left).toMatchObject({ web: { state: "shutoff", live: null, autostart: true } });
+    expect(Object.keys(left ?? {})).toEqual(["web"]);
+    expect(virtualFunctions?.[vfs[0]]).toEqual({ driver: "igbvf", usedBy: null });
+  });
+});
+
 describe("hosts", () => {
+  it.each<[string, string, object, boolean]>([
+    ["what is free", "", { freeMemoryMiB: 1024 }, true],
+    ["what is free and cached", "", { freeMemoryMiB: 512, cachedMemoryMiB: 512 }, true],
+    ["neither", "", { freeMemoryMiB: 512, cachedMemoryMiB: 511 }, false],
+    ["no page of its size", "1048576", { freeMemoryMiB: 9999, hugepages: [{ sizeKiB: 2048, free: 9999 }] }, false],
+    ["pages of its size", "1048576", { freeMemoryMiB: 0, hugepages: [{ sizeKiB: 1_048_576, free: 1 }] }, true],
+  ])("have memory for a VM that finds %s", (_, page, host, expected) => {
+    const backing =
+      page === "" ? "" : `<memoryBacking><hugepages><page size='${page}' unit='KiB'/></hugepages></memoryBacking>`;
+    const vmXml = parseXml(
+      domainXml(vm).replace("<memory unit='KiB'>262144</memory>", `<memory unit='MiB'>1024</memory>${backing}`),
+    );
+    expect(hostsOf(parseScenario({ hosts: { host1: host } })).hosts[0]?.hasMemoryFor(vmXml)).toBe(expected);
+  });
+
+  it("set a NIC's link, live and in the definition", async () => {
+    const nic = (more: string) =>
+      `<interface type='bridge'><mac address='${vm.mac}'/><source bridge='br0'/>${more}<alias name='ua-nic'/></interface>`;
+    const { host1, state } = await serve({ hosts: { host1: { domains: [web(nic(""))] } } });
+    const dom = (await host1.findDomain("web")) ?? expect.fail("no web");
+    await host1.updateDevice(dom, parseXml(nic("<link state='down'/>")), Affect.LIVE | Affect.CONFIG);
+    const { live, definition } = state().hosts["host1"]?.domains["web"] ?? {};
+    for (const xml of [live, definition]) expect(xml).toContain('<link state="down"/>');
+    const unknown = parseXml(nic("").replace(vm.mac, "52:54:00:00:00:01"));
+    await expect(host1.updateDevice(dom, unknown, Affect.LIVE)).rejects.toThrow("no device matching MAC address");
+  });
+
+  it.each(readdirSync(examples))("of example %s can be served", async (file) => {
+    const { state } = await serve(JSON.parse(readFileSync(join(examples, file), "utf8")));
+    expect(state().hosts["host1"]?.virtualFunctions[vfs[0]]).toEqual({ driver: "vfio-pci", usedBy: "web" });
+  });
+
   it("may be many, and two things of one name on one are refused", async () => {
     const names = Array.from({ length: 12 }, (_, index) => `rack1-node-${index + 1}.example`);
     const { state } = await serve({ hosts: Object.fromEntries(names.map((name) => [name, {}])) });

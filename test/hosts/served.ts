@@ -17,7 +17,7 @@ export interface Files {
 
 export interface ServedHosts {
   readonly names: readonly string[];
-  /** Takes back what tells of the hosts, but for their state. */
+  /** Ends the hosts, and removes what tells of them, but for their state. */
   close(): void;
 }
 
@@ -41,7 +41,7 @@ export async function serveHosts(
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    // Of an earlier run: whoever waits for it would find sockets that are gone.
+    // Of an earlier run: a program that waits for the file would find sockets that are gone.
     rmSync(files.config, { force: true });
     const sockets = hosts.map((_, index) => socketIn(folder, index));
     const cluster = {
