@@ -29,8 +29,21 @@ export const disruption = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("cut"), ...ofRequests, times }),
   /** The connection is closed without an answer, and nothing is done. */
   z.strictObject({ kind: z.literal("reset"), ...ofRequests, times }),
+  /** The host refuses to change the device of a plugged NIC, in these words. */
+  z.strictObject({ kind: z.literal("update-fails"), ...ofMigrations, times, message: z.string() }),
   /** After a migration the VF is not plugged again. */
   z.strictObject({ kind: z.literal("vf-not-replugged"), ...ofMigrations, times }),
+  /** The guest does not release the VF: the migration does not begin, and the fault says nothing of it. */
+  z.strictObject({ kind: z.literal("unplug-fails"), ...ofMigrations, times }),
+  /** The guest releases the VF only after that long, and so long the request to migrate has no answer. */
+  z.strictObject({ kind: z.literal("unplug-slow"), ...ofMigrations, times, milliseconds: z.number().nonnegative() }),
+  /** The engine begins to plug the VFs only that long after the VM is up on the destination. */
+  z.strictObject({
+    kind: z.literal("replug-late"),
+    vm: z.string().optional(),
+    times,
+    milliseconds: z.number().nonnegative(),
+  }),
   /** The migration fails, with the VM still on its source. */
   z.strictObject({ kind: z.literal("migration-fails"), ...ofMigrations, times }),
 ]);

@@ -10,7 +10,7 @@ export interface EngineAndClient {
   readonly client: EngineClient;
 }
 
-/** Migrations go on when the test says so, and retries don't wait. */
+/** Migrations go on when the test says so, nothing else takes time, and retries don't wait. */
 export async function startEngine(
   options: TestEngineOptions = {},
   clientOptions: Partial<EngineClientOptions> = {},

@@ -3,9 +3,9 @@
  * element keeps what is stored; an empty `<qos/>` or `<network_filter/>` clears, an empty `<failover/>` does not;
  * `<migratable>` counts only on a passthrough profile, and is false when it is never said.
  */
-import { attribute, child, children, find, textOf, type Element } from "../../provider/xml/element.js";
-import { restFault } from "./fault.js";
-import { newId, nicInterfaces, type Nic, type NicInterface, type Profile } from "./model.js";
+import { attribute, child, children, type Element } from "../../provider/xml/element.js";
+import { malformedId } from "./fault.js";
+import { newId, nicInterfaces, type Nic, type Profile } from "./model.js";
 
 export function newProfile(): Profile {
   return {
@@ -19,17 +19,17 @@ export function newProfile(): Profile {
   };
 }
 
-/** @throws EngineFault for values that are none. */
+/** @throws EngineFault for ids that are none. */
 export function mapProfile(model: Element, stored: Profile): Profile {
   const entity = { ...stored };
   entity.name = textIn(model, "name") ?? entity.name;
-  entity.description = child(model, "description") ? (textIn(model, "description") ?? "") : entity.description;
+  entity.description = textIn(model, "description") ?? entity.description;
   entity.network = idIn(model, "network") ?? entity.network;
   entity.portMirroring = booleanIn(model, "port_mirroring") ?? entity.portMirroring;
   if (child(model, "custom_properties")) entity.customProperties = customPropertiesIn(model);
   if (child(model, "qos")) entity.qos = idIn(model, "qos");
-  const mode = textOf(find(model, "pass_through", "mode"));
-  if (mode !== undefined) entity.passThrough = oneOf(mode, ["enabled", "disabled"]) === "enabled";
+  const mode = child(child(model, "pass_through"), "mode");
+  if (mode !== undefined) entity.passThrough = mode.text?.toLowerCase() === "enabled";
   if (entity.passThrough) entity.migratable = booleanIn(model, "migratable") ?? entity.migratable;
   entity.failover = idIn(model, "failover") ?? entity.failover;
   if (child(model, "network_filter")) entity.networkFilter = idIn(model, "network_filter");
@@ -41,31 +41,43 @@ export function newNic(): Nic {
   return { id: newId(), name: "", mac: "", interface: "virtio", linked: true, plugged: true };
 }
 
-/** @throws EngineFault for values that are none. */
+/** @throws EngineFault for ids that are none. */
 export function mapNic(model: Element, stored: Nic): Nic {
   const entity = { ...stored };
   entity.name = textIn(model, "name") ?? entity.name;
-  entity.mac = textOf(find(model, "mac", "address")) ?? entity.mac;
+  const address = child(child(model, "mac"), "address");
+  if (address !== undefined) entity.mac = address.text ?? "";
   entity.linked = booleanIn(model, "linked") ?? entity.linked;
   entity.plugged = booleanIn(model, "plugged") ?? entity.plugged;
-  const type = textIn(model, "interface");
-  if (type !== undefined) entity.interface = oneOf<NicInterface>(type, nicInterfaces);
+  const type = textIn(model, "interface")?.toLowerCase();
+  entity.interface = nicInterfaces.find((each) => each === type) ?? entity.interface;
   if (child(model, "vnic_profile")) entity.profile = idIn(model, "vnic_profile");
   return entity;
 }
 
+const guidPattern = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+export function isGuid(text: string): boolean {
+  return guidPattern.test(text);
+}
+
+/** @throws EngineFault for an id that is none. */
 export function idIn(model: Element, name: string): string | undefined {
-  const element = child(model, name);
-  return attribute(element, "id") ?? textOf(child(element, "id"));
+  const id = attribute(child(model, name), "id");
+  if (id !== undefined && !isGuid(id)) throw malformedId(id);
+  return id?.toLowerCase();
 }
 
+/** With the blanks around it, which the engine keeps; an empty element is an empty text. */
 export function textIn(model: Element, name: string): string | undefined {
-  return textOf(child(model, name));
+  const found = child(model, name);
+  return found && (found.text ?? "");
 }
 
-export function booleanIn(model: Element, name: string): boolean | undefined {
+/** Of a body that has been read: the value is one. */
+function booleanIn(model: Element, name: string): boolean | undefined {
   const text = textIn(model, name);
-  return text === undefined ? undefined : ["true", "1"].includes(oneOf(text, ["true", "false", "1", "0"]));
+  return text === undefined ? undefined : ["true", "1"].includes(text.toLowerCase());
 }
 
 function customPropertiesIn(model: Element): Readonly<Record<string, string>> {
@@ -73,10 +85,4 @@ function customPropertiesIn(model: Element): Readonly<Record<string, string>> {
   return Object.fromEntries(
     properties.map((property) => [textIn(property, "name") ?? "", textIn(property, "value") ?? ""]),
   );
-}
-
-function oneOf<Value extends string>(text: string, values: readonly Value[]): Value {
-  const value = values.find((candidate) => candidate === text);
-  if (value === undefined) throw restFault(400, `The value '${text}' isn't valid.`, "Invalid value");
-  return value;
 }

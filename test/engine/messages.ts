@@ -69,6 +69,17 @@ export const messages = {
     `${vnicProfileUse} (\${ENTITIES_USING_VNIC_PROFILE_COUNTER}): \${ENTITIES_USING_VNIC_PROFILE}\n - Please detach \${entities} using this profile and try again.`,
   ),
 
+  // --- what a command's parameters must be, whatever the command
+  VALIDATION_NAME_INVALID_WITH_DOT: {
+    status: 400,
+    text: 'Name must be formed of alphanumeric characters, numbers or "-_.".',
+  },
+  VALIDATION_VM_NETWORK_MAC_ADDRESS_INVALID: {
+    status: 400,
+    text: 'MAC address must be in format "HH:HH:HH:HH:HH:HH" where H is a hexadecimal character (either a digit or A-F, case is insignificant).',
+  },
+  VALIDATION_VM_NETWORK_MAC_ADDRESS_MULTICAST: { status: 400, text: "Multi-cast MAC address is not allowed." },
+
   // --- NICs
   NETWORK_CANNOT_ADD_INTERFACE_WHEN_VM_STATUS_NOT_UP_DOWN_LOCKED: {
     status: 409,
@@ -109,6 +120,11 @@ export const messages = {
     status: 409,
     text: "Cannot ${action} ${type} because the VM is in ${vmStatus} status.",
   },
+  ACTION_TYPE_FAILED_VM_NOT_FOUND: bad("VM is not found."),
+  VM_CANNOT_CANCEL_MIGRATION_WHEN_VM_IS_NOT_MIGRATING: {
+    status: 409,
+    text: "Cannot cancel migration for non migrating VM.",
+  },
   VDS_INVALID_SERVER_ID: bad("Invalid Host Id."),
   ACTION_TYPE_FAILED_VDS_STATUS_ILLEGAL: conflict("Operation can be performed only when Host status is ${hostStatus}."),
   ACTION_TYPE_FAILED_VM_IS_BEING_MIGRATED: conflict("VM ${VmName} is being migrated."),
@@ -123,6 +139,10 @@ export const messages = {
   ACTION_TYPE_FAILED_MIGRATE_BETWEEN_TWO_CLUSTERS: conflict(
     "If target Cluster is not specified VM can be migrated only between Hosts in the same Cluster.\n-Please select target Host in the same Cluster to run the VM or specify a target Cluster.",
   ),
+  SCHEDULING_NO_HOSTS: {
+    status: 400,
+    text: "There are no hosts to use. Check that the cluster contains at least one host in Up state.",
+  },
   SCHEDULING_ALL_HOSTS_FILTERED_OUT: conflict(
     "There is no host that satisfies current scheduling constraints. See below for details:",
   ),

@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 export interface DataCenter {
   readonly id: string;
   readonly name: string;
+  readonly description?: string;
 }
 
 export interface Cluster {
@@ -24,6 +25,7 @@ export interface Network {
   readonly portIsolation: boolean;
   /** Bytes; 0 is the data center's default, as in oVirt. */
   readonly mtu: number;
+  readonly description?: string;
 }
 
 export interface HostNic {
@@ -38,6 +40,8 @@ export interface HostNic {
   readonly physicalFunction?: string | undefined;
   /** Only of a virtual function: libvirt's name of its PCI device. */
   readonly device?: string | undefined;
+  /** Carries the host's own address. */
+  readonly managed?: boolean;
   /** Only of a virtual function: the VM that has it, or for which it is set aside. */
   usedBy?: string | undefined;
 }
@@ -113,10 +117,8 @@ export interface Vm {
   readonly nics: Nic[];
   /** As libvirt has them; empty while the VM is down. */
   devices: Device[];
-  /** Per cent; only while it migrates. */
+  /** Per cent; that of the last migration stays. */
   migrationProgress?: number | undefined;
-  /** The engine's lock of MigrateVmCommand, held until the VFs are plugged again. */
-  beingMigrated?: boolean | undefined;
 }
 
 export interface Template {
@@ -128,6 +130,11 @@ export interface Template {
 export interface NamedThing {
   readonly id: string;
   readonly name: string;
+}
+
+/** A network filter of libvirt's, and the cluster level since which the engine knows it. */
+export interface NetworkFilter extends NamedThing {
+  readonly version?: string;
 }
 
 export interface Job {
@@ -148,6 +155,8 @@ export interface Event {
   readonly correlationId?: string | undefined;
   readonly vm?: string | undefined;
   readonly host?: string | undefined;
+  /** Who did it; undefined: the engine by itself. */
+  readonly user?: string | undefined;
 }
 
 export class Model {
@@ -158,7 +167,7 @@ export class Model {
   readonly profiles = new Map<string, Profile>();
   readonly vms = new Map<string, Vm>();
   readonly templates = new Map<string, Template>();
-  readonly networkFilters = new Map<string, NamedThing>();
+  readonly networkFilters = new Map<string, NetworkFilter>();
   readonly qos = new Map<string, NamedThing>();
   readonly jobs = new Map<string, Job>();
   /** Oldest first. */

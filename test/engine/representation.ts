@@ -1,7 +1,5 @@
 /** From the engine's entities to a response's XML, with `href` wherever there is an `id` (LinkHelper.java). */
-import { createHash } from "node:crypto";
 import { element, type Element } from "../../provider/xml/element.js";
-import type { Caller } from "./commands/caller.js";
 import type {
   Cluster,
   DataCenter,
@@ -12,36 +10,49 @@ import type {
   Model,
   NamedThing,
   Network,
+  NetworkFilter,
   Nic,
   Profile,
   Vm,
 } from "./model.js";
+import {
+  apiPath,
+  blankTemplate,
+  collection,
+  guid,
+  link,
+  namedLink,
+  optional,
+  reference,
+  rel,
+  resource,
+  text,
+} from "./parts.js";
+import { vmLinksXml } from "./vm-representation.js";
 
-export const apiPath = "/ovirt-engine/api";
-
-type Content = readonly (Element | undefined)[];
-
-export function collection(name: string, members: readonly Element[]): Element {
-  return element(name, {}, members);
-}
-
-export function apiRoot({ user }: Pick<Caller, "user">): Element {
-  const rels = [
-    "clusters",
-    "datacenters",
-    "events",
-    "hosts",
-    "jobs",
-    "networks",
-    "networkfilters",
-    "vms",
-    "vnicprofiles",
-  ];
+export function apiRoot(model: Model): Element {
+  const user = reference("users", guid("user"));
+  const searchable = new Set(
+    "clusters datacenters hosts networks storagedomains templates instancetypes users groups vmpools vms disks".split(
+      " ",
+    ),
+  );
+  const active = (things: Iterable<{ readonly status: string }>) => {
+    const all = [...things];
+    return [text("active", all.filter(({ status }) => status === "up").length), text("total", all.length)];
+  };
   return element("api", {}, [
-    ...rels.map((rel) => element("link", { href: `${apiPath}/${rel}`, rel })),
+    ...apiCollections.flatMap((rel) => {
+      const search = rel === "events" ? "events;from={event_id}" : searchable.has(rel) ? rel : undefined;
+      return [
+        element("link", { href: `${apiPath}/${rel}`, rel }),
+        search && element("link", { href: `${apiPath}/${search}?search={query}`, rel: `${rel}/search` }),
+      ].filter((each) => typeof each === "object");
+    }),
+    element("engine_backup"),
     element("product_info", {}, [
+      text("instance_id", guid("instance")),
       text("name", "oVirt Engine"),
-      text("vendor", "ovirt.org"),
       element("version", {}, [
         text("build", 7),
         text("full_version", "4.5.7-1.el9"),
@@ -50,18 +61,39 @@ export function apiRoot({ user }: Pick<Caller, "user">): Element {
         text("revision", 0),
       ]),
     ]),
-    element("authenticated_user", {}, [text("user_name", user)]),
+    element("special_objects", {}, [
+      element("blank_template", reference("templates", blankTemplate)),
+      element("root_tag", reference("tags", guid("tag"))),
+    ]),
+    element("summary", {}, [
+      element("hosts", {}, active(model.hosts.values())),
+      element("storage_domains", {}, active([])),
+      element("users", {}, active([{ status: "up" }])),
+      element("vms", {}, active(model.vms.values())),
+    ]),
     text("time", new Date().toISOString()),
+    element("authenticated_user", user),
+    element("effective_user", user),
   ]);
 }
 
-export function profileXml(profile: Profile): Element {
-  return resource("vnic_profile", `vnicprofiles/${profile.id}`, profile, [
+const apiCollections = [
+  ..."clusters datacenters events hosts networks roles storagedomains tags bookmarks icons templates".split(" "),
+  ..."instancetypes users groups domains vmpools vms disks jobs storageconnections vnicprofiles".split(" "),
+  ..."diskprofiles cpuprofiles schedulingpolicyunits schedulingpolicies permissions macpools networkfilters".split(" "),
+  ..."operatingsystems externalhostproviders openstackimageproviders openstackvolumeproviders".split(" "),
+  ..."openstacknetworkproviders katelloerrata affinitylabels clusterlevels imagetransfers".split(" "),
+  ..."externalvmimports externaltemplateimports".split(" "),
+];
+
+/** @param within the id of the network as whose part it is shown, as in answers to what changes it. */
+export function profileXml(model: Model, profile: Profile, within?: string): Element {
+  const path = `${within === undefined ? "" : `networks/${within}/`}vnicprofiles/${profile.id}`;
+  const dataCenter = model.networks.get(profile.network)?.dataCenter ?? "";
+  return resource("vnic_profile", path, profile, [
     text("name", profile.name),
     optional("description", profile.description),
-    element("pass_through", {}, [text("mode", profile.passThrough ? "enabled" : "disabled")]),
-    profile.passThrough ? text("migratable", profile.migratable) : undefined,
-    text("port_mirroring", profile.portMirroring),
+    rel(path, "permissions"),
     Object.keys(profile.customProperties).length === 0
       ? undefined
       : element(
@@ -71,15 +103,17 @@ export function profileXml(profile: Profile): Element {
             element("custom_property", {}, [text("name", name), text("value", value)]),
           ),
         ),
+    profile.passThrough ? text("migratable", profile.migratable) : undefined,
+    element("pass_through", {}, [text("mode", profile.passThrough ? "enabled" : "disabled")]),
+    text("port_mirroring", profile.portMirroring),
     link("failover", "vnicprofiles", profile.failover),
-    link("network", "networks", profile.network),
+    link("network", "networks", within ?? profile.network),
     link("network_filter", "networkfilters", profile.networkFilter),
-    profile.qos === undefined ? undefined : element("qos", { id: profile.qos }),
-    rel(`vnicprofiles/${profile.id}`, "permissions"),
+    link("qos", `datacenters/${dataCenter}/qoss`, profile.qos),
   ]);
 }
 
-export function nicXml(vm: Vm, nic: Nic): Element {
+export function nicXml(vm: Pick<Vm, "id">, nic: Nic): Element {
   const path = `vms/${vm.id}/nics/${nic.id}`;
   return resource("nic", path, nic, [
     element(
@@ -88,14 +122,13 @@ export function nicXml(vm: Vm, nic: Nic): Element {
       ["activate", "deactivate"].map((name) => rel(path, name)),
     ),
     text("name", nic.name),
-    rel(path, "reporteddevices"),
-    rel(path, "statistics"),
+    ...["networkfilterparameters", "reporteddevices", "statistics"].map((name) => rel(path, name)),
+    link("vm", "vms", vm.id),
     text("interface", nic.interface),
     text("linked", nic.linked),
     element("mac", {}, [text("address", nic.mac)]),
     text("plugged", nic.plugged),
     text("synced", true),
-    link("vm", "vms", vm.id),
     link("vnic_profile", "vnicprofiles", nic.profile),
   ]);
 }
@@ -121,50 +154,15 @@ export function reportedDevicesXml(vm: Vm, nic: Nic): Element {
   );
 }
 
-/** `allContent`: with what the engine leaves out of a list unless it is asked. */
-export function vmXml(vm: Vm, allContent: boolean): Element {
-  const path = `vms/${vm.id}`;
-  return resource("vm", path, vm, [
-    element(
-      "actions",
-      {},
-      ["migrate", "start", "stop"].map((name) => rel(path, name)),
-    ),
-    text("name", vm.name),
-    rel(path, "nics"),
-    rel(path, "applications"),
-    rel(path, "statistics"),
-    text("status", vm.status),
-    allContent ? element("initialization", {}, [text("regenerate_ssh_keys", false)]) : undefined,
-    link("cluster", "clusters", vm.cluster),
-    vm.status === "down" ? undefined : link("host", "hosts", vm.host),
-  ]);
-}
-
-export function vmStatisticsXml(vm: Vm): Element {
-  const id = guid("migration.progress");
-  return collection("statistics", [
-    resource("statistic", `vms/${vm.id}/statistics/${id}`, { id }, [
-      text("name", "migration.progress"),
-      text("description", "Migration Progress"),
-      text("kind", "gauge"),
-      text("type", "integer"),
-      text("unit", "percent"),
-      element("values", {}, [element("value", {}, [text("datum", vm.migrationProgress ?? 0)])]),
-      link("vm", "vms", vm.id),
-    ]),
-  ]);
-}
-
-export function applicationsXml(vm: Vm): Element {
-  const installed = vm.status === "down" ? [] : ["kernel-5.14.0-427.el9.x86_64", "qemu-guest-agent-8.2.0-11.el9"];
+export function applicationsXml(vm: Vm | undefined): Element {
+  const installed = vm === undefined || vm.status === "down" ? [] : ["kernel-5.14.0-427.el9", "qemu-guest-agent-8.2"];
   return collection(
     "applications",
     installed.map((name) => {
       const id = guid(name);
-      return resource("application", `vms/${vm.id}/applications/${id}`, { id }, [
+      return resource("application", `vms/${vm?.id ?? ""}/applications/${id}`, { id }, [
         text("name", name),
-        link("vm", "vms", vm.id),
+        link("vm", "vms", vm?.id),
       ]);
     }),
   );
@@ -172,9 +170,12 @@ export function applicationsXml(vm: Vm): Element {
 
 export function networkXml(network: Network, cluster?: Cluster): Element {
   const path = cluster === undefined ? "networks" : `clusters/${cluster.id}/networks`;
+  const own = `networks/${network.id}`;
   return resource("network", `${path}/${network.id}`, network, [
     text("name", network.name),
-    rel(`networks/${network.id}`, "vnicprofiles"),
+    text("description", network.description ?? ""),
+    text("comment", ""),
+    ...["permissions", "vnicprofiles", "networklabels"].map((name) => rel(own, name)),
     text("mtu", network.mtu),
     text("port_isolation", network.portIsolation),
     text("stp", false),
@@ -184,7 +185,7 @@ export function networkXml(network: Network, cluster?: Cluster): Element {
     cluster === undefined ? undefined : text("required", false),
     cluster === undefined ? undefined : link("cluster", "clusters", cluster.id),
     link("data_center", "datacenters", network.dataCenter),
-    network.external ? element("external_provider", { id: guid("provider") }) : undefined,
+    network.external ? link("external_provider", "openstacknetworkproviders", guid("provider")) : undefined,
   ]);
 }
 
@@ -192,6 +193,8 @@ export function clusterXml(cluster: Cluster): Element {
   const path = `clusters/${cluster.id}`;
   return resource("cluster", path, cluster, [
     text("name", cluster.name),
+    text("description", ""),
+    text("comment", ""),
     rel(path, "networks"),
     element("version", {}, [text("major", cluster.version.major), text("minor", cluster.version.minor)]),
     text("virt_service", true),
@@ -203,48 +206,64 @@ export function dataCenterXml(dataCenter: DataCenter): Element {
   const path = `datacenters/${dataCenter.id}`;
   return resource("data_center", path, dataCenter, [
     text("name", dataCenter.name),
+    text("description", dataCenter.description ?? ""),
+    text("comment", ""),
     rel(path, "networks"),
+    rel(path, "qoss"),
+    text("local", false),
     text("status", "up"),
   ]);
 }
 
-export function hostXml(host: Host, allContent: boolean): Element {
-  const path = `hosts/${host.id}`;
-  return resource("host", path, host, [
-    text("name", host.name),
-    rel(path, "nics"),
-    rel(path, "devices"),
-    rel(path, "statistics"),
-    text("address", host.address),
-    text("status", host.status),
-    allContent ? element("hosted_engine", {}, [text("configured", false)]) : undefined,
-    link("cluster", "clusters", host.cluster),
-  ]);
-}
-
-export function hostNicXml(host: Host, nic: HostNic): Element {
+/** `allContent`: with what is left out unless it is asked for, the VFs among it. */
+export function hostNicXml(host: Host, nic: HostNic, allContent: boolean): Element {
   const path = `hosts/${host.id}/nics/${nic.id}`;
+  const isPf = nic.virtualFunctions !== undefined;
+  const isBusyVf = nic.physicalFunction !== undefined && nic.usedBy !== undefined;
   return resource("host_nic", path, nic, [
+    element("actions", {}, isPf ? [rel(path, "updatevirtualfunctionsconfiguration")] : []),
     text("name", nic.name),
-    nic.virtualFunctions === undefined ? undefined : rel(path, "virtualfunctionallowednetworks"),
+    ...(isPf ? ["virtualfunctionallowedlabels", "virtualfunctionallowednetworks"] : []).map((name) => rel(path, name)),
+    ...["linklayerdiscoveryprotocolelements", "networklabels", "networkattachments", "statistics"].map((name) =>
+      rel(path, name),
+    ),
+    text("boot_protocol", nic.managed === true ? "static" : "none"),
     text("bridged", nic.network !== undefined),
+    nic.network === undefined ? undefined : text("custom_configuration", false),
+    nic.managed === true
+      ? element("ip", {}, [
+          text("address", host.address),
+          text("gateway", "127.0.0.1"),
+          text("netmask", "255.0.0.0"),
+          text("version", "v4"),
+        ])
+      : undefined,
+    nic.network === undefined ? undefined : element("ipv6", {}, [text("gateway", "::"), text("version", "v6")]),
+    text("ipv6_boot_protocol", "none"),
     element("mac", {}, [text("address", nic.mac)]),
     text("mtu", 1500),
-    text("status", "up"),
-    nic.virtualFunctions === undefined
-      ? undefined
-      : element("virtual_functions_configuration", {}, [
+    nic.network === undefined ? undefined : element("properties"),
+    text("speed", 1_000_000_000),
+    isBusyVf ? undefined : text("status", "up"),
+    allContent && nic.virtualFunctions !== undefined
+      ? element("virtual_functions_configuration", {}, [
           text("all_networks_allowed", nic.virtualFunctions.allNetworksAllowed),
           text("max_number_of_virtual_functions", nic.virtualFunctions.max),
           text(
             "number_of_virtual_functions",
             host.nics.filter(({ physicalFunction }) => physicalFunction === nic.id).length,
           ),
-        ]),
+        ])
+      : undefined,
     link("host", "hosts", host.id),
     link("network", "networks", nic.network),
-    link("physical_function", `hosts/${host.id}/nics`, nic.physicalFunction),
+    allContent ? link("physical_function", `hosts/${host.id}/nics`, nic.physicalFunction) : undefined,
   ]);
+}
+
+/** Without more than its id. */
+export function allowedNetworkXml(host: string, nic: string, network: string): Element {
+  return element("network", reference(`hosts/${host}/nics/${nic}/virtualfunctionallowednetworks`, network));
 }
 
 /** The host's VFs as PCI devices, with the VM that has them. */
@@ -258,8 +277,12 @@ export function hostDeviceXml(host: Host, nic: HostNic): Element {
   ]);
 }
 
-export function networkFilterXml(filter: NamedThing): Element {
-  return resource("network_filter", `networkfilters/${filter.id}`, filter, [text("name", filter.name)]);
+export function networkFilterXml({ version = "3.6", ...filter }: NetworkFilter): Element {
+  const [major = "", minor = ""] = version.split(".");
+  return resource("network_filter", `networkfilters/${filter.id}`, filter, [
+    text("name", filter.name),
+    element("version", {}, [text("major", major), text("minor", minor)]),
+  ]);
 }
 
 export function qosXml(dataCenter: DataCenter, qos: NamedThing): Element {
@@ -271,75 +294,61 @@ export function qosXml(dataCenter: DataCenter, qos: NamedThing): Element {
 }
 
 export function jobXml(job: Job): Element {
-  return resource("job", `jobs/${job.id}`, job, [
+  const path = `jobs/${job.id}`;
+  return resource("job", path, job, [
+    element(
+      "actions",
+      {},
+      ["clear", "end"].map((name) => rel(path, name)),
+    ),
     text("description", job.description),
-    text("status", job.status),
-    text("external", false),
+    rel(path, "steps"),
     text("auto_cleared", true),
-    text("start_time", job.startTime.toISOString()),
     optional("end_time", job.endTime?.toISOString()),
+    text("external", false),
     text("last_updated", (job.endTime ?? job.startTime).toISOString()),
+    text("start_time", job.startTime.toISOString()),
+    text("status", job.status),
+    link("owner", "users", guid("user")),
   ]);
 }
 
 export function eventXml(model: Model, event: Event): Element {
-  const vm = event.vm === undefined ? undefined : model.vms.get(event.vm);
+  const vm = model.vms.get(event.vm ?? "");
+  const host = model.hosts.get(event.host ?? "");
+  const cluster = model.clusters.get(vm?.cluster ?? host?.cluster ?? "");
+  const dataCenter = model.dataCenters.get(cluster?.dataCenter ?? "");
   const id = String(event.id);
   return resource("event", `events/${id}`, { id }, [
     text("description", event.description),
     text("code", event.code),
     optional("correlation_id", event.correlationId),
     text("custom_id", -1),
-    text("flood_rate", 30),
+    text("flood_rate", 0),
     text("index", event.id),
     text("origin", "oVirt"),
     text("severity", event.severity),
     text("time", event.time.toISOString()),
-    link("host", "hosts", event.host),
-    vm === undefined ? undefined : element("vm", reference("vms", vm.id), [text("name", vm.name)]),
+    namedLink("cluster", "clusters", cluster),
+    namedLink("data_center", "datacenters", dataCenter),
+    namedLink("host", "hosts", host),
+    namedLink("template", "templates", vm && { id: blankTemplate, name: "Blank" }),
+    namedLink("user", "users", event.user === undefined ? undefined : { id: guid("user"), name: event.user }),
+    namedLink("vm", "vms", vm),
   ]);
 }
 
-/** An action as it was sent, with what became of it. */
-export function actionXml(sent: Element | undefined, job?: Job): Element {
+/** An action as it was sent, with what became of it: of what is done to a VM the job and the VM, with links only. */
+export function actionXml(sent: Element | undefined, done?: { readonly job: Job; readonly vm: Vm }): Element {
   return element("action", {}, [
     ...(sent?.children ?? []),
-    job === undefined ? undefined : link("job", "jobs", job.id),
+    done && link("job", "jobs", done.job.id),
     text("status", "complete"),
+    done && vmLinksXml(done.vm),
   ]);
 }
 
 /** An action that was refused: the fault in it, under the fault's own status (AbstractBackendActionableResource.java). */
 export function failedActionXml(sent: Element | undefined, fault: Element): Element {
   return element("action", {}, [...(sent?.children ?? []), fault, text("status", "failed")]);
-}
-
-function resource(name: string, path: string, { id }: { readonly id: string }, content: Content): Element {
-  return element(name, { href: `${apiPath}/${path}`, id }, content);
-}
-
-function link(name: string, path: string, id: string | undefined): Element | undefined {
-  return id === undefined ? undefined : element(name, reference(path, id));
-}
-
-function reference(path: string, id: string): Record<string, string> {
-  return { href: `${apiPath}/${path}/${id}`, id };
-}
-
-function rel(path: string, name: string): Element {
-  return element("link", { href: `${apiPath}/${path}/${name}`, rel: name });
-}
-
-function text(name: string, value: string | number | boolean): Element {
-  return element(name, {}, String(value));
-}
-
-function optional(name: string, value: string | undefined): Element | undefined {
-  return value === undefined ? undefined : text(name, value);
-}
-
-/** An id that is made of a name, as the engine does for what has none. */
-function guid(name: string): string {
-  const hex = createHash("md5").update(name).digest("hex");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }

@@ -11,14 +11,25 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { formatXml, parseXml, XmlError, type Element } from "../../provider/xml/element.js";
+import { attribute, formatXml, withAttributes, withChildren, type Element } from "../../provider/xml/element.js";
 import { makeCertificate, type ServerCertificate } from "./certificate.js";
 import { Disruptions, type DisruptionInput } from "./disruptions.js";
-import { EngineFault, restFault } from "./fault.js";
+import { EngineFault, HtmlError } from "./fault.js";
 import { firstInventory } from "./inventory.js";
+import { jsonOf } from "./json.js";
 import { named, type Device, type Model } from "./model.js";
-import { Pace } from "./pace.js";
-import { apiPath } from "./representation.js";
+import { fastDurations, Pace, realDurations } from "./pace.js";
+import { apiPath } from "./parts.js";
+import {
+  acceptedFormat,
+  correlationIdOf,
+  isAsked,
+  one,
+  sentFormat,
+  targetOf,
+  type Format,
+  type Target,
+} from "./request.js";
 import { Api, type ApiAnswer } from "./routes.js";
 import { SingleSignOn, type Credentials, type JsonAnswer } from "./sso.js";
 
@@ -29,9 +40,12 @@ export interface TestEngineOptions {
   readonly credentials?: Credentials;
   /** Default: {@link firstInventory}. */
   readonly model?: Model;
-  /** ms between the steps of a migration, or "manual": until {@link TestEngine.advance}. Default: 100. */
-  readonly stepMillis?: number | "manual";
-  /** ms that a token is valid. Default: an hour. */
+  /**
+   * ms between the steps of a migration, or "manual": until {@link TestEngine.advance}; then nothing else takes time.
+   * Default: as slow as a real engine ({@link realDurations}).
+   */
+  readonly stepMillis?: number | "manual" | undefined;
+  /** ms that a token is valid. Default: seven days. */
   readonly tokenMillis?: number;
   /** Faults that are on from the start. */
   readonly disruptions?: readonly DisruptionInput[];
@@ -55,6 +69,10 @@ export interface ReceivedRequest {
 
 const maxBody = 1024 * 1024;
 
+const week = 7 * 24 * 3_600_000;
+
+const xmlHeader = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n';
+
 export class TestEngine {
   readonly disruptions = new Disruptions();
   readonly received: ReceivedRequest[] = [];
@@ -67,17 +85,22 @@ export class TestEngine {
     readonly signOn: SingleSignOn,
     private readonly server: Server,
     private readonly certificate: ServerCertificate,
-    { stepMillis = 100, disruptions = [] }: TestEngineOptions,
+    { stepMillis, disruptions = [] }: TestEngineOptions,
   ) {
-    this.#pace = new Pace(stepMillis);
+    this.#pace = new Pace(
+      stepMillis === undefined ? realDurations : stepMillis === "manual" ? "manual" : fastDurations(stepMillis),
+    );
     this.#api = new Api(model, this.#pace, this.disruptions);
     for (const disruption of disruptions) this.disruptions.add(disruption);
-    server.on("request", (request: IncomingMessage, response: ServerResponse) => {
+    const serve = (request: IncomingMessage, response: ServerResponse) => {
       this.#serve(request, response).catch((error: unknown) => {
         console.error("The test engine broke down:", error);
         response.destroy();
       });
-    });
+    };
+    server.on("request", serve);
+    // `Expect: 201-created`, which Node would refuse by itself.
+    server.on("checkExpectation", serve);
   }
 
   static async start(options: TestEngineOptions = {}): Promise<TestEngine> {
@@ -88,7 +111,7 @@ export class TestEngine {
     await once(server, "listening");
     const { port } = server.address() as AddressInfo;
     const address = { url: `https://localhost:${port}${apiPath}`, ...credentials, caFile: certificate.caFile };
-    const signOn = new SingleSignOn(credentials, options.tokenMillis ?? 3_600_000);
+    const signOn = new SingleSignOn(credentials, options.tokenMillis ?? week);
     return new TestEngine(options.model ?? firstInventory(), address, signOn, server, certificate, options);
   }
 
@@ -116,10 +139,14 @@ export class TestEngine {
     if (url.pathname.startsWith("/test-engine/")) {
       answerJson(response, this.#administrate(request, url, body));
     } else if (url.pathname === "/ovirt-engine/sso/oauth/token") {
-      answerJson(response, this.signOn.token(form(url, body)));
-    } else if (["/ovirt-engine/sso/oauth/revoke", "/ovirt-engine/services/sso-logout"].includes(url.pathname)) {
+      const answer = this.signOn.token(form(url, body), request.headers.accept);
+      if (answer.late === true) await this.#pace.pass(this.#pace.durations.wrongPassword);
+      answerJson(response, answer);
+    } else if (url.pathname === "/ovirt-engine/sso/oauth/revoke") {
       answerJson(response, this.signOn.revoke(form(url, body)));
-    } else if (url.pathname === apiPath || url.pathname.startsWith(`${apiPath}/`)) {
+    } else if (url.pathname === "/ovirt-engine/services/sso-logout") {
+      answerJson(response, this.signOn.logout(form(url, body)));
+    } else if (new RegExp(`^${apiPath}(?:[/;]|$)`).test(url.pathname)) {
       await this.#serveApi(request, response, url, body);
     } else {
       response.writeHead(404).end();
@@ -127,10 +154,14 @@ export class TestEngine {
   }
 
   async #serveApi(request: IncomingMessage, response: ServerResponse, url: URL, body: string): Promise<void> {
-    const path = url.pathname.slice(apiPath.length);
+    const target = targetOf(url.pathname.slice(apiPath.length), url.searchParams, request.headers);
     const method = request.method ?? "GET";
-    const occasion = { method, path };
-    this.received.push({ method, path: path + url.search, correlationId: header(request, "correlation-id") });
+    const occasion = { method, path: target.path };
+    this.received.push({
+      method,
+      path: target.path + url.search,
+      correlationId: one(request.headers["correlation-id"]),
+    });
 
     if (this.disruptions.take("reset", occasion)) {
       request.socket.destroy();
@@ -147,23 +178,24 @@ export class TestEngine {
     const slow = this.disruptions.take("slow", occasion);
     if (slow !== undefined) await sleep(slow.milliseconds, undefined, { ref: false });
 
-    const user = this.signOn.authenticate(header(request, "authorization"));
-    if (user === undefined) {
+    const identity = this.signOn.identify(request.headers.authorization);
+    if ("refusal" in identity) {
+      if (identity.late === true) await this.#pace.pass(this.#pace.durations.wrongPassword);
       response
-        .writeHead(401, { "Content-Type": "text/html", "WWW-Authenticate": 'Basic realm="RESTAPI"' })
-        .end("<html><head><title>Error</title></head><body>Unauthorized</body></html>");
+        .writeHead(401, { "Content-Type": "text/html;charset=UTF-8", "WWW-Authenticate": 'Basic realm="RESTAPI"' })
+        .end(`<html><head><title>Error</title></head><body>${identity.refusal}</body></html>`);
       return;
     }
-    const { status, body: answer } = this.#answer(request, url, path, body, user);
-    const text =
-      answer === undefined
-        ? ""
-        : `<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n${formatXml(answer, { pretty: true })}`;
-    const bytes = Buffer.from(text);
-    response.writeHead(status, {
-      ...(bytes.length > 0 ? { "Content-Type": "application/xml;charset=UTF-8" } : {}),
+    const correlationId = correlationIdOf(request.headers, target.parameters);
+    const answer = await this.#answer(request, url, target, body, {
+      user: `${identity.user}-authz`,
+      correlationId,
+    });
+    const bytes = Buffer.from(answer.text);
+    response.writeHead(answer.status, {
+      ...answer.headers,
       "Content-Length": bytes.length,
-      "Correlation-Id": header(request, "correlation-id") ?? "",
+      "Correlation-Id": correlationId,
     });
     if (this.disruptions.take("cut", occasion)) {
       response.write(bytes.subarray(0, bytes.length / 2), () => request.socket.destroy());
@@ -172,18 +204,57 @@ export class TestEngine {
     response.end(bytes);
   }
 
-  #answer(request: IncomingMessage, url: URL, path: string, body: string, user: string): ApiAnswer {
+  async #answer(
+    request: IncomingMessage,
+    url: URL,
+    target: Target,
+    body: string,
+    caller: { readonly user: string; readonly correlationId: string },
+  ): Promise<Written> {
+    const { path, prefix } = target;
+    const method = request.method ?? "GET";
+    const origin = `https://${request.headers.host ?? url.host}`;
     try {
-      return this.#api.answer({
-        method: request.method ?? "GET",
-        path: path === "" ? "/" : path,
-        query: url.searchParams,
-        body: xmlBody(request, body),
-        caller: {
-          user,
-          correlationId: header(request, "correlation-id") ?? url.searchParams.get("correlation_id") ?? undefined,
+      checkVersion(target);
+      const methods = this.#api.methods(path);
+      if (methods.length === 0) {
+        const full = `${origin}${apiPath}/v4${path === "/" ? "" : path}`;
+        throw new HtmlError(404, `RESTEASY003210: Could not find resource for full path: ${full}`);
+      }
+      if (!methods.includes(method)) return bare(405, { Allow: methods.join(", ") });
+      const sends = method === "POST" || method === "PUT";
+      const sent = sends ? sentFormat(request.headers["content-type"]) : "xml";
+      if (sent === undefined) return bare(415);
+      const format = acceptedFormat(request.headers.accept);
+      if (format === undefined) return bare(406);
+      return written(
+        await this.#asked(request, target, caller, sends ? { text: body, format: sent, origin } : undefined),
+        {
+          format,
+          prefix,
+          origin,
         },
-        allContent: [url.searchParams.get("all_content"), header(request, "all-content")].includes("true"),
+      );
+    } catch (error) {
+      if (!(error instanceof HtmlError)) throw error;
+      return { status: error.status, text: error.html, headers: { "Content-Type": "text/html;charset=UTF-8" } };
+    }
+  }
+
+  async #asked(
+    request: IncomingMessage,
+    { path, parameters }: Target,
+    caller: { readonly user: string; readonly correlationId: string },
+    sent: { readonly text: string; readonly format: Format; readonly origin: string } | undefined,
+  ): Promise<ApiAnswer> {
+    try {
+      return await this.#api.answer({
+        method: request.method ?? "GET",
+        path,
+        query: parameters,
+        sent,
+        caller,
+        allContent: isAsked(parameters, request.headers["all-content"], "all_content"),
       });
     } catch (error) {
       if (error instanceof EngineFault) return { status: error.status, body: error.body };
@@ -192,7 +263,7 @@ export class TestEngine {
   }
 
   #administrate(request: IncomingMessage, url: URL, body: string): JsonAnswer | { status: number; body: unknown } {
-    if (this.signOn.authenticate(header(request, "authorization")) === undefined) return { status: 401, body: {} };
+    if ("refusal" in this.signOn.identify(request.headers.authorization)) return { status: 401, body: {} };
     switch (`${request.method ?? ""} ${url.pathname.slice("/test-engine".length)}`) {
       case "POST /disruptions":
         this.disruptions.add(JSON.parse(body) as DisruptionInput);
@@ -208,16 +279,50 @@ export class TestEngine {
   }
 }
 
-/** @throws EngineFault for bodies that are not XML */
-function xmlBody(request: IncomingMessage, body: string): Element | undefined {
-  if (body === "") return undefined;
-  if (!/^(application|text)\/xml\b/.test(header(request, "content-type") ?? "")) throw new EngineFault(415, undefined);
-  try {
-    return parseXml(body);
-  } catch (error) {
-    if (error instanceof XmlError) throw restFault(400, "Request syntactically incorrect.");
-    throw error;
-  }
+interface Written {
+  readonly status: number;
+  readonly text: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+interface Style {
+  readonly format: Format;
+  /** What stands in links after the API's path. */
+  readonly prefix: string;
+  readonly origin: string;
+}
+
+/** An answer as it goes out. What was made is where `Location` says, in the engine's broken way of saying it. */
+function written({ status, body }: ApiAnswer, { format, prefix, origin }: Style): Written {
+  if (body === undefined) return bare(status);
+  const answer = prefix === "" ? body : linked(body, prefix);
+  const href = attribute(answer, "href");
+  const headers = {
+    ...(status === 201 && href !== undefined ? { Location: `${origin}${apiPath}/v4${href}` } : {}),
+    "Content-Type": format === "xml" ? "application/xml;charset=UTF-8" : "application/json",
+  };
+  const text =
+    format === "xml" ? xmlHeader + formatXml(answer, { pretty: true }) : JSON.stringify(jsonOf(answer), null, 2);
+  return { status, text, headers };
+}
+
+function bare(status: number, headers: Readonly<Record<string, string>> = {}): Written {
+  return { status, text: "", headers };
+}
+
+/** With the version in every link, as in the request's URL. */
+function linked(from: Element, prefix: string): Element {
+  const href = attribute(from, "href");
+  const children = from.children.map((each) => linked(each, prefix));
+  const copy = withChildren(from, children);
+  return href === undefined ? copy : withAttributes(copy, { href: href.replace(apiPath, apiPath + prefix) });
+}
+
+/** @throws HtmlError for another version than 4: 3 is known still, and has nothing any more. */
+function checkVersion({ version }: Target): void {
+  if (version === "4") return;
+  const status = version === "3" ? 405 : 400;
+  throw new HtmlError(status, `<html><head><title>Error</title></head><body>${status}</body></html>`);
 }
 
 async function bodyOf(request: IncomingMessage): Promise<string> {
@@ -234,11 +339,6 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
 /** The parameters of a form and of the query, which the sign-on takes alike. */
 function form(url: URL, body: string): URLSearchParams {
   return new URLSearchParams([...url.searchParams, ...new URLSearchParams(body)]);
-}
-
-function header(request: IncomingMessage, name: string): string | undefined {
-  const value = request.headers[name];
-  return Array.isArray(value) ? value[0] : value;
 }
 
 function answerJson(response: ServerResponse, { status, body }: { status: number; body: unknown }): void {

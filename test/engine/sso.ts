@@ -10,9 +10,25 @@ export interface Credentials {
 export interface JsonAnswer {
   readonly status: number;
   readonly body: Readonly<Record<string, string>>;
+  /** A wrong password or an unknown user: the engine takes its time to say so. */
+  readonly late?: boolean;
 }
 
+/** Who a header stands for, or the text with which it is refused. */
+export type Identity = { readonly user: string } | { readonly refusal: string; readonly late?: boolean };
+
 const scopeOfApi = "ovirt-app-api";
+
+/** What a token may do beyond what was asked: the engine's own list. */
+const furtherScopes = [
+  "ovirt-ext=token:password-access",
+  "ovirt-ext=auth:sequence-priority=~",
+  "ovirt-ext=token-info:authz-search",
+  "ovirt-ext=token-info:public-authz-search",
+  "ovirt-ext=token-info:validate",
+];
+
+const expired = "invalid_grant: The provided authorization grant for the auth code has expired.";
 
 export class SingleSignOn {
   /** When each token ends to be valid, in ms of the epoch. */
@@ -30,25 +46,34 @@ export class SingleSignOn {
     return this.#issued;
   }
 
-  /** `/ovirt-engine/sso/oauth/token` */
-  token(parameters: URLSearchParams): JsonAnswer {
+  /** `/ovirt-engine/sso/oauth/token`. @param accept the header: the engine wants one. */
+  token(parameters: URLSearchParams, accept: string | undefined): JsonAnswer {
     const grant = parameters.get("grant_type");
-    if (grant === null) return refusal("invalid_request", "Missing parameter: 'grant_type'");
     if (grant !== "password") return refusal("unsupported_grant_type", "Unsupported grant type");
-    const username = parameters.get("username") ?? "";
-    if (!this.accepts(username, parameters.get("password") ?? "")) {
-      return refusal("access_denied", `Cannot authenticate user '${username}': Invalid credentials.`);
+    for (const name of ["username", "password"]) {
+      if (!parameters.has(name)) return refusal("invalid_request", `Missing parameter: '${name}'`);
     }
+    const username = parameters.get("username") ?? "";
+    const refused = this.#refusal(username, parameters.get("password") ?? "");
+    if (refused !== undefined) return { ...refusal("access_denied", refused.text), late: refused.late };
+    if (accept === undefined) return refusal("invalid_request", "Missing parameter: 'Accept Header'");
     const scope = parameters.get("scope") ?? "";
     const token = randomBytes(64).toString("base64url");
     const end = this.now() + this.lifetimeMillis;
     this.#tokens.set(token, scope.split(" ").includes(scopeOfApi) ? end : 0);
     this.#issued += 1;
-    return { status: 200, body: { access_token: token, scope, exp: String(end), token_type: "bearer" } };
+    const scopes = [...new Set([...scope.split(" "), ...furtherScopes])].filter((each) => each !== "").join(" ");
+    return { status: 200, body: { access_token: token, scope: scopes, exp: String(end), token_type: "bearer" } };
   }
 
-  /** `/ovirt-engine/sso/oauth/revoke` and `/ovirt-engine/services/sso-logout` */
+  /** `/ovirt-engine/sso/oauth/revoke`, which is for registered clients. */
   revoke(parameters: URLSearchParams): JsonAnswer {
+    if (!parameters.has("client_id")) return refusal("invalid_request", "Missing parameter: 'client_id'");
+    return this.logout(parameters);
+  }
+
+  /** `/ovirt-engine/services/sso-logout` */
+  logout(parameters: URLSearchParams): JsonAnswer {
     this.#tokens.delete(parameters.get("token") ?? "");
     return { status: 200, body: {} };
   }
@@ -57,16 +82,32 @@ export class SingleSignOn {
     this.#tokens.clear();
   }
 
-  /** Who the header stands for; undefined: nobody. Takes Bearer tokens and, like the engine, Basic. */
-  authenticate(header: string | undefined): string | undefined {
+  /** Takes Bearer tokens and, like the engine, Basic. */
+  identify(header: string | undefined): Identity {
     const [scheme, value = ""] = (header ?? "").split(" ");
     if (scheme === "Bearer") {
       const end = this.#tokens.get(value);
-      return end !== undefined && this.now() < end ? this.credentials.username : undefined;
+      return end !== undefined && this.now() < end ? { user: this.credentials.username } : { refusal: expired };
     }
-    if (scheme !== "Basic") return undefined;
+    if (scheme !== "Basic") return { refusal: "Unauthorized" };
     const [, username = "", password = ""] = /^([^:]*):(.*)$/s.exec(Buffer.from(value, "base64").toString()) ?? [];
-    return this.accepts(username, password) ? username : undefined;
+    const refused = this.#refusal(username, password);
+    return refused === undefined
+      ? { user: username }
+      : { refusal: `access_denied: ${refused.text}`, late: refused.late };
+  }
+
+  /** Why the engine does not let the user in; undefined: it does. */
+  #refusal(username: string, password: string): { readonly text: string; readonly late: boolean } | undefined {
+    if (this.accepts(username, password)) return undefined;
+    const cannot = `Cannot authenticate user '${username}':`;
+    const profile = (name: string) => name.slice(name.lastIndexOf("@") + 1);
+    return profile(username) === profile(this.credentials.username)
+      ? {
+          text: `${cannot} Unable to log in. Verify your login information or contact the system administrator..`,
+          late: true,
+        }
+      : { text: `${cannot} No valid profile found in credentials..`, late: false };
   }
 
   private accepts(username: string, password: string): boolean {

@@ -1,22 +1,31 @@
 /**
- * MigrateVmCommand and MigrateVmToServerCommand with their flow: the VFs of the destination are set aside, those of the
- * source unplugged and the standbys left; the VM migrates; the VFs are plugged on the destination.
+ * MigrateVmCommand and MigrateVmToServerCommand with their flow, as measured on an engine: the VFs of the destination are
+ * set aside and those of the source unplugged one after the other, all before the answer; the VM migrates, is up on the
+ * destination, and a while later the VFs are plugged there, one after the other; then comes the event of its end.
+ *
+ * The job tells nothing: with a VF it is finished when the answer comes. Nothing is locked, either: a NIC can be touched
+ * as soon as the VM is up, and then is in the engine's way.
  *
  * With the engine's defects: a migration that fails leaves the VM on the source without its VFs; what can't be plugged
  * again stays unplugged, and only an event says so; a second attempt on another host is made without a look at its VFs.
  */
 import type { Disruptions } from "../disruptions.js";
-import { commandFault } from "../fault.js";
-import { freeVfs, virtualFunction } from "../hypervisor.js";
+import { about, reportPlug, reportRefresh } from "../events.js";
+import { commandFault, EngineFault, listed, restFault } from "../fault.js";
+import { attach, freeVfs, HotPlugRefused, nicAlias, virtualFunction } from "../hypervisor.js";
 import { named, newId, type Event, type Host, type Job, type Model, type Nic, type Vm } from "../model.js";
 import type { Pace } from "../pace.js";
-import { isPassthrough } from "../rules/nic.js";
 import { migrateVm, schedule, validateMigration, vfsFor } from "../rules/migration.js";
+import { isPassthrough } from "../rules/nic.js";
 import type { Caller } from "./caller.js";
 import { activate, deactivate, plug, unplug } from "./plug.js";
+import { finished } from "./power.js";
 
 export interface MigrationRequest {
-  readonly vm: Vm;
+  /** Undefined: there is none of that id. */
+  readonly vm: Vm | undefined;
+  /** As the path has it. */
+  readonly id: string;
   /** Id or name; undefined: the engine chooses, and tries another one when it fails. */
   readonly host?: { readonly id?: string | undefined; readonly name?: string | undefined } | undefined;
   readonly caller: Caller;
@@ -38,9 +47,12 @@ interface Migration {
 }
 
 /** Per cent, as the steps of a migration report it. */
-const progress = [0, 40, 80];
+const progress = [0, 24, 49, 74, 99];
 
 export class Migrations {
+  /** Those under way, by the VM's id. */
+  readonly #running = new Map<string, Migration>();
+
   constructor(
     private readonly model: Model,
     private readonly pace: Pace,
@@ -48,17 +60,56 @@ export class Migrations {
   ) {}
 
   /** @throws EngineFault when nothing was begun. */
-  start({ vm, host, caller }: MigrationRequest): Job {
-    const chosen = host === undefined ? undefined : this.#destination(host);
-    validateMigration({ model: this.model, vm });
-    const candidates = [...this.model.hosts.values()].filter(({ cluster }) => cluster === vm.cluster);
-    if (chosen !== undefined && chosen.cluster !== vm.cluster) {
-      throw commandFault(["ACTION_TYPE_FAILED_MIGRATE_BETWEEN_TWO_CLUSTERS"], migrateVm);
+  async start(request: MigrationRequest): Promise<Job> {
+    const { vm, id, caller } = request;
+    const toServer = request.host !== undefined;
+    const sought = request.host === undefined ? undefined : this.#named(request.host);
+    try {
+      if (vm === undefined) throw commandFault(["ACTION_TYPE_FAILED_VM_NOT_FOUND"], migrateVm);
+      return await this.#start(vm, toServer, sought, caller);
+    } catch (error) {
+      const texts = error instanceof EngineFault ? (error.texts ?? []) : [];
+      // Without a message it is no refusal: what failed has been told.
+      if (texts.length > 0) {
+        const source = this.model.hosts.get(vm?.host ?? "");
+        finished(this.model, `Migrating VM ${vm?.name ?? id}`, caller).status = "failed";
+        this.model.report({
+          code: 65,
+          severity: "error",
+          ...(vm === undefined ? caller : about(vm, caller)),
+          description: `Migration failed due to a failed validation: [${texts.join(", ")}] (VM: ${vm?.name ?? "<UNKNOWN>"}, Source: ${source?.name ?? "<UNKNOWN>"}).`,
+        });
+      }
+      throw error;
     }
+  }
+
+  /** The VM stays where it is, and without its VFs. @throws EngineFault when it does not migrate. */
+  cancel(vm: Vm | undefined, caller: Caller): Job {
+    if (vm === undefined) throw commandFault(["ACTION_TYPE_FAILED_VM_NOT_FOUND"], { action: "cancel", type: "VM" });
+    const migration = this.#running.get(vm.id);
+    if (vm.status !== "migrating" || migration === undefined) {
+      throw commandFault(["VM_CANNOT_CANCEL_MIGRATION_WHEN_VM_IS_NOT_MIGRATING"], {});
+    }
+    this.#stays(migration);
+    this.model.report({
+      code: 161,
+      severity: "normal",
+      ...about(vm, caller),
+      description: `Migration cancelled (VM: ${vm.name}, Source: ${migration.source.name}, User: ${caller.user}).`,
+    });
+    if (migration.job.status === "started") endJob(migration.job, "failed");
+    return finished(this.model, `Cancelling Migration of VM ${vm.name}`, caller);
+  }
+
+  async #start(vm: Vm, toServer: boolean, sought: Host | undefined, caller: Caller): Promise<Job> {
+    validateMigration({ model: this.model, vm });
+    const chosen = toServer ? destinationOf(sought, vm) : undefined;
+    const candidates = [...this.model.hosts.values()].filter(({ cluster }) => cluster === vm.cluster);
     const [destination, ...further] = schedule(
       this.model,
       vm,
-      chosen === undefined ? candidates.filter(({ status, id }) => status === "up" && id !== vm.host) : [chosen],
+      (chosen === undefined ? candidates : [chosen]).filter(({ status, id }) => status === "up" && id !== vm.host),
     );
     const source = vm.host === undefined ? undefined : this.model.hosts.get(vm.host);
     if (source === undefined) throw commandFault(["ACTION_TYPE_FAILED_VM_IS_NOT_RUNNING"], migrateVm);
@@ -66,38 +117,57 @@ export class Migrations {
     const vfs = vfsFor(this.model, vm, destination).chosen;
     for (const vf of vfs.values()) this.#reserve(vf, vm.id);
     const unplugged = vm.nics.filter((nic) => isPassthrough(nic) && nic.plugged);
-    try {
-      for (const nic of unplugged) unplug(this.model, vm, nic, deactivate, false);
-    } catch (error) {
-      freeVfs(destination, vm.id);
-      throw error;
-    }
     const job: Job = {
       id: newId(),
-      description:
-        chosen === undefined ? `Migrating VM ${vm.name}` : `Migrating VM ${vm.name} to Host ${destination.name}`,
+      description: toServer ? `Migrating VM ${vm.name} to Host ${destination.name}` : `Migrating VM ${vm.name}`,
       correlationId: caller.correlationId,
       status: "started",
       startTime: new Date(),
     };
+    const migration = { vm, source, destination, further, unplugged, vfs, toServer, job, caller };
+    try {
+      for (const nic of unplugged) await this.#unplug(migration, nic);
+    } catch (error) {
+      freeVfs(destination, vm.id);
+      throw error;
+    }
     this.model.jobs.set(job.id, job);
-    this.#begin({ vm, source, destination, further, unplugged, vfs, toServer: chosen !== undefined, job, caller });
+    this.#begin(migration);
+    // The commands that unplug end the job's only step, and with it the job.
+    if (unplugged.length > 0) endJob(job, "finished");
     return job;
   }
 
-  #destination(sought: { readonly id?: string | undefined; readonly name?: string | undefined }): Host {
-    const host = sought.id === undefined ? named(this.model.hosts, sought.name ?? "") : this.model.hosts.get(sought.id);
-    if (host === undefined) throw commandFault(["VDS_INVALID_SERVER_ID"], migrateVm);
-    if (host.status !== "up") {
-      throw commandFault(["ACTION_TYPE_FAILED_VDS_STATUS_ILLEGAL"], { ...migrateVm, hostStatus: "Up" });
+  /** @throws EngineFault, of which nobody says the reason: that is in events only. */
+  async #unplug(migration: Migration, nic: Nic): Promise<void> {
+    const { vm, source, caller } = migration;
+    const slow = this.disruptions.take("unplug-slow", { vm: vm.name, nic: nic.name });
+    await this.pace.pass(slow?.milliseconds ?? this.pace.durations.unplug);
+    if (this.disruptions.take("unplug-fails", { vm: vm.name, nic: nic.name })) {
+      reportPlug(
+        this.model,
+        { vm, nic, user: caller.user, host: source },
+        false,
+        "Timeout waiting for the device's removal",
+      );
+      this.#reportFailure(migration);
+      throw listed(400, []);
     }
+    unplug(this.model, vm, nic, deactivate, { withFailover: false, user: caller.user });
+  }
+
+  /** @throws EngineFault for a name that no host has. An id that none has is the command's to refuse. */
+  #named(sought: { readonly id?: string | undefined; readonly name?: string | undefined }): Host | undefined {
+    if (sought.id !== undefined) return this.model.hosts.get(sought.id);
+    const host = named(this.model.hosts, sought.name ?? "");
+    if (host === undefined) throw new NoSuchName(sought.name ?? "");
     return host;
   }
 
   #begin(migration: Migration): void {
     const { vm, source, destination, caller } = migration;
-    vm.beingMigrated = true;
     vm.status = "migrating";
+    this.#running.set(vm.id, migration);
     this.#report(migration, {
       code: 62,
       severity: "normal",
@@ -109,33 +179,28 @@ export class Migrations {
   #progress(migration: Migration, step: number): void {
     migration.vm.migrationProgress = progress[step];
     this.pace.then(() => {
+      if (this.#running.get(migration.vm.id) !== migration) return;
       if (step + 1 < progress.length) this.#progress(migration, step + 1);
       else if (this.disruptions.take("migration-fails", { vm: migration.vm.name })) this.#fail(migration);
       else this.#arrive(migration);
     });
   }
 
-  /** The VM is up on the destination, and for a while so without its VFs. */
+  /** The VM is up on the destination, without its VFs; that the migration is over is not told yet. */
   #arrive(migration: Migration): void {
-    const { vm, destination, source } = migration;
+    const { vm, destination } = migration;
+    this.#running.delete(vm.id);
     vm.status = "up";
     vm.host = destination.id;
-    vm.migrationProgress = undefined;
-    this.#report(migration, {
-      code: 63,
-      severity: "normal",
-      description: `Migration completed (VM: ${vm.name}, Source: ${source.name}, Destination: ${destination.name}, Duration: 1 second, Total: 1 second, Actual downtime: 42ms)`,
-    });
-    this.pace.then(() => {
-      this.#replug(migration);
-      this.#end(migration, "finished");
-    });
+    const late = this.disruptions.take("replug-late", { vm: vm.name });
+    this.pace.then(() => void this.#end(migration), late?.milliseconds ?? this.pace.durations.beforeReplug);
   }
 
-  #replug(migration: Migration): void {
-    const { vm, vfs, unplugged, destination } = migration;
+  async #end(migration: Migration): Promise<void> {
+    const { vm, source, destination, vfs, unplugged, job } = migration;
     try {
-      const lost = unplugged.filter((nic) => !this.#replugged(migration, nic));
+      const lost: Nic[] = [];
+      for (const nic of unplugged) if (!(await this.#replugged(migration, nic))) lost.push(nic);
       if (lost.length > 0) {
         this.#report(migration, {
           code: 12003,
@@ -152,53 +217,76 @@ export class Migrations {
     }
     const inUse = vm.devices.flatMap(({ vf }) => vf ?? []);
     if (vfs !== undefined) freeVfs(destination, vm.id, inUse);
+    this.#report(migration, {
+      code: 63,
+      severity: "normal",
+      description: `Migration completed (VM: ${vm.name}, Source: ${source.name}, Destination: ${destination.name}, Duration: 1 second, Total: 1 second, Actual downtime: 42ms)`,
+    });
+    if (job.status === "started") endJob(job, "finished");
   }
 
-  /** @throws TypeError where nobody set VFs aside, as the engine's NullPointerException. */
-  #replugged({ vm, vfs }: Migration, nic: Nic): boolean {
-    const disrupted = this.disruptions.take("vf-not-replugged", { vm: vm.name, nic: nic.name });
+  /**
+   * The VF is in the domain from the begin, and the NIC plugged at the end: who plugs it meanwhile is refused.
+   * @throws TypeError where nobody set VFs aside, as the engine's NullPointerException.
+   */
+  async #replugged({ vm, vfs, destination, caller }: Migration, nic: Nic): Promise<boolean> {
+    const vf = vfs?.get(nic.id);
+    const plugged = { vm, nic, user: caller.user, host: destination };
     try {
-      if (!disrupted) {
-        plug(this.model, vm, nic, activate, { withFailover: false, vf: vfs?.get(nic.id) });
+      if (vf === undefined) {
+        plug(this.model, vm, nic, activate, { withFailover: false, user: caller.user });
         return true;
       }
-    } catch {
-      // The engine goes on to free the NIC's VF.
+      if (this.disruptions.take("vf-not-replugged", { vm: vm.name, nic: nic.name })) {
+        await this.pace.pass(this.pace.durations.plug);
+        throw new HotPlugRefused("internal error: unable to execute QEMU command 'device_add': vfio: device is in use");
+      }
+      attach(vm, { alias: nicAlias(nic), mac: nic.mac, kind: "hostdev", vf });
+    } catch (error) {
+      if (error instanceof HotPlugRefused) reportPlug(this.model, plugged, true, error.message);
+      else if (!(error instanceof EngineFault)) throw error;
+      if (vfs === undefined) throw new TypeError("vnicToVfMap is null");
+      if (vf !== undefined) this.#reserve(vf, undefined);
+      return false;
     }
-    if (vfs === undefined) throw new TypeError("vnicToVfMap is null");
-    const vf = vfs.get(nic.id);
-    if (vf !== undefined) this.#reserve(vf, undefined);
-    return false;
+    if (this.pace.durations.plug > 0) await this.pace.pass(this.pace.durations.plug);
+    nic.plugged = true;
+    reportPlug(this.model, plugged, true);
+    reportRefresh(this.model, destination, caller.user);
+    return true;
   }
 
   /** The destination's VFs are given back; the source's are not plugged again. */
   #fail(migration: Migration): void {
-    const { vm, source, destination, further, toServer } = migration;
-    freeVfs(destination, vm.id);
-    vm.status = "up";
-    vm.migrationProgress = undefined;
+    const { vm, destination, further, job } = migration;
+    this.#stays(migration);
     const [next, ...rest] = further;
     if (next !== undefined) {
       this.#report(migration, {
         code: 128,
         severity: "warning",
-        description: `Failed to migrate VM ${vm.name} to Host ${destination.name}. Trying to migrate to another Host.`,
+        description: `Failed to migrate VM ${vm.name} to Host ${destination.name} . Trying to migrate to another Host.`,
       });
       this.#begin({ ...migration, destination: next, further: rest, vfs: undefined });
       return;
     }
+    this.#reportFailure(migration);
+    if (job.status === "started") endJob(job, "failed");
+  }
+
+  #stays({ vm, destination }: Migration): void {
+    this.#running.delete(vm.id);
+    freeVfs(destination, vm.id);
+    vm.status = "up";
+  }
+
+  #reportFailure(migration: Migration): void {
+    const { vm, source, destination, toServer } = migration;
     this.#report(migration, {
       code: toServer ? 120 : 65,
       severity: "error",
-      description: `Migration failed (VM: ${vm.name}, Source: ${source.name}${toServer ? `, Destination: ${destination.name}` : ""}).`,
+      description: `Migration failed  (VM: ${vm.name}, Source: ${source.name}${toServer ? `, Destination: ${destination.name}` : ""}).`,
     });
-    this.#end(migration, "failed");
-  }
-
-  #end({ vm, job }: Migration, status: "finished" | "failed"): void {
-    vm.beingMigrated = false;
-    job.status = status;
-    job.endTime = new Date();
   }
 
   #reserve(vf: string, vm: string | undefined): void {
@@ -207,6 +295,34 @@ export class Migrations {
   }
 
   #report({ vm, source, caller }: Migration, event: Pick<Event, "code" | "severity" | "description">): void {
-    this.model.report({ ...event, vm: vm.id, host: source.id, correlationId: caller.correlationId });
+    this.model.report({ ...about(vm, caller), ...event, host: source.id });
   }
+}
+
+/** A host that a request names and that is not there: the REST layer's own answer, and not in the action. */
+export class NoSuchName extends Error {
+  override readonly name = "NoSuchName";
+
+  constructor(readonly sought: string) {
+    super(sought);
+  }
+
+  get fault(): EngineFault {
+    return restFault(404, `Entity not found: ${this.sought}`);
+  }
+}
+
+/** @throws EngineFault */
+function destinationOf(host: Host | undefined, vm: Vm): Host {
+  if (host === undefined) throw commandFault(["VDS_INVALID_SERVER_ID"], migrateVm);
+  if (host.status !== "up") {
+    throw commandFault(["ACTION_TYPE_FAILED_VDS_STATUS_ILLEGAL"], { ...migrateVm, hostStatus: "Up" });
+  }
+  if (host.cluster !== vm.cluster) throw commandFault(["ACTION_TYPE_FAILED_MIGRATE_BETWEEN_TWO_CLUSTERS"], migrateVm);
+  return host;
+}
+
+function endJob(job: Job, status: "finished" | "failed"): void {
+  job.status = status;
+  job.endTime = new Date();
 }

@@ -4,6 +4,7 @@
  */
 import { commandFault } from "../fault.js";
 import { attach, detach, HotPlugRefused, nicAlias, standbyAlias, virtualFunction } from "../hypervisor.js";
+import { reportPlug, reportRefresh } from "../events.js";
 import type { Host, Model, Nic, Vm } from "../model.js";
 import { isPassthrough, plugNicRules, unplugNicRules } from "../rules/nic.js";
 import { validate, type Command } from "../rules/rule.js";
@@ -13,6 +14,8 @@ export interface PlugOptions {
   readonly withFailover: boolean;
   /** The VF that the scheduler set aside. */
   readonly vf?: string | undefined;
+  /** As events name who does it. */
+  readonly user: string;
 }
 
 /** The engine fills in the first value that a message's variable gets: the outer command's, where there is one. */
@@ -23,30 +26,44 @@ export const deactivate: Command = { action: "deactivate", type: "Interface" };
 export function plug(model: Model, vm: Vm, nic: Nic, command: Command, options: PlugOptions): void {
   if (options.vf === undefined) validate(plugNicRules, { model, vm, nic }, command);
   if (vm.status === "up") {
-    try {
+    hot(model, vm, nic, options.user, true, command, () => {
       plugDevice(model, vm, nic, options.vf);
       plugStandby(model, vm, nic, options.withFailover);
-    } catch (error) {
-      if (error instanceof HotPlugRefused) throw commandFault(["ACTIVATE_NIC_FAILED"], command);
-      throw error;
-    }
+    });
   }
   nic.plugged = true;
 }
 
 /** @throws EngineFault: the NIC stays as it was. */
-export function unplug(model: Model, vm: Vm, nic: Nic, command: Command, withFailover: boolean): void {
+export function unplug(
+  model: Model,
+  vm: Vm,
+  nic: Nic,
+  command: Command,
+  { withFailover, user }: Pick<PlugOptions, "withFailover" | "user">,
+): void {
   validate(unplugNicRules, { model, vm, nic }, command);
   if (vm.status === "up") {
-    try {
+    hot(model, vm, nic, user, false, command, () => {
       unplugDevice(model, vm, nic);
       if (withFailover) unplugStandby(model, vm, nic);
-    } catch (error) {
-      if (error instanceof HotPlugRefused) throw commandFault(["DEACTIVATE_NIC_FAILED"], command);
-      throw error;
-    }
+    });
   }
   nic.plugged = false;
+}
+
+/** In a running VM, with the events of it. @throws EngineFault */
+function hot(model: Model, vm: Vm, nic: Nic, user: string, plugs: boolean, command: Command, act: () => void): void {
+  const host = hostOf(model, vm);
+  try {
+    act();
+  } catch (error) {
+    if (!(error instanceof HotPlugRefused)) throw error;
+    reportPlug(model, { vm, nic, user, host }, plugs, error.message);
+    throw commandFault([plugs ? "ACTIVATE_NIC_FAILED" : "DEACTIVATE_NIC_FAILED"], command);
+  }
+  reportPlug(model, { vm, nic, user, host }, plugs);
+  if (isPassthrough(nic)) reportRefresh(model, host, user);
 }
 
 /** What starting the VM puts into its domain: of each plugged NIC the device, and then its standby. */

@@ -3,6 +3,7 @@ import { named, put, type Model, type Profile } from "../model.js";
 import { addProfileRules, removeProfileRules, updateProfileRules } from "../rules/profile.js";
 import { validate } from "../rules/rule.js";
 import type { Caller } from "./caller.js";
+import { checkProfile } from "./parameters.js";
 
 const type = "VM network interface profile";
 
@@ -11,9 +12,10 @@ const defaultFilter = "vdsm-no-mac-spoofing";
 
 /** @throws EngineFault */
 export function addProfile(model: Model, profile: Profile, useDefaultFilter: boolean, caller: Caller): Profile {
+  checkProfile(profile);
   validate(addProfileRules, { model, profile, defaultFilter: useDefaultFilter }, { action: "add", type });
-  // A passthrough profile gets none, nor does one of an external network.
-  if (useDefaultFilter && !profile.passThrough && model.networks.get(profile.network)?.external !== true) {
+  // A passthrough profile gets none.
+  if (useDefaultFilter && !profile.passThrough) {
     profile.networkFilter = named(model.networkFilters, defaultFilter)?.id;
   }
   report(model, 1122, "added to", profile, caller);
@@ -23,6 +25,7 @@ export function addProfile(model: Model, profile: Profile, useDefaultFilter: boo
 /** @throws EngineFault */
 export function updateProfile(model: Model, profile: Profile, caller: Caller): Profile {
   const facts = { model, profile, stored: model.profiles.get(profile.id) };
+  checkProfile(profile);
   validate(updateProfileRules, facts, { action: "edit", type });
   report(model, 1124, "updated for", profile, caller);
   return put(model.profiles, profile);
@@ -46,6 +49,7 @@ function report(model: Model, code: number, done: string, profile: Profile, { us
     code,
     severity: "normal",
     correlationId,
+    user,
     description: `VM network interface profile ${profile.name} was ${done} network ${network?.name ?? ""} in Data Center: ${dataCenter?.name ?? ""}. (User: ${user})`,
   });
 }

@@ -14,13 +14,6 @@ export interface MigrationFacts {
 export const migrateVm: Command = { action: "migrate", type: "VM" };
 
 const migrationRules: readonly EngineRule<MigrationFacts>[] = [
-  {
-    name: "getExclusiveLocks",
-    refuse: ({ vm }) =>
-      vm.beingMigrated === true
-        ? { id: "ACTION_TYPE_FAILED_VM_IS_BEING_MIGRATED", variables: { VmName: vm.name } }
-        : undefined,
-  },
   rule("canMigrate", "ACTION_TYPE_FAILED_MIGRATION_IN_PROGRESS", ({ vm }) => vm.status === "migrating"),
   rule("canMigrate", "ACTION_TYPE_FAILED_VM_IS_NOT_RUNNING", ({ vm }) => vm.status === "down"),
   {
@@ -64,7 +57,6 @@ export function schedule(model: Model, vm: Vm, candidates: readonly Host[]): rea
 }
 
 function filterOut(model: Model, vm: Vm, host: Host): Filtered | undefined {
-  if (host.id === vm.host) return { filter: "Migration", detail: "it currently hosts the VM" };
   const passthrough = vm.nics.filter(isPassthrough);
   // Unplugged NICs count, and a failover network that is not in the cluster ends in a NullPointerException
   // (NetworkPolicyUnit.findFailoverNetworkNotConnected).
@@ -109,7 +101,7 @@ export function vfsFor(
 function allFilteredOut(hosts: readonly (Filtered & { readonly hostName: string })[]): Error {
   const [first] = hosts;
   const ids: [MessageId, ...MessageId[]] = ["SCHEDULING_ALL_HOSTS_FILTERED_OUT"];
-  if (first === undefined) return commandFault(ids, migrateVm);
+  if (first === undefined) return commandFault(["SCHEDULING_NO_HOSTS"], migrateVm);
   // The engine's variables are global to a list of messages, and the first one of a name wins.
   return commandFault([...ids, "SCHEDULING_HOST_FILTERED_REASON_WITH_DETAIL"], {
     ...migrateVm,

@@ -183,6 +183,7 @@ function macInUse(model: Model, nic: Nic): Refusal | undefined {
     : { id: "NETWORK_MAC_ADDRESS_IN_USE", variables: { MacAddress: nic.mac, VmName: user.name } };
 }
 
+/** VMStatus, as messages print it. */
 const statusNames: Readonly<Record<VmStatus, string>> = {
   up: "Up",
   down: "Down",
@@ -190,6 +191,6 @@ const statusNames: Readonly<Record<VmStatus, string>> = {
   paused: "Paused",
 };
 
-function printedStatus(status: VmStatus): string {
+export function printedStatus(status: VmStatus): string {
   return statusNames[status];
 }
