@@ -42,7 +42,7 @@ function fromJson(name: string, value: Json): Element {
   const children: Element[] = [];
   for (const [key, member] of Object.entries(value as Readonly<Record<string, Json>>)) {
     if (member === null) continue;
-    if (key === "id" || key === "href" || key === "rel") attributes[key] = String(member);
+    if (["id", "href", "rel"].includes(key) && typeof member === "string") attributes[key] = member;
     else
       for (const each of Array.isArray(member) ? (member as readonly Json[]) : [member])
         children.push(fromJson(key, each));

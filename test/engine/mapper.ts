@@ -19,7 +19,6 @@ export function newProfile(): Profile {
   };
 }
 
-/** @throws EngineFault for ids that are none. */
 export function mapProfile(model: Element, stored: Profile): Profile {
   const entity = { ...stored };
   entity.name = textIn(model, "name") ?? entity.name;
@@ -41,7 +40,6 @@ export function newNic(): Nic {
   return { id: newId(), name: "", mac: "", interface: "virtio", linked: true, plugged: true };
 }
 
-/** @throws EngineFault for ids that are none. */
 export function mapNic(model: Element, stored: Nic): Nic {
   const entity = { ...stored };
   entity.name = textIn(model, "name") ?? entity.name;
@@ -61,11 +59,20 @@ export function isGuid(text: string): boolean {
   return guidPattern.test(text);
 }
 
-/** @throws EngineFault for an id that is none. */
+/** The references that the mappers read. */
+const references = ["network", "qos", "failover", "network_filter", "vnic_profile", "host"];
+
+/** The body of a request, of whose references each id is one. @throws EngineFault */
+export function withIds(model: Element): Element {
+  for (const name of references) {
+    const id = idIn(model, name);
+    if (id !== undefined && !isGuid(id)) throw malformedId(id);
+  }
+  return model;
+}
+
 export function idIn(model: Element, name: string): string | undefined {
-  const id = attribute(child(model, name), "id");
-  if (id !== undefined && !isGuid(id)) throw malformedId(id);
-  return id?.toLowerCase();
+  return attribute(child(model, name), "id")?.toLowerCase();
 }
 
 /** With the blanks around it, which the engine keeps; an empty element is an empty text. */

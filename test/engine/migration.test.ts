@@ -23,8 +23,8 @@ import type { Host } from "./model.js";
 import { refusal } from "./refusal.js";
 import type { TestEngine } from "./server.js";
 
-/** Of a migration: three of progress, the arrival, the replug. More do nothing. */
-const allSteps = 5;
+/** Of a migration: five of progress, of which the last is the arrival, and the replug. More do nothing. */
+const allSteps = 6;
 
 let engine: TestEngine;
 let client: EngineClient;
@@ -57,6 +57,12 @@ async function freeVfs(name: string): Promise<number> {
   return (await freeVirtualFunctions(client, host(name).id, fast.network)).length;
 }
 
+/** All that the engine has told since the NIC was added. */
+async function codes(): Promise<readonly number[]> {
+  const all = (await eventsAfter(client, 0)).map(({ code }) => code);
+  return all.slice(all.indexOf(932) + 1);
+}
+
 async function migrationEvents(): Promise<readonly number[]> {
   const codes = new Set<number>(Object.values(eventCodes));
   return (await eventsAfter(client, 0)).map(({ code }) => code).filter((code) => codes.has(code));
@@ -74,22 +80,20 @@ describe("a migration", () => {
     expect((await findNic(client, vm, nic))?.plugged).toBe(false);
     expect([await freeVfs("host1"), await freeVfs("host2")]).toEqual([4, 3]);
     expect(await findJob(client, job ?? "")).toMatchObject({
-      status: "started",
+      status: "finished",
       description: "Migrating VM web to Host host2",
     });
 
     const progress = [];
-    for (let step = 0; step < 3; step += 1) {
+    for (let step = 0; step < 5; step += 1) {
       progress.push(await migrationProgress(client, vm));
       engine.advance();
     }
-    expect(progress).toEqual([0, 40, 80]);
+    expect(progress).toEqual([0, 24, 49, 74, 99]);
     expect(await findVm(client, vm)).toMatchObject({ status: "up", host: host("host2").id });
     expect(kinds()).toEqual(["bridge"]);
-    expect(await refusal(migrateVm(client, vm, host("host1").id))).toMatchObject({
-      status: 409,
-      detail: "Cannot migrate VM. VM web is being migrated.",
-    });
+    // Nothing has told that it is over, and no NIC is locked.
+    expect(await migrationEvents()).toEqual([eventCodes.migrationStarted]);
 
     engine.advance();
     expect(kinds()).toEqual(["bridge", "hostdev"]);
@@ -102,6 +106,7 @@ describe("a migration", () => {
       { id: vm, name: "web" },
       { id: vm, name: "web" },
     ]);
+    expect(await codes()).toEqual([1014, 606, 62, 1012, 606, 63]);
   });
 
   it("goes where the engine wants when no host is named, and to one of a name", async () => {
@@ -153,9 +158,9 @@ describe("a migration is refused, and nothing is changed,", () => {
       {
         prepare: () => undefined,
         to: "host1",
-        status: 409,
-        detail: `${scheduling} host1 did not satisfy internal filter Migration because it currently hosts the VM.`,
-        id: "VAR__DETAIL__SAME_HOST",
+        status: 400,
+        detail: "There are no hosts to use. Check that the cluster contains at least one host in Up state.",
+        id: "SCHEDULING_NO_HOSTS",
       },
     ],
     [
@@ -205,6 +210,80 @@ describe("a migration is refused, and nothing is changed,", () => {
   });
 });
 
+describe("a migration that is", () => {
+  it("begun twice is refused while the VM migrates, with an event and a failed job of its own", async () => {
+    await migrateVm(client, vm, host("host2").id);
+    expect(await refusal(migrateVm(client, vm, host("host1").id))).toMatchObject({
+      status: 409,
+      detail: "Cannot migrate VM. VM migration is in progress",
+    });
+    const last = (await eventsAfter(client, 0)).at(-1);
+    expect(last).toMatchObject({
+      code: 65,
+      description:
+        "Migration failed due to a failed validation: [Cannot migrate VM. VM migration is in progress] (VM: web, Source: host1).",
+    });
+    expect([...engine.model.jobs.values()].map(({ status }) => status)).toEqual(["finished", "failed"]);
+  });
+
+  it("cancelled leaves the VM on the source without its VF", async () => {
+    await migrateVm(client, vm, host("host2").id);
+    engine.advance();
+    await client.post(`/vms/${vm}/cancelmigration`, element("action"), { correlationId: "cancel" });
+    engine.advance(allSteps);
+    expect(await findVm(client, vm)).toMatchObject({ status: "up", host: host("host1").id });
+    expect(kinds()).toEqual(["bridge"]);
+    expect((await eventsAfter(client, 0)).at(-1)).toMatchObject({
+      code: eventCodes.migrationCancelled,
+      severity: "normal",
+      correlationId: "cancel",
+      description: "Migration cancelled (VM: web, Source: host1, User: admin@internal-authz).",
+    });
+    expect(await refusal(client.post(`/vms/${vm}/cancelmigration`, element("action")))).toMatchObject({
+      status: 409,
+      detail: "Cannot cancel migration for non migrating VM.",
+    });
+  });
+
+  it("given up since the guest keeps the VF has no reason in the fault, and three events", async () => {
+    engine.disruptions.add({ kind: "unplug-fails" });
+    const fault = await refusal(migrateVm(client, vm, host("host2").id));
+    expect(fault).toMatchObject({ status: 400, reason: "Operation Failed", detail: undefined });
+    expect(await codes()).toEqual([10802, 1015, 120]);
+    expect(kinds()).toEqual(["hostdev", "bridge"]);
+    expect(await freeVfs("host2")).toBe(4);
+  });
+
+  it("to a host of a name that none has is not found", async () => {
+    const nowhere = element("action", {}, [element("host", {}, [element("name", {}, "nope")])]);
+    expect(await refusal(client.post(`/vms/${vm}/migrate`, nowhere))).toMatchObject({
+      status: 404,
+      detail: "Entity not found: nope",
+    });
+  });
+});
+
+it("as slow as an engine, a migration's answer comes after the unplug, and its VF after the VM", async () => {
+  const slow = await startEngine({ stepMillis: undefined });
+  const web = idOf(slow.engine, "vms", "web");
+  const profile = await addProfile(slow.client, {
+    name: "vf",
+    network: idOf(slow.engine, "networks", "data-vf"),
+    passThrough: "enabled",
+    migratable: true,
+  });
+  await addNic(slow.client, web, { name: "nic1", interface: "pci_passthrough", profile: profile.id });
+  const began = Date.now();
+  await migrateVm(slow.client, web, idOf(slow.engine, "hosts", "host2"));
+  expect(Date.now() - began).toBeGreaterThanOrEqual(300);
+  const done = () => slow.engine.model.events.some(({ code }) => code === 63);
+  await expect.poll(() => slow.engine.model.vms.get(web)?.status, { timeout: 10_000 }).toBe("up");
+  expect(slow.engine.model.vms.get(web)?.nics[0]?.plugged).toBe(false);
+  expect(done()).toBe(false);
+  await expect.poll(done, { timeout: 5000 }).toBe(true);
+  expect(slow.engine.model.vms.get(web)?.nics[0]?.plugged).toBe(true);
+});
+
 describe("the engine's defects", () => {
   it("D1: a migration that fails leaves the VM on the source without its VF", async () => {
     engine.disruptions.add({ kind: "migration-fails" });
@@ -214,7 +293,8 @@ describe("the engine's defects", () => {
     expect(kinds()).toEqual(["bridge"]);
     expect((await findNic(client, vm, nic))?.plugged).toBe(false);
     expect([await freeVfs("host1"), await freeVfs("host2")]).toEqual([4, 4]);
-    expect(await findJob(client, job ?? "")).toMatchObject({ status: "failed" });
+    // The job says that all is well.
+    expect(await findJob(client, job ?? "")).toMatchObject({ status: "finished" });
     expect(await migrationEvents()).toEqual([eventCodes.migrationStarted, eventCodes.migrationToServerFailed]);
   });
 
@@ -253,8 +333,9 @@ describe("the engine's defects", () => {
     expect(kinds()).toEqual(["bridge"]);
     expect(await findJob(client, job ?? "")).toMatchObject({ status: "finished" });
     expect(await freeVfs("host2")).toBe(4);
-    const last = (await eventsAfter(client, 0)).at(-1);
-    expect(last).toMatchObject({
+    expect(await codes()).toEqual([1014, 606, 62, 10802, 1013, 12003, 63]);
+    const told = (await eventsAfter(client, 0)).find(({ code }) => code === 12003);
+    expect(told).toMatchObject({
       code: eventCodes.notAllNicsPluggedBack,
       severity: "error",
       description: "After migration of web, following vm nics failed to be plugged back: nic1.",
@@ -279,8 +360,8 @@ describe("the engine's defects", () => {
       eventCodes.migrationStarted,
       eventCodes.migrationTriesAnotherHost,
       eventCodes.migrationStarted,
-      eventCodes.migrationDone,
       eventCodes.pluggingNicsFailed,
+      eventCodes.migrationDone,
     ]);
   });
 });

@@ -12,7 +12,7 @@ import {
 } from "../../provider/backends/ovirt/rest/index.js";
 import { element } from "../../provider/xml/element.js";
 import { idOf, startEngine } from "./engine.js";
-import type { Network } from "./model.js";
+import { newId, type Network, type Vm } from "./model.js";
 import { refusal } from "./refusal.js";
 import type { TestEngine } from "./server.js";
 
@@ -58,7 +58,7 @@ describe("a profile is added", () => {
     expect(standby.migratable).toBeUndefined();
     expect(fast).toMatchObject({ passThrough: "enabled", migratable: true, failover: standby.id });
     expect(fast.networkFilter).toBeUndefined();
-    expect(await listProfiles(client)).toEqual([standby, fast]);
+    expect((await listProfiles(client)).filter(({ name }) => name !== "ovirtmgmt")).toEqual([standby, fast]);
   });
 
   const refused: readonly {
@@ -185,8 +185,8 @@ describe("a profile is added", () => {
     const incomplete = await refusal(client.post("/vnicprofiles", element("vnic_profile")));
     expect(incomplete).toMatchObject({
       status: 400,
-      reason: "Incomplete parameters",
-      detail: "VnicProfile [name, network.id] required for add",
+      reason: "Input validation failed.",
+      detail: "Parameter 'profile.name' is mandatory but was not provided.",
     });
     const lost = await refusal(addProfile(client, { name: "new", network: noSuch }));
     expect(lost).toMatchObject({ status: 404, detail: `Entity not found: Network: id=${noSuch}` });
@@ -196,7 +196,7 @@ describe("a profile is added", () => {
     await addProfile(client, { name: "data", network: data });
     await addProfile(client, { name: "Data", network: data });
     await addProfile(client, { name: "data", network: dataVf });
-    expect(await listProfiles(client)).toHaveLength(3);
+    expect((await listProfiles(client)).filter(({ name }) => name !== "ovirtmgmt")).toHaveLength(3);
   });
 
   it("by its network too", async () => {
@@ -304,9 +304,9 @@ describe("a profile is removed", () => {
     const { id } = await addProfile(client, { name: "data", network: data });
     const [db] = [...engine.model.vms.values()].filter(({ name }) => name === "db");
     for (let number = 1; number <= 6; number += 1) {
-      const vm = { ...db, id: `vm${number}`, name: `vm${number}`, nics: [], devices: [] } as never;
-      engine.model.vms.set(`vm${number}`, vm);
-      await addNic(client, `vm${number}`, { name: "nic1", profile: id });
+      const vm = { ...db, id: newId(), name: `vm${number}`, nics: [], devices: [] } as unknown as Vm;
+      engine.model.vms.set(vm.id, vm);
+      await addNic(client, vm.id, { name: "nic1", profile: id });
     }
     expect(await refusal(removeProfile(client, id))).toMatchObject({
       status: 409,
@@ -326,8 +326,8 @@ describe("a profile is removed", () => {
   });
 });
 
-it("profiles are searched by name, network and failover, and have no second page", async () => {
-  const { standby } = await pair();
+it("profiles are not searched: whatever is asked for, there is none", async () => {
+  await pair();
   const search = async (query: string) => {
     const names = [];
     for await (const profile of client.list("/vnicprofiles", { search: query, parameters: { max: "1" } })) {
@@ -335,8 +335,7 @@ it("profiles are searched by name, network and failover, and have no second page
     }
     return names;
   };
-  expect(await search(`failover=${standby.name}`)).toEqual(["fast"]);
-  expect(await search("network=data-vf and name=FA*")).toEqual(["fast"]);
-  expect(await search("sortby name desc")).toEqual(["fast"]);
-  expect(await search("sortby name asc page 2")).toEqual([]);
+  for (const query of ["name=fast", "sortby name desc", "sortby name asc page 1", ""]) {
+    expect(await search(query)).toEqual([]);
+  }
 });

@@ -49,6 +49,9 @@ const besides: Readonly<Record<string, readonly Step[]>> = {
   "09 PUT failover changed, VM (down) uses it": [
     nic("db", "n1", '<interface>pci_passthrough</interface><vnic_profile id="{saved:a}"/>', "pn1"),
   ],
+  "24m migratable on non-pt": [
+    { label: "24l", ...xml("PUT /vnicprofiles/{saved:sg}", "<vnic_profile><custom_properties/></vnic_profile>") },
+  ],
   "30c JSON fault": [profile("x-json", "data", "json")],
   "31 list max=2": [
     {

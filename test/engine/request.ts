@@ -24,7 +24,7 @@ export function targetOf(below: string, query: URLSearchParams, headers: Incomin
   return {
     path: path === "" ? "/" : path,
     prefix: named === undefined ? "" : `/v${named}`,
-    version: named ?? (one(headers["version"]) || "4"),
+    version: named ?? one(headers["version"]) ?? "4",
     parameters,
   };
 }

@@ -9,7 +9,7 @@ import { addProfile, removeProfile, updateProfile } from "./commands/profiles.js
 import type { Disruptions } from "./disruptions.js";
 import { EngineFault, listed as listedFault, notFound, restFault } from "./fault.js";
 import { follow } from "./follow.js";
-import { idIn, isGuid, mapNic, mapProfile, newNic, newProfile, textIn } from "./mapper.js";
+import { idIn, isGuid, mapNic, mapProfile, newNic, newProfile, textIn, withIds } from "./mapper.js";
 import type { Event, Host, HostNic, Job, Model, Network, Nic, Profile, Vm } from "./model.js";
 import type { Pace } from "./pace.js";
 import { collection } from "./parts.js";
@@ -216,7 +216,7 @@ function table(model: Model, migrations: Migrations, disruptions: Disruptions): 
     // The engine has no search of profiles: every one is a search that it can't read.
     get("/vnicprofiles", ({ query }) =>
       listed("vnic_profiles", query, query.has("search") ? [] : [...model.profiles.values()], (each) =>
-        xml.profileXml(model, withoutProperties(each)),
+        xml.profileXml(model, each),
       ),
     ),
     {
@@ -224,7 +224,7 @@ function table(model: Model, migrations: Migrations, disruptions: Disruptions): 
       path: "/vnicprofiles",
       takes: takes.addProfile,
       handle: (call) => {
-        const { body } = complete(call, "VnicProfile", "validateParameters", "name", "network.id");
+        const body = withIds(complete(call, "VnicProfile", "validateParameters", "name", "network.id").body);
         const network = idIn(body, "network") ?? "";
         if (!model.networks.has(network)) throw restFault(404, `Entity not found: Network: id=${network}`);
         return createProfile(call, mapProfile(body, newProfile()));
@@ -238,7 +238,7 @@ function table(model: Model, migrations: Migrations, disruptions: Disruptions): 
       handle: ({ body, caller }, [id]) => {
         const stored = profile(id);
         keepsId(body, id);
-        const changed = updateProfile(model, mapProfile(body, stored), caller);
+        const changed = updateProfile(model, mapProfile(withIds(body), stored), caller);
         return ok(xml.profileXml(model, changed, changed.network));
       },
     },
@@ -251,16 +251,14 @@ function table(model: Model, migrations: Migrations, disruptions: Disruptions): 
       },
     },
     get("/networks/:id/vnicprofiles", ({ query }, [id]) =>
-      listed("vnic_profiles", query, model.profilesOf(id), (each) =>
-        xml.profileXml(model, withoutProperties(each), id),
-      ),
+      listed("vnic_profiles", query, model.profilesOf(id), (each) => xml.profileXml(model, each, id)),
     ),
     {
       method: "POST",
       path: "/networks/:id/vnicprofiles",
       takes: takes.addAssignedProfile,
       handle: (call, [network]) => {
-        const { body } = complete(call, "VnicProfile", "validateParameters", "name");
+        const body = withIds(complete(call, "VnicProfile", "validateParameters", "name").body);
         return createProfile(call, { ...mapProfile(body, newProfile()), network });
       },
     },
@@ -377,7 +375,7 @@ function table(model: Model, migrations: Migrations, disruptions: Disruptions): 
     action("migrate", async ({ body, caller }, [id]) => {
       const to = child(body, "host");
       const vm = model.vms.get(id);
-      const sought = to && { id: idIn(body, "host"), name: textIn(to, "name") };
+      const sought = to && { id: idIn(withIds(body), "host"), name: textIn(to, "name") };
       const job = await migrations.start({ vm, id, host: sought, caller });
       return xml.actionXml(body, { job, vm: vm ?? absent() });
     }),
@@ -403,7 +401,7 @@ function table(model: Model, migrations: Migrations, disruptions: Disruptions): 
       takes: takes.addNic,
       handle: (call, [id]) => {
         const { body, caller } = complete(call, "Nic", "add", "name");
-        const made = addNic(model, model.vms.get(id), mapNic(body, newNic()), caller);
+        const made = addNic(model, model.vms.get(id), mapNic(withIds(body), newNic()), caller);
         return { status: 201, body: xml.nicXml({ id }, made) };
       },
     },
@@ -415,7 +413,7 @@ function table(model: Model, migrations: Migrations, disruptions: Disruptions): 
       handle: ({ body, caller }, [id, of]) => {
         const stored = nic(id, of);
         keepsId(body, of);
-        return ok(xml.nicXml({ id }, changeNic(id, stored, mapNic(body, stored), caller)));
+        return ok(xml.nicXml({ id }, changeNic(id, stored, mapNic(withIds(body), stored), caller)));
       },
     },
     {
@@ -457,11 +455,6 @@ function table(model: Model, migrations: Migrations, disruptions: Disruptions): 
       xml.eventXml(model, model.events.find((each) => String(each.id) === id) ?? absent()),
     ),
   ];
-}
-
-/** A list of profiles does not tell their custom properties. */
-function withoutProperties(profile: Profile): Profile {
-  return { ...profile, customProperties: {} };
 }
 
 /** A VF that a VM has is bound to vfio-pci: the host has no netdev of it to report. */

@@ -1,15 +1,24 @@
-/** A migration that the engine does, from its begin to where it really ended. */
+/**
+ * A migration that the engine does, from its begin to where it really ended.
+ *
+ * The engine answers the request only when it has unplugged every VF, which takes as long as the guest takes; its job is
+ * finished with that answer, and the VM is up on the destination before the engine plugs the VFs there. What tells the
+ * end is an event with the request's correlation id, and until then nothing but reading is done.
+ */
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
+  endsMigration,
   EngineUnreachable,
+  eventCodes,
   eventsAfter,
-  findJob,
   findVm,
   listNics,
   migrateVm,
+  migrationGoesOn,
   migrationProgress,
   newestEvent,
+  OvirtFault,
   type EngineClient,
   type EngineEvent,
   type EngineHost,
@@ -22,9 +31,11 @@ import type { Progress } from "../../progress.js";
 export interface MigrationRequest {
   readonly vm: EngineVm;
   readonly host: EngineHost;
+  /** Seconds that the guest has to let go of each VF. The engine's hosts have a limit of their own, of 30 s. */
+  readonly unplugTimeout: number;
   /** Seconds until nobody waits for the migration any more. The engine goes on with it. */
   readonly migrateTimeout: number;
-  /** Seconds for the engine to plug the VFs, once the VM is up. */
+  /** Seconds for the engine to plug each of the VFs, once the VM is up. */
   readonly plugTimeout: number;
   readonly progress: Progress;
   readonly signal?: AbortSignal | undefined;
@@ -35,14 +46,19 @@ export interface MigrationEnd {
   readonly vm: EngineVm;
   /** What the engine's events say went wrong. */
   readonly complaints: readonly string[];
+  /** False: the engine has not told the end, and may still plug VFs. */
+  readonly over: boolean;
 }
 
 /** ms between two looks: the first ones are near each other, for a VM that moves at once. */
 const shortestPause = 50;
 const longestPause = 1000;
 
+/** ms that the engine itself takes for its answer, apart from what the guest takes. */
+const answerMillis = 60_000;
+
 /**
- * Migrates, and waits until the VM is up and what was plugged is plugged again, or will not be.
+ * Migrates, and waits until the engine says that it is over: what was plugged is plugged again, or will not be.
  * @throws ProblemError when the engine does not begin, does not answer, or takes too long.
  */
 export async function migrate(client: EngineClient, request: MigrationRequest): Promise<MigrationEnd> {
@@ -50,12 +66,15 @@ export async function migrate(client: EngineClient, request: MigrationRequest): 
   const [seen, before] = await Promise.all([newestEvent(client), pluggedNics(client, vm)]);
   progress.report({ phase: "migrate", percent: 0, message: `${vm.name} to ${host.name}` });
   const correlationId = randomUUID();
-  const job = await begin(client, vm, host, correlationId);
+  const news = new News(client, vm, correlationId, seen);
+  await begin(client, request, { correlationId, news, vfs: before.length });
 
   const moved = await until(request, request.migrateTimeout, async () => {
     const now = await findVm(client, vm.id);
     if (now === undefined) throw gone(vm);
-    if (now.status !== "migrating") return now.host !== host.id && (await goesOn(client, job)) ? undefined : now;
+    if (now.status !== "migrating") {
+      return now.host === host.id || (await news.end()) !== undefined ? now : undefined;
+    }
     const percent = await migrationProgress(client, vm.id);
     progress.report({
       phase: "migrate",
@@ -66,24 +85,15 @@ export async function migrate(client: EngineClient, request: MigrationRequest): 
   });
   if (moved === undefined) throw tooLong(request);
 
-  const complaints = async (): Promise<readonly EngineEvent[]> =>
-    (await eventsAfter(client, seen))
-      .filter((event) => event.vm?.id === vm.id || event.correlationId === correlationId)
-      .filter(({ severity }) => severity === "error" || severity === "alert");
   if (moved.host === host.id) {
     // The engine says that the VM is up, and plugs the VFs only then (MigrateVmCommand.java runningSucceded).
     progress.report({ phase: "plug", message: `the engine plugs the VFs on ${host.name}` });
-    await until(request, request.plugTimeout, async () => {
-      const now = await pluggedNics(client, vm);
-      if (before.every(({ id }) => now.some((nic) => nic.id === id))) return true;
-      // Without a job, only an event tells that the engine has given up.
-      const over = job === undefined ? (await complaints()).length > 0 : !(await goesOn(client, job));
-      return over ? true : undefined;
-    });
+    await until(request, request.plugTimeout * Math.max(1, before.length), () => news.end());
   }
   return {
     vm: (await findVm(client, vm.id)) ?? moved,
-    complaints: (await complaints()).map(({ description }) => description.trim()),
+    complaints: await news.complaints(),
+    over: (await news.end()) !== undefined,
   };
 }
 
@@ -92,30 +102,109 @@ export async function pluggedNics(client: EngineClient, vm: EngineVm): Promise<r
   return (await listNics(client, vm.id)).filter((nic) => nic.interface === "pci_passthrough" && nic.plugged);
 }
 
-/** Where the answer was lost, the VM itself says whether the request arrived. */
-async function begin(
-  client: EngineClient,
-  vm: EngineVm,
-  host: EngineHost,
-  correlationId: string,
-): Promise<string | undefined> {
-  try {
-    return await migrateVm(client, vm.id, host.id, { correlationId });
-  } catch (error) {
-    if (!(error instanceof EngineUnreachable) || !error.mayHaveArrived) throw error;
-    const now = await findVm(client, vm.id);
-    if (now?.status !== "migrating" && now?.host !== host.id) throw error;
-    return undefined;
+/**
+ * Waits until the engine is done with a migration of the VM's that somebody began: what is plugged before gets into the
+ * way of what the engine plugs.
+ * @param seconds how long at most. @returns whether it is done.
+ */
+export async function migrationOver(client: EngineClient, vm: EngineVm, seconds: number): Promise<boolean> {
+  const over = await until({}, seconds, async () => ((await migrationGoesOn(client, vm.id)) ? undefined : true));
+  return over === true;
+}
+
+/** What the engine's events tell of one migration. */
+class News {
+  constructor(
+    private readonly client: EngineClient,
+    private readonly vm: EngineVm,
+    private readonly correlationId: string,
+    private readonly seen: number,
+  ) {}
+
+  /** The event that ends it. That it was cancelled comes with the correlation id of who did. */
+  async end(): Promise<EngineEvent | undefined> {
+    return (await this.#events()).find(
+      (event) =>
+        endsMigration(event) &&
+        (event.correlationId === this.correlationId ||
+          (event.code === eventCodes.migrationCancelled && event.vm?.id === this.vm.id)),
+    );
+  }
+
+  /** Whether the engine has the request. */
+  async begun(): Promise<boolean> {
+    return (await this.#events()).some(({ correlationId }) => correlationId === this.correlationId);
+  }
+
+  async complaints(): Promise<readonly string[]> {
+    const events = await this.#events();
+    const cancelled = events.filter(({ code }) => code === eventCodes.migrationCancelled);
+    const errors = events.filter(({ severity }) => severity === "error" || severity === "alert");
+    return [...new Set([...cancelled, ...errors].map(({ description }) => description.trim().replaceAll(/\s+/g, " ")))];
+  }
+
+  async #events(): Promise<readonly EngineEvent[]> {
+    return (await eventsAfter(this.client, this.seen)).filter(
+      (event) => event.vm?.id === this.vm.id || event.correlationId === this.correlationId,
+    );
   }
 }
 
-async function goesOn(client: EngineClient, job: string | undefined): Promise<boolean> {
-  return job !== undefined && (await findJob(client, job))?.status === "started";
+interface Beginning {
+  readonly correlationId: string;
+  readonly news: News;
+  /** How many VFs the guest has to let go of before the engine answers. */
+  readonly vfs: number;
+}
+
+/** @throws ProblemError when the engine does not begin. */
+async function begin(client: EngineClient, request: MigrationRequest, beginning: Beginning): Promise<void> {
+  const { vm, host, unplugTimeout } = request;
+  const { correlationId, news, vfs } = beginning;
+  try {
+    await migrateVm(client, vm.id, host.id, {
+      correlationId,
+      action: `migrate VM "${vm.name}" to host "${host.name}"`,
+      answerTimeout: answerMillis + vfs * unplugTimeout * 1000,
+    });
+  } catch (error) {
+    if (error instanceof OvirtFault && error.detail === undefined) throw await reasoned(error, request, news);
+    if (!(error instanceof EngineUnreachable) || !error.mayHaveArrived) throw error;
+    if (!(await wasBegun(client, request, beginning))) throw error;
+  }
+}
+
+/** The fault with the reason that only events have. */
+async function reasoned(fault: OvirtFault, { vm, host }: MigrationRequest, news: News): Promise<ProblemError> {
+  const complaints = await news.complaints();
+  if (complaints.length === 0) return fault;
+  const why = complaints.map((text) => text.replace(/\.$/, "")).join("; ");
+  return new ProblemError(
+    {
+      ...fault.problem,
+      what: `Unable to migrate VM "${vm.name}" to host "${host.name}": ${why}`,
+      remedy: "Check what uses the VF in the guest, then run pulumi up again.",
+    },
+    { cause: fault },
+  );
+}
+
+/**
+ * Where the answer was lost, the VM and the events say whether the request arrived. While the engine unplugs they say
+ * nothing yet but that a VF is gone.
+ */
+async function wasBegun(client: EngineClient, request: MigrationRequest, { news, vfs }: Beginning): Promise<boolean> {
+  const { vm, host, unplugTimeout } = request;
+  const begun = await until(request, vfs * unplugTimeout, async () => {
+    const now = await findVm(client, vm.id);
+    return now?.status === "migrating" || now?.host === host.id || (await news.begun()) ? true : undefined;
+  });
+  return begun === true;
 }
 
 /** The first answer that `look` has within the time; undefined: none. */
 async function until<T>(
-  { signal }: MigrationRequest,
+  { signal }: Pick<MigrationRequest, "signal">,
   seconds: number,
   look: () => Promise<T | undefined>,
 ): Promise<T | undefined> {

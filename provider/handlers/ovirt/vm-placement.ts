@@ -35,7 +35,7 @@ import type { MaybeUnknown } from "../unknown.js";
 import { readEngine, spelledAs } from "./knowledge.js";
 import { migrate, pluggedNics } from "./migration.js";
 import { leftToTheEngine, placementFacts } from "./placement-facts.js";
-import { replug } from "./replug.js";
+import { notOver, replug } from "./replug.js";
 import { isAtRest, restingHost, restsElsewhere, tellWhereAtRest, unlessProblem } from "./resting.js";
 import { absenceOf, engineOf, silenceOf, unlessSilent, type Engine } from "./session.js";
 import { areOneVm, isRunning, nicsWithoutVf, requireVm, spelledVf, vmIfAny } from "./vm.js";
@@ -128,6 +128,7 @@ async function place(
   const expected = [...wanted, ...(await pluggedNics(client, vm)).map(({ id }) => id)];
   let now = vm;
   let complaints: readonly string[] = [];
+  let over = true;
   const resting = isAtRest(host);
   if (resting) await tellWhereAtRest(ctx, vm, inputs.host);
   else if (vm.host !== host.id) {
@@ -135,7 +136,11 @@ async function place(
     const began = Date.now();
     try {
       const options = migrationOptionsSchema.parse(inputs.migration ?? {});
-      ({ vm: now, complaints } = await migrate(client, {
+      ({
+        vm: now,
+        complaints,
+        over,
+      } = await migrate(client, {
         ...options,
         vm,
         host,
@@ -150,7 +155,7 @@ async function place(
       ctx.progress.info(moveLine({ vm: vm.name, from, to: host.name, milliseconds: Date.now() - began }));
     }
   }
-  const problems = await plugMissing(ctx, client, now, expected);
+  const problems = over ? await plugMissing(ctx, client, now, expected) : [notOver(now)];
   const state = await stateNow(client, now, inputs, expected);
   const problem = shortfallOf(now, host, resting || now.host === host.id, state, complaints, problems);
   if (problem !== undefined) throw new PartialFailure(problem, vm.id, state);

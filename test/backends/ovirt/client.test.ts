@@ -17,6 +17,11 @@ import type { TestEngine } from "../../engine/server.js";
 
 const standby = (engine: TestEngine) => ({ name: "data", network: idOf(engine, "networks", "data") });
 
+/** Besides those that the engine is set up with. */
+function profilesMade(engine: TestEngine): number {
+  return [...engine.model.profiles.values()].filter(({ name }) => name !== "ovirtmgmt").length;
+}
+
 async function failure(call: Promise<unknown>): Promise<unknown> {
   return call.then(
     () => undefined,
@@ -47,7 +52,7 @@ describe("signing on", () => {
     engine.signOn.revokeAll();
     await Promise.all([addProfile(client, standby(engine)), listVms(client), listVms(client)]);
     expect(engine.signOn.issued).toBe(2);
-    expect(engine.model.profiles.size).toBe(1);
+    expect(profilesMade(engine)).toBe(1);
   });
 
   it("a second 401 is the answer", async () => {
@@ -73,7 +78,7 @@ describe("signing on", () => {
     expect(error).toBeInstanceOf(SignOnRefused);
     expect((error as SignOnRefused).problem).toMatchObject({
       code: "engine-sign-on",
-      what: `Unable to sign on as user "admin@internal": Cannot authenticate user 'admin@internal': Invalid credentials.`,
+      what: `Unable to sign on as user "admin@internal": Cannot authenticate user 'admin@internal': Unable to log in. Verify your login information or contact the system administrator..`,
     });
     expect(everything(error)).not.toContain("hunter2");
     expect(engine.received).toEqual([]);
@@ -123,7 +128,7 @@ describe("what is sent again", () => {
     engine.disruptions.add({ kind: "unavailable", method: "POST" });
     await addProfile(client, standby(engine));
     expect(engine.received.map(({ method }) => method)).toEqual(["POST", "POST"]);
-    expect(engine.model.profiles.size).toBe(1);
+    expect(profilesMade(engine)).toBe(1);
   });
 
   it.each(["cut", "reset"] as const)("never a write that may have arrived: %s", async (kind) => {
@@ -133,9 +138,9 @@ describe("what is sent again", () => {
     expect(error).toBeInstanceOf(EngineUnreachable);
     expect(error).toMatchObject({ mayHaveArrived: true, problem: { code: "engine-cut-off" } });
     expect(engine.received).toHaveLength(1);
-    expect(engine.model.profiles.size).toBe(kind === "cut" ? 1 : 0);
+    expect(profilesMade(engine)).toBe(kind === "cut" ? 1 : 0);
 
-    const [profile] = await listProfiles(client);
+    const profile = (await listProfiles(client)).find(({ name }) => name === "data");
     if (profile === undefined) return;
     engine.received.length = 0;
     engine.disruptions.add({ kind, method: "PUT" });
@@ -238,7 +243,7 @@ it("every request has a correlation id, one that is given or a new one", async (
   const [given, ...made] = engine.received.map(({ correlationId }) => correlationId);
   expect(given).toBe("my-move");
   expect(new Set(made).size).toBe(2);
-  for (const id of made) expect(id).toMatch(/^[\w-]{1,50}$/);
+  for (const id of made) expect(id).toMatch(/^[\w-]{1,36}$/);
 });
 
 /** A TCP server that does with each connection what it is told. */

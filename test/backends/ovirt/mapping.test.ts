@@ -6,7 +6,7 @@ import { parseVm } from "../../../provider/backends/ovirt/rest/vm.js";
 import { formatProfile, parseProfile } from "../../../provider/backends/ovirt/rest/vnic-profile.js";
 import { formatXml, parseXml, XmlError } from "../../../provider/xml/element.js";
 import { mapNic, mapProfile, newNic, newProfile } from "../../engine/mapper.js";
-import type { Vm } from "../../engine/model.js";
+import { Model, type Vm } from "../../engine/model.js";
 import { nicXml, profileXml } from "../../engine/representation.js";
 
 const id = fc.uuid();
@@ -32,7 +32,7 @@ describe("a profile", () => {
     fc.assert(
       fc.property(profile, (written) => {
         const stored = mapProfile(parseXml(formatXml(formatProfile(written))), newProfile());
-        const read = parseProfile(parseXml(formatXml(profileXml(stored), { pretty: true })));
+        const read = parseProfile(parseXml(formatXml(profileXml(new Model(), stored), { pretty: true })));
         expect(read).toEqual({
           ...written,
           id: stored.id,

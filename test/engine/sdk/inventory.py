@@ -10,7 +10,7 @@ def script(connection, _):
     functions = [
         nic
         for host in hosts
-        for nic in system.hosts_service().host_service(host.id).nics_service().list()
+        for nic in system.hosts_service().host_service(host.id).nics_service().list(query={"all_content": True})
         if nic.virtual_functions_configuration
     ]
     web = system.vms_service().list(search="name=web", all_content=True)[0]

@@ -38,7 +38,7 @@ def script(connection, _):
         "uncleared": profile_of(uncleared),
         "refusals": refusals,
         "listed": sorted(each.name for each in listed),
-        "left": [profile_of(each) for each in profiles.list()],
+        "left": [profile_of(each) for each in profiles.list() if each.name != "ovirtmgmt"],
         "gone": refused(lambda: profiles.profile_service(standby.id).get()),
     }
 

@@ -70,6 +70,9 @@ function missing(name: string): never {
   throw new Error(`the test engine has no "${name}"`);
 }
 
+/** Who does what a test does to the engine by itself. */
+export const administrator = { user: "admin@internal-authz" };
+
 export const urn = (kind: string, name: string) => `urn:pulumi:dev::demo::vnic:${kind}::${name}`;
 
 export const standbyInputs: VnicProfileInputs = {

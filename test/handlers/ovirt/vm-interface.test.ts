@@ -8,6 +8,7 @@ import { migrateVm } from "../../../provider/backends/ovirt/rest/index.js";
 import { idOf } from "../../engine/engine.js";
 import { start, stop } from "../../engine/commands/power.js";
 import {
+  administrator,
   declarePair,
   declareProfiles,
   fastInputs,
@@ -33,7 +34,7 @@ async function failuresOf(news: unknown, olds?: VmInterfaceInputs, more: object 
 async function loseVf() {
   over.engine.disruptions.add({ kind: "vf-not-replugged" });
   await migrateVm(over.client, over.vm("web").id, idOf(over.engine, "hosts", "host2"));
-  await expect.poll(() => over.vm("web").beingMigrated).toBe(false);
+  await expect.poll(() => over.engine.model.events.some(({ code }) => code === 63)).toBe(true);
 }
 
 describe("check", () => {
@@ -236,8 +237,8 @@ describe("a NIC whose VF the engine has lost", () => {
     const saved = (refused as PartialFailure).state as VmInterfaceState;
     expect(saved.missing).toHaveLength(1);
 
-    stop(over.engine.model, over.vm("web"));
-    start(over.engine.model, over.vm("web"));
+    stop(over.engine.model, over.vm("web"), administrator);
+    start(over.engine.model, over.vm("web"), administrator);
     const next = await vmInterface.update(over.context(), id, saved, inputs);
     expect(next.state).toMatchObject({ missing: [] });
     expect(next.state).not.toHaveProperty("plugged");

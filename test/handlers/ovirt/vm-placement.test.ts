@@ -5,7 +5,7 @@ import { vmPlacement, type VmPlacementState } from "../../../provider/handlers/o
 import type { ProgressStep } from "../../../provider/progress.js";
 import { start, stop } from "../../engine/commands/power.js";
 import { idOf } from "../../engine/engine.js";
-import { declarePair, declareProfiles, overEngine, type OverEngine } from "./over-engine.js";
+import { administrator, declarePair, declareProfiles, overEngine, type OverEngine } from "./over-engine.js";
 
 let over: OverEngine;
 beforeEach(async () => {
@@ -132,7 +132,7 @@ describe("a placement", () => {
   it("tells a slow migration's progress, and lets a lost token be", async () => {
     over = await overEngine({ stepMillis: "manual" });
     await declarePair(over);
-    over.engine.disruptions.add({ kind: "token-expired", method: "GET", path: "/jobs" });
+    over.engine.disruptions.add({ kind: "token-expired", method: "GET", path: "/vms" });
     const { progress } = over.context();
     // The engine takes its next step whenever we have told of the last one.
     const report = (step: ProgressStep) => {
@@ -141,7 +141,15 @@ describe("a placement", () => {
     };
     over.steps.length = 0;
     await vmPlacement.create(over.context({ progress: { ...progress, report } }), { vm: "web", host: "host2" });
-    expect(over.steps).toEqual(["migrate 0", "migrate 0", "migrate 40", "migrate 80", "plug"]);
+    expect(over.steps).toEqual([
+      "migrate 0",
+      "migrate 0",
+      "migrate 24",
+      "migrate 49",
+      "migrate 74",
+      "migrate 99",
+      "plug",
+    ]);
   });
 
   it("goes on after a 503 and a reset in the middle, and after a lost answer to the request itself", async () => {
@@ -189,8 +197,8 @@ describe("a placement", () => {
     const again = await failed(vmPlacement.update(over.context(), failure.id, state, { vm: "web", host: "host2" }));
     expect(again.problem.code).toBe("moved-without-vf");
 
-    stop(over.engine.model, over.vm("web"));
-    start(over.engine.model, over.vm("web"));
+    stop(over.engine.model, over.vm("web"), administrator);
+    start(over.engine.model, over.vm("web"), administrator);
     const started = await vmPlacement.read(over.context(), failure.id, state);
     const mended = await vmPlacement.update(over.context(), failure.id, started?.state ?? state, {
       vm: "web",
@@ -227,7 +235,6 @@ describe("a placement", () => {
   it("saves what it knows where the engine falls silent in the middle, and the engine's end is read later", async () => {
     over = await overEngine({ stepMillis: "manual" });
     await declarePair(over);
-    over.engine.disruptions.add({ kind: "unavailable", method: "GET", path: "/jobs", times: 1000, retryAfter: 0 });
     over.engine.disruptions.add({
       kind: "unavailable",
       method: "GET",
@@ -238,7 +245,7 @@ describe("a placement", () => {
     const failure = await failed(vmPlacement.create(over.context(), { vm: "web", host: "host2" }));
     expect(failure.id).toBe(over.vm("web").id);
     over.engine.disruptions.clear();
-    over.engine.advance(5);
+    over.engine.advance(7);
     expect((await vmPlacement.read(over.context(), failure.id, failure.state as VmPlacementState))?.state).toEqual(
       at("host2"),
     );
@@ -262,7 +269,7 @@ describe("read", () => {
       vm: "web",
       host: "host1",
     });
-    stop(over.engine.model, over.vm("web"));
+    stop(over.engine.model, over.vm("web"), administrator);
     expect((await vmPlacement.read(over.context(), id, at("host2")))?.inputs.host).toBe("host2");
     over.engine.model.vms.delete(id);
     expect(await vmPlacement.read(over.context(), id, at("host2"))).toBeUndefined();

@@ -4,6 +4,7 @@ import { ProblemError } from "../../../problem.js";
 import { formatXml, parseXml, type Element } from "../../../xml/element.js";
 import { Connection, type ConnectionOptions, type HttpAnswer, type HttpRequest } from "./exchange.js";
 import { faultOf, OvirtFault } from "./fault.js";
+import { readable } from "./reading.js";
 import { sendWithRetries, type RetryPolicy } from "./retry.js";
 import { SignOn, type EngineCredentials } from "./sign-on.js";
 
@@ -16,10 +17,12 @@ export interface CallOptions {
   /** What is to be done, for the error: `add profile "data"`. Default: the method and path. */
   readonly action?: string | undefined;
   /**
-   * Under which the engine's jobs, events and logs can be found. At most 50 of `A-Za-z0-9_-`
-   * (ovirt-engine: CorrelationIdTracker). Default: a new one for each call.
+   * Under which the engine's jobs, events and logs can be found. At most 36 of `A-Za-z0-9_-`: the engine cuts off what is
+   * longer, and leaves other characters out. Default: a new one for each call.
    */
   readonly correlationId?: string | undefined;
+  /** ms until the answer is there as a whole, where it is known to take longer than others. */
+  readonly answerTimeout?: number | undefined;
 }
 
 export interface ListOptions extends CallOptions {
@@ -29,6 +32,8 @@ export interface ListOptions extends CallOptions {
   readonly pageSize?: number | undefined;
   /** The field that keeps the pages in one order. Default: `name`. */
   readonly sortBy?: string | undefined;
+  /** Everything that there is of each member: a host's NIC tells of VFs only so. Default: what the engine tells unasked. */
+  readonly allContent?: boolean | undefined;
   /** Further parameters of the query. */
   readonly parameters?: Readonly<Record<string, string>> | undefined;
 }
@@ -75,8 +80,10 @@ export class EngineClient {
    */
   async *list(
     path: string,
-    { search, pageSize, sortBy = "name", parameters, ...options }: ListOptions = {},
+    { search, pageSize, sortBy = "name", allContent = false, ...rest }: ListOptions = {},
   ): AsyncGenerator<Element, void, undefined> {
+    const { parameters: further, ...options } = rest;
+    const parameters = { ...further, ...(allContent && { all_content: "true" }) };
     if (pageSize === undefined) {
       yield* (await this.get(withQuery(path, { ...parameters, ...(search === undefined ? {} : { search }) }), options))
         .children;
@@ -95,6 +102,17 @@ export class EngineClient {
       }
       if (found.children.length < pageSize) return;
     }
+  }
+
+  /** What can be read of a collection that has no pages: see {@link readable}. @throws XmlError */
+  async members<Thing>(
+    path: string,
+    parse: (member: Element) => Thing,
+    options: Omit<ListOptions, "pageSize" | "sortBy"> = {},
+  ): Promise<readonly Thing[]> {
+    const elements: Element[] = [];
+    for await (const element of this.list(path, options)) elements.push(element);
+    return readable(elements, parse);
   }
 
   post(path: string, body: Element, options: CallOptions = {}): Promise<Element> {
@@ -129,7 +147,7 @@ export class EngineClient {
     method: HttpRequest["method"],
     path: string,
     body: Element | undefined,
-    { action = `${method} ${path}`, correlationId = randomUUID() }: CallOptions,
+    { action = `${method} ${path}`, correlationId = randomUUID(), answerTimeout }: CallOptions,
   ): Promise<HttpAnswer> {
     const attempt = (token: string) =>
       this.#send({
@@ -145,6 +163,7 @@ export class EngineClient {
           ...(body === undefined ? {} : { "Content-Type": "application/xml; charset=utf-8" }),
         },
         ...(body === undefined ? {} : { body: formatXml(body) }),
+        answerTimeout,
       });
     let token = await this.#signOn.token();
     let answer = await attempt(token);

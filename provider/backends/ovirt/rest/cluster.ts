@@ -1,9 +1,9 @@
 /** `/clusters`, and the networks that are attached to one. */
 import { child, type Element } from "../../../xml/element.js";
 import type { EngineClient } from "./client.js";
-import { all, lookUp, type Kind } from "./lookup.js";
+import { all, emptyList, lookUp, type Kind } from "./lookup.js";
 import { parseNetwork, type EngineNetwork } from "./network.js";
-import { idOf, integerIn, referenceIn, requiredTextIn } from "./reading.js";
+import { idOf, integerIn, referenceIn, verbatimIn } from "./reading.js";
 
 export interface EngineCluster {
   readonly id: string;
@@ -18,13 +18,14 @@ export function parseCluster(cluster: Element): EngineCluster {
   const version = child(cluster, "version");
   return {
     id: idOf(cluster),
-    name: requiredTextIn(cluster, "name"),
+    name: verbatimIn(cluster, "name"),
     level: { major: integerIn(version, "major") ?? 0, minor: integerIn(version, "minor") ?? 0 },
     dataCenter: referenceIn(cluster, "data_center"),
   };
 }
 
-const clusters: Kind<EngineCluster> = { name: "cluster", path: "/clusters", parse: parseCluster };
+// The engine is set up with one, and the stack's configuration names one.
+const clusters: Kind<EngineCluster> = { name: "cluster", path: "/clusters", parse: parseCluster, neverEmpty: true };
 
 /** @throws ProblemError when none is meant. */
 export function lookUpCluster(client: EngineClient, nameOrId: string): Promise<EngineCluster> {
@@ -36,10 +37,9 @@ export function listClusters(client: EngineClient, search?: string): Promise<rea
 }
 
 export async function listClusterNetworks(client: EngineClient, cluster: string): Promise<readonly EngineNetwork[]> {
-  const networks: EngineNetwork[] = [];
   const path = `/clusters/${encodeURIComponent(cluster)}/networks`;
-  for await (const network of client.list(path, { action: `list the networks of cluster "${cluster}"` })) {
-    networks.push(parseNetwork(network));
-  }
+  const networks = await client.members(path, parseNetwork, { action: `list the networks of cluster "${cluster}"` });
+  // A cluster has its management network at least.
+  if (networks.length === 0) throw emptyList(`networks of cluster "${cluster}"`, client.where);
   return networks;
 }

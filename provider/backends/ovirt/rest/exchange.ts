@@ -7,6 +7,8 @@ export interface HttpRequest {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | undefined;
+  /** ms from when the connection stands until the answer is there. Default: the connection's. */
+  readonly answerTimeout?: number | undefined;
   /** It may be sent again without harm, whether it arrived before or not. */
   readonly repeatable: boolean;
 }
@@ -66,7 +68,8 @@ export class Connection {
 
   /** @throws EngineUnreachable */
   send(asked: HttpRequest): Promise<HttpAnswer> {
-    const { connectTimeout = 10_000, answerTimeout = 60_000, ca } = this.#options;
+    const { connectTimeout = 10_000, ca } = this.#options;
+    const answerTimeout = asked.answerTimeout ?? this.#options.answerTimeout ?? 60_000;
     const options: RequestOptions = {
       method: asked.method,
       headers: {

@@ -18,7 +18,7 @@ export class OvirtFault extends ProblemError {
     readonly status: number,
     /** `Operation Failed`, `Incomplete parameters`, …; undefined where the answer has no fault. */
     readonly reason: string | undefined,
-    /** In the engine's words, without the brackets around a list of messages. */
+    /** In the engine's words, without the brackets around a list of messages; undefined where it says none. */
     readonly detail: string | undefined,
     /** Such as `ACTION_TYPE_FAILED_VNIC_PROFILE_NAME_IN_USE`. */
     readonly messageId: string | undefined,
@@ -40,9 +40,11 @@ export function faultOf(answer: HttpAnswer, action: string, where: string, secre
   const fault = faultElement(answer);
   const clean = (text: string | undefined) => (text === undefined ? undefined : withoutSecrets(text, secrets));
   const reason = clean(textOf(child(fault, "reason")));
-  const detail = clean(textOf(child(fault, "detail")))
+  // A command that fails after its checks says `[]`, and why only in events.
+  const text = clean(textOf(child(fault, "detail")))
     ?.replace(/^\[/, "")
     .replace(/\]$/, "");
+  const detail = text === "" ? undefined : text;
   const messageId = detail === undefined ? undefined : messageIdOf(detail);
   const notFound = answer.status === 404;
   const why =
@@ -53,11 +55,25 @@ export function faultOf(answer: HttpAnswer, action: string, where: string, secre
       code: notFound ? "engine-not-found" : "engine-fault",
       what: `Unable to ${action}: ${why}${messageId === undefined ? "" : ` (${messageId})`}`,
       where,
+      ...(isRefusalOfPermission(answer.status, detail) && { remedy: neededRoles }),
     },
     answer.status,
     reason,
     detail,
     messageId,
+  );
+}
+
+/** What a user needs who is no administrator of the whole engine. */
+export const neededRoles =
+  "Give the user roles NetworkAdmin on the data center and ClusterAdmin on the cluster, in the Administration Portal.";
+
+/** A user without any role gets a token, and then 401 for everything; one with too few a fault in words. */
+function isRefusalOfPermission(status: number, detail: string | undefined): boolean {
+  return (
+    status === 401 ||
+    status === 403 ||
+    (detail !== undefined && /permission|not authorized|not allowed to/i.test(detail))
   );
 }
 

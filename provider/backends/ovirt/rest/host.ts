@@ -2,7 +2,16 @@
 import { child, find, textOf, type Element } from "../../../xml/element.js";
 import type { EngineClient } from "./client.js";
 import { all, lookUp, type Kind } from "./lookup.js";
-import { booleanIn, idOf, integerIn, referenceIn, requiredReferenceIn, requiredTextIn, textIn } from "./reading.js";
+import {
+  booleanIn,
+  idOf,
+  integerIn,
+  referenceIn,
+  requiredReferenceIn,
+  requiredTextIn,
+  textIn,
+  verbatimIn,
+} from "./reading.js";
 
 export interface EngineHost {
   readonly id: string;
@@ -40,7 +49,7 @@ export interface EngineHostDevice {
 export function parseHost(host: Element): EngineHost {
   return {
     id: idOf(host),
-    name: requiredTextIn(host, "name"),
+    name: verbatimIn(host, "name"),
     status: requiredTextIn(host, "status"),
     cluster: requiredReferenceIn(host, "cluster"),
     address: textIn(host, "address"),
@@ -52,7 +61,7 @@ export function parseHostNic(nic: Element): EngineHostNic {
   const functions = child(nic, "virtual_functions_configuration");
   return {
     id: idOf(nic),
-    name: requiredTextIn(nic, "name"),
+    name: verbatimIn(nic, "name"),
     mac: textOf(find(nic, "mac", "address")),
     network: referenceIn(nic, "network"),
     status: textIn(nic, "status"),
@@ -77,19 +86,16 @@ export function listHosts(client: EngineClient, search?: string): Promise<readon
 }
 
 export async function listHostNics(client: EngineClient, host: string): Promise<readonly EngineHostNic[]> {
-  const nics: EngineHostNic[] = [];
-  for await (const nic of client.list(`${path(host)}/nics`, { action: `list the NICs of host "${host}"` })) {
-    nics.push(parseHostNic(nic));
-  }
-  return nics;
+  // VFs and physical functions are told only with all content.
+  return client.members(`${path(host)}/nics`, parseHostNic, {
+    allContent: true,
+    action: `list the NICs of host "${host}"`,
+  });
 }
 
 export async function listHostDevices(client: EngineClient, host: string): Promise<readonly EngineHostDevice[]> {
-  const devices: EngineHostDevice[] = [];
-  for await (const device of client.list(`${path(host)}/devices`, { action: `list the devices of host "${host}"` })) {
-    devices.push({ name: requiredTextIn(device, "name"), vm: referenceIn(device, "vm") });
-  }
-  return devices;
+  const read = (device: Element) => ({ name: requiredTextIn(device, "name"), vm: referenceIn(device, "vm") });
+  return client.members(`${path(host)}/devices`, read, { action: `list the devices of host "${host}"` });
 }
 
 /**
@@ -118,10 +124,8 @@ export async function freeVirtualFunctions(
 
 /** The ids of the networks that VFs of that physical function may serve. Labels are not looked at. */
 async function allowedNetworks(client: EngineClient, host: string, nic: string): Promise<readonly string[]> {
-  const ids: string[] = [];
   const networks = `${path(host)}/nics/${encodeURIComponent(nic)}/virtualfunctionallowednetworks`;
-  for await (const network of client.list(networks)) ids.push(idOf(network));
-  return ids;
+  return client.members(networks, idOf, { action: `list the networks of the VFs of host "${host}"` });
 }
 
 function path(id: string): string {

@@ -5,6 +5,7 @@ export { EngineUnreachable } from "./exchange.js";
 export { OvirtFault } from "./fault.js";
 export * from "./host.js";
 export * from "./job.js";
+export { emptyList } from "./lookup.js";
 export * from "./network.js";
 export * from "./nic.js";
 export { SignOnRefused } from "./sign-on.js";

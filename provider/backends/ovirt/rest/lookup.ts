@@ -1,7 +1,9 @@
 /** Names or ids: what a user writes for a network, cluster, VM or host becomes the one thing that it means. */
 import { ProblemError } from "../../../problem.js";
 import type { Element } from "../../../xml/element.js";
-import type { EngineClient } from "./client.js";
+import type { EngineClient, ListOptions } from "./client.js";
+import { neededRoles } from "./fault.js";
+import { readable } from "./reading.js";
 
 /** A collection whose members have names and can be searched by them. */
 export interface Kind<Thing> {
@@ -11,6 +13,8 @@ export interface Kind<Thing> {
   readonly path: string;
   /** @throws XmlError */
   readonly parse: (element: Element) => Thing;
+  /** Every engine has some: an answer without any is not to be trusted. */
+  readonly neverEmpty?: boolean | undefined;
 }
 
 const idPattern = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -35,25 +39,49 @@ export async function lookUp<Thing extends { readonly id: string; readonly name:
   return only;
 }
 
+/** @throws ProblemError `engine-list-empty` for an empty list of what every engine has. */
 export async function all<Thing>(client: EngineClient, kind: Kind<Thing>, search?: string): Promise<readonly Thing[]> {
-  const things: Thing[] = [];
-  for await (const element of client.list(kind.path, { search, pageSize: 100, action: `list ${kind.name}s` })) {
-    things.push(kind.parse(element));
-  }
+  const action = `list ${kind.name}s`;
+  const things = await collected(client, kind, { search, pageSize: 100, action });
+  if (things.length === 0 && search === undefined && kind.neverEmpty === true) throw emptyList(kind.name, client.where);
   return things;
 }
 
-/** A search ignores case and takes `*` for anything, so its findings are looked at again. */
+/**
+ * The engine answers a search that it can't read, and a user who may see nothing, with an empty list and no fault.
+ * @param names of what it lists none: `network`.
+ */
+export function emptyList(names: string, where: string): ProblemError {
+  return new ProblemError({
+    code: "engine-list-empty",
+    what: `Unable to trust the oVirt engine's answer: it lists no ${names}, and there must be some`,
+    where,
+    remedy: `${neededRoles} If it has them, look into engine.log for an erroneous search.`,
+  });
+}
+
+async function collected<Thing>(client: EngineClient, kind: Kind<Thing>, options: ListOptions) {
+  const elements: Element[] = [];
+  for await (const element of client.list(kind.path, options)) elements.push(element);
+  return readable(elements, kind.parse);
+}
+
+/**
+ * Names that the engine's search can find: its values have no quotation mark, apostrophe or semicolon, `*`, `%` and `\\`
+ * have a meaning of their own, and a value loses the blanks around it.
+ */
+const searchable = /^[\p{L}\p{N}_.:](?:[\p{L}\p{N}_.: -]*[\p{L}\p{N}_.:])?$/u;
+
+/** A search ignores case, so its findings are looked at again. */
 async function namedExactly<Thing extends { readonly name: string }>(
   client: EngineClient,
   kind: Kind<Thing>,
   name: string,
   action: string,
 ): Promise<readonly Thing[]> {
-  // The query language has no way to write a quotation mark within a value.
-  const search = name.includes('"') ? undefined : `name="${name}"`;
-  const found: Thing[] = [];
-  for await (const element of client.list(kind.path, { search, action })) found.push(kind.parse(element));
+  const found = await (searchable.test(name) && !name.includes("--")
+    ? collected(client, kind, { search: `name="${name}"`, action })
+    : all(client, kind));
   return found.filter((thing) => thing.name === name);
 }
 

@@ -2,7 +2,7 @@
 import { attribute, child, children, textOf, type Element } from "../../../xml/element.js";
 import type { EngineClient } from "./client.js";
 import { all, lookUp, type Kind } from "./lookup.js";
-import { booleanIn, idOf, integerIn, requiredReferenceIn, requiredTextIn } from "./reading.js";
+import { booleanIn, idOf, integerIn, requiredReferenceIn, verbatimIn } from "./reading.js";
 
 export interface EngineNetwork {
   readonly id: string;
@@ -28,7 +28,7 @@ export function parseNetwork(network: Element): EngineNetwork {
   const mtu = integerIn(network, "mtu");
   return {
     id: idOf(network),
-    name: requiredTextIn(network, "name"),
+    name: verbatimIn(network, "name"),
     dataCenter: requiredReferenceIn(network, "data_center"),
     vmNetwork: children(child(network, "usages"), "usage").some((usage) => textOf(usage) === "vm"),
     external: attribute(child(network, "external_provider"), "id") !== undefined,
@@ -38,7 +38,8 @@ export function parseNetwork(network: Element): EngineNetwork {
   };
 }
 
-const networks: Kind<EngineNetwork> = { name: "network", path: "/networks", parse: parseNetwork };
+// The engine makes a management network for each data center.
+const networks: Kind<EngineNetwork> = { name: "network", path: "/networks", parse: parseNetwork, neverEmpty: true };
 
 /** @throws ProblemError when none, or several, are meant: a name is unique in its data center only. */
 export function lookUpNetwork(client: EngineClient, nameOrId: string): Promise<EngineNetwork> {
@@ -50,20 +51,27 @@ export function listNetworks(client: EngineClient, search?: string): Promise<rea
 }
 
 export function listNetworkFilters(client: EngineClient): Promise<readonly EngineNamed[]> {
-  return namesIn(client, "/networkfilters");
+  return namesIn(client, "/networkfilters", "list the network filters");
 }
 
 /** The data center's QoS for VM networks. */
 export async function listNetworkQos(client: EngineClient, dataCenter: string): Promise<readonly EngineNamed[]> {
-  return namesIn(client, `/datacenters/${encodeURIComponent(dataCenter)}/qoss`, "network");
+  const path = `/datacenters/${encodeURIComponent(dataCenter)}/qoss`;
+  return namesIn(client, path, "list the QoS of the data center", "network");
 }
 
 /** @param type keeps only members of that `<type>`. */
-async function namesIn(client: EngineClient, path: string, type?: string): Promise<readonly EngineNamed[]> {
-  const named: EngineNamed[] = [];
-  for await (const member of client.list(path)) {
-    if (type !== undefined && textOf(child(member, "type")) !== type) continue;
-    named.push({ id: idOf(member), name: requiredTextIn(member, "name") });
-  }
-  return named;
+async function namesIn(
+  client: EngineClient,
+  path: string,
+  action: string,
+  type?: string,
+): Promise<readonly EngineNamed[]> {
+  const read = (member: Element) => ({
+    id: idOf(member),
+    name: verbatimIn(member, "name"),
+    type: textOf(child(member, "type")),
+  });
+  const found = await client.members(path, read, { action });
+  return found.filter((each) => type === undefined || each.type === type).map(({ id, name }) => ({ id, name }));
 }

@@ -1,7 +1,7 @@
 /** `/vms/{vm}/nics` (ovirt-engine-api-model: types/Nic.java). A pair with failover is one NIC here. */
 import { element, find, textOf, type Element } from "../../../xml/element.js";
 import type { CallOptions, EngineClient } from "./client.js";
-import { booleanIn, idOf, oneOf, referenceIn, requiredTextIn, textIn } from "./reading.js";
+import { booleanIn, idOf, oneOf, referenceIn, textIn, verbatimIn } from "./reading.js";
 
 /** `other`: one of the emulated cards, which this package never asks for. */
 export type NicInterface = "virtio" | "pci_passthrough" | "other";
@@ -37,7 +37,7 @@ export interface ReportedDevice {
 export function parseNic(nic: Element): EngineNic {
   return {
     id: idOf(nic),
-    name: requiredTextIn(nic, "name"),
+    name: verbatimIn(nic, "name"),
     mac: textOf(find(nic, "mac", "address")) ?? "",
     interface: oneOf(textIn(nic, "interface"), ["virtio", "pci_passthrough"] as const, "other"),
     linked: booleanIn(nic, "linked") ?? true,
@@ -58,9 +58,7 @@ export function formatNic(nic: NicWrite): Element {
 }
 
 export async function listNics(client: EngineClient, vm: string): Promise<readonly EngineNic[]> {
-  const nics: EngineNic[] = [];
-  for await (const nic of client.list(path(vm), { action: `list the NICs of VM "${vm}"` })) nics.push(parseNic(nic));
-  return nics;
+  return client.members(path(vm), parseNic, { action: `list the NICs of VM "${vm}"` });
 }
 
 /** Undefined where there is no such NIC, or no such VM. */
@@ -131,11 +129,12 @@ export async function reportedDevices(
   vm: string,
   id: string,
 ): Promise<readonly ReportedDevice[]> {
-  const devices: ReportedDevice[] = [];
-  for await (const device of client.list(`${path(vm, id)}/reporteddevices`)) {
-    devices.push({ name: requiredTextIn(device, "name"), mac: textOf(find(device, "mac", "address")) });
-  }
-  return devices;
+  const read = (device: Element) => ({
+    name: verbatimIn(device, "name"),
+    mac: textOf(find(device, "mac", "address")),
+  });
+  const action = `read what the guest of VM "${vm}" reports`;
+  return client.members(`${path(vm, id)}/reporteddevices`, read, { action });
 }
 
 function path(vm: string, id?: string): string {

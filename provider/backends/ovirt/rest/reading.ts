@@ -25,6 +25,35 @@ export function requiredTextIn(element: Element, name: string): string {
   return textIn(element, name) ?? unexpected(element, `has no <${name}>`);
 }
 
+/**
+ * A name exactly as the engine keeps it: with the blanks around it, and nothing but blanks where somebody chose that.
+ * @throws XmlError where there is no such element.
+ */
+export function verbatimIn(element: Element, name: string): string {
+  const found = child(element, name) ?? unexpected(element, `has no <${name}>`);
+  return found.text ?? "";
+}
+
+/**
+ * What could be read of a collection. A member that can't be read is somebody else's oddity and is left out; where
+ * nothing can be read, it is no collection of the engine's.
+ * @throws XmlError of the first member, where none can be read.
+ */
+export function readable<Thing>(members: readonly Element[], parse: (member: Element) => Thing): readonly Thing[] {
+  const read: Thing[] = [];
+  let odd: XmlError | undefined;
+  for (const member of members) {
+    try {
+      read.push(parse(member));
+    } catch (error) {
+      if (!(error instanceof XmlError)) throw error;
+      odd ??= error;
+    }
+  }
+  if (read.length === 0 && odd !== undefined) throw odd;
+  return read;
+}
+
 /** @throws XmlError for a text that is neither `true` nor `false`. */
 export function booleanIn(element: Element | undefined, name: string): boolean | undefined {
   const text = textIn(element, name);

@@ -1,8 +1,8 @@
 /** `/vms`, and moving one. */
-import { child, element, find, type Element } from "../../../xml/element.js";
+import { element, find, type Element } from "../../../xml/element.js";
 import type { CallOptions, EngineClient } from "./client.js";
 import { all, lookUp, type Kind } from "./lookup.js";
-import { idOf, integerIn, referenceIn, requiredReferenceIn, requiredTextIn, textIn } from "./reading.js";
+import { idOf, integerIn, referenceIn, requiredReferenceIn, requiredTextIn, textIn, verbatimIn } from "./reading.js";
 
 export interface EngineVm {
   readonly id: string;
@@ -19,7 +19,7 @@ export interface EngineVm {
 export function parseVm(vm: Element): EngineVm {
   return {
     id: idOf(vm),
-    name: requiredTextIn(vm, "name"),
+    name: verbatimIn(vm, "name"),
     status: requiredTextIn(vm, "status"),
     cluster: requiredReferenceIn(vm, "cluster"),
     host: referenceIn(vm, "host"),
@@ -62,7 +62,9 @@ export async function migrateVm(
 
 /** Per cent of the migration that is under way; undefined where the engine says nothing of one. */
 export async function migrationProgress(client: EngineClient, vm: string): Promise<number | undefined> {
-  for await (const statistic of client.list(`${path(vm)}/statistics`)) {
+  for await (const statistic of client.list(`${path(vm)}/statistics`, {
+    action: `read the statistics of VM "${vm}"`,
+  })) {
     if (textIn(statistic, "name") !== "migration.progress") continue;
     return integerIn(find(statistic, "values", "value"), "datum");
   }
@@ -71,11 +73,10 @@ export async function migrationProgress(client: EngineClient, vm: string): Promi
 
 /** What the guest's agent says is installed, such as `kernel-5.14.0-427.el9.x86_64`; empty without an agent. */
 export async function installedApplications(client: EngineClient, vm: string): Promise<readonly string[]> {
-  const names: string[] = [];
-  for await (const application of client.list(`${path(vm)}/applications`)) {
-    if (child(application, "name")) names.push(requiredTextIn(application, "name"));
-  }
-  return names;
+  const read = (application: Element) => textIn(application, "name");
+  const action = `list the applications of VM "${vm}"`;
+  const names = await client.members(`${path(vm)}/applications`, read, { action });
+  return names.filter((name) => name !== undefined);
 }
 
 function path(id: string): string {

@@ -1,7 +1,7 @@
 /** `/vnicprofiles` (ovirt-engine-api-model: types/VnicProfile.java; ovirt-engine: VnicProfileMapper.java). */
 import { child, children, element, find, textOf, type Element } from "../../../xml/element.js";
 import type { CallOptions, EngineClient } from "./client.js";
-import { booleanIn, idOf, requiredReferenceIn, requiredTextIn, referenceIn, textIn } from "./reading.js";
+import { booleanIn, idOf, requiredReferenceIn, requiredTextIn, referenceIn, textIn, verbatimIn } from "./reading.js";
 
 /** A profile, as the engine has it. All references are ids. */
 export interface EngineProfile {
@@ -42,8 +42,8 @@ export function parseProfile(profile: Element): EngineProfile {
   const properties = children(child(profile, "custom_properties"), "custom_property");
   return {
     id: idOf(profile),
-    name: requiredTextIn(profile, "name"),
-    description: textIn(profile, "description"),
+    name: verbatimIn(profile, "name"),
+    description: child(profile, "description")?.text,
     network: requiredReferenceIn(profile, "network"),
     passThrough: textOf(find(profile, "pass_through", "mode")) === "enabled" ? "enabled" : "disabled",
     migratable: booleanIn(profile, "migratable"),
@@ -81,15 +81,11 @@ export function formatProfile(profile: ProfileWrite): Element {
 }
 
 /**
- * Every profile that the user may see, in one answer: the engine searches profiles and then cuts the list by `max`, so
- * that it has no second page of them (ovirt-engine: AbstractBackendCollectionResource.java getBackendCollection).
+ * Every profile that the user may see, in one answer: the engine has no search of profiles, and answers one with an empty
+ * list, so that there are no pages of them.
  */
 export async function listProfiles(client: EngineClient): Promise<readonly EngineProfile[]> {
-  const profiles: EngineProfile[] = [];
-  for await (const profile of client.list("/vnicprofiles", { action: "list vNIC profiles" })) {
-    profiles.push(parseProfile(profile));
-  }
-  return profiles;
+  return client.members("/vnicprofiles", parseProfile, { action: "list vNIC profiles" });
 }
 
 /** Undefined where there is none of that id. */
