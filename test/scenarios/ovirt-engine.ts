@@ -8,7 +8,7 @@ import { TestEngine } from "../engine/server.js";
 import { suitableVf } from "../engine/virtual-functions.js";
 import type { Backend, DeviceThere, Faults, Reality, Somebody } from "./backend.js";
 
-const administrator = { user: "admin@internal" };
+const administrator = { user: "admin@internal-authz" };
 
 export async function ovirtEngine(): Promise<Backend> {
   const model = firstInventory();
@@ -30,7 +30,7 @@ export async function ovirtEngine(): Promise<Backend> {
 
 /** Attached to every cluster and host, and to no PF. */
 function addNetwork(model: Model, name: string): void {
-  const [dataCenter] = model.dataCenters.keys();
+  const dataCenter = named(model.dataCenters, "labdc")?.id;
   const { id } = put(model.networks, {
     id: newId(),
     name,
@@ -44,8 +44,8 @@ function addNetwork(model: Model, name: string): void {
   for (const { nics, name: host } of model.hosts.values())
     nics.push({
       id: newId(),
-      name: "eth1",
-      mac: host === "host1" ? "02:00:00:00:01:01" : "02:00:00:00:02:01",
+      name: "eth3",
+      mac: host === "host1" ? "02:00:00:00:01:03" : "02:00:00:00:02:03",
       network: id,
     });
 }
@@ -54,7 +54,7 @@ function reality(model: Model): Reality {
   return {
     profiles: () =>
       Promise.resolve(
-        [...model.profiles.values()].map(({ id, name, network }) => ({
+        profilesMade(model).map(({ id, name, network }) => ({
           id,
           name,
           network: model.networks.get(network)?.name ?? network,
@@ -72,7 +72,7 @@ function reality(model: Model): Reality {
     traces() {
       const { nics, devices } = webOf(model);
       return Promise.resolve([
-        ...[...model.profiles.values()].map(({ name }) => `profile ${name}`),
+        ...profilesMade(model).map(({ name }) => `profile ${name}`),
         ...nics.map(({ name }) => `NIC ${name}`),
         ...devices.map(({ kind, alias }) => `${kind} ${alias}`),
         ...[...model.hosts.values()].flatMap((host) =>
@@ -178,6 +178,11 @@ function faults({ model, disruptions }: TestEngine): Faults {
       });
     },
   };
+}
+
+/** Besides those that the engine is set up with. */
+function profilesMade(model: Model): readonly Profile[] {
+  return [...model.profiles.values()].filter(({ name }) => name !== "ovirtmgmt");
 }
 
 function webOf(model: Model): Vm {
