@@ -10,7 +10,7 @@ import {
   type EngineNetwork,
   type EngineVm,
 } from "../../backends/ovirt/rest/index.js";
-import type { HostFacts, MovingInterface, NetworkOnHost, PlacementFacts } from "../../rules/index.js";
+import type { HostFacts, MovingInterface, NetworkOnHost, PlacementFacts, Violation } from "../../rules/index.js";
 import type { ProfileRecord } from "../../xml/network.js";
 import type { FullView } from "./knowledge.js";
 
@@ -19,6 +19,17 @@ import type { FullView } from "./knowledge.js";
  * engine's scheduler asks for each host that it filters out.
  */
 export const leftToTheEngine: readonly string[] = ["move-vf-network", "move-free-vfs"];
+
+/** What to do on oVirt where a rule's own remedy is for libvirt's hosts. */
+const remedies: Readonly<Record<string, string>> = {
+  "move-no-other-migration": "Wait for it, or cancel it in the Administration Portal.",
+};
+
+/** The violation with a remedy that fits oVirt. */
+export function onOvirt(violation: Violation): Violation {
+  const remedy = remedies[violation.rule];
+  return remedy === undefined ? violation : { ...violation, remedy };
+}
 
 export async function placementFacts(
   client: EngineClient,

@@ -34,7 +34,7 @@ import { leftUnchecked } from "../left-unchecked.js";
 import type { MaybeUnknown } from "../unknown.js";
 import { readEngine, spelledAs } from "./knowledge.js";
 import { migrate, pluggedNics } from "./migration.js";
-import { leftToTheEngine, placementFacts } from "./placement-facts.js";
+import { leftToTheEngine, onOvirt, placementFacts } from "./placement-facts.js";
 import { notOver, replug } from "./replug.js";
 import { isAtRest, restingHost, restsElsewhere, tellWhereAtRest, unlessProblem } from "./resting.js";
 import { absenceOf, engineOf, silenceOf, unlessSilent, type Engine } from "./session.js";
@@ -312,7 +312,7 @@ export async function violationsOf(
   warn: (violation: Violation) => void = () => undefined,
 ): Promise<readonly Violation[]> {
   const facts = await placementFacts(engine.client, await readEngine(engine, undefined), vm, host);
-  const found = evaluate(placementRules, facts);
+  const found = evaluate(placementRules, facts).map(onOvirt);
   const isError = ({ severity, rule }: Violation) => severity === "error" && !leftToTheEngine.includes(rule);
   for (const violation of found) if (!isError(violation)) warn(violation);
   return [...(host.status === "up" ? [] : [hostNotUp(host)]), ...found.filter(isError)];

@@ -34,7 +34,7 @@ async function failuresOf(news: unknown, olds?: VmInterfaceInputs, more: object 
 async function loseVf() {
   over.engine.disruptions.add({ kind: "vf-not-replugged" });
   await migrateVm(over.client, over.vm("web").id, idOf(over.engine, "hosts", "host2"));
-  await expect.poll(() => over.engine.model.events.some(({ code }) => code === 63)).toBe(true);
+  await expect.poll(() => over.engine.model.events.some(({ code }) => code === 63), { timeout: 20_000 }).toBe(true);
 }
 
 describe("check", () => {
