@@ -10,10 +10,13 @@ import type { Backend, DeviceThere, Faults, Reality, Somebody } from "./backend.
 
 const administrator = { user: "admin@internal-authz" };
 
+/** `TEST_ENGINE_TIMINGS=real`: every story with the times of a real engine. */
+const asSlowAsAnEngine = process.env["TEST_ENGINE_TIMINGS"] === "real";
+
 export async function ovirtEngine(): Promise<Backend> {
   const model = firstInventory();
   addNetwork(model, "data2");
-  const engine = await TestEngine.start({ model, stepMillis: 20 });
+  const engine = await TestEngine.start({ model, stepMillis: asSlowAsAnEngine ? undefined : 20 });
   const { url, username, password, caFile } = engine.address;
   return {
     kind: "ovirt",

@@ -48,7 +48,7 @@ export interface VmPlacementState extends VmPlacementInputs, OvirtMark {
 }
 
 /** What a migration may be told over libvirt and the engine decides by itself. */
-const ours = ["migrateTimeout", "plugTimeout"];
+const ours = ["unplugTimeout", "migrateTimeout", "plugTimeout"];
 
 export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
   async check(ctx, news, olds): Promise<Checked<VmPlacementInputs>> {
