@@ -58,6 +58,8 @@ export const clusterSchema = z.strictObject({
 });
 
 export type ClusterConfig = z.output<typeof clusterSchema>;
+/** The same as it is written, where defaults may be left out. */
+export type ClusterArgs = z.input<typeof clusterSchema>;
 export type HostConfig = z.output<typeof hostSchema>;
 export type NetworkConfig = z.output<typeof networkSchema>;
 
@@ -95,6 +97,7 @@ export const engineSchema = z.strictObject({
   caFile: z.string().min(1).superRefine(certificatesAreThere).optional(),
 });
 export type EngineConfig = z.output<typeof engineSchema>;
+export type EngineArgs = z.input<typeof engineSchema>;
 
 export interface EngineConfiguration {
   readonly engine: EngineConfig;

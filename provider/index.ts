@@ -1,5 +1,25 @@
-/** The public API: what a Pulumi program declares. */
+/** The public API: what a Pulumi program declares, and what it may ask. */
 export { VmInterface, type VmInterfaceArgs } from "./resources/vm-interface.js";
 export { VmPlacement, type MigrationArgs, type VmPlacementArgs } from "./resources/vm-placement.js";
 export { VnicProfile, type VnicProfileArgs } from "./resources/vnic-profile.js";
+export { Provider, type ProviderArgs } from "./resources/provider.js";
+export {
+  getFreeVfs,
+  getFreeVfsOutput,
+  getVmPlacement,
+  getVmPlacementOutput,
+  planMove,
+  planMoveOutput,
+} from "./resources/functions.js";
+export type {
+  GetFreeVfsArgs,
+  GetFreeVfsResult,
+  GetVmPlacementArgs,
+  GetVmPlacementResult,
+  PlanFinding,
+  PlanMoveArgs,
+  PlanMoveResult,
+  PlannedMove,
+  PlannedStep,
+} from "./handlers/functions/index.js";
 export type { MoveReport } from "./migration/report.js";

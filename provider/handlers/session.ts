@@ -7,7 +7,7 @@ import { onShutdown } from "./shutdown.js";
 
 const clusters = new Map<string, LibvirtCluster>();
 /** The same again, by the object itself: a command asks with one object a thousand times. */
-const clusterOfObject = new WeakMap<HandlerContext["config"], LibvirtCluster>();
+let clusterOfObject = new WeakMap<HandlerContext["config"], LibvirtCluster>();
 
 /** @throws ConfigError */
 export function clusterOf({ config }: Pick<HandlerContext, "config">): LibvirtCluster {
@@ -18,12 +18,16 @@ export function clusterOf({ config }: Pick<HandlerContext, "config">): LibvirtCl
 
 function clusterOfText(config: HandlerContext["config"]): LibvirtCluster {
   const key = JSON.stringify(config);
-  let cluster = clusters.get(key);
-  if (cluster === undefined) {
-    cluster = new LibvirtCluster(parseConfiguration(config));
-    clusters.set(key, cluster);
-    onShutdown(() => cluster?.close());
-  }
+  const open = clusters.get(key);
+  if (open !== undefined) return open;
+  const cluster = new LibvirtCluster(parseConfiguration(config));
+  clusters.set(key, cluster);
+  onShutdown(() => {
+    // A program that asks again later gets another one, which is closed in its turn.
+    clusters.delete(key);
+    clusterOfObject = new WeakMap();
+    return cluster.close();
+  });
   return cluster;
 }
 

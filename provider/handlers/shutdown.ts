@@ -27,5 +27,6 @@ export function exitOnInterrupt(): void {
 export async function closeAll(): Promise<void> {
   const open = [...closers];
   closers.clear();
-  await Promise.allSettled(open.map((close) => Promise.resolve().then(close)));
+  // Each is begun at once: what is closed later could be asked once more before.
+  await Promise.allSettled(open.map(async (close) => await close()));
 }

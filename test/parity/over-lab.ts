@@ -6,7 +6,7 @@ import { labLike, type LabLike } from "../hosts/lab-like.js";
 import { withStack, type Program, type TestStack } from "../pulumi/stack.js";
 
 /** Generous: other work on the machine slows the engine down. */
-export const TIMEOUT = 240_000;
+export const TIMEOUT = 600_000;
 
 export function clusterOf(lab: LabLike): object {
   return JSON.parse(lab.stackConfig.cluster ?? "") as object;

@@ -34,7 +34,10 @@ export function engineOf({ config }: Pick<HandlerContext, "config">): Engine {
     password,
     ...(caFile !== undefined && { ca: certificatesIn(caFile) }),
   });
-  onShutdown(() => client.close());
+  onShutdown(() => {
+    engines.delete(key);
+    return client.close();
+  });
   const opened: Engine = { client, cluster: () => lookUpCluster(client, cluster) };
   engines.set(key, opened);
   return opened;
