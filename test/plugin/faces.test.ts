@@ -182,7 +182,7 @@ async function story(face: Face, lab: LabLike): Promise<readonly unknown[]> {
   const { id: failover, state: standbyState } = await note(face.create("VnicProfile", "data", standbyInputs));
   const { inputs: fastInputs } = await note(face.check("VnicProfile", "fast", { ...fast, failover }));
   const { id: profile, state: fastState } = await note(face.create("VnicProfile", "fast", fastInputs));
-  await noteFailure(face.create("VnicProfile", "fast", fastInputs));
+  await noteFailure(face.create("VnicProfile", "another", fastInputs));
   const { inputs: nicInputs } = await note(face.check("VmInterface", "nic", { vm: "web", profile, mac: vm.mac }));
   const { id: nic, state: nicState } = await note(face.create("VmInterface", "nic", nicInputs));
   await note(face.check("VmInterface", "again", { vm: "web", profile, mac: vm.mac }));
