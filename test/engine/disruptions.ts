@@ -29,6 +29,13 @@ export const disruption = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("cut"), ...ofRequests, times }),
   /** The connection is closed without an answer, and nothing is done. */
   z.strictObject({ kind: z.literal("reset"), ...ofRequests, times }),
+  /** The request is done, and a proxy answers in the engine's place: it had no whole answer (502), or none in time (504). */
+  z.strictObject({
+    kind: z.literal("proxy-error"),
+    ...ofRequests,
+    times,
+    status: z.union([z.literal(502), z.literal(504)]),
+  }),
   /** The host refuses to change the device of a plugged NIC, in these words. */
   z.strictObject({ kind: z.literal("update-fails"), ...ofMigrations, times, message: z.string() }),
   /** After a migration the VF is not plugged again. */
@@ -44,6 +51,10 @@ export const disruption = z.discriminatedUnion("kind", [
     times,
     milliseconds: z.number().nonnegative(),
   }),
+  /** A migration is cancelled so late that the VM arrives all the same. */
+  z.strictObject({ kind: z.literal("cancelled-late"), ...ofMigrations, times }),
+  /** The VM crashes while it migrates. */
+  z.strictObject({ kind: z.literal("vm-crashes"), ...ofMigrations, times }),
   /** The migration fails, with the VM still on its source. */
   z.strictObject({ kind: z.literal("migration-fails"), ...ofMigrations, times }),
 ]);

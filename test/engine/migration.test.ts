@@ -5,7 +5,6 @@ import {
   addProfile,
   eventCodes,
   eventsAfter,
-  findJob,
   findNic,
   findVm,
   freeVirtualFunctions,
@@ -79,7 +78,7 @@ describe("a migration", () => {
     expect(kinds()).toEqual(["bridge"]);
     expect((await findNic(client, vm, nic))?.plugged).toBe(false);
     expect([await freeVfs("host1"), await freeVfs("host2")]).toEqual([4, 3]);
-    expect(await findJob(client, job ?? "")).toMatchObject({
+    expect(engine.model.jobs.get(job ?? "")).toMatchObject({
       status: "finished",
       description: "Migrating VM web to Host host2",
     });
@@ -99,7 +98,7 @@ describe("a migration", () => {
     expect(kinds()).toEqual(["bridge", "hostdev"]);
     expect((await findNic(client, vm, nic))?.plugged).toBe(true);
     expect([await freeVfs("host1"), await freeVfs("host2")]).toEqual([4, 3]);
-    expect(await findJob(client, job ?? "")).toMatchObject({ status: "finished" });
+    expect(engine.model.jobs.get(job ?? "")).toMatchObject({ status: "finished" });
     expect(await migrationEvents()).toEqual([eventCodes.migrationStarted, eventCodes.migrationDone]);
     const mine = (await eventsAfter(client, 0)).filter(({ correlationId }) => correlationId === "move-1");
     expect(mine.map(({ vm: about }) => about)).toEqual([
@@ -294,7 +293,7 @@ describe("the engine's defects", () => {
     expect((await findNic(client, vm, nic))?.plugged).toBe(false);
     expect([await freeVfs("host1"), await freeVfs("host2")]).toEqual([4, 4]);
     // The job says that all is well.
-    expect(await findJob(client, job ?? "")).toMatchObject({ status: "finished" });
+    expect(engine.model.jobs.get(job ?? "")).toMatchObject({ status: "finished" });
     expect(await migrationEvents()).toEqual([eventCodes.migrationStarted, eventCodes.migrationToServerFailed]);
   });
 
@@ -331,7 +330,7 @@ describe("the engine's defects", () => {
     const job = await migrateVm(client, vm, host("host2").id);
     engine.advance(allSteps);
     expect(kinds()).toEqual(["bridge"]);
-    expect(await findJob(client, job ?? "")).toMatchObject({ status: "finished" });
+    expect(engine.model.jobs.get(job ?? "")).toMatchObject({ status: "finished" });
     expect(await freeVfs("host2")).toBe(4);
     expect(await codes()).toEqual([1014, 606, 62, 10802, 1013, 12003, 63]);
     const told = (await eventsAfter(client, 0)).find(({ code }) => code === 12003);

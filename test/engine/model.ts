@@ -106,7 +106,16 @@ export interface Device {
   readonly vf?: string | undefined;
 }
 
-export type VmStatus = "up" | "down" | "migrating" | "paused";
+export type VmStatus =
+  | "up"
+  | "down"
+  | "migrating"
+  | "paused"
+  | "suspended"
+  | "powering_up"
+  | "powering_down"
+  | "reboot_in_progress"
+  | "image_locked";
 
 export interface Vm {
   readonly id: string;

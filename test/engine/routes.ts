@@ -10,7 +10,19 @@ import type { Disruptions } from "./disruptions.js";
 import { EngineFault, listed as listedFault, notFound, restFault } from "./fault.js";
 import { follow } from "./follow.js";
 import { idIn, isGuid, mapNic, mapProfile, newNic, newProfile, textIn, withIds } from "./mapper.js";
-import type { Event, Host, HostNic, Job, Model, Network, Nic, Profile, Vm } from "./model.js";
+import {
+  named,
+  newId,
+  type Event,
+  type Host,
+  type HostNic,
+  type Job,
+  type Model,
+  type Network,
+  type Nic,
+  type Profile,
+  type Vm,
+} from "./model.js";
 import type { Pace } from "./pace.js";
 import { collection } from "./parts.js";
 import * as xml from "./representation.js";
@@ -59,11 +71,30 @@ const nothing: Element = { name: "", attributes: {}, children: [] };
 export class Api {
   readonly #rows: readonly (Row & { readonly pattern: RegExp })[];
 
-  constructor(model: Model, pace: Pace, disruptions: Disruptions) {
-    this.#rows = table(model, new Migrations(model, pace, disruptions), disruptions).map((row) => ({
+  readonly #migrations: Migrations;
+
+  constructor(
+    private readonly model: Model,
+    pace: Pace,
+    disruptions: Disruptions,
+  ) {
+    this.#migrations = new Migrations(model, pace, disruptions);
+    this.#rows = table(model, this.#migrations, disruptions).map((row) => ({
       ...row,
       pattern: new RegExp(`^${row.path.replaceAll(/:\w+/g, "([^/]+)")}/?$`),
     }));
+  }
+
+  /** @throws EngineFault */
+  async moveBySystem(vm: string, host: string): Promise<void> {
+    const moved = named(this.model.vms, vm);
+    const caller = { user: "SYSTEM", correlationId: newId() };
+    await this.#migrations.start({ vm: moved, id: moved?.id ?? vm, host: { name: host }, caller, bySystem: true });
+  }
+
+  /** As after a restart. */
+  forget(): void {
+    this.#migrations.forget();
   }
 
   /** The methods that the path has; none: there is no such path. */

@@ -120,6 +120,18 @@ export class TestEngine {
     for (let step = 0; step < steps; step += 1) this.#pace.advance();
   }
 
+  /** The engine itself moves a VM, as for maintenance or balancing. @throws EngineFault */
+  moveBySystem(vm: string, host: string): Promise<void> {
+    return this.#api.moveBySystem(vm, host);
+  }
+
+  /** The engine is restarted: it knows no token and no command any more. */
+  restart(): void {
+    this.signOn.revokeAll();
+    this.#api.forget();
+    this.model.report({ code: 1, severity: "normal", description: "Starting oVirt Engine." });
+  }
+
   /** The network devices of a VM's running domain, the standbys included. */
   devices(vm: string): readonly Device[] {
     return named(this.model.vms, vm)?.devices ?? [];
@@ -197,6 +209,11 @@ export class TestEngine {
       "Content-Length": bytes.length,
       "Correlation-Id": correlationId,
     });
+    const proxy = this.disruptions.take("proxy-error", occasion);
+    if (proxy !== undefined) {
+      response.writeHead(proxy.status, { "Content-Type": "text/html" }).end("<h1>Proxy Error</h1>");
+      return;
+    }
     if (this.disruptions.take("cut", occasion)) {
       response.write(bytes.subarray(0, bytes.length / 2), () => request.socket.destroy());
       return;

@@ -6,16 +6,15 @@
  * end is an event with the request's correlation id, and until then nothing but reading is done.
  */
 import { randomUUID } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 import {
   endsMigration,
-  EngineUnreachable,
+  endsMigrationsOfVm,
   eventCodes,
   eventsAfter,
   findVm,
   listNics,
+  mayHaveArrived,
   migrateVm,
-  migrationGoesOn,
   migrationProgress,
   newestEvent,
   OvirtFault,
@@ -27,6 +26,8 @@ import {
 } from "../../backends/ovirt/rest/index.js";
 import { ProblemError } from "../../problem.js";
 import type { Progress } from "../../progress.js";
+import { patience, withoutMigration, type Waiting } from "./settled.js";
+import { until } from "./until.js";
 
 export interface MigrationRequest {
   readonly vm: EngineVm;
@@ -50,32 +51,30 @@ export interface MigrationEnd {
   readonly over: boolean;
 }
 
-/** ms between two looks: the first ones are near each other, for a VM that moves at once. */
-const shortestPause = 50;
-const longestPause = 1000;
-
 /** ms that the engine itself takes for its answer, apart from what the guest takes. */
 const answerMillis = 60_000;
 
 /**
  * Migrates, and waits until the engine says that it is over: what was plugged is plugged again, or will not be.
- * @throws ProblemError when the engine does not begin, does not answer, or takes too long.
+ * @throws ProblemError when the engine does not begin, does not answer, or takes too long, also with an earlier migration.
  */
 export async function migrate(client: EngineClient, request: MigrationRequest): Promise<MigrationEnd> {
-  const { vm, host, progress } = request;
+  const { host, progress } = request;
+  const vm = await withoutMigration(client, request.vm, waitingOf(request));
   const [seen, before] = await Promise.all([newestEvent(client), pluggedNics(client, vm)]);
   progress.report({ phase: "migrate", percent: 0, message: `${vm.name} to ${host.name}` });
   const correlationId = randomUUID();
   const news = new News(client, vm, correlationId, seen);
-  await begin(client, request, { correlationId, news, vfs: before.length });
+  await begin(client, { ...request, vm }, { correlationId, news, vfs: before.length });
 
   const moved = await until(request, request.migrateTimeout, async () => {
     const now = await findVm(client, vm.id);
     if (now === undefined) throw gone(vm);
     if (now.status !== "migrating") {
-      return now.host === host.id || (await news.end()) !== undefined ? now : undefined;
+      const ended = now.host === host.id || now.status === "down" || (await news.end()) !== undefined;
+      return ended ? now : undefined;
     }
-    const percent = await migrationProgress(client, vm.id);
+    const percent = await percentOf(client, vm);
     progress.report({
       phase: "migrate",
       message: `${vm.name} to ${host.name}`,
@@ -90,11 +89,17 @@ export async function migrate(client: EngineClient, request: MigrationRequest): 
     progress.report({ phase: "plug", message: `the engine plugs the VFs on ${host.name}` });
     await until(request, request.plugTimeout * Math.max(1, before.length), () => news.end());
   }
+  const last = (await findVm(client, vm.id)) ?? moved;
   return {
-    vm: (await findVm(client, vm.id)) ?? moved,
+    vm: last,
     complaints: await news.complaints(),
-    over: (await news.end()) !== undefined,
+    over: last.status === "down" || (await news.end()) !== undefined,
   };
+}
+
+/** How long a migration that others began is waited for. */
+export function waitingOf({ migrateTimeout, signal }: Pick<MigrationRequest, "migrateTimeout" | "signal">): Waiting {
+  return { seconds: Math.min(patience, migrateTimeout), signal };
 }
 
 /** The plugged passthrough NICs: those that the engine unplugs before a migration, and is to plug after it. */
@@ -102,14 +107,14 @@ export async function pluggedNics(client: EngineClient, vm: EngineVm): Promise<r
   return (await listNics(client, vm.id)).filter((nic) => nic.interface === "pci_passthrough" && nic.plugged);
 }
 
-/**
- * Waits until the engine is done with a migration of the VM's that somebody began: what is plugged before gets into the
- * way of what the engine plugs.
- * @param seconds how long at most. @returns whether it is done.
- */
-export async function migrationOver(client: EngineClient, vm: EngineVm, seconds: number): Promise<boolean> {
-  const over = await until({}, seconds, async () => ((await migrationGoesOn(client, vm.id)) ? undefined : true));
-  return over === true;
+/** For people only: that it can't be had does not end anything. */
+async function percentOf(client: EngineClient, vm: EngineVm): Promise<number | undefined> {
+  try {
+    return await migrationProgress(client, vm.id);
+  } catch (error) {
+    if (error instanceof ProblemError) return undefined;
+    throw error;
+  }
 }
 
 /** What the engine's events tell of one migration. */
@@ -121,19 +126,23 @@ class News {
     private readonly seen: number,
   ) {}
 
-  /** The event that ends it. That it was cancelled comes with the correlation id of who did. */
+  /** The event that ends it. That it was cancelled comes with the correlation id of who did, and that the VM crashed with none. */
   async end(): Promise<EngineEvent | undefined> {
     return (await this.#events()).find(
       (event) =>
-        endsMigration(event) &&
-        (event.correlationId === this.correlationId ||
-          (event.code === eventCodes.migrationCancelled && event.vm?.id === this.vm.id)),
+        (endsMigration(event) && event.correlationId === this.correlationId) ||
+        (endsMigrationsOfVm(event) && event.vm?.id === this.vm.id),
     );
   }
 
   /** Whether the engine has the request. */
   async begun(): Promise<boolean> {
     return (await this.#events()).some(({ correlationId }) => correlationId === this.correlationId);
+  }
+
+  /** Whether a guest or host did not let go of a device. */
+  async unplugFailed(): Promise<boolean> {
+    return (await this.#events()).some(({ code }) => code === eventCodes.unplugFailed);
   }
 
   async complaints(): Promise<readonly string[]> {
@@ -168,22 +177,27 @@ async function begin(client: EngineClient, request: MigrationRequest, beginning:
       answerTimeout: answerMillis + vfs * unplugTimeout * 1000,
     });
   } catch (error) {
+    if (mayHaveArrived(error)) {
+      if (await wasBegun(client, request, beginning)) return;
+      throw error;
+    }
     if (error instanceof OvirtFault && error.detail === undefined) throw await reasoned(error, request, news);
-    if (!(error instanceof EngineUnreachable) || !error.mayHaveArrived) throw error;
-    if (!(await wasBegun(client, request, beginning))) throw error;
+    throw error;
   }
 }
 
 /** The fault with the reason that only events have. */
 async function reasoned(fault: OvirtFault, { vm, host }: MigrationRequest, news: News): Promise<ProblemError> {
-  const complaints = await news.complaints();
+  const [complaints, keptVf] = await Promise.all([news.complaints(), news.unplugFailed()]);
   if (complaints.length === 0) return fault;
   const why = complaints.map((text) => text.replace(/\.$/, "")).join("; ");
   return new ProblemError(
     {
       ...fault.problem,
       what: `Unable to migrate VM "${vm.name}" to host "${host.name}": ${why}`,
-      remedy: "Check what uses the VF in the guest, then run pulumi up again.",
+      remedy: keptVf
+        ? "Check what uses the VF in the guest, then run pulumi up again."
+        : "See to what the engine says, then run pulumi up again.",
     },
     { cause: fault },
   );
@@ -200,20 +214,6 @@ async function wasBegun(client: EngineClient, request: MigrationRequest, { news,
     return now?.status === "migrating" || now?.host === host.id || (await news.begun()) ? true : undefined;
   });
   return begun === true;
-}
-
-/** The first answer that `look` has within the time; undefined: none. */
-async function until<T>(
-  { signal }: Pick<MigrationRequest, "signal">,
-  seconds: number,
-  look: () => Promise<T | undefined>,
-): Promise<T | undefined> {
-  const end = Date.now() + seconds * 1000;
-  for (let pause = shortestPause; ; pause = Math.min(pause * 2, longestPause)) {
-    const found = await look();
-    if (found !== undefined || Date.now() >= end) return found;
-    await sleep(pause, undefined, { ...(signal !== undefined && { signal }) });
-  }
 }
 
 function gone({ name }: EngineVm): ProblemError {

@@ -8,6 +8,7 @@ import {
   type EngineClient,
   type EngineHost,
   type EngineNetwork,
+  type EngineNic,
   type EngineVm,
 } from "../../backends/ovirt/rest/index.js";
 import type { HostFacts, MovingInterface, NetworkOnHost, PlacementFacts, Violation } from "../../rules/index.js";
@@ -43,9 +44,7 @@ export async function placementFacts(
     listHosts(client),
   ]);
   const profiles = new Map(view.profiles.map((profile) => [profile.id, profile]));
-  const interfaces = nics
-    .filter(({ plugged }) => plugged)
-    .map(({ name, profile }) => movingInterface(name, profiles.get(profile ?? ""), profiles));
+  const interfaces = nics.flatMap((nic) => movingInterface(nic, profiles));
   const source = hosts.find(({ id }) => id === vm.host);
   const needed = new Set(
     interfaces.flatMap(({ vfNetwork, standbyNetwork }) => [vfNetwork ?? [], standbyNetwork ?? []].flat()),
@@ -55,7 +54,7 @@ export async function placementFacts(
     vm: {
       name: vm.name,
       exists: true,
-      state: stateOf(vm),
+      state: stateOf(vm, interfaces),
       ...(vm.status === "migrating" && { job: "migration out" }),
       interfaces,
       guest: { agent: applications.length > 0, ...(kernel !== undefined && { os: "linux" as const, kernel }) },
@@ -70,18 +69,19 @@ export async function placementFacts(
   };
 }
 
+/**
+ * A NIC that is not plugged does not move. Its failover's network is wanted on the destination all the same
+ * (NetworkPolicyUnit.java, validateRequiredNetworksAvailable takes the failovers of all passthrough NICs).
+ */
 function movingInterface(
-  name: string,
-  profile: ProfileRecord | undefined,
+  { name, profile: id, plugged }: EngineNic,
   profiles: ReadonlyMap<string, ProfileRecord>,
-): MovingInterface {
-  if (profile?.passThrough !== "enabled") return { name, standbyNetwork: profile?.network };
-  return {
-    name,
-    vfNetwork: profile.network,
-    standbyNetwork: profiles.get(profile.failover ?? "")?.network,
-    migratable: profile.migratable,
-  };
+): readonly MovingInterface[] {
+  const profile = profiles.get(id ?? "");
+  if (profile?.passThrough !== "enabled") return plugged ? [{ name, standbyNetwork: profile?.network }] : [];
+  const standbyNetwork = profiles.get(profile.failover ?? "")?.network;
+  if (!plugged) return standbyNetwork === undefined ? [] : [{ name, standbyNetwork }];
+  return [{ name, vfNetwork: profile.network, standbyNetwork, migratable: profile.migratable }];
 }
 
 async function hostFacts(
@@ -105,13 +105,18 @@ async function hostFacts(
   };
 }
 
-function stateOf({ status }: EngineVm): "running" | "paused" | "shutoff" | "other" {
+/** A paused VM can't let go of a VF. Without one the engine migrates it. */
+function stateOf(
+  { status }: EngineVm,
+  interfaces: readonly MovingInterface[],
+): "running" | "paused" | "shutoff" | "other" {
   switch (status) {
     case "up":
+    case "powering_up":
     case "migrating":
       return "running";
     case "paused":
-      return "paused";
+      return interfaces.some(({ vfNetwork }) => vfNetwork !== undefined) ? "paused" : "running";
     case "down":
       return "shutoff";
     default:

@@ -1,9 +1,5 @@
 /** VmInterface over oVirt: one NIC of the engine's, of which it makes the pair where the profile has a failover. */
 import {
-  activateNic,
-  addNic,
-  deactivateNic,
-  EngineUnreachable,
   findNic,
   findProfile,
   findVm,
@@ -17,9 +13,8 @@ import {
   type EngineClient,
   type EngineNic,
   type EngineVm,
-  type NicWrite,
 } from "../../backends/ovirt/rest/index.js";
-import { ProblemError } from "../../problem.js";
+import { ProblemError, type Problem } from "../../problem.js";
 import {
   evaluate,
   interfaceRules,
@@ -53,8 +48,10 @@ import { noteAdopted, replacedInputs, wasAdopted } from "../replacement.js";
 import { leftUnchecked } from "../left-unchecked.js";
 import type { MaybeUnknown } from "../unknown.js";
 import { logicalNetworks, nicOf, readEngine, readEngineIfItAnswers, spelledAs, type EngineView } from "./knowledge.js";
+import { addedOnce, setPlugged, type NewNic } from "./plugging.js";
 import { replug } from "./replug.js";
 import { absenceOf, engineOf, unlessSilent, type Engine } from "./session.js";
+import { isPassing, lastingRefusal, readyForNics, withoutMigration } from "./settled.js";
 import { hasOrphan, isRunning, requireVm, spelledVf, vfOf, vmIfAny } from "./vm.js";
 
 export interface VmInterfaceState extends VmInterfaceInputs, OvirtMark {
@@ -88,6 +85,10 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     const view = await readEngineIfItAnswers(engine, vm);
     const unchecked = view.silence === undefined ? [] : leftUnchecked(ctx, view.silence);
     if (unchecked.length > 0) return { inputs, failures: unchecked };
+    const refusedStatus = vm === undefined ? undefined : lastingRefusal(vm);
+    if (refusedStatus !== undefined) return { inputs, failures: [{ property: "vm", reason: said(refusedStatus) }] };
+    if (vm !== undefined && isPassing(vm))
+      ctx.progress.warn(`VM "${vm.name}" is in status ${vm.status}: pulumi up waits until its NICs can be changed.`);
     const facts = await factsFor(engine, view, vm, { ...declaration, inputs, self, others });
     if (view.silence === undefined && vm === undefined && isKnown(inputs.vm))
       ctx.progress.warn(`The engine has no VM "${inputs.vm}" yet. What depends on it could not be checked.`);
@@ -110,7 +111,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
   async create(ctx, inputs) {
     const engine = engineOf(ctx);
     const { client } = engine;
-    const vm = await requireVm(engine, inputs.vm);
+    const vm = await readyForNics(client, await requireVm(engine, inputs.vm), ctx);
     const nics = await listNics(client, vm.id);
     const existing = inputs.mac === undefined ? undefined : nics.find(({ mac }) => mac.toLowerCase() === inputs.mac);
     const self: Self = { replaced: replacedInputs(ctx) };
@@ -143,7 +144,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     );
     const { plugged, linked } = inFull(inputs);
     ctx.progress.report({ phase: "plug", message: `adding NIC ${name} to ${vm.name}` });
-    const wanted: NicWrite & { readonly name: string } = {
+    const wanted: NewNic = {
       name,
       profile: inputs.profile,
       interface: profileOf(view, inputs.profile)?.passThrough === "enabled" ? "pci_passthrough" : "virtio",
@@ -154,7 +155,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     const nic =
       replaced === undefined
         ? await addedOnce(client, vm, wanted)
-        : await addedInThePlaceOf(client, vm, replaced, wanted);
+        : await addedInThePlaceOf(ctx, client, vm, replaced, wanted);
     return { id: idOf(vm, nic), state: await stateNow(client, vm, nic, declaredBy(inputs)) };
   },
 
@@ -191,7 +192,10 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
         remedy: "Run pulumi refresh, so that it is created anew.",
       });
     }
-    return { state: await applied(client, found.vm, found.nic, news) };
+    const vm = await readyForNics(client, found.vm, ctx);
+    // What has been waited for may have plugged it.
+    const nic = (await findNic(client, vm.id, found.nic.id)) ?? found.nic;
+    return { state: await applied(client, vm, nic, news) };
   },
 
   async delete(ctx, id) {
@@ -199,20 +203,26 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     const { client } = engineOf(ctx);
     const found = await locate(client, id);
     if (found === undefined) return;
-    const { vm, nic } = found;
+    const { nic } = found;
+    // An unplugged NIC can be removed at any time, also one that the engine is about to plug again, beside its standby.
+    const vm = await withoutMigration(client, found.vm, ctx);
     ctx.progress.report({ phase: "unplug", message: `removing NIC ${nic.name} from ${vm.name}` });
-    if (await hasOrphan(client, vm, nic)) {
+    if (await hasOrphan(client, vm, (await findNic(client, vm.id, nic.id)) ?? nic)) {
       ctx.progress.warn(
         `The standby of NIC "${nic.name}" stays in VM "${vm.name}" until it is shut down, and goes on using MAC ${nic.mac}, which the engine may give to another VM: shut it down and start it soon.`,
       );
     }
     try {
-      await unplugged(client, vm, nic);
+      await unplugged(ctx, client, vm, nic);
     } catch (error) {
       if (absenceOf(error) === undefined) throw error;
     }
   },
 };
+
+function said({ what, remedy = "" }: Problem): string {
+  return `${what}. ${remedy}`.trimEnd();
+}
 
 /** What an interface that is taken over is at odds with is itself. */
 const atOddsWithAdopted: readonly string[] = ["interface-mac-once-per-vm", "interface-failover-once-per-vm"];
@@ -227,8 +237,8 @@ async function applied(
   const declared = declaredBy(inputs);
   const { plugged, linked } = inFull(inputs);
   if (nic.linked !== linked) await updateNic(client, vm.id, nic.id, { linked });
-  if (nic.plugged && !plugged) await deactivateNic(client, vm.id, nic.id);
-  if (!nic.plugged && plugged && nic.interface !== "pci_passthrough") await activateNic(client, vm.id, nic.id);
+  if (nic.plugged && !plugged) await setPlugged(client, vm, nic, false);
+  if (!nic.plugged && plugged && nic.interface !== "pci_passthrough") await setPlugged(client, vm, nic, true);
   else if (!nic.plugged && plugged) {
     const problem = await replug(client, vm, nic);
     if (problem !== undefined) {
@@ -239,9 +249,13 @@ async function applied(
   return stateNow(client, vm, { ...nic, linked, plugged }, declared);
 }
 
-async function unplugged(client: EngineClient, vm: EngineVm, nic: EngineNic): Promise<void> {
+/** @param nic as it was seen: what goes on with the VM may have plugged it since. */
+async function unplugged(ctx: HandlerContext, client: EngineClient, vm: EngineVm, nic: EngineNic): Promise<void> {
+  const settled = await withoutMigration(client, vm, ctx);
+  const now = await findNic(client, vm.id, nic.id);
   // The engine removes no NIC that is plugged into a running VM.
-  if (nic.plugged && isRunning(vm)) await deactivateNic(client, vm.id, nic.id);
+  if (now?.plugged === true && settled.status !== "down")
+    await setPlugged(client, await readyForNics(client, settled, ctx), now, false);
   await removeNic(client, vm.id, nic.id);
 }
 
@@ -250,34 +264,19 @@ async function unplugged(client: EngineClient, vm: EngineVm, nic: EngineNic): Pr
  * like it is added when the new one cannot be. Pulumi's own deletion finds nothing to do then.
  */
 async function addedInThePlaceOf(
+  ctx: HandlerContext,
   client: EngineClient,
   vm: EngineVm,
   replaced: EngineNic,
-  wanted: NicWrite & { readonly name: string },
+  wanted: NewNic,
 ): Promise<EngineNic> {
-  await unplugged(client, vm, replaced);
+  await unplugged(ctx, client, vm, replaced);
   try {
     return await addedOnce(client, vm, wanted);
   } catch (cause) {
     const { id: _, interface: kind, ...before } = replaced;
     await addedOnce(client, vm, { ...before, ...(kind !== "other" && { interface: kind }) });
     throw cause;
-  }
-}
-
-/** Where the answer was lost, the NIC is looked for: its name is the VM's only one. */
-async function addedOnce(
-  client: EngineClient,
-  vm: EngineVm,
-  nic: NicWrite & { readonly name: string },
-): Promise<EngineNic> {
-  try {
-    return await addNic(client, vm.id, nic);
-  } catch (error) {
-    if (!(error instanceof EngineUnreachable) || !error.mayHaveArrived) throw error;
-    const added = (await listNics(client, vm.id)).find(({ name }) => name === nic.name);
-    if (added === undefined) throw error;
-    return added;
   }
 }
 

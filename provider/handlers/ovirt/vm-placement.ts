@@ -10,7 +10,7 @@ import {
 import { moveLine } from "../../migration/move-line.js";
 import { migrationOptionsSchema } from "../../migration/options.js";
 import { ProblemError, type Problem } from "../../problem.js";
-import { evaluate, isKnown, placementRules, type Violation } from "../../rules/index.js";
+import { evaluate, isKnown, placementRules, type PlacementFacts, type Violation } from "../../rules/index.js";
 import { announceMove } from "../announcement.js";
 import type { OvirtMark } from "../by-backend.js";
 import {
@@ -33,10 +33,11 @@ import { failureOf, refuse } from "../refusal.js";
 import { leftUnchecked } from "../left-unchecked.js";
 import type { MaybeUnknown } from "../unknown.js";
 import { readEngine, spelledAs } from "./knowledge.js";
-import { migrate, pluggedNics } from "./migration.js";
+import { migrate, pluggedNics, waitingOf } from "./migration.js";
 import { leftToTheEngine, onOvirt, placementFacts } from "./placement-facts.js";
-import { notOver, replug } from "./replug.js";
+import { replug } from "./replug.js";
 import { isAtRest, restingHost, restsElsewhere, tellWhereAtRest, unlessProblem } from "./resting.js";
+import { notOver, withoutMigration } from "./settled.js";
 import { absenceOf, engineOf, silenceOf, unlessSilent, type Engine } from "./session.js";
 import { areOneVm, isRunning, nicsWithoutVf, requireVm, spelledVf, vmIfAny } from "./vm.js";
 
@@ -85,7 +86,7 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
 
   async create(ctx, inputs) {
     const vm = await requireVm(engineOf(ctx), inputs.vm);
-    return { id: vm.id, state: await place(ctx, vm, inputs, []) };
+    return { id: vm.id, state: await place(ctx, vm, inputs, undefined) };
   },
 
   async read(ctx, id, state) {
@@ -108,34 +109,40 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
   },
 
   async update(ctx, _id, state, news) {
-    return { state: await place(ctx, await requireVm(engineOf(ctx), news.vm), news, state.unplugged) };
+    return { state: await place(ctx, await requireVm(engineOf(ctx), news.vm), news, state) };
   },
 
   // The VM stays where it is.
   delete: () => Promise.resolve(),
 };
 
-/** @param wanted NICs that were without their VF before: to be plugged as well. */
+/** @param before may have NICs that were without their VF: to be plugged as well. */
 async function place(
   ctx: HandlerContext,
-  vm: EngineVm,
+  found: EngineVm,
   inputs: VmPlacementInputs,
-  wanted: readonly string[],
+  before: VmPlacementState | undefined,
 ): Promise<VmPlacementState> {
   const engine = engineOf(ctx);
   const { client } = engine;
   const host = await lookUpHost(client, inputs.host);
+  const options = migrationOptionsSchema.parse(inputs.migration ?? {});
+  // Until then NICs are unplugged that the engine will plug again.
+  const vm = await withoutMigration(client, found, waitingOf({ ...options, signal: ctx.signal }));
+  // A state may come without.
+  const wanted = (before as Partial<VmPlacementState> | undefined)?.unplugged ?? [];
   const expected = [...wanted, ...(await pluggedNics(client, vm)).map(({ id }) => id)];
   let now = vm;
   let complaints: readonly string[] = [];
   let over = true;
   const resting = isAtRest(host);
+  // A VM that is down is nowhere, and what it is without can be plugged for its next start.
+  const stays = resting || (vm.status === "down" && before?.host === inputs.host);
   if (resting) await tellWhereAtRest(ctx, vm, inputs.host);
-  else if (vm.host !== host.id) {
+  else if (!stays && vm.host !== host.id) {
     refuse(await violationsOf(engine, vm, host));
     const began = Date.now();
     try {
-      const options = migrationOptionsSchema.parse(inputs.migration ?? {});
       ({
         vm: now,
         complaints,
@@ -157,7 +164,7 @@ async function place(
   }
   const problems = over ? await plugMissing(ctx, client, now, expected) : [notOver(now)];
   const state = await stateNow(client, now, inputs, expected);
-  const problem = shortfallOf(now, host, resting || now.host === host.id, state, complaints, problems);
+  const problem = shortfallOf(now, host, stays || now.host === host.id, state, complaints, problems);
   if (problem !== undefined) throw new PartialFailure(problem, vm.id, state);
   return state;
 }
@@ -174,7 +181,9 @@ async function plugMissing(
     ctx.progress.report({ phase: "plug", message: spelledVf(nic) });
     const problem = await replug(client, vm, nic);
     if (problem === undefined)
-      ctx.progress.warn(`The engine had lost the ${spelledVf(nic)} of VM "${vm.name}": it is plugged again.`);
+      ctx.progress.warn(
+        `The engine had lost the ${spelledVf(nic)} of VM "${vm.name}": it is plugged again${vm.status === "down" ? ", for the VM's next start" : ""}.`,
+      );
     else problems.push(problem);
   }
   return problems;
@@ -191,6 +200,7 @@ function shortfallOf(
 ): Problem | undefined {
   if (arrived && missing.length === 0) return undefined;
   const without = missing.length === 0 ? "" : ` without ${missing.join(", ")}`;
+  if (!arrived && vm.status === "down") return crashed(vm, host, complaints);
   const why = [...complaints, ...problems.map(({ what }) => what)].map((text) => text.replace(/\.$/, "")).join("; ");
   return {
     code: arrived ? "moved-without-vf" : "move-failed",
@@ -198,6 +208,16 @@ function shortfallOf(
     remedy:
       [...new Set(problems.flatMap(({ remedy }) => remedy ?? []))].join(" ") ||
       "See to what the engine says, then run pulumi up again.",
+  };
+}
+
+/** The VM went down while it moved. */
+function crashed({ name }: EngineVm, host: EngineHost, complaints: readonly string[]): Problem {
+  const why = complaints.map((text) => text.replace(/\.$/, "")).join("; ");
+  return {
+    code: "move-failed",
+    what: `Unable to move VM "${name}" to "${host.name}": the VM is down${why === "" ? "" : `: ${why}`}`,
+    remedy: "Start it, then run pulumi up again.",
   };
 }
 
@@ -214,7 +234,8 @@ async function cutShort(
     const now = (await findVm(client, vm.id)) ?? vm;
     const state = await stateNow(client, now, inputs, expected);
     const untouched = now.status !== "migrating" && now.host === vm.host && state.missing.length === 0;
-    return untouched ? cause : new PartialFailure(cause.problem, vm.id, state, { cause: cause.cause });
+    if (untouched) return cause;
+    return new PartialFailure(withoutVfs(cause.problem, now, state), vm.id, state, { cause: cause.cause });
   } catch (error) {
     if (silenceOf(error) === undefined) return error;
     const state: VmPlacementState = { ...mark, ...inputs, host: "", missing: [], unplugged: expected };
@@ -225,6 +246,13 @@ async function cutShort(
       { cause: cause.cause },
     );
   }
+}
+
+/** What was unplugged before it went wrong stays so. */
+function withoutVfs(problem: Problem, { name, status }: EngineVm, { missing }: VmPlacementState): Problem {
+  if (missing.length === 0 || status === "migrating") return problem;
+  const remedy = `${problem.remedy ?? ""} Without ${missing.join(", ")} the VM is on its standby until a power cycle: shut VM "${name}" down, run pulumi up, and start it.`;
+  return { ...problem, remedy: remedy.trimStart() };
 }
 
 const mark: OvirtMark = { backend: "ovirt" };
@@ -315,7 +343,32 @@ export async function violationsOf(
   const found = evaluate(placementRules, facts).map(onOvirt);
   const isError = ({ severity, rule }: Violation) => severity === "error" && !leftToTheEngine.includes(rule);
   for (const violation of found) if (!isError(violation)) warn(violation);
-  return [...(host.status === "up" ? [] : [hostNotUp(host)]), ...found.filter(isError)];
+  return [
+    ...(host.status === "up" ? [] : [hostNotUp(host)]),
+    ...(migratesIn(vm, facts) ? [] : [statusRefused(vm)]),
+    ...found.filter(isError),
+  ];
+}
+
+/**
+ * Whether the engine begins a migration in the VM's status (VmValidator.java `canMigrate`), and unplugs its VFs
+ * (ActivateDeactivateVmNicCommand.java). Rules have the other statuses.
+ */
+function migratesIn({ status }: EngineVm, { vm }: PlacementFacts): boolean {
+  const hasVf = vm.interfaces?.some(({ vfNetwork }) => vfNetwork !== undefined) === true;
+  return (
+    ["up", "powering_up", "migrating", "paused", "down"].includes(status) || (status === "reboot_in_progress" && !hasVf)
+  );
+}
+
+function statusRefused({ name, status }: EngineVm): Violation {
+  return {
+    rule: "move-vm-status",
+    severity: "error",
+    property: "vm",
+    message: `VM "${name}" is in status ${status}, in which the engine does not migrate it.`,
+    remedy: "Wait until it is up, or start or resume it.",
+  };
 }
 
 function hostNotUp({ name, status }: EngineHost): Violation {

@@ -67,9 +67,9 @@ function isId(text: string): boolean {
   return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
 }
 
-/** `powering_up`, too, is a state in which the engine plugs into the running domain. */
+/** Whether it has a domain on a host, also one that comes up or is paused. */
 export function isRunning({ status }: EngineVm): boolean {
-  return status !== "down";
+  return status !== "down" && status !== "suspended" && status !== "image_locked";
 }
 
 /** For people: `VF of NIC "nic" (ua-…)`. */
@@ -78,16 +78,15 @@ export function spelledVf(nic: EngineNic): string {
 }
 
 /**
- * The passthrough NICs that a running VM should have plugged and has not: those that are said to be wanted, and those of
- * which the guest has the standby, as the engine leaves it after a migration that lost the VF. Without a guest agent the
- * latter are not seen.
+ * The passthrough NICs that a VM should have plugged and has not: those that are said to be wanted, also while it is
+ * down, when they can be plugged for its next start; and those of which the guest has the standby, as the engine leaves
+ * it after a migration that lost the VF. Without a guest agent the latter are not seen.
  */
 export async function nicsWithoutVf(
   client: EngineClient,
   vm: EngineVm,
   wanted: readonly string[],
 ): Promise<readonly EngineNic[]> {
-  if (!isRunning(vm)) return [];
   const unplugged = (await listNics(client, vm.id)).filter(
     (nic) => nic.interface === "pci_passthrough" && !nic.plugged,
   );

@@ -1,9 +1,9 @@
 /** VnicProfile over oVirt: the engine's own profile. */
 import {
-  EngineUnreachable,
   addProfile,
   findProfile,
   listProfiles,
+  mayHaveArrived,
   removeProfile,
   updateProfile,
   type EngineProfile,
@@ -161,7 +161,7 @@ async function addedOnce(
   try {
     return await addProfile(client, profile);
   } catch (error) {
-    if (!(error instanceof EngineUnreachable) || !error.mayHaveArrived) throw error;
+    if (!mayHaveArrived(error)) throw error;
     const { name, network } = profile;
     const added = (await listProfiles(client)).find((found) => found.name === name && found.network === network);
     if (added === undefined) throw error;

@@ -29,6 +29,8 @@ export interface MigrationRequest {
   /** Id or name; undefined: the engine chooses, and tries another one when it fails. */
   readonly host?: { readonly id?: string | undefined; readonly name?: string | undefined } | undefined;
   readonly caller: Caller;
+  /** The engine's own: for maintenance or balancing. Default: a user's. */
+  readonly bySystem?: boolean;
 }
 
 interface Migration {
@@ -42,6 +44,7 @@ interface Migration {
   /** VF of each NIC; undefined on a second attempt, for which nobody looked (`vnicToVfMap` is null). */
   readonly vfs: ReadonlyMap<string, string> | undefined;
   readonly toServer: boolean;
+  readonly bySystem: boolean;
   readonly job: Job;
   readonly caller: Caller;
 }
@@ -52,6 +55,9 @@ const progress = [0, 24, 49, 74, 99];
 export class Migrations {
   /** Those under way, by the VM's id. */
   readonly #running = new Map<string, Migration>();
+  readonly #begun = new Set<Migration>();
+  /** Those whose command is gone: the VM may arrive, and nothing follows. */
+  readonly #forgotten = new WeakSet<Migration>();
 
   constructor(
     private readonly model: Model,
@@ -66,7 +72,7 @@ export class Migrations {
     const sought = request.host === undefined ? undefined : this.#named(request.host);
     try {
       if (vm === undefined) throw commandFault(["ACTION_TYPE_FAILED_VM_NOT_FOUND"], migrateVm);
-      return await this.#start(vm, toServer, sought, caller);
+      return await this.#start(vm, toServer, sought, request);
     } catch (error) {
       const texts = error instanceof EngineFault ? (error.texts ?? []) : [];
       // Without a message it is no refusal: what failed has been told.
@@ -84,14 +90,24 @@ export class Migrations {
     }
   }
 
-  /** The VM stays where it is, and without its VFs. @throws EngineFault when it does not migrate. */
+  /** An engine that is restarted has lost its commands: VMs arrive, nothing is plugged, and no end is told. */
+  forget(): void {
+    for (const migration of this.#begun) this.#forgotten.add(migration);
+  }
+
+  /**
+   * The VM stays where it is, or arrives all the same where it is late, and without its VFs in both cases; what was set
+   * aside for it on the destination stays so (CancelMigrateVDSCommand.java).
+   * @throws EngineFault when it does not migrate.
+   */
   cancel(vm: Vm | undefined, caller: Caller): Job {
     if (vm === undefined) throw commandFault(["ACTION_TYPE_FAILED_VM_NOT_FOUND"], { action: "cancel", type: "VM" });
     const migration = this.#running.get(vm.id);
     if (vm.status !== "migrating" || migration === undefined) {
       throw commandFault(["VM_CANNOT_CANCEL_MIGRATION_WHEN_VM_IS_NOT_MIGRATING"], {});
     }
-    this.#stays(migration);
+    if (this.disruptions.take("cancelled-late", { vm: vm.name })) this.#forgotten.add(migration);
+    else this.#stays(migration, "kept");
     this.model.report({
       code: 161,
       severity: "normal",
@@ -102,7 +118,12 @@ export class Migrations {
     return finished(this.model, `Cancelling Migration of VM ${vm.name}`, caller);
   }
 
-  async #start(vm: Vm, toServer: boolean, sought: Host | undefined, caller: Caller): Promise<Job> {
+  async #start(
+    vm: Vm,
+    toServer: boolean,
+    sought: Host | undefined,
+    { caller, bySystem = false }: MigrationRequest,
+  ): Promise<Job> {
     validateMigration({ model: this.model, vm });
     const chosen = toServer ? destinationOf(sought, vm) : undefined;
     const candidates = [...this.model.hosts.values()].filter(({ cluster }) => cluster === vm.cluster);
@@ -124,7 +145,7 @@ export class Migrations {
       status: "started",
       startTime: new Date(),
     };
-    const migration = { vm, source, destination, further, unplugged, vfs, toServer, job, caller };
+    const migration = { vm, source, destination, further, unplugged, vfs, toServer, bySystem, job, caller };
     try {
       for (const nic of unplugged) await this.#unplug(migration, nic);
     } catch (error) {
@@ -168,11 +189,21 @@ export class Migrations {
     const { vm, source, destination, caller } = migration;
     vm.status = "migrating";
     this.#running.set(vm.id, migration);
-    this.#report(migration, {
-      code: 62,
-      severity: "normal",
-      description: `Migration started (VM: ${vm.name}, Source: ${source.name}, Destination: ${destination.name}, User: ${caller.user}). `,
-    });
+    this.#begun.add(migration);
+    this.#report(
+      migration,
+      migration.bySystem
+        ? {
+            code: 67,
+            severity: "normal",
+            description: `Migration initiated by system (VM: ${vm.name}, Source: ${source.name}, Destination: ${destination.name}, Reason: ).`,
+          }
+        : {
+            code: 62,
+            severity: "normal",
+            description: `Migration started (VM: ${vm.name}, Source: ${source.name}, Destination: ${destination.name}, User: ${caller.user}). `,
+          },
+    );
     this.#progress(migration, 0);
   }
 
@@ -181,6 +212,7 @@ export class Migrations {
     this.pace.then(() => {
       if (this.#running.get(migration.vm.id) !== migration) return;
       if (step + 1 < progress.length) this.#progress(migration, step + 1);
+      else if (this.disruptions.take("vm-crashes", { vm: migration.vm.name })) this.#crash(migration);
       else if (this.disruptions.take("migration-fails", { vm: migration.vm.name })) this.#fail(migration);
       else this.#arrive(migration);
     });
@@ -192,11 +224,13 @@ export class Migrations {
     this.#running.delete(vm.id);
     vm.status = "up";
     vm.host = destination.id;
+    if (this.#forgotten.has(migration)) return;
     const late = this.disruptions.take("replug-late", { vm: vm.name });
     this.pace.then(() => void this.#end(migration), late?.milliseconds ?? this.pace.durations.beforeReplug);
   }
 
   async #end(migration: Migration): Promise<void> {
+    if (this.#forgotten.has(migration)) return;
     const { vm, source, destination, vfs, unplugged, job } = migration;
     try {
       const lost: Nic[] = [];
@@ -233,6 +267,8 @@ export class Migrations {
     const vf = vfs?.get(nic.id);
     const plugged = { vm, nic, user: caller.user, host: destination };
     try {
+      // Removed in the meantime: nothing forbids that.
+      if (!vm.nics.includes(nic)) throw new HotPlugRefused("no such NIC");
       if (vf === undefined) {
         plug(this.model, vm, nic, activate, { withFailover: false, user: caller.user });
         return true;
@@ -274,10 +310,26 @@ export class Migrations {
     if (job.status === "started") endJob(job, "failed");
   }
 
-  #stays({ vm, destination }: Migration): void {
+  #stays({ vm, destination }: Migration, reserved: "kept" | "given back" = "given back"): void {
+    this.#running.delete(vm.id);
+    if (reserved === "given back") freeVfs(destination, vm.id);
+    vm.status = "up";
+  }
+
+  /** VmAnalyzer.java abortVmMigration: the event has no correlation id, and the command says nothing more. */
+  #crash({ vm, source, destination }: Migration): void {
     this.#running.delete(vm.id);
     freeVfs(destination, vm.id);
-    vm.status = "up";
+    vm.devices = [];
+    vm.host = undefined;
+    vm.status = "down";
+    this.model.report({
+      code: 64,
+      severity: "error",
+      vm: vm.id,
+      host: source.id,
+      description: `Migration failed: Lost connection with qemu process (VM: ${vm.name}, Source: ${source.name}).`,
+    });
   }
 
   #reportFailure(migration: Migration): void {

@@ -1,7 +1,7 @@
 /** MigrateVmCommand and MigrateVmToServerCommand: `validateImpl()`, and the scheduler's filters on hosts. */
 import { commandFault } from "../fault.js";
 import { printed, type MessageId } from "../messages.js";
-import type { Host, Model, Vm } from "../model.js";
+import type { Host, Model, Vm, VmStatus } from "../model.js";
 import { suitableVf } from "../virtual-functions.js";
 import { isPassthrough } from "./nic.js";
 import { rule, validate, type Command, type EngineRule } from "./rule.js";
@@ -13,9 +13,12 @@ export interface MigrationFacts {
 
 export const migrateVm: Command = { action: "migrate", type: "VM" };
 
+/** VMStatus.isQualifyToMigrate. */
+const qualified: readonly VmStatus[] = ["up", "powering_up", "paused", "reboot_in_progress"];
+
 const migrationRules: readonly EngineRule<MigrationFacts>[] = [
   rule("canMigrate", "ACTION_TYPE_FAILED_MIGRATION_IN_PROGRESS", ({ vm }) => vm.status === "migrating"),
-  rule("canMigrate", "ACTION_TYPE_FAILED_VM_IS_NOT_RUNNING", ({ vm }) => vm.status === "down"),
+  rule("canMigrate", "ACTION_TYPE_FAILED_VM_IS_NOT_RUNNING", ({ vm }) => !qualified.includes(vm.status)),
   {
     name: "allPassthroughVnicsMigratable",
     refuse: ({ model, vm }) => {

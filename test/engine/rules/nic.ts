@@ -19,7 +19,7 @@ type NicRule = EngineRule<NicFacts>;
 const vmStatusLegal: NicRule = rule(
   "vmStatusLegal",
   "NETWORK_CANNOT_ADD_INTERFACE_WHEN_VM_STATUS_NOT_UP_DOWN_LOCKED",
-  ({ vm }) => vm.status !== "up" && vm.status !== "down",
+  ({ vm }) => !["up", "down", "image_locked"].includes(vm.status),
 );
 
 const uniqueInterfaceName: NicRule = rule(
@@ -107,7 +107,7 @@ export const removeNicRules: readonly NicRule[] = [
   rule(
     "vmStatus, isPlugged",
     "ACTION_TYPE_FAILED_CANNOT_REMOVE_ACTIVE_DEVICE",
-    ({ vm, nic }) => vm.status !== "down" && nic.plugged,
+    ({ vm, nic }) => vm.status !== "down" && vm.status !== "image_locked" && nic.plugged,
   ),
 ];
 
@@ -115,7 +115,7 @@ export const removeNicRules: readonly NicRule[] = [
 const allowedVmStates: NicRule = {
   name: "ALLOWED_VM_STATES",
   refuse: ({ vm }) =>
-    vm.status === "up" || vm.status === "down"
+    ["up", "down", "powering_up", "powering_down", "image_locked"].includes(vm.status)
       ? undefined
       : { id: "ACTION_TYPE_FAILED_VM_STATUS_ILLEGAL", variables: { vmStatus: printedStatus(vm.status) } },
 };
@@ -189,6 +189,11 @@ const statusNames: Readonly<Record<VmStatus, string>> = {
   down: "Down",
   migrating: "MigratingFrom",
   paused: "Paused",
+  suspended: "Suspended",
+  powering_up: "PoweringUp",
+  powering_down: "PoweringDown",
+  reboot_in_progress: "RebootInProgress",
+  image_locked: "ImageLocked",
 };
 
 export function printedStatus(status: VmStatus): string {

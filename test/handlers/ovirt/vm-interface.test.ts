@@ -233,7 +233,9 @@ describe("a NIC whose VF the engine has lost", () => {
       .update(over.context(), id, found?.state ?? state, inputs)
       .catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(PartialFailure);
-    expect((refused as PartialFailure).message).toMatch(/ACTIVATE_NIC_FAILED.*shut VM "web" down and start it/s);
+    expect((refused as PartialFailure).message).toMatch(
+      /ACTIVATE_NIC_FAILED.*shut VM "web" down, run pulumi up, and start it/s,
+    );
     const saved = (refused as PartialFailure).state as VmInterfaceState;
     expect(saved.missing).toHaveLength(1);
 
@@ -251,5 +253,75 @@ describe("a NIC whose VF the engine has lost", () => {
     await vmInterface.delete(over.context(), id, state);
     expect(over.warnings.join()).toContain(`goes on using MAC ${state.mac}`);
     expect(over.vm("web").nics).toEqual([]);
+  });
+
+  it("is plugged for the next start while the VM is down", async () => {
+    const { id, state, inputs } = await declarePair(over);
+    await loseVf();
+    stop(over.engine.model, over.vm("web"), administrator);
+    await vmInterface.update(over.context(), id, state, inputs);
+    expect(over.kinds("web")).toEqual([]);
+    start(over.engine.model, over.vm("web"), administrator);
+    expect(over.kinds("web")).toEqual(["bridge", "hostdev"]);
+  });
+});
+
+describe("an answer that a proxy gives in the engine's place", () => {
+  it.each([502, 504] as const)("(%d) to an addition, a plug and an unplug is followed", async (status) => {
+    const { fast } = await declareProfiles(over);
+    const { id: vm } = over.vm("web");
+    over.engine.disruptions.add({ kind: "proxy-error", method: "POST", path: `/vms/${vm}/nics`, status });
+    const { id, state } = await vmInterface.create(over.context(at), { ...base, profile: fast });
+    expect(over.vm("web").nics).toHaveLength(1);
+    expect(over.kinds("web")).toEqual(["bridge", "hostdev"]);
+    for (const plugged of [false, true]) {
+      over.engine.disruptions.add({ kind: "proxy-error", method: "POST", path: `/vms/${vm}/nics`, status });
+      await vmInterface.update(over.context(), id, state, { ...base, profile: fast, plugged });
+      expect(over.nic("web", "nic").plugged).toBe(plugged);
+    }
+    const posts = over.engine.received.filter(({ method, path }) => method === "POST" && path.includes("/nics"));
+    expect(posts).toHaveLength(3);
+  });
+
+  it("to a plug that failed is an error at once", async () => {
+    const { id, state, inputs } = await declarePair(over);
+    await loseVf();
+    over.engine.disruptions.add({
+      kind: "proxy-error",
+      method: "POST",
+      path: `/vms/${over.vm("web").id}/nics`,
+      status: 504,
+    });
+    await expect(vmInterface.update(over.context(), id, state, inputs)).rejects.toThrow(/504/);
+  });
+
+  it("to a profile's addition is followed", async () => {
+    over.engine.disruptions.add({ kind: "proxy-error", method: "POST", path: "/vnicprofiles", status: 504 });
+    const { id } = await vnicProfile.create(over.context(), standbyInputs);
+    expect(over.engine.model.profiles.get(id)).toMatchObject({ name: "data" });
+  });
+});
+
+describe("a VM whose NICs the engine does not change", () => {
+  it.each(["paused", "suspended"] as const)("since it is %s is refused, at preview too", async (status) => {
+    const { fast } = await declareProfiles(over);
+    over.vm("web").status = status;
+    expect(await failuresOf({ vm: "web", profile: fast })).toEqual([
+      { property: "vm", reason: expect.stringContaining(`it is in status ${status}`) as string },
+    ]);
+    await expect(vmInterface.create(over.context(at), { ...base, profile: fast })).rejects.toMatchObject({
+      problem: { code: "vm-status" },
+    });
+    expect(over.engine.received.filter(({ method, path }) => method === "POST" && path.endsWith("/nics"))).toEqual([]);
+  });
+
+  it("yet is waited for", async () => {
+    const { fast } = await declareProfiles(over);
+    over.vm("web").status = "powering_up";
+    expect(await failuresOf({ vm: "web", profile: fast })).toEqual([]);
+    expect(over.warnings.join()).toContain("in status powering_up: pulumi up waits");
+    setTimeout(() => (over.vm("web").status = "up"), 300);
+    await vmInterface.create(over.context(at), { ...base, profile: fast });
+    expect(over.kinds("web")).toEqual(["bridge", "hostdev"]);
   });
 });

@@ -2,10 +2,20 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { PartialFailure } from "../../../provider/handlers/handler.js";
 import { vmInterface } from "../../../provider/handlers/ovirt/vm-interface.js";
 import { vmPlacement, type VmPlacementState } from "../../../provider/handlers/ovirt/vm-placement.js";
+import { vnicProfile } from "../../../provider/handlers/ovirt/vnic-profile.js";
 import type { ProgressStep } from "../../../provider/progress.js";
 import { start, stop } from "../../engine/commands/power.js";
 import { idOf } from "../../engine/engine.js";
-import { administrator, declarePair, declareProfiles, overEngine, type OverEngine } from "./over-engine.js";
+import {
+  administrator,
+  declarePair,
+  declareProfiles,
+  fastInputs,
+  overEngine,
+  standbyInputs,
+  urn,
+  type OverEngine,
+} from "./over-engine.js";
 
 let over: OverEngine;
 beforeEach(async () => {
@@ -88,6 +98,33 @@ describe("check", () => {
 
   it("refuses a host without the standby's network, which the engine's scheduler looks at too", async () => {
     await declarePair(over);
+    const host2 = over.engine.model.hosts.get(idOf(over.engine, "hosts", "host2"));
+    for (const nic of host2?.nics ?? []) nic.network = undefined;
+    expect(await failuresOf({ vm: "web", host: "host2" })).toMatchObject([
+      { property: "host", reason: expect.stringContaining('network "data"') as string },
+    ]);
+  });
+
+  it.each(["suspended", "powering_down"] as const)("refuses a VM in status %s", async (status) => {
+    over.vm("web").status = status;
+    expect(await failuresOf({ vm: "web", host: "host2" })).toEqual([
+      { property: "vm", reason: expect.stringContaining(`in status ${status}`) as string },
+    ]);
+  });
+
+  it("refuses a paused VM with a VF only, and lets one that comes up be", async () => {
+    over.vm("web").status = "paused";
+    expect(await failuresOf({ vm: "web", host: "host2" })).toEqual([]);
+    over.vm("web").status = "up";
+    await declarePair(over);
+    over.vm("web").status = "powering_up";
+    expect(await failuresOf({ vm: "web", host: "host2" })).toEqual([]);
+    over.vm("web").status = "paused";
+    expect(await failuresOf({ vm: "web", host: "host2" })).toMatchObject([{ property: "vm" }]);
+  });
+
+  it("refuses a host without the standby's network of a NIC that is unplugged, which the engine looks at too", async () => {
+    await declarePair(over, { plugged: false });
     const host2 = over.engine.model.hosts.get(idOf(over.engine, "hosts", "host2"));
     for (const nic of host2?.nics ?? []) nic.network = undefined;
     expect(await failuresOf({ vm: "web", host: "host2" })).toMatchObject([
@@ -235,20 +272,69 @@ describe("a placement", () => {
   it("saves what it knows where the engine falls silent in the middle, and the engine's end is read later", async () => {
     over = await overEngine({ stepMillis: "manual" });
     await declarePair(over);
-    over.engine.disruptions.add({
-      kind: "unavailable",
-      method: "GET",
-      path: `/vms/${over.vm("web").id}/statistics`,
-      times: 1000,
-      retryAfter: 0,
-    });
-    const failure = await failed(vmPlacement.create(over.context(), { vm: "web", host: "host2" }));
+    const failing = failed(vmPlacement.create(over.context(), { vm: "web", host: "host2" }));
+    await expect.poll(() => over.vm("web").status, { timeout: 10_000 }).toBe("migrating");
+    over.engine.disruptions.add({ kind: "unavailable", method: "GET", path: "/vms", times: 1000, retryAfter: 0 });
+    const failure = await failing;
     expect(failure.id).toBe(over.vm("web").id);
     over.engine.disruptions.clear();
     over.engine.advance(7);
     expect((await vmPlacement.read(over.context(), failure.id, failure.state as VmPlacementState))?.state).toEqual(
       at("host2"),
     );
+  });
+
+  it("goes on where only its progress can't be read", async () => {
+    await declarePair(over);
+    const path = `/vms/${over.vm("web").id}/statistics`;
+    over.engine.disruptions.add({ kind: "unavailable", method: "GET", path, times: 1000, retryAfter: 0 });
+    expect((await vmPlacement.create(over.context(), { vm: "web", host: "host2" })).state).toEqual(at("host2"));
+  });
+
+  it.each([502, 504] as const)("is followed where a proxy answers %d to its request", async (status) => {
+    await declarePair(over);
+    over.engine.disruptions.add({ kind: "proxy-error", method: "POST", path: "/vms", status });
+    expect((await vmPlacement.create(over.context(), { vm: "web", host: "host2" })).state).toEqual(at("host2"));
+  });
+
+  it("ends where the VM crashes, and its VF is there after its next start", async () => {
+    await declarePair(over);
+    over.engine.disruptions.add({ kind: "vm-crashes" });
+    const news = { vm: "web", host: "host2" };
+    const failure = await failed(vmPlacement.update(over.context(), over.vm("web").id, at("host1"), news));
+    expect(failure.message).toMatch(/Unable to move VM "web" to "host2": the VM is down: Migration failed: Lost/);
+    expect(failure.problem.remedy).toBe("Start it, then run pulumi up again.");
+    start(over.engine.model, over.vm("web"), administrator);
+    expect(over.kinds("web")).toEqual(["bridge", "hostdev"]);
+  });
+
+  it("keeps what it is without while the VM is down, and plugs it for the next start", async () => {
+    await declarePair(over);
+    over.engine.disruptions.add({ kind: "vf-not-replugged" });
+    const news = { vm: "web", host: "host2" };
+    const failure = await failed(vmPlacement.create(over.context(), news));
+    stop(over.engine.model, over.vm("web"), administrator);
+    const refreshed = await vmPlacement.read(over.context(), failure.id, failure.state as VmPlacementState);
+    expect(refreshed?.state).toMatchObject({ host: "host2", unplugged: [over.nic("web", "nic").id] });
+    const state = refreshed?.state ?? expect.fail();
+    expect((await vmPlacement.update(over.context(), failure.id, state, news)).state).toEqual(at("host2"));
+    expect(over.warnings.join()).toContain("for the VM's next start");
+    start(over.engine.model, over.vm("web"), administrator);
+    expect(over.kinds("web")).toEqual(["bridge", "hostdev"]);
+  });
+
+  it("that begins by losing one VF of two says what brings back the other", async () => {
+    await declarePair(over);
+    const { id: other } = await vnicProfile.create(over.context(), { ...standbyInputs, name: "other" });
+    const { id: second } = await vnicProfile.create(over.context(), { ...fastInputs, name: "second", failover: other });
+    const more = { vm: "web", profile: second, plugged: true, linked: true };
+    await vmInterface.create(over.context({ urn: urn("VmInterface", "more") }), more);
+    over.engine.disruptions.add({ kind: "unplug-fails", nic: "more" });
+    const failure = await failed(
+      vmPlacement.update(over.context(), over.vm("web").id, at("host1"), { vm: "web", host: "host2" }),
+    );
+    expect(failure.message).toMatch(/Check what uses the VF in the guest.*Without VF of NIC "nic".*power cycle/s);
+    expect(failure.state).toMatchObject({ host: "host1", unplugged: [over.nic("web", "nic").id] });
   });
 
   it("does not wait for ever", async () => {

@@ -1,7 +1,7 @@
 /** What the engine answers when it does not do what it was asked. */
 import { ProblemError, type Problem } from "../../../problem.js";
 import { child, parseXml, textOf, XmlError, type Element } from "../../../xml/element.js";
-import type { HttpAnswer } from "./exchange.js";
+import { EngineUnreachable, type HttpAnswer } from "./exchange.js";
 import { messageIdOf } from "./messages.js";
 import { withoutSecrets } from "./secrets.js";
 
@@ -29,6 +29,15 @@ export class OvirtFault extends ProblemError {
   get isNotFound(): boolean {
     return this.status === 404;
   }
+}
+
+/**
+ * Whether what was asked for may have been done although the answer is an error: no answer came, or only that of a proxy
+ * which had no whole answer of the engine's (502), or none in time (504). A proxy's 503 says that there was no engine.
+ */
+export function mayHaveArrived(error: unknown): boolean {
+  if (error instanceof EngineUnreachable) return error.mayHaveArrived;
+  return error instanceof OvirtFault && (error.status === 502 || error.status === 504);
 }
 
 /**

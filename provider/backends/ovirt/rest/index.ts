@@ -2,7 +2,7 @@
 export * from "./client.js";
 export * from "./cluster.js";
 export { EngineUnreachable } from "./exchange.js";
-export { OvirtFault } from "./fault.js";
+export { mayHaveArrived, OvirtFault } from "./fault.js";
 export * from "./host.js";
 export * from "./job.js";
 export { emptyList } from "./lookup.js";

@@ -1,14 +1,7 @@
-/** `/jobs` and `/events`: how what was begun went on. */
+/** `/events`: how what was begun went on. The engine's jobs don't tell: with a VF they are finished too early. */
 import { find, textOf, type Element } from "../../../xml/element.js";
 import type { EngineClient } from "./client.js";
 import { idOf, integerIn, oneOf, referenceIn, textIn } from "./reading.js";
-
-export interface EngineJob {
-  readonly id: string;
-  readonly description: string;
-  /** `unknown` also for a status that this package does not know. */
-  readonly status: "started" | "finished" | "failed" | "aborted" | "unknown";
-}
 
 export interface EngineEvent {
   /** Rises from event to event. */
@@ -23,8 +16,15 @@ export interface EngineEvent {
 
 /** What the engine tells of a migration (ovirt-engine: AuditLogType.java). */
 export const eventCodes = {
+  engineStarted: 1,
+  vmStopped: 33,
+  vmDown: 61,
+  vmDownByError: 119,
   migrationStarted: 62,
+  /** By maintenance or balancing. */
+  migrationStartedBySystem: 67,
   migrationDone: 63,
+  /** The VM crashed. Carries no correlation id. */
   migrationAborted: 64,
   migrationFailed: 65,
   migrationToServerFailed: 120,
@@ -34,6 +34,8 @@ export const eventCodes = {
   migrationFailedInMaintenanceNowhere: 1111,
   /** Carries the correlation id of the request to cancel. */
   migrationCancelled: 161,
+  /** Of a NIC: has a correlation id of its own. */
+  unplugFailed: 1015,
   /** Some VFs were not plugged again. The engine does nothing more about it. */
   notAllNicsPluggedBack: 12003,
   /** Nothing is known of which were. */
@@ -58,13 +60,20 @@ export function endsMigration({ code }: EngineEvent): boolean {
   return ends.includes(code);
 }
 
-/** @throws XmlError */
-export function parseJob(job: Element): EngineJob {
-  return {
-    id: idOf(job),
-    description: textIn(job, "description") ?? "",
-    status: oneOf(textIn(job, "status"), ["started", "finished", "failed", "aborted"] as const, "unknown"),
-  };
+const endsOfVm: readonly number[] = [
+  eventCodes.migrationAborted,
+  eventCodes.migrationCancelled,
+  eventCodes.vmStopped,
+  eventCodes.vmDown,
+  eventCodes.vmDownByError,
+];
+
+/**
+ * Whether the event ends each migration of its VM's, whichever correlation id that has: it is cancelled, or the VM has
+ * crashed or is off.
+ */
+export function endsMigrationsOfVm({ code }: EngineEvent): boolean {
+  return endsOfVm.includes(code);
 }
 
 /** @throws XmlError */
@@ -78,12 +87,6 @@ export function parseEvent(event: Element): EngineEvent {
     correlationId: textIn(event, "correlation_id"),
     vm: vm === undefined ? undefined : { id: vm, name: textOf(find(event, "vm", "name")) },
   };
-}
-
-/** Undefined: the engine has cleared it away, as it does some minutes after a job's end. */
-export async function findJob(client: EngineClient, id: string): Promise<EngineJob | undefined> {
-  const found = await client.find(`/jobs/${encodeURIComponent(id)}`, { action: `read job "${id}"` });
-  return found && parseJob(found);
 }
 
 /** The index of the newest event; 0 when there is none. */
@@ -101,23 +104,43 @@ export async function eventsAfter(client: EngineClient, index: number): Promise<
   return events.toSorted((one, other) => one.index - other.index);
 }
 
-/** How far back a migration of a VM's is looked for. */
+/** How far back is looked for what was begun. */
 const recent = 500;
 
-/**
- * Whether the engine is not done yet with a migration of the VM's: it may be up already on the destination, and get its
- * VFs only then. Of migrations that are longer ago than the last some hundred events nothing is known.
- */
-export async function migrationGoesOn(client: EngineClient, vm: string): Promise<boolean> {
+/** The newest events, as far back as is worth looking: oldest first. */
+export async function recentEvents(client: EngineClient): Promise<readonly EngineEvent[]> {
   const events = await client.members("/events", parseEvent, {
     parameters: { max: String(recent) },
     action: "list the events",
   });
-  const newest = events
-    .filter((event) => event.vm?.id === vm && (event.code === eventCodes.migrationStarted || endsMigration(event)))
-    .reduce<EngineEvent | undefined>(
-      (last, event) => (last === undefined || event.index > last.index ? event : last),
-      undefined,
-    );
-  return newest?.code === eventCodes.migrationStarted;
+  return events.toSorted((one, other) => one.index - other.index);
+}
+
+const starts: readonly number[] = [eventCodes.migrationStarted, eventCodes.migrationStartedBySystem];
+
+/**
+ * Whether a migration of the VM's has begun in these events and not ended: the VM may be up already on the destination,
+ * and get its VFs only then. A failure counts with the correlation id of the start: a second request, which is refused,
+ * leaves one, too. An engine that was started since has forgotten what went on.
+ * @param events oldest first.
+ */
+export function migrationGoesOnIn(events: readonly EngineEvent[], vm: string): boolean {
+  const going = new Set<string | undefined>();
+  for (const event of events) {
+    const { code, correlationId } = event;
+    if (code === eventCodes.engineStarted) going.clear();
+    if (event.vm?.id !== vm) continue;
+    if (starts.includes(code)) going.add(correlationId);
+    else if (endsMigrationsOfVm(event)) going.clear();
+    else if (endsMigration(event)) going.delete(correlationId);
+  }
+  return going.size > 0;
+}
+
+/**
+ * Whether the engine is not done yet with a migration of the VM's. Of migrations that are longer ago than the last some
+ * hundred events nothing is known.
+ */
+export async function migrationGoesOn(client: EngineClient, vm: string): Promise<boolean> {
+  return migrationGoesOnIn(await recentEvents(client), vm);
 }

@@ -17,6 +17,12 @@ export interface EngineNic {
   readonly profile?: string | undefined;
 }
 
+/**
+ * ms for an answer to a plug or unplug. The hosts have 30 s for each device of a pair, the engine reads the host's NICs
+ * again after it, and what else is plugged into the same VM comes first.
+ */
+const plugAnswerMillis = 60_000 + 4 * 30_000;
+
 /** What to write; what is left out stays, or is the engine's default: virtio, linked, plugged, a MAC of the pool. */
 export interface NicWrite {
   readonly name?: string | undefined;
@@ -74,7 +80,13 @@ export async function addNic(
   nic: NicWrite & { readonly name: string },
   options: CallOptions = {},
 ): Promise<EngineNic> {
-  return parseNic(await client.post(path(vm), formatNic(nic), { action: `add NIC "${nic.name}"`, ...options }));
+  return parseNic(
+    await client.post(path(vm), formatNic(nic), {
+      action: `add NIC "${nic.name}"`,
+      answerTimeout: plugAnswerMillis,
+      ...options,
+    }),
+  );
 }
 
 /** @throws OvirtFault */
@@ -86,7 +98,9 @@ export async function updateNic(
   options: CallOptions = {},
 ): Promise<EngineNic> {
   const action = `edit NIC "${nic.name ?? id}"`;
-  return parseNic(await client.put(path(vm, id), formatNic(nic), { action, ...options }));
+  return parseNic(
+    await client.put(path(vm, id), formatNic(nic), { action, answerTimeout: plugAnswerMillis, ...options }),
+  );
 }
 
 /**
@@ -100,7 +114,11 @@ export async function activateNic(
   id: string,
   options: CallOptions = {},
 ): Promise<void> {
-  await client.post(`${path(vm, id)}/activate`, element("action"), { action: `plug NIC "${id}"`, ...options });
+  await client.post(`${path(vm, id)}/activate`, element("action"), {
+    action: `plug NIC "${id}"`,
+    answerTimeout: plugAnswerMillis,
+    ...options,
+  });
 }
 
 /** Unplugs the NIC: of a pair, the VF and then the standby. @throws OvirtFault */
@@ -110,7 +128,11 @@ export async function deactivateNic(
   id: string,
   options: CallOptions = {},
 ): Promise<void> {
-  await client.post(`${path(vm, id)}/deactivate`, element("action"), { action: `unplug NIC "${id}"`, ...options });
+  await client.post(`${path(vm, id)}/deactivate`, element("action"), {
+    action: `unplug NIC "${id}"`,
+    answerTimeout: plugAnswerMillis,
+    ...options,
+  });
 }
 
 /** @throws OvirtFault */
