@@ -203,17 +203,17 @@ export class TestEngine {
       user: `${identity.user}-authz`,
       correlationId,
     });
+    const proxy = this.disruptions.take("proxy-error", occasion);
+    if (proxy !== undefined) {
+      response.writeHead(proxy.status, { "Content-Type": "text/html" }).end("<h1>Proxy Error</h1>");
+      return;
+    }
     const bytes = Buffer.from(answer.text);
     response.writeHead(answer.status, {
       ...answer.headers,
       "Content-Length": bytes.length,
       "Correlation-Id": correlationId,
     });
-    const proxy = this.disruptions.take("proxy-error", occasion);
-    if (proxy !== undefined) {
-      response.writeHead(proxy.status, { "Content-Type": "text/html" }).end("<h1>Proxy Error</h1>");
-      return;
-    }
     if (this.disruptions.take("cut", occasion)) {
       response.write(bytes.subarray(0, bytes.length / 2), () => request.socket.destroy());
       return;

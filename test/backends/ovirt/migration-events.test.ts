@@ -5,7 +5,9 @@ import { migrationGoesOnIn, type EngineEvent } from "../../../provider/backends/
 const web = { id: "web", name: "web" };
 const db = { id: "db", name: "db" };
 
-function events(...told: readonly (readonly [code: number, correlationId?: string, vm?: EngineEvent["vm"]])[]) {
+function events(
+  ...told: readonly (readonly [code: number, correlationId?: string | undefined, vm?: EngineEvent["vm"]])[]
+) {
   return told.map(([code, correlationId, vm = web], index): EngineEvent => ({
     index,
     code,
