@@ -37,7 +37,6 @@ export function leftUnchecked(
 /** Whether it answers, and waiting for it is no help. */
 function isRefusal(problem: ProblemError): boolean {
   return (
-    problem instanceof HostRefused ||
-    (problem instanceof EngineUnreachable && problem.problem.code === "engine-certificate")
+    problem instanceof HostRefused || (problem instanceof EngineUnreachable && problem.isRefusal)
   );
 }

@@ -1,6 +1,8 @@
 /** One request over HTTPS and its answer, with time-outs; and when there is none, whether the request may have arrived. */
 import { Agent, request, type RequestOptions } from "node:https";
 import { ProblemError, type Problem } from "../../../problem.js";
+import { proxyFor, type Environment, type Proxy } from "./proxy.js";
+import { isAboutCertificate, NoTunnel, TunnelAgent } from "./tunnel.js";
 
 export interface HttpRequest {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
@@ -25,15 +27,21 @@ export interface HttpAnswer {
 export interface ConnectionOptions {
   /** PEM certificates of the authorities that are trusted. Default: Node's own. */
   readonly ca?: string | undefined;
-  /** ms until the TLS connection stands. Default: 10,000. */
+  /** ms until the TLS connection stands; through a proxy twice as long. Default: 10,000. */
   readonly connectTimeout?: number | undefined;
   /** ms from then until the answer is there as a whole. Default: 60,000. */
   readonly answerTimeout?: number | undefined;
+  /** Where the proxy is looked for: HTTPS_PROXY and NO_PROXY, or the same in small letters. Default: the process's. */
+  readonly environment?: Environment | undefined;
 }
+
+/** What the other side answered, so that waiting would not help. */
+const refusals = new Set(["engine-certificate", "proxy-certificate", "proxy-login", "proxy-refused"]);
 
 /**
  * No answer came. Codes: `engine-unreachable` (no connection, or none in time), `engine-certificate` (one that is not
- * trusted), `engine-silent` (no answer in time), `engine-cut-off` (the connection broke off), `engine-answer-too-long`.
+ * trusted), `engine-silent` (no answer in time), `engine-cut-off` (the connection broke off), `engine-answer-too-long`,
+ * and those of {@link NoTunnel}.
  */
 export class EngineUnreachable extends ProblemError {
   override readonly name: string = "EngineUnreachable";
@@ -46,7 +54,15 @@ export class EngineUnreachable extends ProblemError {
   ) {
     super(problem, options);
   }
+
+  /** Whether somebody answered, and refused: the engine is not trusted, or the proxy does not let us through. */
+  get isRefusal(): boolean {
+    return refusals.has(this.problem.code);
+  }
 }
+
+/** ms */
+const defaultConnectTimeout = 10_000;
 
 /** Characters of an answer; parseXml takes no more. */
 const maxAnswer = 16 * 1024 * 1024;
@@ -54,21 +70,37 @@ const maxAnswer = 16 * 1024 * 1024;
 export class Connection {
   // Only what may be repeated shares connections. One that has idled may be closed by the other side just when a request
   // goes out on it, and then nobody knows whether that arrived; on one of its own the request is sent once TLS stands.
-  readonly #shared: Agent;
+  readonly #shared = new Map<string, Agent>();
   readonly #options: ConnectionOptions;
 
   constructor(options: ConnectionOptions = {}) {
     this.#options = options;
-    this.#shared = new Agent({ keepAlive: true, maxSockets: 8 });
   }
 
   close(): void {
-    this.#shared.destroy();
+    for (const agent of this.#shared.values()) agent.destroy();
   }
 
-  /** @throws EngineUnreachable */
-  send(asked: HttpRequest): Promise<HttpAnswer> {
-    const { connectTimeout = 10_000, ca } = this.#options;
+  /** @throws EngineUnreachable, or ProblemError `proxy-url` */
+  async send(asked: HttpRequest): Promise<HttpAnswer> {
+    return this.#send(asked, this.#agentFor(asked, proxyFor(asked.url, this.#options.environment)));
+  }
+
+  #agentFor({ repeatable, url }: HttpRequest, proxy: Proxy | undefined): Agent | false {
+    const { connectTimeout: timeout = defaultConnectTimeout } = this.#options;
+    if (!repeatable) return proxy !== undefined && new TunnelAgent(proxy, timeout);
+    const found = this.#shared.get(url.host);
+    if (found !== undefined) return found;
+    const options = { keepAlive: true, maxSockets: 8 };
+    const agent = proxy === undefined ? new Agent(options) : new TunnelAgent(proxy, timeout, options);
+    this.#shared.set(url.host, agent);
+    return agent;
+  }
+
+  #send(asked: HttpRequest, agent: Agent | false): Promise<HttpAnswer> {
+    const { ca, connectTimeout: ofConnection = defaultConnectTimeout } = this.#options;
+    // The tunnel has its own, and tells more.
+    const connectTimeout = agent instanceof TunnelAgent ? 2 * ofConnection : ofConnection;
     const answerTimeout = asked.answerTimeout ?? this.#options.answerTimeout ?? 60_000;
     const options: RequestOptions = {
       method: asked.method,
@@ -76,7 +108,9 @@ export class Connection {
         ...asked.headers,
         ...(asked.body === undefined ? {} : { "Content-Length": String(Buffer.byteLength(asked.body)) }),
       },
-      agent: asked.repeatable ? this.#shared : false,
+      agent,
+      // Said aloud: NODE_TLS_REJECT_UNAUTHORIZED=0 would switch it off, and hand the password to any server.
+      rejectUnauthorized: true,
       ...(ca === undefined ? {} : { ca }),
     };
     return new Promise((resolve, reject) => {
@@ -122,18 +156,14 @@ export class Connection {
         else socket.once("secureConnect", stands);
       });
       outgoing.on("error", (cause: NodeJS.ErrnoException) => {
-        if (sent) fail(cutOff(asked.url), cause);
+        if (cause instanceof NoTunnel) fail({ ...cause.problem, where: asked.url.host }, cause.cause);
+        else if (sent) fail(cutOff(asked.url), cause);
         else if (isAboutCertificate(cause)) fail(untrusted(asked.url), cause);
         else fail(unreachable(asked.url), cause);
       });
       outgoing.end(asked.body);
     });
   }
-}
-
-/** Node's codes for a certificate that it does not take (Node: doc/api/tls.md, X509 certificate error codes). */
-function isAboutCertificate({ code = "" }: NodeJS.ErrnoException): boolean {
-  return /CERT|ISSUER|SIGNATURE|CRL|ERR_TLS_/.test(code) && !code.startsWith("ERR_TLS_HANDSHAKE");
 }
 
 function unreachable({ host }: URL, why?: string): Problem {

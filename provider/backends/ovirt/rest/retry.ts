@@ -10,8 +10,8 @@ export interface RetryPolicy {
   readonly wait?: ((milliseconds: number) => Promise<void>) | undefined;
 }
 
-/** What the next attempt would end in too, after as long a time. */
-const lasting = new Set(["engine-certificate", "engine-answer-too-long", "engine-silent"]);
+/** What the next attempt would end in too, after as long a time; refusals besides. */
+const lasting = new Set(["engine-answer-too-long", "engine-silent"]);
 
 /** ms; a server that asks for more is asked again sooner. */
 const longestDelay = 60_000;
@@ -44,9 +44,9 @@ function isTransient({ status }: HttpAnswer, { repeatable }: HttpRequest): boole
   return status === 503 || (repeatable && (status === 502 || status === 504));
 }
 
-function isHarmless({ mayHaveArrived, problem }: EngineUnreachable, { repeatable }: HttpRequest): boolean {
-  if (lasting.has(problem.code)) return false;
-  return repeatable || !mayHaveArrived;
+function isHarmless(error: EngineUnreachable, { repeatable }: HttpRequest): boolean {
+  if (error.isRefusal || lasting.has(error.problem.code)) return false;
+  return repeatable || !error.mayHaveArrived;
 }
 
 /** `Retry-After` in ms: seconds, or a date (RFC 9110, 10.2.3). */
