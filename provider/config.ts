@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { readHostKeyPin } from "./backends/libvirt/transport/host-key-pin.js";
 import { readLibvirtUri } from "./backends/libvirt/transport/uri.js";
+import type { EngineCredentials } from "./backends/ovirt/rest/sign-on.js";
 import { ConfigError } from "./config/config-error.js";
 import { certificateFault, fileFault } from "./config/named-file.js";
 import { read, type Mistake } from "./config/mistake.js";
@@ -91,8 +92,10 @@ export const engineSchema = z.strictObject({
   url: z.string().superRefine(urlIsUsable),
   /** The cluster of the stack's VMs: its name or id. */
   cluster: z.string().min(1),
-  /** With its profile: `admin@internal`. */
-  username: z.string().min(1),
+  /** With its profile: `admin@internal`, or `admin@ovirt@internalsso` with Keycloak. Not needed with a token. */
+  username: z.string().min(1).optional(),
+  /** Where the engine's sign-on gives out tokens. Default: on the engine itself. */
+  tokenUrl: z.string().superRefine(urlIsUsable).optional(),
   /** A PEM file of the authorities that are trusted, from the program's folder on. Default: Node's own. */
   caFile: z.string().min(1).superRefine(certificatesAreThere).optional(),
 });
@@ -102,7 +105,7 @@ export type EngineArgs = z.input<typeof engineSchema>;
 export interface EngineConfiguration {
   readonly engine: EngineConfig;
   /** From secret config. Never part of a resource. */
-  readonly password: string;
+  readonly credentials: EngineCredentials;
 }
 
 /** The namespace of this package's keys in a stack's configuration. */
@@ -116,6 +119,7 @@ export const configKeys = [
   "sshPassword",
   "ovirt",
   "ovirtPassword",
+  "ovirtToken",
   "unreachableHosts",
 ] as const;
 export type ConfigKey = (typeof configKeys)[number];
@@ -126,6 +130,7 @@ export const secretKeys = [
   "sshPassphrase",
   "sshPassword",
   "ovirtPassword",
+  "ovirtToken",
 ] as const satisfies ConfigKey[];
 
 /** Of one that is not. */
@@ -200,17 +205,60 @@ export function parseConfiguration(values: ConfigValues): Configuration {
  * @throws ConfigError that names every property at fault, never its value.
  */
 export function parseEngineConfiguration(values: ConfigValues): EngineConfiguration {
-  const { ovirt, ovirtPassword, unknownKeys } = values;
+  const { ovirt, unknownKeys } = values;
   const engine = readKey("ovirt", engineSchema, fromJson("ovirt", ovirt));
-  refuse([...ofNamespace(unknownKeys), ...mistakesOf(engine), ...mistakesOf(unreachableHostsIn(values))]);
-  if (typeof ovirtPassword !== "string" || ovirtPassword === "") {
+  const secrets = read(engineSecretsSchema, engineSecretsIn(values), []);
+  refuse([
+    ...ofNamespace(unknownKeys),
+    ...mistakesOf(engine),
+    ...mistakesOf(secrets).map(inNamespace),
+    ...mistakesOf(unreachableHostsIn(values)),
+  ]);
+  const data = dataOf(engine);
+  return { engine: data, credentials: engineCredentials(data, dataOf(secrets)) };
+}
+
+/** How the engine lets us in. From secret config. */
+const engineSecretsSchema = z.object({
+  ovirtPassword: z.string().optional(),
+  /** The token itself, as the engine's sign-on has given it out. */
+  ovirtToken: z
+    .string()
+    .trim()
+    .regex(/^[\x21-\x7e]*$/, "is not a token: it has blanks or other characters in it that no token has")
+    .optional(),
+});
+
+/** What is empty is not set. */
+function engineSecretsIn({ ovirtPassword, ovirtToken }: ConfigValues): object {
+  const given = Object.entries({ ovirtPassword, ovirtToken });
+  return Object.fromEntries(given.filter(([, value]) => value !== undefined && value !== ""));
+}
+
+/** @throws ConfigError unless there is one way to be let in. */
+function engineCredentials(
+  { username }: EngineConfig,
+  { ovirtPassword: password, ovirtToken: token = "" }: z.output<typeof engineSecretsSchema>,
+): EngineCredentials {
+  if (token !== "" && password !== undefined) {
     throw new ConfigError({
-      code: "config-missing",
-      what: "The stack's configuration has no vnic-failover:ovirtPassword",
-      remedy: "Set it with pulumi config set --secret vnic-failover:ovirtPassword.",
+      code: "config-ambiguous",
+      what: "The stack's configuration has both vnic-failover:ovirtPassword and vnic-failover:ovirtToken",
+      remedy: "Take one of them out of Pulumi.<stack>.yaml: a token is used in place of user and password.",
     });
   }
-  return { engine: dataOf(engine), password: ovirtPassword };
+  if (token !== "") return { token };
+  if (password === undefined) {
+    throw new ConfigError({
+      code: "config-missing",
+      what: "The stack's configuration has no vnic-failover:ovirtPassword, and no vnic-failover:ovirtToken either",
+      remedy:
+        "Set it with pulumi config set --secret vnic-failover:ovirtPassword, or give a token of the engine: pulumi config set --secret vnic-failover:ovirtToken.",
+    });
+  }
+  if (username !== undefined) return { username, password };
+  refuse([{ path: [`${CONFIG_NAMESPACE}:ovirt`, "username"], message: "is missing" }]);
+  throw missing("vnic-failover:ovirt.username");
 }
 
 /** @throws ConfigError as the two above, of the backend that the stack names. */

@@ -26,12 +26,12 @@ export function engineOf({ config }: Pick<HandlerContext, "config">): Engine {
   const key = JSON.stringify(config);
   const open = engines.get(key);
   if (open !== undefined) return open;
-  const { engine, password } = parseEngineConfiguration(config);
-  const { url, username, cluster, caFile } = engine;
+  const { engine, credentials } = parseEngineConfiguration(config);
+  const { url, tokenUrl, cluster, caFile } = engine;
   const client = new EngineClient({
     url,
-    username,
-    password,
+    tokenUrl,
+    ...credentials,
     ...(caFile !== undefined && { ca: certificatesIn(caFile) }),
   });
   onShutdown(() => {

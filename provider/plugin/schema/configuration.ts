@@ -15,7 +15,13 @@ export const configuration: Properties<ConfigKey> = {
   sshPassphrase: { ...text, description: "Of the private key, where it has one.", secret: true },
   sshPassword: { ...text, description: "Of the user on the hosts, where no key is used.", secret: true },
   ovirt: { ...typeNamed("OvirtEngine"), description: "An oVirt engine. Either this or `cluster` is needed." },
-  ovirtPassword: { ...text, description: "Of `ovirt.username`.", secret: true },
+  ovirtPassword: { ...text, description: "Of `ovirt.username`. Either this or `ovirtToken` is needed.", secret: true },
+  ovirtToken: {
+    ...text,
+    description:
+      "A token of the engine's own sign-on that was got elsewhere, in place of user and password. It is not given back at the end, and no other is got where it has ended.",
+    secret: true,
+  },
   unreachableHosts: {
     ...text,
     description:
@@ -82,12 +88,21 @@ export const OvirtEngine: ObjectSpec<keyof EngineConfig> = {
   properties: {
     url: { ...text, description: "Of the engine or of its API: `https://engine.example`." },
     cluster: { ...text, description: "The cluster of the stack's VMs: its name or id." },
-    username: { ...text, description: "With its profile: `admin@internal`." },
+    username: {
+      ...text,
+      description:
+        "With its profile: `admin@internal`, or `admin@ovirt@internalsso` with Keycloak. Not needed with `ovirtToken`.",
+    },
+    tokenUrl: {
+      ...text,
+      description:
+        "Where the engine's sign-on gives out tokens: https. Default: `/ovirt-engine/sso/oauth/token` on the engine itself, also with Keycloak.",
+    },
     caFile: {
       ...text,
       description:
         "A PEM file of the authorities that are trusted, from the program's folder on. Default: Node's own authorities.",
     },
   },
-  required: ["url", "cluster", "username"],
+  required: ["url", "cluster"],
 };

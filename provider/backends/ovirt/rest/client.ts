@@ -6,12 +6,16 @@ import { Connection, type ConnectionOptions, type HttpAnswer, type HttpRequest }
 import { faultOf, OvirtFault } from "./fault.js";
 import { readable } from "./reading.js";
 import { sendWithRetries, type RetryPolicy } from "./retry.js";
-import { SignOn, type EngineCredentials } from "./sign-on.js";
+import { tokenSource, type EngineCredentials, type TokenSource } from "./sign-on.js";
 
-export interface EngineClientOptions extends EngineCredentials, ConnectionOptions, RetryPolicy {
+export interface EngineAddress {
   /** Of the API: `https://engine.example/ovirt-engine/api`; the engine's own URL will do. Must be https. */
   readonly url: string;
+  /** Where the engine's sign-on gives out tokens, if not on the engine itself. Must be https. */
+  readonly tokenUrl?: string | undefined;
 }
+
+export type EngineClientOptions = EngineAddress & EngineCredentials & ConnectionOptions & RetryPolicy;
 
 export interface CallOptions {
   /** What is to be done, for the error: `add profile "data"`. Default: the method and path. */
@@ -43,15 +47,15 @@ export interface ListOptions extends CallOptions {
  */
 export class EngineClient {
   readonly #connection: Connection;
-  readonly #signOn: SignOn;
+  readonly #signOn: TokenSource;
   readonly #api: URL;
 
   constructor(private readonly options: EngineClientOptions) {
     this.#api = apiUrl(options.url);
     this.#connection = new Connection(options);
-    this.#signOn = new SignOn(this.#api, { username: options.username, password: options.password }, (request) =>
-      this.#send(request),
-    );
+    const { tokenUrl } = options;
+    const places = { origin: this.#api, tokenUrl: tokenUrl === undefined ? undefined : httpsUrl(tokenUrl) };
+    this.#signOn = tokenSource(places, options, (request) => this.#send(request));
   }
 
   /** The engine's name and port. */
@@ -127,7 +131,7 @@ export class EngineClient {
     await this.#call("DELETE", path, undefined, options);
   }
 
-  /** Gives the token back and ends the connections. */
+  /** Gives back the tokens that it got itself, and ends the connections. What is asked later fails. */
   async close(): Promise<void> {
     await this.#signOn.signOff();
     this.#connection.close();
@@ -173,7 +177,7 @@ export class EngineClient {
       answer = await attempt(token);
     }
     if (answer.status >= 200 && answer.status < 300) return answer;
-    throw faultOf(answer, action, this.where, [this.options.password, token]);
+    throw faultOf(answer, action, this.where, "password" in this.options ? [this.options.password, token] : [token]);
   }
 
   #send(request: HttpRequest): Promise<HttpAnswer> {
@@ -182,6 +186,12 @@ export class EngineClient {
 }
 
 function apiUrl(text: string): URL {
+  const url = httpsUrl(text);
+  const path = url.pathname.replace(/\/+$/, "");
+  return new URL(path.endsWith("/api") ? path : "/ovirt-engine/api", url);
+}
+
+function httpsUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol !== "https:" || url.username !== "" || url.password !== "") {
     throw new ProblemError({
@@ -190,8 +200,7 @@ function apiUrl(text: string): URL {
       remedy: "Write it as https://engine.example/ovirt-engine/api.",
     });
   }
-  const path = url.pathname.replace(/\/+$/, "");
-  return new URL(path.endsWith("/api") ? path : "/ovirt-engine/api", url);
+  return url;
 }
 
 function withQuery(path: string, parameters: Readonly<Record<string, string>>): string {

@@ -8,6 +8,6 @@ export * from "./job.js";
 export { emptyList } from "./lookup.js";
 export * from "./network.js";
 export * from "./nic.js";
-export { SignOnRefused } from "./sign-on.js";
+export { SignOnRefused, type EngineCredentials } from "./sign-on.js";
 export * from "./vm.js";
 export * from "./vnic-profile.js";

@@ -1,18 +1,54 @@
-/** The engine's OAuth token: got with the password, kept until shortly before its end, given back at the end. */
+/**
+ * The engine's OAuth token: got with the password, kept until shortly before its end, given back at the end; or one that was
+ * got elsewhere, which is used as it is.
+ */
 import { z } from "zod";
 import { ProblemError } from "../../../problem.js";
 import type { HttpAnswer, HttpRequest } from "./exchange.js";
+import { neededRoles } from "./fault.js";
 import { withoutSecrets } from "./secrets.js";
 
-export interface EngineCredentials {
+export interface PasswordCredentials {
   /** With its profile: `admin@internal`, or `admin@ovirt@internalsso` where Keycloak is used. */
   readonly username: string;
   readonly password: string;
 }
 
-/** The engine does not let us in. Code: `engine-sign-on`. */
+export interface GivenToken {
+  /** One that the engine's own sign-on has given out, to whomever. */
+  readonly token: string;
+}
+
+export type EngineCredentials = PasswordCredentials | GivenToken;
+
+/** The engine does not let us in. Code: `engine-sign-on`, or `engine-token` for a token that was got elsewhere. */
 export class SignOnRefused extends ProblemError {
   override readonly name: string = "SignOnRefused";
+}
+
+/** Where requests get their token from. */
+export interface TokenSource {
+  /** A valid token. @throws SignOnRefused, EngineUnreachable */
+  token(): Promise<string>;
+  /** Tells that the engine did not take the token: the next {@link token} is another one, or an error. */
+  refuse(token: string): void;
+  /** Gives back what is ours. Never fails. */
+  signOff(): Promise<void>;
+}
+
+type Send = (request: HttpRequest) => Promise<HttpAnswer>;
+
+export interface Places {
+  /** The engine. Its sign-off stands at a fixed path below it. */
+  readonly origin: URL;
+  /** Where tokens are given out. Default: the fixed path below the engine. */
+  readonly tokenUrl?: URL | undefined;
+}
+
+export function tokenSource(places: Places, credentials: EngineCredentials, send: Send): TokenSource {
+  return "token" in credentials
+    ? new TokenFromOutside(places, credentials.token)
+    : new SignOn(places, credentials, send);
 }
 
 const answerSchema = z.union([
@@ -23,26 +59,30 @@ const answerSchema = z.union([
 
 interface Token {
   readonly value: string;
-  /** When to get another one, in ms of the epoch. */
+  /** When to get another one, in ms of the epoch. With Keycloak the engine names no end: then it is when one is refused. */
   readonly renewAt: number;
 }
 
 /** A token is renewed that long before its end, and no later than when a tenth of its life is left. In ms. */
 const margin = 30_000;
 
-export class SignOn {
+const tokenPath = "/ovirt-engine/sso/oauth/token";
+
+export class SignOn implements TokenSource {
   #token: Promise<Token> | undefined;
   #unwanted: string | undefined;
+  /** Those that were not given back: also one that was refused may be valid, where its user has no role. */
+  readonly #ours = new Set<string>();
+  #ended = false;
 
-  /** @param origin of the engine: the sign-on's paths are fixed. */
   constructor(
-    private readonly origin: URL,
-    private readonly credentials: EngineCredentials,
-    private readonly send: (request: HttpRequest) => Promise<HttpAnswer>,
+    private readonly places: Places,
+    private readonly credentials: PasswordCredentials,
+    private readonly send: Send,
     private readonly now: () => number = Date.now,
   ) {}
 
-  /** A valid token; requests that want one at the same time share it. @throws SignOnRefused, EngineUnreachable */
+  /** Requests that want one at the same time share it. */
   async token(): Promise<string> {
     const pending = this.#token ?? this.#renew();
     const current = await pending;
@@ -51,18 +91,27 @@ export class SignOn {
     return (await next).value;
   }
 
-  /** Tells that the engine did not take the token: the next {@link token} is another one. */
   refuse(token: string): void {
     this.#unwanted = token;
   }
 
-  /** Gives the token back, if there is one. Never fails: it ends by itself. */
+  /** Gives every token back that is not given back yet; what fails ends by itself. Nothing is signed on after it. */
   async signOff(): Promise<void> {
-    const token = await this.#token?.catch(() => undefined);
+    this.#ended = true;
+    await this.#token?.catch(() => undefined);
     this.#token = undefined;
-    if (token === undefined) return;
-    const form = new URLSearchParams({ scope: "ovirt-app-api", token: token.value });
-    await this.#post("/ovirt-engine/services/sso-logout", form).catch(() => undefined);
+    const tokens = [...this.#ours];
+    this.#ours.clear();
+    await Promise.all(tokens.map((token) => this.#giveBack(token)));
+  }
+
+  /**
+   * By the engine's own service, which knows the client that the sign-on's `revoke` asks for. With Keycloak the engine ends
+   * the session there, too.
+   */
+  async #giveBack(token: string): Promise<void> {
+    const form = new URLSearchParams({ scope: "ovirt-app-api", token });
+    await this.#post(new URL("/ovirt-engine/services/sso-logout", this.places.origin), form).catch(() => undefined);
   }
 
   #renew(): Promise<Token> {
@@ -75,22 +124,31 @@ export class SignOn {
   }
 
   async #request(): Promise<Token> {
-    const form = new URLSearchParams({ grant_type: "password", scope: "ovirt-app-api", ...this.credentials });
-    const { body, status } = await this.#post("/ovirt-engine/sso/oauth/token", form);
+    if (this.#ended) {
+      throw new ProblemError({
+        code: "cancelled",
+        what: "Unable to sign on to the oVirt engine: the command has ended",
+        where: this.places.origin.host,
+      });
+    }
+    const { username, password } = this.credentials;
+    const form = new URLSearchParams({ grant_type: "password", scope: "ovirt-app-api", username, password });
+    const { body, status } = await this.#post(this.places.tokenUrl ?? new URL(tokenPath, this.places.origin), form);
     const answer = answerSchema.safeParse(json(body)).data;
     if (answer === undefined) throw this.#refused(`it answers ${status} and no token`);
     if ("error" in answer) {
-      throw this.#refused(withoutSecrets(answer.error_description ?? answer.error, [this.credentials.password]));
+      throw this.#refused(withoutSecrets(answer.error_description ?? answer.error, [password]));
     }
+    this.#ours.add(answer.access_token);
     const asked = this.now();
     const end = answer.exp ?? Infinity;
     return { value: answer.access_token, renewAt: end - Math.min(margin, Math.max(0, end - asked) / 10) };
   }
 
-  #post(path: string, form: URLSearchParams): Promise<HttpAnswer> {
+  #post(url: URL, form: URLSearchParams): Promise<HttpAnswer> {
     return this.send({
       method: "POST",
-      url: new URL(path, this.origin),
+      url,
       headers: { Accept: "application/json", "Content-Type": "application/x-www-form-urlencoded" },
       body: form.toString(),
       repeatable: true,
@@ -101,8 +159,41 @@ export class SignOn {
     return new SignOnRefused({
       code: "engine-sign-on",
       what: `Unable to sign on as user "${this.credentials.username}": ${why}`,
-      where: this.origin.host,
-      remedy: "Check the user's name with its profile (such as admin@internal) and the password.",
+      where: (this.places.tokenUrl ?? this.places.origin).host,
+      remedy:
+        "Check the user's name with its profile (such as admin@internal, or admin@ovirt@internalsso with Keycloak) and the password.",
+    });
+  }
+}
+
+/** A token of somebody else's: it is not given back, and there is no password to get another one with. */
+class TokenFromOutside implements TokenSource {
+  #refused = false;
+
+  constructor(
+    private readonly places: Places,
+    private readonly value: string,
+  ) {}
+
+  token(): Promise<string> {
+    return this.#refused ? Promise.reject(this.#refusal()) : Promise.resolve(this.value);
+  }
+
+  refuse(): void {
+    this.#refused = true;
+  }
+
+  signOff(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #refusal(): SignOnRefused {
+    const { origin, tokenUrl = new URL(tokenPath, origin) } = this.places;
+    return new SignOnRefused({
+      code: "engine-token",
+      what: "Unable to use vnic-failover:ovirtToken: the engine does not take the token, which has ended or was given back",
+      where: origin.host,
+      remedy: `Get another one from ${tokenUrl.origin}${tokenUrl.pathname} and set it with pulumi config set --secret vnic-failover:ovirtToken. If that is refused, too: ${neededRoles}`,
     });
   }
 }
