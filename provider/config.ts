@@ -256,9 +256,9 @@ function engineCredentials(
         "Set it with pulumi config set --secret vnic-failover:ovirtPassword, or give a token of the engine: pulumi config set --secret vnic-failover:ovirtToken.",
     });
   }
-  if (username !== undefined) return { username, password };
-  refuse([{ path: [`${CONFIG_NAMESPACE}:ovirt`, "username"], message: "is missing" }]);
-  throw missing("vnic-failover:ovirt.username");
+  if (username === undefined)
+    throw ConfigError.of([{ path: [`${CONFIG_NAMESPACE}:ovirt`, "username"], message: "is missing" }]);
+  return { username, password };
 }
 
 /** @throws ConfigError as the two above, of the backend that the stack names. */

@@ -264,7 +264,8 @@ describe("the configuration of a stack over oVirt", () => {
   it("is read from JSON text, and from objects", () => {
     const caFile = join(mkdtempSync(join(tmpdir(), "vnic-failover-ca-")), "ca.pem");
     writeFileSync(caFile, rootCertificates[0] ?? "");
-    const expected = { engine: { ...ovirt, caFile }, password: "s" };
+    const credentials = { username: "admin@internal", password: "s" };
+    const expected = { engine: { ...ovirt, caFile }, credentials };
     const given = { ...ovirt, caFile };
     expect(parseEngineConfiguration({ ovirt: given, ovirtPassword: "s" })).toEqual(expected);
     expect(parseEngineConfiguration({ ovirt: JSON.stringify(given), ovirtPassword: "s" })).toEqual(expected);
@@ -305,7 +306,29 @@ describe("the configuration of a stack over oVirt", () => {
     expect(parse).toThrow('vnic-failover:unreachableHosts must be "error" or "warn", not true or false');
   });
 
-  it("without its password says how to set it", () => {
+  it("without its password says how to set it, or a token", () => {
     expect(() => parseEngineConfiguration({ ovirt })).toThrow(/--secret vnic-failover:ovirtPassword/);
+    expect(() => parseEngineConfiguration({ ovirt, ovirtToken: "" })).toThrow(/--secret vnic-failover:ovirtToken/);
+  });
+
+  it("has a token in place of user and password, or a user with one", () => {
+    const { username: _, ...nameless } = ovirt;
+    const given = parseEngineConfiguration({ ovirt: nameless, ovirtToken: "t0k3n-_.\n" });
+    expect(given).toEqual({ engine: nameless, credentials: { token: "t0k3n-_." } });
+    expect(parseEngineConfiguration({ ovirt, ovirtToken: "t" }).credentials).toEqual({ token: "t" });
+    const refusal = (secrets: object) => () => parseEngineConfiguration({ ovirt: nameless, ...secrets });
+    expect(refusal({ ovirtPassword: "s3cret" })).toThrow("vnic-failover:ovirt.username is missing");
+    const both = { ovirtPassword: "s3cret", ovirtToken: "t0k3n" };
+    expect(refusal(both)).toThrow(/both vnic-failover:ovirtPassword and vnic-failover:ovirtToken/);
+    const pasted = { ovirtToken: "Bearer t0k3n" };
+    expect(refusal(pasted)).toThrow("vnic-failover:ovirtToken is not a token");
+    for (const secrets of [both, pasted]) expect(refusal(secrets)).not.toThrow(/s3cret|t0k3n/);
+  });
+
+  it("has its sign-on elsewhere, if that is https", () => {
+    const tokenUrl = "https://sso.example/ovirt-engine/sso/oauth/token";
+    const parse = (url: string) => parseEngineConfiguration({ ovirt: { ...ovirt, tokenUrl: url }, ovirtPassword: "s" });
+    expect(parse(tokenUrl).engine).toEqual({ ...ovirt, tokenUrl });
+    expect(() => parse("http://sso.example")).toThrow("vnic-failover:ovirt.tokenUrl must be an https URL");
   });
 });

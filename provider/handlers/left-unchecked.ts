@@ -36,7 +36,5 @@ export function leftUnchecked(
 
 /** Whether it answers, and waiting for it is no help. */
 function isRefusal(problem: ProblemError): boolean {
-  return (
-    problem instanceof HostRefused || (problem instanceof EngineUnreachable && problem.isRefusal)
-  );
+  return problem instanceof HostRefused || (problem instanceof EngineUnreachable && problem.isRefusal);
 }

@@ -16,8 +16,10 @@ export interface ProviderArgs {
   sshPassword?: pulumi.Input<string> | undefined;
   /** An oVirt engine. */
   ovirt?: DeepInput<EngineArgs> | undefined;
-  /** Of `ovirt.username`. Kept secret in the state. */
+  /** Of `ovirt.username`. Either this or `ovirtToken` is needed. Kept secret in the state. */
   ovirtPassword?: pulumi.Input<string> | undefined;
+  /** A token of the engine's sign-on that was got elsewhere, in place of user and password. Kept secret in the state. */
+  ovirtToken?: pulumi.Input<string> | undefined;
   /** What a preview makes of a host or an engine that cannot be reached. Default `warn`. */
   unreachableHosts?: pulumi.Input<UnreachableHosts> | undefined;
 }
@@ -33,6 +35,7 @@ const asProperty: Readonly<Record<ConfigKey, (value: pulumi.Input<unknown>) => p
   sshPassword: pulumi.secret,
   ovirt: pulumi.jsonStringify,
   ovirtPassword: pulumi.secret,
+  ovirtToken: pulumi.secret,
   unreachableHosts: pulumi.output,
 };
 

@@ -1,4 +1,7 @@
-/** A certificate authority of its own and a server's certificate by it, as `engine-setup` makes them. */
+/**
+ * A certificate authority of its own and a server's certificate by it, as `engine-setup` makes them: for `localhost`, and for
+ * `engine.example`, as a proxy is never asked for what is on this machine.
+ */
 import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -31,7 +34,7 @@ export async function makeCertificate(): Promise<ServerCertificate> {
   ].map((name) => join(folder, name)) as [string, string, string, string, string, string];
   const program = need(openssl);
   const run = (...args: readonly string[]) => execute(program, args);
-  await writeFile(extensions, "subjectAltName=DNS:localhost\nextendedKeyUsage=serverAuth\n");
+  await writeFile(extensions, "subjectAltName=DNS:localhost,DNS:engine.example\nextendedKeyUsage=serverAuth\n");
   await run("req", "-x509", ...newKey, "-keyout", caKey, "-out", caFile, "-subj", "/O=Test/CN=Test CA");
   await run("req", ...newKey.slice(0, -2), "-keyout", key, "-out", request, "-subj", "/O=Test/CN=localhost");
   await run(

@@ -23,6 +23,8 @@ export const disruption = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("unavailable"), ...ofRequests, times, retryAfter: z.number().optional() }),
   /** Every token is forgotten before the request is looked at. */
   z.strictObject({ kind: z.literal("token-expired"), ...ofRequests, times }),
+  /** 401 for a token that is valid, as for a user without any role. */
+  z.strictObject({ kind: z.literal("unauthorized"), ...ofRequests, times }),
   /** The answer is late by that much. */
   z.strictObject({ kind: z.literal("slow"), ...ofRequests, times, milliseconds: z.number().nonnegative() }),
   /** The request is done, and the connection is cut in the middle of the answer's body. */

@@ -47,6 +47,8 @@ export interface TestEngineOptions {
   readonly stepMillis?: number | "manual" | undefined;
   /** ms that a token is valid. Default: seven days. */
   readonly tokenMillis?: number;
+  /** It signs on with its own Keycloak. Default: with aaa-jdbc. */
+  readonly keycloak?: boolean;
   /** Faults that are on from the start. */
   readonly disruptions?: readonly DisruptionInput[];
 }
@@ -111,7 +113,7 @@ export class TestEngine {
     await once(server, "listening");
     const { port } = server.address() as AddressInfo;
     const address = { url: `https://localhost:${port}${apiPath}`, ...credentials, caFile: certificate.caFile };
-    const signOn = new SingleSignOn(credentials, options.tokenMillis ?? week);
+    const signOn = new SingleSignOn(credentials, options.tokenMillis ?? week, Date.now, options.keycloak);
     return new TestEngine(options.model ?? firstInventory(), address, signOn, server, certificate, options);
   }
 
@@ -190,7 +192,10 @@ export class TestEngine {
     const slow = this.disruptions.take("slow", occasion);
     if (slow !== undefined) await sleep(slow.milliseconds, undefined, { ref: false });
 
-    const identity = this.signOn.identify(request.headers.authorization);
+    const identity =
+      this.disruptions.take("unauthorized", occasion) === undefined
+        ? this.signOn.identify(request.headers.authorization)
+        : { refusal: "Unauthorized" };
     if ("refusal" in identity) {
       if (identity.late === true) await this.#pace.pass(this.#pace.durations.wrongPassword);
       response

@@ -28,6 +28,9 @@ const furtherScopes = [
   "ovirt-ext=token-info:validate",
 ];
 
+/** What the engine says of a token whose end Keycloak knows alone: Java's Long.MAX_VALUE (SsoService.java). */
+const noEnd = "9223372036854775807";
+
 const expired = "invalid_grant: The provided authorization grant for the auth code has expired.";
 
 export class SingleSignOn {
@@ -39,11 +42,18 @@ export class SingleSignOn {
     private readonly credentials: Credentials,
     private readonly lifetimeMillis: number,
     private readonly now: () => number = Date.now,
+    /** As with the engine's own Keycloak (ExternalOIDCService.java, internalsso-openidc.conf). Read, and never seen. */
+    private readonly keycloak = false,
   ) {}
 
   /** How many tokens were given out. */
   get issued(): number {
     return this.#issued;
+  }
+
+  /** How many of them would be taken now. */
+  get live(): number {
+    return [...this.#tokens.values()].filter((end) => this.now() < end).length;
   }
 
   /** `/ovirt-engine/sso/oauth/token`. @param accept the header: the engine wants one. */
@@ -56,14 +66,23 @@ export class SingleSignOn {
     const username = parameters.get("username") ?? "";
     const refused = this.#refusal(username, parameters.get("password") ?? "");
     if (refused !== undefined) return { ...refusal("access_denied", refused.text), late: refused.late };
-    if (accept === undefined) return refusal("invalid_request", "Missing parameter: 'Accept Header'");
+    if (accept !== "application/json") return refusal("invalid_request", "Missing parameter: 'Accept Header'");
     const scope = parameters.get("scope") ?? "";
-    const token = randomBytes(64).toString("base64url");
+    // Keycloak's are JWTs of a KiB and more.
+    const token = randomBytes(this.keycloak ? 1024 : 64).toString("base64url");
     const end = this.now() + this.lifetimeMillis;
     this.#tokens.set(token, scope.split(" ").includes(scopeOfApi) ? end : 0);
     this.#issued += 1;
     const scopes = [...new Set([...scope.split(" "), ...furtherScopes])].filter((each) => each !== "").join(" ");
-    return { status: 200, body: { access_token: token, scope: scopes, exp: String(end), token_type: "bearer" } };
+    return {
+      status: 200,
+      body: {
+        access_token: token,
+        scope: scopes,
+        exp: this.keycloak ? noEnd : String(end),
+        token_type: "bearer",
+      },
+    };
   }
 
   /** `/ovirt-engine/sso/oauth/revoke`, which is for registered clients. */
@@ -85,6 +104,8 @@ export class SingleSignOn {
   /** Takes Bearer tokens and, like the engine, Basic. */
   identify(header: string | undefined): Identity {
     const [scheme, value = ""] = (header ?? "").split(" ");
+    // Before the engine, httpd asks Keycloak for the token, and takes nothing else.
+    if (this.keycloak && scheme !== "Bearer") return { refusal: "Unauthorized" };
     if (scheme === "Bearer") {
       const end = this.#tokens.get(value);
       return end !== undefined && this.now() < end ? { user: this.credentials.username } : { refusal: expired };
@@ -102,6 +123,11 @@ export class SingleSignOn {
     if (this.accepts(username, password)) return undefined;
     const cannot = `Cannot authenticate user '${username}':`;
     const profile = (name: string) => name.slice(name.lastIndexOf("@") + 1);
+    if (this.keycloak) {
+      const known = profile(username) === profile(this.credentials.username);
+      const why = known ? "Invalid user credentials" : "No valid profile found in credentials.";
+      return { text: `Cannot authenticate user ${why}.`, late: false };
+    }
     return profile(username) === profile(this.credentials.username)
       ? {
           text: `${cannot} Unable to log in. Verify your login information or contact the system administrator..`,

@@ -111,7 +111,12 @@ const distrustRemedy = "Name the file of its authority's certificate in NODE_EXT
 function refusedBy(proxy: Proxy, status: number): NoTunnel {
   if (status === 407) {
     return proxy.authorization === undefined
-      ? noTunnel("proxy-login", proxy, "it wants a user and a password", "Write them into HTTPS_PROXY, before the host.")
+      ? noTunnel(
+          "proxy-login",
+          proxy,
+          "it wants a user and a password",
+          "Write them into HTTPS_PROXY, before the host.",
+        )
       : noTunnel("proxy-login", proxy, "it refuses the user or the password", "Correct them in HTTPS_PROXY.");
   }
   // Of the proxy's own text nothing is told: it could repeat what it was sent.
