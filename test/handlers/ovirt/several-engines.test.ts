@@ -37,7 +37,7 @@ it("each configuration has a session of its own, and what one engine has is not 
     expect(failures).toEqual([]);
   }
   await vmPlacement.create(of(east, "VmPlacement", "east-web"), web);
-  const hostOf = ({ engine, vm }: typeof east) => engine.model.hosts.get(vm("web").host ?? "")?.name;
+  const hostOf = (over: typeof east) => over.engine.model.hosts.get(over.vm("web").host ?? "")?.name;
   expect([hostOf(east), hostOf(west)]).toEqual(["host2", "host1"]);
 
   await closeAll();
