@@ -56,7 +56,7 @@ describe("a VM is located", () => {
 describe("hosts", () => {
   it("are known by name", () => {
     expect(lab.cluster.hosts.map(({ name }) => name)).toEqual(["host1", "host2"]);
-    expect(() => lab.cluster.host("host3")).toThrow(/the cluster has "host1", "host2"/);
+    expect(() => lab.cluster.host("host3")).toThrow(/Hosts: host1, host2/);
   });
 
   it("are connected to once, when first needed, and again after a loss", async () => {
