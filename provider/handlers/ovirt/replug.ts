@@ -10,6 +10,15 @@ import { ProblemError, type Problem } from "../../problem.js";
 import { setPlugged } from "./plugging.js";
 import { readyForNics } from "./settled.js";
 
+/** When pulumi up plugs what is missing: it refuses to move a VM that is down. */
+export type PowerCycle = "up while down" | "up after the start";
+
+export function powerCycleOf(vm: string, cycle: PowerCycle): string {
+  return cycle === "up while down"
+    ? `shut VM "${vm}" down, run pulumi up, and start it.`
+    : `shut VM "${vm}" down and start it, then run pulumi up.`;
+}
+
 /** Of `readyForNics`. */
 const refusedHere: readonly string[] = ["migration-not-over", "vm-status"];
 
@@ -19,7 +28,12 @@ const refusedHere: readonly string[] = ["migration-not-over", "vm-status"];
  * After a migration the engine plugs VFs itself, later than it says that the VM is up: while it has not said that it is
  * done, nothing is plugged here.
  */
-export async function replug(client: EngineClient, vm: EngineVm, nic: EngineNic): Promise<Problem | undefined> {
+export async function replug(
+  client: EngineClient,
+  vm: EngineVm,
+  nic: EngineNic,
+  cycle: PowerCycle = "up while down",
+): Promise<Problem | undefined> {
   try {
     const ready = await readyForNics(client, vm);
     if ((await findNic(client, vm.id, nic.id))?.plugged === true) return undefined;
@@ -28,7 +42,7 @@ export async function replug(client: EngineClient, vm: EngineVm, nic: EngineNic)
   } catch (error) {
     if (error instanceof ProblemError && refusedHere.includes(error.problem.code)) return error.problem;
     if (!(error instanceof OvirtFault)) throw error;
-    return { ...error.problem, remedy: remedyOf(error, vm) };
+    return { ...error.problem, remedy: remedyOf(error, vm, cycle) };
   }
 }
 
@@ -36,8 +50,8 @@ export async function replug(client: EngineClient, vm: EngineVm, nic: EngineNic)
  * Where the standby of a pair is still in the domain, plugging can't succeed: the engine plugs the VF and then the standby
  * once more, whose alias libvirt refuses as not unique, and takes the VF out again (ActivateDeactivateVmNicCommand.java).
  */
-function remedyOf({ messageId }: OvirtFault, { name }: EngineVm): string {
+function remedyOf({ messageId }: OvirtFault, { name }: EngineVm, cycle: PowerCycle): string {
   return messageId === "ACTIVATE_NIC_FAILED"
-    ? `The standby goes on working. The engine can't plug the VF beside it before a power cycle (a reboot is not enough): shut VM "${name}" down, run pulumi up, and start it.`
+    ? `The standby goes on working. The engine can't plug the VF beside it before a power cycle (a reboot is not enough): ${powerCycleOf(name, cycle)}`
     : "The standby goes on working. See to a free VF on the host, then run pulumi up again.";
 }

@@ -6,7 +6,6 @@ import {
   freeVirtualFunctions,
   listClusters,
   listHostNics,
-  listHosts,
   listNics,
   removeNic,
   updateNic,
@@ -52,7 +51,7 @@ import { addedOnce, setPlugged, type NewNic } from "./plugging.js";
 import { replug } from "./replug.js";
 import { absenceOf, engineOf, unlessSilent, type Engine } from "./session.js";
 import { isPassing, lastingRefusal, readyForNics, withoutMigration } from "./settled.js";
-import { hasOrphan, isRunning, requireVm, spelledVf, vfOf, vmIfAny } from "./vm.js";
+import { hasOrphan, hostsUnder, isRunning, requireVm, spelledVf, vfOf, vmIfAny } from "./vm.js";
 
 export interface VmInterfaceState extends VmInterfaceInputs, OvirtMark {
   readonly mac: string;
@@ -318,8 +317,9 @@ async function stateNow(
   };
 }
 
-async function hostName(client: EngineClient, { host }: EngineVm): Promise<string | undefined> {
-  return host === undefined ? undefined : (await listHosts(client)).find(({ id }) => id === host)?.name;
+async function hostName(client: EngineClient, vm: EngineVm): Promise<string | undefined> {
+  const { host } = vm;
+  return host === undefined ? undefined : (await hostsUnder(client, vm)).find(({ id }) => id === host)?.name;
 }
 
 // --- ids and names

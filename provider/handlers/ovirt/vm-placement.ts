@@ -35,11 +35,11 @@ import type { MaybeUnknown } from "../unknown.js";
 import { readEngine, spelledAs } from "./knowledge.js";
 import { migrate, pluggedNics, waitingOf } from "./migration.js";
 import { leftToTheEngine, onOvirt, placementFacts } from "./placement-facts.js";
-import { replug } from "./replug.js";
+import { powerCycleOf, replug } from "./replug.js";
 import { isAtRest, restingHost, restsElsewhere, tellWhereAtRest, unlessProblem } from "./resting.js";
 import { notOver, withoutMigration } from "./settled.js";
 import { absenceOf, engineOf, silenceOf, unlessSilent, type Engine } from "./session.js";
-import { areOneVm, isRunning, nicsWithoutVf, requireVm, spelledVf, vmIfAny } from "./vm.js";
+import { areOneVm, hostsUnder, isRunning, nicsWithoutVf, requireVm, spelledVf, vmIfAny } from "./vm.js";
 
 export interface VmPlacementState extends VmPlacementInputs, OvirtMark {
   /** VFs that should be there and are not, in words. */
@@ -162,9 +162,10 @@ async function place(
       ctx.progress.info(moveLine({ vm: vm.name, from, to: host.name, milliseconds: Date.now() - began }));
     }
   }
-  const problems = over ? await plugMissing(ctx, client, now, expected) : [notOver(now)];
+  const arrived = stays || now.host === host.id;
+  const problems = over ? await plugMissing(ctx, client, now, expected, arrived) : [notOver(now)];
   const state = await stateNow(client, now, inputs, expected);
-  const problem = shortfallOf(now, host, stays || now.host === host.id, state, complaints, problems);
+  const problem = shortfallOf(now, host, arrived, state, complaints, problems);
   if (problem !== undefined) throw new PartialFailure(problem, vm.id, state);
   return state;
 }
@@ -175,11 +176,12 @@ async function plugMissing(
   client: EngineClient,
   vm: EngineVm,
   expected: readonly string[],
+  arrived: boolean,
 ): Promise<readonly Problem[]> {
   const problems: Problem[] = [];
   for (const nic of await nicsWithoutVf(client, vm, expected)) {
     ctx.progress.report({ phase: "plug", message: spelledVf(nic) });
-    const problem = await replug(client, vm, nic);
+    const problem = await replug(client, vm, nic, arrived ? "up while down" : "up after the start");
     if (problem === undefined)
       ctx.progress.warn(
         `The engine had lost the ${spelledVf(nic)} of VM "${vm.name}": it is plugged again${vm.status === "down" ? ", for the VM's next start" : ""}.`,
@@ -251,7 +253,7 @@ async function cutShort(
 /** What was unplugged before it went wrong stays so. */
 function withoutVfs(problem: Problem, { name, status }: EngineVm, { missing }: VmPlacementState): Problem {
   if (missing.length === 0 || status === "migrating") return problem;
-  const remedy = `${problem.remedy ?? ""} Without ${missing.join(", ")} the VM is on its standby until a power cycle: shut VM "${name}" down, run pulumi up, and start it.`;
+  const remedy = `${problem.remedy ?? ""} Without ${missing.join(", ")} the VM is on its standby until a power cycle: ${powerCycleOf(name, "up after the start")}`;
   return { ...problem, remedy: remedy.trimStart() };
 }
 
@@ -263,7 +265,7 @@ async function stateNow(
   declared: VmPlacementInputs,
   expected: readonly string[],
 ): Promise<VmPlacementState> {
-  const [missing, hosts] = await Promise.all([nicsWithoutVf(client, vm, expected), listHosts(client)]);
+  const [missing, hosts] = await Promise.all([nicsWithoutVf(client, vm, expected), hostsUnder(client, vm)]);
   const host = hosts.find(({ id }) => id === vm.host);
   return {
     ...mark,

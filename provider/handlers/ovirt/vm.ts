@@ -1,11 +1,14 @@
 /** The VM that a resource is about, and what it has of the engine's. */
 import {
+  emptyList,
   findProfile,
   listHostDevices,
+  listHosts,
   listNics,
   lookUpVm,
   reportedDevices,
   type EngineClient,
+  type EngineHost,
   type EngineNic,
   type EngineVm,
 } from "../../backends/ovirt/rest/index.js";
@@ -70,6 +73,13 @@ function isId(text: string): boolean {
 /** Whether it has a domain on a host, also one that comes up or is paused. */
 export function isRunning({ status }: EngineVm): boolean {
   return status !== "down" && status !== "suspended" && status !== "image_locked";
+}
+
+/** The hosts, of which there is one where the VM runs on one. @throws ProblemError `engine-list-empty` */
+export async function hostsUnder(client: EngineClient, { host }: EngineVm): Promise<readonly EngineHost[]> {
+  const hosts = await listHosts(client);
+  if (hosts.length === 0 && host !== undefined) throw emptyList("host", client.where);
+  return hosts;
 }
 
 /** For people: `VF of NIC "nic" (ua-…)`. */

@@ -52,6 +52,8 @@ describe("a move on oVirt", () => {
     over.engine.disruptions.add({ kind: "unplug-slow", milliseconds: 65_000 });
     expect((await vmPlacement.create(over.context(), toHost2)).state).toEqual(arrived);
     expect(over.engine.received.filter(({ path }) => path.endsWith("/migrate"))).toHaveLength(1);
+    expect(new Set(afterMigrate(over))).toEqual(new Set(["GET"]));
+    expect(errorEvents(over)).toEqual([]);
   });
 
   it("plugs nothing while the engine has not said that an earlier move is over", { timeout: 60_000 }, async () => {

@@ -265,7 +265,10 @@ describe("a placement", () => {
       vmPlacement.update(over.context(), over.vm("web").id, at("host1"), { vm: "web", host: "host2" }),
     );
     expect(failure.problem.code).toBe("move-failed");
-    expect(failure.message).toMatch(/it is where it was without VF.*Migration failed.*power cycle/s);
+    // While it is down it could not be moved.
+    expect(failure.message).toMatch(
+      /it is where it was without VF.*Migration failed.*power cycle.*down and start it, then/s,
+    );
     expect(failure.state).toMatchObject({ host: "host1", missing: [expect.stringContaining('"nic"')] });
   });
 
@@ -348,6 +351,14 @@ describe("a placement", () => {
 });
 
 describe("read", () => {
+  it("does not trust an engine that has no host under a running VM", async () => {
+    const { id } = over.vm("web");
+    over.engine.model.hosts.clear();
+    await expect(vmPlacement.read(over.context(), id, at("host1"))).rejects.toMatchObject({
+      problem: { code: "engine-list-empty", remedy: expect.stringContaining("ClusterAdmin") as string },
+    });
+  });
+
   it("tells where the VM is, of a VM that is down where it was, and of none that it is gone", async () => {
     const { id } = over.vm("web");
     expect((await vmPlacement.read(over.context(), id, at("host2")))?.inputs).toEqual({ vm: "web", host: "host1" });
