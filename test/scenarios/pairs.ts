@@ -54,7 +54,11 @@ const refusals: readonly (readonly [(text: string) => string, Refusal])[] = [
   ],
   [
     (text) => text.replace('{ network: "data" }', '{ network: "data2" }'),
-    { resource: "data", property: "network", words: /The standby in 1 VM, "web", is of profile "data"/ },
+    {
+      resource: "data",
+      property: "network",
+      words: /The standby in 1 VM, "web", is of profile "data"|acts as failover of "data-vf"/,
+    },
   ],
   [
     with_('new VmInterface("nic2", { vm: "web", profile: fast });'),
