@@ -253,7 +253,7 @@ function engineCredentials(
       code: "config-missing",
       what: "The stack's configuration has no vnic-failover:ovirtPassword, and no vnic-failover:ovirtToken either",
       remedy:
-        "Set it with pulumi config set --secret vnic-failover:ovirtPassword, or give a token of the engine: pulumi config set --secret vnic-failover:ovirtToken.",
+        "Set it with pulumi config set --secret vnic-failover:ovirtPassword, or give a token of the engine: pulumi config set --secret vnic-failover:ovirtToken. The command line takes them from VNIC_FAILOVER_OVIRT_PASSWORD and VNIC_FAILOVER_OVIRT_TOKEN, too.",
     });
   }
   if (username === undefined)

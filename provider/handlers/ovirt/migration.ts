@@ -26,6 +26,7 @@ import {
 } from "../../backends/ovirt/rest/index.js";
 import { ProblemError } from "../../problem.js";
 import type { Progress } from "../../progress.js";
+import { pulumiAdvice, type Advice } from "./advice.js";
 import { patience, withoutMigration, type Waiting } from "./settled.js";
 import { until } from "./until.js";
 
@@ -40,6 +41,12 @@ export interface MigrationRequest {
   readonly plugTimeout: number;
   readonly progress: Progress;
   readonly signal?: AbortSignal | undefined;
+  /** The engine is about to be asked: from here on something may be changed. */
+  readonly onAsk?: (() => void) | undefined;
+  /** The engine has begun: the VFs are unplugged, and the VM migrates. */
+  readonly onBegun?: (() => void) | undefined;
+  /** Default: that of a `pulumi` command. */
+  readonly advice?: Advice | undefined;
 }
 
 export interface MigrationEnd {
@@ -47,6 +54,8 @@ export interface MigrationEnd {
   readonly vm: EngineVm;
   /** What the engine's events say went wrong. */
   readonly complaints: readonly string[];
+  /** All of its events, oldest first. */
+  readonly events: readonly EngineEvent[];
   /** False: the engine has not told the end, and may still plug VFs. */
   readonly over: boolean;
 }
@@ -65,7 +74,9 @@ export async function migrate(client: EngineClient, request: MigrationRequest): 
   progress.report({ phase: "migrate", percent: 0, message: `${vm.name} to ${host.name}` });
   const correlationId = randomUUID();
   const news = new News(client, vm, correlationId, seen);
+  request.onAsk?.();
   await begin(client, { ...request, vm }, { correlationId, news, vfs: before.length });
+  request.onBegun?.();
 
   const moved = await until(request, request.migrateTimeout, async () => {
     const now = await findVm(client, vm.id);
@@ -93,13 +104,18 @@ export async function migrate(client: EngineClient, request: MigrationRequest): 
   return {
     vm: last,
     complaints: await news.complaints(),
+    events: await news.all(),
     over: last.status === "down" || (await news.end()) !== undefined,
   };
 }
 
 /** How long a migration that others began is waited for. */
-export function waitingOf({ migrateTimeout, signal }: Pick<MigrationRequest, "migrateTimeout" | "signal">): Waiting {
-  return { seconds: Math.min(patience, migrateTimeout), signal };
+export function waitingOf({
+  migrateTimeout,
+  signal,
+  advice,
+}: Pick<MigrationRequest, "migrateTimeout" | "signal" | "advice">): Waiting {
+  return { seconds: Math.min(patience, migrateTimeout), signal, advice };
 }
 
 /** The plugged passthrough NICs: those that the engine unplugs before a migration, and is to plug after it. */
@@ -128,7 +144,7 @@ class News {
 
   /** The event that ends it. That it was cancelled comes with the correlation id of who did, and that the VM crashed with none. */
   async end(): Promise<EngineEvent | undefined> {
-    return (await this.#events()).find(
+    return (await this.all()).find(
       (event) =>
         (endsMigration(event) && event.correlationId === this.correlationId) ||
         (endsMigrationsOfVm(event) && event.vm?.id === this.vm.id),
@@ -137,22 +153,22 @@ class News {
 
   /** Whether the engine has the request. */
   async begun(): Promise<boolean> {
-    return (await this.#events()).some(({ correlationId }) => correlationId === this.correlationId);
+    return (await this.all()).some(({ correlationId }) => correlationId === this.correlationId);
   }
 
   /** Whether a guest or host did not let go of a device. */
   async unplugFailed(): Promise<boolean> {
-    return (await this.#events()).some(({ code }) => code === eventCodes.unplugFailed);
+    return (await this.all()).some(({ code }) => code === eventCodes.unplugFailed);
   }
 
   async complaints(): Promise<readonly string[]> {
-    const events = await this.#events();
+    const events = await this.all();
     const cancelled = events.filter(({ code }) => code === eventCodes.migrationCancelled);
     const errors = events.filter(({ severity }) => severity === "error" || severity === "alert");
     return [...new Set([...cancelled, ...errors].map(({ description }) => description.trim().replaceAll(/\s+/g, " ")))];
   }
 
-  async #events(): Promise<readonly EngineEvent[]> {
+  async all(): Promise<readonly EngineEvent[]> {
     return (await eventsAfter(this.client, this.seen)).filter(
       (event) => event.vm?.id === this.vm.id || event.correlationId === this.correlationId,
     );
@@ -187,7 +203,11 @@ async function begin(client: EngineClient, request: MigrationRequest, beginning:
 }
 
 /** The fault with the reason that only events have. */
-async function reasoned(fault: OvirtFault, { vm, host }: MigrationRequest, news: News): Promise<ProblemError> {
+async function reasoned(
+  fault: OvirtFault,
+  { vm, host, advice = pulumiAdvice }: MigrationRequest,
+  news: News,
+): Promise<ProblemError> {
   const [complaints, keptVf] = await Promise.all([news.complaints(), news.unplugFailed()]);
   if (complaints.length === 0) return fault;
   const why = complaints.map((text) => text.replace(/\.$/, "")).join("; ");
@@ -196,8 +216,8 @@ async function reasoned(fault: OvirtFault, { vm, host }: MigrationRequest, news:
       ...fault.problem,
       what: `Unable to migrate VM "${vm.name}" to host "${host.name}": ${why}`,
       remedy: keptVf
-        ? "Check what uses the VF in the guest, then run pulumi up again."
-        : "See to what the engine says, then run pulumi up again.",
+        ? `Check what uses the VF in the guest, then ${advice.retry}.`
+        : `See to what the engine says, then ${advice.retry}.`,
     },
     { cause: fault },
   );
@@ -224,10 +244,10 @@ function gone({ name }: EngineVm): ProblemError {
   });
 }
 
-function tooLong({ vm, host, migrateTimeout }: MigrationRequest): ProblemError {
+function tooLong({ vm, host, migrateTimeout, advice = pulumiAdvice }: MigrationRequest): ProblemError {
   return new ProblemError({
     code: "migration-not-finished",
     what: `VM "${vm.name}" still migrates to host "${host.name}" after ${migrateTimeout} s, and the engine goes on with it`,
-    remedy: "Wait for it or cancel it in the Administration Portal, then run pulumi refresh.",
+    remedy: `Wait for it or cancel it in the Administration Portal, then ${advice.look}.`,
   });
 }

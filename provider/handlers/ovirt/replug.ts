@@ -7,17 +7,11 @@ import {
   type EngineVm,
 } from "../../backends/ovirt/rest/index.js";
 import { ProblemError, type Problem } from "../../problem.js";
+import type { Progress } from "../../progress.js";
+import { pulumiAdvice, type Advice } from "./advice.js";
 import { setPlugged } from "./plugging.js";
 import { readyForNics } from "./settled.js";
-
-/** When pulumi up plugs what is missing: it refuses to move a VM that is down. */
-export type PowerCycle = "up while down" | "up after the start";
-
-export function powerCycleOf(vm: string, cycle: PowerCycle): string {
-  return cycle === "up while down"
-    ? `shut VM "${vm}" down, run pulumi up, and start it.`
-    : `shut VM "${vm}" down and start it, then run pulumi up.`;
-}
+import { nicsWithoutVf, spelledVf } from "./vm.js";
 
 /** Of `readyForNics`. */
 const refusedHere: readonly string[] = ["migration-not-over", "vm-status"];
@@ -32,26 +26,54 @@ export async function replug(
   client: EngineClient,
   vm: EngineVm,
   nic: EngineNic,
-  cycle: PowerCycle = "up while down",
+  advice: Advice = pulumiAdvice,
 ): Promise<Problem | undefined> {
   try {
-    const ready = await readyForNics(client, vm);
+    const ready = await readyForNics(client, vm, { advice });
     if ((await findNic(client, vm.id, nic.id))?.plugged === true) return undefined;
     await setPlugged(client, ready, nic, true);
     return undefined;
   } catch (error) {
     if (error instanceof ProblemError && refusedHere.includes(error.problem.code)) return error.problem;
     if (!(error instanceof OvirtFault)) throw error;
-    return { ...error.problem, remedy: remedyOf(error, vm, cycle) };
+    return { ...error.problem, remedy: remedyOf(error, vm, nic, advice) };
   }
+}
+
+/**
+ * Plugs what a VM lacks, as far as REST allows.
+ * @param expected ids of NICs that should be plugged. @returns what the engine said against it.
+ */
+export async function plugMissing(
+  client: EngineClient,
+  vm: EngineVm,
+  expected: readonly string[],
+  { progress, advice }: { readonly progress: Progress; readonly advice?: Advice },
+): Promise<readonly Problem[]> {
+  const problems: Problem[] = [];
+  for (const nic of await nicsWithoutVf(client, vm, expected)) {
+    progress.report({ phase: "plug", message: spelledVf(nic) });
+    const problem = await replug(client, vm, nic, advice);
+    if (problem === undefined)
+      progress.warn(
+        `The engine had lost the ${spelledVf(nic)} of VM "${vm.name}": it is plugged again${vm.status === "down" ? ", for the VM's next start" : ""}.`,
+      );
+    else problems.push(problem);
+  }
+  return problems;
 }
 
 /**
  * Where the standby of a pair is still in the domain, plugging can't succeed: the engine plugs the VF and then the standby
  * once more, whose alias libvirt refuses as not unique, and takes the VF out again (ActivateDeactivateVmNicCommand.java).
  */
-function remedyOf({ messageId }: OvirtFault, { name }: EngineVm, cycle: PowerCycle): string {
+function remedyOf(
+  { messageId }: OvirtFault,
+  { name }: EngineVm,
+  nic: EngineNic,
+  { plug, powerCycle }: Advice,
+): string {
   return messageId === "ACTIVATE_NIC_FAILED"
-    ? `The standby goes on working. The engine can't plug the VF beside it before a power cycle (a reboot is not enough): ${powerCycleOf(name, cycle)}`
-    : "The standby goes on working. See to a free VF on the host, then run pulumi up again.";
+    ? `The standby goes on working. The engine can't plug the VF beside it before a power cycle (a reboot is not enough): ${powerCycle(name, nic.name)}`
+    : `The standby goes on working. See to a free VF on the host, then ${plug(name)}.`;
 }

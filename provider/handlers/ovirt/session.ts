@@ -26,6 +26,17 @@ export function engineOf({ config }: Pick<HandlerContext, "config">): Engine {
   const key = JSON.stringify(config);
   const open = engines.get(key);
   if (open !== undefined) return open;
+  const opened = newEngine(config);
+  onShutdown(() => {
+    engines.delete(key);
+    return opened.client.close();
+  });
+  engines.set(key, opened);
+  return opened;
+}
+
+/** A client of its own, which who asks for it closes. @throws ConfigError */
+export function newEngine(config: HandlerContext["config"]): Engine {
   const { engine, credentials } = parseEngineConfiguration(config);
   const { url, tokenUrl, cluster, caFile } = engine;
   const client = new EngineClient({
@@ -34,13 +45,7 @@ export function engineOf({ config }: Pick<HandlerContext, "config">): Engine {
     ...credentials,
     ...(caFile !== undefined && { ca: certificatesIn(caFile) }),
   });
-  onShutdown(() => {
-    engines.delete(key);
-    return client.close();
-  });
-  const opened: Engine = { client, cluster: () => lookUpCluster(client, cluster) };
-  engines.set(key, opened);
-  return opened;
+  return { client, cluster: () => lookUpCluster(client, cluster) };
 }
 
 /** The error, where it says no more than that the engine does not answer; undefined for any other. */

@@ -4,6 +4,7 @@
  */
 import { findVm, migrationGoesOn, type EngineClient, type EngineVm } from "../../backends/ovirt/rest/index.js";
 import { ProblemError, type Problem } from "../../problem.js";
+import { pulumiAdvice, type Advice } from "./advice.js";
 import { until } from "./until.js";
 
 /** Seconds that a migration which others began, or a passing status, is waited for at most. */
@@ -13,6 +14,8 @@ export interface Waiting {
   /** Default: {@link patience}. */
   readonly seconds?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Default: that of a `pulumi` command. */
+  readonly advice?: Advice | undefined;
 }
 
 /** The engine changes and plugs NICs of VMs in these only (UpdateVmInterfaceCommand.java). */
@@ -35,7 +38,7 @@ const passing: readonly string[] = [
  * @throws ProblemError `migration-not-over`, `vm-gone`
  */
 export async function withoutMigration(client: EngineClient, vm: EngineVm, waiting: Waiting = {}): Promise<EngineVm> {
-  return (await over(client, vm, waiting)) ?? Promise.reject(new ProblemError(notOver(vm)));
+  return (await over(client, vm, waiting)) ?? Promise.reject(new ProblemError(notOver(vm, waiting.advice)));
 }
 
 /**
@@ -50,7 +53,7 @@ export async function readyForNics(client: EngineClient, vm: EngineVm, waiting: 
     return undefined;
   });
   if (forNics.includes(now.status)) return now;
-  throw new ProblemError(statusRefused(now));
+  throw new ProblemError(statusRefused(now, waiting.advice));
 }
 
 /** Undefined: the engine will take a change of the VM's NICs, now or when the status has passed. */
@@ -64,11 +67,11 @@ export function isPassing({ status }: EngineVm): boolean {
 }
 
 /** The engine has not told that a migration is over. */
-export function notOver({ name }: EngineVm): Problem {
+export function notOver({ name }: EngineVm, { plug }: Advice = pulumiAdvice): Problem {
   return {
     code: "migration-not-over",
     what: `Unable to change VM "${name}": the engine has not said yet that its migration is over, and plugs VFs itself until then`,
-    remedy: `Wait for the event "Migration completed" of VM "${name}" in the Administration Portal, then run pulumi up again.`,
+    remedy: `Wait for the event "Migration completed" of VM "${name}" in the Administration Portal, then ${plug(name)}.`,
   };
 }
 
@@ -94,12 +97,12 @@ async function existing(client: EngineClient, { id, name }: EngineVm): Promise<E
   });
 }
 
-function statusRefused({ name, status }: EngineVm): Problem {
+function statusRefused({ name, status }: EngineVm, { plug }: Advice = pulumiAdvice): Problem {
   return {
     code: "vm-status",
     what: `Unable to change the NICs of VM "${name}": it is in status ${status}, and the engine changes only those of VMs that are up or down`,
     remedy: passing.includes(status)
-      ? "Wait until the VM is up or down, then run pulumi up again."
-      : "Start or resume the VM, or shut it down, then run pulumi up again.",
+      ? `Wait until the VM is up or down, then ${plug(name)}.`
+      : `Start or resume the VM, or shut it down, then ${plug(name)}.`,
   };
 }

@@ -32,10 +32,11 @@ import { declarePlacement, placedTwice } from "../placement-owner.js";
 import { failureOf, refuse } from "../refusal.js";
 import { leftUnchecked } from "../left-unchecked.js";
 import type { MaybeUnknown } from "../unknown.js";
-import { readEngine, spelledAs } from "./knowledge.js";
+import { readEngine, spelledAs, type FullView } from "./knowledge.js";
+import { powerCycleOf, pulumiAdviceWith } from "./advice.js";
 import { migrate, pluggedNics, waitingOf } from "./migration.js";
 import { leftToTheEngine, onOvirt, placementFacts } from "./placement-facts.js";
-import { powerCycleOf, replug } from "./replug.js";
+import { plugMissing } from "./replug.js";
 import { isAtRest, restingHost, restsElsewhere, tellWhereAtRest, unlessProblem } from "./resting.js";
 import { notOver, withoutMigration } from "./settled.js";
 import { absenceOf, engineOf, silenceOf, unlessSilent, type Engine } from "./session.js";
@@ -163,32 +164,14 @@ async function place(
     }
   }
   const arrived = stays || now.host === host.id;
-  const problems = over ? await plugMissing(ctx, client, now, expected, arrived) : [notOver(now)];
+  const advice = pulumiAdviceWith(arrived ? "up while down" : "up after the start");
+  const problems = over
+    ? await plugMissing(client, now, expected, { progress: ctx.progress, advice })
+    : [notOver(now)];
   const state = await stateNow(client, now, inputs, expected);
   const problem = shortfallOf(now, host, arrived, state, complaints, problems);
   if (problem !== undefined) throw new PartialFailure(problem, vm.id, state);
   return state;
-}
-
-/** Tries what REST allows. Returns what the engine said against it. */
-async function plugMissing(
-  ctx: HandlerContext,
-  client: EngineClient,
-  vm: EngineVm,
-  expected: readonly string[],
-  arrived: boolean,
-): Promise<readonly Problem[]> {
-  const problems: Problem[] = [];
-  for (const nic of await nicsWithoutVf(client, vm, expected)) {
-    ctx.progress.report({ phase: "plug", message: spelledVf(nic) });
-    const problem = await replug(client, vm, nic, arrived ? "up while down" : "up after the start");
-    if (problem === undefined)
-      ctx.progress.warn(
-        `The engine had lost the ${spelledVf(nic)} of VM "${vm.name}": it is plugged again${vm.status === "down" ? ", for the VM's next start" : ""}.`,
-      );
-    else problems.push(problem);
-  }
-  return problems;
 }
 
 /** @param arrived the VM is where it is meant to be */
@@ -339,9 +322,20 @@ export async function violationsOf(
   engine: Engine,
   vm: EngineVm,
   host: EngineHost,
+  warn?: (violation: Violation) => void,
+): Promise<readonly Violation[]> {
+  return violationsIn(engine, await readEngine(engine, undefined), vm, host, warn);
+}
+
+/** The same, where the engine was read already. */
+export async function violationsIn(
+  { client }: Pick<Engine, "client">,
+  view: FullView,
+  vm: EngineVm,
+  host: EngineHost,
   warn: (violation: Violation) => void = () => undefined,
 ): Promise<readonly Violation[]> {
-  const facts = await placementFacts(engine.client, await readEngine(engine, undefined), vm, host);
+  const facts = await placementFacts(client, view, vm, host);
   const found = evaluate(placementRules, facts).map(onOvirt);
   const isError = ({ severity, rule }: Violation) => severity === "error" && !leftToTheEngine.includes(rule);
   for (const violation of found) if (!isError(violation)) warn(violation);

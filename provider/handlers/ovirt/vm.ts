@@ -129,7 +129,7 @@ export async function vfOf(client: EngineClient, vm: EngineVm, nic: EngineNic): 
 }
 
 /** `0000:b3:02.3` of libvirt's `pci_0000_b3_02_3`. */
-function pciAddressOf(device: string): string | undefined {
+export function pciAddressOf(device: string): string | undefined {
   const parts = /^pci_([0-9a-f]{4})_([0-9a-f]{2})_([0-9a-f]{2})_([0-7])$/.exec(device);
   return parts === null ? undefined : `${parts[1] ?? ""}:${parts[2] ?? ""}:${parts[3] ?? ""}.${parts[4] ?? ""}`;
 }

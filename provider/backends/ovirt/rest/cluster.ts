@@ -1,5 +1,5 @@
 /** `/clusters`, and the networks that are attached to one. */
-import { child, type Element } from "../../../xml/element.js";
+import { child, find, textOf, type Element } from "../../../xml/element.js";
 import type { EngineClient } from "./client.js";
 import { all, emptyList, lookUp, type Kind } from "./lookup.js";
 import { parseNetwork, type EngineNetwork } from "./network.js";
@@ -42,4 +42,10 @@ export async function listClusterNetworks(client: EngineClient, cluster: string)
   // A cluster has its management network at least.
   if (networks.length === 0) throw emptyList(`networks of cluster "${cluster}"`, client.where);
   return networks;
+}
+
+/** `4.5.7-1.el9`; undefined: the engine does not say. */
+export async function engineVersion(client: EngineClient): Promise<string | undefined> {
+  const api = await client.get("", { action: "read the engine's version" });
+  return textOf(find(api, "product_info", "version", "full_version"));
 }

@@ -20,6 +20,8 @@ export interface EngineHost {
   readonly status: string;
   readonly cluster: string;
   readonly address?: string | undefined;
+  /** Bytes that the engine's scheduler still gives to VMs. */
+  readonly maxSchedulingMemory?: number | undefined;
 }
 
 export interface EngineHostNic {
@@ -53,6 +55,7 @@ export function parseHost(host: Element): EngineHost {
     status: requiredTextIn(host, "status"),
     cluster: requiredReferenceIn(host, "cluster"),
     address: textIn(host, "address"),
+    maxSchedulingMemory: integerIn(host, "max_scheduling_memory"),
   };
 }
 
@@ -98,28 +101,54 @@ export async function listHostDevices(client: EngineClient, host: string): Promi
   return client.members(`${path(host)}/devices`, read, { action: `list the devices of host "${host}"` });
 }
 
-/**
- * The VFs that the engine could give to a NIC of that network: their physical function allows the network, no network is
- * attached to them, and the host has a netdev of them, which it has not while a VM has the VF
- * (ovirt-engine: VfSchedulerImpl.java). Whether a VF shares its IOMMU group, only the engine knows.
- */
+/** A physical function, and what its VFs can be given to. */
+export interface EnginePhysicalFunction {
+  readonly id: string;
+  readonly name: string;
+  /** The link: `up` or `down`. */
+  readonly status: string | undefined;
+  /** VFs that it has, and could have. */
+  readonly number: number;
+  readonly max: number;
+  /** The ids of the networks that its VFs may serve, by name; labels are not looked at. */
+  readonly networks: "all" | readonly string[];
+  /**
+   * VFs that no network is attached to and that the host has a netdev of, which it has not while a VM has the VF
+   * (ovirt-engine: VfSchedulerImpl.java). Whether one shares its IOMMU group, only the engine knows.
+   */
+  readonly free: readonly EngineHostNic[];
+}
+
+export async function physicalFunctions(
+  client: EngineClient,
+  host: string,
+): Promise<readonly EnginePhysicalFunction[]> {
+  const nics = await listHostNics(client, host);
+  const found: EnginePhysicalFunction[] = [];
+  for (const { id, name, status, virtualFunctions } of nics) {
+    if (virtualFunctions === undefined) continue;
+    const { number, max, allNetworksAllowed } = virtualFunctions;
+    found.push({
+      ...{ id, name, status, number, max },
+      networks: allNetworksAllowed ? "all" : await allowedNetworks(client, host, id),
+      free: nics.filter(({ physicalFunction, network }) => physicalFunction === id && network === undefined),
+    });
+  }
+  return found;
+}
+
+/** Whether its VFs may serve the network of that id. */
+export function serves({ networks }: Pick<EnginePhysicalFunction, "networks">, network: string): boolean {
+  return networks === "all" || networks.includes(network);
+}
+
+/** The VFs that the engine could give to a NIC of that network. */
 export async function freeVirtualFunctions(
   client: EngineClient,
   host: string,
   network: string,
 ): Promise<readonly EngineHostNic[]> {
-  const nics = await listHostNics(client, host);
-  const allowing = new Set<string>();
-  for (const { id, virtualFunctions } of nics) {
-    if (virtualFunctions === undefined) continue;
-    if (virtualFunctions.allNetworksAllowed || (await allowedNetworks(client, host, id)).includes(network)) {
-      allowing.add(id);
-    }
-  }
-  return nics.filter(
-    ({ physicalFunction, network: attached }) =>
-      physicalFunction !== undefined && allowing.has(physicalFunction) && attached === undefined,
-  );
+  return (await physicalFunctions(client, host)).flatMap((pf) => (serves(pf, network) ? pf.free : []));
 }
 
 /** The ids of the networks that VFs of that physical function may serve. Labels are not looked at. */

@@ -10,8 +10,15 @@ export interface EngineEvent {
   readonly code: number;
   readonly severity: "normal" | "warning" | "error" | "alert" | "unknown";
   readonly description: string;
+  /** ms since the epoch, by the engine's clock. */
+  readonly time?: number | undefined;
   readonly correlationId?: string | undefined;
   readonly vm?: { readonly id: string; readonly name: string | undefined } | undefined;
+}
+
+function timeIn(event: Element): number | undefined {
+  const time = Date.parse(textIn(event, "time") ?? "");
+  return Number.isNaN(time) ? undefined : time;
 }
 
 /** What the engine tells of a migration (ovirt-engine: AuditLogType.java). */
@@ -34,7 +41,9 @@ export const eventCodes = {
   migrationFailedInMaintenanceNowhere: 1111,
   /** Carries the correlation id of the request to cancel. */
   migrationCancelled: 161,
-  /** Of a NIC: has a correlation id of its own. */
+  /** Of a NIC: they have correlation ids of their own, also where a migration plugs and unplugs. */
+  nicPlugged: 1012,
+  nicUnplugged: 1014,
   unplugFailed: 1015,
   /** Some VFs were not plugged again. The engine does nothing more about it. */
   notAllNicsPluggedBack: 12003,
@@ -84,6 +93,7 @@ export function parseEvent(event: Element): EngineEvent {
     code: integerIn(event, "code") ?? 0,
     severity: oneOf(textIn(event, "severity"), ["normal", "warning", "error", "alert"] as const, "unknown"),
     description: textIn(event, "description") ?? "",
+    time: timeIn(event),
     correlationId: textIn(event, "correlation_id"),
     vm: vm === undefined ? undefined : { id: vm, name: textOf(find(event, "vm", "name")) },
   };

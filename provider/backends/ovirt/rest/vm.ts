@@ -13,6 +13,8 @@ export interface EngineVm {
   readonly cluster: string;
   /** The id of the host on which it runs. */
   readonly host?: string | undefined;
+  /** Bytes. */
+  readonly memory?: number | undefined;
 }
 
 /** @throws XmlError */
@@ -23,6 +25,7 @@ export function parseVm(vm: Element): EngineVm {
     status: requiredTextIn(vm, "status"),
     cluster: requiredReferenceIn(vm, "cluster"),
     host: referenceIn(vm, "host"),
+    memory: integerIn(vm, "memory"),
   };
 }
 
