@@ -1,11 +1,11 @@
-/** What a command is: it is given a cluster and a place for its progress, and answers. It neither prints nor exits. */
+/** What a command is: it is given its backend and a place for its progress, and answers. It neither prints nor exits. */
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
 import type { ConfigurationSource } from "./configuration.js";
 import type { ProgressBoard } from "./progress-board.js";
 import type { Outcome } from "./exit-codes.js";
 
-export interface CommandContext {
-  readonly cluster: LibvirtCluster;
+/** What a command has whatever the backend. */
+export interface CommandConsole {
   /** Where the cluster's configuration was read from. */
   readonly configuration?: ConfigurationSource | undefined;
   readonly progress: ProgressBoard;
@@ -15,6 +15,11 @@ export interface CommandContext {
   show(text: string): void;
   /** Asks for a yes. Undefined: there is nobody to ask. */
   readonly confirm: ((question: string) => Promise<boolean>) | undefined;
+}
+
+/** With libvirt. */
+export interface CommandContext extends CommandConsole {
+  readonly cluster: LibvirtCluster;
 }
 
 export interface Answer {

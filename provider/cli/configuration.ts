@@ -1,12 +1,16 @@
 /** Where the command line gets the cluster's configuration from: the stack's own config, or a file. */
 import { execFile } from "node:child_process";
+import { resolve } from "node:path";
 import { z } from "zod";
 import {
+  backendOf,
   CONFIG_NAMESPACE,
   ConfigError,
   configKeys,
   parseConfiguration,
+  parseEngineConfiguration,
   unknownKeysAmong,
+  type Backend,
   type ConfigKey,
   type Configuration,
   type ConfigValues,
@@ -14,6 +18,7 @@ import {
 import { sentence, type Mistake } from "../config/mistake.js";
 import { withLines } from "../config/stack-file.js";
 import { YamlFile } from "../config/yaml-file.js";
+import type { StackConfig } from "../handlers/handler.js";
 import { nearest } from "../suggestion.js";
 
 export interface ConfigurationSource {
@@ -29,7 +34,11 @@ export interface ConfigurationSource {
 const secretVariables = {
   sshPassword: "VNIC_FAILOVER_SSH_PASSWORD",
   sshPassphrase: "VNIC_FAILOVER_SSH_PASSPHRASE",
+  ovirtPassword: "VNIC_FAILOVER_OVIRT_PASSWORD",
 } as const satisfies Partial<Record<ConfigKey, string>>;
+
+/** Of the backend that it names: hosts with libvirt, or an oVirt engine, as its handlers take it. */
+export type CommandConfiguration = Configuration | { readonly engine: StackConfig };
 
 /**
  * Reads and checks the configuration. Secrets come from the stack or the environment and stay in memory.
@@ -38,7 +47,7 @@ const secretVariables = {
 export async function readConfiguration(
   source: ConfigurationSource,
   environment: NodeJS.ProcessEnv = process.env,
-): Promise<Configuration> {
+): Promise<CommandConfiguration> {
   const secrets = Object.fromEntries(
     Object.entries(secretVariables)
       .map(([key, variable]) => [key, environment[variable]] as const)
@@ -47,37 +56,67 @@ export async function readConfiguration(
   return source.config === undefined ? ofStack(source, secrets, environment) : ofFile(source.config, secrets);
 }
 
+/** @throws ConfigError */
+function parsed(values: ConfigValues): CommandConfiguration {
+  if (backendOf(values) === "libvirt") return parseConfiguration(values);
+  parseEngineConfiguration(values);
+  const { unknownKeys, ...keys } = values;
+  const texts = Object.entries(keys).map(([key, value]) => [
+    key,
+    typeof value === "string" ? value : JSON.stringify(value),
+  ]);
+  return {
+    engine: { ...(Object.fromEntries(texts) as StackConfig), ...(unknownKeys && { unknownKeys: [...unknownKeys] }) },
+  };
+}
+
 // --- a file
 
-/** Where a file may have the cluster: as `Pulumi.<stack>.yaml` has it, below `cluster`, or alone. */
-const placesInFile = [["config", `${CONFIG_NAMESPACE}:cluster`], ["cluster"], []];
+interface KeyOfFile {
+  readonly key: "cluster" | "ovirt";
+  /** What is there in what the key has, and in nothing else of such a file. */
+  readonly mark: string;
+}
 
-async function ofFile(name: string, secrets: ConfigValues): Promise<Configuration> {
+const keysOfFile: Readonly<Record<Backend, KeyOfFile>> = {
+  libvirt: { key: "cluster", mark: "hosts" },
+  ovirt: { key: "ovirt", mark: "url" },
+};
+
+/** Where a file may have it: as `Pulumi.<stack>.yaml` has it, below its key, or alone. */
+function placesInFile({ key }: KeyOfFile): readonly (readonly string[])[] {
+  const full = `${CONFIG_NAMESPACE}:${key}`;
+  return [["config", full], [full], [key], []];
+}
+
+async function ofFile(name: string, secrets: ConfigValues): Promise<CommandConfiguration> {
   const file = await YamlFile.read(name);
-  const place =
-    placesInFile.find((path) => file.keysAt(path)?.includes("hosts") === true) ??
-    // Mistyped, it is a mistake in the cluster, and not its absence.
-    placesInFile.find((path) => file.keysAt(path)?.some((key) => nearest(key, ["hosts"]) !== undefined) === true);
-  if (place === undefined) {
+  const found = Object.values(keysOfFile).flatMap((of) => {
+    const place = placesInFile(of).find((path) => file.keysAt(path)?.includes(of.mark) === true);
+    return place === undefined ? [] : { ...of, place };
+  });
+  const [only = mistypedIn(file), other] = found;
+  if (only === undefined) {
     throw new ConfigError({
       code: "config-missing",
-      what: "Unable to find the cluster in the file: neither the file itself, nor its `cluster`, nor its `config: vnic-failover:cluster` has `hosts`",
+      what: "Unable to find the cluster in the file: neither the file itself, nor its `cluster`, nor its `config: vnic-failover:cluster` has `hosts`, and neither `ovirt` nor `vnic-failover:ovirt` has a `url`",
       where: name,
-      remedy: "Write the cluster's hosts and networks there; docs/configuration.md has an example.",
+      remedy: "Write the cluster's hosts and networks there, or the engine; docs/configuration.md has examples.",
     });
   }
-  const [ofStacks] = placesInFile;
-  const unknownKeys = place === ofStacks ? unknownKeysAmong(ownKeys(file.keysAt(["config"]))) : [];
+  const { key, place } = only;
+  const unknownKeys = place[0] === "config" ? unknownKeysAmong(ownKeys(file.keysAt(["config"]))) : [];
+  const given = other === undefined ? {} : { [other.key]: file.at(other.place) };
   try {
-    return parseConfiguration({ cluster: file.at(place), unknownKeys, ...secrets });
+    return parsed({ ...given, [key]: file.at(place), unknownKeys, ...secrets });
   } catch (error) {
     if (!(error instanceof ConfigError) || error.mistakes.length === 0) throw error;
     const tell = (mistake: Mistake) => {
-      const { path, key } = mistake;
+      const { path, key: faulty } = mistake;
       const [top = "", ...rest] = path;
-      const inFile = top === `${CONFIG_NAMESPACE}:cluster` ? [...place, ...rest] : ["config", ...path];
+      const inFile = top === `${CONFIG_NAMESPACE}:${key}` ? [...place, ...rest] : ["config", ...path];
       // A secret stands in the environment.
-      const line = file.lineOf([...inFile, ...(key === undefined ? [] : [key])]);
+      const line = file.lineOf([...inFile, ...(faulty === undefined ? [] : [faulty])]);
       const isSecret = Object.keys(secrets).some((secret) => top === `${CONFIG_NAMESPACE}:${secret}`);
       const text = sentence({ ...mistake, path: isSecret ? path : inFile });
       return line === undefined || isSecret ? text : `${name}:${line}: ${text}`;
@@ -89,6 +128,17 @@ async function ofFile(name: string, secrets: ConfigValues): Promise<Configuratio
       remedy: `Correct ${error.mistakes.length > 1 ? "them" : "it"} in that file.`,
     });
   }
+}
+
+/** Mistyped, it is a mistake in the cluster or the engine, and not its absence. */
+function mistypedIn(file: YamlFile) {
+  for (const of of Object.values(keysOfFile)) {
+    const nearMark = (path: readonly string[]) =>
+      file.keysAt(path)?.some((key) => nearest(key, [of.mark]) !== undefined) === true;
+    const place = placesInFile(of).find(nearMark);
+    if (place !== undefined) return { ...of, place };
+  }
+  return undefined;
 }
 
 /** The package's own among a configuration's keys, without their namespace. */
@@ -109,10 +159,10 @@ async function ofStack(
   source: ConfigurationSource,
   secrets: ConfigValues,
   environment: NodeJS.ProcessEnv,
-): Promise<Configuration> {
-  const values = await stackValues(source, environment);
+): Promise<CommandConfiguration> {
+  const values = fromFolder(await stackValues(source, environment), source.cwd);
   try {
-    return parseConfiguration({ ...values, ...secrets });
+    return parsed({ ...values, ...secrets });
   } catch (error) {
     if (!(error instanceof ConfigError) || error.mistakes.length === 0) throw error;
     const stack = source.stack ?? (await selectedStack(source, environment));
@@ -142,6 +192,15 @@ async function stackValues(source: ConfigurationSource, environment: NodeJS.Proc
     return value === undefined ? [] : [[key, value] as const];
   });
   return { ...Object.fromEntries(values), unknownKeys: unknownKeysAmong(ownKeys(Object.keys(parsed.data))) };
+}
+
+/** The engine's certificates are named from the project's folder on, where the program runs. */
+function fromFolder(values: ConfigValues, folder: string | undefined): ConfigValues {
+  const { ovirt } = values;
+  if (folder === undefined || typeof ovirt !== "object" || ovirt === null || !("caFile" in ovirt)) return values;
+  const { caFile } = ovirt;
+  if (typeof caFile !== "string" || caFile === "" || caFile.startsWith("~")) return values;
+  return { ...values, ovirt: { ...ovirt, caFile: resolve(folder, caFile) } };
 }
 
 /** Undefined: Pulumi does not say. */

@@ -60,7 +60,12 @@ type UndoState =
   | { readonly stuck: StuckVm };
 
 /** What the drain has left at the destination, or may have. */
-const mayHaveMoved: ReadonlySet<DrainedVm["outcome"]> = new Set(["moved", "moved-without-vf", "unclear", "under-way"]);
+export const mayHaveMoved: ReadonlySet<DrainedVm["outcome"]> = new Set([
+  "moved",
+  "moved-without-vf",
+  "unclear",
+  "under-way",
+]);
 
 async function stateOf(cluster: LibvirtCluster, drained: DrainedVm): Promise<UndoState> {
   const { vm, uuid, from, to, outcome } = drained;
@@ -99,7 +104,7 @@ function refuseMaintenance({ cluster, configuration }: CommandContext, host: str
 }
 
 /** Each VM goes to the host that it came from, and to no other. */
-function onlyBack(vm: FoundVm, origin: ReadonlyMap<string, string>, origins: readonly string[]): FoundVm {
+export function onlyBack(vm: FoundVm, origin: ReadonlyMap<string, string>, origins: readonly string[]): FoundVm {
   const others = origins.filter((name) => name !== origin.get(vm.name));
   return {
     ...vm,
@@ -108,7 +113,7 @@ function onlyBack(vm: FoundVm, origin: ReadonlyMap<string, string>, origins: rea
 }
 
 /** Without the reasons against hosts that were never meant. */
-function onlyTo(origin: ReadonlyMap<string, string>, { moves, stuck }: DrainPlan): DrainPlan {
+export function onlyTo(origin: ReadonlyMap<string, string>, { moves, stuck }: DrainPlan): DrainPlan {
   return {
     moves,
     stuck: stuck.map(({ vm, reasons }) => ({

@@ -74,7 +74,9 @@ export function describeResults(moves: ManyMoves, results: readonly Drained[], f
   const moved = results.filter(hasMoved).map(({ vm, to }) => ({ vm, to, physicalFunctions: [] }));
   return paragraphs(
     ...results.flatMap(({ report, files }) =>
-      report === undefined || files === undefined ? [] : `${describeReport(report)}\n${describeReportFiles(files)}`,
+      report === undefined || files === undefined
+        ? []
+        : `${describeReport(report, moves.headlines)}\n${describeReportFiles(files)}`,
     ),
     table(
       ["vm", "to", "outcome"],

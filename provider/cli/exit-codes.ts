@@ -1,7 +1,8 @@
 /** How a command ended, and the exit code that says so to scripts. */
 import { ProblemError } from "../problem.js";
+import { EngineMoveFailed } from "../handlers/ovirt/move.js";
 import { MoveFailed } from "../migration/move.js";
-import type { MoveOutcome } from "../migration/report.js";
+import type { MoveOutcome, MoveReport } from "../migration/report.js";
 
 export type Outcome =
   /** Nothing was to be moved, and all is well. */
@@ -41,9 +42,15 @@ const unclearProblems: ReadonlySet<string> = new Set([
  * only be told of a problem that is known.
  */
 export function outcomeOf(error: unknown): Outcome {
-  if (error instanceof MoveFailed) return error.report.outcome;
+  const report = reportIn(error);
+  if (report !== undefined) return report.outcome;
   if (!(error instanceof ProblemError)) return "unclear";
   return unclearProblems.has(error.problem.code) ? "unclear" : "refused";
+}
+
+/** The report of a move that began and failed. */
+export function reportIn(error: unknown): MoveReport | undefined {
+  return error instanceof MoveFailed || error instanceof EngineMoveFailed ? error.report : undefined;
 }
 
 /** Of no outcomes: `ok`. */

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** The command `vnic-failover`. */
-import { LibvirtCluster } from "../backends/libvirt/cluster.js";
+import { commandsOf } from "./backends.js";
 import { readConfiguration } from "./configuration.js";
 import { run } from "./run.js";
 
@@ -12,7 +12,7 @@ void run(process.argv.slice(2), {
   stderr: process.stderr,
   stdin: process.stdin,
   readConfiguration,
-  connect: (configuration) => new LibvirtCluster(configuration),
+  connect: commandsOf,
 }).then((code) => {
   process.exitCode = code;
 });

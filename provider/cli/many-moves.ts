@@ -5,15 +5,16 @@ import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
 import type { DrainMove, DrainPlan } from "../migration/drain-plan.js";
 import { DrainRecord, type DrainReport } from "../migration/drain-report.js";
 import { runMoves, type MoveLimits } from "../migration/move-queue.js";
-import { moveVm, MoveFailed } from "../migration/move.js";
+import { moveVm } from "../migration/move.js";
 import type { MigrationOptions } from "../migration/options.js";
 import { saveReport } from "../migration/report-files.js";
 import type { MoveReport } from "../migration/report.js";
 import { withSecondTry, type SecondTry } from "../migration/second-try.js";
-import type { Answer, CommandContext } from "./command.js";
+import type { Answer, CommandConsole, CommandContext } from "./command.js";
 import type { FoundVm } from "./drain-facts.js";
 import { describeNothing, describePlan, describeResults, planDocument, resultDocument } from "./drain-words.js";
-import { outcomeOf, worst, type Outcome } from "./exit-codes.js";
+import { outcomeOf, reportIn, worst, type Outcome } from "./exit-codes.js";
+import type { Headlines } from "./report-summary.js";
 import type { NextOfStacks } from "./stacks-next.js";
 
 export interface ManyMovesRequest {
@@ -42,6 +43,8 @@ export interface ManyMoves {
   /** Hosts that do not answer. */
   readonly silent: readonly ProblemError[];
   readonly next: NextOfStacks;
+  /** How each move is told. Default: as with libvirt. */
+  readonly headlines?: Headlines;
 }
 
 export interface SkippedVm {
@@ -68,7 +71,7 @@ const incomingAtATime = 2;
 
 /** Shows the plan, asks, and makes the moves. @param planAgain where moves came to nothing. Default: nothing is tried again. */
 export async function carryOut(
-  context: CommandContext,
+  context: CommandConsole,
   { concurrency, incoming = incomingAtATime, confirmed, dryRun = false, reportDir }: ManyMovesRequest,
   moves: ManyMoves,
   mover: Mover,
@@ -179,7 +182,7 @@ async function requireAsPlanned(
   }
 }
 
-async function isConfirmed({ confirm, signal }: CommandContext, { moves, stuck }: DrainPlan): Promise<boolean> {
+async function isConfirmed({ confirm, signal }: CommandConsole, { moves, stuck }: DrainPlan): Promise<boolean> {
   if (confirm === undefined) return false;
   const rest =
     stuck.length === 0 ? "" : `, and leave ${stuck.length} where ${stuck.length === 1 ? "it is" : "they are"}`;
@@ -188,7 +191,7 @@ async function isConfirmed({ confirm, signal }: CommandContext, { moves, stuck }
   );
 }
 
-function notConfirmed({ confirm }: CommandContext, kind: ManyMoves["kind"]): ProblemError {
+function notConfirmed({ confirm }: CommandConsole, kind: ManyMoves["kind"]): ProblemError {
   return new ProblemError({
     code: "drain-not-confirmed",
     what:
@@ -204,7 +207,7 @@ function notConfirmed({ confirm }: CommandContext, kind: ManyMoves["kind"]): Pro
 
 /** A move that fails stops none of the others; Ctrl-C begins no more of them. */
 async function moveOne(
-  { progress, signal }: CommandContext,
+  { progress, signal }: CommandConsole,
   move: DrainMove,
   reserved: () => void,
   reportDir: string | undefined,
@@ -225,8 +228,8 @@ async function moveOne(
     if (report === undefined) return { vm, to, outcome: "ok" };
     return { vm, to, outcome: report.outcome, report, files: await saveReport(report, reportDir) };
   } catch (error) {
-    if (!(error instanceof MoveFailed)) return { vm, to, outcome: outcomeOf(error), error };
-    const { report } = error;
+    const report = reportIn(error);
+    if (report === undefined) return { vm, to, outcome: outcomeOf(error), error };
     return { vm, to, outcome: report.outcome, report, files: await saveReport(report, reportDir), error };
   } finally {
     own.done();

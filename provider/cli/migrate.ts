@@ -1,11 +1,13 @@
 /** `vnic-failover migrate`: moves one VM. */
-import { moveVm, MoveFailed } from "../migration/move.js";
+import { moveVm } from "../migration/move.js";
 import type { MigrationOptions } from "../migration/options.js";
 import { saveReport } from "../migration/report-files.js";
 import { missingVfsOf } from "../migration/repair.js";
 import type { MoveReport } from "../migration/report.js";
-import type { Answer, CommandContext } from "./command.js";
-import { describeReport, describeReportFiles } from "./report-summary.js";
+import type { Progress } from "../progress.js";
+import type { Answer, CommandConsole, CommandContext } from "./command.js";
+import { reportIn } from "./exit-codes.js";
+import { describeReport, describeReportFiles, type Headlines } from "./report-summary.js";
 
 export interface MigrateRequest {
   readonly vm: string;
@@ -16,32 +18,48 @@ export interface MigrateRequest {
 }
 
 /** @throws ProblemError when nothing has been changed. */
-export async function migrate(
-  context: CommandContext,
-  { vm, to, options, reportDir }: MigrateRequest,
+export function migrate(context: CommandContext, request: MigrateRequest): Promise<Answer> {
+  const { cluster, signal } = context;
+  const { vm, to, options } = request;
+  return carryOutMove(context, request, {
+    mover: (progress) => moveVm(cluster, { vm, to, options, progress, command: "vnic-failover migrate", signal }),
+    alreadyThere: () => alreadyThere(context, vm, to),
+  });
+}
+
+/** How a backend makes one move, and tells of it. */
+export interface OneMove {
+  /** @returns undefined: the VM was there already. @throws a failure with its report, or ProblemError. */
+  readonly mover: (progress: Progress) => Promise<MoveReport | undefined>;
+  readonly alreadyThere: () => Promise<Answer>;
+  /** Default: libvirt's. */
+  readonly headlines?: Headlines;
+}
+
+/** Makes one move, and leaves its report. @throws ProblemError when nothing has been changed. */
+export async function carryOutMove(
+  context: CommandConsole,
+  { vm, reportDir }: Pick<MigrateRequest, "vm" | "reportDir">,
+  { mover, alreadyThere, headlines }: OneMove,
 ): Promise<Answer> {
   const progress = context.progress.of(vm);
   let report: MoveReport | undefined;
-  let failure: MoveFailed | undefined;
+  let failure: unknown;
   try {
-    report = await moveVm(context.cluster, {
-      ...{ vm, to, options, progress },
-      command: "vnic-failover migrate",
-      signal: context.signal,
-    });
+    report = await mover(progress);
   } catch (error) {
-    if (!(error instanceof MoveFailed)) throw error;
+    report = reportIn(error);
+    if (report === undefined) throw error;
     failure = error;
-    report = error.report;
   } finally {
     progress.done();
   }
-  if (report === undefined) return alreadyThere(context, vm, to);
+  if (report === undefined) return alreadyThere();
   const files = await saveReport(report, reportDir);
   return {
     outcome: report.outcome,
     document: { report, files },
-    text: `${describeReport(report)}\n${describeReportFiles(files)}`,
+    text: `${describeReport(report, headlines)}\n${describeReportFiles(files)}`,
     ...(failure !== undefined && { errors: [failure] }),
   };
 }

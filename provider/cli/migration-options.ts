@@ -59,18 +59,33 @@ export function addMigrationFlags(command: Command): Command {
 
 /** @throws ProblemError that names each flag at fault. */
 export function migrationOptionsFrom(flags: MigrationFlags): MigrationOptions {
-  const {
-    unplugTimeout,
-    migrateTimeout,
-    plugTimeout,
-    bandwidth,
-    maxDowntime,
-    autoConverge,
-    announce,
-    unplug,
-    address,
-  } = flags;
-  const given = {
+  const parsed = migrationOptionsSchema.safeParse(asOptions(flags));
+  if (parsed.success) return parsed.data;
+  throw new ProblemError({
+    code: "usage",
+    what: `Unable to use these options: ${parsed.error.issues.map(({ path, message }) => `${flagOf(path)}: ${message}`).join("; ")}`,
+    remedy: "See --help.",
+  });
+}
+
+/** Those that are no defaults. */
+export function givenOptions(flags: MigrationFlags): readonly (keyof MigrationOptions)[] {
+  const options = asOptions(flags);
+  return migrationOptionsSchema.keyof().options.filter((name) => options[name] !== undefined);
+}
+
+function asOptions({
+  unplugTimeout,
+  migrateTimeout,
+  plugTimeout,
+  bandwidth,
+  maxDowntime,
+  autoConverge,
+  announce,
+  unplug,
+  address,
+}: MigrationFlags): Readonly<Partial<Record<keyof MigrationOptions, unknown>>> {
+  return {
     unplugTimeout,
     migrateTimeout,
     plugTimeout,
@@ -81,17 +96,10 @@ export function migrationOptionsFrom(flags: MigrationFlags): MigrationOptions {
     unplug,
     addresses: address,
   };
-  const parsed = migrationOptionsSchema.safeParse(given);
-  if (parsed.success) return parsed.data;
-  throw new ProblemError({
-    code: "usage",
-    what: `Unable to use these options: ${parsed.error.issues.map(({ path, message }) => `${flagOf(path)}: ${message}`).join("; ")}`,
-    remedy: "See --help.",
-  });
 }
 
 /** `--unplug-timeout` of `unplugTimeout`. */
-function flagOf([name = ""]: readonly PropertyKey[]): string {
+export function flagOf([name = ""]: readonly PropertyKey[]): string {
   const flag = name === "addresses" ? "address" : String(name);
   return `--${flag.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }

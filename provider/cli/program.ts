@@ -2,18 +2,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
-import type { Answer, CommandContext } from "./command.js";
+import type { Answer, CommandConsole } from "./command.js";
+import type { Commands } from "./commands.js";
 import type { ConfigurationSource } from "./configuration.js";
 import { exitCodesInWords } from "./exit-codes.js";
-import { doctor } from "./doctor.js";
-import { drain } from "./drain.js";
-import { undoDrain } from "./drain-undo.js";
-import { migrate } from "./migrate.js";
-import { addMigrationFlags, migrationOptionsFrom, type MigrationFlags } from "./migration-options.js";
-import { plan } from "./plan.js";
-import { recoverVms } from "./recover.js";
-import { release } from "./release.js";
-import { status } from "./status.js";
+import { addMigrationFlags, givenOptions, migrationOptionsFrom, type MigrationFlags } from "./migration-options.js";
 
 export interface GlobalOptions extends ConfigurationSource {
   readonly json: boolean;
@@ -26,17 +19,20 @@ export interface Invocation {
   readonly globals: GlobalOptions;
   /** Whether Ctrl-C has something to take back. */
   readonly movesVms: boolean;
-  readonly act: (context: CommandContext) => Promise<Answer>;
+  readonly act: (commands: Commands, context: CommandConsole) => Promise<Answer>;
 }
 
 export function commandLine(run: (invocation: Invocation) => Promise<void>): Command {
   const program = new Command("vnic-failover")
     .description(
-      "Moves VMs whose SR-IOV VFs fail over to a virtio standby, between libvirt hosts, and mends what was cut off.",
+      "Moves VMs whose SR-IOV VFs fail over to a virtio standby, between libvirt hosts or on oVirt, and repairs what an interrupted move left.",
     )
     .version(version())
     .option("--json", "print one JSON document; progress as JSON lines on stderr")
-    .option("--config <file>", "JSON or YAML file that has the cluster (default: the Pulumi stack's config)")
+    .option(
+      "--config <file>",
+      "JSON or YAML file that has the cluster or the engine (default: the Pulumi stack's config)",
+    )
     .option("--stack <name>", "the Pulumi stack whose config is read (default: the selected one)")
     .option("--cwd <dir>", "the folder of the Pulumi project (default: here)")
     .option("--debug", "show where in the program an error happened")
@@ -58,24 +54,30 @@ export function commandLine(run: (invocation: Invocation) => Promise<void>): Com
         ["vnic-failover doctor --config cluster.yaml --json", "for a monitor"],
       ]),
     )
-    .action((_flags: object, command: Command) => act(command, false, doctor));
+    .action((_flags: object, command: Command) => act(command, false, (commands, context) => commands.doctor(context)));
 
   program
     .command("plan")
     .description("tell what a move would do, and whether it can; changes nothing")
-    .argument("<vm>", "the VM's name in libvirt")
-    .requiredOption("--to <host>", "the destination, by its name in the configuration")
+    .argument("<vm>", "the VM's name in libvirt; on oVirt its name or id")
+    .requiredOption(
+      "--to <host>",
+      "the destination, by its name in the configuration; on oVirt by its name or id in the engine",
+    )
     .addHelpText("after", help([["vnic-failover plan web --to host2", "exits 1 if the move would be refused"]]))
     .action((vm: string, { to }: { to: string }, command: Command) =>
-      act(command, false, (context) => plan(context, { vm, to })),
+      act(command, false, (commands, context) => commands.plan(context, { vm, to })),
     );
 
   addMigrationFlags(
     program
       .command("migrate")
       .description("move a VM, its VFs unplugged for the while")
-      .argument("<vm>", "the VM's name in libvirt")
-      .requiredOption("--to <host>", "the destination, by its name in the configuration"),
+      .argument("<vm>", "the VM's name in libvirt; on oVirt its name or id")
+      .requiredOption(
+        "--to <host>",
+        "the destination, by its name in the configuration; on oVirt by its name or id in the engine",
+      ),
   )
     .option("--report-dir <dir>", "where the report goes (default .vnic-failover/reports)")
     .addHelpText(
@@ -87,8 +89,14 @@ export function commandLine(run: (invocation: Invocation) => Promise<void>): Com
       ]),
     )
     .action((vm: string, flags: MigrationFlags & { to: string; reportDir?: string }, command: Command) =>
-      act(command, true, (context) =>
-        migrate(context, { vm, to: flags.to, options: migrationOptionsFrom(flags), reportDir: flags.reportDir }),
+      act(command, true, (commands, context) =>
+        commands.migrate(context, {
+          vm,
+          to: flags.to,
+          options: migrationOptionsFrom(flags),
+          given: givenOptions(flags),
+          reportDir: flags.reportDir,
+        }),
       ),
     );
 
@@ -96,7 +104,10 @@ export function commandLine(run: (invocation: Invocation) => Promise<void>): Com
     program
       .command("drain")
       .description("move all running VMs away from a host, after a plan that has room for all of them")
-      .argument("[host]", "the host to be emptied, by its name in the configuration")
+      .argument(
+        "[host]",
+        "the host to be emptied, by its name in the configuration; on oVirt by its name or id in the engine",
+      )
       .option("--to <host...>", "where they may go (default: every other host that is not under maintenance)")
       .addOption(
         new Option("--undo <report>", "move the VMs of a drain back, by the report that it left").conflicts("to"),
@@ -121,18 +132,19 @@ export function commandLine(run: (invocation: Invocation) => Promise<void>): Com
       if (host === undefined && undo === undefined) command.error("error: missing required argument 'host'");
       if (host !== undefined && undo !== undefined)
         command.error("error: option '--undo <report>' cannot be used with a host: the report names it");
-      return act(command, true, (context) => {
+      return act(command, true, (commands, context) => {
         const request = {
           concurrency: flags.concurrency ?? 1,
           incoming: flags.incoming,
           confirmed: flags.yes ?? false,
           dryRun: flags.dryRun ?? false,
           options: migrationOptionsFrom(flags),
+          given: givenOptions(flags),
           reportDir: flags.reportDir,
         };
         return undo === undefined
-          ? drain(context, { ...request, host: host ?? "", to })
-          : undoDrain(context, { ...request, file: undo });
+          ? commands.drain(context, { ...request, host: host ?? "", to })
+          : commands.undoDrain(context, { ...request, file: undo });
       });
     });
 
@@ -148,7 +160,7 @@ export function commandLine(run: (invocation: Invocation) => Promise<void>): Com
       ]),
     )
     .action((vm: string | undefined, _flags: object, command: Command) =>
-      act(command, false, (context) => status(context, { vm })),
+      act(command, false, (commands, context) => commands.status(context, { vm })),
     );
 
   program
@@ -164,15 +176,17 @@ export function commandLine(run: (invocation: Invocation) => Promise<void>): Com
       ]),
     )
     .action((vm: string | undefined, { now = false }: { now?: boolean }, command: Command) =>
-      act(command, false, (context) => recoverVms(context, { vm, now })),
+      act(command, false, (commands, context) => commands.recover(context, { vm, now })),
     );
 
   program
     .command("release")
     .description("let another stack place a VM: takes away the note of a stack that was lost or renamed; moves nothing")
-    .argument("<vm>", "the VM's name in libvirt")
+    .argument("<vm>", "the VM's name in libvirt; on oVirt its name or id")
     .addHelpText("after", help([["vnic-failover release web", "pulumi said that another stack places it"]]))
-    .action((vm: string, _flags: object, command: Command) => act(command, false, (context) => release(context, vm)));
+    .action((vm: string, _flags: object, command: Command) =>
+      act(command, false, (commands, context) => commands.release(context, vm)),
+    );
 
   return program.addHelpText("after", `\n${exitCodesInWords}`);
 }

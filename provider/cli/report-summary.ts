@@ -2,7 +2,10 @@
 import type { saveReport } from "../migration/report-files.js";
 import type { MoveOutcome, MoveReport } from "../migration/report.js";
 
-const headlines: Readonly<Record<MoveOutcome, (report: MoveReport) => string>> = {
+/** What became of the VM, in one sentence for each outcome. */
+export type Headlines = Readonly<Record<MoveOutcome, (report: MoveReport) => string>>;
+
+export const libvirtHeadlines: Headlines = {
   moved: ({ vm, from, to }) => `VM "${vm}" has moved from "${from}" to "${to}".`,
   "moved-without-vf": ({ vm, from, to }) =>
     `VM "${vm}" has moved from "${from}" to "${to}", and runs there on its standby: a VF is missing. Free one, then run: vnic-failover recover ${vm}`,
@@ -11,7 +14,7 @@ const headlines: Readonly<Record<MoveOutcome, (report: MoveReport) => string>> =
 };
 
 /** What became of the VM, its VFs, and what it cost. */
-export function describeReport(report: MoveReport): string {
+export function describeReport(report: MoveReport, headlines: Headlines = libvirtHeadlines): string {
   const { outcome, interfaces, job, secondsWithoutVf, started, ended, error } = report;
   return [
     headlines[outcome](report),

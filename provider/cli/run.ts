@@ -1,12 +1,12 @@
 /** From an argument list to an exit code: reads the configuration, runs the command, prints its answer. */
 import { CommanderError } from "commander";
-import type { Configuration } from "../config.js";
 import { ProblemError, type Problem } from "../problem.js";
-import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
-import type { Answer, CommandContext } from "./command.js";
+import type { Answer, CommandConsole } from "./command.js";
+import type { Commands } from "./commands.js";
+import type { CommandConfiguration } from "./configuration.js";
 import { askYes } from "./confirmation.js";
 import { exitCodes, outcomeOf, type Outcome } from "./exit-codes.js";
-import { catchInterrupts } from "./interrupts.js";
+import { catchInterrupts, libvirtInterruption } from "./interrupts.js";
 import { printable } from "./printable.js";
 import { commandLine, type Invocation } from "./program.js";
 import { jsonBoard, lineBoard, type ProgressBoard, type TextSink } from "./progress-board.js";
@@ -17,8 +17,9 @@ export interface Surroundings {
   readonly stdout: TextSink;
   readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
   readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
-  readonly readConfiguration: (source: Invocation["globals"]) => Promise<Configuration>;
-  readonly connect: (configuration: Configuration) => LibvirtCluster;
+  readonly readConfiguration: (source: Invocation["globals"]) => Promise<CommandConfiguration>;
+  /** The commands of the backend that the configuration names. */
+  readonly connect: (configuration: CommandConfiguration) => Commands;
 }
 
 /** @param argv without node and script. Never throws: what goes wrong is printed and has an exit code. */
@@ -53,14 +54,14 @@ async function invoke({ name, globals, movesVms, act }: Invocation, surroundings
   const { stdout, stderr } = surroundings;
   const say = (text: string): void => void stderr.write(`${printable(text)}\n`);
   const progress = boardFor(globals, stderr);
-  const interrupts = movesVms ? catchInterrupts((text) => progress.note(text)) : undefined;
+  let commands: Commands | undefined;
+  const interruption = () => commands?.interruption ?? libvirtInterruption;
+  const interrupts = movesVms ? catchInterrupts((text) => progress.note(text), process, interruption) : undefined;
   const signal = interrupts?.signal ?? new AbortController().signal;
-  let cluster: LibvirtCluster | undefined;
   let answer: Answer;
   try {
-    cluster = surroundings.connect(await surroundings.readConfiguration(globals));
-    const context: CommandContext = {
-      cluster,
+    commands = surroundings.connect(await surroundings.readConfiguration(globals));
+    const context: CommandConsole = {
       configuration: globals,
       progress,
       signal,
@@ -69,7 +70,7 @@ async function invoke({ name, globals, movesVms, act }: Invocation, surroundings
       },
       confirm: confirmation(globals.json, surroundings, signal),
     };
-    answer = await act(context);
+    answer = await act(commands, context);
   } catch (error) {
     // A command that changes nothing leaves nothing unclear.
     const outcome = movesVms || name === "recover" ? outcomeOf(error) : "refused";
@@ -77,7 +78,7 @@ async function invoke({ name, globals, movesVms, act }: Invocation, surroundings
   } finally {
     progress.close();
     interrupts?.release();
-    await cluster?.close();
+    await commands?.close();
   }
   const { outcome, document, text, errors = [] } = answer;
   if (globals.json) {
@@ -103,7 +104,7 @@ function boardFor({ json }: Invocation["globals"], stderr: Surroundings["stderr"
   return stderr.isTTY === true ? barBoard(stderr) : lineBoard(stderr);
 }
 
-function confirmation(json: boolean, { stdin, stderr }: Surroundings, signal: AbortSignal): CommandContext["confirm"] {
+function confirmation(json: boolean, { stdin, stderr }: Surroundings, signal: AbortSignal): CommandConsole["confirm"] {
   if (json || stdin.isTTY !== true || stderr.isTTY !== true) return undefined;
   return (question) => askYes(printable(question), { input: stdin, output: stderr, signal });
 }

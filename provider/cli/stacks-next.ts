@@ -16,6 +16,8 @@ export interface NextOfStacks {
   readonly maintenance: boolean;
   /** Where that stands. */
   readonly configuration: ConfigurationSource | undefined;
+  /** Whose the maintenance is. Default: the stacks' configuration. */
+  readonly decides?: "the engine";
 }
 
 export function nextOfStacks({ cluster, configuration }: CommandContext, host: string): NextOfStacks {
@@ -72,6 +74,7 @@ export function describeNext(moves: ManyMoves): string {
   const { kind, host, plan, next } = moves;
   // Undone, the VMs are where they were declared.
   if (kind === "undo" || plan.moves.length === 0) return "";
+  if (next.decides === "the engine") return describeNextOnOvirt(moves);
   if (next.maintenance)
     return `"${host}" is under maintenance: placements that name it rest, so no stack with this configuration moves ${plan.moves.length === 1 ? "this VM" : "these VMs"} back.`;
   const stacks = placingStacks(moves);
@@ -94,6 +97,13 @@ export function describeNext(moves: ManyMoves): string {
   ].join("\n");
 }
 
+function describeNextOnOvirt({ host, plan, next }: ManyMoves): string {
+  const one = plan.moves.length === 1;
+  if (next.maintenance)
+    return `The engine has "${host}" in maintenance: placements that name it rest, so no stack moves ${one ? "this VM" : "these VMs"} back.`;
+  return `A stack that places ${one ? "this VM" : "one of these VMs"} on "${host}" moves it back with its next pulumi up --refresh. To keep ${them(plan.moves)} away, put the host into maintenance in the Administration Portal.`;
+}
+
 /** The folder that was named, which another stack's project need not be in. */
 function inFolder(configuration: ConfigurationSource | undefined): ConfigurationSource {
   return configuration?.config === undefined ? { cwd: configuration?.cwd } : {};
@@ -109,7 +119,7 @@ export function nextDocument(moves: ManyMoves): object | null {
   const placements = new Map(vms.map(({ name, placement }) => [name, placement]));
   return {
     maintenance: next.maintenance,
-    command: next.maintenance ? null : setMaintenance(host, next.configuration),
+    command: next.maintenance || next.decides === "the engine" ? null : setMaintenance(host, next.configuration),
     placements: plan.moves.flatMap(({ vm }) => {
       const placement = placements.get(vm);
       if (placement === undefined) return [];

@@ -80,11 +80,11 @@ describe("a file", () => {
 
   test("takes secrets from the environment, where they are not empty", async () => {
     const config = await file("cluster.json", JSON.stringify(cluster));
-    const { credentials } = await readConfiguration(
+    const configuration = await readConfiguration(
       { config },
       { VNIC_FAILOVER_SSH_PASSWORD: "pw", VNIC_FAILOVER_SSH_PASSPHRASE: "" },
     );
-    expect(credentials).toEqual({ sshPassword: "pw" });
+    expect(configuration).toMatchObject({ credentials: { sshPassword: "pw" } });
   });
 
   test("does not ask pulumi", async () => {
@@ -193,8 +193,8 @@ describe("the stack", () => {
 
   test("gives way to the environment's secrets", async () => {
     const { env } = await fakePulumi({ stdout: stackConfig });
-    const { credentials } = await readConfiguration({}, { ...env, VNIC_FAILOVER_SSH_PASSWORD: "newer" });
-    expect(credentials).toEqual({ sshPassword: "newer" });
+    const configuration = await readConfiguration({}, { ...env, VNIC_FAILOVER_SSH_PASSWORD: "newer" });
+    expect(configuration).toMatchObject({ credentials: { sshPassword: "newer" } });
   });
 
   test("that pulumi cannot read: its own words, and the other way", async () => {

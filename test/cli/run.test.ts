@@ -10,6 +10,7 @@ import { recoverVms } from "../../provider/cli/recover.js";
 import { status } from "../../provider/cli/status.js";
 import { ConfigError } from "../../provider/config.js";
 import { ProblemError } from "../../provider/problem.js";
+import { libvirtCommands } from "../../provider/cli/commands.js";
 import { clusterOf } from "./command-context.js";
 
 vi.mock(import("../../provider/cli/drain.js"), () => ({ drain: vi.fn() }));
@@ -42,7 +43,7 @@ async function ran(line: string, over: Partial<Surroundings> = {}) {
     stderr,
     stdin: new PassThrough(),
     readConfiguration,
-    connect: () => cluster,
+    connect: () => libvirtCommands(cluster),
     ...over,
   });
   stdout.end();
@@ -188,6 +189,17 @@ describe("arguments", () => {
         unplug: "late",
         addresses: ["10.0.0.1", "10.0.0.2"],
       },
+      given: [
+        "unplugTimeout",
+        "migrateTimeout",
+        "plugTimeout",
+        "bandwidth",
+        "maxDowntime",
+        "autoConverge",
+        "announce",
+        "unplug",
+        "addresses",
+      ],
     });
   });
 

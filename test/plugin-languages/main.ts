@@ -88,8 +88,9 @@ async function attempt(what: string, act: () => Promise<void>): Promise<void> {
 async function hosts(): Promise<{ setting: Setting; close: () => Promise<void> }> {
   const { vm, from, to } = options;
   if (options.config !== undefined) {
-    const { cluster } = await readConfiguration({ config: options.config });
-    return { setting: { cluster, vm, from, to }, close: () => Promise.resolve() };
+    const configuration = await readConfiguration({ config: options.config });
+    if ("engine" in configuration) throw new Error(`${options.config} has an oVirt engine, and no cluster`);
+    return { setting: { cluster: configuration.cluster, vm, from, to }, close: () => Promise.resolve() };
   }
   const lab = await labLike();
   return { setting: { cluster: lab.configuration.cluster, vm, from, to }, close: () => lab.close() };

@@ -1,0 +1,107 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import type { Host } from "../../engine/model.js";
+import { engineCli, type EngineCli } from "./over-engine.js";
+
+let cli: EngineCli;
+beforeEach(async () => {
+  cli = await engineCli();
+});
+
+function host(name: string): Host {
+  const found = [...cli.over.engine.model.hosts.values()].find((each) => each.name === name);
+  return found ?? expect.fail(`there is no ${name}`);
+}
+
+async function moveWithoutVf(): Promise<void> {
+  cli.over.engine.disruptions.add({ kind: "vf-not-replugged" });
+  expect((await cli.ran("migrate web --to host2")).code).toBe(3);
+}
+
+describe("recover", () => {
+  it("has nothing to do where nothing is missing", async () => {
+    const { code, out } = await cli.ran("recover");
+    expect(code).toBe(0);
+    expect(out).toContain("No VM needs it");
+  });
+
+  it("exits with 3 and says what helps, where the engine cannot plug beside the standby", async () => {
+    await moveWithoutVf();
+    const { code, out, err } = await cli.ran("recover");
+    expect(code).toBe(3);
+    expect(out).toMatch(/^web +host2 +none +- +VF of NIC "nic"/m);
+    expect(err).toContain('shut VM "web" down, plug NIC "nic" in the Administration Portal, and start the VM');
+    expect(await cli.document("recover web")).toMatchObject({
+      exitCode: 3,
+      recovered: [
+        { vm: "web", outcome: "moved-without-vf", missing: [expect.stringContaining("VF of NIC") as string] },
+      ],
+    });
+  });
+
+  it("plugs where the engine can, and exits with 0", async () => {
+    await moveWithoutVf();
+    // The guest still reports the standby, and the domain has it no longer.
+    const nic = cli.over.nic("web", "nic");
+    const vm = cli.over.vm("web");
+    const standby = vm.devices.find(({ kind }) => kind === "bridge") ?? expect.fail("there is no standby");
+    vm.devices = vm.devices.map((device) => (device === standby ? { ...device, alias: "ua-going" } : device));
+    expect(nic.plugged).toBe(false);
+    const { code, out } = await cli.ran("recover web");
+    expect(code).toBe(0);
+    expect(out).toMatch(/^web +host2 +none +VF of NIC "nic"/m);
+    expect(cli.over.nic("web", "nic").plugged).toBe(true);
+  });
+
+  it("leaves a VM alone that the engine migrates, and --now has no meaning", async () => {
+    cli.over.engine.disruptions.add({ kind: "replug-late", milliseconds: 60_000 });
+    expect((await cli.ran("migrate web --to host2 --plug-timeout 0.2")).code).toBe(3);
+    const { code, err } = await cli.ran("recover web");
+    expect(code).toBe(1);
+    expect(err).toContain("is being migrated by the engine, which plugs its VFs at the end");
+    const sent = cli.over.engine.received.filter(({ path }) => path.endsWith("/activate"));
+    expect(sent).toEqual([]);
+    const now = await cli.ran("recover --now");
+    expect(now.code).toBe(1);
+    expect(now.err).toContain("Unable to use --now on oVirt");
+  });
+});
+
+describe("doctor", () => {
+  it("tells of engine, hosts, physical functions and VFs", async () => {
+    const { code, out } = await cli.ran("doctor");
+    expect(code).toBe(0);
+    expect(out).toContain('oVirt engine 4.5.7-1.el9, cluster "lab" at level 4.7');
+    expect(out).toContain("host1: up, VFs in use by web");
+    expect(out).toMatch(/^ +eth2 +\S+ +4 +8 +3 +data-vf$/m);
+    expect(out).toContain("Nothing is missing.");
+  });
+
+  it("exits with 1 where a host has failed or lacks the standby's network, and warns of the rest", async () => {
+    host("host1").status = "non_operational";
+    for (const nic of host("host2").nics) if (nic.name === "eth1") nic.network = undefined;
+    const pf = host("host2").nics.find(({ name }) => name === "eth2");
+    pf?.virtualFunctions?.networks.clear();
+    const { code, out } = await cli.ran("doctor");
+    expect(code).toBe(1);
+    expect(out).toContain('error: Host "host1" is in status non_operational');
+    expect(out).toContain('error: Network "data", which standbys use, is not attached to host "host2"');
+    expect(out).toContain('warning: No physical function of host "host2" gives its VFs to network "data-vf"');
+    const { findings } = await cli.document("doctor");
+    expect(findings).toMatchObject([
+      { rule: "engine-host-not-failed" },
+      { rule: "engine-vf-network" },
+      { rule: "engine-standby-network" },
+    ]);
+  });
+
+  it("warns of VMs without VF, hosts in maintenance, and profiles without failover", async () => {
+    await moveWithoutVf();
+    host("host1").status = "maintenance";
+    for (const profile of cli.over.engine.model.profiles.values())
+      if (profile.name === "fast") profile.failover = undefined;
+    const { code, out } = await cli.ran("doctor");
+    expect(code).toBe(0);
+    expect(out).toContain('warning: Host "host1" is in maintenance');
+    expect(out).toContain('warning: Profile "fast" is migratable and has no failover');
+  });
+});
