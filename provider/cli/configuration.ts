@@ -35,6 +35,7 @@ const secretVariables = {
   sshPassword: "VNIC_FAILOVER_SSH_PASSWORD",
   sshPassphrase: "VNIC_FAILOVER_SSH_PASSPHRASE",
   ovirtPassword: "VNIC_FAILOVER_OVIRT_PASSWORD",
+  ovirtToken: "VNIC_FAILOVER_OVIRT_TOKEN",
 } as const satisfies Partial<Record<ConfigKey, string>>;
 
 /** Of the backend that it names: hosts with libvirt, or an oVirt engine, as its handlers take it. */
@@ -162,7 +163,7 @@ async function ofStack(
 ): Promise<CommandConfiguration> {
   const values = fromFolder(await stackValues(source, environment), source.cwd);
   try {
-    return parsed({ ...values, ...secrets });
+    return parsed({ ...values, ...inPlaceOf(secrets), ...secrets });
   } catch (error) {
     if (!(error instanceof ConfigError) || error.mistakes.length === 0) throw error;
     const stack = source.stack ?? (await selectedStack(source, environment));
@@ -192,6 +193,13 @@ async function stackValues(source: ConfigurationSource, environment: NodeJS.Proc
     return value === undefined ? [] : [[key, value] as const];
   });
   return { ...Object.fromEntries(values), unknownKeys: unknownKeysAmong(ownKeys(Object.keys(parsed.data))) };
+}
+
+/** A password from the environment takes the place of a token of the stack's as well, and the other way round. */
+function inPlaceOf({ ovirtPassword, ovirtToken }: ConfigValues): ConfigValues {
+  return ovirtPassword === undefined && ovirtToken === undefined
+    ? {}
+    : { ovirtPassword: undefined, ovirtToken: undefined };
 }
 
 /** The engine's certificates are named from the project's folder on, where the program runs. */

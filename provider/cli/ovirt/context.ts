@@ -16,8 +16,7 @@ export interface EngineContext extends CommandConsole {
 export const commandAdvice: Advice = {
   retry: "run the command again",
   plug: (vm) => `run vnic-failover recover ${shellWord(vm)}`,
-  powerCycle: (vm, nic) =>
-    `shut VM "${vm}" down, plug NIC "${nic}" in the Administration Portal, and start the VM (a reboot is not enough)`,
+  powerCycle: (vm, nic) => `shut VM "${vm}" down, plug NIC "${nic}" in the Administration Portal, and start the VM.`,
   look: "run vnic-failover status",
 };
 

@@ -88,7 +88,7 @@ function underWay({ vm, host }: EngineVmSurvey): Recovered {
   const error = new ProblemError({
     code: "move-under-way",
     what: `VM "${vm.name}" is being migrated by the engine, which plugs its VFs at the end`,
-    remedy: `Wait for the event of its end in the Administration Portal, then run vnic-failover recover ${shellWord(vm.name)}. If none comes, as after a restart of the engine, and a VF is missing: shut the VM down, plug its NIC there, and start it.`,
+    remedy: `Wait for the event of its end in the Administration Portal, then run vnic-failover recover ${shellWord(vm.name)}.`,
   });
   return { vm: vm.name, outcome: "refused", host, underWay: true, plugged: [], missing: [], errors: [error] };
 }

@@ -2,8 +2,9 @@
 import {
   listHosts,
   listVms,
+  migrationGoesOnIn,
   migrationProgress,
-  migrationsUnderWay,
+  recentEvents,
   type EngineHost,
   type EngineNic,
   type EngineVm,
@@ -36,11 +37,7 @@ const atOnce = 8;
 /** Every VM of the stack's cluster by name, or the named one. @throws ProblemError when there is no such VM. */
 export async function surveyEngine(engine: Engine, only?: string): Promise<EngineSurvey> {
   const { client, cluster } = engine;
-  const [{ id: own }, everyHost, migrations] = await Promise.all([
-    cluster(),
-    listHosts(client),
-    migrationsUnderWay(client),
-  ]);
+  const [{ id: own }, everyHost, events] = await Promise.all([cluster(), listHosts(client), recentEvents(client)]);
   const hosts = everyHost.filter((host) => host.cluster === own);
   const wanted =
     only === undefined
@@ -49,7 +46,7 @@ export async function surveyEngine(engine: Engine, only?: string): Promise<Engin
   const reader = pairReader(client);
   const survey = async (vm: EngineVm): Promise<EngineVmSurvey> => {
     const pairs = await reader.of(vm);
-    const underWay = vm.status === "migrating" || migrations.has(vm.id);
+    const underWay = vm.status === "migrating" || (vm.status !== "down" && migrationGoesOnIn(events, vm.id));
     return {
       vm,
       host: hosts.find(({ id }) => id === vm.host)?.name,

@@ -5,11 +5,11 @@
  * is cancelled the VM stays on its source without its VF, which the engine does not plug again.
  */
 import {
-  EngineUnreachable,
   eventCodes,
   findVm,
   listHosts,
   lookUpHost,
+  mayHaveArrived,
   OvirtFault,
   type EngineClient,
   type EngineEvent,
@@ -26,8 +26,9 @@ import type { Violation } from "../../rules/index.js";
 import type { Advice } from "./advice.js";
 import { migrate, type MigrationEnd } from "./migration.js";
 import { pairReader, type EnginePair } from "./pairs.js";
-import { notOver, plugMissing } from "./replug.js";
+import { plugMissing } from "./replug.js";
 import type { Engine } from "./session.js";
+import { notOver } from "./settled.js";
 import { isRunning, nicsWithoutVf, requireVm, spelledVf } from "./vm.js";
 import { violationsOf } from "./vm-placement.js";
 
@@ -209,7 +210,7 @@ class EngineMove {
     const { client, expected, plan } = this;
     const known = await stateIfAny(client, end?.vm ?? plan.vm, expected);
     // A request that was lost on its way may be carried out yet.
-    const settled = known !== undefined && isBack(plan.vm, known.vm) && !(cause instanceof EngineUnreachable);
+    const settled = known !== undefined && isBack(plan.vm, known.vm) && !mayHaveArrived(cause);
     const outcome = settled && known.missing.length === 0 ? "failed-on-source" : "unclear";
     const seen = { vm: known?.vm ?? plan.vm, events: end?.events ?? [] };
     return new EngineMoveFailed(cause.problem, await this.report(outcome, seen, reasonOf(cause)), {
@@ -263,7 +264,7 @@ class EngineMove {
 
 /** The engine, or a look before it was asked, has said no. A fault without a reason is one of the migration itself. */
 function isRefusal(error: ProblemError): boolean {
-  if (error instanceof EngineUnreachable) return !error.mayHaveArrived;
+  if (mayHaveArrived(error)) return false;
   if (error instanceof OvirtFault) return error.detail !== undefined || error.status === 401 || error.status === 403;
   return !(error.cause instanceof OvirtFault);
 }

@@ -67,12 +67,7 @@ export async function plugMissing(
  * Where the standby of a pair is still in the domain, plugging can't succeed: the engine plugs the VF and then the standby
  * once more, whose alias libvirt refuses as not unique, and takes the VF out again (ActivateDeactivateVmNicCommand.java).
  */
-function remedyOf(
-  { messageId }: OvirtFault,
-  { name }: EngineVm,
-  nic: EngineNic,
-  { plug, powerCycle }: Advice,
-): string {
+function remedyOf({ messageId }: OvirtFault, { name }: EngineVm, nic: EngineNic, { plug, powerCycle }: Advice): string {
   return messageId === "ACTIVATE_NIC_FAILED"
     ? `The standby goes on working. The engine can't plug the VF beside it before a power cycle (a reboot is not enough): ${powerCycle(name, nic.name)}`
     : `The standby goes on working. See to a free VF on the host, then ${plug(name)}.`;

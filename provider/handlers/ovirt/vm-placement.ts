@@ -165,9 +165,7 @@ async function place(
   }
   const arrived = stays || now.host === host.id;
   const advice = pulumiAdviceWith(arrived ? "up while down" : "up after the start");
-  const problems = over
-    ? await plugMissing(client, now, expected, { progress: ctx.progress, advice })
-    : [notOver(now)];
+  const problems = over ? await plugMissing(client, now, expected, { progress: ctx.progress, advice }) : [notOver(now)];
   const state = await stateNow(client, now, inputs, expected);
   const problem = shortfallOf(now, host, arrived, state, complaints, problems);
   if (problem !== undefined) throw new PartialFailure(problem, vm.id, state);
