@@ -1,3 +1,5 @@
+import { foreignText, printable } from "./foreign-text.js";
+
 /** What is wrong, where, and what to do about it. */
 export interface Problem {
   /** Stable and machine-readable: `kebab-case`. */
@@ -22,7 +24,7 @@ export class ProblemError extends Error {
     /** `causeIsTold`: `what` has the cause's words already. */
     options?: { cause?: unknown; causeIsTold?: boolean },
   ) {
-    super(describeProblem(problem, options?.causeIsTold === true ? undefined : options?.cause), options);
+    super(printable(describeProblem(problem, options?.causeIsTold === true ? undefined : options?.cause)), options);
   }
 }
 
@@ -30,7 +32,7 @@ export class ProblemError extends Error {
 export function describeProblem(problem: Problem, cause?: unknown): string {
   const { what } = problem;
   const where = problem.where === undefined || saysWhere(what, problem.where) ? "" : ` (${problem.where})`;
-  const why = cause instanceof Error ? `: ${cause.message}` : "";
+  const why = cause instanceof Error ? `: ${wordsOf(cause)}` : "";
   // Below a list the remedy has a line of its own.
   const remedy = problem.remedy === undefined ? "" : `${what.includes("\n") ? "\n" : " "}${problem.remedy}`;
   return endSentence(`${what}${where}${why}`) + remedy;
@@ -42,10 +44,15 @@ function saysWhere(what: string, where: string): boolean {
 
 /** What is wrong and why, without what to do and without a full stop: for the sentence of another problem. */
 export function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (!(error instanceof ProblemError)) return error.message;
+  if (!(error instanceof Error)) return foreignText(String(error));
+  if (!(error instanceof ProblemError)) return wordsOf(error);
   const { remedy: _, ...problem } = error.problem;
-  return describeProblem(problem, error.cause).replace(/\.$/, "");
+  return printable(describeProblem(problem, error.cause)).replace(/\.$/, "");
+}
+
+/** An error that is not this package's may quote a host. */
+function wordsOf(error: Error): string {
+  return error instanceof ProblemError ? error.message : foreignText(error.message);
 }
 
 function endSentence(text: string): string {

@@ -1,3 +1,5 @@
+import { printable } from "./foreign-text.js";
+
 /** Where a long operation says how far it is: a resource's row in `pulumi up`, a terminal, a test's list. */
 export interface Progress {
   /** What is going on now. It replaces the report before it, and may be skipped if another follows at once. */
@@ -44,7 +46,7 @@ export function progressOn(status: StatusLine): Progress {
   const show = (line: string): void => {
     if (line === shown) return;
     shown = line;
-    status.show(line);
+    status.show(printable(line));
     // A line that nobody will see must not keep the process alive.
     pause = setTimeout(resume, MILLISECONDS_PER_LINE).unref();
   };
@@ -60,8 +62,8 @@ export function progressOn(status: StatusLine): Progress {
       if (pause === undefined) show(progressLine(step));
       else next = progressLine(step);
     },
-    info: (message) => status.info(message),
-    warn: (message) => status.warn(message),
+    info: (message) => status.info(printable(message)),
+    warn: (message) => status.warn(printable(message)),
     done() {
       clearTimeout(pause);
       pause = next = undefined;

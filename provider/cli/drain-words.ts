@@ -3,7 +3,7 @@ import type { DrainPlan } from "../migration/drain-plan.js";
 import type { Outcome } from "./exit-codes.js";
 import type { Drained, ManyMoves } from "./many-moves.js";
 import { describeReport, describeReportFiles } from "./report-summary.js";
-import { shellWord } from "./shell-word.js";
+import { shellWord } from "../shell-word.js";
 import { describeNext, nextDocument } from "./stacks-next.js";
 import { indented, paragraphs, table } from "./table.js";
 

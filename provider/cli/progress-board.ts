@@ -1,6 +1,6 @@
 /** Where the progress of one or several moves is shown: bars on a terminal, lines in a log, JSON for programs. */
 import { progressLine, type Progress } from "../progress.js";
-import { printable } from "./printable.js";
+import { printable, printableJson } from "../foreign-text.js";
 
 export interface ProgressBoard {
   /** The progress of one VM. */
@@ -45,7 +45,7 @@ export function lineBoard(sink: TextSink): ProgressBoard {
 export function jsonBoard(sink: TextSink, now: () => number = Date.now): ProgressBoard {
   return {
     of(vm) {
-      const line = (entry: object) => sink.write(`${JSON.stringify({ at: now(), vm, ...entry })}\n`);
+      const line = (entry: object) => sink.write(`${printableJson({ at: now(), vm, ...entry })}\n`);
       return {
         report: (step) => line(step),
         info: (note) => line({ note }),
@@ -53,7 +53,7 @@ export function jsonBoard(sink: TextSink, now: () => number = Date.now): Progres
         done: () => undefined,
       };
     },
-    note: (note) => void sink.write(`${JSON.stringify({ at: now(), note })}\n`),
+    note: (note) => void sink.write(`${printableJson({ at: now(), note })}\n`),
     close: () => undefined,
   };
 }

@@ -7,7 +7,7 @@ import type { CommandConfiguration } from "./configuration.js";
 import { askYes } from "./confirmation.js";
 import { exitCodes, outcomeOf, type Outcome } from "./exit-codes.js";
 import { catchInterrupts, libvirtInterruption } from "./interrupts.js";
-import { printable } from "./printable.js";
+import { printable, printableJson } from "../foreign-text.js";
 import { commandLine, type Invocation } from "./program.js";
 import { jsonBoard, lineBoard, type ProgressBoard, type TextSink } from "./progress-board.js";
 import { barBoard } from "./terminal-progress.js";
@@ -114,7 +114,7 @@ function refusal(command: string): { command: string; outcome: Outcome; exitCode
 }
 
 function asJson(document: object): string {
-  return `${JSON.stringify({ schemaVersion: 1, ...document }, undefined, 2)}\n`;
+  return `${printableJson({ schemaVersion: 1, ...document }, 2)}\n`;
 }
 
 function problemIn(error: unknown, debug: boolean): Problem & { message: string; stack?: string } {

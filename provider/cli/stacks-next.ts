@@ -9,7 +9,7 @@ import { listed } from "../rules/wording.js";
 import type { CommandContext } from "./command.js";
 import type { ConfigurationSource } from "./configuration.js";
 import type { ManyMoves } from "./many-moves.js";
-import { shellWord } from "./shell-word.js";
+import { shellWord } from "../shell-word.js";
 
 export interface NextOfStacks {
   /** The configuration that the command has read has the host under maintenance. */

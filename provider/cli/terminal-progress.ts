@@ -1,6 +1,6 @@
 /** Progress on a terminal: one line a VM with a bar, redrawn in place; warnings scroll away above them. */
 import type { Progress, ProgressStep } from "../progress.js";
-import { printable } from "./printable.js";
+import { printable } from "../foreign-text.js";
 import type { ProgressBoard, TextSink } from "./progress-board.js";
 
 export interface Terminal extends TextSink {

@@ -2,6 +2,7 @@
  * Runs a list of steps so that nothing is lost: each knows how it is done, how it is undone and how to see whether it
  * is so. The same list serves a first run, the way back after a failure, and a recovery by somebody else after a crash.
  */
+import { foreignText, withoutFullStop } from "../foreign-text.js";
 import { ProblemError } from "../problem.js";
 
 export interface Step<Context> {
@@ -49,12 +50,12 @@ export class StepFailed extends ProblemError {
     super(
       {
         code: `step-${step}-failed`,
-        what: `Unable to ${step} ${subject}: ${messageOf(cause).replace(/[.\s]+$/, "")}`,
+        what: `Unable to ${step} ${subject}: ${withoutFullStop(messageOf(cause))}`,
         remedy: committed
           ? "The VM has moved already; run `vnic-failover recover` to finish what is left."
           : rest === ""
             ? "Everything that was done before has been undone."
-            : `Not everything could be undone (${rest.replace(/[.\s]+$/, "")}): run \`vnic-failover recover\`.`,
+            : `Not everything could be undone (${withoutFullStop(rest)}): run \`vnic-failover recover\`.`,
       },
       { cause },
     );
@@ -140,5 +141,7 @@ async function observed<Context>(
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return error instanceof ProblemError
+    ? error.message
+    : foreignText(error instanceof Error ? error.message : String(error));
 }

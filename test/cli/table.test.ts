@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import * as fc from "fast-check";
-import { printable } from "../../provider/cli/printable.js";
+import { printable } from "../../provider/foreign-text.js";
 import { indented, paragraphs, table } from "../../provider/cli/table.js";
 
 describe("a table", () => {

@@ -1,3 +1,4 @@
+import { foreignText } from "../../../foreign-text.js";
 import { ProblemError } from "../../../problem.js";
 
 /** What arrived, or was to be sent, is not what libvirt's protocol definition allows. */
@@ -119,7 +120,11 @@ export class LibvirtError extends ProblemError {
     where: string,
   ) {
     const text = fault.message ?? "no message";
-    super({ code: problemCode(fault.code), what: `Unable to call ${procedure}: libvirt says: ${text}`, where });
+    super({
+      code: problemCode(fault.code),
+      what: `Unable to call ${procedure}: libvirt says: ${foreignText(text)}`,
+      where,
+    });
     this.code = fault.code;
     this.domain = fault.domain;
     this.level = fault.level;

@@ -64,7 +64,7 @@ const characters = (length: number): Codec<string> =>
   mapped(
     fixedArray(int, length),
     (text: string) => Array.from({ length }, (_, index) => text.charCodeAt(index) || 0),
-    (codes) => Buffer.from(codes).toString("latin1").replace(/\0.*$/s, ""),
+    (codes) => Buffer.from(codes).toString("latin1").split("\0", 1)[0] ?? "",
   );
 
 const onDomain = struct({ dom: domain });

@@ -30,7 +30,7 @@ export function readHostKeyPin(text: string): HostKeyPin | PinFault {
   const [type = "", encoded] = text.trim().split(/\s+/);
   if (encoded === undefined) {
     return /^SHA256:[A-Za-z0-9+/]{43}=?$/.test(type)
-      ? { fingerprint: type.replace(/=+$/, "") }
+      ? { fingerprint: type.replace("=", "") }
       : { why: type.startsWith("SHA256:") ? "is not a whole fingerprint" : "is not a host key", remedy };
   }
   if (!Object.hasOwn(algorithmsOf, type)) {

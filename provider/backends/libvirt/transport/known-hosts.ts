@@ -18,6 +18,8 @@ export interface KnownHosts {
   readonly entries: readonly KnownHost[];
   /** What was left out and why, one sentence a line. */
   readonly notes: readonly string[];
+  /** The lines that revoke a key which cannot be read: no key may be accepted while it is not known which. */
+  readonly unreadableRevocations: readonly string[];
 }
 
 export type HostKeyVerdict =
@@ -33,6 +35,7 @@ const DEFAULT_PORT = 22;
 export function parseKnownHosts(text: string, file = "known_hosts"): KnownHosts {
   const entries: KnownHost[] = [];
   const notes: string[] = [];
+  const unreadableRevocations: string[] = [];
   for (const [index, line] of text.split(/\r?\n/).entries()) {
     const source = `${file}:${index + 1}`;
     const fields = line.trim().split(/[ \t]+/);
@@ -45,7 +48,8 @@ export function parseKnownHosts(text: string, file = "known_hosts"): KnownHosts 
     }
     const key = encoded === undefined ? undefined : decodeKey(encoded);
     if (hosts === undefined || keyType === undefined || key === undefined || keyTypeOf(key) !== keyType) {
-      notes.push(`${source}: not a host key line, ignored`);
+      if (marker === "@revoked") unreadableRevocations.push(source);
+      else notes.push(`${source}: not a host key line, ignored`);
       continue;
     }
     if (marker !== undefined && marker !== "@revoked") {
@@ -54,7 +58,7 @@ export function parseKnownHosts(text: string, file = "known_hosts"): KnownHosts 
     }
     entries.push({ matches: hostMatcher(hosts), revoked: marker === "@revoked", keyType, key, source });
   }
-  return { entries, notes };
+  return { entries, notes, unreadableRevocations };
 }
 
 /**
@@ -86,7 +90,7 @@ export function keyTypeOf(key: Buffer): string | undefined {
 
 /** As `ssh-keygen -l` prints it: `SHA256:…`. */
 export function fingerprintOf(key: Buffer): string {
-  return `SHA256:${createHash("sha256").update(key).digest("base64").replace(/=+$/, "")}`;
+  return `SHA256:${createHash("sha256").update(key).digest("base64").replaceAll("=", "")}`;
 }
 
 function judge(about: readonly KnownHost[], key: Buffer): HostKeyVerdict {
@@ -98,7 +102,8 @@ function judge(about: readonly KnownHost[], key: Buffer): HostKeyVerdict {
   return valid.length > 0 ? { verdict: "mismatch", known: valid } : { verdict: "unknown" };
 }
 
-function nameOf(host: string, port: number): string {
+/** As known_hosts names a host: without the port where that is 22. */
+export function nameOf(host: string, port: number): string {
   return port === DEFAULT_PORT ? host.toLowerCase() : `[${host.toLowerCase()}]:${port}`;
 }
 

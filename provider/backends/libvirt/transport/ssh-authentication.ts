@@ -1,7 +1,8 @@
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { type AnyAuthMethod, utils } from "ssh2";
 import type { SshCredentials } from "./credentials.js";
 import { expandHome } from "./home.js";
+import { shellWord } from "../../../shell-word.js";
 import { SshError } from "./ssh-error.js";
 import type { AuthenticationMethod, SshUri } from "./uri.js";
 
@@ -76,15 +77,26 @@ export async function authenticationPlan(
       const login: AnyAuthMethod = {
         type: "keyboard-interactive",
         username: user,
-        // Answers nothing but one hidden question: that is the password's, as PAM asks for it.
         prompt: (_name, _instructions, _language, prompts, answer) =>
-          answer(prompts.length === 1 && prompts[0]?.echo === false ? [password] : prompts.map(() => "")),
+          answer(prompts.length === 1 && asksForPassword(prompts[0]) ? [password] : prompts.map(() => "")),
       };
       attempts.push({ description: "password (keyboard-interactive)", method: "keyboard-interactive", login });
     },
   };
   for (const method of uri.authentication) await ways[method]();
+  if (credentials.sshPassword !== undefined && !uri.authentication.some((method) => passwordMethods.includes(method)))
+    skipped.push("password (the host's URI does not name it: sshauth=agent,privkey,password)");
   return { attempts, skipped };
+}
+
+const passwordMethods: readonly AuthenticationMethod[] = ["password", "keyboard-interactive"];
+
+/**
+ * Whether a question of the host's is the one for the account's password: hidden, and in the words of PAM's pam_unix
+ * ("Password: ") or of OpenSSH ("(user@host) Password: "). A code of a second factor is another question.
+ */
+function asksForPassword(question: { readonly prompt: string; readonly echo?: boolean } | undefined): boolean {
+  return question?.echo === false && /^(\([^()]{1,200}\) ?)?password:? ?$/i.test(question.prompt.slice(0, 300));
 }
 
 type PrivateKey = Exclude<ReturnType<typeof utils.parseKey>, Error>;
@@ -103,10 +115,27 @@ async function fileKey(
     if (named) throw unusableKey(uri, `the key file "${file}"`, cause);
     return `key file ${file} (${(cause as NodeJS.ErrnoException).code === "ENOENT" ? "not there" : "can't be read"})`;
   }
+  if (await othersMayRead(file)) {
+    if (named) {
+      throw new SshError(uri, {
+        code: "ssh-key",
+        what: `Unable to use the key file "${file}": other users of this machine may read it`,
+        remedy: `Run chmod 600 ${shellWord(file)}.`,
+      });
+    }
+    return `key file ${file} (other users of this machine may read it: chmod 600)`;
+  }
   const key = parseKey(text, passphrase);
   if (key) return { key };
   if (named) throw unusableKey(uri, `the key file "${file}"`);
   return `key file ${file} (needs a passphrase, or is of a format that is not supported)`;
+}
+
+/** OpenSSH's rule (authfile.c, sshkey_perm_ok): the user's own private key is nobody else's. Windows has no such modes. */
+async function othersMayRead(file: string): Promise<boolean> {
+  if (process.getuid === undefined) return false;
+  const { uid, mode } = await stat(expandHome(file));
+  return uid === process.getuid() && (mode & 0o077) !== 0;
 }
 
 function parseKey(text: string, passphrase: string | undefined): PrivateKey | undefined {

@@ -223,6 +223,8 @@ function connect(uri: SshUri & { user: string }, hostKeys: HostKeyPolicy, plan: 
   const attempts = [...plan.attempts];
   let exhausted = false;
   let refusal: SshError | undefined;
+  let shownKey: Buffer = Buffer.alloc(0);
+  let accepted: Promise<void> | undefined;
 
   /** The next way to log in that the server takes, or false: there is none. */
   const nextLogin = (taken: readonly string[] | null): AnyAuthMethod | false => {
@@ -248,10 +250,21 @@ function connect(uri: SshUri & { user: string }, hostKeys: HostKeyPolicy, plan: 
     strictVendor: false,
     algorithms: hostKeys.algorithms === undefined ? {} : { serverHostKey: hostKeys.algorithms },
     hostVerifier: (key: Buffer) => {
+      shownKey = key;
       refusal = hostKeys.refuse(key);
       return refusal === undefined;
     },
-    authHandler: (taken, _partial, next) => next(nextLogin(taken) as AnyAuthMethod),
+    // The first question comes when the host has proved that the key is its own (RFC 4253, 8), and before a login is tried.
+    authHandler: (taken, _partial, next) => {
+      accepted ??= hostKeys.accept(shownKey);
+      accepted.then(
+        () => next(nextLogin(taken) as AnyAuthMethod),
+        (error: unknown) => {
+          refusal = error as SshError;
+          next(false as unknown as AnyAuthMethod);
+        },
+      );
+    },
   };
 
   return new Promise((resolve, reject) => {

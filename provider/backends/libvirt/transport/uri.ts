@@ -80,7 +80,8 @@ const sshParameters = unixParameters.extend({
     .string()
     .transform((text) => text.split(","))
     .pipe(z.array(z.enum(authenticationMethods)).min(1))
-    .default([...authenticationMethods]),
+    // A password is given to a host only where its own URI says so: any host can refuse keys and ask for one.
+    .default(["agent", "privkey"]),
 });
 
 /** Why a text is no URI that can be used. Neither sentence shows its user part: a password may be there. */
@@ -291,8 +292,13 @@ function decoded(text: string): string | undefined {
   }
 }
 
+/** The URI as an error may show it: no user part, whatever form it has, and no parameters. */
 function withoutUser(text: string): string {
-  return text.replace(/\/\/.*@/s, "//…@");
+  const scheme = text.slice(0, text.indexOf(":") + 1);
+  const at = text.lastIndexOf("@");
+  const shown = at < 0 ? text : `${scheme.includes("@") ? "" : scheme}//…${text.slice(at)}`;
+  const end = shown.search(/[?#]/);
+  return end < 0 ? shown : `${shown.slice(0, end)}?…`;
 }
 
 function isOneOf<const T extends string>(values: readonly T[], text: string): text is T {

@@ -1,5 +1,6 @@
 /** A client of the oVirt engine's REST API, version 4, with XML bodies. */
 import { randomUUID } from "node:crypto";
+import { withoutTrailing } from "../../../foreign-text.js";
 import { ProblemError } from "../../../problem.js";
 import { formatXml, parseXml, type Element } from "../../../xml/element.js";
 import { Connection, type ConnectionOptions, type HttpAnswer, type HttpRequest } from "./exchange.js";
@@ -41,6 +42,9 @@ export interface ListOptions extends CallOptions {
   /** Further parameters of the query. */
   readonly parameters?: Readonly<Record<string, string>> | undefined;
 }
+
+/** Far more than any engine has members for; one that goes on is not read for ever. */
+const mostPages = 10_000;
 
 /**
  * Errors of every call: {@link OvirtFault}, EngineUnreachable, SignOnRefused, XmlError. None holds a password or token.
@@ -94,7 +98,8 @@ export class EngineClient {
       return;
     }
     const seen = new Set<string>();
-    for (let page = 1; ; page += 1) {
+    for (let page = 1; page <= mostPages; page += 1) {
+      const before = seen.size;
       // The engine's grammar wants a direction before `page`; without one its answer is an empty list, not a fault.
       const query = `${search === undefined ? "" : `${search} `}sortby ${sortBy} asc page ${page}`;
       const found = await this.get(withQuery(path, { ...parameters, search: query, max: String(pageSize) }), options);
@@ -104,8 +109,14 @@ export class EngineClient {
         seen.add(id);
         yield member;
       }
-      if (found.children.length < pageSize) return;
+      // A page that has no member but known ones is the last: of an engine that gives the same page for ever, too.
+      if (found.children.length < pageSize || seen.size === before) return;
     }
+    throw new ProblemError({
+      code: "engine-list-too-long",
+      what: `Unable to read ${path}: the engine has given ${mostPages} pages, and there are more`,
+      where: this.where,
+    });
   }
 
   /** What can be read of a collection that has no pages: see {@link readable}. @throws XmlError */
@@ -187,7 +198,7 @@ export class EngineClient {
 
 function apiUrl(text: string): URL {
   const url = httpsUrl(text);
-  const path = url.pathname.replace(/\/+$/, "");
+  const path = withoutTrailing(url.pathname, (character) => character === "/");
   return new URL(path.endsWith("/api") ? path : "/ovirt-engine/api", url);
 }
 

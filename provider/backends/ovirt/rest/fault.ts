@@ -1,4 +1,5 @@
 /** What the engine answers when it does not do what it was asked. */
+import { foreignText } from "../../../foreign-text.js";
 import { ProblemError, type Problem } from "../../../problem.js";
 import { child, parseXml, textOf, XmlError, type Element } from "../../../xml/element.js";
 import { EngineUnreachable, type HttpAnswer } from "./exchange.js";
@@ -56,9 +57,12 @@ export function faultOf(answer: HttpAnswer, action: string, where: string, secre
   const detail = text === "" ? undefined : text;
   const messageId = detail === undefined ? undefined : messageIdOf(detail);
   const notFound = answer.status === 404;
+  const said = detail ?? reason;
   const why =
-    (detail ?? reason)?.replaceAll(/\s+/g, " ") ??
-    (notFound ? "the engine has no such thing" : `the engine answers ${answer.status} ${answer.statusText}`);
+    (said === undefined ? undefined : foreignText(said.replaceAll(/\s+/g, " "))) ??
+    (notFound
+      ? "the engine has no such thing"
+      : `the engine answers ${answer.status} ${foreignText(clean(answer.statusText) ?? "")}`.trimEnd());
   return new OvirtFault(
     {
       code: notFound ? "engine-not-found" : "engine-fault",

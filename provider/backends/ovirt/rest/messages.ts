@@ -42,7 +42,7 @@ const known = [
     engineId === undefined || engineText === undefined ? [] : [[engineId, engineText] as const],
   ),
   ...Object.entries(further),
-].map(([id, text]) => ({ id, pattern: patternOf(text) }));
+].map(([id, text]) => ({ id, literals: literalsOf(text) }));
 
 /** Characters; a message is shorter, and what a server sends must not cost time. */
 const longest = 10_000;
@@ -50,15 +50,23 @@ const longest = 10_000;
 /** The id of the engine's message that is in the text, the most telling one first; undefined: none that is known. */
 export function messageIdOf(text: string): string | undefined {
   const plain = withoutBlanks(text.slice(0, longest));
-  return known.find(({ pattern }) => pattern.test(plain))?.id;
+  return known.find(({ literals }) => standInOrder(literals, plain))?.id;
 }
 
-/** A message's template as a pattern, with anything for each variable. */
-function patternOf(template: string): RegExp {
-  const literals = withoutBlanks(template)
-    .split(/\$\{\w+\}/)
-    .map((literal) => literal.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&"));
-  return new RegExp(literals.join(".*?"));
+/** What stands between the variables of a message's template. */
+function literalsOf(template: string): readonly string[] {
+  return withoutBlanks(template).split(/\$\{\w+\}/);
+}
+
+/** Whether the text has all of them, one after the other. The first place of each will do, so the time is linear. */
+function standInOrder(literals: readonly string[], text: string): boolean {
+  let from = 0;
+  for (const literal of literals) {
+    const at = text.indexOf(literal, from);
+    if (at < 0) return false;
+    from = at + literal.length;
+  }
+  return true;
 }
 
 /** The engine puts tabs and line ends into lists of names, and a name may be empty. */

@@ -2,5 +2,13 @@
 export function withoutSecrets(text: string, secrets: readonly string[]): string {
   return secrets
     .filter((secret) => secret !== "")
-    .reduce((clean, secret) => clean.replaceAll(secret, "***").replaceAll(encodeURIComponent(secret), "***"), text);
+    .flatMap(spellings)
+    .reduce((clean, spelling) => clean.replaceAll(spelling, "***"), text);
+}
+
+/** As it is, as in a URL, and as in a form (application/x-www-form-urlencoded, as URLSearchParams writes it). */
+function spellings(secret: string): readonly string[] {
+  const inUrl = encodeURIComponent(secret);
+  const inForm = new URLSearchParams({ "": secret }).toString().slice(1);
+  return [...new Set([secret, inUrl, inForm])].toSorted((a, b) => b.length - a.length);
 }

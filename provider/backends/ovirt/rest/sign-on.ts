@@ -6,6 +6,7 @@ import { z } from "zod";
 import { ProblemError } from "../../../problem.js";
 import type { HttpAnswer, HttpRequest } from "./exchange.js";
 import { neededRoles } from "./fault.js";
+import { foreignText } from "../../../foreign-text.js";
 import { withoutSecrets } from "./secrets.js";
 
 export interface PasswordCredentials {
@@ -137,7 +138,7 @@ export class SignOn implements TokenSource {
     const answer = answerSchema.safeParse(json(body)).data;
     if (answer === undefined) throw this.#refused(`it answers ${status} and no token`);
     if ("error" in answer) {
-      throw this.#refused(withoutSecrets(answer.error_description ?? answer.error, [password]));
+      throw this.#refused(foreignText(withoutSecrets(answer.error_description ?? answer.error, [password])));
     }
     this.#ours.add(answer.access_token);
     const asked = this.now();

@@ -12,6 +12,8 @@ export interface SshServerOptions {
   readonly password?: string;
   /** Whether a password is asked for by keyboard-interactive instead. */
   readonly interactive?: boolean;
+  /** What keyboard-interactive asks. Default: pam_unix's question. */
+  readonly question?: string;
   /** Whether Unix sockets are forwarded to. */
   readonly forwarding?: boolean;
   /** Whether a forwarded channel is closed in the same turn, as sshd does where nobody is behind the socket any more. */
@@ -24,6 +26,8 @@ export interface SshServerOptions {
 export class SshServer {
   readonly commands: string[] = [];
   readonly users: string[] = [];
+  /** What was given as a password, or in answer to a question. */
+  readonly told: string[] = [];
   connections = 0;
   private readonly clients = new Set<Connection>();
 
@@ -38,6 +42,7 @@ export class SshServer {
       authorized = [],
       password,
       interactive = false,
+      question = "Password: ",
       forwarding = true,
       hangsUp = false,
       run,
@@ -58,9 +63,13 @@ export class SshServer {
         ];
         if (context.method === "publickey" && authorized.some(({ blob }) => blob.equals(context.key.data)))
           context.accept();
-        else if (context.method === "password" && !interactive && context.password === password) context.accept();
-        else if (context.method === "keyboard-interactive" && interactive) {
-          context.prompt([{ prompt: "Password: ", echo: false }], (answers) => {
+        else if (context.method === "password") {
+          me.told.push(context.password);
+          if (!interactive && context.password === password) context.accept();
+          else context.reject(methods);
+        } else if (context.method === "keyboard-interactive" && interactive) {
+          context.prompt([{ prompt: question, echo: false }], (answers) => {
+            me.told.push(...answers);
             if (answers[0] === password) context.accept();
             else context.reject(methods);
           });

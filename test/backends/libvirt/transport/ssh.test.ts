@@ -196,13 +196,15 @@ describe("logging in", () => {
   it("works with a password, asked for in either way", async () => {
     for (const interactive of [false, true]) {
       const server = await sshd({ authorized: [], password: "hunter2", interactive });
-      expect(await hostname(await open(server, "", { ...none, sshPassword: "hunter2" }))).toBe("host1");
+      const way = "sshauth=password,keyboard-interactive";
+      expect(await hostname(await open(server, way, { ...none, sshPassword: "hunter2" }))).toBe("host1");
     }
   });
 
   it("tells what was tried and what was not, and no secret", async () => {
     const server = await sshd({ authorized: [otherKey], password: "right" });
-    const error = await failure(open(server, "", { sshPassword: "hunter2" }));
+    const way = "sshauth=agent,privkey,password,keyboard-interactive";
+    const error = await failure(open(server, way, { sshPassword: "hunter2" }));
     expect(error.problem.code).toBe("ssh-authentication");
     expect(error.message).toMatch(
       /Tried: configured private key, password; not tried: SSH agent \(SSH_AUTH_SOCK is not set\), password \(keyboard-interactive\) \(the host does not take it\)/,

@@ -9,7 +9,7 @@ const ssh = {
   host: "host1",
   port: 22,
   hostKeyCheck: "strict",
-  authentication: ["agent", "privkey", "password", "keyboard-interactive"],
+  authentication: ["agent", "privkey"],
   proxy: "auto",
   mode: "auto",
   socket: "/var/run/libvirt/libvirt-sock",

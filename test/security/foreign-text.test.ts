@@ -1,0 +1,137 @@
+/** What hosts and engines say, on its way to a terminal, a log or a CI. */
+import { describe, expect, test } from "vitest";
+import { foreignText, printable, printableJson, withoutFullStop } from "../../provider/foreign-text.js";
+import { LibvirtError } from "../../provider/backends/libvirt/rpc/errors.js";
+import { faultOf } from "../../provider/backends/ovirt/rest/fault.js";
+import { messageIdOf } from "../../provider/backends/ovirt/rest/messages.js";
+import { withoutSecrets } from "../../provider/backends/ovirt/rest/secrets.js";
+import { StepFailed } from "../../provider/migration/runner.js";
+import { ProblemError } from "../../provider/problem.js";
+import { progressOn } from "../../provider/progress.js";
+import { rules } from "../../provider/rules/index.js";
+import { element, formatXml } from "../../provider/xml/element.js";
+
+/** Title, clear screen, cursor, C1's CSI, a workflow command of GitHub, right-to-left override, marks, separators. */
+const hostile =
+  "\u001b]0;OWNED\u0007\u001b[2J\u009b31m\r\n::error file=x::from the host\n\u202egnp\u200f\u061c\u2028\u2066end";
+
+const obeyed = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
+
+const refusal = () => new LibvirtError("domain_create", { code: 1, domain: 10, level: 2, message: hostile }, "host1");
+
+describe("X11: text of a host", () => {
+  test("reaches an error's message in one line, with nothing that a terminal obeys", () => {
+    const error = refusal();
+    expect(error.message).not.toMatch(obeyed);
+    expect(error.message).not.toMatch(/\n/);
+    expect(error.message).toContain("::error file=x::from the host");
+    expect(error.libvirtMessage).toBe(hostile);
+  });
+
+  test("does so below other errors, and from errors that are not this package's", () => {
+    for (const cause of [refusal(), new Error(hostile)]) {
+      const outer = new ProblemError({ code: "outer", what: "Unable to do it", remedy: "Retry." }, { cause });
+      const failed = new StepFailed("plug", false, [{ step: "reserve", error: cause }], 'VM "web"', outer);
+      for (const { message } of [outer, failed]) {
+        expect(message).not.toMatch(obeyed);
+        expect(message).not.toMatch(/^::/m);
+      }
+    }
+  });
+
+  test("reaches an engine's fault so, whether as detail, reason or status line", () => {
+    const body = formatXml(
+      element("fault", {}, [element("detail", {}, "x\u009b31m\u202e"), element("reason", {}, "r\u202e")]),
+    );
+    const answer = { status: 400, statusText: hostile, contentType: "application/xml", retryAfter: undefined, body };
+    expect(faultOf(answer, "list VMs", "engine", []).message).not.toMatch(obeyed);
+    expect(faultOf({ ...answer, body: "" }, "list VMs", "engine", []).message).not.toMatch(obeyed);
+  });
+
+  test("reaches progress lines so, of both faces", () => {
+    const lines: string[] = [];
+    const keep = (line: string) => void lines.push(line);
+    const progress = progressOn({ show: keep, info: keep, warn: keep });
+    progress.report({ phase: "migrate", message: hostile });
+    progress.info(hostile);
+    progress.warn(hostile);
+    progress.done();
+    expect(lines.join("")).not.toMatch(obeyed);
+    expect(lines.length).toBeGreaterThan(2);
+  });
+
+  test("reaches JSON as the same text, spelled in ASCII where it is not printable", () => {
+    const json = printableJson({ hostile }, 2);
+    expect(json.replaceAll("\n", "")).not.toMatch(obeyed);
+    expect(JSON.parse(json)).toEqual({ hostile });
+  });
+
+  test("is cut at 1,000 characters within a sentence", () => {
+    expect(foreignText("x".repeat(5000))).toBe(`${"x".repeat(1000)}…`);
+    expect(printable("Größe → 3 €\n")).toBe("Größe → 3 €\n");
+  });
+});
+
+/** Milliseconds that something takes, at best of three: a busy machine makes one slow, not all. */
+function best(act: () => unknown): number {
+  return Math.min(
+    ...[1, 2, 3].map(() => {
+      const start = performance.now();
+      act();
+      return performance.now() - start;
+    }),
+  );
+}
+
+describe("X12: a fault that is like a message of the engine over and over", () => {
+  const templates = rules.flatMap(({ engineText }) => (engineText === undefined ? [] : [engineText]));
+
+  test("is looked up in time that grows with its length only", () => {
+    expect(templates.length).toBeGreaterThan(20);
+    for (const template of templates) {
+      // Every literal but the last, as often as fits.
+      const literals = template.split(/\$\{\w+\}/).slice(0, -1);
+      const worst = `${literals.join("")} `.repeat(10_000).slice(0, 10_000);
+      expect(
+        best(() => messageIdOf(worst)),
+        template,
+      ).toBeLessThan(200);
+    }
+  });
+});
+
+describe("X13: an error text of dots", () => {
+  test("does not stop the process", () => {
+    const dots = `${".".repeat(4_000_000)}x`;
+    const error = new LibvirtError(
+      "domain_attach_device_flags",
+      { code: 1, domain: 10, level: 2, message: dots },
+      "host1",
+    );
+    expect(best(() => new StepFailed("plug", false, [{ step: "plug", error }], 'VM "web"', error))).toBeLessThan(200);
+    expect(best(() => new StepFailed("plug", false, [], 'VM "web"', new Error(dots)))).toBeLessThan(1000);
+    expect(best(() => withoutFullStop(`${" ".repeat(1_000_000)}x`))).toBeLessThan(200);
+    expect(withoutFullStop("It failed. . ")).toBe("It failed");
+  });
+});
+
+describe("X27: a secret that an engine sends back", () => {
+  const secret = "pass word+!~'";
+  test.each([
+    ["as it is", secret],
+    ["as in a URL", encodeURIComponent(secret)],
+    ["as in a form", new URLSearchParams({ p: secret }).toString().slice(2)],
+  ])("is starred %s", (_, spelled) => {
+    expect(withoutSecrets(`<${spelled}>`, [secret])).toBe("<***>");
+    const answer = {
+      status: 400,
+      statusText: `bad ${spelled} token`,
+      contentType: "",
+      retryAfter: undefined,
+      body: "",
+    };
+    expect(faultOf(answer, "list VMs", "engine", [secret]).message).toBe(
+      "Unable to list VMs: the engine answers 400 bad *** token (engine).",
+    );
+  });
+});
