@@ -5,7 +5,7 @@ import type { Engine } from "../../handlers/ovirt/session.js";
 import type { MigrationOptions } from "../../migration/options.js";
 import { ProblemError } from "../../problem.js";
 import type { CommandConsole } from "../command.js";
-import { shellWord } from "../shell-word.js";
+import { shellWord } from "../../shell-word.js";
 import { flagOf } from "../migration-options.js";
 
 export interface EngineContext extends CommandConsole {

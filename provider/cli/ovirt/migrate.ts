@@ -5,7 +5,7 @@ import type { Answer } from "../command.js";
 import type { GivenOptions } from "../commands.js";
 import { carryOutMove, type MigrateRequest } from "../migrate.js";
 import { libvirtHeadlines, type Headlines } from "../report-summary.js";
-import { shellWord } from "../shell-word.js";
+import { shellWord } from "../../shell-word.js";
 import { commandAdvice, refuseForeignOptions, type EngineContext } from "./context.js";
 import { surveyEngine } from "./survey.js";
 

@@ -8,7 +8,7 @@ import { ProblemError } from "../../problem.js";
 import type { Answer } from "../command.js";
 import { worst, type Outcome } from "../exit-codes.js";
 import type { RecoverRequest } from "../recover.js";
-import { shellWord } from "../shell-word.js";
+import { shellWord } from "../../shell-word.js";
 import { paragraphs, table } from "../table.js";
 import { commandAdvice, type EngineContext } from "./context.js";
 import { surveyEngine, type EngineVmSurvey } from "./survey.js";
