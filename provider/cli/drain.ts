@@ -6,18 +6,21 @@ import type { MigrationOptions } from "../migration/options.js";
 import type { Answer, CommandContext } from "./command.js";
 import { drainFacts } from "./drain-facts.js";
 import { carryOut, moverOf, type ManyMovesRequest } from "./many-moves.js";
-import { endMaintenance, nextOfStacks } from "./stacks-next.js";
+import { endMaintenance, nextOfStacks, setMaintenance } from "./stacks-next.js";
 
 export interface DrainRequest extends ManyMovesRequest {
   readonly host: string;
   /** Where the VMs may go. Default: every other host of the cluster that is not under maintenance. */
   readonly to?: readonly string[] | undefined;
   readonly options: MigrationOptions;
+  /** Put the host into maintenance as well: the engine's, on oVirt only. */
+  readonly maintenance?: boolean | undefined;
 }
 
 export async function drain(context: CommandContext, request: DrainRequest): Promise<Answer> {
-  const { cluster } = context;
-  const { host, options } = request;
+  const { cluster, configuration } = context;
+  const { host, options, maintenance = false } = request;
+  if (maintenance) throw maintenanceIsTheStacks(host, configuration);
   const to = destinationsOf(context, request);
   const { vms, destinations, silent } = await drainFacts(cluster, host, to);
   return carryOut(
@@ -30,6 +33,14 @@ export async function drain(context: CommandContext, request: DrainRequest): Pro
       return planDrain(elsewhere(now.vms, failed), now.destinations);
     },
   );
+}
+
+function maintenanceIsTheStacks(host: string, configuration: CommandContext["configuration"]): ProblemError {
+  return new ProblemError({
+    code: "option-not-with-libvirt",
+    what: `Unable to use --maintenance with libvirt: there it is the stacks' configuration that has a host under maintenance`,
+    remedy: `Drain "${host}" without it, and set: ${setMaintenance(host, configuration)}`,
+  });
 }
 
 function destinationsOf({ cluster, configuration }: CommandContext, { host, to }: DrainRequest): readonly string[] {

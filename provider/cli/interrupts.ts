@@ -1,4 +1,5 @@
 /** Ctrl-C: once brings what was begun to an end and waits for that; twice leaves at once, whatever that leaves behind. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { ProblemError } from "../problem.js";
 
 /** The signals that ask to stop, with their numbers. SIGHUP: the terminal was closed. */
@@ -16,7 +17,12 @@ export interface Interrupts {
 export interface Interruption {
   readonly first: string;
   readonly second: string;
+  /** Gives back what must not be left open, before the process leaves at once. Default: nothing. */
+  readonly leave?: () => Promise<void>;
 }
+
+/** ms that the last goodbyes may take. */
+const grace = 2000;
 
 export const libvirtInterruption: Interruption = {
   first:
@@ -37,21 +43,53 @@ export function catchInterrupts(
   interruption: () => Interruption = () => libvirtInterruption,
 ): Interrupts {
   const controller = new AbortController();
+  let leaving = false;
   const onSignal = (name: StopSignal): void => {
     if (controller.signal.aborted) {
-      say(interruption().second);
-      source.exit(128 + signals[name]);
+      const { second, leave } = interruption();
+      if (!leaving) say(second);
+      if (leaving || leave === undefined) source.exit(128 + signals[name]);
+      else void briefly(leave).then(() => source.exit(128 + signals[name]));
+      leaving = true;
       return;
     }
     say(interruption().first);
     controller.abort(new ProblemError({ code: "interrupted", what: `Interrupted by ${name}` }));
   };
+  return { signal: controller.signal, release: listen(source, onSignal) };
+}
+
+/** For commands that have nothing to bring to an end: the first signal gives back what is open and leaves, the second leaves at once. */
+export function leaveOnInterrupt(
+  close: () => Promise<void>,
+  source: SignalSource = process,
+): Pick<Interrupts, "release"> {
+  let leaving = false;
+  return {
+    release: listen(source, (name) => {
+      const exit = () => source.exit(128 + signals[name]);
+      if (leaving) exit();
+      else void briefly(close).then(exit);
+      leaving = true;
+    }),
+  };
+}
+
+/** @returns how to stop listening. */
+function listen(source: SignalSource, onSignal: (name: StopSignal) => void): () => void {
   const names = Object.keys(signals) as StopSignal[];
   for (const name of names) source.on(name, onSignal);
-  return {
-    signal: controller.signal,
-    release: () => {
-      for (const name of names) source.off(name, onSignal);
-    },
+  return () => {
+    for (const name of names) source.off(name, onSignal);
   };
+}
+
+/** Ends with the goodbyes, or without where they take too long. */
+async function briefly(close: () => Promise<void>): Promise<void> {
+  const late = new AbortController();
+  await Promise.race([
+    close().catch(() => undefined),
+    sleep(grace, undefined, { signal: late.signal }).catch(() => undefined),
+  ]);
+  late.abort();
 }

@@ -110,8 +110,12 @@ export function commandLine(run: (invocation: Invocation) => Promise<void>): Com
       )
       .option("--to <host...>", "where they may go (default: every other host that is not under maintenance)")
       .addOption(
-        new Option("--undo <report>", "move the VMs of a drain back, by the report that it left").conflicts("to"),
+        new Option("--undo <report>", "move the VMs of a drain back, by the report that it left").conflicts([
+          "to",
+          "maintenance",
+        ]),
       )
+      .option("--maintenance", "on oVirt: put the host into maintenance once no VM runs there")
       .option("--dry-run", "print the plan and exit with 0; nothing is moved")
       .option("--concurrency <n>", "moves at a time (default 1)", wholeNumber)
       .option("--incoming <n>", "moves at a time to one destination (default 2)", wholeNumber)
@@ -124,6 +128,7 @@ export function commandLine(run: (invocation: Invocation) => Promise<void>): Com
         ["vnic-failover drain host1", "shows the plan and asks"],
         ["vnic-failover drain host1 --dry-run --json", "the plan, for scripts"],
         ["vnic-failover drain host1 --to host2 host3 --concurrency 2 --yes", "for scripts"],
+        ["vnic-failover drain host1 --maintenance --yes", "on oVirt: and puts it into maintenance"],
         ["vnic-failover drain --undo .vnic-failover/reports/drain-host1-….json", "moves them back"],
       ]),
     )
@@ -143,7 +148,7 @@ export function commandLine(run: (invocation: Invocation) => Promise<void>): Com
           reportDir: flags.reportDir,
         };
         return undo === undefined
-          ? commands.drain(context, { ...request, host: host ?? "", to })
+          ? commands.drain(context, { ...request, host: host ?? "", to, maintenance: flags.maintenance ?? false })
           : commands.undoDrain(context, { ...request, file: undo });
       });
     });
@@ -196,6 +201,7 @@ type DrainFlags = MigrationFlags & {
   readonly concurrency?: number;
   readonly incoming?: number;
   readonly undo?: string;
+  readonly maintenance?: boolean;
   readonly dryRun?: boolean;
   readonly yes?: boolean;
   readonly reportDir?: string;

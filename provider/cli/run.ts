@@ -6,7 +6,7 @@ import type { Commands } from "./commands.js";
 import type { CommandConfiguration } from "./configuration.js";
 import { askYes } from "./confirmation.js";
 import { exitCodes, outcomeOf, type Outcome } from "./exit-codes.js";
-import { catchInterrupts, libvirtInterruption } from "./interrupts.js";
+import { catchInterrupts, leaveOnInterrupt, libvirtInterruption } from "./interrupts.js";
 import { printable, printableJson } from "../foreign-text.js";
 import { commandLine, type Invocation } from "./program.js";
 import { jsonBoard, lineBoard, type ProgressBoard, type TextSink } from "./progress-board.js";
@@ -56,8 +56,10 @@ async function invoke({ name, globals, movesVms, act }: Invocation, surroundings
   const progress = boardFor(globals, stderr);
   let commands: Commands | undefined;
   const interruption = () => commands?.interruption ?? libvirtInterruption;
-  const interrupts = movesVms ? catchInterrupts((text) => progress.note(text), process, interruption) : undefined;
-  const signal = interrupts?.signal ?? new AbortController().signal;
+  const interrupts = movesVms
+    ? catchInterrupts((text) => progress.note(text), process, interruption)
+    : { signal: new AbortController().signal, ...leaveOnInterrupt(async () => commands?.close()) };
+  const { signal } = interrupts;
   let answer: Answer;
   try {
     commands = surroundings.connect(await surroundings.readConfiguration(globals));
@@ -77,7 +79,7 @@ async function invoke({ name, globals, movesVms, act }: Invocation, surroundings
     answer = { outcome, document: {}, text: "", errors: [error] };
   } finally {
     progress.close();
-    interrupts?.release();
+    interrupts.release();
     await commands?.close();
   }
   const { outcome, document, text, errors = [] } = answer;

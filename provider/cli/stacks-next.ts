@@ -30,7 +30,7 @@ export function endMaintenance(host: string, configuration: ConfigurationSource 
 }
 
 /** The command that begins it. */
-function setMaintenance(host: string, configuration: ConfigurationSource | undefined): string {
+export function setMaintenance(host: string, configuration: ConfigurationSource | undefined): string {
   return `pulumi config set --path ${maintenancePath(host)} true${stackFlags(configuration)}`;
 }
 
@@ -101,7 +101,7 @@ function describeNextOnOvirt({ host, plan, next }: ManyMoves): string {
   const one = plan.moves.length === 1;
   if (next.maintenance)
     return `The engine has "${host}" in maintenance: placements that name it rest, so no stack moves ${one ? "this VM" : "these VMs"} back.`;
-  return `A stack that places ${one ? "this VM" : "one of these VMs"} on "${host}" moves it back with its next pulumi up --refresh. To keep ${them(plan.moves)} away, put the host into maintenance in the Administration Portal.`;
+  return `A stack that places ${one ? "this VM" : "one of these VMs"} on "${host}" moves it back with its next pulumi up --refresh. To keep ${them(plan.moves)} away, put the host into maintenance: with --maintenance, or in the Administration Portal.`;
 }
 
 /** The folder that was named, which another stack's project need not be in. */

@@ -125,6 +125,14 @@ export const messages = {
     status: 409,
     text: "Cannot cancel migration for non migrating VM.",
   },
+  VDS_CANNOT_MAINTENANCE_VDS_IS_IN_MAINTENANCE: {
+    status: 409,
+    text: "Cannot switch Host to Maintenance mode. Host is already in Maintenance mode.",
+  },
+  CANNOT_MAINTENANCE_VDS_RUN_VMS_NO_OTHER_RUNNING_VDS: {
+    status: 409,
+    text: "The following Hosts have running VMs and cannot be switched to maintenance mode: ${HostsList}.\nPlease ensure that the following Clusters have at least one Host in UP state: ${ClustersList}.",
+  },
   VDS_INVALID_SERVER_ID: bad("Invalid Host Id."),
   ACTION_TYPE_FAILED_VDS_STATUS_ILLEGAL: conflict("Operation can be performed only when Host status is ${hostStatus}."),
   ACTION_TYPE_FAILED_VM_IS_BEING_MIGRATED: conflict("VM ${VmName} is being migrated."),

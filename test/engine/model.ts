@@ -169,6 +169,8 @@ export interface Event {
 }
 
 export class Model {
+  /** As `/api` tells it in full. */
+  version = "4.5.7-1.el9";
   readonly dataCenters = new Map<string, DataCenter>();
   readonly clusters = new Map<string, Cluster>();
   readonly networks = new Map<string, Network>();

@@ -55,7 +55,7 @@ export function apiRoot(model: Model): Element {
       text("name", "oVirt Engine"),
       element("version", {}, [
         text("build", 7),
-        text("full_version", "4.5.7-1.el9"),
+        text("full_version", model.version),
         text("major", 4),
         text("minor", 5),
         text("revision", 0),

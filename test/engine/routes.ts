@@ -3,6 +3,7 @@ import { attribute, child, type Element } from "../../provider/xml/element.js";
 import { readBody, type SentBody, type Taken } from "./body.js";
 import type { Caller } from "./commands/caller.js";
 import { addNic, removeNic, updateNic } from "./commands/nics.js";
+import { activate, deactivate, type HostParts } from "./commands/hosts.js";
 import { Migrations, NoSuchName } from "./commands/migration.js";
 import { start, stop } from "./commands/power.js";
 import { addProfile, removeProfile, updateProfile } from "./commands/profiles.js";
@@ -79,7 +80,7 @@ export class Api {
     disruptions: Disruptions,
   ) {
     this.#migrations = new Migrations(model, pace, disruptions);
-    this.#rows = table(model, this.#migrations, disruptions).map((row) => ({
+    this.#rows = table({ model, migrations: this.#migrations, pace }, disruptions).map((row) => ({
       ...row,
       pattern: new RegExp(`^${row.path.replaceAll(/:\w+/g, "([^/]+)")}/?$`),
     }));
@@ -139,7 +140,8 @@ const takes = {
   updateNic: { type: "Nic", call: "vm_nic/methods/update" },
 } as const satisfies Readonly<Record<string, Taken>>;
 
-function table(model: Model, migrations: Migrations, disruptions: Disruptions): readonly Row[] {
+function table(parts: HostParts, disruptions: Disruptions): readonly Row[] {
+  const { model, migrations } = parts;
   const profile = (id: string): Profile => existing(model.profiles, id);
   const host = (id: string): Host => existing(model.hosts, id);
   const nic = (vm: string, id: string): Nic => model.vms.get(vm)?.nics.find((each) => each.id === id) ?? absent();
@@ -387,6 +389,17 @@ function table(model: Model, migrations: Migrations, disruptions: Disruptions): 
         functions.map((each) => xml.hostDeviceXml(owner, each)),
       );
     }),
+    ...(
+      [
+        ["deactivate", deactivate],
+        ["activate", activate],
+      ] as const
+    ).map(([name, command]) =>
+      action(`hosts/:id/${name}`, `host/methods/${name}`, async ({ body, caller }, [id]) => {
+        await command(parts, host(id), caller);
+        return xml.actionXml(body);
+      }),
+    ),
     get("/hosts/:id/statistics", (_, [id]) => {
       host(id);
       return collection("statistics", []);
@@ -403,7 +416,7 @@ function table(model: Model, migrations: Migrations, disruptions: Disruptions): 
         owner?.nics.flatMap((each) => xml.reportedDevicesXml(owner, each).children) ?? [],
       );
     }),
-    action("migrate", async ({ body, caller }, [id]) => {
+    action("vms/:id/migrate", "vm/methods/migrate", async ({ body, caller }, [id]) => {
       const to = child(body, "host");
       const vm = model.vms.get(id);
       const sought = to && { id: idIn(withIds(body), "host"), name: textIn(to, "name") };
@@ -411,15 +424,18 @@ function table(model: Model, migrations: Migrations, disruptions: Disruptions): 
       return xml.actionXml(body, { job, vm: vm ?? absent() });
     }),
     action(
-      "cancelmigration",
+      "vms/:id/cancelmigration",
+      "vm/methods/cancel_migration",
       power((vm, caller) => migrations.cancel(vm, caller)),
     ),
     action(
-      "start",
+      "vms/:id/start",
+      "vm/methods/start",
       power((vm, caller) => start(model, vm, caller)),
     ),
     action(
-      "stop",
+      "vms/:id/stop",
+      "vm/methods/stop",
       power((vm, caller) => stop(model, vm, caller)),
     ),
 
@@ -530,12 +546,12 @@ function get(path: string, handle: (call: Call, ids: Ids) => Element): Row {
   return { method: "GET", path, handle: (call, ids) => ok(handle(call, ids)) };
 }
 
-/** An action on a VM, whose fault stands in the action that comes back. */
-function action(name: string, handle: (call: Call, ids: Ids) => Element | Promise<Element>): Row {
+/** An action on a VM or host, whose fault stands in the action that comes back. @param method in the API's documentation */
+function action(path: string, method: string, handle: (call: Call, ids: Ids) => Element | Promise<Element>): Row {
   return {
     method: "POST",
-    path: `/vms/:id/${name}`,
-    takes: { type: "Action", call: `vm/methods/${name === "cancelmigration" ? "cancel_migration" : name}` },
+    path: `/${path}`,
+    takes: { type: "Action", call: method },
     handle: async (call, ids) => {
       try {
         return ok(await handle(call, ids));

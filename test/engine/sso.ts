@@ -46,11 +46,6 @@ export class SingleSignOn {
     private readonly keycloak = false,
   ) {}
 
-  /** How many tokens are valid. */
-  get valid(): number {
-    return this.#tokens.size;
-  }
-
   /** How many tokens were given out. */
   get issued(): number {
     return this.#issued;

@@ -1,7 +1,8 @@
 /** What only the plugin does, over an oVirt engine: imports by name, and functions. */
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { closeAll } from "../../provider/handlers/shutdown.js";
 import { declarePair, overEngine, type OverEngine } from "../handlers/ovirt/over-engine.js";
-import { errorOf, PluginClient, urnOf } from "./plugin-client.js";
+import { errorOf, PluginClient, savedHalfWay, urnOf } from "./plugin-client.js";
 
 let over: OverEngine;
 let plugin: PluginClient;
@@ -39,6 +40,34 @@ describe("an import", () => {
     ["VmPlacement", "nobody"],
   ])("of a %s that is not there finds nothing: %s", async (kind, name) => {
     expect(await plugin.read(urnOf(kind, "it"), name)).toEqual({ id: "", state: {}, inputs: {} });
+  });
+});
+
+describe("a cancellation", () => {
+  it("of a move says that the engine goes on, keeps what is known, and gives the token back", async () => {
+    over = await overEngine({ stepMillis: "manual" });
+    plugin = await PluginClient.configured(over.config);
+    onTestFinished(() => plugin.close());
+    await declarePair(over);
+    const before = { backend: "ovirt", vm: "web", host: "host1", missing: [], unplugged: [] };
+    const moving = errorOf(
+      plugin.update(urnOf("VmPlacement", "web"), over.vm("web").id, before, { vm: "web", host: "host2" }),
+    );
+    await expect.poll(() => over.vm("web").status, { timeout: 20_000 }).toBe("migrating");
+    await plugin.cancel();
+    const { reasons, properties } = savedHalfWay(await moving);
+    expect(reasons.join()).toContain(
+      'The operation was cancelled while VM "web" migrates to host "host2", and the engine goes on with that',
+    );
+    expect(properties).toMatchObject({ vm: "web", unplugged: [over.nic("web", "nic").id] });
+    const sent = over.engine.received.filter(({ method }) => method !== "GET").map(({ path }) => path);
+    expect(sent.at(-1)).toMatch(/\/migrate$/);
+    // As the plugin's process does when Pulumi ends it.
+    await over.client.close();
+    await closeAll();
+    expect(over.engine.signOn.live).toBe(0);
+    over.engine.advance(10);
+    await expect.poll(() => over.nic("web", "nic").plugged, { timeout: 20_000 }).toBe(true);
   });
 });
 

@@ -12,15 +12,17 @@ import { engineRecover } from "./recover.js";
 import { engineRelease } from "./release.js";
 import { engineStatus } from "./status.js";
 
-const interruption: Interruption = {
+const interruption = {
   first:
     "Stopping: nothing more is begun. A migration that the engine has begun is followed to its end, since one that is cancelled loses its VF. Ctrl-C again leaves at once.",
   second: "Left: the engine goes on with what it has begun. Look with: vnic-failover status",
-};
+} as const satisfies Interruption;
 
 /** Connects to nothing yet. */
 export function ovirtCommands(config: StackConfig): Commands {
   const engine = newEngine(config);
+  // The engine's token is given back.
+  const close = () => engine.client.close();
   const on = (context: CommandConsole) => ({ ...context, engine });
   return {
     doctor: (context) => engineDoctor(on(context)),
@@ -31,8 +33,7 @@ export function ovirtCommands(config: StackConfig): Commands {
     status: (context, request) => engineStatus(on(context), request),
     recover: (context, request) => engineRecover(on(context), request),
     release: (context, vm) => engineRelease(on(context), vm),
-    interruption,
-    // The engine's token is given back.
-    close: () => engine.client.close(),
+    interruption: { ...interruption, leave: close },
+    close,
   };
 }

@@ -48,18 +48,29 @@ export function isLookedAt({ host }: DoctoredHost): boolean {
 export const engineDoctorRules: readonly Rule<EngineDoctorFacts>[] = [
   {
     id: "engine-version",
-    title: "The engine is 4.4 or newer",
+    title: "The engine is 4.4.6 or newer",
     source: "ovirt-engine: commit 2813c6480a7",
     ...error,
-    find: ({ version }) => {
-      const [major = 0, minor = 0] = (version ?? "").split(".").map(Number);
-      return version === undefined || major > 4 || (major === 4 && minor >= 4)
+    find: ({ version }) =>
+      version === undefined || isAtLeast(version, [4, 4, 6])
         ? []
         : {
             message: `The engine is version ${version}, which has no failover of vNIC profiles.`,
-            remedy: "Upgrade it to 4.4 or newer.",
-          };
-    },
+            remedy: "Upgrade it to 4.4.6 or newer.",
+          },
+  },
+  {
+    id: "engine-cluster-level",
+    title: "The cluster's level is 4.6 or newer",
+    source: "ovirt-engine: VmNicValidator.java, validateProfile",
+    ...error,
+    find: ({ cluster: { name, level } }) =>
+      isAtLeast(`${level.major}.${level.minor}`, [4, 6])
+        ? []
+        : {
+            message: `Cluster ${quoted(name)} is of level ${level.major}.${level.minor}: the engine refuses its VMs NICs whose profile has a failover.`,
+            remedy: "Raise its compatibility version to 4.6 or newer in the Administration Portal.",
+          },
   },
   {
     id: "engine-host-not-failed",
@@ -161,6 +172,17 @@ export const engineDoctorRules: readonly Rule<EngineDoctorFacts>[] = [
       })),
   },
 ];
+
+/** @param version `4.5.7-1.el9`: what follows the third number does not count. */
+function isAtLeast(version: string, wanted: readonly number[]): boolean {
+  const parts = version.split(/[.-]/).map(Number);
+  for (const [index, least] of wanted.entries()) {
+    const part = parts[index] ?? 0;
+    // What is no number is a version that is not known here, and none that is too old.
+    if (part !== least) return !(part < least);
+  }
+  return true;
+}
 
 /** Those that are up. */
 function eachHost({ hosts }: EngineDoctorFacts, find: (host: DoctoredHost) => readonly Found[]): readonly Found[] {

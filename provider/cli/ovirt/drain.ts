@@ -16,6 +16,7 @@ import { carryOut, type Mover, type SkippedVm } from "../many-moves.js";
 import type { NextOfStacks } from "../stacks-next.js";
 import { commandAdvice, refuseForeignOptions, type EngineContext } from "./context.js";
 import { engineDrainFacts } from "./drain-facts.js";
+import { paragraph, putIntoMaintenance } from "./maintenance.js";
 import { engineHeadlines } from "./migrate.js";
 
 export async function engineDrain(context: EngineContext, request: DrainRequest & GivenOptions): Promise<Answer> {
@@ -26,7 +27,7 @@ export async function engineDrain(context: EngineContext, request: DrainRequest 
   const to = destinationsOf(hosts, source, request.to);
   const facts = async () => engineDrainFacts(engine, await runningOn(engine, source), to, namesOf(hosts));
   const { vms, destinations } = await facts();
-  return carryOut(
+  const answer = await carryOut(
     context,
     request,
     {
@@ -44,6 +45,10 @@ export async function engineDrain(context: EngineContext, request: DrainRequest 
       return planDrain(elsewhere(now.vms, failed), now.destinations);
     },
   );
+  if (request.maintenance !== true) return answer;
+  if (request.dryRun === true) return paragraph(answer, `Then the engine would put "${source.name}" into maintenance.`);
+  const left = await keepingBusy(engine, source);
+  return putIntoMaintenance(context, { host: source, left, answer });
 }
 
 /** @throws ProblemError when the file is no drain's report, or a host that a VM came from takes none. */
@@ -145,6 +150,11 @@ async function hostsOf({ client, cluster }: Engine): Promise<readonly EngineHost
 
 async function runningOn({ client }: Engine, { id }: EngineHost): Promise<readonly EngineVm[]> {
   return (await listVms(client)).filter((vm) => vm.host === id && isRunning(vm));
+}
+
+/** The VMs of the host, and those that migrate: where to, the engine does not tell before they are there. */
+async function keepingBusy({ client }: Engine, { id }: EngineHost): Promise<readonly EngineVm[]> {
+  return (await listVms(client)).filter((vm) => isRunning(vm) && (vm.host === id || vm.status === "migrating"));
 }
 
 function destinationsOf(

@@ -65,11 +65,14 @@ const answerMillis = 60_000;
 
 /**
  * Migrates, and waits until the engine says that it is over: what was plugged is plugged again, or will not be.
- * @throws ProblemError when the engine does not begin, does not answer, or takes too long, also with an earlier migration.
+ * @throws ProblemError when the engine does not begin, does not answer, or takes too long, also with an earlier migration;
+ *   `cancelled` when nobody waits for it any more.
  */
 export async function migrate(client: EngineClient, request: MigrationRequest): Promise<MigrationEnd> {
   const { host, progress } = request;
   const vm = await withoutMigration(client, request.vm, waitingOf(request));
+  // What others began has brought it there.
+  if (vm.host === host.id) return { vm, complaints: [], events: [], over: true };
   const [seen, before] = await Promise.all([newestEvent(client), pluggedNics(client, vm)]);
   progress.report({ phase: "migrate", percent: 0, message: `${vm.name} to ${host.name}` });
   const correlationId = randomUUID();
@@ -78,7 +81,7 @@ export async function migrate(client: EngineClient, request: MigrationRequest): 
   await begin(client, { ...request, vm }, { correlationId, news, vfs: before.length });
   request.onBegun?.();
 
-  const moved = await until(request, request.migrateTimeout, async () => {
+  const moved = await followed(request, request.migrateTimeout, async () => {
     const now = await findVm(client, vm.id);
     if (now === undefined) throw gone(vm);
     if (now.status !== "migrating") {
@@ -98,7 +101,7 @@ export async function migrate(client: EngineClient, request: MigrationRequest): 
   if (moved.host === host.id) {
     // The engine says that the VM is up, and plugs the VFs only then (MigrateVmCommand.java runningSucceded).
     progress.report({ phase: "plug", message: `the engine plugs the VFs on ${host.name}` });
-    await until(request, request.plugTimeout * Math.max(1, before.length), () => news.end());
+    await followed(request, request.plugTimeout * Math.max(1, before.length), () => news.end());
   }
   const last = (await findVm(client, vm.id)) ?? moved;
   return {
@@ -107,6 +110,28 @@ export async function migrate(client: EngineClient, request: MigrationRequest): 
     events: await news.all(),
     over: last.status === "down" || (await news.end()) !== undefined,
   };
+}
+
+/** As {@link until}. @throws ProblemError `cancelled`: the engine goes on with what it has begun. */
+async function followed<T>(
+  request: MigrationRequest,
+  seconds: number,
+  look: () => Promise<T | undefined>,
+): Promise<T | undefined> {
+  const { vm, host, signal, advice = pulumiAdvice } = request;
+  try {
+    return await until(request, seconds, look);
+  } catch (cause) {
+    if (signal?.aborted !== true) throw cause;
+    throw new ProblemError(
+      {
+        code: "cancelled",
+        what: `The operation was cancelled while VM "${vm.name}" migrates to host "${host.name}", and the engine goes on with that`,
+        remedy: `Wait for the event of its end in the Administration Portal, then ${advice.look}.`,
+      },
+      { cause },
+    );
+  }
 }
 
 /** How long a migration that others began is waited for. */

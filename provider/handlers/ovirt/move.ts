@@ -24,11 +24,11 @@ import { ProblemError, reasonOf, type Problem } from "../../problem.js";
 import type { Progress } from "../../progress.js";
 import type { Violation } from "../../rules/index.js";
 import type { Advice } from "./advice.js";
-import { migrate, type MigrationEnd } from "./migration.js";
+import { migrate, waitingOf, type MigrationEnd } from "./migration.js";
 import { pairReader, type EnginePair } from "./pairs.js";
 import { plugMissing } from "./replug.js";
 import type { Engine } from "./session.js";
-import { notOver } from "./settled.js";
+import { notOver, withoutMigration } from "./settled.js";
 import { isRunning, nicsWithoutVf, requireVm, spelledVf } from "./vm.js";
 import { violationsOf } from "./vm-placement.js";
 
@@ -107,6 +107,8 @@ export async function moveOnEngine(engine: Engine, request: EngineMoveRequest): 
   progress.report({ phase: "preflight", message: `looking whether "${name}" can move to "${to}"` });
   const timeline = new Timeline();
   timeline.begin("preflight");
+  // Where others have moved it to, and whether its VFs are there, is known only when the engine is done.
+  await withoutMigration(engine.client, await requireVm(engine, name), waitingOf({ ...request.options, ...request }));
   const plan = await planOnEngine(engine, request);
   if (plan.alreadyThere) return undefined;
   const errors = plan.findings.filter(({ severity }) => severity === "error");

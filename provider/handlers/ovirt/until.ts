@@ -5,7 +5,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 const shortestPause = 50;
 const longestPause = 1000;
 
-/** The first answer that `look` has within the time, in seconds; undefined: none. There is one look at least. */
+/**
+ * The first answer that `look` has within the time, in seconds; undefined: none. There is one look at least.
+ * @throws the signal's reason, once it is aborted.
+ */
 export async function until<T>(
   { signal }: { readonly signal?: AbortSignal | undefined },
   seconds: number,
@@ -15,6 +18,9 @@ export async function until<T>(
   for (let pause = shortestPause; ; pause = Math.min(pause * 2, longestPause)) {
     const found = await look();
     if (found !== undefined || Date.now() >= end) return found;
-    await sleep(pause, undefined, { ...(signal !== undefined && { signal }) });
+    await sleep(pause, undefined, { ...(signal !== undefined && { signal }) }).catch((error: unknown) => {
+      signal?.throwIfAborted();
+      throw error;
+    });
   }
 }

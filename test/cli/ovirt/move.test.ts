@@ -37,9 +37,9 @@ describe("the configuration", () => {
   it("ends with the token given back", async () => {
     const cli = await engineCli();
     const { signOn } = cli.over.engine;
-    const { valid, issued } = signOn;
+    const { live, issued } = signOn;
     await cli.ran("status");
-    expect(signOn.valid).toBe(valid);
+    expect(signOn.live).toBe(live);
     expect(signOn.issued).toBe(issued + 1);
   });
 });
@@ -137,6 +137,25 @@ describe("migrate", () => {
     expect(refused.err).toContain("no free virtual functions");
     expect(cli.hostOf("web")).toBe("host1");
     expect(await cli.files()).toEqual([]);
+  });
+
+  it("waits for a move that others began before it plans its own", async () => {
+    const cli = await engineCli();
+    cli.over.engine.disruptions.add({ kind: "replug-late", milliseconds: 1500 });
+    await cli.over.engine.moveBySystem("web", "host2");
+    const there = await cli.ran("migrate web --to host2");
+    expect({ code: there.code, out: there.out }).toMatchObject({
+      code: 0,
+      out: expect.stringContaining("nothing to do") as string,
+    });
+    expect(migrateRequests(cli)).toBe(0);
+    expect(cli.over.nic("web", "nic").plugged).toBe(true);
+
+    cli.over.engine.disruptions.add({ kind: "replug-late", milliseconds: 1500 });
+    await cli.over.engine.moveBySystem("web", "host1");
+    expect((await cli.ran("migrate web --to host2")).code).toBe(0);
+    expect(cli.hostOf("web")).toBe("host2");
+    expect(cli.over.engine.model.events.filter(({ severity }) => severity === "error")).toEqual([]);
   });
 
   it("exits with 1 for options that the engine's policy decides", async () => {

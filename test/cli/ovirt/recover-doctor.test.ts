@@ -1,3 +1,4 @@
+import { writeFile } from "node:fs/promises";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Host } from "../../engine/model.js";
 import { engineCli, type EngineCli } from "./over-engine.js";
@@ -74,6 +75,32 @@ describe("doctor", () => {
     expect(out).toContain("host1: up, VFs in use by web");
     expect(out).toMatch(/^ +eth2 +\S+ +4 +8 +3 +data-vf$/m);
     expect(out).toContain("Nothing is missing.");
+  });
+
+  it.each([
+    ["4.3.10.4-1.el7", 1],
+    ["4.4.5.11-1.el8", 1],
+    ["4.4.6.8-1.el8", 0],
+    ["4.5.0-0.master", 0],
+    ["5.0.0", 0],
+    ["master", 0],
+  ])("knows whether engine %s has the feature", async (version, exitCode) => {
+    cli.over.engine.model.version = version;
+    expect(await cli.document("doctor")).toMatchObject({
+      exitCode,
+      engine: { version },
+      findings: exitCode === 0 ? [] : [{ rule: "engine-version", severity: "error" }],
+    });
+  });
+
+  it("exits with 1 where the cluster's level is too old", async () => {
+    const old = [...cli.over.engine.model.clusters.values()].find(({ name }) => name === "old");
+    const { url, username, caFile } = cli.over.engine.address;
+    expect(old?.version).toEqual({ major: 4, minor: 5 });
+    await writeFile(cli.config, JSON.stringify({ ovirt: { url, username, caFile, cluster: "old" } }));
+    const { code, out } = await cli.ran("doctor");
+    expect(code).toBe(1);
+    expect(out).toContain('error: Cluster "old" is of level 4.5');
   });
 
   it("exits with 1 where a host has failed or lacks the standby's network, and warns of the rest", async () => {

@@ -118,6 +118,11 @@ export class Migrations {
     return finished(this.model, `Cancelling Migration of VM ${vm.name}`, caller);
   }
 
+  /** Those whose destination goes into maintenance. */
+  cancelTo(host: Host, caller: Caller): void {
+    for (const { vm, destination } of [...this.#running.values()]) if (destination === host) this.cancel(vm, caller);
+  }
+
   async #start(
     vm: Vm,
     toServer: boolean,

@@ -1,5 +1,5 @@
 /** `/hosts`, and their NICs with physical and virtual functions. */
-import { child, find, textOf, type Element } from "../../../xml/element.js";
+import { child, element, find, textOf, type Element } from "../../../xml/element.js";
 import type { EngineClient } from "./client.js";
 import { all, lookUp, type Kind } from "./lookup.js";
 import {
@@ -149,6 +149,15 @@ export async function freeVirtualFunctions(
   network: string,
 ): Promise<readonly EngineHostNic[]> {
   return (await physicalFunctions(client, host)).flatMap((pf) => (serves(pf, network) ? pf.free : []));
+}
+
+/**
+ * Asks the engine to put the host into maintenance. It answers at once, and the host gets there when no VM runs on it.
+ * @throws OvirtFault
+ */
+export async function deactivateHost(client: EngineClient, { id, name }: EngineHost): Promise<void> {
+  const action = `put host "${name}" into maintenance`;
+  await client.post(`${path(id)}/deactivate`, element("action"), { action });
 }
 
 /** The ids of the networks that VFs of that physical function may serve. Labels are not looked at. */
