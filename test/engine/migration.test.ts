@@ -62,8 +62,10 @@ async function codes(): Promise<readonly number[]> {
   return all.slice(all.indexOf(932) + 1);
 }
 
+/** Those of the migration itself, without its NICs'. */
 async function migrationEvents(): Promise<readonly number[]> {
-  const codes = new Set<number>(Object.values(eventCodes));
+  const { nicPlugged: _, nicUnplugged: __, ...ofMigrations } = eventCodes;
+  const codes = new Set<number>(Object.values(ofMigrations));
   return (await eventsAfter(client, 0)).map(({ code }) => code).filter((code) => codes.has(code));
 }
 
