@@ -65,6 +65,7 @@ export async function startAnnouncers(
         onAddress: (address) => timeline.mark(`${host.name} learnt the guest's address ${address}`),
         onPort: (port) => timeline.mark(`${host.name} sees ${nic.mac} behind ${port}`),
         onCleared: () => timeline.mark(`${host.name} cleared the VF's MAC filter`),
+        onGivenUp: (why) => announced.notes.push(`No more probing from "${host.name}": ${why}.`),
         onCopied: (frames) => timeline.mark(`${host.name} passed ${frames} frames on to the VF while its link came up`),
       });
       if (typeof announcer === "string") {

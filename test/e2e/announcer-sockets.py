@@ -28,6 +28,7 @@ def scene():
     here = taken_in("br0", guest)
     during = "52:54:00:aa:00:50" in filters()
     here.close()
+    after = "52:54:00:aa:00:50" in filters()
 
     # The tap of a guest that nobody emulates takes no frames: veth `guest0` is one that does.
     ip("link", "add", "guest0", "type", "veth", "peer", "name", "inside0")
@@ -52,8 +53,49 @@ def scene():
         copied[name] = {"sent": copies.sent, "heard": [each for each in heard(vf) if "88b5" in each]}
         copies.close()
 
+    # Addresses: anybody on the bridge forges the guest's MAC.
+    wire = frames_of(guest, "br0")
+    out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    out.bind(("switch0", 0))
+    for number in range(50):
+        out.send(frame(b"\xff" * 6, mac_bytes("02:00:00:00:01:%02x" % number), b"of another"))
+    others = bool(select.select([wire], [], [], 0.3)[0])
+    out.send(frame(b"\xff" * 6, guest, b"of the guest"))
+    guests = bool(select.select([wire], [], [], 0.3)[0])
+    wire.close()
+    ip("address", "add", "10.9.0.1/24", "dev", "br0")
+    program = subprocess.Popen([sys.executable, "-I", "-c", os.environ["ANNOUNCER"]], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    task = {"bridge": "br0", "mac": "52:54:00:aa:00:50", "addresses": ["10.9.0.50"], "interval": 0.05, "seconds": 60}
+    program.stdin.write(json.dumps(task).encode() + b"\nfast\n")
+    program.stdin.flush()
+    program.stdout.readline()
+    questions = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0806))
+    questions.bind(("switch0", 0x0806))
+    for number in range(20):
+        out.send(b"\xff" * 6 + guest + b"\x08\x06" + struct.pack("!HHBBH6s4s6s4s", 1, 0x0800, 6, 4, 1, guest,
+                 socket.inet_aton("10.%d.0.%d" % (9 + number % 2, 100 + number)), bytes(6), bytes(4)))
+    asked, end = {}, time.time() + 2
+    while time.time() < end:
+        if select.select([questions], [], [], 0.1)[0]:
+            request = questions.recv(2048)
+            if request[6:12] == mac_of("br0"):
+                key = (socket.inet_ntoa(request[38:42]), socket.inet_ntoa(request[28:32]))
+                asked[key] = asked.get(key, 0) + 1
+    program.stdin.close()
+    program.wait()
+
+    # More entries than a page of the bridge's table: the guest's own is still found.
+    batch = "".join("fdb add 02:01:00:00:%02x:%02x dev wire0 master static\n" % (number >> 8, number & 255) for number in range(6000))
+    subprocess.run(["bridge", "-batch", "-"], input=batch, text=True, check=True)
+    out.send(frame(b"\xff" * 6, guest, b"of the guest"))
+    time.sleep(0.2)
+
     print(json.dumps({
-        "filter": [during, "52:54:00:aa:00:50" in filters()],
+        "wire": [others, guests],
+        "asked": sorted([*key, count] for key, count in asked.items()),
+        "port": port_of("br0", guest),
+        "far": further(struct.pack("BBHHHH", 1, 1, 65534, 1448, 65534, 16), 4).hex(),
+        "filter": [during, after],
         "below": sorted(below("br0")),
         "taps": [port for port in sorted(ports("br0")) if is_tap(port)],
         "copied": copied,

@@ -22,6 +22,10 @@ const answer = z.strictObject({
   unchecked: z.string(),
   tag: z.string(),
   untagged: z.string(),
+  far: z.string(),
+  wire: z.tuple([z.boolean(), z.boolean()]),
+  asked: z.array(z.tuple([z.string(), z.string(), z.number()])),
+  port: z.string().nullable(),
 });
 
 const hex = (text: string) => Buffer.from(text).toString("hex");
@@ -34,6 +38,7 @@ describe.skipIf(labSkipped !== undefined)("what the announcer does beside asking
     // Needs root, as the lab does.
     const stdout = execFileSync("unshare", ["--net", "--mount", "python3", "-c", functions + scene], {
       encoding: "utf8",
+      env: { ...process.env, ANNOUNCER: program },
     });
     seen = answer.parse(JSON.parse(stdout));
   });
@@ -60,5 +65,26 @@ describe.skipIf(labSkipped !== undefined)("what the announcer does beside asking
     expect([seen.tag, seen.untagged]).toEqual(["81000007", ""]);
     expect(seen.further).toBe(Buffer.from(new Uint8Array([1, 1, 58, 0, 168, 5, 38, 0, 16, 0])).toString("hex"));
     expect(seen.unchecked).toBe("00".repeat(10));
+  });
+
+  it("X30: does not end over a header whose places are beyond any frame", () => {
+    expect(seen.far).toBe(Buffer.from(new Uint8Array([1, 1, 255, 255, 168, 5, 255, 255, 16, 0])).toString("hex"));
+  });
+
+  it("X19: gets the guest's frames only, believes two addresses of them, and asks as the host itself where it can", () => {
+    expect(seen.wire).toEqual([false, true]);
+    const [first, second, third, ...more] = seen.asked;
+    expect(more).toEqual([]);
+    // One is the task's own. 20 a second at most for each.
+    expect([first, second, third].map((each) => each?.slice(0, 2))).toEqual([
+      ["10.10.0.101", "0.0.0.0"],
+      ["10.9.0.100", "10.9.0.1"],
+      ["10.9.0.50", "10.9.0.1"],
+    ]);
+    for (const [, , count] of seen.asked) expect(count).toBeLessThanOrEqual(45);
+  });
+
+  it("finds the guest's port among more MACs than a page of the bridge's table holds", () => {
+    expect(seen.port).toBe("wire0");
   });
 });

@@ -20,24 +20,24 @@
 # {"port": P, "at": T} when the bridge sees the guest's MAC behind another of its ports, {"cleared": VF}, {"copied": N} at its end.
 # It ends after `seconds`, or three seconds after the end of its standard input: QEMU goes on announcing the standby
 # for a while after a migration, and the last word must be the guest's own.
-import array, json, os, select, socket, struct, subprocess, sys, time
+import array, fcntl, json, os, select, socket, struct, subprocess, sys, time
 
 # Linux include/uapi/linux/if_packet.h, if_ether.h; asm-generic/socket.h
 SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_AUXDATA, PACKET_VNET_HDR = 263, 1, 8, 15
 PACKET_MR_PROMISC, PACKET_MR_UNICAST = 1, 3
 TP_STATUS_VLAN_VALID = 0x10
 ETH_P_ALL, SO_ATTACH_FILTER = 3, 26
+SIOCGIFADDR, SIOCGIFNETMASK = 0x8915, 0x891b
+# Anybody on the bridge can send with the guest's MAC: each address that is believed costs the segment questions.
+MOST_LEARNT = 2
 
 def main():
     task = json.loads(sys.stdin.readline())
     bridge, guest = task["bridge"], mac_bytes(task["mac"])
     own = mac_of(bridge)
-    wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0003))
-    wire.bind((bridge, 0))
-    # Frames that the bridge only forwards come up to a promiscuous socket: the guest's own tell its addresses.
-    join(wire, bridge, PACKET_MR_PROMISC)
-    addresses = [socket.inet_aton(address) for address in task["addresses"]]
-    questions = [arp(own, address) for address in addresses]
+    wire = frames_of(guest, bridge)
+    addresses, learnt = [socket.inet_aton(address) for address in task["addresses"]], 0
+    questions = [arp(own, address, asker(bridge, address)) for address in addresses]
     local = link_local_of(bridge)
     if local is not None:
         questions.append(solicitation(own, local, eui64(guest)))
@@ -88,10 +88,20 @@ def main():
                     here = copies = None
         if wire in readable:
             address = sender(wire, guest)
-            if address is not None and address not in addresses and len(addresses) < 16:
+            if address is not None and address not in addresses and learnt < MOST_LEARNT:
                 addresses.append(address)
-                questions.append(arp(own, address))
+                learnt += 1
+                questions.append(arp(own, address, asker(bridge, address)))
                 say({"address": socket.inet_ntoa(address)})
+
+def frames_of(guest, bridge):
+    """A socket that sends on the bridge, and gets the frames by the guest's MAC and no others: those tell its addresses."""
+    wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    only(wire, guest, 6)
+    wire.bind((bridge, ETH_P_ALL))
+    # Frames that the bridge only forwards come up to a promiscuous socket.
+    join(wire, bridge, PACKET_MR_PROMISC)
+    return wire
 
 def join(packets, device, kind, address=b""):
     request = struct.pack("iHH8s", socket.if_nametoindex(device), kind, len(address), address)
@@ -127,7 +137,7 @@ class Copies:
         for packets in (self.tap, self.pf):
             packets.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
         self.tap.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
-        only(self.tap, guest)
+        only(self.tap, guest, 0)
         self.tap.bind((tap, ETH_P_ALL))
         self.pf.bind((pf, 0))
 
@@ -155,12 +165,12 @@ class Copies:
         self.tap.close()
         self.pf.close()
 
-def only(packets, guest):
-    """Frames to the guest's own MAC: a classic BPF program."""
-    high, low = struct.unpack("!IH", guest)
+def only(packets, mac, at):
+    """Frames with that MAC there, 0: to it, 6: by it. A classic BPF program."""
+    high, low = struct.unpack("!IH", mac)
     program = b"".join(struct.pack("HBBI", *line) for line in (
-        (0x20, 0, 0, 0), (0x15, 0, 3, high),  # ld [0]; jne high, drop
-        (0x28, 0, 0, 4), (0x15, 0, 1, low),  # ldh [4]; jne low, drop
+        (0x20, 0, 0, at), (0x15, 0, 3, high),  # ld [at]; jne high, drop
+        (0x28, 0, 0, at + 4), (0x15, 0, 1, low),  # ldh [at + 4]; jne low, drop
         (0x06, 0, 0, 0x40000), (0x06, 0, 0, 0),  # take; drop
     ))
     lines = array.array("B", program)  # ctypes is not in every host's Python
@@ -178,7 +188,9 @@ def tag_of(extra):
 def further(header, length):
     # struct virtio_net_hdr: where the headers end and the checksum starts moves by the tag
     flags, kind, end, size, start, offset = struct.unpack("BBHHHH", header)
-    return struct.pack("BBHHHH", flags, kind, end + length if end else 0, size, start + length if flags & 1 else start, offset)
+    # The guest's own driver writes the header: a place that is further than 65535 is none, and the kernel refuses the frame.
+    end, start = min(end + length, 65535) if end else 0, min(start + length, 65535) if flags & 1 else start
+    return struct.pack("BBHHHH", flags, kind, end, size, start, offset)
 
 def ports(bridge):
     return os.listdir("/sys/class/net/%s/brif" % bridge)
@@ -196,10 +208,23 @@ def mac_of(device):
 def mac_bytes(text):
     return bytes(int(part, 16) for part in text.split(":"))
 
-def arp(own, address):
-    # An ARP probe, sender address 0.0.0.0: it changes no neighbour's table (RFC 5227, 2.1.1).
-    body = struct.pack("!HHBBH6s4s6s4s", 1, 0x0800, 6, 4, 1, own, bytes(4), bytes(6), address)
+def arp(own, address, asking):
+    body = struct.pack("!HHBBH6s4s6s4s", 1, 0x0800, 6, 4, 1, own, asking, bytes(6), address)
     return b"\xff" * 6 + own + b"\x08\x06" + body
+
+def asker(bridge, address):
+    """
+    By which address the host asks: the bridge's own where that is of the same subnet. Else 0.0.0.0, a probe: it changes no
+    neighbour's table, but a host that is just checking the same address for itself takes it for a conflict (RFC 5227, 2.1.1).
+    """
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+            name = struct.pack("256s", bridge.encode())
+            mine, mask = (struct.unpack("!I", fcntl.ioctl(asked, what, name)[20:24])[0] for what in (SIOCGIFADDR, SIOCGIFNETMASK))
+        same = mine & mask == struct.unpack("!I", address)[0] & mask
+        return struct.pack("!I", mine) if same else bytes(4)
+    except OSError:
+        return bytes(4)
 
 def solicitation(own, source, target):
     # RFC 4861, 4.3, to the solicited-node multicast address of the target
@@ -241,14 +266,25 @@ def sender(wire, guest):
 def port_of(bridge, guest):
     # struct __fdb_entry of Linux include/uapi/linux/if_bridge.h: MAC, port's low byte, is_local, age, port's high byte
     try:
-        with open("/sys/class/net/%s/brforward" % bridge, "rb") as table:
-            entries = table.read()
-        for at in range(0, len(entries) - 15, 16):
-            if entries[at:at + 6] == guest and not entries[at + 7]:
-                return name_of(bridge, entries[at + 6] | entries[at + 12] << 8)
+        for entries in pieces("/sys/class/net/%s/brforward" % bridge):
+            for at in range(0, len(entries) - 15, 16):
+                if entries[at:at + 6] == guest and not entries[at + 7]:
+                    return name_of(bridge, entries[at + 6] | entries[at + 12] << 8)
     except OSError:
         pass
     return None
+
+def pieces(path):
+    """The kernel answers whole entries only: a read of Python's own, which asks for less at last, would end too early."""
+    table = os.open(path, os.O_RDONLY)
+    try:
+        while True:
+            piece = os.read(table, 4096)
+            if piece == b"":
+                return
+            yield piece
+    finally:
+        os.close(table)
 
 def name_of(bridge, number):
     for name in ports(bridge):

@@ -4,8 +4,10 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { z } from "zod";
+import { foreignText } from "../../../foreign-text.js";
+import { reasonOf } from "../../../problem.js";
 import { formatPciAddress, type PciAddress } from "../../../xml/pci-address.js";
 import type { LibvirtHost } from "../host.js";
 import { remotePython } from "../transport/index.js";
@@ -42,6 +44,10 @@ export interface Announcer {
   stop(): void;
 }
 
+/** Characters of a line, and lines in a move: our program stays far below both. */
+const longestLine = 1024;
+const mostLines = 1000;
+
 /** What the program says. A host is not trusted to say more than this. */
 const saying = z.union([
   z.strictObject({ ready: z.literal(true) }),
@@ -58,6 +64,8 @@ export interface AnnouncerEvents {
   readonly onCleared?: () => void;
   /** So many frames went to the guest's VF that came to its standby. */
   readonly onCopied?: (frames: number) => void;
+  /** It is not listened to any more, and why. */
+  readonly onGivenUp?: (why: string) => void;
 }
 
 /** A constant of this package, with nothing of the task in it: that goes over standard input. */
@@ -78,7 +86,7 @@ export async function startAnnouncer(
   try {
     channel = await start(program);
   } catch (error) {
-    return `"${host.name}" runs no commands for us: ${error instanceof Error ? error.message : String(error)}`;
+    return `"${host.name}" runs no commands for us: ${reasonOf(error)}`;
   }
   const { stdin, stdout, stderr } = channel;
   let complaint = "";
@@ -95,12 +103,11 @@ export async function startAnnouncer(
     stdin.end();
   };
   return new Promise((resolve) => {
-    const lines = createInterface({ input: stdout });
     const giveUp = setTimeout(() => {
       stop();
       resolve(`python3 on "${host.name}" did not start within 10 s`);
     }, 10_000);
-    lines.on("line", (line) => {
+    const onLine = (line: string): void => {
       const said = parse(line);
       if (said === undefined) return;
       if ("ready" in said) {
@@ -122,12 +129,22 @@ export async function startAnnouncer(
         events.onPort?.(port);
         for (const look of waiting) look();
       }
-    });
-    lines.on("close", () => {
+    };
+    const onExcess = (why: string): void => {
+      stop();
+      stdout.destroy();
+      events.onGivenUp?.(`what "${host.name}" runs as announcer says ${why}`);
+    };
+    eachLine(stdout, onLine, onExcess);
+    const onEnd = (): void => {
       clearTimeout(giveUp);
-      resolve(`python3 on "${host.name}" ended: ${complaint.trim().split("\n").at(-1) ?? "no reason given"}`);
+      resolve(
+        `python3 on "${host.name}" ended: ${foreignText(complaint.trim().split("\n").at(-1) ?? "no reason given")}`,
+      );
       for (const look of waiting) look();
-    });
+    };
+    stdout.once("end", onEnd);
+    stdout.once("close", onEnd);
   });
 
   function seenBehind(wanted: (port: string) => boolean, timeout: number): Promise<boolean> {
@@ -145,6 +162,31 @@ export async function startAnnouncer(
       look();
     });
   }
+}
+
+/** Calls `each` for every whole line, until there are too many, or one is too long. */
+function eachLine(from: Readable, each: (line: string) => void, exceeded: (why: string) => void): void {
+  let begun = "";
+  let count = 0;
+  let over = false;
+  const end = (why: string): void => {
+    over = true;
+    begun = "";
+    exceeded(why);
+  };
+  from.setEncoding("utf8");
+  from.on("data", (chunk: string) => {
+    if (over) return;
+    const lines = (begun + chunk).split("\n");
+    begun = lines.pop() ?? "";
+    for (const line of lines) {
+      count += 1;
+      if (count > mostLines) return end(`more than ${mostLines} lines`);
+      if (line.length > longestLine) return end(`a line of more than ${longestLine} characters`);
+      each(line);
+    }
+    if (begun.length > longestLine) end(`a line of more than ${longestLine} characters`);
+  });
 }
 
 function parse(line: string): z.output<typeof saying> | undefined {

@@ -16,9 +16,12 @@ export function remoteCommand(parts: TemplateStringsArray): RemoteCommand {
   return { text: parts.join("") } as RemoteCommand;
 }
 
-/** A program that is part of this package, for the host's python3: single-quoted for the host's shell, as a whole. */
+/**
+ * A program that is part of this package, for the host's python3: single-quoted for the host's shell, as a whole. `-I`: modules
+ * are the system's only, whatever stands in the account's folder or environment.
+ */
 export function remotePython(program: string): RemoteCommand {
-  return { text: `exec python3 -c '${program.replaceAll("'", `'\\''`)}'` } as RemoteCommand;
+  return { text: `exec python3 -I -c '${program.replaceAll("'", `'\\''`)}'` } as RemoteCommand;
 }
 
 /** A command while it runs. It is told to end by the end of its standard input. */

@@ -1,0 +1,70 @@
+/** A host that runs something else than this package's announcer, or says what it likes. */
+import { PassThrough } from "node:stream";
+import { expect, test } from "vitest";
+import { startAnnouncer } from "../../provider/backends/libvirt/announcer/announcer.js";
+import { LibvirtHost } from "../../provider/backends/libvirt/host.js";
+import { remotePython, type RunningCommand } from "../../provider/backends/libvirt/transport/index.js";
+
+class TalkativeHost extends LibvirtHost {
+  readonly stdout = new PassThrough();
+  readonly stdin = new PassThrough();
+  constructor() {
+    super("host1", { uri: "qemu:///system", networks: {}, maintenance: false }, {});
+  }
+  override commands(): Promise<() => Promise<RunningCommand>> {
+    const { stdin, stdout } = this;
+    return Promise.resolve(() => Promise.resolve({ stdin, stdout, stderr: new PassThrough() }));
+  }
+}
+
+const task = { bridge: "br0", mac: "52:54:00:00:00:01", addresses: [], seconds: 60 };
+
+async function started() {
+  const host = new TalkativeHost();
+  const seen = { ports: 0, givenUp: [] as string[] };
+  const starting = startAnnouncer(host, task, {
+    onPort: () => (seen.ports += 1),
+    onGivenUp: (why) => seen.givenUp.push(why),
+  });
+  host.stdout.write('{"ready": true}\n');
+  const announcer = await starting;
+  if (typeof announcer === "string") throw new Error(announcer);
+  return { host, seen, announcer };
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+test("X18: a line without an end is not kept", async () => {
+  const { host, seen } = await started();
+  const before = process.memoryUsage().rss;
+  for (let sent = 0; sent < 256; sent += 1) {
+    if (!host.stdout.destroyed) host.stdout.write("x".repeat(1024 * 1024));
+    await turn();
+  }
+  expect(seen.givenUp).toEqual(['what "host1" runs as announcer says a line of more than 1024 characters']);
+  expect(host.stdout.destroyed).toBe(true);
+  expect(process.memoryUsage().rss - before).toBeLessThan(128 * 1024 * 1024);
+});
+
+test("X18: a thousand sayings are heard, and no more", async () => {
+  const { host, seen, announcer } = await started();
+  for (let sent = 0; sent < 50; sent += 1) {
+    if (!host.stdout.destroyed) host.stdout.write('{"port": "vnet0", "at": 1}\n'.repeat(1000));
+    await turn();
+  }
+  expect(seen.ports).toBeLessThan(1000);
+  expect(seen.ports).toBeGreaterThan(900);
+  expect(seen.givenUp).toEqual(['what "host1" runs as announcer says more than 1000 lines']);
+  expect(await announcer.seenBehind((port) => port === "eth0", 0.01)).toBe(false);
+});
+
+test("X18: what it complains of is one bounded line", async () => {
+  const host = new TalkativeHost();
+  const starting = startAnnouncer(host, task);
+  host.stdout.end();
+  expect(await starting).toMatch(/^python3 on "host1" ended: /);
+});
+
+test("X29: its Python takes no module from the account's folder", () => {
+  expect(remotePython("import json").text).toBe("exec python3 -I -c 'import json'");
+});
