@@ -7,6 +7,7 @@ import {
   type Body,
   type MessageName,
   messages,
+  onlyReads,
   type ProcedureName,
   procedures,
   programs,
@@ -17,7 +18,10 @@ import { type Codec, decode, encode } from "./xdr.js";
 export interface CallOptions {
   /** Stops waiting, with the signal's reason. libvirt has no way to withdraw a call: the host may still carry it out. */
   readonly signal?: AbortSignal;
-  /** Stops waiting after so many milliseconds. Default: waits as long as the connection lives. */
+  /**
+   * Stops waiting after so many milliseconds. Default: as long as the connection lives, except for a call that only reads: a
+   * libvirt that does not answer one within {@link RpcClientOptions.readTimeoutMs} counts as lost, whatever else it sends.
+   */
   readonly timeoutMs?: number;
 }
 
@@ -31,6 +35,8 @@ export interface RpcClientOptions {
    * A call that lasts (perform3 of a migration) occupies its place: give it a connection of its own.
    */
   readonly maxCallsInWork?: number;
+  /** Within which a call that only reads must be answered. Default 60,000 ms. */
+  readonly readTimeoutMs?: number;
 }
 
 export interface KeepaliveOptions {
@@ -53,6 +59,7 @@ type Listener = (body: unknown) => void;
 
 const DEFAULT_CALLS_IN_WORK = 4;
 const CLOSE_TIMEOUT_MS = 3000;
+const READ_TIMEOUT_MS = 60_000;
 const PING = 1;
 const PONG = 2;
 
@@ -175,12 +182,22 @@ export class RpcClient {
       };
       const onAbort = () => call.reject(signal?.reason as Error);
       signal?.addEventListener("abort", onAbort);
-      const timer =
-        timeoutMs === undefined
-          ? undefined
-          : setTimeout(() => call.reject(new CallTimeoutError(procedure, timeoutMs, this.options.where)), timeoutMs);
+      const timer = this.limitOf(call, timeoutMs);
       submit(call);
     });
+  }
+
+  private limitOf(call: Call, timeoutMs: number | undefined): NodeJS.Timeout | undefined {
+    const { procedure } = call;
+    if (timeoutMs !== undefined) {
+      return setTimeout(() => call.reject(new CallTimeoutError(procedure, timeoutMs, this.options.where)), timeoutMs);
+    }
+    if (!onlyReads(procedure)) return undefined;
+    const limit = this.options.readTimeoutMs ?? READ_TIMEOUT_MS;
+    return setTimeout(
+      () => this.lose(undefined, `libvirt has not answered ${procedure} within ${limit / 1000} s`),
+      limit,
+    );
   }
 
   private enqueue(call: Call): void {

@@ -272,6 +272,14 @@ export type ProcedureName = keyof typeof procedures;
 export type Args<P extends ProcedureName> = TypeOf<(typeof procedures)[P]["args"]>;
 export type Ret<P extends ProcedureName> = TypeOf<(typeof procedures)[P]["ret"]>;
 
+/**
+ * Whether the procedure only looks. libvirt answers such a call at once, or with an error after 30 s where a job has the
+ * domain (src/qemu/qemu_domainjob.c, QEMU_JOB_WAIT_TIME); what changes something takes as long as QEMU and the guest do.
+ */
+export function onlyReads(name: ProcedureName): boolean {
+  return /_(get|lookup|is|list_all|supports|compare)_|^domain_interface_addresses$/.test(name);
+}
+
 export type MessageName = keyof typeof messages;
 export type Body<M extends MessageName> = TypeOf<(typeof messages)[M]["body"]>;
 

@@ -36,6 +36,8 @@ export interface ExecOptions {
   readonly signal?: AbortSignal;
   /** More output than this fails the command. Default 1 MiB, for each of both streams. */
   readonly maxOutputBytes?: number;
+  /** A command that has not ended by then fails, and its channel is closed. Default 30,000 ms. */
+  readonly timeoutMs?: number;
 }
 
 export interface ExecResult {

@@ -11,11 +11,15 @@ import {
   remoteCommand,
 } from "./remote-command.js";
 import { type AuthenticationPlan, authenticationPlan } from "./ssh-authentication.js";
+import type { Problem } from "../../../problem.js";
 import { SshError } from "./ssh-error.js";
 import { type HostKeyPolicy, hostKeyPolicy } from "./ssh-host-key.js";
 import type { SshUri } from "./uri.js";
 
 const CONNECT_TIMEOUT_MS = 20_000;
+/** For the host to open a channel, and for a command that is run to its end. */
+const CHANNEL_TIMEOUT_MS = 20_000;
+const EXEC_TIMEOUT_MS = 30_000;
 const KEEPALIVE_INTERVAL_MS = 5_000;
 const KEEPALIVE_COUNT = 5;
 const ADMINISTRATIVELY_PROHIBITED = 1;
@@ -41,6 +45,7 @@ export class SshSession {
   private constructor(
     private readonly client: Client,
     private readonly uri: SshUri,
+    private readonly channelTimeoutMs = CHANNEL_TIMEOUT_MS,
   ) {
     let cause: Error | undefined;
     client.on("error", (error) => (cause = error));
@@ -54,13 +59,14 @@ export class SshSession {
    * Connects: verifies the host's key, then logs in.
    * @throws SshError `ssh-unreachable`, `ssh-timeout` (20 s), `ssh-closed`, `ssh-handshake`, `ssh-host-key-…`, `ssh-key`,
    *   `ssh-authentication`.
+   * @param channelTimeoutMs for the host to open a channel. Default 20,000.
    */
-  static async open(uri: SshUri, credentials: SshCredentials): Promise<SshSession> {
+  static async open(uri: SshUri, credentials: SshCredentials, channelTimeoutMs?: number): Promise<SshSession> {
     const user = uri.user ?? userInfo().username;
     const named = { ...uri, user };
     const hostKeys = await hostKeyPolicy(named, credentials.hostKey);
     const plan = await authenticationPlan(named, user, credentials);
-    return new SshSession(await connect(named, hostKeys, plan), named);
+    return new SshSession(await connect(named, hostKeys, plan), named, channelTimeoutMs);
   }
 
   get closed(): boolean {
@@ -85,7 +91,7 @@ export class SshSession {
    * @throws SshError `ssh-exec` when the host refuses to run it, says too much, or the connection is lost; the signal's reason.
    */
   async exec(command: RemoteCommand, stdin: string | Buffer = "", options: ExecOptions = {}): Promise<ExecResult> {
-    const { signal, maxOutputBytes = MAX_OUTPUT_BYTES } = options;
+    const { signal, maxOutputBytes = MAX_OUTPUT_BYTES, timeoutMs = EXEC_TIMEOUT_MS } = options;
     signal?.throwIfAborted();
     const channel = await this.run(command);
     return new Promise((resolve, reject) => {
@@ -103,11 +109,16 @@ export class SshSession {
       const onAbort = () => fail(signal?.reason as Error);
       signal?.addEventListener("abort", onAbort, { once: true });
       if (signal?.aborted === true) onAbort();
+      const tooLong = setTimeout(() => {
+        const what = `The command "${command.text}" has not ended within ${timeoutMs / 1000} s`;
+        fail(new SshError(this.uri, { code: "ssh-exec", what }));
+      }, timeoutMs);
       const stdout = collect(channel, maxOutputBytes, tooMuch);
       const stderr = collect(channel.stderr, maxOutputBytes, tooMuch);
       let code: number | undefined;
       channel.on("exit", (status: number | null) => (code = status ?? undefined));
       channel.on("close", () => {
+        clearTimeout(tooLong);
         signal?.removeEventListener("abort", onAbort);
         if (this.loss === undefined) resolve({ code, stdout: stdout(), stderr: stderr() });
         else reject(this.loss);
@@ -163,7 +174,15 @@ export class SshSession {
     return new Promise((resolve, reject) => {
       if (this.ended)
         throw this.loss ?? new SshError(this.uri, { code: "ssh-lost", what: "The SSH connection is closed" });
+      const giveUp = setTimeout(() => {
+        // Whatever else is asked of it will fare no better.
+        this.loss ??= new SshError(this.uri, this.noChannel());
+        this.ended = true;
+        this.client.end();
+        reject(this.loss);
+      }, this.channelTimeoutMs);
       open((error, channel) => {
+        clearTimeout(giveUp);
         if (error) {
           reject(error);
           return;
@@ -173,6 +192,14 @@ export class SshSession {
         resolve(take(channel));
       });
     });
+  }
+
+  private noChannel(): Omit<Problem, "where"> {
+    return {
+      code: "ssh-timeout",
+      what: `The host has let us in, and opened no channel within ${this.channelTimeoutMs / 1000} s`,
+      remedy: "See that its SSH server is not overloaded.",
+    };
   }
 
   private throughHelper(command: RemoteCommand, refusal: Error | undefined): Promise<Duplex> {

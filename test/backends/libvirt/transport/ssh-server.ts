@@ -18,6 +18,8 @@ export interface SshServerOptions {
   readonly forwarding?: boolean;
   /** Whether a forwarded channel is closed in the same turn, as sshd does where nobody is behind the socket any more. */
   readonly hangsUp?: boolean;
+  /** Whether requests for channels are left without an answer. */
+  readonly opensNothing?: boolean;
   /** What a command does. */
   readonly run?: (command: string, channel: ServerChannel) => void;
 }
@@ -45,6 +47,7 @@ export class SshServer {
       question = "Password: ",
       forwarding = true,
       hangsUp = false,
+      opensNothing = false,
       run,
     } = options;
     const self: { server?: SshServer } = {};
@@ -78,6 +81,7 @@ export class SshServer {
       client.on(
         "openssh.streamlocal" as "session",
         ((accept: () => ServerChannel, reject: () => void, { socketPath }: { socketPath: string }) => {
+          if (opensNothing) return;
           if (!forwarding) {
             reject();
             return;
@@ -97,6 +101,7 @@ export class SshServer {
         }) as never,
       );
       client.on("session", (acceptSession) => {
+        if (opensNothing) return;
         acceptSession().on("exec", (accept, reject, { command }) => {
           me.commands.push(command);
           if (run === undefined) reject();
