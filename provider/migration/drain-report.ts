@@ -1,9 +1,9 @@
 /** What a drain did with each VM, so that `drain --undo` can move them back. A JSON file, rewritten after each step. */
-import { readFile, rename, writeFile } from "node:fs/promises";
+import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { ProblemError } from "../problem.js";
-import { makeFolder, reportFolder } from "./report-files.js";
+import { fileNameOf, makeFolder, reportFolder } from "./report-files.js";
 
 /** What became of a VM. `under-way`: the move had begun, and what wrote the report did not live to see its end. */
 const outcomes = ["ok", "refused", "failed-on-source", "moved", "moved-without-vf", "unclear", "under-way"] as const;
@@ -61,7 +61,7 @@ export class DrainRecord {
     this.report = { schemaVersion: 1, kind, host, started, ended: null, vms: [] };
     this.folder = folder;
     const time = new Date(started).toISOString().replaceAll(/[:.]/g, "-");
-    this.file = join(folder, `drain-${host.replaceAll(/[^A-Za-z0-9._-]/g, "_")}-${time}.json`);
+    this.file = join(folder, `drain-${fileNameOf(host)}-${time}.json`);
   }
 
   begin(vm: Pick<DrainedVm, "vm" | "uuid" | "from" | "to">): void {
@@ -92,7 +92,8 @@ export class DrainRecord {
       try {
         await makeFolder(this.folder);
         // Whoever reads it never finds half of it.
-        await writeFile(`${this.file}.new`, text);
+        await rm(`${this.file}.new`, { force: true });
+        await writeFile(`${this.file}.new`, text, { flag: "wx", mode: 0o600 });
         await rename(`${this.file}.new`, this.file);
         this.problem = undefined;
       } catch (cause) {

@@ -1,6 +1,7 @@
 /** The report as one self-contained HTML page: no script, nothing fetched. Pure. */
 import { bytes } from "./job.js";
 import type { MoveReport } from "./report.js";
+import { largest } from "./timeline.js";
 import { escape, timelinePicture, type ProbeLosses } from "./timeline-picture.js";
 
 export function reportPage(report: MoveReport, probes?: ProbeLosses): string {
@@ -22,9 +23,15 @@ export function reportPage(report: MoveReport, probes?: ProbeLosses): string {
     ...(probes === undefined ? [] : [["probes lost", `${probes.lost} of ${probes.sent}`] as const]),
     ["network told by", report.announced.by],
   ];
-  const fastest = Math.max(0, ...report.samples.map(({ rate }) => rate));
+  const fastest = largest(
+    0,
+    report.samples.map(({ rate }) => rate),
+  );
   const points = report.samples.map(({ at, rate }) => ({ at: at - report.started, rate }));
-  const span = Math.max(1, ...points.map(({ at }) => at));
+  const span = largest(
+    1,
+    points.map(({ at }) => at),
+  );
   const curve = points
     .map(
       ({ at, rate }) =>

@@ -1,5 +1,6 @@
 /** A move's time line as SVG: phases as bars, libvirt's throughput, lost probes as ticks. Pure. */
 import type { MoveReport } from "./report.js";
+import { largest } from "./timeline.js";
 
 export interface ProbeLosses {
   /** When each lost probe was sent, in seconds since the epoch. */
@@ -24,9 +25,12 @@ const colours: Readonly<Record<string, string>> = {
 };
 
 export function timelinePicture(report: MoveReport, probes?: ProbeLosses): string {
-  const start = Math.min(...report.phases.map((phase) => phase.start), report.started);
+  const start = -largest(
+    -report.started,
+    report.phases.map((phase) => -phase.start),
+  );
   const lost = (probes?.lostAt ?? []).map((seconds) => seconds * 1000).filter((at) => at >= start - 2000);
-  const end = Math.max(...report.phases.map((phase) => phase.end), ...lost, start + 1000);
+  const end = largest(start + 1000, [...report.phases.map((phase) => phase.end), ...lost]);
   const x = (at: number) => left + ((at - start) / (end - start)) * (width - left - right);
   const rows = report.phases.map((phase, index) => {
     const y = 60 + index * rowHeight;

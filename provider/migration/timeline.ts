@@ -23,6 +23,11 @@ export interface Moment {
   readonly what: string;
 }
 
+/** The largest of the values, at least `least`. A spread into Math.max would end with some 120,000 arguments. */
+export function largest(least: number, values: readonly number[]): number {
+  return values.reduce((most, value) => Math.max(most, value), least);
+}
+
 export class Timeline {
   readonly phases: PhaseTime[] = [];
   readonly samples: JobSample[] = [];

@@ -181,8 +181,9 @@ function eachLine(from: Readable, each: (line: string) => void, exceeded: (why: 
     begun = lines.pop() ?? "";
     for (const line of lines) {
       count += 1;
-      if (count > mostLines) return end(`more than ${mostLines} lines`);
-      if (line.length > longestLine) return end(`a line of more than ${longestLine} characters`);
+      if (count > mostLines) end(`more than ${mostLines} lines`);
+      else if (line.length > longestLine) end(`a line of more than ${longestLine} characters`);
+      if (over) return;
       each(line);
     }
     if (begun.length > longestLine) end(`a line of more than ${longestLine} characters`);
