@@ -181,9 +181,10 @@ function eachLine(from: Readable, each: (line: string) => void, exceeded: (why: 
     begun = lines.pop() ?? "";
     for (const line of lines) {
       count += 1;
-      if (count > mostLines) end(`more than ${mostLines} lines`);
-      else if (line.length > longestLine) end(`a line of more than ${longestLine} characters`);
-      if (over) return;
+      if (count > mostLines || line.length > longestLine) {
+        end(count > mostLines ? `more than ${mostLines} lines` : `a line of more than ${longestLine} characters`);
+        return;
+      }
       each(line);
     }
     if (begun.length > longestLine) end(`a line of more than ${longestLine} characters`);
