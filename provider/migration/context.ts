@@ -2,6 +2,8 @@
 import type { Announcer } from "../backends/libvirt/announcer/announcer.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
 import type { DomainRef, JobNow, LibvirtHost } from "../backends/libvirt/host.js";
+import type { DomainInterface } from "../xml/interface.js";
+import { findPrimary } from "../xml/primary.js";
 import { metadataNamespace, metadataPrefix } from "../xml/metadata.js";
 import type { Progress } from "../progress.js";
 import { buildJournal, parseJournal, type Journal, type JournalInterface } from "./journal.js";
@@ -53,6 +55,6 @@ export async function writeJournal(host: LibvirtHost, dom: DomainRef, journal: J
   );
 }
 
-export function isPluggedIn(interfaces: readonly { readonly alias?: string }[], nic: JournalInterface): boolean {
-  return interfaces.some(({ alias }) => alias === nic.primaryAlias);
+export function isPluggedIn(interfaces: readonly DomainInterface[], nic: JournalInterface): boolean {
+  return findPrimary(interfaces, nic) !== undefined;
 }

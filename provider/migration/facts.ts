@@ -3,9 +3,10 @@ import { isUnderMaintenance, networkOn } from "../config.js";
 import type { MovingInterface, MovingVm, PlacementFacts } from "../rules/index.js";
 import { attribute, child, children, find, formatXml } from "../xml/element.js";
 import type { Domain } from "../xml/domain.js";
-import { primaryAliasOf } from "../xml/interface-record.js";
+import { identityOf } from "../xml/interface-record.js";
 import type { ProfileRecord } from "../xml/network.js";
 import { formatPciAddress, samePciAddress, type PciAddress } from "../xml/pci-address.js";
+import { findPrimary, fitsVlan } from "../xml/primary.js";
 import { pairs, type DomainInterface } from "../xml/teaming.js";
 import { isActive, type LibvirtCluster, type Presence } from "../backends/libvirt/cluster.js";
 import { CpuCompare, DomainState, JobOperation, JobType } from "../backends/libvirt/constants.js";
@@ -20,10 +21,19 @@ import type { HostBasics, SurveyedHost } from "./host-facts.js";
 export interface PairOnNetwork {
   readonly standby: DomainInterface;
   readonly primary: DomainInterface;
-  /** Undefined: no network of the configuration names the VF's PF, and no profile of ours stands behind it. */
+  /** Undefined: no network of the configuration has its PF and its VLAN, or more than one has. */
   readonly vfNetwork: string | undefined;
+  /** The networks that may be the VF's: that of the profile of ours behind it, else those that name its PF. */
+  readonly networksOfPf: readonly NetworkOfPf[];
   readonly standbyNetwork: string | undefined;
   readonly profile: ProfileRecord | undefined;
+}
+
+/** A network whose VF the pair's may be. */
+export interface NetworkOfPf {
+  readonly name: string;
+  /** Of its VFs, on the VM's host. */
+  readonly vlan: number | undefined;
 }
 
 export interface Gathered {
@@ -167,8 +177,16 @@ async function factsOfVm(
     ...(job !== undefined && { job }),
     memoryKiB: domain.memoryKiB,
     interfaces: [
-      ...moving.map(({ standby, primary, vfNetwork, standbyNetwork, profile }) => ({
+      ...moving.map(({ standby, primary, vfNetwork, networksOfPf, standbyNetwork, profile }) => ({
         name: primary.alias ?? primary.mac ?? "VF",
+        ...(primary.vf !== undefined && {
+          vf: {
+            address: formatPciAddress(primary.vf),
+            ...(primary.vlan !== undefined && { vlans: primary.vlan.tags }),
+            networks: networksOfPf,
+            fitting: networksOfPf.filter(({ vlan }) => isOfVlan(primary, vlan)).map(({ name }) => name),
+          },
+        }),
         vfNetwork,
         standbyNetwork,
         standbyLinkUp: standby.linkState !== "down",
@@ -224,7 +242,10 @@ async function jobOf({ host, dom }: Presence): Promise<string> {
   );
 }
 
-/** The VM's complete pairs and the networks behind them: by the profile that we recorded, else by the VF's PF and the bridge. */
+/**
+ * The VM's complete pairs and the networks behind them: by the profile that we recorded, else by the VF's PF and the bridge. A
+ * VF is of a network only if its VLAN is the network's, too.
+ */
 export async function pairsOn(
   cluster: LibvirtCluster,
   host: LibvirtHost,
@@ -237,7 +258,7 @@ export async function pairsOn(
   const names = Object.keys(cluster.config.networks);
   const profilesOf = new Map(
     found.map((pair) => {
-      const record = records.find((candidate) => pair.primary.alias === primaryAliasOf(candidate));
+      const record = records.find((candidate) => findPrimary([pair.primary], identityOf(candidate)) !== undefined);
       return [
         pair,
         {
@@ -249,19 +270,19 @@ export async function pairsOn(
   );
   const recorded = [...profilesOf.values()].every(({ profile }) => profile !== undefined);
   const byVf = recorded ? [] : await vfsByNetwork(cluster, host);
+  const withPf = (vf: PciAddress | undefined) =>
+    vf === undefined ? [] : byVf.filter(({ vfs }) => vfs.some((each) => samePciAddress(each, vf)));
   return found.map((pair) => {
     const { standby, primary } = pair;
     const { profile, standbyProfile } = profilesOf.get(pair) ?? {};
+    const possible = profile === undefined ? withPf(primary.vf).map(({ network }) => network) : [profile.network];
+    const networksOfPf = possible.map((name) => ({ name, vlan: networkOn(cluster.config, host.name, name)?.vlan }));
     return {
       standby,
       primary,
       profile,
-      vfNetwork:
-        profile?.network ??
-        byVf.find(
-          ({ vfs }) =>
-            primary.vf !== undefined && vfs.some((vf) => primary.vf !== undefined && samePciAddress(vf, primary.vf)),
-        )?.network,
+      networksOfPf,
+      vfNetwork: onlyOne(networksOfPf.filter(({ vlan }) => isOfVlan(primary, vlan)))?.name,
       standbyNetwork:
         standbyProfile?.network ??
         names.find(
@@ -271,6 +292,15 @@ export async function pairsOn(
         ),
     };
   });
+}
+
+/** libvirt does not know the VLAN of a VF that is a `<hostdev>`. */
+function isOfVlan({ device, vlan }: DomainInterface, network: number | undefined): boolean {
+  return device === "hostdev" || fitsVlan(vlan, network);
+}
+
+function onlyOne<T>(items: readonly T[]): T | undefined {
+  return items.length === 1 ? items[0] : undefined;
 }
 
 async function vfsByNetwork(

@@ -7,6 +7,7 @@ import { ProblemError } from "../problem.js";
 import { children, attribute, element, type Element } from "../xml/element.js";
 import { buildMetadata } from "../xml/metadata.js";
 import { formatPciAddress, parsePciAddress, type PciAddress } from "../xml/pci-address.js";
+import { isVfDevice } from "../xml/primary.js";
 
 /** One pair whose VF leaves for the move. */
 export interface JournalInterface {
@@ -17,6 +18,8 @@ export interface JournalInterface {
   readonly network: string;
   readonly sourceVf: PciAddress;
   readonly destinationVf: PciAddress;
+  /** The live VF's own `<interface>` or `<hostdev>`, as libvirt printed it before the move. Older versions kept none. */
+  readonly device?: Element;
 }
 
 export interface Journal {
@@ -59,6 +62,7 @@ const schema = z.object({
       network: z.string(),
       sourceVf: pci,
       destinationVf: pci,
+      device: z.custom<Element>().optional(),
     }),
   ),
 });
@@ -67,12 +71,12 @@ export function buildJournal({ mover, interfaces, ...journal }: Journal): Elemen
   return buildMetadata(
     "journal",
     { ...journal, ...mover },
-    interfaces.map(({ sourceVf, destinationVf, ...rest }) =>
-      element("interface", {
-        ...rest,
-        sourceVf: formatPciAddress(sourceVf),
-        destinationVf: formatPciAddress(destinationVf),
-      }),
+    interfaces.map(({ sourceVf, destinationVf, device, ...rest }) =>
+      element(
+        "interface",
+        { ...rest, sourceVf: formatPciAddress(sourceVf), destinationVf: formatPciAddress(destinationVf) },
+        [device],
+      ),
     ),
   );
 }
@@ -80,7 +84,7 @@ export function buildJournal({ mover, interfaces, ...journal }: Journal): Elemen
 /** @throws ProblemError for a journal that this version does not understand: it must not be guessed at. */
 export function parseJournal(metadata: Element | undefined): Journal | undefined {
   if (metadata === undefined) return undefined;
-  const parsed = schema.safeParse({ ...plain(metadata), interfaces: children(metadata, "interface").map(plain) });
+  const parsed = schema.safeParse({ ...plain(metadata), interfaces: children(metadata, "interface").map(entry) });
   if (!parsed.success) {
     throw new ProblemError({
       code: "journal-unreadable",
@@ -89,7 +93,16 @@ export function parseJournal(metadata: Element | undefined): Journal | undefined
     });
   }
   const { machine, pid, command, ...journal } = parsed.data;
-  return { ...journal, mover: { machine, pid, ...(command !== undefined && { command }) } };
+  const interfaces = journal.interfaces.map(({ device, ...nic }) => ({
+    ...nic,
+    ...(device !== undefined && { device }),
+  }));
+  return { ...journal, interfaces, mover: { machine, pid, ...(command !== undefined && { command }) } };
+}
+
+function entry(from: Element): Record<string, unknown> {
+  const device = from.children.find(isVfDevice);
+  return { ...plain(from), ...(device !== undefined && { device }) };
 }
 
 function plain(from: Element): Record<string, string | undefined> {

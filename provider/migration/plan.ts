@@ -63,22 +63,25 @@ function planFrom(
   const alreadyThere = presence?.host.name === to && facts.vm.state === "running";
   const teaming = domain === undefined ? [] : evaluate(teamingRules, teamingFacts(domain));
   const placement = alreadyThere ? [] : evaluate(placementRules, facts);
-  const moving = pairs.flatMap(({ primary, standby, vfNetwork, standbyNetwork = "" }) =>
-    primary.vf === undefined ||
-    primary.alias === undefined ||
-    standby.alias === undefined ||
-    primary.mac === undefined ||
-    vfNetwork === undefined
+  const moving = pairs.flatMap(({ primary, standby, vfNetwork, standbyNetwork = "" }) => {
+    // A <hostdev> has no MAC of its own; the guest pairs it by its standby's.
+    const mac = primary.mac ?? standby.mac;
+    return primary.vf === undefined ||
+      primary.alias === undefined ||
+      standby.alias === undefined ||
+      mac === undefined ||
+      vfNetwork === undefined
       ? []
       : {
-          mac: primary.mac,
+          mac,
           primaryAlias: primary.alias,
           standbyAlias: standby.alias,
           network: vfNetwork,
           standbyNetwork,
           sourceVf: primary.vf,
-        },
-  );
+          device: primary.raw,
+        };
+  });
   const chosen = chooseVfs(moving.map(({ network }) => physicalFunctions.get(network) ?? []));
   const interfaces = moving.map((nic, index) => ({ ...nic, destinationVf: chosen[index]?.address }));
   return {
@@ -130,18 +133,18 @@ export class MoveRefused extends ProblemError {
 
 /** The journal of a move that is about to begin, by that command. @throws MoveRefused when an interface has no VF to go to. */
 export function beginJournal(plan: MovePlan, from: string, command?: string): Journal {
-  const interfaces = plan.interfaces.map(({ destinationVf, mac, primaryAlias, standbyAlias, network, sourceVf }) => {
+  const interfaces = plan.interfaces.map(({ destinationVf, standbyNetwork: _, ...nic }) => {
     if (destinationVf === undefined) {
       throw new MoveRefused(plan.vm, plan.to, [
         {
           rule: "move-free-vfs",
           severity: "error",
-          message: `Host "${plan.to}" has no free VF of network "${network}".`,
+          message: `Host "${plan.to}" has no free VF of network "${nic.network}".`,
           remedy: "Free one first.",
         },
       ]);
     }
-    return { mac, primaryAlias, standbyAlias, network, sourceVf, destinationVf };
+    return { ...nic, destinationVf };
   });
   return {
     id: randomUUID(),

@@ -3,7 +3,9 @@ import { networkOn } from "../config.js";
 import type { Element } from "../xml/element.js";
 import { formatPciAddress, type PciAddress } from "../xml/pci-address.js";
 import { replacePrimarySource } from "../xml/domain.js";
-import { primaryAliasOf, standbyAliasOf, type InterfaceRecord } from "../xml/interface-record.js";
+import { identityOf, primaryAliasOf, standbyAliasOf, type InterfaceRecord } from "../xml/interface-record.js";
+import { attachable, findPrimary, withVlan } from "../xml/primary.js";
+import type { DomainInterface } from "../xml/teaming.js";
 import type { Progress } from "../progress.js";
 import { isActive, type LibvirtCluster, type Presence } from "../backends/libvirt/cluster.js";
 import { Affect } from "../backends/libvirt/constants.js";
@@ -64,10 +66,14 @@ async function plugInTurn(
       timeout: defaultMigrationOptions.unplugTimeout,
     });
     if (stray !== undefined) await releaseVf(host, stray);
-    const vf = (await ownVf(presence, record)) ?? (await takeVf(cluster, host, profile));
+    const defined = await definedPrimary(presence, record);
+    const vf = (await ownVf(presence, defined)) ?? (await takeVf(cluster, host, profile));
     const spec: InterfaceSpec = { record, profile, standby };
-    const { primary } = devicesOf(cluster, host.name, spec, vf);
-    if (primary === undefined) continue;
+    const made = devicesOf(cluster, host.name, spec, vf).primary;
+    if (made === undefined) continue;
+    // As its owner made it, but in the network of the profile.
+    const vlan = networkOn(cluster.config, host.name, profile.network)?.vlan;
+    const primary = defined === undefined ? made : withVlan(attachable(defined.raw, vf), vlan, defined.vlan);
     const nic = { mac: record.mac, standbyAlias: standbyAliasOf(record) ?? "" };
     const bridge = networkOn(cluster.config, host.name, standby.network)?.bridge;
     await announcingVf(newAnnouncing(cluster, vm, progress), host, nic, bridge, async () => {
@@ -79,31 +85,44 @@ async function plugInTurn(
         throw error;
       }
     });
-    if (await host.isPersistent(dom)) await definePrimary(presence, primaryAliasOf(record), primary, vf);
+    if (await host.isPersistent(dom)) await definePrimary(presence, record, primary, vf);
   }
 }
 
-/** The definition names the VF that is plugged; the guest finds it where it was. */
-async function definePrimary({ host, dom }: Presence, alias: string, primary: Element, vf: PciAddress): Promise<void> {
+/** The definition names the VF that is plugged, unless a libvirt network does; the guest finds it where it was. */
+async function definePrimary({ host, dom }: Presence, record: InterfaceRecord, primary: Element, vf: PciAddress) {
   const { raw, interfaces } = await host.inactiveDomain(dom);
-  if (interfaces.some((nic) => nic.alias === alias)) await host.define(replacePrimarySource(raw, alias, vf));
-  else await host.attach(dom, primary, Affect.CONFIG);
+  const pair = identityOf(record);
+  if (findPrimary(interfaces, pair) === undefined) await host.attach(dom, primary, Affect.CONFIG);
+  else {
+    const definition = replacePrimarySource(raw, pair, vf);
+    if (definition !== raw) await host.define(definition);
+  }
 }
 
 async function missingOn(presence: Presence): Promise<readonly InterfaceRecord[]> {
   const { host, dom } = presence;
   const { interfaces } = await host.liveDomain(dom);
-  const has = (alias: string) => interfaces.some((nic) => nic.alias === alias);
   return recordsOf(await host.inactiveOrLive(dom)).filter((record) => {
     const standby = standbyAliasOf(record);
-    return record.plugged && standby !== undefined && has(standby) && !has(primaryAliasOf(record));
+    return (
+      record.plugged &&
+      standby !== undefined &&
+      interfaces.some(({ alias }) => alias === standby) &&
+      findPrimary(interfaces, identityOf(record)) === undefined
+    );
   });
 }
 
-/** The VF that the VM's definition names for the interface, if no running domain has it. */
-async function ownVf({ host, dom }: Presence, record: InterfaceRecord) {
+/** The interface's VF in the VM's definition. */
+async function definedPrimary({ host, dom }: Presence, record: InterfaceRecord): Promise<DomainInterface | undefined> {
   if (!(await host.isPersistent(dom))) return undefined;
-  const vf = (await host.inactiveDomain(dom)).interfaces.find(({ alias }) => alias === primaryAliasOf(record))?.vf;
+  return findPrimary((await host.inactiveDomain(dom)).interfaces, identityOf(record));
+}
+
+/** The VF that the VM's definition names, if no running domain has it. */
+async function ownVf({ host, dom }: Presence, defined: DomainInterface | undefined): Promise<PciAddress | undefined> {
+  const vf = defined?.vf;
   if (vf === undefined) return undefined;
   const others = (await vfUsers(host)).filter(({ domain }) => domain !== dom.name);
   if (others.some(({ address }) => formatPciAddress(address) === formatPciAddress(vf))) return undefined;

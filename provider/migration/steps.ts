@@ -5,10 +5,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { networkOn } from "../config.js";
 import { ProblemError } from "../problem.js";
-import { formatXml, parseXml } from "../xml/element.js";
+import { formatXml, parseXml, type Element } from "../xml/element.js";
 import { replacePrimarySource } from "../xml/domain.js";
 import { formatPciAddress, samePciAddress, type PciAddress } from "../xml/pci-address.js";
-import { buildPrimary } from "../xml/teaming.js";
+import { attachable, findPrimary, withoutGuestAddress, withVlan } from "../xml/primary.js";
+import { buildPrimary, parseInterface } from "../xml/teaming.js";
 import { isActive } from "../backends/libvirt/cluster.js";
 import { Affect, DomainState, DomainXml, PausedReason } from "../backends/libvirt/constants.js";
 import { unless, type DomainRef, type LibvirtHost } from "../backends/libvirt/host.js";
@@ -77,8 +78,12 @@ const unplugVfs: Step<MoveContext> = {
     await tellAnnouncers(context, "fast");
     await tellAnnouncersOn(context, context.source, "unplugging");
     const { unplugTimeout: timeout } = context.options;
+    const aliases = await aliasesNow(context.source, dom, context.journal.interfaces);
     await everyOne(context.journal.interfaces, async (nic) => {
-      const gone = await unplug(context.source, dom, nic.primaryAlias, { timeout, signal: context.signal });
+      const gone = await unplug(context.source, dom, aliases.get(nic) ?? nic.primaryAlias, {
+        timeout,
+        signal: context.signal,
+      });
       context.vfs.set(nic.primaryAlias, undefined);
       context.timeline.mark(`guest let go of VF ${formatPciAddress(nic.sourceVf)}`, gone);
       await announceStandby(context, context.source, dom, nic);
@@ -302,10 +307,13 @@ const requestSettles = 5;
  * cannot be withdrawn: so it is made once more, and seen through. A guest that keeps its VF is right, too.
  */
 async function settleRequests({ source, journal: { interfaces } }: MoveContext, dom: DomainRef): Promise<void> {
-  await everyOne(interfaces, async ({ primaryAlias }) => {
-    await unplug(source, dom, primaryAlias, { timeout: requestSettles }).catch((error: unknown) => {
-      if (!(error instanceof UnplugFailed)) throw error;
-    });
+  const aliases = await aliasesNow(source, dom, interfaces);
+  await everyOne(interfaces, async (nic) => {
+    await unplug(source, dom, aliases.get(nic) ?? nic.primaryAlias, { timeout: requestSettles }).catch(
+      (error: unknown) => {
+        if (!(error instanceof UnplugFailed)) throw error;
+      },
+    );
   });
 }
 
@@ -319,7 +327,7 @@ async function plugMissing(
   const { interfaces } = await host.liveDomain(dom);
   const missing = context.journal.interfaces.filter((nic) => !isPluggedIn(interfaces, nic));
   for (const nic of context.journal.interfaces) {
-    const present = interfaces.find(({ alias }) => alias === nic.primaryAlias);
+    const present = findPrimary(interfaces, nic);
     if (present?.vf !== undefined)
       context.vfs.set(nic.primaryAlias, { host: host.name, address: formatPciAddress(present.vf) });
   }
@@ -336,17 +344,28 @@ async function plugMissing(
   await everyOne(missing, (nic) => vfInUse(context, host, nic));
 }
 
+/** The aliases that the VFs have at this moment: those that libvirt makes up are others after each start. */
+async function aliasesNow(
+  host: LibvirtHost,
+  dom: DomainRef,
+  nics: readonly JournalInterface[],
+): Promise<ReadonlyMap<JournalInterface, string | undefined>> {
+  const { interfaces } = await host.liveDomain(dom);
+  return new Map(nics.map((nic) => [nic, findPrimary(interfaces, nic)?.alias]));
+}
+
 /** Where another VF than the planned one was plugged, the VM's definition must name it too. */
 async function definePlugged(context: MoveContext, host: LibvirtHost, dom: DomainRef): Promise<void> {
   if (!(await host.isPersistent(dom))) return;
   const live = (await host.liveDomain(dom)).interfaces;
   const { raw, interfaces } = await host.inactiveDomain(dom);
   let definition = raw;
-  for (const { primaryAlias } of context.journal.interfaces) {
-    const plugged = live.find(({ alias }) => alias === primaryAlias)?.vf;
-    const defined = interfaces.find(({ alias }) => alias === primaryAlias)?.vf;
+  for (const nic of context.journal.interfaces) {
+    const plugged = findPrimary(live, nic)?.vf;
+    // Undefined also where a libvirt network chooses the VF at each start.
+    const defined = findPrimary(interfaces, nic)?.vf;
     if (plugged !== undefined && defined !== undefined && !samePciAddress(plugged, defined))
-      definition = replacePrimarySource(definition, primaryAlias, plugged);
+      definition = replacePrimarySource(definition, nic, plugged);
   }
   if (definition !== raw) await host.define(definition);
 }
@@ -367,7 +386,7 @@ async function plugOne(
     tried.push(vf);
     try {
       await reserveVf(host, vf);
-      await host.attach(dom, primaryFor(context, host, nic, vf), Affect.LIVE);
+      await attachPrimary(context, host, dom, nic, vf);
       return vf;
     } catch (error) {
       if (!LibvirtError.is(error)) throw error;
@@ -392,7 +411,34 @@ async function plugOne(
   );
 }
 
-function primaryFor(context: MoveContext, host: LibvirtHost, nic: JournalInterface, vf: PciAddress) {
+/** Plugs the VF at its place in the guest; where something else has come there meanwhile, at another. */
+async function attachPrimary(
+  context: MoveContext,
+  host: LibvirtHost,
+  dom: DomainRef,
+  nic: JournalInterface,
+  vf: PciAddress,
+): Promise<void> {
+  const device = primaryFor(context, host, nic, vf);
+  try {
+    await host.attach(dom, device, Affect.LIVE);
+  } catch (error) {
+    if (!isPlaceTaken(error)) throw error;
+    await host.attach(dom, withoutGuestAddress(device), Affect.LIVE);
+    context.progress.warn(
+      `VF ${formatPciAddress(vf)} of VM "${context.vm}" has another PCI address in the guest than before: another device was plugged at its own. Its name in the guest may differ until the VM's next start.`,
+    );
+  }
+}
+
+/** libvirt has no error code of its own for it (src/conf/domain_addr.c, virDomainPCIAddressReserveAddrInternal). */
+function isPlaceTaken(error: unknown): boolean {
+  return LibvirtError.is(error) && error.libvirtMessage.includes("Attempted double use of PCI Address");
+}
+
+/** The VF as it was, with the host's own VF behind it. A journal of an older version does not tell how it was. */
+function primaryFor(context: MoveContext, host: LibvirtHost, nic: JournalInterface, vf: PciAddress): Element {
+  if (nic.device !== undefined) return onHost(context, host, nic)(attachable(nic.device, vf));
   const vlan = networkOn(context.cluster.config, host.name, nic.network)?.vlan;
   return buildPrimary({
     mac: nic.mac,
@@ -404,21 +450,27 @@ function primaryFor(context: MoveContext, host: LibvirtHost, nic: JournalInterfa
   });
 }
 
+/** A network may have another VLAN on the other host: then so has its VF. */
+function onHost({ cluster, source, destination }: MoveContext, host: LibvirtHost, { network }: JournalInterface) {
+  const [here, there] = [source, destination].map(({ name }) => networkOn(cluster.config, name, network)?.vlan);
+  return (device: Element): Element =>
+    here === there ? device : withVlan(device, host === source ? here : there, parseInterface(device).vlan);
+}
+
 /** The definition that the destination is to keep: the VM's own, with the destination's VFs. */
 async function definitionThere(context: MoveContext, dom: DomainRef): Promise<string> {
   const { raw, interfaces } = await context.source.inactiveDomain(dom);
   const present = context.journal.interfaces.filter((nic) => isPluggedIn(interfaces, nic));
-  return formatXml(present.reduce((xml, nic) => replacePrimarySource(xml, nic.primaryAlias, nic.destinationVf), raw));
+  return formatXml(present.reduce((xml, nic) => withDestinationVf(context, xml, nic), raw));
 }
 
 async function liveDefinitionThere(context: MoveContext, dom: DomainRef): Promise<string> {
   const raw = parseXml(await context.source.domainXml(dom, DomainXml.MIGRATABLE | DomainXml.SECURE));
-  return formatXml(
-    context.journal.interfaces.reduce(
-      (xml, nic) => replacePrimarySource(xml, nic.primaryAlias, nic.destinationVf),
-      raw,
-    ),
-  );
+  return formatXml(context.journal.interfaces.reduce((xml, nic) => withDestinationVf(context, xml, nic), raw));
+}
+
+function withDestinationVf(context: MoveContext, domain: Element, nic: JournalInterface): Element {
+  return replacePrimarySource(domain, nic, nic.destinationVf, onHost(context, context.destination, nic));
 }
 
 function bracketed(address: string): string {

@@ -13,7 +13,9 @@ import { counted, listed, quoted } from "./wording.js";
 export interface MovingInterface {
   /** How the user calls it, or its alias. */
   readonly name: string;
-  /** The logical network of its VF; undefined: it has none. */
+  /** Its VF, where it has one, and the networks that it may be of. */
+  readonly vf?: VfOfInterface | undefined;
+  /** The logical network of its VF; undefined: it has no VF, or one of no network that is known. */
   readonly vfNetwork?: string | undefined;
   /** The logical network of its virtio side; undefined: it has none. */
   readonly standbyNetwork?: string | undefined;
@@ -21,6 +23,17 @@ export interface MovingInterface {
   readonly migratable?: boolean | undefined;
   /** Of the virtio side. Default true. */
   readonly standbyLinkUp?: boolean | undefined;
+}
+
+export interface VfOfInterface {
+  /** On the host: `0000:3b:02.1`. */
+  readonly address: string;
+  /** Its VLAN tags; undefined: it has none. */
+  readonly vlans?: readonly number[] | undefined;
+  /** That of its profile where it is of one; else those that name its PF, each with the VLAN that it has on the source. */
+  readonly networks: readonly { readonly name: string; readonly vlan?: number | undefined }[];
+  /** Those of them that have its VLAN. */
+  readonly fitting: readonly string[];
 }
 
 export interface Disk {
@@ -376,6 +389,49 @@ const fitness: readonly PlacementRule[] = [
 
 const theNetworks: readonly PlacementRule[] = [
   {
+    // Without its network no VF of the destination can be chosen, and libvirt would pass the source's PCI address on.
+    id: "move-vf-of-known-network",
+    title: "A network of the configuration has the PF of every VF",
+    source: "vnic-failover:cluster, networks.<name>.physicalFunctions",
+    ...refused,
+    find: onEachVf(({ networks }, vf, { source }) =>
+      networks.length > 0
+        ? undefined
+        : {
+            message: `${vf} belongs to no network of vnic-failover:cluster: no network of the configuration has the PF of this VF${source === undefined ? "" : ` on host ${quoted(source.name)}`}.`,
+            remedy: "Add the PF, by the name that it has on that host, to physicalFunctions of the VF's network.",
+          },
+    ),
+  },
+  {
+    id: "move-vf-vlan-of-network",
+    title: "Every VF has the VLAN of its network",
+    source: "libvirt: src/hypervisor/virhostdev.c virHostdevSetNetConfig",
+    ...refused,
+    find: onEachVf(({ networks, vlans, fitting }, vf) =>
+      networks.length === 0 || fitting.length > 0
+        ? undefined
+        : {
+            message: `${vf} has ${spelledVlans(vlans)}, but ${networks.map(({ name, vlan }) => `network ${quoted(name)} has ${spelledVlans(vlan === undefined ? undefined : [vlan])}`).join(", ")}.`,
+            remedy: "Set vlan of its network in vnic-failover:cluster to the VF's, or give the VF the network's VLAN.",
+          },
+    ),
+  },
+  {
+    id: "move-vf-of-one-network",
+    title: "PF and VLAN of a VF tell its network",
+    source: "vnic-failover:cluster, networks.<name>.vlan",
+    ...refused,
+    find: onEachVf(({ fitting }, vf) =>
+      fitting.length < 2
+        ? undefined
+        : {
+            message: `${vf} may belong to any of networks ${listed(fitting)}: neither its PF nor its VLAN tells which.`,
+            remedy: "Take the VF over with a VmInterface that has adopt: true, whose profile names its network.",
+          },
+    ),
+  },
+  {
     id: "move-standby-network",
     title: "The destination has every standby's network, and its bridge",
     engineId: "VAR__DETAIL__NETWORK_MISSING",
@@ -708,6 +764,24 @@ function tooOld(
           remedy: `Upgrade ${program} on it.`,
         };
   });
+}
+
+type FindOnVf = (vf: VfOfInterface, label: string, facts: PlacementFacts) => Omit<Finding, "property"> | undefined;
+
+/** Looks at each VF of the VM. */
+function onEachVf(find: FindOnVf): PlacementRule["find"] {
+  return (facts) =>
+    (facts.vm.interfaces ?? []).flatMap((nic) => {
+      if (nic.vf === undefined) return [];
+      const label = `VF ${nic.vf.address} of interface ${quoted(nic.name)} of VM ${quoted(facts.vm.name)}`;
+      const found = find(nic.vf, label, facts);
+      return found === undefined ? [] : { property: "vm", ...found };
+    });
+}
+
+function spelledVlans(vlans: readonly number[] = []): string {
+  const tags = vlans.filter((tag) => tag !== 0);
+  return tags.length === 0 ? "no VLAN" : `${tags.length === 1 ? "VLAN" : "VLANs"} ${tags.join(", ")}`;
 }
 
 function mebibytes(kibibytes: number): number {

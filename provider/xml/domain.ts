@@ -1,7 +1,8 @@
-import { attribute, child, find, parseXml, textOf, withAttributes, withChildren, XmlError } from "./element.js";
+import { attribute, child, find, parseXml, textOf, withChildren, XmlError } from "./element.js";
 import type { Element } from "./element.js";
 import { guestPciAddress, hostPciAddress, parseInterface, type DomainInterface } from "./interface.js";
-import { pciAttributes, type PciAddress } from "./pci-address.js";
+import type { PciAddress } from "./pci-address.js";
+import { findPrimary, withHostDevice, type PairIdentity } from "./primary.js";
 import { defined, natural } from "./values.js";
 
 /** What the rules and the move need to know of a libvirt domain. */
@@ -59,24 +60,27 @@ export function parseDomain(xml: string): Domain {
 }
 
 /**
- * Points the VF of that alias at another one, and changes nothing else: for the XML that goes with a migration, in which
- * libvirt lets only the host's side of a device differ (virDomainDefCheckABIStability).
- * @throws XmlError `xml-unexpected` if no device of that alias has a PCI source.
+ * Puts another VF behind the pair's, and changes nothing else: for the XML that goes with a migration, in which libvirt lets
+ * only the host's side of a device differ (virDomainDefCheckABIStability). A VF that a libvirt network gives is left alone.
+ * @param edit what else changes of the device. Default: nothing.
+ * @throws XmlError `xml-unexpected` if the domain has no such VF.
  */
-export function replacePrimarySource(domain: Element, alias: string, vf: PciAddress): Element {
-  const target = child(domain, "devices")?.children.find(
-    (device) => aliasOf(device) === alias && hostPciAddress(device) !== undefined,
-  );
-  if (target === undefined)
-    throw unexpected(`Unable to find a PCI device of the host with alias "${alias}" in the domain`);
-  return onDevices(domain, (devices) =>
-    devices.map((device) =>
-      device === target
-        ? onChild(device, "source", (source) =>
-            onChild(source, "address", (old) => withAttributes(old, pciAttributes(vf))),
-          )
-        : device,
-    ),
+export function replacePrimarySource(
+  domain: Element,
+  pair: PairIdentity,
+  vf: PciAddress,
+  edit: (device: Element) => Element = (device) => device,
+): Element {
+  const devices = child(domain, "devices")?.children ?? [];
+  const target = findPrimary(devices.filter(isNic).map(parseInterface), pair)?.raw;
+  if (target === undefined || !(hostPciAddress(target) !== undefined || attribute(target, "type") === "network")) {
+    throw unexpected(
+      `Unable to find the VF of ${pair.mac} in the domain: no PCI device of the host has alias "${pair.primaryAlias}" or standby "${pair.standbyAlias}"`,
+    );
+  }
+  if (hostPciAddress(target) === undefined) return domain;
+  return onDevices(domain, (all) =>
+    all.map((device) => (device === target ? edit(withHostDevice(device, vf)) : device)),
   );
 }
 

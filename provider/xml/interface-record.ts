@@ -1,6 +1,7 @@
 /** What a VM's interfaces were declared as: kept in the domain's metadata, which travels with the VM. */
 import { attribute, children, element, type Element } from "./element.js";
 import { buildMetadata } from "./metadata.js";
+import type { PairIdentity } from "./primary.js";
 import { primaryAlias, standbyAlias } from "./teaming.js";
 import { defined } from "./values.js";
 import { XmlError } from "./xml-error.js";
@@ -32,6 +33,11 @@ export function standbyAliasOf({
   adopted,
 }: Pick<InterfaceRecord, "standbyProfile" | "adopted">): string | undefined {
   return adopted?.standbyAlias ?? (standbyProfile === undefined ? undefined : standbyAlias(standbyProfile));
+}
+
+/** What tells the interface's VF from the VM's other devices. */
+export function identityOf(record: Pick<InterfaceRecord, "id" | "mac" | "standbyProfile" | "adopted">): PairIdentity {
+  return { mac: record.mac, primaryAlias: primaryAliasOf(record), standbyAlias: standbyAliasOf(record) ?? "" };
 }
 
 export function buildInterfaceRecords(records: readonly InterfaceRecord[]): Element {

@@ -10,7 +10,7 @@ import {
   type Element,
 } from "../../provider/xml/element.js";
 import { guestPciAddress, hostPciAddress } from "../../provider/xml/interface.js";
-import { formatPciAddress, pciAttributes } from "../../provider/xml/pci-address.js";
+import { formatPciAddress, pciAttributes, samePciAddress } from "../../provider/xml/pci-address.js";
 import { refusals } from "./refusals.js";
 import { without } from "./without.js";
 
@@ -81,7 +81,7 @@ export function hostDevicesOf(definition: Element): readonly string[] {
   });
 }
 
-/** @throws Refusal for an alias or a host device that it has already, or when no root port is free. */
+/** @throws Refusal for an alias, a host device or a place in the guest that it has already, or when no root port is free. */
 export function withDevice(definition: Element, device: Element): Element {
   const alias = aliasOf(device);
   if (alias !== undefined && deviceNamed(definition, alias) !== undefined) throw refusals.aliasTwice(alias);
@@ -117,7 +117,12 @@ function macOf(device: Element): string | undefined {
 function addressed(definition: Element, device: Element): Element {
   const unmanaged = attribute(device, "managed") === "no";
   const printed = unmanaged ? { ...device, attributes: without(device.attributes, "managed") } : device;
-  if (guestPciAddress(device) !== undefined) return printed;
+  const place = guestPciAddress(device);
+  if (place !== undefined) {
+    const taken = devicesOf(definition).flatMap((each) => guestPciAddress(each) ?? []);
+    if (taken.some((each) => samePciAddress(each, place))) throw refusals.guestAddressTwice(formatPciAddress(place));
+    return printed;
+  }
   const port = rootPorts(devicesOf(definition)).find(({ free }) => free);
   if (port === undefined) throw refusals.noSlot();
   const address = pciAttributes({ domain: 0, bus: port.bus, slot: 0, function: 0 });

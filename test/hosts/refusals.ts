@@ -71,6 +71,9 @@ export const refusals = {
       from.none,
       `Device ${address} not found: could not access /sys/bus/pci/devices/${address}/config: No such file or directory`,
     ),
+  // src/conf/domain_addr.c, virDomainPCIAddressReserveAddrInternal
+  guestAddressTwice: (address: string) =>
+    new Refusal(VIR_ERR.XML_ERROR, from.domain, `XML error: Attempted double use of PCI Address ${address}`),
   noSlot: () => internal(from.none, "No more available PCI slots"),
   noBridge: (name: string) =>
     new Refusal(VIR_ERR.SYSTEM_ERROR, from.none, `Cannot get interface MTU on '${name}': No such device`),

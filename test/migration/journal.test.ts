@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { buildJournal, parseJournal, type Journal } from "../../provider/migration/journal.js";
 import { element, formatXml, parseXml, withAttributes, withChildren } from "../../provider/xml/element.js";
-import { macAddress, pciAddress } from "../xml/arbitraries.js";
+import { buildPrimary } from "../../provider/xml/teaming.js";
+import { macAddress, pciAddress, primary } from "../xml/arbitraries.js";
 
 const word = fc.stringMatching(/^[A-Za-z0-9._-]{1,20}$/);
 const moment = fc.integer({ min: 0, max: 4_102_444_800_000 });
@@ -15,14 +16,18 @@ const journal: fc.Arbitrary<Journal> = fc.record({
   started: moment,
   until: moment,
   interfaces: fc.array(
-    fc.record({
-      mac: macAddress,
-      primaryAlias: word,
-      standbyAlias: word,
-      network: word,
-      sourceVf: pciAddress,
-      destinationVf: pciAddress,
-    }),
+    fc.record(
+      {
+        mac: macAddress,
+        primaryAlias: word,
+        standbyAlias: word,
+        network: word,
+        sourceVf: pciAddress,
+        destinationVf: pciAddress,
+        device: primary.map(buildPrimary),
+      },
+      { requiredKeys: ["mac", "primaryAlias", "standbyAlias", "network", "sourceVf", "destinationVf"] },
+    ),
     { maxLength: 3 },
   ),
 });

@@ -8,6 +8,16 @@ import { fixtureInput, fixtures } from "./fixtures.js";
 
 const running = fixtureInput("running", "domain");
 const vf = { domain: 0, bus: 0xb3, slot: 0x11, function: 4 };
+const named = (primaryAlias: string, standbyAlias = "ua-none") => ({
+  mac: "52:54:00:aa:00:01",
+  primaryAlias,
+  standbyAlias,
+});
+/** Its <hostdev> is a VF in a pair. */
+const teamedHostdev = running.replace(
+  "<alias name='hostdev1'/>",
+  "<teaming type='transient' persistent='ua-other'/><alias name='hostdev1'/>",
+);
 
 describe("a domain", () => {
   it.each(fixtures("domain"))("is read: $name", ({ input, expected }) => {
@@ -57,7 +67,7 @@ describe("a domain", () => {
 describe("editing a domain", () => {
   it("points a VF elsewhere and touches nothing else", () => {
     const before = formatXml(parseXml(running));
-    const after = formatXml(replacePrimarySource(parseXml(running), "ua-vf", vf));
+    const after = formatXml(replacePrimarySource(parseXml(running), named("ua-vf"), vf));
     expect(changedTags(before, after)).toEqual([
       [
         '<address type="pci" domain="0x0000" bus="1" slot="16" function="0"/>',
@@ -68,14 +78,14 @@ describe("editing a domain", () => {
   });
 
   it("does the same to a <hostdev>, which keeps its form", () => {
-    const after = formatXml(replacePrimarySource(parseXml(running), "hostdev1", vf));
+    const after = formatXml(replacePrimarySource(parseXml(teamedHostdev), named("hostdev1", "ua-other"), vf));
     expect(after).toContain(
-      '<source><address domain="0x0000" bus="0xb3" slot="0x11" function="0x4"/></source><alias name="hostdev1"/>',
+      '<source><address domain="0x0000" bus="0xb3" slot="0x11" function="0x4"/></source><teaming type="transient" persistent="ua-other"/><alias name="hostdev1"/>',
     );
   });
 
   it.each(["ua-standby", "ua-none", "pcie.0"])("has no VF of alias %s to point elsewhere", (alias) => {
-    expect(() => replacePrimarySource(parseXml(running), alias, vf)).toThrow(`alias "${alias}"`);
+    expect(() => replacePrimarySource(parseXml(running), named(alias), vf)).toThrow(`alias "${alias}"`);
   });
 
   it("takes a NIC out and puts it back where it was", () => {

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { attachable } from "../../provider/xml/primary.js";
 import { parseDomain, replacePrimarySource, withInterface } from "../../provider/xml/domain.js";
 import { element, formatXml, parseXml, type Element } from "../../provider/xml/element.js";
 import { buildMetadata, embedMetadata } from "../../provider/xml/metadata.js";
@@ -43,10 +44,11 @@ describe("by libvirt's own schemas", () => {
     const vf = { domain: 0, bus: 0xb3, slot: 0x11, function: 4 };
     const running = parseDomain(fixtureInput("running", "domain")).raw;
     const [nic = element("interface")] = fc.sample(primary, { numRuns: 1, seed: 3 }).map(buildPrimary);
+    const pair = { mac: "52:54:00:aa:00:01", primaryAlias: "ua-vf", standbyAlias: "ua-standby" };
     const journal = embedMetadata("journal", buildMetadata("journal", { id: 1 }, [element("step")]));
     const edited = [
-      replacePrimarySource(running, "ua-vf", vf),
-      replacePrimarySource(running, "hostdev1", vf),
+      replacePrimarySource(running, pair, vf),
+      onDevice(running, "ua-vf", (device) => attachable(device, vf)),
       withInterface(running, nic, { before: "net2" }),
       {
         ...running,
@@ -70,6 +72,14 @@ describe("by libvirt's own schemas", () => {
     expect(invalid("network", ["<network/>"])).toHaveLength(1);
   });
 });
+
+function onDevice(domain: Element, alias: string, edit: (device: Element) => Element): Element {
+  const edited = (from: Element): Element => {
+    const isIt = from.children.some((child) => child.name === "alias" && child.attributes["name"] === alias);
+    return isIt ? edit(from) : { ...from, children: from.children.map(edited) };
+  };
+  return edited(domain);
+}
 
 function domainWith(...devices: readonly Element[]): string {
   return formatXml(

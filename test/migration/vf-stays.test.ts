@@ -1,0 +1,305 @@
+/** A VF stays what its owner made it: of a move nothing is seen in the VM's XML but the VF of the host behind it. */
+import { describe, expect, it as base } from "vitest";
+import { Affect } from "../../provider/backends/libvirt/constants.js";
+import { MoveFailed, moveVm } from "../../provider/migration/move.js";
+import { errorsOf, MoveRefused, planMove } from "../../provider/migration/plan.js";
+import { recover } from "../../provider/migration/recover.js";
+import { child, formatXml, parseXml, type Element } from "../../provider/xml/element.js";
+import type { NetworkConfig } from "../../provider/config.js";
+import { giveDevices, ownSettings, pciAttributesOf, standbyByHand, vfByHand } from "../hosts/by-hand.js";
+import { declarePair } from "../hosts/declared.js";
+import { labLike, labNetworks, vfs, vm, type LabLike } from "../hosts/lab-like.js";
+import { disown } from "../hosts/left-journal.js";
+import { refusals } from "../hosts/refusals.js";
+import { standing } from "../hosts/standing.js";
+
+type Networks = Readonly<Record<string, NetworkConfig>>;
+
+const it = base.extend<{
+  readonly within: (act: (lab: LabLike) => Promise<void>, networks?: Networks) => Promise<void>;
+}>({
+  within: async ({}, use) => {
+    await use(async (act, networks = labNetworks) => {
+      const lab = await labLike({ networks });
+      // The VFs of the two hosts can be told apart: host2's first one is not free.
+      const [first] = lab.host2.devices.virtualFunctions();
+      if (first !== undefined) first.driver = "vfio-pci";
+      try {
+        await act(lab);
+      } finally {
+        await lab.close();
+      }
+    });
+  },
+});
+
+/** Both sides' devices, and how they look with another VF. */
+function devices(lab: LabLike, host: "host1" | "host2"): { live: string; defined: string } {
+  const { live, config } = lab[host].domains.requireNamed(vm.name);
+  const shown = (root: typeof live) => formatXml(child(root, "devices") ?? raise());
+  return { live: shown(live), defined: shown(config) };
+}
+
+function raise(): never {
+  throw new Error("no devices");
+}
+
+/** Nothing differs but the VF; the order of the devices means nothing. */
+function expectOnlyVfChanged(
+  before: ReturnType<typeof devices>,
+  after: ReturnType<typeof devices>,
+  [from, to]: readonly [string, string],
+): void {
+  for (const side of ["live", "defined"] as const)
+    expect(flattened(after[side])).toEqual(
+      flattened(before[side]).map((each) => each.replaceAll(flatAddress(from), flatAddress(to))),
+    );
+}
+
+/** Each device in one line, children and attributes in one order: libvirt prints its own. */
+function flattened(xml: string): readonly string[] {
+  return parseXml(xml).children.map(flat).toSorted();
+}
+
+function flat({ name, attributes, children }: Element): string {
+  return `${name}${JSON.stringify(Object.entries(attributes).toSorted())}(${children.map(flat).toSorted().join()})`;
+}
+
+function flatAddress(address: string): string {
+  return flat(parseXml(`<address ${pciAttributesOf(address)}/>`)).slice("address[".length, -"]()".length);
+}
+
+const move = (lab: LabLike, to = "host2") => moveVm(lab.cluster, { vm: vm.name, to, progress: lab.progress });
+
+const vlanNetworks: Networks = {
+  data: { bridge: "br0", mtu: 1500 },
+  tenant10: { physicalFunctions: ["pf0"], vlan: 10 },
+  tenant20: { physicalFunctions: ["pf0"], vlan: 20 },
+};
+
+const tag = (id: number) => `<vlan><tag id='${id}'/></vlan>`;
+const place = (bus: string) => `<address type='pci' domain='0x0000' bus='${bus}' slot='0x00' function='0x0'/>`;
+
+/** Each by its definition, its live devices where they differ, and the networks of the configuration. */
+const pairs: Readonly<Record<string, { defined: string[]; live?: string[]; networks?: Networks }>> = {
+  "all that its owner can write": {
+    defined: [standbyByHand, vfByHand(vfs[0], ownSettings, " trustGuestRxFilters='yes'")],
+  },
+  "a variant driver": {
+    defined: [
+      standbyByHand,
+      vfByHand(vfs[0], `<driver name='vfio' model='mlx5_vfio_pci'/><alias name='ua-vf0'/>${place("0x04")}`),
+    ],
+  },
+  "the second of two VLANs on one PF": {
+    defined: [standbyByHand, vfByHand(vfs[0], `${tag(20)}${ownSettings}`)],
+    networks: vlanNetworks,
+  },
+  "no alias": { defined: [standbyByHand, vfByHand(vfs[0], place("0x05"))] },
+  "both halves by libvirt's networks": {
+    defined: [
+      standbyByHand.replace("type='bridge'", "type='network'").replace("bridge='br0'", "network='host_bridge'"),
+      `<interface type='network'><mac address='${vm.mac}'/><source network='hostdev_net'/><teaming type='transient' persistent='ua-backup0'/><alias name='ua-vf0'/>${place("0x05")}</interface>`,
+    ],
+    live: [
+      standbyByHand.replace(
+        "bridge='br0'",
+        "network='host_bridge' portid='2c1a3f0e-6c0b-4d7f-9a53-3d1f5d4c0a11' bridge='br0'",
+      ),
+      vfByHand(vfs[0], `<driver name='vfio'/><alias name='ua-vf0'/>${place("0x05")}`),
+    ],
+  },
+  "the form of a <hostdev>": {
+    defined: [
+      standbyByHand,
+      `<hostdev mode='subsystem' type='pci'><driver name='vfio'/><source writeFiltering='no'><address ${pciAttributesOf(vfs[0])}/></source><teaming type='transient' persistent='ua-backup0'/><rom bar='off'/>${place("0x05")}</hostdev>`,
+    ],
+  },
+};
+
+describe.concurrent("a pair that was made by hand, with", () => {
+  it.for(Object.entries(pairs))("%s, goes there and back and is what it was", async ([, pair], { within, expect }) => {
+    await within(async (lab) => {
+      giveDevices(lab, pair.defined, pair.live);
+      const before = devices(lab, "host1");
+      expect(errorsOf(await planMove(lab.cluster, vm.name, "host2"))).toEqual([]);
+      expect((await move(lab))?.outcome).toBe("moved");
+      expectOnlyVfChanged(before, devices(lab, "host2"), [vfs[0], vfs[1]]);
+      expect(standing(lab).vfs).toEqual([vfs[1]]);
+      expect((await move(lab, "host1"))?.outcome).toBe("moved");
+      expectOnlyVfChanged(before, devices(lab, "host1"), [vfs[0], vfs[0]]);
+    }, pair.networks);
+  });
+
+  it.for(Object.entries(pairs))(
+    "%s, is what it was where the move is rolled back",
+    async ([, pair], { within, expect }) => {
+      await within(async (lab) => {
+        giveDevices(lab, pair.defined, pair.live);
+        const before = devices(lab, "host1");
+        lab.host2.refuse("domain_migrate_prepare3_params", refusals.noMemory());
+        await expect(move(lab)).rejects.toThrow(MoveFailed);
+        expect(standing(lab)).toMatchObject({ runsOn: ["host1"], vfs: [vfs[0]], journals: [] });
+        expectOnlyVfChanged(before, devices(lab, "host1"), [vfs[0], vfs[0]]);
+      }, pair.networks);
+    },
+  );
+
+  it.for(Object.entries(pairs))(
+    "%s, is what it was once a move that was cut off is recovered",
+    async ([, pair], { within, expect }) => {
+      await within(async (lab) => {
+        giveDevices(lab, pair.defined, pair.live);
+        const before = devices(lab, "host1");
+        const mover = await lab.entrance();
+        lab.host2.before("domain_migrate_prepare3_params", () => mover.die());
+        await expect(moveVm(mover.cluster, { vm: vm.name, to: "host2" })).rejects.toThrow();
+        expect(standing(lab)).toMatchObject({ vfs: [], journals: ["host1"] });
+        disown(lab);
+        expect((await recover(lab.cluster, vm.name)).outcome).toBe("undone");
+        expectOnlyVfChanged(before, devices(lab, "host1"), [vfs[0], vfs[0]]);
+      }, pair.networks);
+    },
+  );
+});
+
+describe.concurrent("our own pair", () => {
+  it("keeps its place in the guest, though a root port before it became free since", async ({ within, expect }) => {
+    await within(async (lab) => {
+      const plain = `<interface type='bridge'><mac address='52:54:00:aa:00:51'/><source bridge='br0'/><model type='virtio'/><alias name='ua-plain'/></interface>`;
+      giveDevices(lab, [plain]);
+      await declarePair(lab);
+      lab.host1.domains.remove(lab.host1.domains.requireNamed(vm.name), "ua-plain", Affect.LIVE | Affect.CONFIG);
+      const before = devices(lab, "host1");
+      await move(lab);
+      expectOnlyVfChanged(before, devices(lab, "host2"), [vfs[0], vfs[1]]);
+    });
+  });
+
+  it("gets another place where something else was plugged at its own meanwhile, and says so", async ({
+    within,
+    expect,
+  }) => {
+    await within(async (lab) => {
+      giveDevices(lab, pairs["no alias"]?.defined ?? []);
+      lab.host2.before("domain_attach_device_flags", () => {
+        const intruder = parseXml(
+          `<disk type='file'><target dev='vdz'/><alias name='ua-disk'/>${place("0x05")}</disk>`,
+        );
+        lab.host2.domains.attach(lab.host2.domains.requireNamed(vm.name), intruder, Affect.LIVE);
+      });
+      expect((await move(lab))?.outcome).toBe("moved");
+      expect(standing(lab).vfs).toEqual([vfs[1]]);
+      expect(lab.progress.warnings).toContainEqual(expect.stringContaining("another PCI address in the guest"));
+    });
+  });
+
+  it("gets the VLAN that its network has on the other host", async ({ within, expect }) => {
+    await within(async (lab) => {
+      const networks = { ...labNetworks, "data-vf": { physicalFunctions: ["pf0"], vlan: 7 } };
+      expect(Object.keys(networks)).toContain("data-vf");
+      giveDevices(lab, [standbyByHand, vfByHand(vfs[0], `${tag(7)}<alias name='ua-vf0'/>`)]);
+      const { cluster } = await lab.entrance();
+      Object.assign(cluster.config.networks, networks);
+      Object.assign(cluster.config.hosts["host2"] ?? {}, { networks: { "data-vf": { vlan: 8 } } });
+      await moveVm(cluster, { vm: vm.name, to: "host2" });
+      const after = devices(lab, "host2");
+      for (const xml of Object.values(after)) expect(xml).toContain('<vlan><tag id="8"/></vlan>');
+      await moveVm(cluster, { vm: vm.name, to: "host1" });
+      for (const xml of Object.values(devices(lab, "host1"))) expect(xml).toContain('<vlan><tag id="7"/></vlan>');
+    });
+  });
+});
+
+describe.concurrent("a VF whose network is not known is refused, and nothing has changed", () => {
+  const tagged = (id: number) => [standbyByHand, vfByHand(vfs[0], `${tag(id)}<alias name='ua-vf0'/>`)];
+  const reasons: readonly [string, string[], Networks, string, RegExp][] = [
+    [
+      "no network has its PF",
+      [standbyByHand, vfByHand(vfs[0])],
+      { data: { bridge: "br0" }, "data-vf": { physicalFunctions: ["pf0np0"] } },
+      "move-vf-of-known-network",
+      /0000:01:10\.0.*belongs to no network/,
+    ],
+    [
+      "its VLAN is not its network's",
+      tagged(42),
+      labNetworks,
+      "move-vf-vlan-of-network",
+      /has VLAN 42, but network "data-vf" has no VLAN/,
+    ],
+    [
+      "no network of its PF has its VLAN",
+      tagged(30),
+      vlanNetworks,
+      "move-vf-vlan-of-network",
+      /"tenant10" has VLAN 10, network "tenant20" has VLAN 20/,
+    ],
+    [
+      "two networks have its PF and its VLAN",
+      [standbyByHand, vfByHand(vfs[0])],
+      { ...labNetworks, more: { physicalFunctions: ["pf0"] } },
+      "move-vf-of-one-network",
+      /any of networks "data-vf" and "more"/,
+    ],
+  ];
+  it.for(reasons)("%s", async ([, defined, networks, rule, words], { within, expect }) => {
+    await within(async (lab) => {
+      giveDevices(lab, defined);
+      const before = standing(lab);
+      const errors = errorsOf(await planMove(lab.cluster, vm.name, "host2"));
+      expect(errors.map(({ rule: id }) => id)).toEqual([rule]);
+      expect(errors[0]?.message).toMatch(words);
+      await expect(move(lab)).rejects.toThrow(MoveRefused);
+      expect(standing(lab)).toEqual(before);
+    }, networks);
+  });
+
+  it("the VF of a recorded pair has another VLAN than its profile's network", async ({ within, expect }) => {
+    await within(async (lab) => {
+      await declarePair(lab);
+      const { cluster } = await lab.entrance();
+      Object.assign(cluster.config.networks, { "data-vf": { physicalFunctions: ["pf0"], vlan: 9 } });
+      const errors = errorsOf(await planMove(cluster, vm.name, "host2"));
+      expect(errors.map(({ message }) => message)).toEqual([
+        expect.stringMatching(/has no VLAN, but network "data-vf" has VLAN 9\./),
+      ]);
+    });
+  });
+});
+
+describe.concurrent("two pairs of one VM", () => {
+  it("do not change places, though both are plugged at once", async ({ within, expect }) => {
+    await within(async (lab) => {
+      const [mac, other] = [vm.mac, "52:54:00:aa:00:51"];
+      const second = [standbyByHand, vfByHand(vfs[1], `<alias name='ua-vf1'/>${place("0x04")}`)].map((xml) =>
+        xml.replaceAll(mac, other).replaceAll("ua-backup0", "ua-backup1"),
+      );
+      giveDevices(lab, [standbyByHand, vfByHand(vfs[0], `<alias name='ua-vf0'/>${place("0x06")}`), ...second]);
+      await move(lab);
+      const { live } = devices(lab, "host2");
+      for (const [alias, bus] of [
+        ["ua-vf0", "0x06"],
+        ["ua-vf1", "0x04"],
+      ])
+        expect(live).toMatch(new RegExp(`<alias name="${alias}"/><address type="pci" domain="0x0000" bus="${bus}"`));
+    });
+  });
+
+  it("without aliases are told apart by MAC and teaming", async ({ within, expect }) => {
+    await within(async (lab) => {
+      const second = [standbyByHand, vfByHand(vfs[1], place("0x04"))].map((xml) =>
+        xml.replaceAll(vm.mac, "52:54:00:aa:00:51").replaceAll("ua-backup0", "ua-backup1"),
+      );
+      giveDevices(lab, [standbyByHand, vfByHand(vfs[0], place("0x06")), ...second]);
+      const report = await move(lab);
+      expect(report?.interfaces.map(({ mac, vfAfter }) => [mac, vfAfter])).toEqual([
+        [vm.mac, vfs[1]],
+        ["52:54:00:aa:00:51", vfs[2]],
+      ]);
+      const { vfs: live, definedVfs } = standing(lab);
+      expect([...live].sort()).toEqual([vfs[1], vfs[2]]);
+      expect([...definedVfs].sort()).toEqual([vfs[1], vfs[2]]);
+    });
+  });
+});
