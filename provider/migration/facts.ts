@@ -7,13 +7,14 @@ import { identityOf } from "../xml/interface-record.js";
 import type { ProfileRecord } from "../xml/network.js";
 import { formatPciAddress, samePciAddress, type PciAddress } from "../xml/pci-address.js";
 import { findPrimary, fitsVlan } from "../xml/primary.js";
-import { pairs, type DomainInterface } from "../xml/teaming.js";
+import { pairs, type DomainInterface, type Vlan } from "../xml/teaming.js";
 import { isActive, type LibvirtCluster, type Presence } from "../backends/libvirt/cluster.js";
 import { CpuCompare, DomainState, JobOperation, JobType } from "../backends/libvirt/constants.js";
 import { silenceOf, type HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
 import { physicalFunction, vfUsers, type PhysicalFunction } from "../backends/libvirt/inventory.js";
 import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
 import { recordsOf } from "../backends/libvirt/interfaces.js";
+import { readVfSettings } from "../backends/libvirt/vf-settings/vf-settings.js";
 import { Asked } from "./asked.js";
 import type { HostBasics, SurveyedHost } from "./host-facts.js";
 
@@ -25,8 +26,12 @@ export interface PairOnNetwork {
   readonly vfNetwork: string | undefined;
   /** The networks that may be the VF's: that of the profile of ours behind it, else those that name its PF. */
   readonly networksOfPf: readonly NetworkOfPf[];
+  /** The names of those of them that have its VLAN. */
+  readonly fitting: readonly string[];
   readonly standbyNetwork: string | undefined;
   readonly profile: ProfileRecord | undefined;
+  /** The VF's own; of a `<hostdev>` what its PF has set for it. Undefined: none, or the host does not tell a `<hostdev>`'s. */
+  readonly vlan: Vlan | undefined;
 }
 
 /** A network whose VF the pair's may be. */
@@ -109,11 +114,13 @@ export async function factsTowards(
   asked: Asked,
 ): Promise<Gathered> {
   const destination = cluster.hosts.find(({ name }) => name === to);
-  const [source, target, vmFacts, cpu] = await Promise.all([
+  const plain = moving.some(({ primary }) => primary.device === "hostdev");
+  const [source, target, vmFacts, cpu, runsCommands] = await Promise.all([
     surveyed,
     destination && asked.survey(destination, networks),
     told,
     domain && presence && destination && compareCpu(domain, await asked.basics(presence.host), destination),
+    plain && destination ? canRunCommands(cluster, destination) : undefined,
   ]);
   return {
     presence,
@@ -134,10 +141,23 @@ export async function factsTowards(
         ...(destination === undefined && { configuredHosts: cluster.hosts.map(({ name }) => name) }),
         maintenance: isUnderMaintenance(cluster.config, to),
         ...(target?.facts ?? { name: to }),
+        ...(runsCommands !== undefined && { runsCommands }),
       },
       ...(cpu !== undefined && { cpu }),
     },
   };
+}
+
+/** Undefined: it does not answer. */
+async function canRunCommands(cluster: LibvirtCluster, host: LibvirtHost): Promise<boolean | undefined> {
+  if (!cluster.config.hostCommands) return false;
+  return host.commands().then(
+    (start) => start !== undefined,
+    (error: unknown) => {
+      if (silenceOf(error) === undefined) throw error;
+      return undefined;
+    },
+  );
 }
 
 /** It is awaited later; until then its failure must not count as unhandled. */
@@ -177,14 +197,15 @@ async function factsOfVm(
     ...(job !== undefined && { job }),
     memoryKiB: domain.memoryKiB,
     interfaces: [
-      ...moving.map(({ standby, primary, vfNetwork, networksOfPf, standbyNetwork, profile }) => ({
+      ...moving.map(({ standby, primary, vfNetwork, networksOfPf, fitting, vlan, standbyNetwork, profile }) => ({
         name: primary.alias ?? primary.mac ?? "VF",
         ...(primary.vf !== undefined && {
           vf: {
             address: formatPciAddress(primary.vf),
-            ...(primary.vlan !== undefined && { vlans: primary.vlan.tags }),
+            ...(vlan !== undefined && { vlans: vlan.tags }),
             networks: networksOfPf,
-            fitting: networksOfPf.filter(({ vlan }) => isOfVlan(primary, vlan)).map(({ name }) => name),
+            fitting,
+            ...(primary.device === "hostdev" && { setByHosts: true, settingsRead: vlan !== undefined }),
           },
         }),
         vfNetwork,
@@ -272,17 +293,21 @@ export async function pairsOn(
   const byVf = recorded ? [] : await vfsByNetwork(cluster, host);
   const withPf = (vf: PciAddress | undefined) =>
     vf === undefined ? [] : byVf.filter(({ vfs }) => vfs.some((each) => samePciAddress(each, vf)));
-  return found.map((pair) => {
+  const looked = found.map(async (pair): Promise<PairOnNetwork> => {
     const { standby, primary } = pair;
     const { profile, standbyProfile } = profilesOf.get(pair) ?? {};
+    const vlan = primary.device === "hostdev" ? await vlanSetOn(cluster, host, primary) : primary.vlan;
     const possible = profile === undefined ? withPf(primary.vf).map(({ network }) => network) : [profile.network];
     const networksOfPf = possible.map((name) => ({ name, vlan: networkOn(cluster.config, host.name, name)?.vlan }));
+    const fitting = networksOfPf.filter((network) => fitsVlan(vlan, network.vlan)).map(({ name }) => name);
     return {
       standby,
       primary,
       profile,
+      vlan,
       networksOfPf,
-      vfNetwork: onlyOne(networksOfPf.filter(({ vlan }) => isOfVlan(primary, vlan)))?.name,
+      fitting,
+      vfNetwork: fitting.length === 1 ? fitting[0] : undefined,
       standbyNetwork:
         standbyProfile?.network ??
         names.find(
@@ -292,15 +317,18 @@ export async function pairsOn(
         ),
     };
   });
+  return Promise.all(looked);
 }
 
-/** libvirt does not know the VLAN of a VF that is a `<hostdev>`. */
-function isOfVlan({ device, vlan }: DomainInterface, network: number | undefined): boolean {
-  return device === "hostdev" || fitsVlan(vlan, network);
-}
-
-function onlyOne<T>(items: readonly T[]): T | undefined {
-  return items.length === 1 ? items[0] : undefined;
+/** The VLAN that the PF has set for the VF, 0 for none; undefined: the host does not tell. */
+async function vlanSetOn(
+  cluster: LibvirtCluster,
+  host: LibvirtHost,
+  { vf }: DomainInterface,
+): Promise<Vlan | undefined> {
+  if (vf === undefined || !cluster.config.hostCommands) return undefined;
+  const settings = await readVfSettings(host, vf);
+  return settings && { trunk: false, tags: [settings.vlan] };
 }
 
 async function vfsByNetwork(

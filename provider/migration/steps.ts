@@ -19,6 +19,7 @@ import { copyOn, migrate } from "../backends/libvirt/migrate.js";
 import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
 import { unplugStray } from "../backends/libvirt/stray-vf.js";
 import { unplug, UnplugFailed } from "../backends/libvirt/unplug.js";
+import { setVf, unsetVf } from "../backends/libvirt/vf-settings/vf-settings.js";
 import { chooseVf } from "../backends/libvirt/vf-scheduler.js";
 import { announceStandby, tellAnnouncers, tellAnnouncersOn, vfInUse } from "./announce.js";
 import { domainOn, isPluggedIn, readJournal, writeJournal, type MoveContext } from "./context.js";
@@ -233,6 +234,7 @@ export const release: Step<MoveContext> = {
   async do(context) {
     const planned = context.journal.interfaces.map(({ destinationVf }) => destinationVf);
     await Promise.all([releaseSource(context), releaseUnused(context.destination, planned)]);
+    await unsetSource(context);
     await clearJournal(context);
   },
   holds: async (context) => (await whereJournalIs(context)).length === 0,
@@ -420,15 +422,33 @@ async function attachPrimary(
   vf: PciAddress,
 ): Promise<void> {
   const device = primaryFor(context, host, nic, vf);
+  if (isSetByHosts(nic)) await setVf(host, vf, { mac: nic.mac, vlan: vlanOn(context, host, nic) ?? 0 });
   try {
     await host.attach(dom, device, Affect.LIVE);
   } catch (error) {
-    if (!isPlaceTaken(error)) throw error;
+    if (!isPlaceTaken(error)) {
+      if (isSetByHosts(nic)) await setVf(host, vf, unsetVf);
+      throw error;
+    }
     await host.attach(dom, withoutGuestAddress(device), Affect.LIVE);
     context.progress.warn(
       `VF ${formatPciAddress(vf)} of VM "${context.vm}" has another PCI address in the guest than before: another device was plugged at its own. Its name in the guest may differ until the VM's next start.`,
     );
   }
+}
+
+/** libvirt gives a `<hostdev>` no MAC and no VLAN. */
+function isSetByHosts({ device }: JournalInterface): boolean {
+  return device?.name === "hostdev";
+}
+
+/** A NIC gives frames to the VF that has their MAC: on the source none must have the guest's any more. */
+async function unsetSource({ source, journal: { interfaces } }: MoveContext): Promise<void> {
+  const nics = interfaces.filter(isSetByHosts);
+  if (nics.length === 0) return;
+  const used = await vfUsers(source);
+  for (const { sourceVf } of nics)
+    if (!used.some(({ address }) => samePciAddress(address, sourceVf))) await setVf(source, sourceVf, unsetVf);
 }
 
 /** libvirt has no error code of its own for it (src/conf/domain_addr.c, virDomainPCIAddressReserveAddrInternal). */
@@ -439,7 +459,7 @@ function isPlaceTaken(error: unknown): boolean {
 /** The VF as it was, with the host's own VF behind it. A journal of an older version does not tell how it was. */
 function primaryFor(context: MoveContext, host: LibvirtHost, nic: JournalInterface, vf: PciAddress): Element {
   if (nic.device !== undefined) return onHost(context, host, nic)(attachable(nic.device, vf));
-  const vlan = networkOn(context.cluster.config, host.name, nic.network)?.vlan;
+  const vlan = vlanOn(context, host, nic);
   return buildPrimary({
     mac: nic.mac,
     vf,
@@ -451,10 +471,14 @@ function primaryFor(context: MoveContext, host: LibvirtHost, nic: JournalInterfa
 }
 
 /** A network may have another VLAN on the other host: then so has its VF. */
-function onHost({ cluster, source, destination }: MoveContext, host: LibvirtHost, { network }: JournalInterface) {
-  const [here, there] = [source, destination].map(({ name }) => networkOn(cluster.config, name, network)?.vlan);
+function onHost(context: MoveContext, host: LibvirtHost, nic: JournalInterface) {
+  const isOneVlan = vlanOn(context, context.source, nic) === vlanOn(context, context.destination, nic);
   return (device: Element): Element =>
-    here === there ? device : withVlan(device, host === source ? here : there, parseInterface(device).vlan);
+    isOneVlan ? device : withVlan(device, vlanOn(context, host, nic), parseInterface(device).vlan);
+}
+
+function vlanOn({ cluster }: MoveContext, host: LibvirtHost, { network }: JournalInterface): number | undefined {
+  return networkOn(cluster.config, host.name, network)?.vlan;
 }
 
 /** The definition that the destination is to keep: the VM's own, with the destination's VFs. */

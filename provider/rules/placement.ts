@@ -34,6 +34,10 @@ export interface VfOfInterface {
   readonly networks: readonly { readonly name: string; readonly vlan?: number | undefined }[];
   /** Those of them that have its VLAN. */
   readonly fitting: readonly string[];
+  /** It is a `<hostdev>`: its MAC and VLAN are not libvirt's to set, but the hosts'. Default false. */
+  readonly setByHosts?: boolean | undefined;
+  /** Whether the source has told what it has set. */
+  readonly settingsRead?: boolean | undefined;
 }
 
 export interface Disk {
@@ -115,6 +119,8 @@ export interface HostFacts {
   /** The host has IOMMU groups, and /dev/vfio/vfio. */
   readonly passthrough?: boolean | undefined;
   readonly networks?: readonly NetworkOnHost[] | undefined;
+  /** Whether it runs this package's commands; undefined is not known, or of no interest. */
+  readonly runsCommands?: boolean | undefined;
 }
 
 export interface PlacementFacts {
@@ -404,12 +410,32 @@ const theNetworks: readonly PlacementRule[] = [
     ),
   },
   {
+    id: "move-hostdev-settings",
+    title: "Where a VF is a <hostdev>, both hosts run commands: libvirt does not set its MAC and VLAN",
+    source: "libvirt: docs/formatdomain.rst, Teaming a virtio/hostdev NIC pair",
+    ...refused,
+    find: onEachVf(({ setByHosts, settingsRead }, vf, { source, destination }) => {
+      if (setByHosts !== true) return undefined;
+      const unable = [
+        ...(settingsRead === false ? [source?.name ?? "the VM's host"] : []),
+        ...(destination.runsCommands === false ? [destination.name] : []),
+      ];
+      return unable.length === 0
+        ? undefined
+        : {
+            message: `${vf} is a <hostdev>, whose MAC and VLAN the hosts themselves set, and there is no way to do that on ${listed(unable)}.`,
+            remedy:
+              "Reach the hosts over SSH with hostCommands of vnic-failover:cluster on, or make the VF an <interface type='hostdev'>.",
+          };
+    }),
+  },
+  {
     id: "move-vf-vlan-of-network",
     title: "Every VF has the VLAN of its network",
     source: "libvirt: src/hypervisor/virhostdev.c virHostdevSetNetConfig",
     ...refused,
-    find: onEachVf(({ networks, vlans, fitting }, vf) =>
-      networks.length === 0 || fitting.length > 0
+    find: onEachVf(({ networks, vlans, fitting, settingsRead }, vf) =>
+      networks.length === 0 || fitting.length > 0 || settingsRead === false
         ? undefined
         : {
             message: `${vf} has ${spelledVlans(vlans)}, but ${networks.map(({ name, vlan }) => `network ${quoted(name)} has ${spelledVlans(vlan === undefined ? undefined : [vlan])}`).join(", ")}.`,

@@ -24,6 +24,8 @@ export interface VirtualFunctionModel {
   readonly iommuGroup: number;
   /** What re-attaching binds it to. Default: the driver that it had before it was detached. */
   readonly hostDriver?: string;
+  /** What `ip link set` has set for it on its PF. Default: nothing. */
+  settings?: { readonly mac: string; readonly vlan: number };
   /** Default: one that is down. Null: none that is visible, as where it is in another network namespace. */
   netdev?: NetdevModel | null;
 }

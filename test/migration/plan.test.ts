@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { gatherFacts } from "../../provider/migration/facts.js";
 import { beginJournal, errorsOf, MoveRefused, planMove, warningsOf } from "../../provider/migration/plan.js";
+import type { Element } from "../../provider/xml/element.js";
 import { parsePciAddress } from "../../provider/xml/pci-address.js";
 import { type DeclaredPair, declarePair } from "../hosts/declared.js";
 import { labLike, type LabLike, physicalFunction, vfs, vm } from "../hosts/lab-like.js";
@@ -112,6 +113,7 @@ describe("the plan of a move", () => {
         standbyNetwork: "data",
         sourceVf: parsePciAddress(vfs[0]),
         destinationVf: parsePciAddress(vfs[0]),
+        device: expect.objectContaining({ name: "interface" }) as Element,
       },
     ]);
   });

@@ -7,6 +7,7 @@ import { recover } from "../../provider/migration/recover.js";
 import { child, formatXml, parseXml, type Element } from "../../provider/xml/element.js";
 import type { NetworkConfig } from "../../provider/config.js";
 import { giveDevices, ownSettings, pciAttributesOf, standbyByHand, vfByHand } from "../hosts/by-hand.js";
+import { runsCommands } from "../hosts/commands.js";
 import { declarePair } from "../hosts/declared.js";
 import { labLike, labNetworks, vfs, vm, type LabLike } from "../hosts/lab-like.js";
 import { disown } from "../hosts/left-journal.js";
@@ -24,6 +25,7 @@ const it = base.extend<{
       // The VFs of the two hosts can be told apart: host2's first one is not free.
       const [first] = lab.host2.devices.virtualFunctions();
       if (first !== undefined) first.driver = "vfio-pci";
+      runsCommands(lab, lab.cluster);
       try {
         await act(lab);
       } finally {
@@ -152,6 +154,7 @@ describe.concurrent("a pair that was made by hand, with", () => {
         giveDevices(lab, pair.defined, pair.live);
         const before = devices(lab, "host1");
         const mover = await lab.entrance();
+        runsCommands(lab, mover.cluster);
         lab.host2.before("domain_migrate_prepare3_params", () => mover.die());
         await expect(moveVm(mover.cluster, { vm: vm.name, to: "host2" })).rejects.toThrow();
         expect(standing(lab)).toMatchObject({ vfs: [], journals: ["host1"] });
@@ -303,3 +306,38 @@ describe.concurrent("two pairs of one VM", () => {
     });
   });
 });
+
+describe.concurrent("a VF that is a <hostdev>", () => {
+  const hostdev = pairs["the form of a <hostdev>"]?.defined ?? [];
+  it("gets MAC and VLAN by the hosts, and leaves none behind", async ({ within, expect }) => {
+    await within(async (lab) => {
+      giveDevices(lab, hostdev);
+      vfAt(lab.host1, 0).settings = { mac: vm.mac, vlan: 20 };
+      const plan = await planMove(lab.cluster, vm.name, "host2");
+      expect(plan.interfaces.map(({ network }) => network)).toEqual(["tenant20"]);
+      await move(lab);
+      expect(vfAt(lab.host2, 1).settings).toEqual({ mac: vm.mac, vlan: 20 });
+      expect(vfAt(lab.host1, 0).settings).toEqual({ mac: "00:00:00:00:00:00", vlan: 0 });
+    }, vlanNetworks);
+  });
+
+  it("is refused where a host runs no commands, and where no network has its VLAN", async ({ within, expect }) => {
+    await within(async (lab) => {
+      giveDevices(lab, hostdev);
+      vfAt(lab.host1, 0).settings = { mac: vm.mac, vlan: 30 };
+      const rulesBroken = async (cluster: LabLike["cluster"]) =>
+        errorsOf(await planMove(cluster, vm.name, "host2")).map(({ rule, message }) => [rule, message]);
+      expect(await rulesBroken(lab.cluster)).toEqual([
+        ["move-vf-vlan-of-network", expect.stringContaining("has VLAN 30, but")],
+      ]);
+      const { cluster } = await lab.entrance();
+      expect(await rulesBroken(cluster)).toEqual([
+        ["move-hostdev-settings", expect.stringContaining('no way to do that on "host1" and "host2"')],
+      ]);
+    }, vlanNetworks);
+  });
+});
+
+function vfAt(host: LabLike["host1"], index: number) {
+  return host.devices.virtualFunctions()[index] ?? raise();
+}

@@ -7,6 +7,7 @@ import {
   type MovingVm,
   type NetworkOnHost,
   type PlacementFacts,
+  type VfOfInterface,
   evaluate,
   placementRules,
 } from "../../provider/rules/index.js";
@@ -338,6 +339,90 @@ rule("move-standby-network", {
     move({ interfaces: [{ name: "vf", vfNetwork: "data-vf" }] }, { networks: [] }),
     nowhere({}, { networks: [] }),
   ],
+});
+
+/** The VM with a VF of which this is known. */
+function withVf(
+  vf: Partial<VfOfInterface>,
+  source: Partial<HostFacts> = {},
+  destination: Partial<HostFacts> = {},
+): PlacementFacts {
+  const known = { address: "0000:3b:02.1", networks: [{ name: "data-vf" }], fitting: ["data-vf"], ...vf };
+  const facts = move({ interfaces: [{ name: "first", standbyNetwork: "data", vfNetwork: "data-vf", vf: known }] });
+  return { ...facts, source: { name: "host1", ...source }, destination: { ...facts.destination, ...destination } };
+}
+const theVf = 'VF 0000:3b:02.1 of interface "first" of VM "web"';
+
+rule("move-vf-of-known-network", {
+  breaks: [
+    [
+      withVf({ networks: [], fitting: [] }),
+      {
+        property: "vm",
+        message: `${theVf} belongs to no network of vnic-failover:cluster: no network of the configuration has the PF of this VF on host "host1".`,
+      },
+    ],
+  ],
+  keeps: [good, withVf({}), withVf({ fitting: [] }), move({ interfaces: undefined })],
+});
+
+rule("move-hostdev-settings", {
+  breaks: [
+    [
+      withVf({ setByHosts: true, settingsRead: false }, {}, { runsCommands: false }),
+      {
+        property: "vm",
+        message: `${theVf} is a <hostdev>, whose MAC and VLAN the hosts themselves set, and there is no way to do that on "host1" and "host2".`,
+      },
+    ],
+    [
+      withVf({ setByHosts: true, settingsRead: true }, {}, { runsCommands: false }),
+      {
+        property: "vm",
+        message: `${theVf} is a <hostdev>, whose MAC and VLAN the hosts themselves set, and there is no way to do that on "host2".`,
+      },
+    ],
+  ],
+  keeps: [
+    good,
+    withVf({ setByHosts: true, settingsRead: true }, {}, { runsCommands: true }),
+    withVf({ setByHosts: true, settingsRead: true }),
+    withVf({}, {}, { runsCommands: false }),
+  ],
+});
+
+rule("move-vf-vlan-of-network", {
+  breaks: [
+    [
+      withVf({ vlans: [42], fitting: [] }),
+      { property: "vm", message: `${theVf} has VLAN 42, but network "data-vf" has no VLAN.` },
+    ],
+    [
+      withVf({
+        networks: [
+          { name: "a", vlan: 10 },
+          { name: "b", vlan: 20 },
+        ],
+        vlans: [1, 2],
+        fitting: [],
+      }),
+      { property: "vm", message: `${theVf} has VLANs 1, 2, but network "a" has VLAN 10, network "b" has VLAN 20.` },
+    ],
+  ],
+  keeps: [good, withVf({}), withVf({ networks: [], fitting: [] }), withVf({ settingsRead: false, fitting: [] })],
+});
+
+rule("move-vf-of-one-network", {
+  breaks: [
+    [
+      withVf({ networks: [{ name: "a" }, { name: "b" }], fitting: ["a", "b"] }),
+      {
+        property: "vm",
+        message: `${theVf} may belong to any of networks "a" and "b": neither its PF nor its VLAN tells which.`,
+      },
+    ],
+  ],
+  keeps: [good, withVf({}), withVf({ fitting: [] })],
 });
 
 rule("move-vf-network", {

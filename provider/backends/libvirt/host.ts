@@ -111,8 +111,8 @@ export class LibvirtHost {
   }
 
   /** Runs a constant command on the host to its end. Undefined: the transport has no such way. */
-  async command(command: RemoteCommand): Promise<ExecResult | undefined> {
-    return (await this.open()).transport.exec?.(command);
+  async command(command: RemoteCommand, stdin?: string): Promise<ExecResult | undefined> {
+    return (await this.open()).transport.exec?.(command, stdin);
   }
 
   private async open(): Promise<Opened> {
