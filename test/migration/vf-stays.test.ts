@@ -167,7 +167,7 @@ describe.concurrent("a pair that was made by hand, with", () => {
 });
 
 describe.concurrent("our own pair", () => {
-  it("keeps its place in the guest, though a root port before it became free since", async ({ within, expect }) => {
+  it("keeps its place in the guest, though a root port before it became free since", async ({ within }) => {
     await within(async (lab) => {
       const plain = `<interface type='bridge'><mac address='52:54:00:aa:00:51'/><source bridge='br0'/><model type='virtio'/><alias name='ua-plain'/></interface>`;
       giveDevices(lab, [plain]);
