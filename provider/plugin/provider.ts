@@ -46,6 +46,8 @@ export class PluginProvider {
   readonly #cancelled = new AbortController();
   /** The engine starts a process for each of its commands. */
   readonly #command = {};
+  #engine: string | undefined;
+  #configured: StackConfig | undefined;
   readonly #configure: (config: StackConfig) => void;
   readonly #config: Promise<StackConfig>;
 
@@ -60,13 +62,26 @@ export class PluginProvider {
   // --- the plugin
 
   handshake(request: proto.ProviderHandshakeRequest): proto.ProviderHandshakeResponse {
-    this.#log.connect(request.getEngineAddress());
+    this.#connect(request.getEngineAddress());
     return new proto.ProviderHandshakeResponse().setAcceptSecrets(true);
   }
 
   attach(request: PluginAttach): Empty {
-    this.#log.connect(request.getAddress());
+    this.#connect(request.getAddress());
     return new Empty();
+  }
+
+  /** The engine that has begun stays the one that hears what is logged. */
+  #connect(address: string): void {
+    if (this.#engine !== undefined && this.#engine !== address) {
+      throw new ProblemError({
+        code: "plugin-attached",
+        what: `Unable to attach the plugin to ${address}: another engine uses it`,
+        remedy: "Start a plugin of your own.",
+      });
+    }
+    this.#engine = address;
+    this.#log.connect(address);
   }
 
   getPluginInfo(): PluginInfo {
@@ -103,7 +118,16 @@ export class PluginProvider {
   }
 
   configure(request: proto.ConfigureRequest, call: Call): proto.ConfigureResponse {
-    this.#configure(stackConfigOf(receivedIn(call, request.getArgs()).values));
+    const config = stackConfigOf(receivedIn(call, request.getArgs()).values);
+    if (this.#configured !== undefined && !isSameValue({ ...this.#configured }, { ...config })) {
+      throw new ProblemError({
+        code: "plugin-configured",
+        what: "Unable to configure the plugin: it is configured otherwise already",
+        remedy: "Start a plugin of your own: the engine starts one for each provider.",
+      });
+    }
+    this.#configured = config;
+    this.#configure(config);
     return new proto.ConfigureResponse().setAcceptsecrets(true).setSupportspreview(true);
   }
 

@@ -2,6 +2,7 @@
 import * as grpc from "@grpc/grpc-js";
 import { ResourceProviderService, type IResourceProviderServer } from "@pulumi/pulumi/proto/provider_grpc_pb.js";
 import type { EngineLog } from "./engine-log.js";
+import { isOwnUser } from "./caller.js";
 import { serviceError } from "./failure.js";
 import { PluginProvider, type Call } from "./provider.js";
 import { Secrets } from "./secrets.js";
@@ -15,19 +16,25 @@ export interface PluginServer {
   readonly stop: () => Promise<void>;
 }
 
-/** The server on a free port of the loopback interface. */
-export async function startServer(version: string, log: EngineLog): Promise<PluginServer> {
+/**
+ * The server on a free port of the loopback interface, for this process's own user.
+ * @param isAllowed of a caller, by its address and the server's port. Default: {@link isOwnUser}.
+ */
+export async function startServer(version: string, log: EngineLog, isAllowed = isOwnUser): Promise<PluginServer> {
+  let listening = 0;
+  const admitted = (peer: string): boolean => isAllowed(peer, listening);
   const provider = new PluginProvider(version, log);
   const server = new grpc.Server({
     "grpc.max_receive_message_length": LARGEST_MESSAGE,
     "grpc.max_send_message_length": LARGEST_MESSAGE,
   });
-  server.addService(ResourceProviderService, serviceOf(provider));
+  server.addService(ResourceProviderService, serviceOf(provider, admitted));
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, bound) =>
       error === null ? resolve(bound) : reject(error),
     );
   });
+  listening = port;
   return {
     port,
     stop: () => {
@@ -43,7 +50,11 @@ export async function startServer(version: string, log: EngineLog): Promise<Plug
 }
 
 /** The methods that there are; gRPC answers UNIMPLEMENTED for the rest. */
-function serviceOf(provider: PluginProvider): Pick<IResourceProviderServer, keyof PluginProvider> {
+function serviceOf(
+  provider: PluginProvider,
+  admitted: (peer: string) => boolean,
+): Pick<IResourceProviderServer, keyof PluginProvider> {
+  const unary = <Request, Response>(method: Method<Request, Response>) => answering(method, admitted);
   return {
     handshake: unary((request) => provider.handshake(request)),
     attach: unary((request) => provider.attach(request)),
@@ -63,10 +74,18 @@ function serviceOf(provider: PluginProvider): Pick<IResourceProviderServer, keyo
   };
 }
 
-function unary<Request, Response>(
-  method: (request: Request, call: Call) => Response | Promise<Response>,
+type Method<Request, Response> = (request: Request, call: Call) => Response | Promise<Response>;
+
+function answering<Request, Response>(
+  method: Method<Request, Response>,
+  admitted: (peer: string) => boolean,
 ): grpc.handleUnaryCall<Request, Response> {
-  return ({ request }, answer) => {
+  return (received, answer) => {
+    const { request } = received;
+    if (!admitted(received.getPeer())) {
+      answer({ code: grpc.status.PERMISSION_DENIED, details: "The plugin serves the user who started it" });
+      return;
+    }
     const call: Call = { secrets: new Secrets() };
     Promise.resolve()
       .then(() => method(request, call))

@@ -39,10 +39,12 @@ const onHost1 = { vm: "web", host: "host1", missing: [] };
 
 describe("the plugin", () => {
   it("says who it is and what it has", async () => {
-    expect((await plugin.handshake("127.0.0.1:1")).getAcceptSecrets()).toBe(true);
-    expect((await plugin.pluginInfo()).getVersion()).toBe("1.2.3");
-    expect(await plugin.schema()).toMatchObject({ name: "vnic-failover", version: "1.2.3" });
-    expect((await plugin.configure({})).getSupportspreview()).toBe(true);
+    const started = await PluginClient.start();
+    expect((await started.handshake("127.0.0.1:1")).getAcceptSecrets()).toBe(true);
+    expect((await started.pluginInfo()).getVersion()).toBe("1.2.3");
+    expect(await started.schema()).toMatchObject({ name: "vnic-failover", version: "1.2.3" });
+    expect((await started.configure({})).getSupportspreview()).toBe(true);
+    await started.close();
   });
 
   it("has no type, function or method but its own, and says so", async () => {
