@@ -2,7 +2,8 @@
 import * as grpc from "@grpc/grpc-js";
 import { ResourceProviderClient } from "@pulumi/pulumi/proto/provider_grpc_pb.js";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb.js";
-import { spawnSync } from "node:child_process";
+import { fork, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { afterEach, describe, expect, test } from "vitest";
 import { isOwnUser } from "../../provider/plugin/caller.js";
 import { EngineLog } from "../../provider/plugin/engine-log.js";
@@ -54,8 +55,6 @@ describe("X17: another user of this machine", () => {
   test.skipIf(process.platform !== "linux" || process.getuid?.() !== 0)(
     "is refused by the kernel's own table",
     async () => {
-      const { fork } = await import("node:child_process");
-      const { once } = (await import("node:events")).default;
       const server = fork(new URL("plugin-process.ts", import.meta.url), { execArgv: ["--import", "tsx"] });
       cleanups.push(() => server.kill());
       const [port] = (await once(server, "message")) as [number];
