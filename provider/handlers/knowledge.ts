@@ -2,6 +2,7 @@
 import { silenceOf } from "../backends/libvirt/host.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
 import type { Picture } from "../backends/libvirt/picture.js";
+import type { UnreadableVm } from "../backends/libvirt/unreadable-vm.js";
 import type { ProblemError } from "../problem.js";
 import {
   notYetKnown,
@@ -25,13 +26,16 @@ export interface StoreView {
   readonly interfaces: Eventual<readonly RecordedInterface[]>;
   /** Why something is not known. */
   readonly silence: ProblemError | undefined;
+  /** VMs whose interfaces are not known, since what is written about them cannot be read. Default: none. */
+  readonly unreadable?: readonly UnreadableVm[];
 }
 
 /** Reads the store of the hosts. A host that does not answer makes it unknown, and never a rule's error. */
 export async function readStore(picture: Picture): Promise<StoreView> {
   try {
-    const [profiles, interfaces] = await Promise.all([picture.profiles(), recordedInterfaces(picture)]);
-    return { profiles: profiles.map(({ profile }) => profile), interfaces, silence: undefined };
+    const [profiles, { seen, unreadable }] = await Promise.all([picture.profiles(), picture.vms()]);
+    const interfaces = seen.flatMap(({ domain, records }) => records.map((record) => ({ vm: domain.name, record })));
+    return { profiles: profiles.map(({ profile }) => profile), interfaces, silence: undefined, unreadable };
   } catch (error) {
     const silence = silenceOf(error);
     if (silence === undefined) throw error;
@@ -39,12 +43,6 @@ export async function readStore(picture: Picture): Promise<StoreView> {
     const [first = silence] = await picture.unreachable();
     return { profiles: notYetKnown, interfaces: notYetKnown, silence: first };
   }
-}
-
-/** Every interface that any VM of the cluster has, from the domains' metadata. */
-async function recordedInterfaces(picture: Picture): Promise<readonly RecordedInterface[]> {
-  const seen = await picture.vms();
-  return seen.flatMap(({ domain, records }) => records.map((record) => ({ vm: domain.name, record })));
 }
 
 export function networksOf(cluster: LibvirtCluster): readonly LogicalNetwork[] {

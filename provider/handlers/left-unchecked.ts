@@ -1,5 +1,6 @@
 /** A host or an engine that could not be asked, as the user hears of it at preview. */
 import { HostRefused } from "../backends/libvirt/host.js";
+import type { UnreadableVm } from "../backends/libvirt/unreadable-vm.js";
 import { EngineUnreachable } from "../backends/ovirt/rest/index.js";
 import { unreachableHostsOf } from "../config.js";
 import type { ProblemError } from "../problem.js";
@@ -32,6 +33,20 @@ export function leftUnchecked(
   warned.set(command, before.add(where));
   progress.warn(`${problem.message} What depends on it was not checked.`);
   return [];
+}
+
+/** Warns of VMs whose interfaces are not known, once for each in a command: what is declared for others goes on. */
+export function warnOfUnreadable(
+  { command = {}, progress }: Pick<HandlerContext, "command" | "progress">,
+  unreadable: readonly UnreadableVm[] = [],
+): void {
+  const before = warned.get(command) ?? new Set();
+  warned.set(command, before);
+  for (const { message, vm, host } of unreadable) {
+    const key = `${host}/${vm}`;
+    if (!before.has(key)) progress.warn(`${message} Which interfaces it has is not known.`);
+    before.add(key);
+  }
 }
 
 /** Whether it answers, and waiting for it is no help. */

@@ -45,7 +45,7 @@ import { knownProfiles, networksOf, readStore, referredId, ruleNic, type StoreVi
 import { declaredInterfaces, type DeclaredInterface } from "./program.js";
 import { failureOf, refuse } from "./refusal.js";
 import { noteAdopted, ownerOf, replacedInputs, wasAdopted } from "./replacement.js";
-import { leftUnchecked } from "./left-unchecked.js";
+import { leftUnchecked, warnOfUnreadable } from "./left-unchecked.js";
 import { pictureOf } from "./session.js";
 import type { MaybeUnknown } from "./unknown.js";
 
@@ -85,6 +85,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     const store = await readStore(picture);
     const unchecked = store.silence === undefined ? [] : leftUnchecked(ctx, store.silence);
     if (unchecked.length > 0) return { inputs, failures: unchecked };
+    warnOfUnreadable(ctx, store.unreadable);
     const facts = await factsFor(picture, store, { nic: previewOf(inputs, ctx.urn), profileUrn }, self, others);
     const failures = evaluate(interfaceRules, facts)
       // A VF that is missing today may be there when the interface is made; what is certain is refused.

@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { ProblemError } from "../problem.js";
 import { isKnown, notYetKnown, type ProfileFacts } from "../rules/index.js";
+import { warnOfUnreadable } from "./left-unchecked.js";
 import type { ProfileRecord } from "../xml/network.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
 import { Picture } from "../backends/libvirt/picture.js";
@@ -25,6 +26,7 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
     return checkProfile(ctx, news, olds, async (declared, sought) => {
       const picture = pictureOf(ctx);
       const store = await readStore(picture);
+      warnOfUnreadable(ctx, store.unreadable);
       const { cluster } = picture;
       return {
         silence: store.silence,
@@ -130,7 +132,11 @@ function factsFor(
     stored: stored === undefined ? undefined : ruleProfile(stored),
     others: knownProfiles(store, urn, stored?.id ?? replaced?.id),
     networks: networksOf(cluster),
-    usedByVms: users.direct,
+    // Whether a VM that cannot be read uses the profile is not known: as long as it may, the profile stays.
+    usedByVms:
+      action === "remove" && isKnown(users.direct)
+        ? [...users.direct, ...(store.unreadable ?? []).map(({ vm }) => vm)]
+        : users.direct,
     standbyOfVms: users.standby,
     usedByTemplates: [],
     qosNames: notYetKnown,

@@ -3,6 +3,7 @@
  * not a thousand times. Whatever is about to be changed is looked at anew, by `fresh`.
  */
 import { parseDomain, type Domain } from "../../xml/domain.js";
+import { XmlError } from "../../xml/element.js";
 import type { InterfaceRecord } from "../../xml/interface-record.js";
 import { formatPciAddress } from "../../xml/pci-address.js";
 import { placeOf, VmOnSeveralHosts, type LibvirtCluster, type Presence, type Whereabouts } from "./cluster.js";
@@ -13,6 +14,7 @@ import { vfioDriver, vfUsers, type PhysicalFunction } from "./inventory.js";
 import { Freshly, Once } from "./once.js";
 import type { StoredProfile } from "./profile-store.js";
 import { ReadAhead } from "./read-ahead.js";
+import { UnreadableVm } from "./unreadable-vm.js";
 
 /** A VM, seen where it runs, or else where it is defined. */
 export interface Sight {
@@ -71,14 +73,21 @@ export class Picture {
     return [...new Set(lists.flat().map(({ name }) => name))];
   }
 
-  /** Every VM of the cluster. @throws HostUnreachable */
-  async vms(): Promise<readonly Sight[]> {
+  /** Every VM of the cluster; of those that cannot be read, why. @throws HostUnreachable */
+  async vms(): Promise<{ readonly seen: readonly Sight[]; readonly unreadable: readonly UnreadableVm[] }> {
     const lists = await Promise.all(this.cluster.hosts.map((host) => this.lists.get(host)));
     const names = new Set(lists.flat().map(({ name }) => name));
     const sights = await Promise.all(
-      [...names].map((name) => this.vm(name).catch((error: unknown) => this.beingMoved(error))),
+      [...names].map((name) =>
+        this.vm(name)
+          .catch((error: unknown) => this.beingMoved(error))
+          .catch(unreadableOrError),
+      ),
     );
-    return sights.filter((sight) => sight !== undefined);
+    return {
+      seen: sights.flatMap((sight) => (sight === undefined || sight instanceof UnreadableVm ? [] : sight)),
+      unreadable: sights.filter((sight) => sight instanceof UnreadableVm),
+    };
   }
 
   /** As {@link physicalFunctionsOf}. */
@@ -133,19 +142,22 @@ export class Picture {
   }
 
   private async lookAt(presence: Presence, reading = xmlOf(presence.host, presence.dom)): Promise<Sight | undefined> {
-    const { dom } = presence;
+    const { host, dom } = presence;
     const xml = await reading;
     if (xml === undefined) return undefined;
-    const { domain, records } = this.parse(dom, xml);
-    return { presence, domain, records };
+    try {
+      return { presence, ...this.parse(dom, xml) };
+    } catch (error) {
+      throw error instanceof XmlError ? new UnreadableVm(dom.name, host.name, error) : error;
+    }
   }
 
   private parse({ uuid }: DomainRef, xml: string): Pick<Sight, "domain" | "records"> {
     const last = this.parsed.get(uuid);
-    if (last?.xml === xml) return last;
+    if (last?.xml === xml) return { domain: last.domain, records: last.records };
     const domain = parseDomain(xml);
-    const seen = { xml, domain, records: recordsOf(domain) };
-    this.parsed.set(uuid, seen);
+    const seen = { domain, records: recordsOf(domain) };
+    this.parsed.set(uuid, { xml, ...seen });
     return seen;
   }
 
@@ -177,6 +189,11 @@ export class Picture {
 /** Undefined: it is gone. */
 function xmlOf(host: LibvirtHost, dom: DomainRef): Promise<string | undefined> {
   return unless("NO_DOMAIN", () => host.domainXml(dom));
+}
+
+function unreadableOrError(error: unknown): UnreadableVm {
+  if (error instanceof UnreadableVm) return error;
+  throw error;
 }
 
 function silenceOrError(error: unknown) {
