@@ -1,5 +1,6 @@
 /** VmInterface: a VM's NIC of a profile; where the profile has a failover, the pair of VF and standby. */
 import { randomBytes, randomUUID } from "node:crypto";
+import type { ProfileRecord } from "../xml/network.js";
 import { ProblemError } from "../problem.js";
 import {
   evaluate,
@@ -28,6 +29,7 @@ import {
   type InterfaceSpec,
 } from "../backends/libvirt/interfaces.js";
 import type { Picture, Sight } from "../backends/libvirt/picture.js";
+import { agreedProfile, conflictOf, type StoredProfile } from "../backends/libvirt/profile-store.js";
 import { plugMissingVfs } from "../migration/repair.js";
 import { atRest, atRestNow } from "./at-rest.js";
 import { checkFailures, diffOf, type Checked, type Handler, type HandlerContext } from "./handler.js";
@@ -86,6 +88,8 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     const unchecked = store.silence === undefined ? [] : leftUnchecked(ctx, store.silence);
     if (unchecked.length > 0) return { inputs, failures: unchecked };
     warnOfUnreadable(ctx, store.unreadable);
+    const conflict = await profileConflict(picture, store, inputs.profile);
+    if (conflict !== undefined) return { inputs, failures: [{ property: "profile", reason: conflict.message }] };
     const facts = await factsFor(picture, store, { nic: previewOf(inputs, ctx.urn), profileUrn }, self, others);
     const failures = evaluate(interfaceRules, facts)
       // A VF that is missing today may be there when the interface is made; what is certain is refused.
@@ -108,7 +112,11 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     if (existing !== undefined && inputs.adopt === true) {
       const { plugged, linked } = inFull(inputs);
       const taken = existing.id === replaced?.id ? await renamed(sight, existing) : existing;
-      const spec = await specOf(picture, { ...taken, plugged, linked, ...(owner !== undefined && { owner }) });
+      const spec = await specOf(
+        picture,
+        { ...taken, plugged, linked, ...(owner !== undefined && { owner }) },
+        agreedProfile,
+      );
       noteAdopted(ctx, idOf(inputs.vm, taken.id));
       const now = taken === existing ? sight : await requireVm(ctx, picture, inputs.vm);
       return { id: idOf(inputs.vm, taken.id), state: await applied(ctx, picture, now, spec, inputs) };
@@ -131,7 +139,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
       linked,
       ...(owner !== undefined && { owner }),
     };
-    const spec = await specOf(picture, record);
+    const spec = await specOf(picture, record, agreedProfile);
     const make = (seen: Sight) => applied(ctx, picture, seen, spec, inputs);
     const state =
       replaced === undefined ? await make(sight) : await inThePlaceOf(ctx, picture, { sight, replaced }, make);
@@ -171,7 +179,11 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     };
     const { plugged, linked } = inFull(news);
     const owner = ownerOf(ctx.urn);
-    const spec = await specOf(picture, { ...record, plugged, linked, ...(owner !== undefined && { owner }) });
+    const spec = await specOf(
+      picture,
+      { ...record, plugged, linked, ...(owner !== undefined && { owner }) },
+      agreedProfile,
+    );
     return { state: await applied(ctx, picture, sight, spec, news) };
   },
 
@@ -371,14 +383,31 @@ function stateNow(
   };
 }
 
-/** The interface with its profiles from the store. @throws ProblemError when the store lacks one. */
-async function specOf(picture: Picture, record: InterfaceRecord): Promise<InterfaceSpec> {
-  const profile = (await picture.profile(record.profile))?.profile;
+/**
+ * The interface with its profiles from the store.
+ * @param read {@link agreedProfile} where something is to be plugged by them.
+ * @throws ProblemError when the store lacks one.
+ */
+async function specOf(
+  picture: Picture,
+  record: InterfaceRecord,
+  read: (stored: StoredProfile | undefined) => ProfileRecord | undefined = (stored) => stored?.profile,
+): Promise<InterfaceSpec> {
+  const profile = read(await picture.profile(record.profile));
   if (profile === undefined) throw missingProfile(record.profile);
   if (profile.failover === undefined) return { record, profile };
-  const standby = (await picture.profile(profile.failover))?.profile;
+  const standby = read(await picture.profile(profile.failover));
   if (standby === undefined) throw missingProfile(profile.failover);
   return { record: { ...record, standbyProfile: standby.id }, profile, standby };
+}
+
+/** Whether the hosts keep the profile, or its failover, differently. */
+async function profileConflict(picture: Picture, store: StoreView, id: unknown): Promise<ProblemError | undefined> {
+  if (typeof id !== "string" || store.profiles === notYetKnown) return undefined;
+  const stored = await picture.profile(id);
+  if (stored === undefined) return undefined;
+  const failover = stored.profile.failover === undefined ? undefined : await picture.profile(stored.profile.failover);
+  return conflictOf(stored) ?? (failover && conflictOf(failover));
 }
 
 function missingProfile(id: string): ProblemError {

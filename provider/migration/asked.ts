@@ -5,6 +5,7 @@
 import type { ProfileRecord } from "../xml/network.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
 import type { HostUnreachable, LibvirtHost } from "../backends/libvirt/host.js";
+import { conflictOf } from "../backends/libvirt/profile-store.js";
 import { Once } from "../backends/libvirt/once.js";
 import { basicsOf, hostFacts, type HostBasics, type SurveyedHost } from "./host-facts.js";
 
@@ -13,7 +14,7 @@ export class Asked {
   private readonly surveys = new Map<LibvirtHost, Once<string, SurveyedHost>>();
   private readonly stored = new Once<"all", readonly ProfileRecord[]>(() =>
     this.cluster.profiles.all().then(
-      (stored) => stored.map(({ profile }) => profile),
+      (stored) => stored.filter((each) => conflictOf(each) === undefined).map(({ profile }) => profile),
       () => [],
     ),
   );
@@ -24,7 +25,7 @@ export class Asked {
     return this.hosts.get(host);
   }
 
-  /** The profiles of the cluster; none where they can't be read. */
+  /** The profiles of the cluster on which its hosts agree; none where they can't be read. */
   profiles(): Promise<readonly ProfileRecord[]> {
     return this.stored.get("all");
   }

@@ -11,6 +11,7 @@ import { isActive, type LibvirtCluster, type Presence } from "../backends/libvir
 import { Affect } from "../backends/libvirt/constants.js";
 import { devicesOf, recordsOf, takeVf, type InterfaceSpec } from "../backends/libvirt/interfaces.js";
 import { isBoundToVfio, releaseVf, reserveVf, vfUsers } from "../backends/libvirt/inventory.js";
+import { agreedProfile } from "../backends/libvirt/profile-store.js";
 import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
 import { unplugStray } from "../backends/libvirt/stray-vf.js";
 import { defaultMigrationOptions } from "./options.js";
@@ -58,9 +59,11 @@ async function plugInTurn(
   const { host, dom } = presence;
   for (const record of (await missingOn(presence)).filter(which)) {
     progress.report({ phase: "plug", message: `plugging the missing VF of ${record.mac}` });
-    const profile = (await cluster.profiles.find(record.profile))?.profile;
+    const profile = agreedProfile(await cluster.profiles.find(record.profile));
     const standby =
-      record.standbyProfile === undefined ? undefined : (await cluster.profiles.find(record.standbyProfile))?.profile;
+      record.standbyProfile === undefined
+        ? undefined
+        : agreedProfile(await cluster.profiles.find(record.standbyProfile));
     if (profile === undefined || standby === undefined) continue;
     const stray = await unplugStray(host, dom, primaryAliasOf(record), {
       timeout: defaultMigrationOptions.unplugTimeout,

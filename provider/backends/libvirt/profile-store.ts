@@ -21,6 +21,29 @@ export interface StoredProfile {
   readonly profile: ProfileRecord;
   /** Hosts that do not have it, or have it otherwise than the first one. */
   readonly differsOn: readonly string[];
+  /** What copies say differently, in words: `network: "mgmt" on "host1", "data" on "host2"`. Undefined: they agree. */
+  readonly conflict?: string;
+}
+
+/**
+ * The profile, for what is about to be plugged by it. Of copies that differ none is believed: one host's word would choose the
+ * network of VMs on all others.
+ * @throws ProblemError `profile-differs`
+ */
+export function agreedProfile(stored: StoredProfile | undefined): ProfileRecord | undefined {
+  const conflict = stored && conflictOf(stored);
+  if (conflict !== undefined) throw conflict;
+  return stored?.profile;
+}
+
+/** Undefined: the hosts that have the profile agree. */
+export function conflictOf({ profile, conflict }: StoredProfile): ProblemError | undefined {
+  if (conflict === undefined) return undefined;
+  return new ProblemError({
+    code: "profile-differs",
+    what: `Unable to use vNIC profile "${profile.name}": the hosts keep it differently (${conflict})`,
+    remedy: "Run pulumi up of the stack that declares it, then retry.",
+  });
 }
 
 export class ProfileStore {
@@ -105,8 +128,20 @@ export class ProfileStore {
     const differsOn = this.hosts
       .filter((host) => !same(copies.find((copy) => copy.host === host)))
       .map(({ name }) => name);
-    return { profile: first.profile, differsOn };
+    const conflict = differenceOf(copies);
+    return { profile: first.profile, differsOn, ...(conflict !== undefined && { conflict }) };
   }
+}
+
+/** The first attribute that copies have differently, with what each has. */
+function differenceOf(copies: readonly Copy[]): string | undefined {
+  const attributes = new Set(copies.flatMap(({ profile }) => Object.keys(profile) as (keyof ProfileRecord)[]));
+  for (const attribute of attributes) {
+    const said = copies.map(({ host, profile }) => ({ host, value: JSON.stringify(profile[attribute] ?? null) }));
+    if (said.some(({ value }) => value !== said[0]?.value))
+      return `${attribute}: ${said.map(({ host, value }) => `${value} on "${host.name}"`).join(", ")}`;
+  }
+  return undefined;
 }
 
 async function copiesOn(host: LibvirtHost): Promise<readonly Copy[]> {

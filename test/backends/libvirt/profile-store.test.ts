@@ -57,7 +57,11 @@ describe("a profile", () => {
     await store().save(profile);
     const xml = lab.host2.networks.xml({ name: "data", uuid: profile.id });
     lab.host2.networks.define(xml.replace('migratable="false"', 'migratable="true"'));
-    expect(await store().find(profile.id)).toEqual({ profile, differsOn: ["host2"] });
+    expect(await store().find(profile.id)).toEqual({
+      profile,
+      differsOn: ["host2"],
+      conflict: 'migratable: false on "host1", true on "host2"',
+    });
   });
 
   it("does not take a name that another network has", async () => {
