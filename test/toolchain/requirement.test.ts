@@ -1,6 +1,9 @@
 /** What `npm run setup` would install, and what a test says that lacks something. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { describePlan, plan } from "../../toolchain/installation.js";
+import { root } from "../../toolchain/pulumi.js";
 import { need, planOf, type Machine, type Requirement } from "../../toolchain/requirement.js";
 import { labRequirements } from "../lab/requirements.js";
 import { testRequirements } from "../requirements.js";
@@ -103,4 +106,13 @@ test("each requirement can be installed, or says why it cannot", () => {
   const names = testRequirements.map(({ name, neededBy }) => `${name} of ${neededBy}`);
   expect(new Set(names).size).toBe(names.length);
   expect(labRequirements.every(({ neededBy }) => neededBy === "lab")).toBe(true);
+});
+
+test("no unit test is skipped for what it lacks: it fails with the name", () => {
+  const tests = readdirSync(join(root, "test"), { recursive: true, encoding: "utf8" }).filter(
+    (name) => name.endsWith(".test.ts") && !name.startsWith("e2e"),
+  );
+  const skipping = tests.filter((name) => /\.skipIf\(find/.test(readFileSync(join(root, "test", name), "utf8")));
+  expect(tests.length).toBeGreaterThan(50);
+  expect(skipping).toEqual([]);
 });
