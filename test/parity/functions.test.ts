@@ -1,6 +1,5 @@
 /** What a program may ask, under the real engine: it has to end, too. */
 import { describe, expect, it } from "vitest";
-import { findPulumi } from "../../toolchain/pulumi.js";
 import { vfs } from "../hosts/lab-like.js";
 import { overLab, TIMEOUT } from "./over-lab.js";
 
@@ -23,7 +22,7 @@ export const later = failover.planMoveOutput({ vm: nic.id.apply(() => "web"), ho
 export const host = pulumi.secret("web").apply((vm) => failover.getVmPlacement({ vm })).host;
 `;
 
-describe.skipIf(findPulumi() === undefined)("functions of the dynamic package", () => {
+describe("functions of the dynamic package", () => {
   it("answer in a preview and in an update, and the program ends", { timeout: TIMEOUT }, async () => {
     const secrets = { "vnic-failover:sshPassword": "correct-horse" };
     await overLab({ program: asked, secrets }, async (stack) => {

@@ -13,7 +13,7 @@ import * as proto from "@pulumi/pulumi/proto/analyzer_pb.js";
 import { Struct } from "google-protobuf/google/protobuf/struct_pb.js";
 import { expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
-import { findPulumi, root } from "../../toolchain/pulumi.js";
+import { root } from "../../toolchain/pulumi.js";
 import { compile } from "../pulumi/package.js";
 import type { TestStack } from "../pulumi/stack.js";
 import { overLab, TIMEOUT } from "./over-lab.js";
@@ -104,7 +104,7 @@ function stackRequest(
   );
 }
 
-it.skipIf(findPulumi() === undefined)(
+it(
   "the example policy pack knows resources by their classes, and VMs without failover",
   { timeout: TIMEOUT },
   async () => {

@@ -1,6 +1,5 @@
 /** Several clusters in one program, each with a provider of its own, under the real engine. */
 import { describe, expect, it } from "vitest";
-import { findPulumi } from "../../toolchain/pulumi.js";
 import { labLike, vfs, vm } from "../hosts/lab-like.js";
 import { settled, standing } from "../hosts/standing.js";
 import { clusterOf, overLab, TIMEOUT } from "./over-lab.js";
@@ -37,7 +36,7 @@ export const eastHost = getVmPlacementOutput({ vm: "web" }, { provider: east, de
 export const westHost = getVmPlacementOutput({ vm: placement.vm }, { parent: site, dependsOn: site }).host;
 `;
 
-describe.skipIf(findPulumi() === undefined)("providers", () => {
+describe("providers", () => {
   it("two clusters with the same names do not mix, and secrets stay secret", { timeout: TIMEOUT }, async () => {
     const west = await labLike();
     const east = await labLike();

@@ -15,7 +15,7 @@ export interface Scenario {
   readonly story: (stage: Stage) => Promise<void>;
 }
 
-export interface Stage extends Pick<Backend, "reality" | "somebody"> {
+export interface Stage extends Pick<Backend, "kind" | "reality" | "somebody"> {
   readonly stack: TestStack;
   /** The backend's; throws where it has none. */
   readonly faults: NonNullable<Backend["faults"]>;
@@ -33,6 +33,7 @@ export async function play({ program, config = {}, story }: Scenario, backend: B
     async (stack) => {
       await story({
         stack,
+        kind: backend.kind,
         reality: backend.reality,
         somebody: backend.somebody,
         get faults() {

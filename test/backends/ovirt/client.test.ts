@@ -14,25 +14,13 @@ import {
 import { ProblemError } from "../../../provider/problem.js";
 import { clientOf, idOf, startEngine } from "../../engine/engine.js";
 import type { TestEngine } from "../../engine/server.js";
+import { everything, failure } from "./failure.js";
 
 const standby = (engine: TestEngine) => ({ name: "data", network: idOf(engine, "networks", "data") });
 
 /** Besides those that the engine is set up with. */
 function profilesMade(engine: TestEngine): number {
   return [...engine.model.profiles.values()].filter(({ name }) => name !== "ovirtmgmt").length;
-}
-
-async function failure(call: Promise<unknown>): Promise<unknown> {
-  return call.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-}
-
-/** All that a log of the error could show. */
-function everything(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return `${error.message}\n${JSON.stringify(error)}\n${error.stack ?? ""}\n${everything(error.cause ?? "")}`;
 }
 
 describe("signing on", () => {

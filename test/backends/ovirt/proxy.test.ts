@@ -8,6 +8,7 @@ import { clientOf, idOf, startEngine } from "../../engine/engine.js";
 import type { TestEngine } from "../../engine/server.js";
 import { overEngine, standbyInputs } from "../../handlers/ovirt/over-engine.js";
 import { connectProxy, type ProxyBehavior } from "./connect-proxy.js";
+import { everything, failure } from "./failure.js";
 
 const engineUrl = new URL("https://engine.example/ovirt-engine/api");
 
@@ -105,19 +106,6 @@ async function throughProxy(behavior: Omit<ProxyBehavior, "to"> = {}, login = ""
 
 function portOf(engine: TestEngine): number {
   return Number(new URL(engine.address.url).port);
-}
-
-async function failure(call: Promise<unknown>): Promise<unknown> {
-  return call.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-}
-
-/** All that a log of the error could show. */
-function everything(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return `${error.message}\n${JSON.stringify(error)}\n${error.stack ?? ""}\n${everything(error.cause ?? "")}`;
 }
 
 describe("through a proxy", () => {

@@ -5,13 +5,7 @@ import { SignOn } from "../../../provider/backends/ovirt/rest/sign-on.js";
 import { readFile } from "node:fs/promises";
 import { clientOf, startEngine } from "../../engine/engine.js";
 import type { TestEngine } from "../../engine/server.js";
-
-async function failure(call: Promise<unknown>): Promise<unknown> {
-  return call.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-}
+import { failure } from "./failure.js";
 
 /** What the engine gives to somebody who signs on by himself. */
 function tokenOf(engine: TestEngine): string {
