@@ -9,17 +9,26 @@ export interface Durations {
   readonly step: number;
   /** From `up` on the destination until the engine begins to plug: it asks the source for the migration's status first. */
   readonly beforeReplug: number;
+  /** The same for the first migration since the engine was started, which was seen to take longest. */
+  readonly beforeFirstReplug: number;
   /** vdsm gives a VF to the guest. */
   readonly plug: number;
   /** A wrong password is answered only after that time. */
   readonly wrongPassword: number;
 }
 
-export const realDurations: Durations = { unplug: 300, step: 1000, beforeReplug: 300, plug: 300, wrongPassword: 5000 };
+export const realDurations: Durations = {
+  unplug: 300,
+  step: 1000,
+  beforeReplug: 300,
+  beforeFirstReplug: 3500,
+  plug: 300,
+  wrongPassword: 5000,
+};
 
 /** A step of so many ms, and nothing else takes time. */
 export function fastDurations(step: number): Durations {
-  return { unplug: 0, step, beforeReplug: step, plug: 0, wrongPassword: 0 };
+  return { unplug: 0, step, beforeReplug: step, beforeFirstReplug: step, plug: 0, wrongPassword: 0 };
 }
 
 export class Pace {

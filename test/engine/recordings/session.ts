@@ -133,7 +133,7 @@ interface Sent {
   readonly body?: string | undefined;
 }
 
-async function exchange(url: URL, ca: string, { method, headers, body }: Sent): Promise<Answer> {
+export async function exchange(url: URL, ca: string, { method, headers, body }: Sent): Promise<Answer> {
   const outgoing = request(url, { method, headers, ca, agent: false });
   outgoing.end(body);
   const [incoming] = (await once(outgoing, "response")) as [IncomingMessage];
