@@ -25,6 +25,13 @@ export const disruption = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("token-expired"), ...ofRequests, times }),
   /** 401 for a token that is valid, as for a user without any role. */
   z.strictObject({ kind: z.literal("unauthorized"), ...ofRequests, times }),
+  /** The user's roles are not enough: of a query (400), or of a command (403). */
+  z.strictObject({
+    kind: z.literal("forbidden"),
+    ...ofRequests,
+    times,
+    status: z.union([z.literal(400), z.literal(403)]),
+  }),
   /** The answer is late by that much. */
   z.strictObject({ kind: z.literal("slow"), ...ofRequests, times, milliseconds: z.number().nonnegative() }),
   /** The request is done, and the connection is cut in the middle of the answer's body. */
@@ -37,6 +44,13 @@ export const disruption = z.discriminatedUnion("kind", [
     ...ofRequests,
     times,
     status: z.union([z.literal(502), z.literal(504)]),
+  }),
+  /** A proxy answers at once that it has waited too long (504), and the engine carries the request out only after that time. */
+  z.strictObject({
+    kind: z.literal("proxy-impatient"),
+    ...ofRequests,
+    times,
+    milliseconds: z.number().nonnegative(),
   }),
   /** The host refuses to change the device of a plugged NIC, in these words. */
   z.strictObject({ kind: z.literal("update-fails"), ...ofMigrations, times, message: z.string() }),

@@ -92,7 +92,7 @@ function labHost(
     id: newId(),
     name: "eth2",
     mac: mac(2),
-    virtualFunctions: { max: 8, allNetworksAllowed: false, networks: new Set([networks.ofVfs]) },
+    virtualFunctions: { max: 8, allNetworksAllowed: false, networks: new Set([networks.ofVfs]), labels: new Set() },
   };
   const virtualFunctions = Array.from({ length: vfsPerHost }, (_, index) => ({
     id: newId(),

@@ -26,6 +26,8 @@ export interface Network {
   /** Bytes; 0 is the data center's default, as in oVirt. */
   readonly mtu: number;
   readonly description?: string;
+  /** An engine's network has one at most. */
+  label?: string | undefined;
 }
 
 export interface HostNic {
@@ -40,9 +42,15 @@ export interface HostNic {
   readonly physicalFunction?: string | undefined;
   /** Only of a virtual function: libvirt's name of its PCI device. */
   readonly device?: string | undefined;
+  /** Only of a virtual function: default one of its own. */
+  iommuGroup?: number | undefined;
+  /** Only of a VLAN device: the name of the NIC that it is on. */
+  readonly base?: string | undefined;
+  /** Only of a bond: the ids of its NICs. */
+  readonly bonded?: readonly string[] | undefined;
   /** Carries the host's own address. */
   readonly managed?: boolean;
-  /** Only of a virtual function: the VM that has it, or for which it is set aside. */
+  /** Only of a virtual function: the id of the VM that has it, or for which it is set aside. */
   usedBy?: string | undefined;
 }
 
@@ -50,6 +58,7 @@ export interface VfConfiguration {
   readonly max: number;
   readonly allNetworksAllowed: boolean;
   readonly networks: Set<string>;
+  readonly labels: Set<string>;
 }
 
 export interface Host {

@@ -240,6 +240,16 @@ export function hostNicXml(host: Host, nic: HostNic, allContent: boolean): Eleme
       : undefined,
     nic.network === undefined ? undefined : element("ipv6", {}, [text("gateway", "::"), text("version", "v6")]),
     text("ipv6_boot_protocol", "none"),
+    nic.base === undefined ? undefined : text("base_interface", nic.base),
+    nic.bonded === undefined
+      ? undefined
+      : element("bonding", {}, [
+          element(
+            "slaves",
+            {},
+            nic.bonded.map((id) => element("host_nic", reference(`hosts/${host.id}/nics`, id))),
+          ),
+        ]),
     element("mac", {}, [text("address", nic.mac)]),
     text("mtu", 1500),
     nic.network === undefined ? undefined : element("properties"),
@@ -266,15 +276,47 @@ export function allowedNetworkXml(host: string, nic: string, network: string): E
   return element("network", reference(`hosts/${host}/nics/${nic}/virtualfunctionallowednetworks`, network));
 }
 
-/** The host's VFs as PCI devices, with the VM that has them. */
-export function hostDeviceXml(host: Host, nic: HostNic): Element {
-  const id = Buffer.from(nic.device ?? nic.name).toString("hex");
-  return resource("host_device", `hosts/${host.id}/devices/${id}`, { id }, [
-    text("name", nic.device ?? nic.name),
-    text("capability", "pci"),
-    link("host", "hosts", host.id),
-    link("vm", "vms", nic.usedBy),
-  ]);
+/** PCI functions with the VMs that have them, and the netdevs of those that the host has (HostDeviceMapper.java). */
+export function hostDevicesXml(host: Host, reported: readonly HostNic[]): readonly Element[] {
+  const device = (name: string, more: readonly (Element | undefined)[]): Element => {
+    const id = hexOf(name);
+    return resource("host_device", `hosts/${host.id}/devices/${id}`, { id }, [text("name", name), ...more]);
+  };
+  const to = (name: string, of: string) =>
+    element(name, reference(`hosts/${host.id}/devices`, hexOf(of)), [text("name", of), link("host", "hosts", host.id)]);
+  return host.nics.flatMap((nic, index) => {
+    if (nic.base !== undefined || nic.bonded !== undefined) return [];
+    const pci = pciName(nic, index);
+    const parent = host.nics.findIndex(({ id }) => id === nic.physicalFunction);
+    const pf = host.nics[parent];
+    const netdev = `net_${nic.name}_${nic.mac}`.replaceAll(/[^A-Za-z0-9]/g, "_");
+    return [
+      device(pci, [
+        text("capability", "pci"),
+        text("iommu_group", nic.iommuGroup ?? 100 + index),
+        pf && to("physical_function", pciName(pf, parent)),
+        nic.virtualFunctions && text("virtual_functions", nic.virtualFunctions.max),
+        link("host", "hosts", host.id),
+        link("vm", "vms", nic.usedBy),
+      ]),
+      ...(reported.includes(nic)
+        ? [device(netdev, [text("capability", "net"), to("parent_device", pci), link("host", "hosts", host.id)])]
+        : []),
+    ];
+  });
+}
+
+function pciName({ device }: HostNic, index: number): string {
+  return device ?? `pci_0000_0${index + 1}_00_0`;
+}
+
+function hexOf(name: string): string {
+  return Buffer.from(name).toString("hex");
+}
+
+/** Without more than its id, which is the label itself. */
+export function labelXml(path: string, label: string): Element {
+  return element("network_label", reference(path, label));
 }
 
 export function networkFilterXml({ version = "3.6", ...filter }: NetworkFilter): Element {

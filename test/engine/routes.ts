@@ -30,6 +30,7 @@ import * as xml from "./representation.js";
 import { integerAsked } from "./request.js";
 import { searchObjects, type SearchObject } from "./search/objects.js";
 import { limit, selected, type Facts } from "./search/select.js";
+import { reportedNics } from "./virtual-functions.js";
 import { hostXml, vmStatisticsXml, vmXml } from "./vm-representation.js";
 
 export interface ApiRequest {
@@ -145,7 +146,8 @@ function table(parts: HostParts, disruptions: Disruptions): readonly Row[] {
   const profile = (id: string): Profile => existing(model.profiles, id);
   const host = (id: string): Host => existing(model.hosts, id);
   const nic = (vm: string, id: string): Nic => model.vms.get(vm)?.nics.find((each) => each.id === id) ?? absent();
-  const hostNic = (owner: Host, id: string): HostNic => reportedNics(owner).find((each) => each.id === id) ?? absent();
+  const hostNic = (owner: Host, id: string): HostNic =>
+    reportedNics(model, owner).find((each) => each.id === id) ?? absent();
   const clusterNamed = (id: string | undefined) => model.clusters.get(id ?? "")?.name;
   const dataCenterOf = (cluster: string | undefined) =>
     model.dataCenters.get(model.clusters.get(cluster ?? "")?.dataCenter ?? "")?.name;
@@ -181,6 +183,7 @@ function table(parts: HostParts, disruptions: Disruptions): readonly Row[] {
         COMMENT: "",
         DATACENTER: model.dataCenters.get(each.dataCenter)?.name,
         MTU: each.mtu,
+        LABEL: each.label,
         VMNETWORK: each.vmNetwork,
         STP: false,
       },
@@ -369,7 +372,7 @@ function table(parts: HostParts, disruptions: Disruptions): readonly Row[] {
     get("/hosts/:id/nics", ({ query, allContent }, [id]) => {
       const owner = model.hosts.get(id);
       if (owner === undefined) throw restFault(404, "Entity not found: Host");
-      return listed("host_nics", query, reportedNics(owner), (each) => xml.hostNicXml(owner, each, allContent));
+      return listed("host_nics", query, reportedNics(model, owner), (each) => xml.hostNicXml(owner, each, allContent));
     }),
     get("/hosts/:id/nics/:nic", ({ allContent }, [id, of]) =>
       xml.hostNicXml(host(id), hostNic(host(id), of), allContent),
@@ -381,14 +384,25 @@ function table(parts: HostParts, disruptions: Disruptions): readonly Row[] {
         [...allowed].map((network) => xml.allowedNetworkXml(id, of, network)),
       );
     }),
-    get("/hosts/:id/devices", (_, [id]) => {
-      const owner = host(id);
-      const functions = owner.nics.filter(({ device }) => device !== undefined);
+    get("/hosts/:id/nics/:nic/virtualfunctionallowedlabels", (_, [id, of]) =>
+      collection(
+        "network_labels",
+        [...(hostNic(host(id), of).virtualFunctions?.labels ?? [])].map((label) =>
+          xml.labelXml(`hosts/${id}/nics/${of}/virtualfunctionallowedlabels`, label),
+        ),
+      ),
+    ),
+    get("/networks/:id/networklabels", (_, [id]) => {
+      const { label } = existing(model.networks, id);
+      const labels = label === undefined ? [] : [label];
       return collection(
-        "host_devices",
-        functions.map((each) => xml.hostDeviceXml(owner, each)),
+        "network_labels",
+        labels.map((each) => xml.labelXml(`networks/${id}/networklabels`, each)),
       );
     }),
+    get("/hosts/:id/devices", (_, [id]) =>
+      collection("host_devices", xml.hostDevicesXml(host(id), reportedNics(model, host(id)))),
+    ),
     ...(
       [
         ["deactivate", deactivate],
@@ -502,11 +516,6 @@ function table(parts: HostParts, disruptions: Disruptions): readonly Row[] {
       xml.eventXml(model, model.events.find((each) => String(each.id) === id) ?? absent()),
     ),
   ];
-}
-
-/** A VF that a VM has is bound to vfio-pci: the host has no netdev of it to report. */
-function reportedNics({ nics }: Host): readonly HostNic[] {
-  return nics.filter(({ physicalFunction, usedBy }) => physicalFunction === undefined || usedBy === undefined);
 }
 
 function existing<T>(things: ReadonlyMap<string, T>, id: string): T {

@@ -14,7 +14,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { attribute, formatXml, withAttributes, withChildren, type Element } from "../../provider/xml/element.js";
 import { makeCertificate, type ServerCertificate } from "./certificate.js";
 import { Disruptions, type DisruptionInput } from "./disruptions.js";
-import { EngineFault, HtmlError } from "./fault.js";
+import { EngineFault, HtmlError, listed, restFault } from "./fault.js";
 import { firstInventory } from "./inventory.js";
 import { jsonOf } from "./json.js";
 import { named, type Device, type Model } from "./model.js";
@@ -204,10 +204,15 @@ export class TestEngine {
       return;
     }
     const correlationId = correlationIdOf(request.headers, target.parameters);
-    const answer = await this.#answer(request, url, target, body, {
-      user: `${identity.user}-authz`,
-      correlationId,
-    });
+    const forbidden = this.disruptions.take("forbidden", occasion);
+    const caller = { user: `${identity.user}-authz`, correlationId, forbidden: forbidden?.status };
+    const impatient = this.disruptions.take("proxy-impatient", occasion);
+    if (impatient !== undefined) {
+      response.writeHead(504, { "Content-Type": "text/html" }).end("<h1>Proxy Error</h1>");
+      await sleep(impatient.milliseconds, undefined, { ref: false });
+    }
+    const answer = await this.#answer(request, url, target, body, caller);
+    if (impatient !== undefined) return;
     const proxy = this.disruptions.take("proxy-error", occasion);
     if (proxy !== undefined) {
       response.writeHead(proxy.status, { "Content-Type": "text/html" }).end("<h1>Proxy Error</h1>");
@@ -231,7 +236,7 @@ export class TestEngine {
     url: URL,
     target: Target,
     body: string,
-    caller: { readonly user: string; readonly correlationId: string },
+    caller: ServedCaller,
   ): Promise<Written> {
     const { path, prefix } = target;
     const method = request.method ?? "GET";
@@ -266,10 +271,11 @@ export class TestEngine {
   async #asked(
     request: IncomingMessage,
     { path, parameters }: Target,
-    caller: { readonly user: string; readonly correlationId: string },
+    caller: ServedCaller,
     sent: { readonly text: string; readonly format: Format; readonly origin: string } | undefined,
   ): Promise<ApiAnswer> {
     try {
+      if (caller.forbidden !== undefined) throw forbidden(caller.forbidden);
       return await this.#api.answer({
         method: request.method ?? "GET",
         path,
@@ -299,6 +305,20 @@ export class TestEngine {
         return { status: 404, body: {} };
     }
   }
+}
+
+interface ServedCaller {
+  readonly user: string;
+  readonly correlationId: string;
+  /** The status of the refusal, where the user's roles are not enough. */
+  readonly forbidden: 400 | 403 | undefined;
+}
+
+/** QueriesCommandBase.java, and CommandBase.java's check of rights. */
+function forbidden(status: 400 | 403): EngineFault {
+  return status === 400
+    ? restFault(400, "query execution failed due to insufficient permissions.")
+    : listed(403, ["User is not authorized to perform this action."]);
 }
 
 interface Written {

@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { findPulumi } from "../../toolchain/pulumi.js";
 import { TestEngine } from "../engine/server.js";
 import { classes, installPlugin, type Face } from "./faces.js";
 import { withStack, type Program } from "./stack.js";
@@ -46,7 +45,7 @@ function onEngine(face: Face, engine: TestEngine, secrets: Readonly<Record<strin
   };
 }
 
-describe.skipIf(findPulumi() === undefined).each(["dynamic", "plugin"] as const)("%s", (face) => {
+describe.each(["dynamic", "plugin"] as const)("%s", (face) => {
   it("each command gives back its tokens at its end", { timeout: TIMEOUT }, async () => {
     const engine = await startEngine();
     const secrets = { "vnic-failover:ovirtPassword": engine.address.password };
@@ -60,6 +59,28 @@ describe.skipIf(findPulumi() === undefined).each(["dynamic", "plugin"] as const)
       }
     });
   });
+
+  it(
+    "Ctrl-C in the middle of a move gives the token back, and leaves the engine its move",
+    { timeout: TIMEOUT },
+    async () => {
+      const engine = await TestEngine.start({ stepMillis: 1000 });
+      onTestFinished(() => engine.stop());
+      const secrets = { "vnic-failover:ovirtPassword": engine.address.password };
+      const web = [...engine.model.vms.values()].find(({ name }) => name === "web") ?? expect.fail("there is no web");
+      await withStack(onEngine(face, engine, secrets), async (stack) => {
+        stack.write(`${pair(face)}new VmPlacement("web", { vm: "web", host: "host2" });`);
+        const { text } = await stack.interruptedUp(() =>
+          expect.poll(() => web.status, { timeout: TIMEOUT }).toBe("migrating"),
+        );
+        expect(engine.signOn.issued, text).toBeGreaterThan(0);
+        expect(engine.signOn.live).toBe(0);
+        expect(engine.received.filter(({ path }) => path.endsWith("/cancelmigration"))).toEqual([]);
+        await expect.poll(() => engine.model.hosts.get(web.host ?? "")?.name, { timeout: 30_000 }).toBe("host2");
+        expect((await stack.destroy()).exitCode).toBe(0);
+      });
+    },
+  );
 
   it(
     "a token from outside is used, stays, and is no secret told where it has ended",
@@ -103,7 +124,7 @@ for (const where of ["east", "west"]) {
 }
 `;
 
-it.skipIf(findPulumi() === undefined)("two engines in one program do not mix", { timeout: TIMEOUT }, async () => {
+it("two engines in one program do not mix", { timeout: TIMEOUT }, async () => {
   const [east, west] = [await startEngine(), await startEngine()];
   const program: Program = {
     program: twoEngines,

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync, existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
@@ -95,6 +95,17 @@ export class TestStack {
   refresh = (...flags: string[]): Promise<Run> => this.#operation("refresh", "--yes", "--skip-preview", ...flags);
   destroy = (...flags: string[]): Promise<Run> => this.#operation("destroy", "--yes", "--skip-preview", ...flags);
 
+  /** `pulumi up`, which gets Ctrl-C when that is so: Pulumi's engine lets what it has begun end, or be cancelled. */
+  interruptedUp(when: () => Promise<unknown>): Promise<{ exitCode: number; text: string }> {
+    return this.#spawn(["up", "--yes", "--skip-preview"], (child) => {
+      // Where it never is so, the command ends by itself.
+      when().then(
+        () => child.kill("SIGINT"),
+        () => undefined,
+      );
+    });
+  }
+
   /** The text of `pulumi stack export`, and the resources in it by name, without components, the stack and providers. */
   async export(): Promise<{ text: string; resources: Readonly<Record<string, StateResource>> }> {
     const { text } = await this.pulumi("stack", "export");
@@ -120,13 +131,17 @@ export class TestStack {
     return { exitCode, text, steps, diagnostics, changes };
   }
 
-  #spawn(args: readonly string[]): Promise<{ exitCode: number; text: string }> {
+  #spawn(
+    args: readonly string[],
+    started: (child: ChildProcess) => void = () => undefined,
+  ): Promise<{ exitCode: number; text: string }> {
     return new Promise((resolve, reject) => {
       const child = spawn("pulumi", [...args, "--non-interactive", "--color=never"], {
         cwd: this.folder,
         env: this.#env,
         stdio: ["ignore", "pipe", "pipe"],
       });
+      started(child);
       let text = "";
       for (const stream of [child.stdout, child.stderr]) {
         stream.setEncoding("utf8").on("data", (part: string) => (text += part));

@@ -136,7 +136,7 @@ function somebody(model: Model): Somebody {
     movesVm(to) {
       const web = webOf(model);
       const destination = named(model.hosts, to) ?? missing(to);
-      const vf = suitableVf(destination, (named(model.networks, "data-vf") ?? missing("network")).id);
+      const vf = suitableVf(destination, named(model.networks, "data-vf") ?? missing("network"));
       if (vf === undefined) throw new Error(`${to} has no free VF`);
       for (const host of model.hosts.values()) freeVfs(host, web.id);
       vf.usedBy = web.id;

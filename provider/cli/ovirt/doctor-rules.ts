@@ -7,6 +7,7 @@ import {
   type EngineNic,
   type EnginePhysicalFunction,
   type EngineProfile,
+  type NetworkLabels,
 } from "../../backends/ovirt/rest/index.js";
 import type { Rule } from "../../rules/index.js";
 import { quoted } from "../../rules/wording.js";
@@ -14,6 +15,8 @@ import { quoted } from "../../rules/wording.js";
 export interface DoctoredHost {
   readonly host: EngineHost;
   readonly functions: readonly EnginePhysicalFunction[];
+  /** Of the networks of passthrough profiles. */
+  readonly labels: NetworkLabels;
   /** The ids of the networks that its NICs have. */
   readonly attached: readonly string[];
   /** The names of the VMs that have devices of it. */
@@ -119,13 +122,13 @@ export const engineDoctorRules: readonly Rule<EngineDoctorFacts>[] = [
     source: "ovirt-engine: VfSchedulerImpl.java",
     ...warning,
     find: (facts) =>
-      eachHost(facts, ({ host, functions }) =>
+      eachHost(facts, ({ host, functions, labels }) =>
         networksOf(facts, passthrough(facts))
-          .filter(({ id }) => !functions.some((pf) => serves(pf, id)))
+          .filter(({ id }) => !functions.some((pf) => serves(pf, id, labels)))
           .map(({ name }) => ({
-            message: `No physical function of host ${quoted(host.name)} gives its VFs to network ${quoted(name)} by name; labels are not looked at.`,
+            message: `No physical function of host ${quoted(host.name)} gives its VFs to network ${quoted(name)}.`,
             remedy:
-              "Allow the network for the physical function's VFs in the Administration Portal, unless a label does.",
+              "Allow the network, or its label, for the VFs of a physical function in the Administration Portal: Setup Host Networks.",
           })),
       ),
   },

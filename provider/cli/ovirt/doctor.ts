@@ -1,11 +1,10 @@
 /** `vnic-failover doctor` on oVirt: what the engine and its hosts have for failover, what is missing, and what helps. */
 import {
   engineVersion,
+  labelsFor,
   listClusterNetworks,
-  listHostDevices,
-  listHostNics,
   listProfiles,
-  physicalFunctions,
+  readHostNetworking,
   type EngineHost,
 } from "../../backends/ovirt/rest/index.js";
 import type { Engine } from "../../handlers/ovirt/session.js";
@@ -32,13 +31,15 @@ async function doctorFacts(engine: Engine): Promise<EngineDoctorFacts> {
   ]);
   const vmNames = new Map(vms.map(({ vm }) => [vm.id, vm.name]));
   const survey = async (host: EngineHost): Promise<DoctoredHost> => {
-    const [nics, functions, devices] = await Promise.all([
-      listHostNics(client, host.id),
-      physicalFunctions(client, host.id),
-      listHostDevices(client, host.id),
-    ]);
+    const { nics, functions, devices } = await readHostNetworking(client, host.id);
+    const passthrough = profiles.filter(({ passThrough }) => passThrough === "enabled");
+    const labels = await labelsFor(
+      client,
+      functions,
+      passthrough.map(({ network }) => network),
+    );
     return {
-      ...{ host, functions },
+      ...{ host, functions, labels },
       attached: nics.flatMap(({ network }) => network ?? []),
       vms: [...new Set(devices.flatMap(({ vm }) => (vm === undefined ? [] : (vmNames.get(vm) ?? vm))))],
     };
@@ -65,9 +66,11 @@ export function diagnoseEngine(facts: EngineDoctorFacts): Answer {
       indented(
         table(
           ["pf", "link", "vfs", "at most", "free", "networks"],
-          functions.map(({ name, status = "", number, max, free, networks }) => [
+          functions.map(({ name, status = "", number, max, free, networks, labels }) => [
             ...[name, status, String(number), String(max), String(free.length)],
-            networks === "all" ? "all" : networks.map(nameOf).join(", "),
+            networks === "all"
+              ? "all"
+              : [...networks.map(nameOf), ...labels.map((label) => `label ${label}`)].join(", "),
           ]),
         ),
       ),
@@ -82,9 +85,10 @@ export function diagnoseEngine(facts: EngineDoctorFacts): Answer {
       hosts: hosts.map((doctored) => ({
         name: doctored.host.name,
         status: doctored.host.status,
-        physicalFunctions: doctored.functions.map(({ name, status, number, max, free, networks }) => ({
+        physicalFunctions: doctored.functions.map(({ name, status, number, max, free, networks, labels }) => ({
           ...{ name, link: status ?? null, vfs: number, most: max, free: free.length },
           networks: networks === "all" ? "all" : networks.map(nameOf),
+          labels,
         })),
         vms: doctored.vms,
         looked: isLookedAt(doctored),

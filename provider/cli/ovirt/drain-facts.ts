@@ -1,18 +1,19 @@
 /** What a drain has to know on oVirt: the VMs that are to move, and what the engine tells of the destinations. Pure reading. */
 import {
-  listNetworks,
-  physicalFunctions,
+  labelsFor,
   serves,
+  type EngineClient,
   type EngineHost,
-  type EnginePhysicalFunction,
   type EngineVm,
 } from "../../backends/ovirt/rest/index.js";
 import { readEngine, type FullView } from "../../handlers/ovirt/knowledge.js";
+import { hostReads, type HostReads } from "../../handlers/ovirt/placement-facts.js";
 import { pairReader } from "../../handlers/ovirt/pairs.js";
 import type { Engine } from "../../handlers/ovirt/session.js";
 import { violationsIn } from "../../handlers/ovirt/vm-placement.js";
 import type { DrainDestination } from "../../migration/drain-plan.js";
 import { ProblemError } from "../../problem.js";
+import type { Violation } from "../../rules/index.js";
 import type { FoundVm } from "../drain-facts.js";
 
 export interface EngineDrainFacts {
@@ -31,11 +32,8 @@ export async function engineDrainFacts(
   from: ReadonlyMap<string, string>,
 ): Promise<EngineDrainFacts> {
   const { client } = engine;
-  const [view, networks, functions] = await Promise.all([
-    readEngine(engine, undefined),
-    listNetworks(client),
-    Promise.all(to.map((host) => physicalFunctions(client, host.id))),
-  ]);
+  const reads = hostReads(client);
+  const view = await readEngine(engine, undefined);
   const reader = pairReader(client);
   const found = async (vm: EngineVm): Promise<FoundVm> => {
     const pairs = (await reader.of(vm)).filter(({ nic }) => nic.plugged);
@@ -48,7 +46,7 @@ export async function engineDrainFacts(
         vfNetwork: network,
         ...(standbyNetwork !== undefined && { standbyNetwork }),
       })),
-      excluded: await exclusions(engine, view, vm, to),
+      excluded: await exclusions(to, (host) => violationsIn(client, view, vm, host, { reads })),
     };
   };
   const vms: FoundVm[] = [];
@@ -56,40 +54,46 @@ export async function engineDrainFacts(
     vms.push(...(await Promise.all(running.slice(first, first + atOnce).map(found))));
   return {
     vms,
-    destinations: to.map(({ name, maxSchedulingMemory }, index) => ({
-      name,
-      // The engine's scheduler decides where nothing is told.
-      freeMemoryKiB: maxSchedulingMemory === undefined ? Infinity : Math.floor(maxSchedulingMemory / 1024),
-      networks: networks.map((network) => ({
-        name: network.name,
-        // The rules of a move look at the standby's network.
-        bridge: "unknown" as const,
-        physicalFunctions: functionsFor(functions[index] ?? [], network.id),
-      })),
+    destinations: await Promise.all(to.map((host) => destinationFacts(client, view, host, reads))),
+  };
+}
+
+async function destinationFacts(
+  client: EngineClient,
+  { networks }: FullView,
+  { id, name, maxSchedulingMemory }: EngineHost,
+  reads: HostReads,
+): Promise<DrainDestination> {
+  const { functions } = await reads.networking(id);
+  const labels = await labelsFor(
+    client,
+    functions,
+    networks.map((network) => network.id),
+  );
+  return {
+    name,
+    // The engine's scheduler decides where nothing is told.
+    freeMemoryKiB: maxSchedulingMemory === undefined ? Infinity : Math.floor(maxSchedulingMemory / 1024),
+    networks: networks.map((network) => ({
+      name: network.name,
+      // The rules of a move look at the standby's network.
+      bridge: "unknown" as const,
+      physicalFunctions: functions
+        .filter((pf) => serves(pf, network.id, labels))
+        .map((pf) => ({ name: pf.name, freeVfs: pf.free.length })),
     })),
   };
 }
 
-/**
- * The physical functions whose VFs the network may get. Where none allows it by name one may do so by a label, which is not
- * looked at: then all of them count, and the engine's scheduler has the last word.
- */
-function functionsFor(functions: readonly EnginePhysicalFunction[], network: string) {
-  const named = functions.filter((pf) => serves(pf, network));
-  return (named.length === 0 ? functions : named).map(({ name, free }) => ({ name, freeVfs: free.length }));
-}
-
 /** Why the VM cannot go to a host, as if it were the only one that moves. */
 async function exclusions(
-  engine: Engine,
-  view: FullView,
-  vm: EngineVm,
   hosts: readonly EngineHost[],
+  violations: (host: EngineHost) => Promise<readonly Violation[]>,
 ): Promise<ReadonlyMap<string, string>> {
   const reasons = await Promise.all(
     hosts.map(async (host): Promise<readonly (readonly [string, string])[]> => {
       try {
-        const broken = await violationsIn(engine, view, vm, host);
+        const broken = await violations(host);
         return broken.length === 0 ? [] : [[host.name, broken.map(({ message }) => message).join(" ")]];
       } catch (error) {
         // A VM that cannot be looked at stays; the others need not wait for it.

@@ -1,30 +1,65 @@
 /** Whether a VM can move to a host, as far as the engine tells before it is asked to migrate. */
 import {
-  freeVirtualFunctions,
   installedApplications,
-  listHostNics,
+  labelsFor,
   listHosts,
   listNics,
+  readHostNetworking,
+  serves,
   type EngineClient,
   type EngineHost,
   type EngineNetwork,
   type EngineNic,
   type EngineVm,
+  type HostNetworking,
 } from "../../backends/ovirt/rest/index.js";
 import type { HostFacts, MovingInterface, NetworkOnHost, PlacementFacts, Violation } from "../../rules/index.js";
+import { quoted } from "../../rules/wording.js";
 import type { ProfileRecord } from "../../xml/network.js";
 import type { FullView } from "./knowledge.js";
 
 /**
- * Rules whose verdict the engine must have: a VF may serve a network by a label, which is not looked at, and the
- * engine's scheduler asks for each host that it filters out.
+ * Rules whose verdict the engine must have: what is free changes, and its scheduler asks for each host that it filters
+ * out.
  */
 export const leftToTheEngine: readonly string[] = ["move-vf-network", "move-free-vfs"];
+
+export const standbyNetworkRule = "move-standby-network";
 
 /** What to do on oVirt where a rule's own remedy is for libvirt's hosts. */
 const remedies: Readonly<Record<string, string>> = {
   "move-no-other-migration": "Wait for it, or cancel it in the Administration Portal.",
+  [standbyNetworkRule]:
+    "Attach the network to the host in the Administration Portal (Setup Host Networks), or choose another host.",
+  "move-vf-network":
+    "Allow the network, or its label, for the VFs of a physical function in the Administration Portal (Setup Host Networks), or choose another host.",
 };
+
+/** A network that the VM's cluster does not have. */
+export interface Outside extends Violation {
+  readonly network: string;
+}
+
+/**
+ * Networks of the VM that the cluster does not have: no host can get one of them then, and the engine answers a migration
+ * with a failure of its own, which names nothing (NetworkPolicyUnit.java, findFailoverNetworkNotConnected).
+ */
+export function outsideOfCluster({ vm }: PlacementFacts, { clusterNetworks }: FullView): readonly Outside[] {
+  const attached = new Set(clusterNetworks.map(({ name }) => name));
+  const missing = new Set(
+    (vm.interfaces ?? []).flatMap(({ standbyNetwork }) =>
+      standbyNetwork === undefined || attached.has(standbyNetwork) ? [] : [standbyNetwork],
+    ),
+  );
+  return [...missing].map((network) => ({
+    network,
+    rule: standbyNetworkRule,
+    severity: "error",
+    property: "vm",
+    message: `Network ${quoted(network)}, which VM ${quoted(vm.name)} has its standby on, is not attached to its cluster: the engine can migrate the VM nowhere.`,
+    remedy: "Attach it to the cluster and to its hosts in the Administration Portal.",
+  }));
+}
 
 /** The violation with a remedy that fits oVirt. */
 export function onOvirt(violation: Violation): Violation {
@@ -32,16 +67,37 @@ export function onOvirt(violation: Violation): Violation {
   return remedy === undefined ? violation : { ...violation, remedy };
 }
 
+/** What the engine has told of its hosts, each thing asked for once. */
+export interface HostReads {
+  hosts(): Promise<readonly EngineHost[]>;
+  /** @param host its id */
+  networking(host: string): Promise<HostNetworking>;
+}
+
+export function hostReads(client: EngineClient): HostReads {
+  let hosts: ReturnType<typeof listHosts> | undefined;
+  const networking = new Map<string, Promise<HostNetworking>>();
+  return {
+    hosts: () => (hosts ??= listHosts(client)),
+    networking(host) {
+      const asked = networking.get(host) ?? readHostNetworking(client, host);
+      networking.set(host, asked);
+      return asked;
+    },
+  };
+}
+
 export async function placementFacts(
   client: EngineClient,
   view: FullView,
   vm: EngineVm,
   destination: EngineHost,
+  reads: HostReads = hostReads(client),
 ): Promise<PlacementFacts> {
   const [nics, applications, hosts] = await Promise.all([
     listNics(client, vm.id),
     installedApplications(client, vm.id),
-    listHosts(client),
+    reads.hosts(),
   ]);
   const profiles = new Map(view.profiles.map((profile) => [profile.id, profile]));
   const interfaces = nics.flatMap((nic) => movingInterface(nic, profiles));
@@ -61,7 +117,7 @@ export async function placementFacts(
     },
     ...(source !== undefined && { source: { name: source.name } }),
     destination: await hostFacts(
-      client,
+      { client, reads },
       vm,
       destination,
       view.networks.filter(({ name }) => needed.has(name)),
@@ -85,23 +141,29 @@ function movingInterface(
 }
 
 async function hostFacts(
-  client: EngineClient,
+  { client, reads }: { readonly client: EngineClient; readonly reads: HostReads },
   vm: EngineVm,
   host: EngineHost,
   networks: readonly EngineNetwork[],
 ): Promise<HostFacts> {
-  const attached = new Set((await listHostNics(client, host.id)).flatMap(({ network }) => network ?? []));
+  const { nics, functions } = await reads.networking(host.id);
+  const attached = new Set(nics.flatMap(({ network }) => network ?? []));
+  const labels = await labelsFor(
+    client,
+    functions,
+    networks.map(({ id }) => id),
+  );
   return {
     name: host.name,
     configured: host.cluster === vm.cluster,
-    networks: await Promise.all(
-      networks.map(async ({ id, name }): Promise<NetworkOnHost> => ({
-        name,
-        // The engine makes the bridge of a VM network where it is attached, and calls it like the network.
-        ...(attached.has(id) && { bridge: name }),
-        physicalFunctions: [{ name, freeVfs: (await freeVirtualFunctions(client, host.id, id)).length }],
-      })),
-    ),
+    networks: networks.map(({ id, name }): NetworkOnHost => ({
+      name,
+      // The engine makes the bridge of a VM network where it is attached, and calls it like the network.
+      ...(attached.has(id) && { bridge: name }),
+      physicalFunctions: functions
+        .filter((pf) => serves(pf, id, labels))
+        .map((pf) => ({ name: pf.name, freeVfs: pf.free.length })),
+    })),
   };
 }
 

@@ -4,9 +4,11 @@ import {
   activateNic,
   addNic,
   deactivateNic,
+  eventCodes,
   findNic,
   listNics,
   mayHaveArrived,
+  OvirtFault,
   recentEvents,
   type EngineClient,
   type EngineNic,
@@ -28,7 +30,8 @@ export async function setPlugged(client: EngineClient, vm: EngineVm, nic: Engine
     await (plugged ? activateNic : deactivateNic)(client, vm.id, nic.id, { correlationId });
   } catch (error) {
     if (!mayHaveArrived(error)) throw error;
-    const done = await outcome(client, { vm, nic, correlationId, failure: updateFailed }, async () => {
+    const action = `${plugged ? "plug" : "unplug"} NIC "${nic.name}" of VM "${vm.name}"`;
+    const done = await outcome(client, { vm, nic, correlationId, failure: updateFailed, action }, async () => {
       const now = await findNic(client, vm.id, nic.id);
       return now?.plugged === plugged ? now : undefined;
     });
@@ -43,7 +46,8 @@ export async function addedOnce(client: EngineClient, vm: EngineVm, nic: NewNic)
     return await addNic(client, vm.id, nic, { correlationId });
   } catch (error) {
     if (!mayHaveArrived(error)) throw error;
-    const added = await outcome(client, { vm, nic, correlationId, failure: addFailed }, async () =>
+    const action = `add NIC "${nic.name}" to VM "${vm.name}"`;
+    const added = await outcome(client, { vm, nic, correlationId, failure: addFailed, action }, async () =>
       (await listNics(client, vm.id)).find(
         ({ name, plugged }) => name === nic.name && (nic.plugged === undefined || plugged === nic.plugged),
       ),
@@ -59,25 +63,49 @@ interface Asked {
   readonly correlationId: string;
   /** The event's code. */
   readonly failure: number;
+  /** What was to be done, for the error. */
+  readonly action: string;
 }
 
-/** What became of the request, which the engine goes on with although the answer is lost. Undefined: it failed, or is not seen. */
+/**
+ * What became of the request, which the engine goes on with although the answer is lost. Undefined: nothing is seen of it.
+ * @throws OvirtFault: it failed, in the words of the events, as the answer would have been.
+ */
 async function outcome<T>(
   client: EngineClient,
   asked: Asked,
   look: () => Promise<T | undefined>,
 ): Promise<T | undefined> {
-  const found = await until({}, secondsFor(asked), async () => {
+  return until({}, secondsFor(asked), async () => {
     const now = await look();
-    if (now !== undefined) return { now };
-    return (await failed(client, asked)) ? { now: undefined } : undefined;
+    if (now !== undefined) return now;
+    const failure = await failureOf(client, asked);
+    if (failure !== undefined) throw failure;
+    return undefined;
   });
-  return found?.now;
 }
 
-async function failed(client: EngineClient, { correlationId, failure }: Asked): Promise<boolean> {
+/** Undefined: no event tells of one. */
+async function failureOf(
+  client: EngineClient,
+  { vm, correlationId, failure, action }: Asked,
+): Promise<OvirtFault | undefined> {
   const events = await recentEvents(client);
-  return events.some((event) => event.code === failure && event.correlationId === correlationId);
+  const end = events.findIndex((event) => event.code === failure && event.correlationId === correlationId);
+  const told = events[end];
+  if (told === undefined) return undefined;
+  // Those of the plug itself come before it, with correlation ids of their own, and of the host without a VM.
+  const plug = events
+    .slice(0, end)
+    .findLast(({ code, vm: about }) => code === eventCodes.plugFailed && about?.id === vm.id);
+  const why = [plug, told].flatMap((event) => event?.description ?? []).join(" ");
+  return new OvirtFault(
+    { code: "engine-fault", what: `Unable to ${action}: ${why}`, where: client.where },
+    400,
+    undefined,
+    why,
+    plug === undefined ? undefined : "ACTIVATE_NIC_FAILED",
+  );
 }
 
 /** The hosts have 30 s for each device of a pair. What is done in the database only is there at once. */

@@ -3,9 +3,10 @@ import {
   findNic,
   findProfile,
   findVm,
-  freeVirtualFunctions,
+  labelsFor,
   listClusters,
-  listHostNics,
+  readHostNetworking,
+  serves,
   listNics,
   removeNic,
   updateNic,
@@ -449,13 +450,17 @@ async function vmFacts(
   const clusterLevel = (await listClusters(client)).find(({ id }) => id === vm.cluster)?.level;
   const facts = { running: isRunning(vm), ...(clusterLevel !== undefined && { clusterLevel }) };
   if (vm.host === undefined || !isKnown(networks)) return facts;
-  const onHost = new Set((await listHostNics(client, vm.host)).flatMap(({ network }) => network ?? []));
+  const { nics, functions } = await readHostNetworking(client, vm.host);
+  const onHost = new Set(nics.flatMap(({ network }) => network ?? []));
   const network =
     profile?.passThrough === "enabled" ? networks.find(({ name }) => name === profile.network) : undefined;
+  const labels =
+    network === undefined ? new Map<string, readonly string[]>() : await labelsFor(client, functions, [network.id]);
+  const serving = network === undefined ? [] : functions.filter((pf) => serves(pf, network.id, labels));
   return {
     ...facts,
     // A VF's network need not be attached to the host: which PFs serve it says whether it is there.
     networksOnHost: networks.filter(({ id }) => onHost.has(id) || id === network?.id).map(({ name }) => name),
-    ...(network !== undefined && { freeVfs: (await freeVirtualFunctions(client, vm.host, network.id)).length }),
+    ...(network !== undefined && { freeVfs: serving.flatMap(({ free }) => free).length }),
   };
 }

@@ -11,6 +11,7 @@ import { moveLine } from "../../migration/move-line.js";
 import { migrationOptionsSchema } from "../../migration/options.js";
 import { ProblemError, type Problem } from "../../problem.js";
 import { evaluate, isKnown, placementRules, type PlacementFacts, type Violation } from "../../rules/index.js";
+import { quoted } from "../../rules/wording.js";
 import { announceMove } from "../announcement.js";
 import type { OvirtMark } from "../by-backend.js";
 import {
@@ -35,7 +36,14 @@ import type { MaybeUnknown } from "../unknown.js";
 import { readEngine, spelledAs, type FullView } from "./knowledge.js";
 import { powerCycleOf, pulumiAdviceWith } from "./advice.js";
 import { migrate, pluggedNics, waitingOf } from "./migration.js";
-import { leftToTheEngine, onOvirt, placementFacts } from "./placement-facts.js";
+import {
+  leftToTheEngine,
+  onOvirt,
+  outsideOfCluster,
+  placementFacts,
+  standbyNetworkRule,
+  type HostReads,
+} from "./placement-facts.js";
 import { plugMissing } from "./replug.js";
 import { isAtRest, restingHost, restsElsewhere, tellWhereAtRest, unlessProblem } from "./resting.js";
 import { notOver, withoutMigration } from "./settled.js";
@@ -320,26 +328,33 @@ export async function violationsOf(
   engine: Engine,
   vm: EngineVm,
   host: EngineHost,
-  warn?: (violation: Violation) => void,
+  warn: (violation: Violation) => void = () => undefined,
 ): Promise<readonly Violation[]> {
-  return violationsIn(engine, await readEngine(engine, undefined), vm, host, warn);
+  return violationsIn(engine.client, await readEngine(engine, undefined), vm, host, { warn });
 }
 
 /** The same, where the engine was read already. */
 export async function violationsIn(
-  { client }: Pick<Engine, "client">,
+  client: EngineClient,
   view: FullView,
   vm: EngineVm,
   host: EngineHost,
-  warn: (violation: Violation) => void = () => undefined,
+  { warn = () => undefined, reads }: { readonly warn?: (violation: Violation) => void; readonly reads?: HostReads },
 ): Promise<readonly Violation[]> {
-  const facts = await placementFacts(client, view, vm, host);
-  const found = evaluate(placementRules, facts).map(onOvirt);
+  const facts = await placementFacts(client, view, vm, host, reads);
+  const nowhere = outsideOfCluster(facts, view);
+  // That a host lacks them is no news, then.
+  const isTold = ({ rule, message }: Violation) =>
+    rule === standbyNetworkRule && nowhere.some(({ network }) => message.includes(quoted(network)));
+  const found = evaluate(placementRules, facts)
+    .filter((violation) => !isTold(violation))
+    .map(onOvirt);
   const isError = ({ severity, rule }: Violation) => severity === "error" && !leftToTheEngine.includes(rule);
   for (const violation of found) if (!isError(violation)) warn(violation);
   return [
     ...(host.status === "up" ? [] : [hostNotUp(host)]),
     ...(migratesIn(vm, facts) ? [] : [statusRefused(vm)]),
+    ...nowhere,
     ...found.filter(isError),
   ];
 }

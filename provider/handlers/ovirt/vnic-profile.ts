@@ -98,7 +98,7 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
   async update(ctx, id, state, news) {
     const engine = engineOf(ctx);
     const view = await readEngine(engine, "every VM");
-    const stored = view.profiles.find((profile) => profile.id === id);
+    const stored = await storedAt(engine, view, id);
     if (stored === undefined) {
       throw new ProblemError({
         code: "profile-gone",
@@ -115,7 +115,7 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
     if (wasAdopted(ctx, id)) return;
     const engine = engineOf(ctx);
     const view = await readEngine(engine, "every VM");
-    const stored = view.profiles.find((profile) => profile.id === id);
+    const stored = await storedAt(engine, view, id);
     if (stored === undefined) return;
     refuseProfile(factsFor(view, inputsOf(state), { action: "remove", stored, urn: ctx.urn }));
     await removeProfile(engine.client, id).catch((error: unknown) => {
@@ -226,6 +226,17 @@ function factsFor(
     networkFilters: namesOf(view.filters),
     customPropertyNames: notYetKnown,
   };
+}
+
+/**
+ * The profile of that id. A list leaves out what it can't read: that a profile is not in it does not say that it is gone.
+ * @throws XmlError where it is there and can't be read.
+ */
+async function storedAt({ client }: Engine, view: FullView, id: string): Promise<ProfileRecord | undefined> {
+  const listed = view.profiles.find((profile) => profile.id === id);
+  if (listed !== undefined) return listed;
+  const found = await findProfile(client, id);
+  return found && recordOf(found, view);
 }
 
 /** The stored profile of that name on that network. */

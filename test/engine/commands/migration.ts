@@ -56,6 +56,8 @@ export class Migrations {
   /** Those under way, by the VM's id. */
   readonly #running = new Map<string, Migration>();
   readonly #begun = new Set<Migration>();
+  /** One has come to its end since the engine was started. */
+  #arrived = false;
   /** Those whose command is gone: the VM may arrive, and nothing follows. */
   readonly #forgotten = new WeakSet<Migration>();
 
@@ -93,6 +95,7 @@ export class Migrations {
   /** An engine that is restarted has lost its commands: VMs arrive, nothing is plugged, and no end is told. */
   forget(): void {
     for (const migration of this.#begun) this.#forgotten.add(migration);
+    this.#arrived = false;
   }
 
   /**
@@ -231,7 +234,10 @@ export class Migrations {
     vm.host = destination.id;
     if (this.#forgotten.has(migration)) return;
     const late = this.disruptions.take("replug-late", { vm: vm.name });
-    this.pace.then(() => void this.#end(migration), late?.milliseconds ?? this.pace.durations.beforeReplug);
+    const { beforeFirstReplug, beforeReplug } = this.pace.durations;
+    const usual = this.#arrived ? beforeReplug : beforeFirstReplug;
+    this.#arrived = true;
+    this.pace.then(() => void this.#end(migration), late?.milliseconds ?? usual);
   }
 
   async #end(migration: Migration): Promise<void> {

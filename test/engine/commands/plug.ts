@@ -79,7 +79,7 @@ function plugDevice(model: Model, vm: Vm, nic: Nic, reserved: string | undefined
     attach(vm, { alias: nicAlias(nic), mac: nic.mac, kind: "bridge" });
     return;
   }
-  const vf = reserved ?? freeVfOf(hostOf(model, vm), model.profileOf(nic)?.network);
+  const vf = reserved ?? freeVfOf(model, hostOf(model, vm), model.profileOf(nic)?.network);
   if (vf === undefined) throw new HotPlugRefused("no virtual function");
   attach(vm, { alias: nicAlias(nic), mac: nic.mac, kind: "hostdev", vf });
   occupy(model, vf, vm.id);
@@ -112,7 +112,8 @@ function unplugStandby(model: Model, vm: Vm, nic: Nic): void {
   }
 }
 
-function freeVfOf(host: Host | undefined, network: string | undefined): string | undefined {
+function freeVfOf(model: Model, host: Host | undefined, networkId: string | undefined): string | undefined {
+  const network = model.networks.get(networkId ?? "");
   return host === undefined || network === undefined ? undefined : suitableVf(host, network)?.id;
 }
 

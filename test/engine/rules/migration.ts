@@ -93,7 +93,7 @@ export function vfsFor(
   const chosen = new Map<string, string>();
   const unserved: string[] = [];
   for (const nic of vm.nics.filter((each) => isPassthrough(each) && each.plugged)) {
-    const network = model.profileOf(nic)?.network;
+    const network = model.networks.get(model.profileOf(nic)?.network ?? "");
     const vf = network === undefined ? undefined : suitableVf(host, network, [...chosen.values()]);
     if (vf === undefined) unserved.push(nic.name);
     else chosen.set(nic.id, vf.id);

@@ -130,7 +130,7 @@ const findFreeVf: NicRule = {
   name: "findFreeVf",
   refuse: ({ model, vm, nic }) => {
     const host = vm.host === undefined ? undefined : model.hosts.get(vm.host);
-    const network = model.profileOf(nic)?.network;
+    const network = model.networks.get(model.profileOf(nic)?.network ?? "");
     if (vm.status !== "up" || !isPassthrough(nic) || host === undefined || network === undefined) return undefined;
     return suitableVf(host, network) === undefined
       ? { id: "CANNOT_PLUG_PASSTHROUGH_VNIC_NO_SUITABLE_VF", variables: { vnicName: nic.name } }

@@ -292,7 +292,9 @@ describe("an answer that a proxy gives in the engine's place", () => {
       path: `/vms/${over.vm("web").id}/nics`,
       status: 504,
     });
-    await expect(vmInterface.update(over.context(), id, state, inputs)).rejects.toThrow(/504/);
+    await expect(vmInterface.update(over.context(), id, state, inputs)).rejects.toThrow(
+      /Failed to plug Network Interface nic/,
+    );
   });
 
   it("to a profile's addition is followed", async () => {
@@ -323,5 +325,45 @@ describe("a VM whose NICs the engine does not change", () => {
     setTimeout(() => (over.vm("web").status = "up"), 300);
     await vmInterface.create(over.context(at), { ...base, profile: fast });
     expect(over.kinds("web")).toEqual(["bridge", "hostdev"]);
+  });
+});
+
+describe("an answer that is lost while the engine is still at it", () => {
+  const impatient = (path: string, milliseconds = 1500) =>
+    over.engine.disruptions.add({ kind: "proxy-impatient", method: "POST", path, milliseconds });
+  const posts = (end: string) =>
+    over.engine.received.filter(({ method, path }) => method === "POST" && path.endsWith(end)).length;
+
+  it("to an addition is followed, and the NIC is made once", async () => {
+    const { fast } = await declareProfiles(over);
+    impatient(`/vms/${over.vm("web").id}/nics`);
+    const { state } = await vmInterface.create(over.context(at), { ...base, profile: fast });
+    expect(state.mac).toBe(over.nic("web", "nic").mac);
+    expect(over.vm("web").nics).toMatchObject([{ plugged: true }]);
+    expect(over.kinds("web")).toEqual(["bridge", "hostdev"]);
+    expect(posts("/nics")).toBe(1);
+  });
+
+  it("to a plug and an unplug is followed, and nothing is sent twice", async () => {
+    const { id, state, inputs } = await declarePair(over);
+    impatient(`/vms/${over.vm("web").id}/nics/`);
+    const out = await vmInterface.update(over.context(), id, state, { ...inputs, plugged: false });
+    expect([over.nic("web", "nic").plugged, over.kinds("web")]).toEqual([false, []]);
+    impatient(`/vms/${over.vm("web").id}/nics/`);
+    await vmInterface.update(over.context(), id, out.state, inputs);
+    expect([over.nic("web", "nic").plugged, over.kinds("web")]).toEqual([true, ["bridge", "hostdev"]]);
+    expect([posts("/deactivate"), posts("/activate")]).toEqual([1, 1]);
+  });
+
+  it("is told with the engine's reason where it failed, and soon", { timeout: 20_000 }, async () => {
+    const { id, state, inputs } = await declarePair(over);
+    // The standby is there still, and libvirt takes no second one.
+    await loseVf();
+    impatient(`/vms/${over.vm("web").id}/nics/`);
+    const plugging = vmInterface.update(over.context(), id, state, inputs);
+    await expect(plugging).rejects.toThrow(
+      /Unable to plug NIC "nic" of VM "web": Failed to plug Network Interface nic .*Failed to update Interface nic/,
+    );
+    expect(over.nic("web", "nic").plugged).toBe(false);
   });
 });

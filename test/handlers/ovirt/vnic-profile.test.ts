@@ -195,6 +195,27 @@ describe("a profile", () => {
   });
 });
 
+describe("a profile that can't be read any more", () => {
+  it.each(["update", "delete", "read"] as const)(
+    "is told to be so by its %s, and not taken for gone",
+    async (operation) => {
+      const { id, state } = await vnicProfile.create(over.context(), standbyInputs);
+      const profile = over.engine.model.profiles.get(id) ?? expect.fail();
+      profile.customProperties = { "": "what no engine of today has" };
+      // Lists leave it out, and others go on.
+      expect((await listProfiles(over.client)).map((each) => each.id)).not.toContain(id);
+      await vnicProfile.create(over.context(), { ...standbyInputs, name: "another" });
+      const asked = {
+        update: () => vnicProfile.update(over.context(), id, state, { ...standbyInputs, description: "new" }),
+        delete: () => vnicProfile.delete(over.context(), id, state),
+        read: () => vnicProfile.read(over.context(), id, state),
+      }[operation]();
+      await expect(asked).rejects.toThrow(/Unable to read the oVirt engine's answer: <custom_property> has no <name>/);
+      expect(over.engine.model.profiles.get(id)).toBe(profile);
+    },
+  );
+});
+
 describe("an engine with troubles", () => {
   it("that is silent is an error, and nothing is gone", async () => {
     const { id, state } = await vnicProfile.create(over.context(), standbyInputs);

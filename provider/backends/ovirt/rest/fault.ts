@@ -68,7 +68,7 @@ export function faultOf(answer: HttpAnswer, action: string, where: string, secre
       code: notFound ? "engine-not-found" : "engine-fault",
       what: `Unable to ${action}: ${why}${messageId === undefined ? "" : ` (${messageId})`}`,
       where,
-      ...(isRefusalOfPermission(answer.status, detail) && { remedy: neededRoles }),
+      ...remedyOf(answer.status, detail, messageId),
     },
     answer.status,
     reason,
@@ -76,6 +76,18 @@ export function faultOf(answer: HttpAnswer, action: string, where: string, secre
     messageId,
   );
 }
+
+function remedyOf(status: number, detail: string | undefined, messageId: string | undefined): { remedy?: string } {
+  if (isRefusalOfPermission(status, detail)) return { remedy: neededRoles };
+  const remedy = remedies[messageId ?? ""];
+  return remedy === undefined ? {} : { remedy };
+}
+
+/** Of messages that do not say themselves what helps. */
+const remedies: Readonly<Record<string, string>> = {
+  CAN_DO_ACTION_GENERAL_FAILURE:
+    "Look into engine.log for what failed there. A migration ends so where a standby's network is not attached to the VM's cluster.",
+};
 
 /** What a user needs who is no administrator of the whole engine. */
 export const neededRoles =

@@ -1,5 +1,5 @@
 /** `/hosts`, and their NICs with physical and virtual functions. */
-import { child, element, find, textOf, type Element } from "../../../xml/element.js";
+import { child, children, element, find, textOf, type Element } from "../../../xml/element.js";
 import type { EngineClient } from "./client.js";
 import { all, lookUp, type Kind } from "./lookup.js";
 import {
@@ -37,14 +37,22 @@ export interface EngineHostNic {
     { readonly number: number; readonly max: number; readonly allNetworksAllowed: boolean } | undefined;
   /** Of a virtual function: the id of its physical function. */
   readonly physicalFunction?: string | undefined;
+  /** Of a VLAN device: the name of the NIC that it is on. */
+  readonly base?: string | undefined;
+  /** Of a bond: the ids of its NICs. */
+  readonly bonded?: readonly string[] | undefined;
 }
 
-/** A device of the host that a VM may get. */
+/** A device of the host, as libvirt tells of it. */
 export interface EngineHostDevice {
-  /** libvirt's name of it: `pci_0000_b3_02_3`. */
+  readonly id: string;
+  /** libvirt's name of it: `pci_0000_b3_02_3`, and of a netdev `net_eth0_02_00_00_00_00_01`. */
   readonly name: string;
-  /** The id of the VM that has it. */
+  /** The id of the VM that has it, or for which it is set aside. */
   readonly vm?: string | undefined;
+  /** The id of the device that it is a part of: a netdev's is the PCI function. */
+  readonly parent?: string | undefined;
+  readonly iommuGroup?: number | undefined;
 }
 
 /** @throws XmlError */
@@ -74,6 +82,8 @@ export function parseHostNic(nic: Element): EngineHostNic {
       allNetworksAllowed: booleanIn(functions, "all_networks_allowed") ?? false,
     },
     physicalFunction: referenceIn(nic, "physical_function"),
+    base: textIn(nic, "base_interface"),
+    bonded: children(find(nic, "bonding", "slaves"), "host_nic").map(idOf),
   };
 }
 
@@ -97,58 +107,14 @@ export async function listHostNics(client: EngineClient, host: string): Promise<
 }
 
 export async function listHostDevices(client: EngineClient, host: string): Promise<readonly EngineHostDevice[]> {
-  const read = (device: Element) => ({ name: requiredTextIn(device, "name"), vm: referenceIn(device, "vm") });
+  const read = (device: Element): EngineHostDevice => ({
+    id: idOf(device),
+    name: requiredTextIn(device, "name"),
+    vm: referenceIn(device, "vm"),
+    parent: referenceIn(device, "parent_device"),
+    iommuGroup: integerIn(device, "iommu_group"),
+  });
   return client.members(`${path(host)}/devices`, read, { action: `list the devices of host "${host}"` });
-}
-
-/** A physical function, and what its VFs can be given to. */
-export interface EnginePhysicalFunction {
-  readonly id: string;
-  readonly name: string;
-  /** The link: `up` or `down`. */
-  readonly status: string | undefined;
-  /** VFs that it has, and could have. */
-  readonly number: number;
-  readonly max: number;
-  /** The ids of the networks that its VFs may serve, by name; labels are not looked at. */
-  readonly networks: "all" | readonly string[];
-  /**
-   * VFs that no network is attached to and that the host has a netdev of, which it has not while a VM has the VF
-   * (ovirt-engine: VfSchedulerImpl.java). Whether one shares its IOMMU group, only the engine knows.
-   */
-  readonly free: readonly EngineHostNic[];
-}
-
-export async function physicalFunctions(
-  client: EngineClient,
-  host: string,
-): Promise<readonly EnginePhysicalFunction[]> {
-  const nics = await listHostNics(client, host);
-  const found: EnginePhysicalFunction[] = [];
-  for (const { id, name, status, virtualFunctions } of nics) {
-    if (virtualFunctions === undefined) continue;
-    const { number, max, allNetworksAllowed } = virtualFunctions;
-    found.push({
-      ...{ id, name, status, number, max },
-      networks: allNetworksAllowed ? "all" : await allowedNetworks(client, host, id),
-      free: nics.filter(({ physicalFunction, network }) => physicalFunction === id && network === undefined),
-    });
-  }
-  return found;
-}
-
-/** Whether its VFs may serve the network of that id. */
-export function serves({ networks }: Pick<EnginePhysicalFunction, "networks">, network: string): boolean {
-  return networks === "all" || networks.includes(network);
-}
-
-/** The VFs that the engine could give to a NIC of that network. */
-export async function freeVirtualFunctions(
-  client: EngineClient,
-  host: string,
-  network: string,
-): Promise<readonly EngineHostNic[]> {
-  return (await physicalFunctions(client, host)).flatMap((pf) => (serves(pf, network) ? pf.free : []));
 }
 
 /**
@@ -158,12 +124,6 @@ export async function freeVirtualFunctions(
 export async function deactivateHost(client: EngineClient, { id, name }: EngineHost): Promise<void> {
   const action = `put host "${name}" into maintenance`;
   await client.post(`${path(id)}/deactivate`, element("action"), { action });
-}
-
-/** The ids of the networks that VFs of that physical function may serve. Labels are not looked at. */
-async function allowedNetworks(client: EngineClient, host: string, nic: string): Promise<readonly string[]> {
-  const networks = `${path(host)}/nics/${encodeURIComponent(nic)}/virtualfunctionallowednetworks`;
-  return client.members(networks, idOf, { action: `list the networks of the VFs of host "${host}"` });
 }
 
 function path(id: string): string {

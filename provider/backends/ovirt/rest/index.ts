@@ -4,6 +4,7 @@ export * from "./cluster.js";
 export { EngineUnreachable } from "./exchange.js";
 export { mayHaveArrived, OvirtFault } from "./fault.js";
 export * from "./host.js";
+export * from "./virtual-functions.js";
 export * from "./job.js";
 export { emptyList } from "./lookup.js";
 export * from "./network.js";

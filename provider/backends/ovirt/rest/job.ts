@@ -43,6 +43,7 @@ export const eventCodes = {
   migrationCancelled: 161,
   /** Of a NIC: they have correlation ids of their own, also where a migration plugs and unplugs. */
   nicPlugged: 1012,
+  plugFailed: 1013,
   nicUnplugged: 1014,
   unplugFailed: 1015,
   /** Some VFs were not plugged again. The engine does nothing more about it. */

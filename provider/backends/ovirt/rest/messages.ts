@@ -28,6 +28,10 @@ const further: Readonly<Record<string, string>> = {
   VALIDATION_VM_NETWORK_MAC_ADDRESS_INVALID: 'MAC address must be in format "HH:HH:HH:HH:HH:HH"',
   VALIDATION_VM_NETWORK_MAC_ADDRESS_MULTICAST: "Multi-cast MAC address is not allowed.",
   SCHEDULING_NO_HOSTS: "There are no hosts to use. Check that the cluster contains at least one host in Up state.",
+  VDS_CANNOT_MAINTENANCE_VDS_IS_IN_MAINTENANCE:
+    "Cannot switch Host to Maintenance mode. Host is already in Maintenance mode.",
+  CANNOT_MAINTENANCE_VDS_RUN_VMS_NO_OTHER_RUNNING_VDS:
+    "The following Hosts have running VMs and cannot be switched to maintenance mode: ${HostsList}.",
   VDS_INVALID_SERVER_ID: "Cannot ${action} ${type}. Invalid Host Id.",
   VAR__DETAIL__SAME_HOST: "it currently hosts the VM",
   ACTIVATE_NIC_FAILED: "Failed to activate VM Network Interface.",
