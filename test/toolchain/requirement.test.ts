@@ -112,7 +112,9 @@ test("no unit test is skipped for what it lacks: it fails with the name", () => 
   const tests = readdirSync(join(root, "test"), { recursive: true, encoding: "utf8" }).filter(
     (name) => name.endsWith(".test.ts") && !name.startsWith("e2e"),
   );
-  const skipping = tests.filter((name) => readFileSync(join(root, "test", name), "utf8").includes(`.skipIf(${"find"}`));
+  // In two parts, so that this text is not found.
+  const skip = [".skipIf(", "find"].join("");
+  const skipping = tests.filter((name) => readFileSync(join(root, "test", name), "utf8").includes(skip));
   expect(tests.length).toBeGreaterThan(50);
   expect(skipping).toEqual([]);
 });
