@@ -170,19 +170,28 @@ export function commandLine(run: (invocation: Invocation) => Promise<void>): Com
 
   program
     .command("recover")
-    .description("finish or take back a move that was cut off, and plug missing VFs")
+    .description("end interrupted moves, forward or back, and plug missing VFs")
     .argument("[vm]", "default: every VM that needs it")
-    .option("--now", "do not wait for the time-outs of a mover on another machine: it is known to be dead")
+    .option("--now", "do not wait for the lease of a mover on another machine: it is known to be dead")
+    .option("--host-is-dead <host>", "a host that does not answer is switched off: nothing runs there any more")
+    .option("--yes", "with --host-is-dead: do not ask")
     .addHelpText(
       "after",
       help([
-        ["vnic-failover recover", "mends whatever needs it"],
+        ["vnic-failover recover", "fixes whatever needs it"],
         ["vnic-failover recover web --now", "the machine that moved it is dead"],
+        [
+          "vnic-failover recover web --host-is-dead host2",
+          "host2 is switched off: web is reset and goes on on the other host. If it still ran on host2, its disks would be destroyed",
+        ],
       ]),
     )
-    .action((vm: string | undefined, { now = false }: { now?: boolean }, command: Command) =>
-      act(command, false, (commands, context) => commands.recover(context, { vm, now })),
-    );
+    .action((vm: string | undefined, flags: RecoverFlags, command: Command) => {
+      const { now = false, hostIsDead: dead, yes = false } = flags;
+      if (dead !== undefined && vm === undefined)
+        command.error("error: option '--host-is-dead <host>' needs a VM: name the one that is to be recovered");
+      return act(command, false, (commands, context) => commands.recover(context, { vm, now, dead, confirmed: yes }));
+    });
 
   program
     .command("release")
@@ -194,6 +203,12 @@ export function commandLine(run: (invocation: Invocation) => Promise<void>): Com
     );
 
   return program.addHelpText("after", `\n${exitCodesInWords}`);
+}
+
+interface RecoverFlags {
+  readonly now?: boolean;
+  readonly hostIsDead?: string;
+  readonly yes?: boolean;
 }
 
 type DrainFlags = MigrationFlags & {

@@ -1,9 +1,11 @@
 /** `vnic-failover status`: where the VMs run, with which VFs, and in which move. Changes nothing. */
 import { moverStanding, type MoverStanding } from "../migration/mover.js";
+import { inWords } from "../migration/owed.js";
 import { ProblemError } from "../problem.js";
+import { formatPciAddress } from "../xml/pci-address.js";
 import type { Answer, CommandContext } from "./command.js";
 import { paragraphs, table } from "./table.js";
-import { needsRecovery, surveyVms, type ClusterSurvey, type VmSurvey } from "./vm-survey.js";
+import { needsRecovery, owedInWords, surveyVms, type ClusterSurvey, type VmSurvey } from "./vm-survey.js";
 
 export async function status({ cluster }: CommandContext, { vm }: { vm?: string | undefined }): Promise<Answer> {
   const survey = await surveyVms(cluster, vm);
@@ -20,13 +22,13 @@ export async function status({ cluster }: CommandContext, { vm }: { vm?: string 
 const standings: Readonly<Record<MoverStanding, string>> = {
   "at work": "under way",
   "perhaps at work": "perhaps under way",
-  gone: "cut off",
+  gone: "interrupted",
 };
 
 /** The answer that the survey gives. Pure, but for whether the mover's process lives. */
-export function describeSurvey({ vms, silent }: ClusterSurvey): Answer {
+export function describeSurvey({ vms, silent, answer }: ClusterSurvey): Answer {
   const problems = [...silent, ...vms.flatMap(({ problem }) => problem ?? [])];
-  const broken = vms.filter((vm) => needsRecovery(vm) && !isUnderWay(vm)).map(({ vm }) => vm);
+  const broken = vms.filter((vm) => needsRecovery(vm, answer) && !isUnderWay(vm)).map(({ vm }) => vm);
   return {
     outcome: problems.length > 0 ? "refused" : "ok",
     document: {
@@ -41,7 +43,8 @@ export function describeSurvey({ vms, silent }: ClusterSurvey): Answer {
       ...vms
         .filter(({ missing }) => missing.length > 0)
         .map(({ vm, missing }) => `VM "${vm}" runs without ${missing.join(", ")}.`),
-      broken.length === 0 ? undefined : `Mend ${broken.join(", ")} with: vnic-failover recover`,
+      ...vms.flatMap(({ vm, owed = [] }) => owed.map((entry) => owedInWords(vm, inWords(entry)))),
+      broken.length === 0 ? undefined : `Fix ${broken.join(", ")} with: vnic-failover recover`,
     ),
     ...(problems.length > 0 && { errors: problems }),
   };
@@ -71,7 +74,7 @@ function rowsOf({ vm, state, hosts, interfaces, journal }: VmSurvey): string[][]
   return interfaces.map(({ mac, bridge, network, vf }) => row(mac, bridge, network, vf ?? "none"));
 }
 
-function vmDocument({ vm, state, hosts, interfaces, missing, journal }: VmSurvey): object {
+function vmDocument({ vm, state, hosts, interfaces, missing, journal, owed = [] }: VmSurvey): object {
   return {
     vm,
     state,
@@ -84,6 +87,7 @@ function vmDocument({ vm, state, hosts, interfaces, missing, journal }: VmSurvey
       vf: nic.vf ?? null,
     })),
     missing,
+    owed: owed.map(({ host, move, vfs }) => ({ host, move, vfs: vfs.map(formatPciAddress) })),
     move:
       journal === undefined
         ? null

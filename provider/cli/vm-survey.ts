@@ -1,9 +1,11 @@
 /** What the cluster's VMs are like: where each is, its pairs and their VFs, and the move that it is in. Pure reading. */
 import { ProblemError } from "../problem.js";
 import { pairsOn } from "../migration/facts.js";
-import { readJournal } from "../migration/context.js";
+import { journalAmong } from "../migration/journal-store.js";
 import type { Journal } from "../migration/journal.js";
+import { readOwed } from "../migration/owed.js";
 import { missingVfsOf } from "../migration/repair.js";
+import type { OwedToHost } from "../xml/owed-record.js";
 import { formatPciAddress } from "../xml/pci-address.js";
 import { pairs } from "../xml/pairs.js";
 import { isActive, type LibvirtCluster, type Presence } from "../backends/libvirt/cluster.js";
@@ -20,6 +22,8 @@ export interface VmSurvey {
   readonly missing: readonly string[];
   /** A move that is under way, or was cut off. */
   readonly journal: Journal | undefined;
+  /** What moves of it have left to be done on hosts that did not answer. */
+  readonly owed?: readonly OwedToHost[];
   /** Why the rest could not be told. */
   readonly problem?: ProblemError;
 }
@@ -41,6 +45,8 @@ export interface ClusterSurvey {
   readonly vms: readonly VmSurvey[];
   /** Hosts that did not answer: the VMs that run there are not among these. */
   readonly silent: readonly HostUnreachable[];
+  /** The names of those that did. */
+  readonly answer?: readonly string[];
 }
 
 /** libvirt's own words for the states (virsh list). */
@@ -71,6 +77,7 @@ export async function surveyVms(cluster: LibvirtCluster, only?: string): Promise
   return {
     vms: (await Promise.all(wanted.map((vm) => surveyVm(cluster, vm)))).filter((vm) => vm !== undefined),
     silent: listed.filter((answer) => answer instanceof HostUnreachable),
+    answer: cluster.hosts.filter((_, index) => !(listed[index] instanceof HostUnreachable)).map(({ name }) => name),
   };
 }
 
@@ -91,7 +98,8 @@ async function surveyVm(cluster: LibvirtCluster, vm: string): Promise<VmSurvey |
       interfaces: await interfacesOf(cluster, found),
       // Where it runs twice, what it should have is the smaller worry.
       missing: active.length > 1 ? [] : await missingVfsOf(cluster, vm),
-      journal: await anyJournal([...active, ...presences]),
+      journal: (await journalAmong(presences))?.journal,
+      owed: await readOwed(found.host, found.dom),
     };
   } catch (problem) {
     // One VM that cannot be read must not hide the others.
@@ -100,10 +108,22 @@ async function surveyVm(cluster: LibvirtCluster, vm: string): Promise<VmSurvey |
   }
 }
 
-/** Whether it wants `vnic-failover recover`, as far as can be told. */
-export function needsRecovery({ journal, missing, hosts, state, problem }: VmSurvey): boolean {
+/**
+ * Whether it wants `vnic-failover recover`, as far as can be told.
+ * @param answer the hosts that answer: what is owed to others has to wait.
+ */
+export function needsRecovery(
+  { journal, missing, hosts, state, problem, owed = [] }: VmSurvey,
+  answer: readonly string[] = [],
+): boolean {
   const runsTwice = hosts.length > 1 && state !== "shut off" && state !== "crashed";
-  return journal !== undefined || missing.length > 0 || runsTwice || problem !== undefined;
+  const owes = owed.some(({ host }) => answer.includes(host));
+  return journal !== undefined || missing.length > 0 || runsTwice || problem !== undefined || owes;
+}
+
+/** `VM "web" owes "host1" …` */
+export function owedInWords(vm: string, what: string): string {
+  return `VM "${vm}" still owes to ${what}. It is done once that host answers, by pulumi up, a move, or vnic-failover recover ${vm}.`;
 }
 
 async function interfacesOf(cluster: LibvirtCluster, presence: Presence): Promise<readonly SurveyedInterface[]> {
@@ -133,13 +153,4 @@ async function interfacesOf(cluster: LibvirtCluster, presence: Presence): Promis
       vf: undefined,
     }));
   return [...whole, ...alone];
-}
-
-/** The running domain's journal counts before that of a definition that stayed behind. */
-async function anyJournal(presences: readonly Presence[]): Promise<Journal | undefined> {
-  for (const { host, dom } of presences) {
-    const journal = await readJournal(host, dom);
-    if (journal !== undefined) return journal;
-  }
-  return undefined;
 }

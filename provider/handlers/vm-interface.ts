@@ -31,7 +31,7 @@ import {
 import type { Picture, Sight } from "../backends/libvirt/picture.js";
 import { agreedProfile, conflictOf, type StoredProfile } from "../backends/libvirt/profile-store.js";
 import { plugMissingVfs } from "../migration/repair.js";
-import { atRest, atRestNow } from "./at-rest.js";
+import { atRestNow, lookAtRest } from "./at-rest.js";
 import { checkFailures, diffOf, type Checked, type Handler, type HandlerContext } from "./handler.js";
 import {
   compared,
@@ -148,10 +148,13 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
 
   async read(ctx, id, state) {
     const picture = pictureOf(ctx);
-    const sight = await atRest(ctx, picture, state.vm);
+    const sight = await lookAtRest(ctx, picture, state.vm);
+    if (sight?.moving === true) return { id, state, inputs: inputsOfInterface(state) };
     const record = sight?.records.find((candidate) => idOf(state.vm, candidate.id) === id);
     if (sight === undefined || record === undefined) return undefined;
-    const next = stateNow(picture.cluster, sight, await specOf(picture, record), state);
+    const now = stateNow(picture.cluster, sight, await specOf(picture, record), state);
+    const { interrupted } = sight;
+    const next = interrupted === undefined ? now : { ...now, missing: [...now.missing, interrupted] };
     return { id, state: next, inputs: inputsOfInterface(next) };
   },
 
@@ -159,7 +162,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
   async import(ctx, name) {
     const { vm, nic } = vmAndNic(name);
     const picture = pictureOf(ctx);
-    const sight = await atRest(ctx, picture, vm);
+    const sight = await lookAtRest(ctx, picture, vm);
     const mac = normalizeMac(nic);
     const record = sight?.records.find((candidate) => candidate.id === nic || candidate.mac === mac);
     if (sight === undefined || record === undefined) return undefined;
@@ -393,10 +396,10 @@ async function specOf(
   record: InterfaceRecord,
   read: (stored: StoredProfile | undefined) => ProfileRecord | undefined = (stored) => stored?.profile,
 ): Promise<InterfaceSpec> {
-  const profile = read(await picture.profile(record.profile));
+  const profile = read(await picture.knownProfile(record.profile));
   if (profile === undefined) throw missingProfile(record.profile);
   if (profile.failover === undefined) return { record, profile };
-  const standby = read(await picture.profile(profile.failover));
+  const standby = read(await picture.knownProfile(profile.failover));
   if (standby === undefined) throw missingProfile(profile.failover);
   return { record: { ...record, standbyProfile: standby.id }, profile, standby };
 }

@@ -4,7 +4,7 @@ import { isUnderMaintenance } from "../config.js";
 import { ProblemError } from "../problem.js";
 import { boundedReport } from "../migration/bounded-report.js";
 import { lineOfReport } from "../migration/move-line.js";
-import { outcomeInWords, recover } from "../migration/recover.js";
+import { recover } from "../migration/recover.js";
 import { moveVm, MoveFailed } from "../migration/move.js";
 import { migrationOptionsSchema } from "../migration/options.js";
 import { errorsOf, planMove, warningsOf } from "../migration/plan.js";
@@ -15,6 +15,7 @@ import type { MoveReport } from "../migration/report.js";
 import { silenceOf } from "../backends/libvirt/host.js";
 import { isActive, type LibvirtCluster, type Presence } from "../backends/libvirt/cluster.js";
 import { announceMove } from "./announcement.js";
+import { lookAtRest } from "./at-rest.js";
 import {
   checkFailures,
   PartialFailure,
@@ -101,28 +102,25 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
   delete: (ctx, _id, { vm, claim }) => forgetPlacement(ctx, vm, claim),
 };
 
-/** Where the VM is; a move of it that was cut off is finished or taken back first. */
+/** Where the VM is. An interrupted move of it is told of, and left to `pulumi up`. */
 async function found(
   ctx: HandlerContext,
   state: VmPlacementState,
 ): Promise<Found<VmPlacementInputs, VmPlacementState> | undefined> {
   const picture = pictureOf(ctx);
   const { cluster } = picture;
-  // First of all: a move that was cut off at its switch-over has left a live domain on either host.
-  const recovery = await recover(cluster, state.vm, { progress: ctx.progress });
-  if (recovery.outcome !== "none") picture.forgetVm(state.vm);
-  const presence = await cluster.locate(state.vm);
-  if (presence === undefined) return undefined;
-  if (recovery.outcome !== "none")
-    ctx.progress.warn(`A move of VM "${state.vm}" had been cut off: it is ${outcomeInWords[recovery.outcome]} now.`);
-  const on = recovery.host ?? presence.host.name;
+  const look = await lookAtRest(ctx, picture, state.vm);
+  if (look === undefined) return undefined;
+  const { presence, moving, interrupted } = look;
+  if (moving && state.host !== "") return { id: state.vm, state, inputs: inputsOfPlacement(state) };
+  const on = presence.host.name;
   const resting = on !== state.host && (await isUnderMaintenanceNow(ctx, state.host));
   if (resting) tellOfRest(ctx, { vm: state.vm, on, named: state.host, runs: isActive(presence) });
   const next: VmPlacementState = {
     ...state,
     // At rest it is where it was declared to be: what differs is told, and is no drift.
     host: resting ? state.host : on,
-    missing: await missingVfsOf(cluster, state.vm),
+    missing: interrupted === undefined ? await missingVfsOf(cluster, state.vm) : [interrupted],
   };
   return { id: state.vm, state: next, inputs: inputsOfPlacement(next) };
 }

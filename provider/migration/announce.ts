@@ -26,7 +26,10 @@ const vfSettles = 400;
 export type Announcing = Pick<
   MoveContext,
   "cluster" | "vm" | "options" | "timeline" | "progress" | "announced" | "announcers"
->;
+> & {
+  /** Undefined: the VM is found by its name. */
+  readonly uuid?: string;
+};
 
 /** The interface whose halves change places. */
 export interface AnnouncedNic {
@@ -190,15 +193,16 @@ export async function announcingVf(
 }
 
 /** Those of the running domain on a host; none where it does not run. */
-async function runningInterfaces({ vm }: Announcing, host: LibvirtHost): Promise<readonly DomainInterface[]> {
-  const dom = await host.findDomain(vm);
+async function runningInterfaces({ vm, uuid }: Announcing, host: LibvirtHost): Promise<readonly DomainInterface[]> {
+  const dom = await (uuid === undefined ? host.findDomain(vm) : host.domainOf(uuid));
   return dom === undefined || dom.id < 0 ? [] : (await host.liveDomain(dom)).interfaces;
 }
 
 /** Where the standbys are now, as the running domain has them: for whoever takes a move up that somebody else began. */
 export async function placesNow(context: MoveContext): Promise<StandbyPlace[]> {
+  const hosts = [context.source, context.destination].filter((host) => context.owed.absence(host) === undefined);
   const places = await Promise.all(
-    [context.source, context.destination].flatMap((host) =>
+    hosts.flatMap((host) =>
       context.journal.interfaces.map(async (nic) => {
         const interfaces = await runningInterfaces(context, host);
         const bridge = interfaces.find(({ alias }) => alias === nic.standbyAlias)?.source.bridge;
@@ -221,5 +225,5 @@ export function plannedPlaces(context: MoveContext, standbyNetworks: ReadonlyMap
 }
 
 function placeOf(context: MoveContext, nic: JournalInterface, host: LibvirtHost, bridge: string): StandbyPlace {
-  return { nic, host, bridge, ...(host === context.source && { leaving: formatPciAddress(nic.sourceVf) }) };
+  return { nic, host, bridge, ...(host.name === context.source.name && { leaving: formatPciAddress(nic.sourceVf) }) };
 }

@@ -4,17 +4,26 @@ import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
 import type { DomainRef, JobNow, LibvirtHost } from "../backends/libvirt/host.js";
 import type { DomainInterface } from "../xml/interface.js";
 import { findPrimary } from "../xml/primary.js";
-import { metadataNamespace, metadataPrefix } from "../xml/metadata.js";
 import type { Progress } from "../progress.js";
-import { buildJournal, parseJournal, type Journal, type JournalInterface } from "./journal.js";
+import type { Hold } from "./hold.js";
+import type { Journal, JournalInterface } from "./journal.js";
 import type { MigrationOptions } from "./options.js";
+import type { Owed } from "./owed.js";
 import type { Timeline } from "./timeline.js";
+
+export { readJournal, writeJournal } from "./journal-store.js";
 
 export interface MoveContext {
   readonly cluster: LibvirtCluster;
   readonly vm: string;
+  /** The VM is found by it: another one may have its name. */
+  readonly uuid: string;
+  /** Both hosts are guarded: what changes something there is done only while the move is this process's. */
   readonly source: LibvirtHost;
   readonly destination: LibvirtHost;
+  readonly hold: Hold;
+  /** What could not be done on a host that does not answer. */
+  readonly owed: Owed;
   readonly options: MigrationOptions;
   readonly timeline: Timeline;
   readonly progress: Progress;
@@ -37,22 +46,8 @@ export interface PlacedAnnouncer extends Announcer {
 }
 
 /** The domain of the move's VM on that host; undefined: it has none. */
-export function domainOn(host: LibvirtHost, { vm }: Pick<MoveContext, "vm">): Promise<DomainRef | undefined> {
-  return host.findDomain(vm);
-}
-
-export async function readJournal(host: LibvirtHost, dom: DomainRef): Promise<Journal | undefined> {
-  // AFFECT_CURRENT: the live domain's where it runs, else its definition's.
-  return parseJournal(await host.metadata(dom, metadataNamespace("journal"), 0));
-}
-
-export async function writeJournal(host: LibvirtHost, dom: DomainRef, journal: Journal | undefined): Promise<void> {
-  await host.setMetadata(
-    dom,
-    metadataNamespace("journal"),
-    metadataPrefix,
-    journal === undefined ? undefined : buildJournal(journal),
-  );
+export function domainOn(host: LibvirtHost, { uuid }: Pick<MoveContext, "uuid">): Promise<DomainRef | undefined> {
+  return host.domainOf(uuid);
 }
 
 export function isPluggedIn(interfaces: readonly DomainInterface[], nic: JournalInterface): boolean {

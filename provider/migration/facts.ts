@@ -66,6 +66,8 @@ export interface Departure {
   readonly vm: string;
   readonly presence: Presence | undefined;
   readonly active: readonly Presence[];
+  /** Other VMs of its name. */
+  readonly namesakes: readonly Presence[];
   /** Every host has said whether it has the VM. */
   readonly allAnswered: boolean;
   readonly domain: Domain | undefined;
@@ -78,8 +80,10 @@ export interface Departure {
 
 export async function lookAtVm(cluster: LibvirtCluster, vm: string, asked: Asked): Promise<Departure> {
   const [{ presences, silent }, profiles] = await Promise.all([cluster.whereabouts(vm), asked.profiles()]);
-  const active = presences.filter(isActive);
-  const presence = active[0] ?? presences[0];
+  const presence = presences.find(isActive) ?? presences[0];
+  const isSame = ({ dom }: Presence) => dom.uuid === presence?.dom.uuid;
+  const active = presences.filter(isSame).filter(isActive);
+  const namesakes = presences.filter((each) => !isSame(each));
   void begun(presence && asked.basics(presence.host));
   const domain = presence && (await domainOf(presence));
   const moving =
@@ -97,6 +101,7 @@ export async function lookAtVm(cluster: LibvirtCluster, vm: string, asked: Asked
     vm,
     presence,
     active,
+    namesakes,
     allAnswered: silent.length === 0,
     domain,
     pairs: moving,
@@ -109,7 +114,7 @@ export async function lookAtVm(cluster: LibvirtCluster, vm: string, asked: Asked
 /** The facts of the VM's move to that host. */
 export async function factsTowards(
   cluster: LibvirtCluster,
-  { vm, presence, active, allAnswered, domain, pairs: moving, networks, source: surveyed, told }: Departure,
+  { vm, presence, active, namesakes, allAnswered, domain, pairs: moving, networks, source: surveyed, told }: Departure,
   to: string,
   asked: Asked,
 ): Promise<Gathered> {
@@ -133,6 +138,13 @@ export async function factsTowards(
         // A silent host may have it.
         ...(presence !== undefined || allAnswered ? { exists: presence !== undefined } : {}),
         activeOn: active.map(({ host }) => host.name),
+        ...(namesakes.length > 0 && {
+          namesakes: namesakes.map((each) => ({
+            host: each.host.name,
+            uuid: each.dom.uuid,
+            active: isActive(each),
+          })),
+        }),
         ...vmFacts,
       },
       ...(source !== undefined && { source: source.facts }),
@@ -176,7 +188,7 @@ async function factsOfVm(
   domain: Domain,
   moving: readonly PairOnNetwork[],
   plain: readonly MovingInterface[],
-): Promise<Omit<MovingVm, "name" | "exists" | "activeOn">> {
+): Promise<Omit<MovingVm, "name" | "exists" | "activeOn" | "namesakes">> {
   const job = isActive(presence) ? await jobOf(presence) : undefined;
   const inPairs = new Set(moving.map(({ primary }) => primary));
   const devices = child(domain.raw, "devices");

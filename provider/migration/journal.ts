@@ -8,6 +8,7 @@ import { children, attribute, element, type Element } from "../xml/element.js";
 import { buildMetadata } from "../xml/metadata.js";
 import { formatPciAddress, parsePciAddress, type PciAddress } from "../xml/pci-address.js";
 import { isVfDevice } from "../xml/primary.js";
+import { defined } from "../xml/values.js";
 
 /** One pair whose VF leaves for the move. */
 export interface JournalInterface {
@@ -22,18 +23,39 @@ export interface JournalInterface {
   readonly device?: Element;
 }
 
+/** A process. All but its machine's name and its number is absent where the system, or the version that wrote it, does not tell. */
+export interface Mover {
+  readonly machine: string;
+  readonly pid: number;
+  /** In words. */
+  readonly command?: string;
+  /** Linux' id of the machine's boot. */
+  readonly boot?: string;
+  /** The namespace in which `pid` counts: containers have their own. */
+  readonly pidNamespace?: string;
+  /** Clock ticks from the boot to the process's start. */
+  readonly processStart?: string;
+}
+
 export interface Journal {
   /** A UUID: two movers tell each other's journals apart by it. */
   readonly id: string;
+  /** The VM's own. Absent in journals of versions that did not write it. */
+  readonly uuid?: string;
+  /**
+   * A UUID of the process that works at the move: the mover, or a recovery that has taken it over. It is looked at before
+   * each change, so that a mover that was overtaken stops. Absent in journals of versions that did not write it.
+   */
+  readonly holder?: string;
   readonly from: string;
   readonly to: string;
   /** The step that is being done, by its name. */
   readonly step: string;
-  /** Who moves: its machine's name and process number, and the command in words, where a version that tells it wrote the journal. */
-  readonly mover: { readonly machine: string; readonly pid: number; readonly command?: string };
+  /** Who moves. */
+  readonly mover: Mover;
   /** Milliseconds since the epoch. */
   readonly started: number;
-  /** Until when, at the latest, the mover is at work on this step, by its own watchdogs; milliseconds since the epoch. */
+  /** The lease: until then the mover may be at work, unless it is known to have ended. It renews it. Milliseconds since the epoch. */
   readonly until: number;
   readonly interfaces: readonly JournalInterface[];
 }
@@ -46,12 +68,17 @@ const pci = z.string().transform((text, context) => {
 });
 const schema = z.object({
   id: z.uuid(),
+  uuid: z.string().optional(),
+  holder: z.string().optional(),
   from: z.string().min(1),
   to: z.string().min(1),
   step: z.string().min(1),
   machine: z.string(),
   pid: z.coerce.number().int(),
   command: z.string().optional(),
+  boot: z.string().optional(),
+  pidNamespace: z.string().optional(),
+  processStart: z.string().optional(),
   started: z.coerce.number().int(),
   until: z.coerce.number().int(),
   interfaces: z.array(
@@ -92,12 +119,17 @@ export function parseJournal(metadata: Element | undefined): Journal | undefined
       remedy: "A newer version of this package may have written it: use that one for `vnic-failover recover`.",
     });
   }
-  const { machine, pid, command, ...journal } = parsed.data;
+  const { machine, pid, command, boot, pidNamespace, processStart, uuid, holder, ...journal } = parsed.data;
   const interfaces = journal.interfaces.map(({ device, ...nic }) => ({
     ...nic,
     ...(device !== undefined && { device }),
   }));
-  return { ...journal, interfaces, mover: { machine, pid, ...(command !== undefined && { command }) } };
+  return {
+    ...journal,
+    interfaces,
+    ...defined({ uuid, holder }),
+    mover: { machine, pid, ...defined({ command, boot, pidNamespace, processStart }) },
+  };
 }
 
 function entry(from: Element): Record<string, unknown> {

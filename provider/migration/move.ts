@@ -2,12 +2,13 @@
 import { formatPciAddress } from "../xml/pci-address.js";
 import { silent, type Progress } from "../progress.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
-import type { LibvirtHost } from "../backends/libvirt/host.js";
+import type { HostUnreachable, LibvirtHost } from "../backends/libvirt/host.js";
 import { plannedPlaces, startAnnouncers, stopAnnouncers } from "./announce.js";
-import { domainOn, writeJournal, type MoveContext } from "./context.js";
+import type { MoveContext } from "./context.js";
+import { Hold, lease, Overtaken } from "./hold.js";
 import { summarizeJob } from "./job.js";
-import { whileMoving } from "./mover.js";
 import { defaultMigrationOptions, type MigrationOptions } from "./options.js";
+import { Owed, readOwed, settleOwed } from "./owed.js";
 import { beginJournal, errorsOf, MoveRefused, planMove, warningsOf, type MovePlan } from "./plan.js";
 import { recover } from "./recover.js";
 import type { MoveOutcome, MoveReport } from "./report.js";
@@ -34,7 +35,7 @@ export class MoveFailed extends StepFailed {
     readonly report: MoveReport,
     vm: string,
   ) {
-    super(failure.step, failure.committed, failure.notUndone, `VM "${vm}"`, failure.cause);
+    super(failure.step, failure.committed, failure.notUndone, `VM "${vm}"`, failure.cause, failure.overtaken);
   }
 }
 
@@ -55,6 +56,9 @@ export async function moveVm(
   if (plan.journal !== undefined) {
     await recover(cluster, vm, { progress });
     plan = await planMove(cluster, vm, to);
+  } else if (plan.presence !== undefined && (await readOwed(plan.presence.host, plan.presence.dom)).length > 0) {
+    await settleOwed(cluster, plan.presence);
+    plan = await planMove(cluster, vm, to);
   }
   if (plan.alreadyThere) return undefined;
   const errors = errorsOf(plan);
@@ -64,7 +68,7 @@ export async function moveVm(
 
   const context = newContext(
     cluster,
-    vm,
+    plan.presence.dom,
     plan.presence.host,
     cluster.host(to),
     beginJournal(plan, plan.presence.host.name, command),
@@ -75,14 +79,16 @@ export async function moveVm(
   // They are awaited where they are needed; until then a failure must not count as unhandled.
   context.announcers.catch(() => undefined);
   try {
-    await whileMoving(context.journal, () => runSteps(moveSteps, context, observerOf(context), `VM "${vm}"`));
+    await context.hold.during(() => runSteps(moveSteps, context, observerOf(context), `VM "${vm}"`));
   } catch (error) {
     if (!(error instanceof StepFailed)) throw error;
-    const outcome: MoveOutcome = error.committed
-      ? "moved-without-vf"
-      : error.notUndone.length === 0
-        ? "failed-on-source"
-        : "unclear";
+    const outcome: MoveOutcome = error.overtaken
+      ? "unclear"
+      : error.committed
+        ? "moved-without-vf"
+        : error.notUndone.length === 0
+          ? "failed-on-source"
+          : "unclear";
     throw new MoveFailed(error, reportOf(context, plan, outcome, error), vm);
   } finally {
     await stopAnnouncers(context);
@@ -91,10 +97,10 @@ export async function moveVm(
   return reportOf(context, plan, context.notPlugged.length === 0 ? "moved" : "moved-without-vf");
 }
 
-/** What the steps share, for a new move or for one that somebody else began. */
+/** What the steps share, for a new move or for one that another process began. */
 export function newContext(
   cluster: LibvirtCluster,
-  vm: string,
+  { name: vm, uuid }: { readonly name: string; readonly uuid: string },
   source: LibvirtHost,
   destination: LibvirtHost,
   journal: MoveContext["journal"],
@@ -103,18 +109,37 @@ export function newContext(
     progress = silent,
     signal,
     timeline = new Timeline(),
-  }: { options?: MigrationOptions; progress?: Progress; signal?: AbortSignal | undefined; timeline?: Timeline },
+    absent = [],
+  }: {
+    options?: MigrationOptions;
+    progress?: Progress;
+    signal?: AbortSignal | undefined;
+    timeline?: Timeline;
+    /** Hosts of the move that are not asked. Default: none. */
+    absent?: readonly HostUnreachable[];
+  },
 ): MoveContext {
+  const current = { journal };
+  const hold = new Hold(cluster, vm, current);
+  const check = () => hold.check();
   return {
     cluster,
     vm,
-    source,
-    destination,
+    uuid,
+    source: source.guarded(check),
+    destination: destination.guarded(check),
+    hold,
+    owed: new Owed(absent),
     options,
     progress,
     signal,
     timeline,
-    journal,
+    get journal() {
+      return current.journal;
+    },
+    set journal(journal) {
+      current.journal = journal;
+    },
     vfs: new Map(
       journal.interfaces.map(({ primaryAlias, sourceVf }) => [
         primaryAlias,
@@ -128,30 +153,22 @@ export function newContext(
   };
 }
 
-/** The steps after the point of no return: they act where the VM runs then. */
+/** The steps after the point of no return. */
 const onDestination: readonly string[] = ["plug", "verify", "release"];
 
 /** Keeps the journal's step, the time line and the progress in step with what is done. */
 export function observerOf(context: MoveContext): StepObserver {
   const { options, timeline, progress } = context;
-  /** Seconds after which the mover's own watchdog would have ended the step; what has none is over soon. */
-  const atMost: Record<string, number> = {
-    unplug: options.unplugTimeout,
-    migrate: options.migrateTimeout,
-    plug: options.plugTimeout,
-    verify: options.plugTimeout,
-  };
   return {
+    isOvertaken: (error) => error instanceof Overtaken,
     async started(step, title, direction) {
       // The way back is not cancelled, nor is the way forward once it is the only one.
       if (direction === "forward" && !onDestination.includes(step)) context.signal?.throwIfAborted();
       timeline.begin(step);
       progress.report({ phase: step, message: direction === "forward" ? title : "taking it back" });
       if (step === "journal" || direction === "back") return;
-      context.journal = { ...context.journal, step, until: Date.now() + ((atMost[step] ?? 0) + 15) * 1000 };
-      const host = onDestination.includes(step) ? context.destination : context.source;
-      const dom = await domainOn(host, context);
-      if (dom !== undefined) await writeJournal(host, dom, context.journal);
+      // While it migrates the lease cannot be renewed.
+      await context.hold.write({ step }, step === "migrate" ? options.migrateTimeout * 1000 + lease : lease);
     },
     ended(step, direction, error) {
       timeline.end(step, error !== undefined ? "failed" : direction === "back" ? "undone" : "done");

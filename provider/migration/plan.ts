@@ -1,6 +1,5 @@
 /** What a move would do, and whether it can: looked at before anything changes, at preview as well as before the move. */
 import { randomUUID } from "node:crypto";
-import { hostname } from "node:os";
 import { ProblemError } from "../problem.js";
 import { evaluate, placementRules, problemOf, teamingRules, type Violation } from "../rules/index.js";
 import type { PciAddress } from "../xml/pci-address.js";
@@ -10,6 +9,7 @@ import type { Asked } from "./asked.js";
 import { factsTowards, gatherFacts, lookAtVm, type Gathered } from "./facts.js";
 import { readJournal } from "./context.js";
 import type { Journal, JournalInterface } from "./journal.js";
+import { thisMover } from "./mover.js";
 import { teamingFacts } from "./teaming-facts.js";
 
 export interface MovePlan {
@@ -148,10 +148,12 @@ export function beginJournal(plan: MovePlan, from: string, command?: string): Jo
   });
   return {
     id: randomUUID(),
+    holder: randomUUID(),
+    ...(plan.presence !== undefined && { uuid: plan.presence.dom.uuid }),
     from,
     to: plan.to,
     step: "journal",
-    mover: { machine: hostname(), pid: process.pid, ...(command !== undefined && { command }) },
+    mover: { ...thisMover(), ...(command !== undefined && { command }) },
     started: Date.now(),
     until: Date.now(),
     interfaces,

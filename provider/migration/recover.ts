@@ -1,56 +1,64 @@
 /**
- * Finishes or takes back a move that was cut off, from the journal in the VM's metadata and from what the hosts say now.
- * Anyone can do it: the command line, the next `pulumi up`, a refresh.
+ * Ends an interrupted move, forward or back, by the journal in the VM's metadata and by what the hosts say now: the command
+ * line, the next `pulumi up` and the next move do it.
  */
+import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ProblemError } from "../problem.js";
 import { silent, type Progress } from "../progress.js";
-import {
-  isActive,
-  isIncoming,
-  VmOnSeveralHosts,
-  type LibvirtCluster,
-  type Presence,
-} from "../backends/libvirt/cluster.js";
-import { DomainState, JobType, PausedReason } from "../backends/libvirt/constants.js";
-import { unless, type DomainRef, type HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
+import { isActive, type LibvirtCluster, type Presence, type Whereabouts } from "../backends/libvirt/cluster.js";
+import { DomainState, JobOperation } from "../backends/libvirt/constants.js";
+import { silenceOf, unless, UnconfiguredHost, type HostUnreachable } from "../backends/libvirt/host.js";
+import { endMigratedCopy } from "../backends/libvirt/migrate.js";
 import { placesNow, startAnnouncers, stopAnnouncers, vfInUse } from "./announce.js";
-import { domainOn, readJournal, writeJournal, type MoveContext } from "./context.js";
+import { domainOn, readJournal, type MoveContext } from "./context.js";
+import { journalAmong } from "./journal-store.js";
 import { refuseForeignDevices } from "./foreign-devices.js";
 import type { Journal } from "./journal.js";
-import { moverStanding } from "./mover.js";
+import { moverStanding, thisMover } from "./mover.js";
 import { newContext, observerOf } from "./move.js";
+import { settleOwed } from "./owed.js";
 import { finishSteps, undoSteps } from "./runner.js";
-import { moveSteps, moveUnderWay, release } from "./steps.js";
+import { isRunning, moveSteps, moveUnderWay, release } from "./steps.js";
+import { verdictOf, type Verdict } from "./verdict.js";
 
 export interface RecoverOptions {
   readonly progress?: Progress;
-  /** Does not wait until the dead mover's own watchdogs would have ended it. Default false. */
+  /** Does not wait until the lease of a mover elsewhere has run out. Default false. */
   readonly now?: boolean;
+  /**
+   * A host that does not answer, and of which a person says that it is switched off: nothing runs there. Default: none.
+   */
+  readonly dead?: string | undefined;
 }
 
 export interface Recovery {
   readonly vm: string;
   /**
-   * `finished`: the VM is on the destination, with its VFs. `undone`: on the source, as before. `overtaken`: somebody else took
-   * it to a third host, perhaps without VFs. `none`: no move was cut off.
+   * `finished`: the VM is on the destination, with its VFs. `undone`: on the source, as before. `overtaken`: another tool took
+   * it to a third host, perhaps without VFs. `none`: no move was interrupted.
    */
   readonly outcome: "finished" | "undone" | "overtaken" | "none";
   readonly host: string | undefined;
   readonly journal: Journal | undefined;
+  /** What was done on hosts that had not answered at an earlier move or recovery, in words. */
+  readonly settled: readonly string[];
+  /** What is still to be done on hosts that do not answer, in words. It is noted in the VM's metadata. */
+  readonly owed: readonly string[];
 }
 
 /** What became of the move that was cut off. */
 export const outcomeInWords: Readonly<Record<Recovery["outcome"], string>> = {
   finished: "finished",
-  undone: "taken back",
-  overtaken: "overtaken by somebody else's",
-  none: "none was cut off",
+  undone: "rolled back",
+  overtaken: "overtaken by another tool's",
+  none: "none was interrupted",
 };
 
 /**
- * @throws ProblemError `move-under-way` while the mover may still be at work, `vm-stopped-there` where the VM is on the
- * destination and its CPUs stand; VmOnSeveralHosts where the VM runs twice; HostUnreachable where a host that may have the VM is silent.
+ * @throws ProblemError `move-under-way` while the mover may still be at work, `vm-migrating` while another tool migrates it,
+ *   `host-fate-unknown` where a person has to say that a host is dead, `vm-stopped-there` where the VM is on the destination
+ *   and its CPUs stand; VmOnSeveralHosts where it runs twice; HostUnreachable where a host that may have it does not answer.
  */
 export function recover(cluster: LibvirtCluster, vm: string, options: RecoverOptions = {}): Promise<Recovery> {
   const ofCluster = underWay.get(cluster) ?? new Map<string, Promise<Recovery>>();
@@ -65,129 +73,197 @@ export function recover(cluster: LibvirtCluster, vm: string, options: RecoverOpt
 /** All resources of a VM may ask for it at once: one recovery serves them. */
 const underWay = new WeakMap<LibvirtCluster, Map<string, Promise<Recovery>>>();
 
-async function recoverAlone(
+async function recoverAlone(cluster: LibvirtCluster, vm: string, options: RecoverOptions): Promise<Recovery> {
+  const named = await cluster.whereabouts(vm);
+  const found = await journalAmong(named.presences);
+  const active = named.presences.find(({ state }) => state === DomainState.RUNNING) ?? named.presences.find(isActive);
+  if (found === undefined) {
+    const [silence] = named.silent;
+    if (silence !== undefined && active === undefined && silence.host !== options.dead) throw silence;
+    return settleAfter(cluster, vm, "none", active ?? named.presences[0], undefined);
+  }
+  const { journal, presence } = found;
+  const { uuid } = presence.dom;
+  await waitForMover(vm, journal, (await cluster.whereIs(uuid)).presences, options);
+  // Whoever it was may have ended the move by itself meanwhile.
+  const first = await lookAgain(cluster, vm, uuid, journal, options);
+  if (first === undefined)
+    return settleAfter(cluster, vm, "none", (await cluster.whereIs(uuid)).presences.find(isActive), undefined);
+  const { progress = silent } = options;
+  const own = {
+    ...first.journal,
+    uuid,
+    holder: randomUUID(),
+    mover: { ...thisMover(), command: "vnic-failover recover" },
+  };
+  const [from, to] = [cluster.hostOrAbsent(journal.from), cluster.hostOrAbsent(journal.to)];
+  const context = newContext(cluster, presence.dom, from, to, own, { progress, absent: first.unreachable });
+  await context.hold.take(first.verdict.home, first.journal, (kept) =>
+    kept === undefined ? endedMeanwhile(vm) : moveUnderWay(vm, kept.mover),
+  );
+  const outcome = await context.hold.during(async () => {
+    // What was seen before the VM was in our hands may have been another's last act.
+    const { verdict } = (await lookAgain(cluster, vm, uuid, context.journal, options)) ?? first;
+    context.hold.moveTo(verdict.home);
+    context.announcers = placesNow(context).then((places) => startAnnouncers(context, places));
+    // What the network learns is worth less than the VM: without it recovery goes on.
+    context.announcers = context.announcers.catch(() => []);
+    try {
+      return await endBy(verdict, context);
+    } finally {
+      await stopAnnouncers(context);
+      progress.done();
+    }
+  });
+  const after = (await cluster.whereIs(uuid)).presences;
+  const at = after.find(isActive) ?? after.find(({ host }) => host.name === first.verdict.home.host.name);
+  return settleAfter(cluster, vm, outcome, at, journal);
+}
+
+/** With what is owed to hosts that answer again. */
+async function settleAfter(
   cluster: LibvirtCluster,
   vm: string,
-  { progress = silent, now = false }: RecoverOptions,
+  outcome: Recovery["outcome"],
+  at: Presence | undefined,
+  journal: Journal | undefined,
 ): Promise<Recovery> {
-  const { presences, silent: unanswered } = await cluster.whereabouts(vm);
-  const found = await findJournal(presences);
-  if (found === undefined) {
-    if (unanswered[0] !== undefined && !presences.some(isActive)) throw unanswered[0];
-    return { vm, outcome: "none", host: presences.find(isActive)?.host.name, journal: undefined };
-  }
-  const { journal } = found;
-  requireBoth(journal, unanswered);
-  await waitForMover(vm, journal, presences, now, progress);
-  // Whoever it was may have ended the move by itself meanwhile.
-  const later = await cluster.whereabouts(vm);
-  requireBoth(journal, later.silent);
-  if ((await findJournal(later.presences))?.journal.id !== journal.id)
-    return { vm, outcome: "none", host: later.presences.find(isActive)?.host.name, journal: undefined };
-  const context = newContext(cluster, vm, cluster.host(journal.from), cluster.host(journal.to), journal, { progress });
-  context.announcers = placesNow(context).then((places) => startAnnouncers(context, places));
-  // What the network learns is worth less than the VM: without it recovery goes on.
-  context.announcers = context.announcers.catch(() => []);
-  try {
-    return await settle(context, later.presences);
-  } finally {
-    await stopAnnouncers(context);
-    progress.done();
-  }
+  const { settled, owed } = at === undefined ? { settled: [], owed: [] } : await settleOwed(cluster, at);
+  const host = outcome === "none" && at !== undefined && !isActive(at) ? undefined : at?.host.name;
+  return { vm, outcome, host, journal, settled, owed };
 }
 
-/** What is done on one of a move's hosts depends on what the other says. */
-function requireBoth({ from, to }: Journal, silent: readonly HostUnreachable[]): void {
-  const missing = silent.find(({ host }) => host === from || host === to);
-  if (missing !== undefined) throw missing;
+interface Look {
+  readonly journal: Journal;
+  readonly verdict: Verdict;
+  readonly unreachable: readonly HostUnreachable[];
 }
 
-async function settle(context: MoveContext, presences: readonly Presence[]): Promise<Recovery> {
-  const { vm, source, destination, journal } = context;
-  const there = presences.find(({ host }) => host === destination);
-  const here = presences.find(({ host }) => host === source);
-  const third = presences.find((each) => isActive(each) && each !== here && each !== there);
-  if (third !== undefined) return leaveTo(third, context, presences);
-  const runsThere = there?.state === DomainState.RUNNING;
-  // Only a copy that still waits for a source that is there may be ended: any other may be all that is left of the VM.
-  const halfMade = there !== undefined && isIncoming(there) && here !== undefined && isActive(here) ? there : undefined;
-  if (there !== undefined && isActive(there) && !runsThere && halfMade === undefined) throw stoppedThere(vm, there);
-  const pausedHere = here?.state === DomainState.PAUSED && here.reason !== PausedReason.USER;
-  if (runsThere) await refuseForeignDevices(context, destination, there.dom, (nic) => nic.destinationVf);
-  else if (here !== undefined) await refuseForeignDevices(context, source, here.dom, (nic) => nic.sourceVf);
-  if (runsThere && here !== undefined && isActive(here)) {
-    // The destination has taken over, and the source was never told: its stopped copy must not come back to life.
-    if (!pausedHere) throw new VmOnSeveralHosts(vm, [here, there]);
-    await source.destroy(here.dom);
-  }
-  if (runsThere) {
-    // A source that was never told also kept the definition.
-    const left = await domainOn(source, context);
-    if (left !== undefined && (await destination.isPersistent(there.dom))) await source.undefine(left);
-    await finishSteps(moveSteps.slice(1), context, observerOf(context));
-    await Promise.all(journal.interfaces.map((nic) => vfInUse(context, destination, nic)));
-    return { vm, outcome: "finished", host: destination.name, journal };
-  }
-  if (halfMade !== undefined) await destination.destroy(halfMade.dom);
-  const failures = await undoSteps(moveSteps, context, observerOf(context));
-  if (failures.length > 0) {
-    throw new ProblemError(
-      {
-        code: "recovery-incomplete",
-        what: `Unable to take back the move of VM "${vm}": ${failures.map(({ step, error }) => `${step}: ${error instanceof Error ? error.message : String(error)}`).join("; ")}`,
-        where: source.name,
-        remedy: "Mend that, then run `vnic-failover recover` again: the journal is kept.",
-      },
-      { cause: failures[0]?.error },
-    );
-  }
-  return { vm, outcome: "undone", host: source.name, journal };
+/** How things stand now; undefined: the move has been ended, or another one has begun. */
+async function lookAgain(
+  cluster: LibvirtCluster,
+  vm: string,
+  uuid: string,
+  { id, from, to }: Journal,
+  { dead }: RecoverOptions,
+): Promise<Look | undefined> {
+  const { presences, silent: unanswered }: Whereabouts = await cluster.whereIs(uuid);
+  const found = await journalAmong(presences);
+  if (found?.journal.id !== id) return undefined;
+  const unconfigured = [from, to]
+    .map((name) => cluster.hostOrAbsent(name))
+    .filter((host) => host instanceof UnconfiguredHost);
+  const missing = await Promise.all(unconfigured.map((host) => host.connection().then(() => [], absenceOf)));
+  const unreachable = [...unanswered, ...missing.flat()].filter(({ host }) => host === from || host === to);
+  if (dead !== undefined) refuseUnlessAbsent(vm, dead, [from, to], unreachable);
+  const there = presences.find(({ host }) => host.name === to);
+  const tookOver =
+    there !== undefined && !isActive(there) && (await readJournal(there.host, there.dom))?.id === found.journal.id;
+  const verdict = verdictOf({ vm, journal: found.journal, presences, unreachable, dead, tookOver });
+  // Two recoveries meet in one place: where the VM is.
+  const atHome = await readJournal(verdict.home.host, verdict.home.dom);
+  return { journal: atHome?.id === id ? atHome : found.journal, verdict, unreachable };
 }
 
-/** Somebody else has moved the VM on: what the move had taken is given back. VFs that it misses are for repair.ts. */
-async function leaveTo(third: Presence, context: MoveContext, presences: readonly Presence[]): Promise<Recovery> {
-  const { vm, source, destination, journal } = context;
-  const live = presences.filter(isActive);
-  if (live.length > 1) throw new VmOnSeveralHosts(vm, live);
-  await refuseForeignDevices(context, source, await domainOn(source, context), (nic) => nic.sourceVf);
-  await refuseForeignDevices(context, destination, await domainOn(destination, context), (nic) => nic.destinationVf);
-  await release.do(context);
-  await writeJournal(third.host, third.dom, undefined);
-  return { vm, outcome: "overtaken", host: third.host.name, journal };
+function absenceOf(error: unknown): readonly HostUnreachable[] {
+  const silence = silenceOf(error);
+  if (silence === undefined) throw error;
+  return [silence];
 }
 
-function stoppedThere(vm: string, { host }: Presence): ProblemError {
-  return new ProblemError({
-    code: "vm-stopped-there",
-    what: `Unable to recover VM "${vm}": it is on "${host.name}" already, and does not run`,
-    where: host.name,
-    remedy: `Nothing has been changed. Let it run (\`virsh resume ${vm}\`, or \`virsh dompmwakeup ${vm}\`), then run \`vnic-failover recover ${vm}\`. If it cannot, end it there first (\`virsh destroy ${vm}\`): what its memory holds is lost with it.`,
+/** A person's word counts only for a host that takes part in the move and does not answer. */
+function refuseUnlessAbsent(
+  vm: string,
+  dead: string,
+  hosts: readonly string[],
+  unreachable: readonly HostUnreachable[],
+): void {
+  if (unreachable.some(({ host }) => host === dead)) return;
+  throw new ProblemError({
+    code: "host-not-dead",
+    what: hosts.includes(dead)
+      ? `Unable to take host "${dead}" for dead: it answers`
+      : `Unable to take host "${dead}" for dead: the interrupted move of VM "${vm}" is from "${hosts.join('" to "')}"`,
+    where: dead,
+    remedy: `Nothing has been changed. Run \`vnic-failover recover ${vm}\` without --host-is-dead.`,
   });
 }
 
-/** Undefined: the domain has gone from that host meanwhile, or runs there no more. */
-async function jobTypeOf(host: LibvirtHost, dom: DomainRef): Promise<number | undefined> {
-  return unless("NO_DOMAIN", () => unless("OPERATION_INVALID", async () => (await host.job(dom)).type));
-}
-
-async function findJournal(
-  presences: readonly Presence[],
-): Promise<{ journal: Journal; presence: Presence } | undefined> {
-  // The running domain's word counts before that of a definition that stayed behind.
-  for (const presence of presences.toSorted((a, b) => Number(isActive(b)) - Number(isActive(a)))) {
-    const journal = await readJournal(presence.host, presence.dom);
-    if (journal !== undefined) return { journal, presence };
+async function endBy(verdict: Verdict, context: MoveContext): Promise<Recovery["outcome"]> {
+  switch (verdict.way) {
+    case "forward":
+      await goForward(verdict, context);
+      return "finished";
+    case "back":
+      await goBack(verdict, context);
+      return "undone";
+    case "overtaken":
+      await leaveTo(context);
+      return "overtaken";
   }
-  return undefined;
 }
 
-/** Waits while the mover may still be at work: a process of this machine that lives, a job that runs, a watchdog that has not ended. */
+async function goForward(
+  { home, leftover }: Extract<Verdict, { way: "forward" }>,
+  context: MoveContext,
+): Promise<void> {
+  const { source, destination, journal } = context;
+  await refuseForeignDevices(context, destination, home.dom, (nic) => nic.destinationVf);
+  if (leftover !== undefined && isActive(leftover)) await endMigratedCopy(source, leftover.dom);
+  // A source that was never told also kept the definition.
+  const left = leftover && (await domainOn(source, context));
+  if (left !== undefined && (await source.isPersistent(left)) && (await destination.isPersistent(home.dom)))
+    await source.undefineMoved(left);
+  if (!isActive(home)) return release.do(context);
+  await finishSteps(moveSteps.slice(1), context, observerOf(context));
+  await Promise.all(journal.interfaces.map((nic) => vfInUse(context, destination, nic)));
+}
+
+async function goBack({ home, copy, reset }: Extract<Verdict, { way: "back" }>, context: MoveContext): Promise<void> {
+  const { vm, source, destination } = context;
+  const dom = home.host.name === source.name ? home.dom : undefined;
+  await refuseForeignDevices(context, source, dom, (nic) => nic.sourceVf);
+  if (copy !== undefined) await destination.destroy(copy.dom);
+  if (reset) await source.reset(home.dom);
+  const failures = await undoSteps(moveSteps, context, observerOf(context));
+  if (failures.length === 0) return;
+  throw new ProblemError(
+    {
+      code: "recovery-incomplete",
+      what: `Unable to roll back the move of VM "${vm}": ${failures.map(({ step, error }) => `${step}: ${error instanceof Error ? error.message : String(error)}`).join("; ")}`,
+      where: source.name,
+      remedy: "Fix that, then run `vnic-failover recover` again: the journal is kept.",
+    },
+    { cause: failures[0]?.error },
+  );
+}
+
+/** Another tool has moved the VM on: what the move had reserved is returned. VFs that it misses are for repair.ts. */
+async function leaveTo(context: MoveContext): Promise<void> {
+  const { source, destination, owed } = context;
+  await owed.unlessAbsent(source, [], async () =>
+    refuseForeignDevices(context, source, await domainOn(source, context), (nic) => nic.sourceVf),
+  );
+  await owed.unlessAbsent(destination, [], async () =>
+    refuseForeignDevices(context, destination, await domainOn(destination, context), (nic) => nic.destinationVf),
+  );
+  await release.do(context);
+}
+
+function endedMeanwhile(vm: string): ProblemError {
+  return new ProblemError({
+    code: "move-under-way",
+    what: `Unable to recover VM "${vm}": another process has just ended its move`,
+    remedy: `Nothing has been changed. See \`vnic-failover status ${vm}\`.`,
+  });
+}
+
+/** Waits while the mover may still be at work: a process of this machine that lives, a job that runs, a lease that has not run out. */
 async function waitForMover(
   vm: string,
   journal: Journal,
   presences: readonly Presence[],
-  now: boolean,
-  progress: Progress,
+  { now = false, progress = silent }: RecoverOptions,
 ): Promise<void> {
   const { mover, until } = journal;
   const standing = moverStanding(journal);
@@ -199,15 +275,38 @@ async function waitForMover(
     });
     await sleep(until - Date.now());
   }
-  // It is dead. libvirt may need a moment to notice that nobody leads its job any more, or somebody to end the job.
+  // It is dead. libvirt may need a moment to notice that nothing leads its job any more.
+  const active = presences.filter(isActive);
   for (let waited = 0; waited < 60; waited += 1) {
-    const running = await Promise.all(presences.filter(isActive).map(async ({ host, dom }) => jobTypeOf(host, dom)));
-    if (!running.some((type) => type === JobType.BOUNDED || type === JobType.UNBOUNDED)) return;
+    const jobs = await Promise.all(active.map(jobOf));
+    const migrations = active.filter((_, index) => isMigration(jobs[index]));
+    if (migrations.length === 0) return;
+    if (journal.step !== "migrate") throw migratedByAnother(vm, migrations);
     if (waited === 5) {
-      for (const { host, dom } of presences.filter(isActive)) await host.abortJob(dom).catch(() => undefined);
+      const outgoing = migrations.filter(({ host }) => host.name === journal.from);
+      for (const { host, dom } of outgoing) await host.abortJob(dom).catch(() => undefined);
     }
     progress.report({ phase: "recover", message: "waiting for libvirt's own job to end" });
     await sleep(1000);
   }
   throw moveUnderWay(vm, mover);
+}
+
+/** Of the job that runs; undefined: none does, or the domain has gone from that host meanwhile, or runs there no more. */
+async function jobOf({ host, dom }: Presence): Promise<number | undefined> {
+  const job = await unless("NO_DOMAIN", () => unless("OPERATION_INVALID", () => host.job(dom)));
+  return isRunning(job) ? Number(job?.values["operation"]) : undefined;
+}
+
+function isMigration(operation: number | undefined): boolean {
+  return operation === JobOperation.MIGRATION_IN || operation === JobOperation.MIGRATION_OUT;
+}
+
+function migratedByAnother(vm: string, [presence]: readonly Presence[]): ProblemError {
+  return new ProblemError({
+    code: "vm-migrating",
+    what: `Unable to recover VM "${vm}": another tool migrates it at this moment`,
+    ...(presence !== undefined && { where: presence.host.name }),
+    remedy: `Nothing has been changed. Run \`vnic-failover recover ${vm}\` once that migration has ended.`,
+  });
 }

@@ -59,11 +59,11 @@ async function plugInTurn(
   const { host, dom } = presence;
   for (const record of (await missingOn(presence)).filter(which)) {
     progress.report({ phase: "plug", message: `plugging the missing VF of ${record.mac}` });
-    const profile = agreedProfile(await cluster.profiles.find(record.profile));
+    const profile = agreedProfile(await cluster.profiles.known(record.profile));
     const standby =
       record.standbyProfile === undefined
         ? undefined
-        : agreedProfile(await cluster.profiles.find(record.standbyProfile));
+        : agreedProfile(await cluster.profiles.known(record.standbyProfile));
     if (profile === undefined || standby === undefined) continue;
     const stray = await unplugStray(host, dom, primaryAliasOf(record), {
       timeout: defaultMigrationOptions.unplugTimeout,

@@ -20,6 +20,11 @@ export interface Step<Context> {
    * could not be taken back must stay findable. Default: false.
    */
   readonly mark?: boolean;
+  /**
+   * Whether the steps before it may be undone hangs on its own undoing: where that fails, nothing else is undone, since
+   * nobody knows what is true. Default: false.
+   */
+  readonly decisive?: boolean;
   /** Makes it so. Harmless where it is so already. */
   do(context: Context): Promise<void>;
   /** Takes it back. Harmless where there is nothing to take back. Default: nothing to do. */
@@ -29,6 +34,8 @@ export interface Step<Context> {
 }
 
 export interface StepObserver {
+  /** Whether the failure means that the run is in other hands: then nothing more is done. Default: never. */
+  isOvertaken?(error: unknown): boolean;
   started(step: string, title: string, direction: Direction): Promise<void> | void;
   ended(step: string, direction: Direction, error?: unknown): void;
 }
@@ -45,17 +52,21 @@ export class StepFailed extends ProblemError {
     readonly notUndone: readonly { readonly step: string; readonly error: unknown }[],
     subject: string,
     cause: unknown,
+    /** The run is in other hands: nothing was undone. */
+    readonly overtaken = false,
   ) {
     const rest = notUndone.map(({ step, error }) => `${step}: ${messageOf(error)}`).join("; ");
     super(
       {
         code: `step-${step}-failed`,
         what: `Unable to ${step} ${subject}: ${withoutFullStop(messageOf(cause))}`,
-        remedy: committed
-          ? "The VM has moved already; run `vnic-failover recover` to finish what is left."
-          : rest === ""
-            ? "Everything that was done before has been undone."
-            : `Not everything could be undone (${withoutFullStop(rest)}): run \`vnic-failover recover\`.`,
+        remedy: overtaken
+          ? "Another process goes on with it: nothing more was changed here."
+          : committed
+            ? "The VM has moved already; run `vnic-failover recover` to finish what is left."
+            : rest === ""
+              ? "Everything that was done before has been undone."
+              : `Not everything could be undone (${withoutFullStop(rest)}): run \`vnic-failover recover\`.`,
       },
       { cause },
     );
@@ -80,6 +91,7 @@ export async function runSteps<Context>(
     try {
       await observed(step, "forward", observer, () => step.do(context));
     } catch (error) {
+      if (observer.isOvertaken?.(error) === true) throw new StepFailed(step.name, committed, [], subject, error, true);
       if (committed || (step.pointOfNoReturn === true && (await step.holds(context).catch(() => false)))) {
         throw new StepFailed(step.name, true, [], subject, error);
       }
@@ -106,7 +118,10 @@ export async function finishSteps<Context>(
   }
 }
 
-/** Undoes the steps, last first; goes on past a failure, so that as much as possible is as it was. Returns the failures. */
+/**
+ * Undoes the steps, last first; goes on past a failure, so that as much as possible is as it was, unless the step is a
+ * decisive one. Returns the failures.
+ */
 export async function undoSteps<Context>(
   steps: readonly Step<Context>[],
   context: Context,
@@ -119,6 +134,7 @@ export async function undoSteps<Context>(
       await observed(step, "back", observer, () => step.undo?.(context) ?? Promise.resolve());
     } catch (error) {
       failures.push({ step: step.name, error });
+      if (step.decisive === true || observer.isOvertaken?.(error) === true) break;
     }
   }
   return failures;

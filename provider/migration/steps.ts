@@ -2,7 +2,6 @@
  * The move, as one list of steps. Each asks the hosts what is true before it acts, so that anybody can take the list up
  * where somebody else was cut off.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import { networkOn } from "../config.js";
 import { ProblemError } from "../problem.js";
 import { formatXml, parseXml, type Element } from "../xml/element.js";
@@ -11,11 +10,11 @@ import { formatPciAddress, samePciAddress, type PciAddress } from "../xml/pci-ad
 import { attachable, findPrimary, withoutGuestAddress, withVlan } from "../xml/primary.js";
 import { buildPrimary, parseInterface } from "../xml/teaming.js";
 import { isActive } from "../backends/libvirt/cluster.js";
-import { Affect, DomainState, DomainXml, PausedReason } from "../backends/libvirt/constants.js";
-import { unless, type DomainRef, type LibvirtHost } from "../backends/libvirt/host.js";
+import { Affect, DomainState, DomainXml, JobOperation, JobType, PausedReason } from "../backends/libvirt/constants.js";
+import { unless, type DomainRef, type JobNow, type LibvirtHost } from "../backends/libvirt/host.js";
 import { isBoundToVfio, releaseVf, reserveVf, vfUsers } from "../backends/libvirt/inventory.js";
 import { physicalFunctionsOf } from "../backends/libvirt/interfaces.js";
-import { copyOn, migrate } from "../backends/libvirt/migrate.js";
+import { copyOn, migrate, type MigrationPhase } from "../backends/libvirt/migrate.js";
 import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
 import { unplugStray } from "../backends/libvirt/stray-vf.js";
 import { unplug, UnplugFailed } from "../backends/libvirt/unplug.js";
@@ -24,11 +23,9 @@ import { chooseVf } from "../backends/libvirt/vf-scheduler.js";
 import { announceStandby, tellAnnouncers, tellAnnouncersOn, vfInUse } from "./announce.js";
 import { domainOn, isPluggedIn, readJournal, writeJournal, type MoveContext } from "./context.js";
 import { describeJob } from "./job.js";
+import { noteOwed } from "./owed.js";
 import type { Journal, JournalInterface } from "./journal.js";
 import type { Step } from "./runner.js";
-
-/** Milliseconds after which a journal that was written must still be ours: longer than another mover's read and write. */
-const journalSettles = 150;
 
 /** Takes the VM for this move: from here on another mover is refused, and a crash leaves a trace that tells what to do. */
 const journal: Step<MoveContext> = {
@@ -37,16 +34,10 @@ const journal: Step<MoveContext> = {
   mark: true,
   async do(context) {
     const dom = await requireDomain(context.source, context);
-    const present = await readJournal(context.source, dom);
-    if (present !== undefined && present.id !== context.journal.id) throw moveUnderWay(context.vm, present.mover);
-    await writeJournal(context.source, dom, context.journal);
-    // libvirt has no compare-and-set: of two movers that both saw no journal, the one that wrote last keeps it.
-    await sleep(journalSettles);
-    const kept = await readJournal(context.source, dom);
-    if (kept?.id !== context.journal.id) throw moveUnderWay(context.vm, kept?.mover);
+    await context.hold.take({ host: context.source, dom }, undefined, (kept) => moveUnderWay(context.vm, kept?.mover));
   },
   async undo(context) {
-    await clearJournal(context);
+    await endMove(context);
   },
   holds: async (context) => (await whereJournalIs(context)).length > 0,
 };
@@ -58,10 +49,11 @@ const reserve: Step<MoveContext> = {
   async do({ destination, journal: { interfaces } }) {
     await Promise.all(interfaces.map(({ destinationVf }) => reserveVf(destination, destinationVf)));
   },
-  undo: ({ destination, journal: { interfaces } }) =>
-    releaseUnused(
-      destination,
-      interfaces.map(({ destinationVf }) => destinationVf),
+  undo: (context) =>
+    releaseOn(
+      context,
+      context.destination,
+      context.journal.interfaces.map(({ destinationVf }) => destinationVf),
     ),
   holds: async ({ destination, journal: { interfaces } }) =>
     (await Promise.all(interfaces.map(({ destinationVf }) => isBoundToVfio(destination, destinationVf)))).every(
@@ -92,13 +84,14 @@ const unplugVfs: Step<MoveContext> = {
     await tellAnnouncers(context, "slow");
   },
   async undo(context) {
+    if (context.owed.absence(context.source) !== undefined) return;
     const dom = await domainOn(context.source, context);
     if (dom === undefined || !isActive(await context.source.state(dom))) return;
     if (context.journal.step === "unplug") await settleRequests(context, dom);
     await plugMissing(context, context.source, dom, (nic) => nic.sourceVf);
   },
   async holds(context) {
-    if (context.options.unplug === "late") return true;
+    if (context.options.unplug === "late" || context.owed.absence(context.source) !== undefined) return true;
     const dom = await domainOn(context.source, context);
     if (dom === undefined || dom.id < 0) return true;
     const { interfaces } = await context.source.liveDomain(dom);
@@ -110,6 +103,7 @@ const migrateVm: Step<MoveContext> = {
   name: "migrate",
   title: "migrating",
   pointOfNoReturn: true,
+  decisive: true,
   async do(context) {
     const { source, destination, options, timeline, progress } = context;
     const dom = await requireDomain(source, context);
@@ -119,7 +113,7 @@ const migrateVm: Step<MoveContext> = {
         await source.connection()
       ).call("domain_migrate_set_max_downtime", { dom, downtime: BigInt(options.maxDowntime), flags: 0 });
     }
-    await migrate(source, destination, dom, {
+    const how = {
       persistent,
       ...(persistent && { persistentXml: await definitionThere(context, dom) }),
       ...(options.unplug === "late" && { destinationXml: await liveDefinitionThere(context, dom) }),
@@ -130,12 +124,12 @@ const migrateVm: Step<MoveContext> = {
       autoConverge: options.autoConverge,
       timeout: options.migrateTimeout,
       signal: context.signal,
-      onJob: (job) => {
+      onJob: (job: JobNow) => {
         const { sample, text } = describeJob(job);
         timeline.sample(sample);
         progress.report({ phase: "migrate", percent: sample.percent, message: text });
       },
-      onPhase: (phase) => {
+      onPhase: (phase: MigrationPhase) => {
         if (phase === "finish") {
           timeline.mark("the source has stopped the VM");
           void tellAnnouncers(context, "fast");
@@ -143,22 +137,29 @@ const migrateVm: Step<MoveContext> = {
           void tellAnnouncersOn(context, destination, "here");
         }
       },
-    });
+    };
+    await context.hold.unrenewed(() => migrate(source, destination, dom, how));
     timeline.mark("the VM runs on the destination");
     const there = await requireDomain(destination, context);
+    context.hold.moveTo({ host: destination, dom: there });
     context.job = await destination.completedJob(there);
   },
   async undo(context) {
-    const { source, destination, vm } = context;
+    const { source, destination, vm, uuid } = context;
     const dom = await domainOn(source, context);
     if (dom === undefined) return;
-    await source.abortJob(dom).catch((error: unknown) => {
-      if (!LibvirtError.is(error)) throw error;
-    });
+    if (await hasOwnMigration(context, source, dom)) {
+      await source.abortJob(dom).catch((error: unknown) => {
+        if (!LibvirtError.is(error)) throw error;
+      });
+    }
+    // Before its migration nothing of ours has paused it.
+    if (context.journal.step !== migrateVm.name) return;
     const { state, reason } = await source.state(dom);
     if (state !== DomainState.PAUSED || reason === PausedReason.USER) return;
-    // As long as the destination has a copy that may be the VM, or may become it, the source must not run.
-    const copy = await copyOn(destination, vm);
+    // As long as the destination has a copy that may be the VM, or may become it, the source must not run. Of a host that is
+    // known to be dead, a recovery has made sure.
+    const copy = context.owed.absence(destination) === undefined ? await copyOn(destination, uuid) : "none";
     if (copy !== "none") {
       throw new ProblemError({
         code: "vm-on-several-hosts",
@@ -171,8 +172,7 @@ const migrateVm: Step<MoveContext> = {
   async holds(context) {
     const there = await domainOn(context.destination, context);
     if (there === undefined || (await context.destination.state(there)).state !== DomainState.RUNNING) return false;
-    const here = await domainOn(context.source, context);
-    return here === undefined || !isActive(await context.source.state(here));
+    return isOver(context);
   },
 };
 
@@ -233,9 +233,9 @@ export const release: Step<MoveContext> = {
   title: "releasing what the move had taken",
   async do(context) {
     const planned = context.journal.interfaces.map(({ destinationVf }) => destinationVf);
-    await Promise.all([releaseSource(context), releaseUnused(context.destination, planned)]);
-    await unsetSource(context);
-    await clearJournal(context);
+    await Promise.all([releaseSource(context), releaseOn(context, context.destination, planned)]);
+    await context.owed.unlessAbsent(context.source, [], () => unsetSource(context));
+    await endMove(context);
   },
   holds: async (context) => (await whereJournalIs(context)).length === 0,
 };
@@ -273,26 +273,71 @@ function inWords({ machine, pid, command }: Journal["mover"]): string {
   return command === undefined ? where : `${command} (${where})`;
 }
 
-function releaseSource({ source, journal: { interfaces } }: MoveContext): Promise<void> {
-  return releaseUnused(
-    source,
-    interfaces.map(({ sourceVf }) => sourceVf),
+function releaseSource(context: MoveContext): Promise<void> {
+  return releaseOn(
+    context,
+    context.source,
+    context.journal.interfaces.map(({ sourceVf }) => sourceVf),
   );
+}
+
+/** As {@link releaseUnused}; to a host that does not answer it is owed. */
+function releaseOn(context: MoveContext, host: LibvirtHost, vfs: readonly PciAddress[]): Promise<void> {
+  return context.owed.unlessAbsent(host, vfs, () => releaseUnused(host, vfs));
+}
+
+/** The source has nothing of the VM left that runs. One that does not answer has at most a stopped copy, which is ended later. */
+async function isOver(context: MoveContext): Promise<boolean> {
+  let active = false;
+  await context.owed.unlessAbsent(context.source, [], async () => {
+    const here = await domainOn(context.source, context);
+    active = here !== undefined && isActive(await context.source.state(here));
+  });
+  return !active;
+}
+
+/** Whether the job that runs on the source is this move's: others' backups, dumps and migrations are left alone. */
+export async function hasOwnMigration(
+  { journal }: Pick<MoveContext, "journal">,
+  host: LibvirtHost,
+  dom: DomainRef,
+): Promise<boolean> {
+  if (journal.step !== migrateVm.name) return false;
+  const job = await unless("NO_DOMAIN", () => unless("OPERATION_INVALID", () => host.job(dom)));
+  return isRunning(job) && Number(job?.values["operation"]) === JobOperation.MIGRATION_OUT;
+}
+
+export function isRunning(job: JobNow | undefined): boolean {
+  return job?.type === JobType.BOUNDED || job?.type === JobType.UNBOUNDED;
 }
 
 async function whereJournalIs(context: MoveContext): Promise<{ host: LibvirtHost; dom: DomainRef }[]> {
-  const found = await Promise.all(
-    [context.source, context.destination].map(async (host) => {
+  const { source, destination, hold } = context;
+  const elsewhere = [source, destination].some(({ name }) => name === hold.home?.name) ? undefined : hold.home;
+  const found: { host: LibvirtHost; dom: DomainRef }[] = [];
+  for (const host of [source, destination, ...(elsewhere === undefined ? [] : [elsewhere])]) {
+    await context.owed.unlessAbsent(host, [], async () => {
       const dom = await domainOn(host, context);
-      return dom !== undefined && (await readJournal(host, dom))?.id === context.journal.id ? { host, dom } : undefined;
-    }),
-  );
-  return found.filter((place) => place !== undefined);
+      if (dom !== undefined && (await readJournal(host, dom))?.id === context.journal.id) found.push({ host, dom });
+    });
+  }
+  return found;
 }
 
-async function clearJournal(context: MoveContext): Promise<void> {
-  for (const { host, dom } of await whereJournalIs(context))
-    await unless("NO_DOMAIN", () => writeJournal(host, dom, undefined));
+/** Takes the journal away, last of all. What is owed to a host that does not answer is noted before, where the VM is. */
+async function endMove(context: MoveContext): Promise<void> {
+  const home = context.hold.home ?? context.source;
+  const places = await whereJournalIs(context);
+  const absence = context.owed.absence(home);
+  if (absence !== undefined) throw absence;
+  const at = places.find(({ host }) => host.name === home.name);
+  if (at !== undefined) await noteOwed(at.host, at.dom, context.owed.list(context.journal.id));
+  await context.hold.letGo();
+  // The one that counts goes last.
+  for (const { host, dom } of places.toSorted((a, b) => Number(a === at) - Number(b === at)))
+    await context.owed.unlessAbsent(host, [], async () => {
+      await unless("NO_DOMAIN", () => writeJournal(host, dom, undefined));
+    });
 }
 
 /** Gives VFs back to the host's driver, unless a domain there has them or will have them when it starts. */

@@ -68,6 +68,9 @@ export interface MovingVm {
   readonly state?: "running" | "paused" | "shutoff" | "other" | undefined;
   /** The hosts where a domain of that name is active. */
   readonly activeOn?: readonly string[] | undefined;
+  /** Other VMs that have its name, and where. */
+  readonly namesakes?:
+    readonly { readonly host: string; readonly uuid: string; readonly active: boolean }[] | undefined;
   /** libvirt's name of the job: `migration out`, `snapshot`, …; `none` without one. */
   readonly job?: string | undefined;
   /** Who began a move that is still in the domain's journal; undefined: no journal, or not known. */
@@ -201,9 +204,23 @@ const theVm: readonly PlacementRule[] = [
         ? {
             property: "vm",
             message: `VM ${quoted(vm.name)} is active on ${counted(vm.activeOn.length, "host")}: ${listed(vm.activeOn)}.`,
-            remedy: "Find out which of them is the right one and destroy the others before they harm its disks.",
+            remedy: `If a move is under way, wait for its end; if one was interrupted, run \`vnic-failover recover ${vm.name}\`. Else find out, before anything is ended, which of them is right: two that run on the same disks destroy them.`,
           }
         : undefined,
+  },
+  {
+    id: "move-vm-name-once",
+    title: "No other VM has its name where it matters",
+    source: "libvirt: src/conf/virdomainobjlist.c virDomainObjListAddLocked",
+    ...refused,
+    find: ({ vm, destination }) =>
+      (vm.namesakes ?? [])
+        .filter(({ host, active }) => active || host === destination.name)
+        .map(({ host, uuid }) => ({
+          property: "vm",
+          message: `Host ${quoted(host)} has another VM of the name ${quoted(vm.name)} (UUID ${uuid}).`,
+          remedy: "They are different VMs: give one of them another name (virsh domrename).",
+        })),
   },
   {
     id: "move-no-other-migration",

@@ -26,7 +26,7 @@ beforeEach(() => {
   vi.mocked(recover)
     .mockReset()
     .mockImplementation((_cluster, vm) =>
-      Promise.resolve({ vm, outcome: "finished", host: "host2", journal: undefined }),
+      Promise.resolve({ vm, outcome: "finished", host: "host2", journal: undefined, settled: [], owed: [] }),
     );
   vi.mocked(plugMissingVfs).mockReset().mockResolvedValue();
   vi.mocked(missingVfsOf).mockReset().mockResolvedValue([]);
@@ -70,7 +70,16 @@ test("the VFs that were missing and are plugged now are told", async () => {
   const { outcome, document } = await recoverVms(contextWith(), all);
   expect(outcome).toBe("moved-without-vf");
   expect(document["recovered"]).toEqual([
-    { vm: "web", outcome: "moved-without-vf", move: "finished", host: "host2", plugged: ["a"], missing: ["b"] },
+    {
+      vm: "web",
+      outcome: "moved-without-vf",
+      move: "finished",
+      host: "host2",
+      plugged: ["a"],
+      missing: ["b"],
+      settled: [],
+      owed: [],
+    },
   ]);
 });
 

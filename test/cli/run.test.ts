@@ -75,7 +75,7 @@ describe("an answer", () => {
     expect(plain.code).toBe(4);
     expect(plain.out).toBe("No VMs.\n");
     expect(plain.err).toBe("vnic-failover: half done This was not foreseen; --debug shows where it happened.\n");
-    expect(vi.mocked(recoverVms).mock.lastCall?.[1]).toEqual({ vm: "web", now: true });
+    expect(vi.mocked(recoverVms).mock.lastCall?.[1]).toMatchObject({ vm: "web", now: true });
     expect(documentIn((await ran("recover --json")).out)).toMatchObject({
       outcome: "unclear",
       exitCode: 4,

@@ -1,10 +1,9 @@
-import { hostname } from "node:os";
 import { describe, expect, test } from "vitest";
 import { describeSurvey } from "../../provider/cli/status.js";
 import type { VmSurvey } from "../../provider/cli/vm-survey.js";
 import { HostUnreachable } from "../../provider/backends/libvirt/host.js";
 import type { Journal } from "../../provider/migration/journal.js";
-import { moverStanding } from "../../provider/migration/mover.js";
+import { moverOf, moverStanding } from "../../provider/migration/mover.js";
 import { ProblemError } from "../../provider/problem.js";
 
 const nic = { mac: "52:54:00:aa:00:50", bridge: "br0", standbyNetwork: "data", network: "data-vf", vf: "0000:01:10.0" };
@@ -13,13 +12,13 @@ function vm(over: Partial<VmSurvey> = {}): VmSurvey {
   return { vm: "web", state: "running", hosts: ["host1"], interfaces: [nic], missing: [], journal: undefined, ...over };
 }
 
-function journal(machine: string, pid: number, until: number): Journal {
+function journal(mover: Journal["mover"], until: number): Journal {
   return {
     id: "",
     from: "host1",
     to: "host2",
     step: "migrate",
-    mover: { machine, pid },
+    mover,
     started: 0,
     until,
     interfaces: [],
@@ -41,20 +40,20 @@ web  running   host1            52:54:00:aa:00:50  br0     data-vf  0000:01:10.0
     expect(document).toMatchObject({ vms: [{ vm: "off" }, { interfaces: [nic], move: null }], needRecovery: [] });
   });
 
-  test("says which VF is missing, and what mends it", () => {
+  test("says which VF is missing, and what fixes it", () => {
     const lacking = vm({ interfaces: [{ ...nic, vf: undefined }], missing: ["the VF of 52:54:00:aa:00:50"] });
     const { text, document } = describeSurvey({ vms: [lacking], silent: [] });
     expect(text).toMatch(/ none +-$/m);
     expect(text).toContain('VM "web" runs without the VF of 52:54:00:aa:00:50.');
-    expect(text).toContain("Mend web with: vnic-failover recover");
+    expect(text).toContain("Fix web with: vnic-failover recover");
     expect(document["needRecovery"]).toEqual(["web"]);
   });
 
   test.each([
-    ["at work", journal(hostname(), process.ppid, 0), "under way", []],
-    ["perhaps at work", journal("elsewhere", nobody, far), "perhaps under way", []],
-    ["gone", journal(hostname(), nobody, far), "cut off", ["web"]],
-    ["gone", journal("elsewhere", process.pid, 0), "cut off", ["web"]],
+    ["at work", journal(moverOf(process.ppid), far), "under way", []],
+    ["perhaps at work", journal({ machine: "elsewhere", pid: nobody }, far), "perhaps under way", []],
+    ["gone", journal({ ...moverOf(process.ppid), processStart: "0" }, far), "interrupted", ["web"]],
+    ["gone", journal({ machine: "elsewhere", pid: process.pid }, 0), "interrupted", ["web"]],
   ])("a mover that is %s", (standing, begun, words, needRecovery) => {
     expect(moverStanding(begun)).toBe(standing);
     const { text, document } = describeSurvey({ vms: [vm({ journal: begun })], silent: [] });

@@ -3,15 +3,15 @@ import { needsRecovery, surveyVms } from "../../provider/cli/vm-survey.js";
 import type { LibvirtCluster, Presence } from "../../provider/backends/libvirt/cluster.js";
 import { DomainState } from "../../provider/backends/libvirt/constants.js";
 import { HostUnreachable, type DomainRef, type LibvirtHost } from "../../provider/backends/libvirt/host.js";
-import { readJournal } from "../../provider/migration/context.js";
+import { journalAmong } from "../../provider/migration/journal-store.js";
 import { missingVfsOf } from "../../provider/migration/repair.js";
 import type { Journal } from "../../provider/migration/journal.js";
 import { ProblemError } from "../../provider/problem.js";
 import { parseDomain } from "../../provider/xml/domain.js";
 
-vi.mock(import("../../provider/migration/context.js"), async (original) => ({
+vi.mock(import("../../provider/migration/journal-store.js"), async (original) => ({
   ...(await original()),
-  readJournal: vi.fn(),
+  journalAmong: vi.fn(),
 }));
 vi.mock(import("../../provider/migration/repair.js"), async (original) => ({
   ...(await original()),
@@ -35,6 +35,7 @@ function cluster(vms: Record<string, Record<string, number>>, silent: readonly s
           : Promise.resolve(Object.keys(vms[name] ?? {}).map((vm) => ({ name: vm }))),
       liveDomain: domain,
       inactiveDomain: domain,
+      metadata: () => Promise.resolve(undefined),
     } as unknown as LibvirtHost;
   });
   const whereabouts = (vm: string) =>
@@ -52,7 +53,7 @@ function cluster(vms: Record<string, Record<string, number>>, silent: readonly s
 const { RUNNING, PAUSED, SHUTOFF } = DomainState;
 
 beforeEach(() => {
-  vi.mocked(readJournal).mockReset().mockResolvedValue(undefined);
+  vi.mocked(journalAmong).mockReset().mockResolvedValue(undefined);
   vi.mocked(missingVfsOf).mockReset().mockResolvedValue([]);
 });
 
@@ -66,7 +67,7 @@ test("every VM once, by name, where it is active rather than where it is defined
     ["web", "running", ["host2"]],
   ]);
   expect(silent).toEqual([]);
-  expect(vms.some(needsRecovery)).toBe(false);
+  expect(vms.some((vm) => needsRecovery(vm))).toBe(false);
 });
 
 test("a standby that has no VF is an interface without VF", async () => {
@@ -74,17 +75,19 @@ test("a standby that has no VF is an interface without VF", async () => {
   expect(vms).toMatchObject([{ vm: "web", interfaces: [{ mac: "52:54:00:aa:00:50", bridge: "br0", vf: undefined }] }]);
 });
 
-test("a journal that stayed with a definition is found, and the running domain's comes first", async () => {
-  const journal = (id: string) => ({ id }) as Journal;
-  vi.mocked(readJournal).mockImplementation(({ name }) => Promise.resolve(journal(name)));
-  const both = cluster({ host1: { web: SHUTOFF }, host2: { web: RUNNING } });
-  expect((await surveyVms(both)).vms[0]?.journal?.id).toBe("host2");
-  vi.mocked(readJournal).mockImplementation(({ name }) =>
-    Promise.resolve(name === "host1" ? journal("host1") : undefined),
+test("a VM with a journal, and one that owes something to a host that answers, need recovery", async () => {
+  const journal = { id: "some" } as Journal;
+  vi.mocked(journalAmong).mockImplementation(([presence]) =>
+    Promise.resolve(presence?.dom.name === "cut" ? { journal, presence } : undefined),
   );
-  const [web] = (await surveyVms(both)).vms;
-  expect(web?.journal?.id).toBe("host1");
-  expect(web !== undefined && needsRecovery(web)).toBe(true);
+  const { vms } = await surveyVms(cluster({ host1: { cut: RUNNING, web: RUNNING } }));
+  expect(vms.map((vm) => [vm.vm, vm.journal?.id, needsRecovery(vm)])).toEqual([
+    ["cut", "some", true],
+    ["web", undefined, false],
+  ]);
+  const owed = [{ host: "host2", move: "some", vfs: [] }];
+  expect(vms[1] && needsRecovery({ ...vms[1], owed }, ["host1"])).toBe(false);
+  expect(vms[1] && needsRecovery({ ...vms[1], owed }, ["host1", "host2"])).toBe(true);
 });
 
 test("a VM that runs twice needs recovery, and is not asked for its VFs", async () => {
@@ -96,8 +99,8 @@ test("a VM that runs twice needs recovery, and is not asked for its VFs", async 
 
 test("a silent host hides no other, nor does a VM that cannot be read", async () => {
   const problem = new ProblemError({ code: "journal-unreadable", what: "no" });
-  vi.mocked(readJournal).mockImplementation((_host, { name }) =>
-    name === "odd" ? Promise.reject(problem) : Promise.resolve(undefined),
+  vi.mocked(journalAmong).mockImplementation(([presence]) =>
+    presence?.dom.name === "odd" ? Promise.reject(problem) : Promise.resolve(undefined),
   );
   const { vms, silent } = await surveyVms(cluster({ host1: { odd: RUNNING, web: RUNNING } }, ["host2"]));
   expect(vms).toMatchObject([{ vm: "odd", problem }, { vm: "web" }]);

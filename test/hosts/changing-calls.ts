@@ -2,11 +2,14 @@
 import type { ProcedureName } from "../../provider/backends/libvirt/rpc/procedures.js";
 import type { LabLike } from "./lab-like.js";
 
-const changing: ReadonlySet<ProcedureName> = new Set<ProcedureName>([
+export const changing: ReadonlySet<ProcedureName> = new Set<ProcedureName>([
   "domain_set_metadata",
   "domain_define_xml_flags",
   "domain_undefine_flags",
   "domain_destroy_flags",
+  "domain_resume",
+  "domain_reset",
+  "domain_abort_job",
   "domain_attach_device_flags",
   "domain_detach_device_alias",
   "domain_migrate_begin3_params",

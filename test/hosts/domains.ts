@@ -1,7 +1,7 @@
 /** The domains of one host: definitions, states, metadata, devices. What a guest does with an unplug is the host's to say. */
-import { Affect, DomainState, DomainXml, PausedReason } from "../../provider/backends/libvirt/constants.js";
+import { Affect, DomainState, DomainXml, PausedReason, Undefine } from "../../provider/backends/libvirt/constants.js";
 import type { Domain as DomainRef, TypedParameter } from "../../provider/backends/libvirt/rpc/datatypes.js";
-import { attribute, child, formatXml, parseXml, textOf, type Element } from "../../provider/xml/element.js";
+import { attribute, child, find, formatXml, parseXml, textOf, type Element } from "../../provider/xml/element.js";
 import { hostPciAddress } from "../../provider/xml/interface.js";
 import { formatPciAddress } from "../../provider/xml/pci-address.js";
 import * as definition from "./definition.js";
@@ -16,6 +16,8 @@ export interface JobModel {
   phase: "begun" | "performing" | "performed";
   cancelled: boolean;
   parameters: TypedParameter[];
+  /** As a backup does (qemuBackupBegin, qemuDomainObjSetAsyncJobMask). Default: it does not. */
+  readonly admitsChanges?: boolean;
 }
 
 export interface DomainModel {
@@ -36,6 +38,19 @@ export interface DomainModel {
   preparedBy: Peer | undefined;
   /** Aliases that the guest has been asked to let go of. */
   readonly unplugging: Set<string>;
+  /** How often it was reset. */
+  resets: number;
+  /** What a host keeps of it beside its definition. */
+  readonly kept: KeptState;
+}
+
+/** Counts, and files: `kept` after they were spared by an undefine. */
+export interface KeptState {
+  snapshots: number;
+  checkpoints: number;
+  managedSave: boolean;
+  /** State of an emulated TPM: `deleted` by an undefine that did not say to keep it. */
+  tpm: "none" | "there" | "deleted";
 }
 
 /** At least one of `live` and `config`. */
@@ -145,9 +160,19 @@ export class Domains {
     if (domain.config === undefined) this.known.delete(domain.uuid);
   }
 
-  /** @throws Refusal */
-  undefine(domain: DomainModel): void {
-    if (domain.config === undefined) throw refusals.domainTransient();
+  /** qemuDomainUndefineFlags. @throws Refusal */
+  undefine(domain: DomainModel, flags = 0): void {
+    const { kept, config } = domain;
+    if (config === undefined) throw refusals.domainTransient();
+    const has = (flag: number) => (flags & flag) !== 0;
+    if (!isActive(domain)) {
+      if (kept.snapshots > 0 && !has(Undefine.SNAPSHOTS_METADATA)) throw refusals.undefineSnapshots(kept.snapshots);
+      if (kept.checkpoints > 0 && !has(Undefine.CHECKPOINTS_METADATA))
+        throw refusals.undefineCheckpoints(kept.checkpoints);
+    }
+    if (kept.managedSave && !has(Undefine.MANAGED_SAVE)) throw refusals.undefineManagedSave();
+    if (find(config, "os", "nvram") !== undefined && !has(Undefine.KEEP_NVRAM)) throw refusals.undefineNvram();
+    if (kept.tpm === "there" && !has(Undefine.KEEP_TPM)) kept.tpm = "deleted";
     domain.config = undefined;
     domain.autostart = false;
     if (!isActive(domain)) this.known.delete(domain.uuid);
@@ -261,6 +286,8 @@ export class Domains {
       completed: undefined,
       preparedBy: undefined,
       unplugging: new Set(),
+      resets: 0,
+      kept: { snapshots: 0, checkpoints: 0, managedSave: false, tpm: "none" },
     };
     this.known.set(uuid, domain);
     return domain;

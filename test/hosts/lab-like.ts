@@ -13,6 +13,7 @@ import { parseXml, type Element } from "../../provider/xml/element.js";
 import { LibvirtHostModel } from "./libvirt-host.js";
 import { MigrationNetwork } from "./migration.js";
 import type { PhysicalFunctionModel } from "./node-devices.js";
+import type { Call } from "./rpc-endpoint.js";
 
 export const vm = { name: "web", uuid: "11111111-2222-4333-8444-000000000050", mac: "52:54:00:aa:00:50" } as const;
 
@@ -27,6 +28,11 @@ export interface Entrance {
   readonly cluster: LibvirtCluster;
   /** The process that came by it is dead. */
   die(): void;
+  /** It is suspended, and goes on. */
+  sleep(): void;
+  wake(): void;
+  /** Whether the call came by it. */
+  isDoorOf(call: Call): boolean;
 }
 
 export interface LabLike extends Entrance {
@@ -35,6 +41,8 @@ export interface LabLike extends Entrance {
   readonly hosts: readonly [LibvirtHostModel, LibvirtHostModel, ...LibvirtHostModel[]];
   readonly network: MigrationNetwork;
   readonly progress: RecordedProgress;
+  /** A host that had lost power, or whose daemon was gone, is there again. */
+  reopen(host: LibvirtHostModel): Promise<void>;
   /** The context of a handler's call. */
   context(more?: Partial<HandlerContext>): HandlerContext;
   /** @param maintenance hosts that are under maintenance in its configuration. Default: as the first entrance has it. */
@@ -75,6 +83,9 @@ export async function labLike(
   for (const xml of options.define ?? []) host1.domains.define(xml);
 
   const entrances: Entrance[] = [];
+  const doors: string[] = [];
+  /** Of processes that are dead. */
+  const dead = new Set<string>();
   const entrance = async (maintenance = options.maintenance ?? []): Promise<Entrance> => {
     const door = String(entrances.length);
     const sockets = hosts.map((host) => join(folder, `${host.name}-${door}`));
@@ -96,9 +107,16 @@ export async function labLike(
       configuration,
       stackConfig: { cluster: JSON.stringify(cluster) },
       cluster: new LibvirtCluster(configuration),
-      die: () => hosts.forEach((host, index) => host.shut(sockets[index] ?? "")),
+      die: () => {
+        dead.add(door);
+        hosts.forEach((host, index) => host.shut(sockets[index] ?? ""));
+      },
+      sleep: () => hosts.forEach((host, index) => host.sleep(sockets[index] ?? "")),
+      wake: () => hosts.forEach((host, index) => host.wake(sockets[index] ?? "")),
+      isDoorOf: ({ peer }) => sockets.includes(peer.door),
     };
     entrances.push(made);
+    doors.push(door);
     return made;
   };
   const first = await entrance();
@@ -112,6 +130,11 @@ export async function labLike(
     progress,
     context: (more = {}) => ({ config: first.stackConfig, progress, ...more }),
     entrance,
+    async reopen(host) {
+      host.regainPower();
+      const open = doors.filter((door) => !dead.has(door));
+      await Promise.all(open.map((door) => host.listen(join(folder, `${host.name}-${door}`))));
+    },
     async close() {
       await Promise.all(entrances.map(({ cluster }) => cluster.close()));
       for (const host of hosts) host.close();

@@ -1,7 +1,8 @@
 /** What a mover that was cut off has left: its journal, and the destination's first VF reserved. */
 import { hostname } from "node:os";
-import { buildJournal, type Journal } from "../../provider/migration/journal.js";
-import { formatXml } from "../../provider/xml/element.js";
+import { buildJournal, parseJournal, type Journal } from "../../provider/migration/journal.js";
+import { moverOf } from "../../provider/migration/mover.js";
+import { formatXml, parseXml } from "../../provider/xml/element.js";
 import { metadataNamespace, metadataPrefix } from "../../provider/xml/metadata.js";
 import { parsePciAddress, type PciAddress } from "../../provider/xml/pci-address.js";
 import type { DeclaredPair } from "./declared.js";
@@ -47,11 +48,27 @@ export function leave(lab: LabLike, journal: Journal | string): void {
   if (vf !== undefined) vf.driver = "vfio-pci";
 }
 
-/** The mover of the journal that stands in the VM on host1 is taken for dead from now on. */
-export function disown({ host1 }: Pick<LabLike, "host1">): void {
-  const web = host1.domains.requireNamed("web");
-  const text = host1.domains.metadata(web, metadataNamespace("journal"), 0);
-  writeJournal({ host1 }, text.replace(/ pid="\d+"/, ` pid="${nobody}"`));
+/** The mover of the journal that stands in the VM, wherever it is, is taken for dead from now on. */
+export function disown(lab: Pick<LabLike, "hosts">): void {
+  edit(lab, (journal) => ({ ...journal, mover: { machine: journal.mover.machine, pid: nobody }, until: 2 }));
+}
+
+/** It is another process of this machine, and lives. */
+export function disguise(lab: Pick<LabLike, "hosts">): void {
+  edit(lab, (journal) => ({ ...journal, mover: moverOf(process.ppid) }));
+}
+
+function edit({ hosts }: Pick<LabLike, "hosts">, change: (journal: Journal) => Journal): void {
+  for (const { domains } of hosts) {
+    const web = domains.named("web");
+    if (web === undefined) continue;
+    if (domains.allMetadata(web)[metadataNamespace("journal")] === undefined) continue;
+    const journal = parseJournal(parseXml(domains.metadata(web, metadataNamespace("journal"), 0)));
+    if (journal === undefined) continue;
+    const flags = (web.live === undefined ? 0 : 1) | (web.config === undefined ? 0 : 2);
+    const written = formatXml(buildJournal(change(journal)));
+    domains.setMetadata(web, metadataNamespace("journal"), metadataPrefix, written, flags);
+  }
 }
 
 function writeJournal({ host1 }: Pick<LabLike, "host1">, text: string): void {

@@ -8,7 +8,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Affect, CpuCompare, DomainState, JobStats, JobType } from "../../provider/backends/libvirt/constants.js";
-import type { Domain as DomainRef } from "../../provider/backends/libvirt/rpc/datatypes.js";
+import { typed, typedParameters, type Domain as DomainRef } from "../../provider/backends/libvirt/rpc/datatypes.js";
 import type { Args, ProcedureName } from "../../provider/backends/libvirt/rpc/procedures.js";
 import { child, element, find, formatXml, parseXml, type Element } from "../../provider/xml/element.js";
 import { parseDomain } from "../../provider/xml/domain.js";
@@ -91,9 +91,13 @@ export class LibvirtHostModel implements MigrationEnd {
   readonly journal: ProcedureName[] = [];
   /** What QEMU's monitors were told. */
   readonly monitorCommands: unknown[] = [];
+  /** The flags of virDomainUndefineFlags that its libvirt knows: all of 8.9 and later. */
+  undefineFlags = 0x7f;
   /** VFs that a QEMU has without its libvirt's knowledge, by alias. */
   readonly strays = new Map<string, string>();
 
+  /** Called before each call is carried out. */
+  onCall: (call: Call) => void | Promise<void> = () => undefined;
   /** Called after whatever may have changed something here. */
   onSettled: () => void = () => undefined;
   private powered = true;
@@ -115,7 +119,8 @@ export class LibvirtHostModel implements MigrationEnd {
       arriving: (call) => {
         this.calls.set(call.procedure, (this.calls.get(call.procedure) ?? 0) + 1);
         this.journal.push(call.procedure);
-        return befall(this.arriving, call);
+        const seen = this.onCall(call);
+        return seen instanceof Promise ? seen.then(() => befall(this.arriving, call)) : befall(this.arriving, call);
       },
       leaving: (call) => void befall(this.leaving, call),
       settled: () => this.onSettled(),
@@ -133,6 +138,15 @@ export class LibvirtHostModel implements MigrationEnd {
     this.endpoint.shut(socket);
   }
 
+  /** As {@link RpcEndpoint.sleep}. */
+  sleep(socket: string): void {
+    this.endpoint.sleep(socket);
+  }
+
+  wake(socket: string): void {
+    this.endpoint.wake(socket);
+  }
+
   /** The daemon is gone: every connection breaks, and no new one is to be had. Its domains go on. */
   close(): void {
     this.endpoint.close();
@@ -143,7 +157,14 @@ export class LibvirtHostModel implements MigrationEnd {
     return this.powered;
   }
 
-  /** For good: connections break, its QEMUs are gone, and definitions stay on its disk. */
+  /** It has been started again: no domain runs. Its doors are to be opened anew. */
+  regainPower(): void {
+    this.powered = true;
+    this.network.join(this);
+    this.onSettled();
+  }
+
+  /** Until it is started again: connections break, its QEMUs are gone, and definitions stay on its disk. */
   losePower(): void {
     this.powered = false;
     this.network.leave(this);
@@ -151,6 +172,12 @@ export class LibvirtHostModel implements MigrationEnd {
     for (const domain of this.domains.all()) this.domains.stop(domain);
     for (const vf of this.devices.virtualFunctions()) this.devices.reattach(vf);
     this.onSettled();
+  }
+
+  /** Another tool's job, which no client of ours can end. @param operation virDomainJobOperation */
+  otherJob(domain: DomainModel, operation: number): void {
+    const parameters = typedParameters({ operation: typed.int(operation) });
+    domain.job = { direction: "outgoing", phase: "performing", cancelled: false, parameters, admitsChanges: true };
   }
 
   dropConnections(): void {
@@ -247,8 +274,13 @@ export class LibvirtHostModel implements MigrationEnd {
       domain_is_persistent: ({ dom }) => ({ persistent: Number(domains.require(dom).config !== undefined) }),
       domain_get_xml_desc: ({ dom, flags }) => ({ xml: domains.xml(domains.require(dom), flags) }),
       domain_define_xml_flags: ({ xml }) => ({ dom: refOf(domains.define(xml)) }),
-      domain_undefine_flags: ({ dom }) => {
-        domains.undefine(domains.require(dom));
+      domain_undefine_flags: ({ dom, flags }) => {
+        if ((flags & ~this.undefineFlags) !== 0) throw refusals.unknownFlags(flags & ~this.undefineFlags);
+        domains.undefine(domains.require(dom), flags);
+        return done;
+      },
+      domain_reset: ({ dom }) => {
+        domains.requireActive(dom).resets += 1;
         return done;
       },
       domain_destroy_flags: ({ dom }) => {
@@ -266,7 +298,10 @@ export class LibvirtHostModel implements MigrationEnd {
         metadata: domains.metadata(domains.require(dom), uri ?? "", flags),
       }),
       domain_set_metadata: ({ dom, metadata, key, uri, flags }) => {
-        domains.setMetadata(domains.require(dom), uri ?? "", key ?? "", metadata, flags);
+        const domain = domains.require(dom);
+        // qemuDomainSetMetadata takes the MODIFY job, which a migration does not let in (qemuMigrationJobStart).
+        if (domain.job !== undefined && domain.job.admitsChanges !== true) throw refusals.jobHeld();
+        domains.setMetadata(domain, uri ?? "", key ?? "", metadata, flags);
         return done;
       },
 

@@ -31,19 +31,31 @@ export class MigrationNetwork {
   /** No memory gets through any more. */
   cut = false;
   private readonly ends = new Map<string, MigrationEnd>();
+  private readonly silent = new Set<string>();
 
   join(end: MigrationEnd): void {
+    this.silent.delete(end.name);
     this.ends.set(end.name, end);
   }
 
   leave(end: MigrationEnd): void {
     this.ends.delete(end.name);
+    this.silent.add(end.name);
+  }
+
+  /** Whether that host has lost its power. */
+  isSilent(uri: string): boolean {
+    return this.silent.has(nameIn(uri));
   }
 
   /** By `tcp:host2:49152`. */
   reach(uri: string): MigrationEnd | undefined {
-    return this.cut ? undefined : this.ends.get(/^tcp:(?:\/\/)?([^:/]+)/.exec(uri)?.[1] ?? "");
+    return this.cut ? undefined : this.ends.get(nameIn(uri));
   }
+}
+
+function nameIn(uri: string): string {
+  return /^tcp:(?:\/\/)?([^:/]+)/.exec(uri)?.[1] ?? "";
 }
 
 /** How long the memory takes: so many passes, so many milliseconds each. */
@@ -189,6 +201,8 @@ async function send(
       memory_iteration: typed.ullong(BigInt(pass)),
     });
     await sleep(milliseconds);
+    // A destination whose power has gone says nothing: TCP sends again, for a quarter of an hour.
+    while (network.isSilent(uri) && !job.cancelled && isActive(domain)) await sleep(5);
     if (job.cancelled) throw refusals.jobCancelled();
     if (copy() === undefined || !isActive(domain)) throw refusals.jobFailed();
   }

@@ -30,6 +30,17 @@ export const refusals = {
     new Refusal(VIR_ERR.NO_DOMAIN, from.qemu, `Domain not found: no domain with matching uuid '${uuid}' (${name})`),
   domainNotRunning: () => invalid(from.qemu, "domain is not running"),
   domainNotPaused: () => invalid(from.qemu, "domain is already running"),
+  // src/internal.h, virCheckFlags
+  unknownFlags: (flags: number) =>
+    new Refusal(
+      VIR_ERR.INVALID_ARG,
+      from.qemu,
+      `invalid argument: unsupported flags (0x${flags.toString(16)}) in function qemuDomainUndefineFlags`,
+    ),
+  undefineNvram: () => invalid(from.qemu, "cannot undefine domain with nvram"),
+  undefineSnapshots: (count: number) => invalid(from.qemu, `cannot delete inactive domain with ${count} snapshots`),
+  undefineCheckpoints: (count: number) => invalid(from.qemu, `cannot delete inactive domain with ${count} checkpoints`),
+  undefineManagedSave: () => invalid(from.qemu, "Refusing to undefine while domain managed save image exists"),
   domainTransient: () => invalid(from.qemu, "cannot undefine transient domain"),
   noConfig: () => invalid(from.domain, "cannot change persistent config of a transient domain"),
   domainExists: (name: string, uuid: string) =>

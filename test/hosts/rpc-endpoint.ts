@@ -30,6 +30,8 @@ export interface Peer {
   /** Runs when the connection ends; at once, if it has ended. */
   onEnd(act: () => void): void;
   drop(): void;
+  /** It counts as ended, though the other side does not hear of it. */
+  forget(): void;
 }
 
 export type Answers = {
@@ -56,6 +58,8 @@ export interface Traffic {
 
 export class RpcEndpoint {
   readonly peers = new Set<Peer>();
+  /** Doors behind which a process is suspended. */
+  private readonly asleep = new Set<string>();
   private readonly servers = new Map<string, Server>();
 
   constructor(
@@ -77,6 +81,21 @@ export class RpcEndpoint {
   shut(path: string): void {
     this.servers.get(path)?.close();
     this.servers.delete(path);
+    for (const peer of [...this.peers]) if (peer.door === path) peer.drop();
+  }
+
+  /**
+   * The process behind that door is suspended, for longer than libvirt's keepalive waits: its connections have ended on this
+   * side, and it does not know.
+   */
+  sleep(path: string): void {
+    this.asleep.add(path);
+    for (const peer of [...this.peers]) if (peer.door === path) peer.forget();
+  }
+
+  /** It goes on: it finds its connections broken, and may make new ones. */
+  wake(path: string): void {
+    this.asleep.delete(path);
     for (const peer of [...this.peers]) if (peer.door === path) peer.drop();
   }
 
@@ -104,23 +123,29 @@ export class RpcEndpoint {
         );
       },
       onEnd(act) {
-        if (socket.closed) act();
+        if (socket.closed || !open) act();
         else ends.push(act);
       },
       drop() {
         open = false;
         socket.destroy();
       },
+      forget() {
+        open = false;
+        for (const act of ends.splice(0)) act();
+      },
     };
     this.peers.add(peer);
+    if (this.asleep.has(door)) peer.forget();
     socket.on("data", (chunk: Buffer) => {
+      if (!open) return;
       for (const { header, payload } of reader.push(chunk)) void this.handle(header, payload, peer, write);
     });
     socket.on("error", () => undefined);
     socket.on("close", () => {
       open = false;
       this.peers.delete(peer);
-      for (const act of ends) act();
+      for (const act of ends.splice(0)) act();
       this.traffic.settled();
     });
   }

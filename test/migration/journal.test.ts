@@ -12,7 +12,10 @@ const journal: fc.Arbitrary<Journal> = fc.record({
   from: word,
   to: word,
   step: word,
-  mover: fc.record({ machine: word, pid: fc.nat() }),
+  mover: fc.record(
+    { machine: word, pid: fc.nat(), command: word, boot: word, pidNamespace: word, processStart: word },
+    { requiredKeys: ["machine", "pid"] },
+  ),
   started: moment,
   until: moment,
   interfaces: fc.array(

@@ -7,6 +7,7 @@ import { MoveRefused } from "../../provider/migration/plan.js";
 import { missingVfsOf, plugMissingVfs } from "../../provider/migration/repair.js";
 import { refusals } from "../hosts/refusals.js";
 import { domainXml, type LabLike, vfs, vm } from "../hosts/lab-like.js";
+import { disguise } from "../hosts/left-journal.js";
 import { pairedTest } from "../hosts/lab-test.js";
 import { settled, standing } from "../hosts/standing.js";
 
@@ -169,7 +170,7 @@ describe.concurrent("two movers of one VM", () => {
     const first = move(lab);
     await performing;
     // Another process of this machine: ours would take its own journal for a dead one's.
-    patchMover(lab, process.ppid);
+    disguise(lab);
     await expect(moveVm(other.cluster, { vm: "web", to: "host2" })).rejects.toMatchObject({
       problem: { code: "move-under-way" },
     });
@@ -184,16 +185,6 @@ describe.concurrent("two movers of one VM", () => {
     expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
     expect(standing(lab)).toEqual(there);
   });
-
-  /** The journal's mover becomes another process. */
-  function patchMover(lab: LabLike, pid: number): void {
-    const domain = lab.host1.domains.requireNamed("web");
-    const rewrite = (from: typeof domain.live) =>
-      from === undefined
-        ? undefined
-        : (JSON.parse(JSON.stringify(from).replace(/"pid":"\d+"/g, `"pid":"${pid}"`)) as typeof from);
-    Object.assign(domain, { live: rewrite(domain.live), config: rewrite(domain.config) });
-  }
 });
 
 describe.concurrent("a VF that somebody takes between preflight and plug", () => {

@@ -135,6 +135,21 @@ rule("move-vm-once", {
   keeps: [good, move({ activeOn: [] }), move({ activeOn: undefined })],
 });
 
+const namesake = { host: "host2", uuid: "2222", active: false };
+rule("move-vm-name-once", {
+  breaks: [
+    [
+      move({ namesakes: [namesake] }),
+      { property: "vm", message: 'Host "host2" has another VM of the name "web" (UUID 2222).' },
+    ],
+    [
+      move({ namesakes: [{ ...namesake, host: "host3", active: true }] }),
+      { property: "vm", message: 'Host "host3" has another VM of the name "web" (UUID 2222).' },
+    ],
+  ],
+  keeps: [good, move({ namesakes: [{ ...namesake, host: "host3" }] }), move({ namesakes: undefined })],
+});
+
 rule("move-no-other-migration", {
   breaks: [
     [move({ job: "migration out" }), { property: "vm", message: 'VM "web" is already migrating (migration out).' }],

@@ -3,7 +3,16 @@ import type { Configuration, ClusterConfig } from "../../config.js";
 import { ProblemError } from "../../problem.js";
 import { suggestion } from "../../suggestion.js";
 import { DomainState, PausedReason } from "./constants.js";
-import { HostUnreachable, LibvirtHost, refusedFirst, silenceOf, type DomainRef, type DomainStateNow } from "./host.js";
+import {
+  HostUnreachable,
+  LibvirtHost,
+  refusedFirst,
+  silenceOf,
+  unless,
+  UnconfiguredHost,
+  type DomainRef,
+  type DomainStateNow,
+} from "./host.js";
 import { ProfileStore } from "./profile-store.js";
 
 /** A domain on one host. */
@@ -47,9 +56,26 @@ export class LibvirtCluster {
     return host;
   }
 
-  /** Asks every host. Never fails because one is silent: the answer says which. */
-  async whereabouts(vm: string): Promise<Whereabouts> {
-    const answers = await Promise.all(this.hosts.map((host) => presenceOn(host, vm)));
+  /** The host of that name; where the configuration has none, one that cannot be reached. */
+  hostOrAbsent(name: string): LibvirtHost {
+    return this.hosts.find((candidate) => candidate.name === name) ?? new UnconfiguredHost(name);
+  }
+
+  /**
+   * Asks every host for the VM of that name. Never fails because one is unreachable: the answer says which. Domains of one
+   * name may be of several VMs: their UUIDs tell.
+   */
+  whereabouts(vm: string): Promise<Whereabouts> {
+    return this.askAll((host) => host.findDomain(vm));
+  }
+
+  /** The same for the VM of that UUID. */
+  whereIs(uuid: string): Promise<Whereabouts> {
+    return this.askAll((host) => host.domainOf(uuid));
+  }
+
+  private async askAll(find: (host: LibvirtHost) => Promise<DomainRef | undefined>): Promise<Whereabouts> {
+    const answers = await Promise.all(this.hosts.map((host) => presenceOn(host, find)));
     return {
       presences: answers.filter(
         (answer): answer is Presence => answer !== undefined && !(answer instanceof HostUnreachable),
@@ -102,9 +128,23 @@ export class VmOnSeveralHosts extends ProblemError {
   }
 }
 
+/** Two VMs have one name: which of them is meant cannot be told. */
+export class VmNameTwice extends ProblemError {
+  override readonly name = "VmNameTwice";
+  constructor(vm: string, presences: readonly Presence[]) {
+    super({
+      code: "vm-name-not-unique",
+      what: `Unable to tell which VM "${vm}" is meant: ${presences.map(({ host, dom }) => `"${host.name}" has one with UUID ${dom.uuid}`).join(", ")}`,
+      remedy: "They are different VMs, and neither was changed. Give one of them another name (virsh domrename).",
+    });
+  }
+}
+
 /** Where the VM runs, or else where it is defined. @throws as {@link LibvirtCluster.locate} */
 export function placeOf(vm: string, { presences, silent }: Whereabouts): Presence | undefined {
   const active = presences.filter(isActive);
+  const candidates = active.length === 0 ? presences : active;
+  if (candidates.some(({ dom }) => dom.uuid !== candidates[0]?.dom.uuid)) throw new VmNameTwice(vm, candidates);
   if (active.length > 1) throw new VmOnSeveralHosts(vm, active);
   const [unreachable] = refusedFirst(silent);
   if (active.length === 0 && unreachable !== undefined) throw unreachable;
@@ -122,10 +162,14 @@ export function isIncoming({ state, reason }: DomainStateNow): boolean {
   return state === DomainState.PAUSED && (reason === PausedReason.STARTING_UP || reason === PausedReason.MIGRATION);
 }
 
-async function presenceOn(host: LibvirtHost, vm: string): Promise<Presence | HostUnreachable | undefined> {
+async function presenceOn(
+  host: LibvirtHost,
+  find: (host: LibvirtHost) => Promise<DomainRef | undefined>,
+): Promise<Presence | HostUnreachable | undefined> {
   try {
-    const dom = await host.findDomain(vm);
-    return dom === undefined ? undefined : { host, dom, ...(await host.state(dom)) };
+    const dom = await find(host);
+    const state = dom && (await unless("NO_DOMAIN", () => host.state(dom)));
+    return dom === undefined || state === undefined ? undefined : { host, dom, ...state };
   } catch (error) {
     const silence = silenceOf(error);
     if (silence !== undefined) return silence;

@@ -36,6 +36,15 @@ export const Migrate = {
   AUTO_CONVERGE: 1 << 13,
 } as const;
 
+/** virDomainUndefineFlagsValues. */
+export const Undefine = {
+  MANAGED_SAVE: 1 << 0,
+  SNAPSHOTS_METADATA: 1 << 1,
+  KEEP_NVRAM: 1 << 3,
+  CHECKPOINTS_METADATA: 1 << 4,
+  KEEP_TPM: 1 << 6,
+} as const;
+
 /** virDomainMetadataType. */
 export const Metadata = { ELEMENT: 2 } as const;
 

@@ -3,9 +3,11 @@ import type { HostConfig, SshCredentials } from "../../config.js";
 import { ProblemError, reasonOf, type Problem } from "../../problem.js";
 import { parseDomain, type Domain } from "../../xml/domain.js";
 import { formatXml, parseXml, type Element } from "../../xml/element.js";
-import { Affect, DomainXml, JobOperation, JobStats, JobType, Metadata } from "./constants.js";
+import { Affect, DomainXml, JobOperation, JobStats, JobType, Metadata, Undefine } from "./constants.js";
 import { LibvirtConnection } from "./rpc/connection.js";
 import type { Domain as DomainRef } from "./rpc/datatypes.js";
+import type { CallOptions, KeepaliveOptions } from "./rpc/client.js";
+import type { Args, ProcedureName, Ret } from "./rpc/procedures.js";
 import { typed, valuesOf, type TypedParameter } from "./rpc/datatypes.js";
 import { ConnectionLostError, LibvirtError } from "./rpc/errors.js";
 import {
@@ -91,6 +93,9 @@ interface Opened {
   readonly transport: Transport;
 }
 
+/** A host that vanishes while it takes part in a migration is noticed within 28 s, so that the migration ends within 30. */
+const migrationKeepalive: KeepaliveOptions = { intervalMs: 4000, count: 5 };
+
 export class LibvirtHost {
   private opened: Promise<Opened> | undefined;
 
@@ -98,6 +103,7 @@ export class LibvirtHost {
     readonly name: string,
     readonly config: HostConfig,
     private readonly credentials: SshCredentials,
+    private readonly keepalive: KeepaliveOptions = {},
   ) {}
 
   /** @throws HostUnreachable, of which HostRefused is one */
@@ -134,7 +140,12 @@ export class LibvirtHost {
    * five calls in work (src/rpc/virnetserverclient.c), and a migration keeps one in work for as long as it takes.
    */
   dedicated(): LibvirtHost {
-    return new LibvirtHost(this.name, this.config, this.credentials);
+    return new LibvirtHost(this.name, this.config, this.credentials, migrationKeepalive);
+  }
+
+  /** The same host: `check` is awaited before each call that changes something there, and stops it by failing. */
+  guarded(check: () => Promise<void>): LibvirtHost {
+    return new GuardedHost(this, check, this.credentials);
   }
 
   private async connect(): Promise<Opened> {
@@ -157,7 +168,11 @@ export class LibvirtHost {
     try {
       return {
         transport,
-        connection: await LibvirtConnection.open(transport.stream, { name: uri.name, where: this.name }),
+        connection: await LibvirtConnection.open(transport.stream, {
+          name: uri.name,
+          where: this.name,
+          keepalive: this.keepalive,
+        }),
       };
     } catch (error) {
       await transport.close();
@@ -186,6 +201,14 @@ export class LibvirtHost {
     return unless(
       "NO_DOMAIN",
       async () => (await (await this.connection()).call("domain_lookup_by_name", { name })).dom,
+    );
+  }
+
+  /** The same by the domain's UUID. */
+  async domainOf(uuid: string): Promise<DomainRef | undefined> {
+    return unless(
+      "NO_DOMAIN",
+      async () => (await (await this.connection()).call("domain_lookup_by_uuid", { uuid })).dom,
     );
   }
 
@@ -223,12 +246,33 @@ export class LibvirtHost {
     await (await this.connection()).call("domain_resume", { dom });
   }
 
+  /** As a computer's reset button. A paused domain stays paused. */
+  async reset(dom: DomainRef): Promise<void> {
+    await (await this.connection()).call("domain_reset", { dom, flags: 0 });
+  }
+
   async destroy(dom: DomainRef): Promise<void> {
     await (await this.connection()).call("domain_destroy_flags", { dom, flags: 0 });
   }
 
-  async undefine(dom: DomainRef): Promise<void> {
-    await unless("NO_DOMAIN", async () => (await this.connection()).call("domain_undefine_flags", { dom, flags: 0 }));
+  /**
+   * Takes away a definition whose VM has moved to another host, as libvirt does at the end of a migration
+   * (qemuMigrationSrcConfirm, qemuDomainRemoveInactive): snapshots and checkpoints lose what this host noted of them, and
+   * NVRAM and TPM stay, which may be the running VM's own on shared storage. A managed save is older than the VM's last run.
+   */
+  async undefineMoved(dom: DomainRef): Promise<void> {
+    const connection = await this.connection();
+    const undefine = (flags: number) =>
+      unless("NO_DOMAIN", () => connection.call("domain_undefine_flags", { dom, flags }));
+    const flags =
+      Undefine.MANAGED_SAVE | Undefine.SNAPSHOTS_METADATA | Undefine.KEEP_NVRAM | Undefine.CHECKPOINTS_METADATA;
+    try {
+      await undefine(flags | Undefine.KEEP_TPM);
+    } catch (error) {
+      // libvirt < 8.9 does not know the flag (virCheckFlags), and knows no TPM on shared storage.
+      if (!LibvirtError.is(error, "INVALID_ARG")) throw error;
+      await undefine(flags);
+    }
   }
 
   // --- devices
@@ -310,6 +354,104 @@ export class LibvirtHost {
       await this.connection()
     ).call("qemu_domain_monitor_command", { dom, cmd: JSON.stringify(command), flags: 0 });
     return JSON.parse(result) as unknown;
+  }
+}
+
+/**
+ * What changes a domain or a device. Of a migration only its beginning: from then on libvirt's own job keeps others away, and
+ * ends with the connection that began it.
+ */
+const changing: ReadonlySet<ProcedureName> = new Set<ProcedureName>([
+  "domain_set_metadata",
+  "domain_define_xml_flags",
+  "domain_undefine_flags",
+  "domain_destroy_flags",
+  "domain_resume",
+  "domain_suspend",
+  "domain_reset",
+  "domain_attach_device_flags",
+  "domain_update_device_flags",
+  "domain_detach_device_alias",
+  "domain_abort_job",
+  "domain_migrate_set_max_downtime",
+  "domain_migrate_begin3_params",
+  "node_device_detach_flags",
+  "node_device_re_attach",
+  "qemu_domain_monitor_command",
+]);
+
+class GuardedHost extends LibvirtHost {
+  private readonly connections = new WeakMap<LibvirtConnection, LibvirtConnection>();
+
+  constructor(
+    private readonly host: LibvirtHost,
+    private readonly check: () => Promise<void>,
+    credentials: SshCredentials,
+  ) {
+    super(host.name, host.config, credentials);
+  }
+
+  override async connection(): Promise<LibvirtConnection> {
+    const connection = await this.host.connection();
+    const known = this.connections.get(connection);
+    if (known !== undefined) return known;
+    const guarded = Object.create(connection, {
+      call: {
+        value: async <P extends ProcedureName>(procedure: P, args: Args<P>, options?: CallOptions): Promise<Ret<P>> => {
+          if (changing.has(procedure)) await this.check();
+          return connection.call(procedure, args, options);
+        },
+      },
+    }) as LibvirtConnection;
+    this.connections.set(connection, guarded);
+    return guarded;
+  }
+
+  override commands(): Promise<Transport["start"]> {
+    return this.host.commands();
+  }
+
+  override command(command: RemoteCommand): Promise<ExecResult | undefined> {
+    return this.host.command(command);
+  }
+
+  override dedicated(): LibvirtHost {
+    return this.host.dedicated().guarded(this.check);
+  }
+
+  override close(): Promise<void> {
+    return this.host.close();
+  }
+}
+
+/** A host that the configuration does not have (any more): it is as one that does not answer. */
+export class UnconfiguredHost extends LibvirtHost {
+  constructor(name: string) {
+    super(name, { uri: "qemu+ssh://unconfigured.invalid/system" }, {});
+  }
+
+  override connection(): Promise<LibvirtConnection> {
+    return Promise.reject(this.missing());
+  }
+
+  override commands(): Promise<Transport["start"]> {
+    return Promise.reject(this.missing());
+  }
+
+  override command(): Promise<ExecResult | undefined> {
+    return Promise.reject(this.missing());
+  }
+
+  override dedicated(): LibvirtHost {
+    return this;
+  }
+
+  private missing(): HostUnreachable {
+    return new HostUnreachable(this.name, new Error("the configuration does not have it"), {
+      code: "host-unconfigured",
+      what: `Unable to reach host "${this.name}"`,
+      remedy: "Name it in the configuration again if it still exists.",
+    });
   }
 }
 

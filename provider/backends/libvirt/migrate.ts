@@ -61,6 +61,34 @@ export async function migrate(
   }
 }
 
+/**
+ * Ends a copy that a migration has stopped and left behind, as that migration would have ended it: by its Confirm. A mere
+ * destroy would give the disk images back to the host's owner and label (qemuProcessStop without
+ * VIR_QEMU_PROCESS_STOP_MIGRATED), and so take those on a shared file system away from the VM that runs elsewhere. The
+ * definition goes with the copy. Where libvirt does not take that, the copy is destroyed.
+ * @returns whether it was ended by a Confirm.
+ */
+export async function endMigratedCopy(host: LibvirtHost, dom: DomainRef): Promise<boolean> {
+  const connection = await host.connection();
+  const persistent = await host.isPersistent(dom);
+  const flags = Migrate.LIVE | Migrate.CHANGE_PROTECTION | (persistent ? Migrate.UNDEFINE_SOURCE : 0);
+  try {
+    await connection.call("domain_migrate_begin3_params", { dom, params: [], flags });
+    await connection.call("domain_migrate_confirm3_params", {
+      dom,
+      params: [],
+      cookie_in: Buffer.alloc(0),
+      flags,
+      cancelled: 0,
+    });
+    return true;
+  } catch (error) {
+    if (!LibvirtError.is(error)) throw error;
+    await unless("NO_DOMAIN", () => unless("OPERATION_INVALID", () => host.destroy(dom)));
+    return false;
+  }
+}
+
 async function lead(
   source: LibvirtHost,
   destination: LibvirtHost,
@@ -96,16 +124,15 @@ async function lead(
     );
   stop.throwIfAborted();
 
+  // One connection each from the beginning to the end: what one of them has begun ends with it, and its successor would
+  // find nothing of it, or what another mover has begun meanwhile.
+  const [onSource, onDestination] = await Promise.all([source.connection(), destination.connection()]);
   options.onPhase?.("begin");
-  const begun = await (
-    await source.connection()
-  ).call("domain_migrate_begin3_params", { dom, params, flags: sourceFlags });
+  const begun = await onSource.call("domain_migrate_begin3_params", { dom, params, flags: sourceFlags });
   /** Ends the migration on the source: its domain stops for good, or goes on. */
   const confirm = async (cookie: Buffer, cancelled: boolean) => {
     options.onPhase?.("confirm");
-    await (
-      await source.connection()
-    ).call("domain_migrate_confirm3_params", {
+    await onSource.call("domain_migrate_confirm3_params", {
       dom,
       params,
       cookie_in: cookie,
@@ -119,9 +146,11 @@ async function lead(
   params = replaced(params, "destination_xml", begun.xml);
   try {
     stop.throwIfAborted();
-    prepared = await (
-      await destination.connection()
-    ).call("domain_migrate_prepare3_params", { params, cookie_in: begun.cookie_out, flags: destinationFlags });
+    prepared = await onDestination.call("domain_migrate_prepare3_params", {
+      params,
+      cookie_in: begun.cookie_out,
+      flags: destinationFlags,
+    });
   } catch (cause) {
     await confirm(Buffer.alloc(0), true).catch(() => undefined);
     throw failed(cause, "The VM runs on, where it was.");
@@ -132,12 +161,19 @@ async function lead(
   let cookie = prepared.cookie_out;
   let performError: unknown;
   const watching = new AbortController();
-  const watch = watchJob(source, dom, stop, watching.signal, options.onJob);
+  // The source's libvirt has no connection to the destination's, and would wait until TCP gives up: some 15 minutes.
+  const lost = new AbortController();
+  void onDestination.ended.then((error) => lost.abort(error));
+  const watch = watchJob(source, dom, AbortSignal.any([stop, lost.signal]), watching.signal, options.onJob);
   try {
     cookie = (
-      await (
-        await source.connection()
-      ).call("domain_migrate_perform3_params", { dom, dconnuri: null, params, cookie_in: cookie, flags: sourceFlags })
+      await onSource.call("domain_migrate_perform3_params", {
+        dom,
+        dconnuri: null,
+        params,
+        cookie_in: cookie,
+        flags: sourceFlags,
+      })
     ).cookie_out;
   } catch (error) {
     performError = error ?? new Error("unknown");
@@ -153,9 +189,7 @@ async function lead(
   let finished = false;
   let finishError: unknown;
   try {
-    const { cookie_out } = await (
-      await destination.connection()
-    ).call("domain_migrate_finish3_params", {
+    const { cookie_out } = await onDestination.call("domain_migrate_finish3_params", {
       params: finishParams,
       cookie_in: cookie,
       flags: destinationFlags,
@@ -175,6 +209,12 @@ async function lead(
         `The source has stopped the VM and "${destination.name}" does not say whether it has taken over: nothing was guessed. Run \`vnic-failover recover\` once it answers.`,
       );
     });
+  }
+  if (performError !== undefined && lost.signal.aborted) {
+    throw failed(
+      new Error(`the connection to "${destination.name}" was lost`, { cause: performError }),
+      "The VM runs on, where it was.",
+    );
   }
   if (performError !== undefined) {
     // libvirt wants no Confirm after a failed Perform: the source has gone on by itself.
@@ -219,7 +259,7 @@ async function watchJob(
 
 /** @throws where nobody can tell. */
 async function hasTakenOver(host: LibvirtHost, dom: DomainRef, timeout?: number): Promise<boolean> {
-  const copy = await copyOn(host, dom.name, timeout);
+  const copy = await copyOn(host, dom.uuid, timeout);
   if (copy === "waiting") throw new Error(`"${host.name}" has a copy of the VM that still waits`);
   return copy === "live";
 }
@@ -232,10 +272,10 @@ const copyInterval = 250;
  * connection that prepared it, or becomes the VM, by a Finish that is still being carried out.
  * @param timeout seconds. Default 10.
  */
-export async function copyOn(host: LibvirtHost, name: string, timeout = 10): Promise<"none" | "waiting" | "live"> {
+export async function copyOn(host: LibvirtHost, uuid: string, timeout = 10): Promise<"none" | "waiting" | "live"> {
   const end = Date.now() + timeout * 1000;
   for (;;) {
-    const found = await host.findDomain(name);
+    const found = await host.domainOf(uuid);
     const state = found === undefined ? undefined : await unless("NO_DOMAIN", () => host.state(found));
     if (state === undefined || !isActive(state)) return "none";
     if (!isIncoming(state)) return "live";

@@ -49,6 +49,16 @@ export class Picture {
     return (await this.profiles()).find(({ profile }) => profile.id === id);
   }
 
+  /** The same, as far as the hosts that answer can tell: one of them has all profiles. @throws HostUnreachable where none has it */
+  async knownProfile(id: string): Promise<StoredProfile | undefined> {
+    try {
+      return await this.profile(id);
+    } catch (error) {
+      if (silenceOf(error) === undefined) throw error;
+      return this.cluster.profiles.known(id);
+    }
+  }
+
   /** As {@link LibvirtCluster.locate}, with what is seen there. @throws HostUnreachable, VmOnSeveralHosts */
   vm(name: string): Promise<Sight | undefined> {
     return this.sights.get(name);
@@ -59,6 +69,18 @@ export class Picture {
     const look = this.looks.get(name);
     void this.sights.set(name, look);
     return look;
+  }
+
+  /** Of a VM with live domains on several hosts, the one that runs; else the first. */
+  async running(presences: readonly Presence[]): Promise<Sight | undefined> {
+    const now = await Promise.all(
+      presences.map(async (each) => ({
+        ...each,
+        ...(await unless("NO_DOMAIN", () => each.host.state(each.dom))),
+      })),
+    );
+    const found = now.find(({ state }) => state === DomainState.RUNNING) ?? now[0];
+    return found && this.lookAt(found);
   }
 
   /** The hosts that cannot be asked; those first that refuse. */

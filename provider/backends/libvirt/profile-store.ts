@@ -66,6 +66,19 @@ export class ProfileStore {
   }
 
   /**
+   * The profile as the hosts that answer have it: each has all of them. Undefined: none of them has it.
+   * @throws HostUnreachable where none has it and one does not answer.
+   */
+  async known(id: string): Promise<StoredProfile | undefined> {
+    const answers = await Promise.allSettled(this.hosts.map((host) => copyOf(host, id)));
+    const copies = answers.flatMap((answer) => (answer.status === "fulfilled" ? (answer.value ?? []) : []));
+    if (copies.length > 0) return this.merge(copies);
+    const failed = answers.find((answer) => answer.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+    return undefined;
+  }
+
+  /**
    * Makes the profile so on every host, or on none: a failure puts the hosts back that were written already.
    * @throws ProblemError when a libvirt network of the name is there that is no profile of ours.
    */

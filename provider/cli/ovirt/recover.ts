@@ -23,8 +23,9 @@ interface Recovered {
   readonly errors: readonly ProblemError[];
 }
 
-export async function engineRecover(context: EngineContext, { vm, now }: RecoverRequest): Promise<Answer> {
+export async function engineRecover(context: EngineContext, { vm, now, dead }: RecoverRequest): Promise<Answer> {
   if (now) throw nothingToWaitFor();
+  if (dead !== undefined) throw deathIsTheEngines(dead);
   const { vms } = await surveyEngine(context.engine, vm);
   const recovered: Recovered[] = [];
   // One after the other: what one VM leaves may be the VF that the next one misses.
@@ -102,6 +103,14 @@ function unplugged({ vm, pairs, missing, underWay: moves }: EngineVmSurvey): rea
       ({ nic }) =>
         `NIC "${nic.name}" of VM "${vm.name}" is unplugged, and the guest reports no standby of it. If it should be plugged: plug it in the Administration Portal, or with pulumi up where a stack declares it.`,
     );
+}
+
+function deathIsTheEngines(host: string): ProblemError {
+  return new ProblemError({
+    code: "option-unsupported",
+    what: "--host-is-dead does not exist on oVirt: the engine decides what became of the VMs of a host that does not answer",
+    remedy: `In the engine, use "Confirm 'Host has been Rebooted'" of host "${host}".`,
+  });
 }
 
 function nothingToWaitFor(): ProblemError {

@@ -129,6 +129,7 @@ export const procedures = {
   domain_get_state: remote(212, onDomainWithFlags, struct({ state: int, reason: int })),
   domain_undefine_flags: remote(231, onDomainWithFlags, nothing),
   domain_destroy_flags: remote(234, onDomainWithFlags, nothing),
+  domain_reset: remote(245, onDomainWithFlags, nothing),
   domain_shutdown_flags: remote(258, onDomainWithFlags, nothing),
   domain_set_metadata: remote(
     264,

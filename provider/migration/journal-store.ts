@@ -1,0 +1,45 @@
+/** Journals in the metadata of domains: reading, finding and writing them. */
+import { isActive, isIncoming, type Presence } from "../backends/libvirt/cluster.js";
+import { DomainState } from "../backends/libvirt/constants.js";
+import type { DomainRef, LibvirtHost } from "../backends/libvirt/host.js";
+import { metadataNamespace, metadataPrefix } from "../xml/metadata.js";
+import { buildJournal, parseJournal, type Journal } from "./journal.js";
+
+/** Undefined: it has none, or one that came with a copy of another VM's definition. */
+export async function readJournal(host: LibvirtHost, dom: DomainRef): Promise<Journal | undefined> {
+  // AFFECT_CURRENT: the live domain's where it runs, else its definition's.
+  const journal = parseJournal(await host.metadata(dom, metadataNamespace("journal"), 0));
+  return journal?.uuid !== undefined && journal.uuid !== dom.uuid ? undefined : journal;
+}
+
+/**
+ * The journal that counts, of all places where the VM is. A VM that runs without one is in no move, whatever a definition or
+ * a stopped copy has kept elsewhere.
+ */
+export async function journalAmong(
+  presences: readonly Presence[],
+): Promise<{ readonly journal: Journal; readonly presence: Presence } | undefined> {
+  const inNoMove = new Set<string>();
+  for (const presence of presences.toSorted((a, b) => rank(a) - rank(b))) {
+    const { host, dom, state } = presence;
+    const journal = inNoMove.has(dom.uuid) ? undefined : await readJournal(host, dom);
+    if (journal !== undefined) return { journal, presence };
+    if (state === DomainState.RUNNING) inNoMove.add(dom.uuid);
+  }
+  return undefined;
+}
+
+/** Whose word counts first: the running domain's, before that of a copy that waits, or of a definition that stayed behind. */
+function rank(presence: Presence): number {
+  if (presence.state === DomainState.RUNNING) return 0;
+  return isActive(presence) ? (isIncoming(presence) ? 2 : 1) : 3;
+}
+
+export async function writeJournal(host: LibvirtHost, dom: DomainRef, journal: Journal | undefined): Promise<void> {
+  await host.setMetadata(
+    dom,
+    metadataNamespace("journal"),
+    metadataPrefix,
+    journal === undefined ? undefined : buildJournal(journal),
+  );
+}

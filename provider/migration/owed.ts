@@ -1,0 +1,128 @@
+/** What a move could not do on a host that did not answer, and its doing once the host answers again. */
+import { metadataNamespace, metadataPrefix } from "../xml/metadata.js";
+import { buildOwed, parseOwed, type OwedToHost } from "../xml/owed-record.js";
+import { formatPciAddress, samePciAddress, type PciAddress } from "../xml/pci-address.js";
+import { isActive, type LibvirtCluster, type Presence } from "../backends/libvirt/cluster.js";
+import { DomainState, PausedReason } from "../backends/libvirt/constants.js";
+import { silenceOf, type DomainRef, type HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
+import { releaseVf, vfUsers } from "../backends/libvirt/inventory.js";
+import { endMigratedCopy } from "../backends/libvirt/migrate.js";
+import { readJournal } from "./journal-store.js";
+
+/** What this move has left undone so far, and the hosts that it does not ask again. */
+export class Owed {
+  private readonly hosts = new Map<string, PciAddress[]>();
+  private readonly failures = new Map<string, HostUnreachable>();
+
+  /** @param absent hosts that are known not to answer. */
+  constructor(absent: readonly HostUnreachable[] = []) {
+    for (const failure of absent) this.failures.set(failure.host, failure);
+  }
+
+  /** Undefined: nothing is known against it. */
+  absence({ name }: Pick<LibvirtHost, "name">): HostUnreachable | undefined {
+    return this.failures.get(name);
+  }
+
+  /** Acts on the host; where it does not answer, the VFs are noted as owed to it. */
+  async unlessAbsent(host: LibvirtHost, vfs: readonly PciAddress[], act: () => Promise<void>): Promise<void> {
+    if (this.absence(host) === undefined) {
+      try {
+        await act();
+        return;
+      } catch (error) {
+        const silence = silenceOf(error);
+        // Another host may be the one that does not answer: the one that guards.
+        if (silence?.host !== host.name) throw error;
+        this.failures.set(host.name, silence);
+      }
+    }
+    const noted = this.hosts.get(host.name) ?? [];
+    this.hosts.set(host.name, [...noted, ...vfs.filter((vf) => !noted.some((each) => samePciAddress(each, vf)))]);
+  }
+
+  list(move: string): readonly OwedToHost[] {
+    return [...this.hosts].map(([host, vfs]) => ({ host, move, vfs }));
+  }
+}
+
+export async function readOwed(host: LibvirtHost, dom: DomainRef): Promise<readonly OwedToHost[]> {
+  return parseOwed(await host.metadata(dom, metadataNamespace("owed"), 0));
+}
+
+/** Adds to what is noted already: of one host and move there is one entry. */
+export async function noteOwed(host: LibvirtHost, dom: DomainRef, owed: readonly OwedToHost[]): Promise<void> {
+  if (owed.length === 0) return;
+  const before = await readOwed(host, dom);
+  const others = before.filter((entry) => !owed.some((each) => each.host === entry.host && each.move === entry.move));
+  await writeOwed(host, dom, [...others, ...owed]);
+}
+
+export interface Settlement {
+  /** What was done, in words. */
+  readonly settled: readonly string[];
+  /** What is still owed, in words. */
+  readonly owed: readonly string[];
+}
+
+/**
+ * Does on the hosts that answer again what is owed to them. A copy of the VM there is ended only if it carries the same
+ * UUID and the same move, and does not run.
+ * @throws nothing for a host that does not answer: it is still owed.
+ */
+export async function settleOwed(cluster: LibvirtCluster, { host, dom }: Presence): Promise<Settlement> {
+  const before = await readOwed(host, dom);
+  if (before.length === 0) return { settled: [], owed: [] };
+  const settled: string[] = [];
+  const left: OwedToHost[] = [];
+  for (const entry of before) {
+    const there = cluster.hostOrAbsent(entry.host);
+    try {
+      const done = there.name === host.name ? [] : await endCopy(there, dom.uuid, entry.move);
+      if (done === undefined) {
+        left.push(entry);
+        continue;
+      }
+      const returned = await returnVfs(there, entry.vfs);
+      settled.push(...done, ...returned);
+    } catch (error) {
+      if (silenceOf(error) === undefined) throw error;
+      left.push(entry);
+    }
+  }
+  if (left.length < before.length) await writeOwed(host, dom, left);
+  return { settled, owed: left.map(inWords) };
+}
+
+/** `"host1": VF 0000:01:10.0, and a stopped copy of the VM, if it has one` */
+export function inWords({ host, vfs }: OwedToHost): string {
+  const parts = [...vfs.map((vf) => `the return of VF ${formatPciAddress(vf)}`), "the end of its copy, if it has one"];
+  return `"${host}": ${parts.join(", ")}`;
+}
+
+/** Undefined: it runs, and nothing was done. */
+async function endCopy(host: LibvirtHost, uuid: string, move: string): Promise<readonly string[] | undefined> {
+  const dom = await host.domainOf(uuid);
+  if (dom === undefined || (await readJournal(host, dom))?.id !== move) return [];
+  const state = await host.state(dom);
+  if (isActive(state)) {
+    // A migration's own pause: nothing but this move has stopped it.
+    if (state.state !== DomainState.PAUSED || state.reason === PausedReason.USER) return undefined;
+    await endMigratedCopy(host, dom);
+  }
+  const kept = await host.domainOf(uuid);
+  if (kept !== undefined && (await host.isPersistent(kept))) await host.undefineMoved(kept);
+  return [`the VM's copy on "${host.name}" was ended`];
+}
+
+async function returnVfs(host: LibvirtHost, vfs: readonly PciAddress[]): Promise<readonly string[]> {
+  const users = await vfUsers(host);
+  const unused = vfs.filter((vf) => !users.some(({ address }) => samePciAddress(address, vf)));
+  for (const vf of unused) await releaseVf(host, vf);
+  return unused.map((vf) => `VF ${formatPciAddress(vf)} of "${host.name}" was returned`);
+}
+
+async function writeOwed(host: LibvirtHost, dom: DomainRef, owed: readonly OwedToHost[]): Promise<void> {
+  const metadata = owed.length === 0 ? undefined : buildOwed(owed);
+  await host.setMetadata(dom, metadataNamespace("owed"), metadataPrefix, metadata);
+}

@@ -1,0 +1,319 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { LibvirtCluster, VmOnSeveralHosts } from "../../provider/backends/libvirt/cluster.js";
+import { DomainState, PausedReason } from "../../provider/backends/libvirt/constants.js";
+import { parseConfiguration } from "../../provider/config.js";
+import { vmInterface } from "../../provider/handlers/vm-interface.js";
+import { moveVm } from "../../provider/migration/move.js";
+import { MoveRefused } from "../../provider/migration/plan.js";
+import { recover } from "../../provider/migration/recover.js";
+import { missingVfsOf, plugMissingVfs } from "../../provider/migration/repair.js";
+import { ProblemError } from "../../provider/problem.js";
+import { formatXml } from "../../provider/xml/element.js";
+import { metadataNamespace } from "../../provider/xml/metadata.js";
+import { type DeclaredPair, declarePair } from "../hosts/declared.js";
+import { domainXml, labLike, type LabLike, vfs, vm } from "../hosts/lab-like.js";
+import { disown, journalOf, leave } from "../hosts/left-journal.js";
+import { refusals } from "../hosts/refusals.js";
+import { settled, standing } from "../hosts/standing.js";
+
+let lab: LabLike;
+let pair: DeclaredPair;
+beforeEach(async () => {
+  lab = await labLike();
+  pair = await declarePair(lab);
+});
+afterEach(() => lab.close());
+
+const web = (host: LabLike["host1"]) => host.domains.requireNamed("web");
+const owedOn = (host: LabLike["host1"]) => host.domains.allMetadata(web(host))[metadataNamespace("owed")];
+/** host2 dies just as it is to take over: whether it did is not known. */
+const dieAtSwitchOver = async () => {
+  lab.host2.before("domain_migrate_finish3_params", () => lab.host2.losePower());
+  await expect(moveVm(lab.cluster, { vm: "web", to: "host2" })).rejects.toMatchObject({
+    report: { outcome: "unclear" },
+  });
+};
+
+describe("a destination that vanishes", () => {
+  it("in the middle: the migration is aborted at once, and all is as before", async () => {
+    Object.assign(lab.host1.memory, { passes: 100, milliseconds: 1000 });
+    lab.host1.before("domain_migrate_perform3_params", () => void setTimeout(() => lab.host2.losePower(), 100));
+    const began = Date.now();
+    await expect(moveVm(lab.cluster, { vm: "web", to: "host2" })).rejects.toMatchObject({
+      message: expect.stringContaining('the connection to "host2" was lost') as string,
+      report: { outcome: "failed-on-source" },
+    });
+    expect(Date.now() - began).toBeLessThan(10_000);
+    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+    expect(owedOn(lab.host1)).toContain("host2");
+    expect(lab.host1.calls.get("domain_abort_job")).toBe(1);
+  });
+
+  it("leaves nothing in its way once it is there again", async () => {
+    lab.host2.after("node_device_detach_flags", () => lab.host2.close());
+    await expect(moveVm(lab.cluster, { vm: "web", to: "host2" })).rejects.toMatchObject({
+      report: { outcome: "failed-on-source" },
+    });
+    await lab.reopen(lab.host2);
+    expect(standing(lab).bound).toEqual([`host1 ${vfs[0]}`, `host2 ${vfs[0]}`]);
+    const { settled: done, owed } = await recover(lab.cluster, "web");
+    expect(done).toEqual([`VF ${vfs[0]} of "host2" was returned`]);
+    expect(owed).toEqual([]);
+    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+    expect(owedOn(lab.host1)).toBeUndefined();
+  });
+
+  it("is settled by the next move, too", async () => {
+    lab.host2.after("node_device_detach_flags", () => lab.host2.close());
+    await moveVm(lab.cluster, { vm: "web", to: "host2" }).catch(() => undefined);
+    await lab.reopen(lab.host2);
+    expect((await moveVm(lab.cluster, { vm: "web", to: "host2" }))?.outcome).toBe("moved");
+    expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+  });
+
+  it("is settled by the next update of an interface, and told of by a read that changes nothing", async () => {
+    lab.host2.after("node_device_detach_flags", () => lab.host2.close());
+    await moveVm(lab.cluster, { vm: "web", to: "host2" }).catch(() => undefined);
+    const news = { vm: "web", profile: pair.profile, mac: vm.mac };
+    // While it is away.
+    const { state } = await vmInterface.update(lab.context({ command: {} }), pair.id, pair.state, news);
+    expect(state.missing).toEqual([]);
+    expect(owedOn(lab.host1)).toBeDefined();
+    await lab.reopen(lab.host2);
+    await vmInterface.read(lab.context({ command: {} }), pair.id, state);
+    expect(owedOn(lab.host1)).toBeDefined();
+    await vmInterface.update(lab.context({ command: {} }), pair.id, state, news);
+    expect(owedOn(lab.host1)).toBeUndefined();
+    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+  });
+
+  it("at the switch-over: neither host is guessed at, and no VF is plugged into the stopped VM", async () => {
+    await dieAtSwitchOver();
+    const before = standing(lab);
+    expect(before).toMatchObject({
+      runsOn: [],
+      activeOn: ["host1"],
+      vfs: [],
+      journals: ["host1", "host2"].slice(0, 1),
+    });
+    await expect(recover(lab.cluster, "web")).rejects.toMatchObject({
+      problem: {
+        code: "host-fate-unknown",
+        remedy: expect.stringContaining("vnic-failover recover web --host-is-dead host2") as string,
+      },
+    });
+    expect(standing(lab)).toEqual(before);
+  });
+
+  it("at the switch-over, and said to be dead: the VM is reset, and runs with its VF", async () => {
+    await dieAtSwitchOver();
+    const recovery = await recover(lab.cluster, "web", { dead: "host2" });
+    expect(recovery).toMatchObject({ outcome: "undone", host: "host1" });
+    expect(recovery.owed).toEqual([expect.stringContaining('"host2": the return of VF 0000:01:10.0')]);
+    expect(web(lab.host1).resets).toBe(1);
+    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+  });
+
+  it("is not dead while it answers", async () => {
+    leave(lab, journalOf(pair));
+    const before = standing(lab);
+    await expect(recover(lab.cluster, "web", { dead: "host2" })).rejects.toMatchObject({
+      problem: { code: "host-not-dead" },
+    });
+    expect(standing(lab)).toEqual(before);
+  });
+});
+
+describe("a source that vanishes after the switch-over", () => {
+  /** Its daemon is gone, its QEMUs are not: the stopped copy stays. */
+  const cutOffAfterFinish = () => lab.host2.after("domain_migrate_finish3_params", () => lab.host1.close());
+
+  it("the VM goes on on the destination with a VF, and the source's copy is ended once it answers", async () => {
+    cutOffAfterFinish();
+    const report = await moveVm(lab.cluster, { vm: "web", to: "host2" });
+    expect(report?.outcome).toBe("moved");
+    expect(standing(lab)).toMatchObject({ runsOn: ["host2"], activeOn: ["host1", "host2"], journals: ["host1"] });
+    await lab.reopen(lab.host1);
+    const { settled: done } = await recover(lab.cluster, "web");
+    expect(done).toContain('the VM\'s copy on "host1" was ended');
+    expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+  });
+
+  it("the mover dies as well: recovery finishes the move without the source", async () => {
+    const mover = await lab.entrance();
+    lab.host2.after("domain_migrate_finish3_params", () => {
+      mover.die();
+      lab.host1.close();
+    });
+    await moveVm(mover.cluster, { vm: "web", to: "host2" }).catch(() => undefined);
+    disown(lab);
+    expect(await recover(lab.cluster, "web")).toMatchObject({ outcome: "finished", host: "host2" });
+    expect(standing(lab)).toMatchObject({ runsOn: ["host2"], vfs: [vfs[0]] });
+    expect(await missingVfsOf(lab.cluster, "web")).toEqual([]);
+    await lab.reopen(lab.host1);
+    await recover(lab.cluster, "web");
+    expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+    await mover.cluster.close();
+  });
+
+  it("a VF is plugged while it is away", async () => {
+    cutOffAfterFinish();
+    lab.host2.refuse("domain_attach_device_flags", refusals.functionOffline("pf0"), { times: 4 });
+    expect((await moveVm(lab.cluster, { vm: "web", to: "host2" }))?.outcome).toBe("moved-without-vf");
+    await plugMissingVfs(lab.cluster, "web", lab.progress);
+    expect(standing(lab).vfs).toHaveLength(1);
+  });
+
+  it("a copy that was let run there meanwhile is left alone", async () => {
+    cutOffAfterFinish();
+    await moveVm(lab.cluster, { vm: "web", to: "host2" });
+    Object.assign(web(lab.host1), { state: DomainState.RUNNING, reason: 1 });
+    await lab.reopen(lab.host1);
+    const before = standing(lab);
+    await expect(recover(lab.cluster, "web")).rejects.toThrow(VmOnSeveralHosts);
+    expect(standing(lab)).toEqual(before);
+  });
+
+  it("a copy of another move is left alone", async () => {
+    cutOffAfterFinish();
+    await moveVm(lab.cluster, { vm: "web", to: "host2" });
+    lab.host1.domains.stop(web(lab.host1));
+    lab.host1.domains.setMetadata(web(lab.host1), metadataNamespace("journal"), "vnic", null, 2);
+    await lab.reopen(lab.host1);
+    await recover(lab.cluster, "web");
+    expect(standing(lab).definedOn).toEqual(["host1", "host2"]);
+  });
+});
+
+describe("a host that the configuration has no more", () => {
+  const without = (name: string) => {
+    const { [name]: _, ...hosts } = lab.configuration.cluster.hosts;
+    const cluster = { ...lab.configuration.cluster, hosts };
+    return new LibvirtCluster({ ...parseConfiguration({ cluster }) });
+  };
+
+  it("the destination: the move is rolled back", async () => {
+    leave(lab, journalOf(pair));
+    const cluster = without("host2");
+    const { outcome, owed } = await recover(cluster, "web");
+    expect(outcome).toBe("undone");
+    expect(owed).toHaveLength(1);
+    expect(standing(lab)).toMatchObject({ runsOn: ["host1"], vfs: [vfs[0]], journals: [] });
+    await cluster.close();
+  });
+
+  it("the source: the move is finished", async () => {
+    const mover = await lab.entrance();
+    lab.host2.after("domain_migrate_finish3_params", () => mover.die());
+    await moveVm(mover.cluster, { vm: "web", to: "host2" }).catch(() => undefined);
+    await mover.cluster.close();
+    disown(lab);
+    const cluster = without("host1");
+    expect(await recover(cluster, "web")).toMatchObject({ outcome: "finished", host: "host2" });
+    expect(standing(lab)).toMatchObject({ runsOn: ["host2"], vfs: [vfs[0]], journals: ["host1"] });
+    await cluster.close();
+  });
+});
+
+describe("recovery does no harm", () => {
+  const arrived = () => {
+    leave(lab, journalOf(pair, { step: "migrate" }));
+    const here = web(lab.host1);
+    lab.host1.guestLetsGo(here, pair.state.aliases[1] ?? "");
+    lab.host2.domains.start(lab.host2.domains.define(lab.host1.domains.xml(here, 0)));
+    Object.assign(web(lab.host2), { config: here.config });
+    Object.assign(here, { state: DomainState.PAUSED, reason: PausedReason.MIGRATION });
+    return here;
+  };
+
+  it.each([
+    ["by a Confirm, which leaves the images to the VM", 0, 0],
+    ["by a destroy, where libvirt lets no migration begin", 1, 1],
+  ])("ends the source's copy %s", async (_, refused, destroyed) => {
+    arrived();
+    if (refused > 0) lab.host1.refuse("domain_migrate_begin3_params", refusals.jobHeld());
+    expect((await recover(lab.cluster, "web")).outcome).toBe("finished");
+    expect(lab.host1.calls.get("domain_destroy_flags") ?? 0).toBe(destroyed);
+    expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+  });
+
+  it.each([
+    ["libvirt 8.9 and later", 0x7f, "there"],
+    ["an older libvirt", 0x1f, "deleted"],
+  ] as const)(
+    "undefines a VM with NVRAM, TPM, snapshots, checkpoints and a managed save: %s",
+    async (_, flags, tpm) => {
+      const here = arrived();
+      lab.host1.refuse("domain_migrate_begin3_params", refusals.jobHeld());
+      const config = formatXml(here.config ?? here.live ?? expect.fail());
+      lab.host1.domains.define(config.replace("<os>", "<os><nvram>/var/lib/libvirt/qemu/nvram/web.fd</nvram>"));
+      Object.assign(here.kept, { snapshots: 2, checkpoints: 1, managedSave: true, tpm: "there" });
+      lab.host1.undefineFlags = flags;
+      expect((await recover(lab.cluster, "web")).outcome).toBe("finished");
+      expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+      expect(here.kept.tpm).toBe(tpm);
+    },
+  );
+
+  it("rolls back nothing where the VM ran on the destination, and was shut down there", async () => {
+    arrived();
+    lab.host2.domains.stop(web(lab.host2));
+    expect(await recover(lab.cluster, "web")).toMatchObject({ outcome: "finished" });
+    expect(standing(lab)).toMatchObject({ runsOn: [], activeOn: [], definedOn: ["host2"], journals: [] });
+  });
+
+  it.each([
+    ["a backup", 9],
+    ["a migration by another tool", 6],
+  ])("aborts no job that is another's: %s", async (_, operation) => {
+    leave(lab, journalOf(pair));
+    lab.host1.otherJob(web(lab.host1), operation);
+    const outcome = await recover(lab.cluster, "web").then(
+      (recovery) => recovery.outcome,
+      (error: unknown) => (error instanceof ProblemError ? error.problem.code : error),
+    );
+    expect(outcome).toBe(operation === 6 ? "vm-migrating" : "undone");
+    expect(lab.host1.calls.get("domain_abort_job")).toBeUndefined();
+  });
+
+  it("takes no VM that only shares the name for the VM", async () => {
+    leave(lab, journalOf(pair, { step: "migrate" }));
+    const namesake = { name: "web", uuid: "99999999-2222-4333-8444-000000000050" };
+    lab.host2.domains.start(lab.host2.domains.define(domainXml(namesake)));
+    expect(await recover(lab.cluster, "web")).toMatchObject({ outcome: "undone", host: "host1" });
+    expect(lab.host2.domains.requireNamed("web")).toMatchObject({ uuid: namesake.uuid, state: DomainState.RUNNING });
+    expect(lab.host1.domains.requireNamed("web").state).toBe(DomainState.RUNNING);
+    await expect(lab.cluster.locate("web")).rejects.toMatchObject({
+      problem: { code: "vm-name-not-unique", remedy: expect.not.stringMatching(/destroy|recover/) as string },
+    });
+  });
+
+  it("moves no VM to a host that has another of its name", async () => {
+    const namesake = { name: "web", uuid: "99999999-2222-4333-8444-000000000050" };
+    lab.host2.domains.define(domainXml(namesake));
+    const before = standing(lab);
+    const error: unknown = await moveVm(lab.cluster, { vm: "web", to: "host2" }).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(MoveRefused);
+    expect((error as MoveRefused).findings.map(({ rule }) => rule)).toEqual(["move-vm-name-once"]);
+    expect(standing(lab)).toEqual(before);
+  });
+
+  it("leaves alone a journal that came with a copy of another VM's definition", async () => {
+    leave(lab, journalOf(pair, { uuid: "99999999-2222-4333-8444-000000000050" }));
+    const before = standing(lab);
+    expect((await recover(lab.cluster, "web")).outcome).toBe("none");
+    expect(standing(lab)).toEqual(before);
+  });
+
+  it("of two recoveries at once one works", async () => {
+    leave(lab, journalOf(pair));
+    const other = await lab.entrance();
+    const results = await Promise.allSettled([recover(lab.cluster, "web"), recover(other.cluster, "web")]);
+    expect(results.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "rejected"]);
+    expect(results.find(({ status }) => status === "rejected")).toMatchObject({
+      reason: { problem: { code: "move-under-way" } },
+    });
+    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+    await other.cluster.close();
+  });
+});

@@ -1,0 +1,85 @@
+/** What the exhaustive fault tests share: where a move changes something, and how many runs were made of it. */
+import { afterAll } from "vitest";
+import { moveVm } from "../../provider/migration/move.js";
+import { changing, changingCalls, type ChangingCall } from "../hosts/changing-calls.js";
+import { declarePair } from "../hosts/declared.js";
+import { labLike, type Entrance, type LabLike, vfs } from "../hosts/lab-like.js";
+import { settled } from "../hosts/standing.js";
+
+/** Either outcome; host2's first VF is reserved for the VM in every run. */
+export const onSource = settled("host1", vfs[0]);
+export const onDestination = settled("host2", vfs[0]);
+
+export const moments = ["before", "after"] as const;
+export type Moment = (typeof moments)[number];
+
+export async function pairedLab(): Promise<LabLike> {
+  const lab = await labLike();
+  await declarePair(lab);
+  return lab;
+}
+
+/** Where a move that goes well changes something. */
+export async function placesOfMove(): Promise<readonly ChangingCall[]> {
+  const lab = await pairedLab();
+  try {
+    const from = [lab.host1.callCount, lab.host2.callCount] as const;
+    await moveVm(lab.cluster, { vm: "web", to: "host2" });
+    return changingCalls(lab, from);
+  } finally {
+    await lab.close();
+  }
+}
+
+export function named(places: readonly ChangingCall[]): readonly (readonly [string, ChangingCall])[] {
+  return places.map((place) => [`${place.host} ${place.procedure} ${place.occurrence + 1}`, place] as const);
+}
+
+/** Counts the runs of a file, and prints their number at its end. */
+export function countedRuns(of: string): (act: (lab: LabLike) => Promise<void>) => Promise<void> {
+  let runs = 0;
+  afterAll(() => {
+    process.stdout.write(`${of}: ${runs} runs\n`);
+  });
+  return async (act) => {
+    runs += 1;
+    const lab = await pairedLab();
+    try {
+      await act(lab);
+    } finally {
+      await lab.close();
+    }
+  };
+}
+
+/** Acts at the nth call, counted from 1, by which that process changes something. Gives the number of such calls so far. */
+export function atChange(
+  lab: LabLike,
+  { isDoorOf }: Pick<Entrance, "isDoorOf">,
+  nth: number,
+  act: () => void,
+): () => number {
+  let made = 0;
+  for (const host of lab.hosts) {
+    const others = host.onCall;
+    host.onCall = (call) => {
+      if (changing.has(call.procedure) && isDoorOf(call)) {
+        made += 1;
+        if (made === nth) act();
+      }
+      return others(call);
+    };
+  }
+  return () => made;
+}
+
+/** Numbers from 0 to 1 that are the same in each run (mulberry32). */
+export function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
