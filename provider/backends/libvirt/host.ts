@@ -411,8 +411,9 @@ class GuardedHost extends LibvirtHost {
     return this.host.commands();
   }
 
-  override command(command: RemoteCommand): Promise<ExecResult | undefined> {
-    return this.host.command(command);
+  override async command(command: RemoteCommand, stdin?: string): Promise<ExecResult | undefined> {
+    await this.check();
+    return this.host.command(command, stdin);
   }
 
   override dedicated(): LibvirtHost {

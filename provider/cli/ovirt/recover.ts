@@ -107,8 +107,8 @@ function unplugged({ vm, pairs, missing, underWay: moves }: EngineVmSurvey): rea
 
 function deathIsTheEngines(host: string): ProblemError {
   return new ProblemError({
-    code: "option-unsupported",
-    what: "--host-is-dead does not exist on oVirt: the engine decides what became of the VMs of a host that does not answer",
+    code: "option-not-on-ovirt",
+    what: "Unable to use --host-is-dead on oVirt: the engine decides what became of the VMs of a host that does not answer",
     remedy: `In the engine, use "Confirm 'Host has been Rebooted'" of host "${host}".`,
   });
 }

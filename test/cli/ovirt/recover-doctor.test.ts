@@ -64,6 +64,9 @@ describe("recover", () => {
     const now = await cli.ran("recover --now");
     expect(now.code).toBe(1);
     expect(now.err).toContain("Unable to use --now on oVirt");
+    const dead = await cli.ran("recover web --host-is-dead host2 --yes");
+    expect(dead.code).toBe(1);
+    expect(dead.err).toContain("Confirm 'Host has been Rebooted'");
   });
 });
 
