@@ -20,6 +20,10 @@ export interface Hands {
   readonly cable: (host: LabHost, nic: "mgmt" | "migr" | "uplink" | "pf", state: "up" | "down") => Promise<void>;
   /** Starts a second move of the same VM; its exit code. */
   readonly moveToo: () => Promise<number>;
+  /** A host's machine loses its power. It stays off until everything that must be true without it was checked. */
+  readonly die: (host: LabHost) => Promise<void>;
+  /** The configuration has that host no more, until the same moment. */
+  readonly remove: (host: LabHost) => void;
   /** Lets our command line recover the VM, once; its exit code. */
   readonly recover: () => Promise<number>;
 }
@@ -39,6 +43,10 @@ export interface Fault {
   readonly options?: readonly string[];
   /** Which ends are right. Default: moved or stays. */
   readonly ends?: readonly End[];
+  /** The host that is away afterwards: the VM must stand well without it, and again once it is back. */
+  readonly away?: "source" | "destination";
+  /** Seconds after the blow within which the move must have ended. Default: no limit of its own. */
+  readonly endsWithin?: number;
   /** One of those that `npm test` runs. */
   readonly quick?: boolean;
 }
@@ -79,6 +87,116 @@ const kills: readonly [PhaseName, number, boolean?][] = [
   ["verify", 600],
   ["release", 0],
   ["release", 80],
+];
+
+/** Seconds: a host that vanishes is noticed after at most 28, and a login that is tried again fails after 20. */
+const noticed = 90;
+
+/** A host that dies and is not brought back before the checks, or that the configuration loses. */
+const deaths: readonly Fault[] = [
+  ...(
+    [
+      ["journal", 0],
+      ["reserve", 0],
+      ["unplug", 300],
+      ["migrate", 500],
+      ["migrate", 2500],
+      ["migrate", 4000],
+    ] as const
+  ).map(([phase, after]): Fault => ({
+    name: `the destination's machine dies ${after} ms into ${phase} and stays away`,
+    phase,
+    after,
+    away: "destination",
+    endsWithin: noticed,
+    strike: ({ die, destination }) => die(destination),
+    ends: ["stays"],
+  })),
+  {
+    // It may have taken over, or not yet: a person has to say that it is dead, or the VM was there and died with it.
+    name: "the destination's machine dies at the switch-over and stays away",
+    phase: "migrate",
+    after: 5800,
+    away: "destination",
+    strike: ({ die, destination }) => die(destination),
+    ends: ["stays", "off"],
+  },
+  {
+    name: "the destination's machine dies in plug and stays away",
+    phase: "plug",
+    after: 200,
+    away: "destination",
+    strike: ({ die, destination }) => die(destination),
+    ends: ["off"],
+  },
+  ...(
+    [
+      ["plug", 0],
+      ["plug", 700],
+      ["verify", 0],
+      ["release", 0],
+    ] as const
+  ).map(([phase, after]): Fault => ({
+    name: `the source's machine dies ${after} ms into ${phase} and stays away`,
+    phase,
+    after,
+    away: "source",
+    strike: ({ die, source }) => die(source),
+    ends: ["moved"],
+  })),
+  {
+    name: "the source's machine dies in pre-copy and stays away",
+    phase: "migrate",
+    after: 2500,
+    away: "source",
+    endsWithin: noticed,
+    strike: ({ die, source }) => die(source),
+    ends: ["off"],
+  },
+  {
+    name: "our process is killed in pre-copy, and the destination's machine dies and stays away",
+    phase: "migrate",
+    after: 2500,
+    away: "destination",
+    strike: async ({ signal, die, destination }) => {
+      signal("SIGKILL");
+      await die(destination);
+    },
+    ends: ["stays"],
+  },
+  {
+    name: "our process is killed in plug, and the source's machine dies and stays away",
+    phase: "plug",
+    after: 100,
+    away: "source",
+    strike: async ({ signal, die, source }) => {
+      signal("SIGKILL");
+      await die(source);
+    },
+    ends: ["moved"],
+  },
+  {
+    name: "our process is killed in unplug, and the configuration loses the destination",
+    phase: "unplug",
+    after: 400,
+    away: "destination",
+    strike: ({ signal, remove, destination }) => {
+      signal("SIGKILL");
+      remove(destination);
+    },
+    ends: ["stays"],
+  },
+  {
+    name: "our process is killed in plug, and the configuration loses the source",
+    phase: "plug",
+    after: 100,
+    away: "source",
+    strike: ({ signal, remove, source }) => {
+      signal("SIGKILL");
+      remove(source);
+    },
+    ends: ["moved"],
+  },
 ];
 
 export const faults: readonly Fault[] = [
@@ -258,6 +376,7 @@ export const faults: readonly Fault[] = [
     mend: ({ on, destination }) => on(destination, "virsh resume web"),
     ends: ["moved"],
   },
+  ...deaths,
   {
     name: "a second mover comes",
     phase: "migrate",

@@ -7,7 +7,7 @@ import { writeFileSync } from "node:fs";
 import { root } from "../../toolchain/pulumi.js";
 import { clusterConfig } from "../lab/cluster-config.js";
 import { run } from "../lab/command.js";
-import { guestShows, reset, type LabState } from "../lab/lab.js";
+import { guestShows, powerOff, powerOn, reset, type LabState } from "../lab/lab.js";
 import { guestNamed, hosts, physicalFunction, running, type LabHost } from "../lab/layout.js";
 import { inNamespace, setPort } from "../lab/network.js";
 import { ssh } from "../lab/ssh.js";
@@ -55,12 +55,20 @@ export async function strike(lab: LabState, fault: Fault): Promise<FaultResult> 
     cable: (host, nic, state) => setPort(nic, host.id, state),
     moveToo: async () => (await cli(["migrate", web.name, "--to", destination.name])).code,
     recover: recoverOnce,
+    die: powerOff,
+    remove: ({ name }) => {
+      const config = clusterConfig(lab);
+      const others = Object.entries(config.hosts).filter(([host]) => host !== name);
+      writeFileSync(configFile(), JSON.stringify({ ...config, hosts: Object.fromEntries(others) }));
+    },
   };
   let struck = false as boolean;
+  let struckAt = Infinity;
   const strikeOnce = async () => {
     if (struck) return;
     struck = true;
     await sleep(fault.after ?? 0);
+    struckAt = Date.now();
     try {
       await fault.strike(hands);
     } catch (error) {
@@ -76,19 +84,85 @@ export async function strike(lab: LabState, fault: Fault): Promise<FaultResult> 
       if (phase === fault.phase) blow = strikeOnce();
     },
   );
+  const seconds = (Date.now() - struckAt) / 1000;
   await blow;
+  if (fault.endsWithin !== undefined && seconds > fault.endsWithin)
+    problems.push(`the move ended ${Math.round(seconds)} s after the blow, not within ${fault.endsWithin} s`);
   if (!struck) problems.push(`the move never came to ${fault.phase}: ${said.slice(-400)}`);
   await fault.mend?.(hands);
+  if (fault.away !== undefined) {
+    const away = fault.away === "source" ? source : destination;
+    problems.push(...(await whileAway(lab, fault, code, { source, destination, away })));
+    return resultOf(fault, began, problems);
+  }
   const recovered = fault.phase === "before" ? 0 : await recover();
   if (recovered !== 0) problems.push(`recover ended with ${recovered}`);
   problems.push(...(await wrongs(lab, fault, code, source, destination)));
+  return resultOf(fault, began, problems);
+}
+
+function resultOf({ name, phase }: Fault, began: number, problems: readonly string[]): FaultResult {
   return {
-    name: fault.name,
-    phase: fault.phase,
+    name,
+    phase,
     survived: problems.length === 0,
     seconds: Math.round((Date.now() - began) / 100) / 10,
     ...(problems.length > 0 && { problems }),
   };
+}
+
+interface Away {
+  readonly source: LabHost;
+  readonly destination: LabHost;
+  readonly away: LabHost;
+}
+
+/** What is wrong while the host is away, and what is still wrong once it is back; then all is as before the fault. */
+async function whileAway(lab: LabState, fault: Fault, code: number, { source, destination, away }: Away) {
+  const home = hosts.find((host) => host !== away) ?? source;
+  const found: string[] = [];
+  const recovered = await recoverWithout(away);
+  const domain = `virsh -q domstate ${web.name} 2>/dev/null`;
+  const state = (await ssh(lab.image, home, domain, { accept: [0, 1] })).stdout.trim();
+  const off = state === "" || state === "shut off";
+  if (off && fault.ends?.includes("off") !== true) found.push(`the VM does not run (recover ended with ${recovered})`);
+  if (!off && recovered !== 0) found.push(`recover without ${away.name} ended with ${recovered}`);
+  if (!off) {
+    found.push(
+      ...(await wrongs(lab, fault, code, source, destination, [home])).map((each) => `${away.name} away: ${each}`),
+    );
+    const xml = (await ssh(lab.image, home, `virsh dumpxml ${web.name}`)).stdout;
+    const reserved = (fault.away === "source" ? phasesWithCopy : phasesWithReservation).has(fault.phase);
+    if (reserved && !xml.includes("owed")) found.push(`nothing is noted as owed to ${away.name}`);
+  }
+  await powerOn(lab, away);
+  writeFileSync(configFile(), JSON.stringify(clusterConfig(lab)));
+  const later = await recover();
+  if (later !== 0) found.push(`recover with ${away.name} back ended with ${later}`);
+  if (off) {
+    // It was on that machine: what is left of it is its definition, which a start would take another VF for.
+    const { stdout } = await ssh(lab.image, away, `virsh dumpxml --inactive ${web.name}`, { accept: [0, 1] });
+    if (stdout.includes("journal")) found.push("a journal is left");
+    await prepare(lab);
+    return found;
+  }
+  found.push(...(await wrongs(lab, fault, code, source, destination)).map((each) => `${away.name} back: ${each}`));
+  const xml = (await ssh(lab.image, home, `virsh dumpxml ${web.name}`)).stdout;
+  if (xml.includes("owed")) found.push(`something is still owed to ${away.name}`);
+  // The next move must go there again.
+  const next = await cli(["migrate", web.name, "--to", away.name]);
+  if (next.code !== 0) found.push(`the next move ended with ${next.code}: ${next.said.slice(-400)}`);
+  return found;
+}
+
+/** Phases from which on the destination has a VF reserved, or the source something of the VM. */
+const phasesWithReservation: ReadonlySet<string> = new Set(["unplug", "migrate"]);
+const phasesWithCopy: ReadonlySet<string> = new Set(["plug"]);
+
+/** With the word that the host is dead only where it is asked for. */
+async function recoverWithout(away: LabHost): Promise<number> {
+  const code = await recoverOnce();
+  return code === 4 ? (await cli(["recover", web.name, "--now", "--host-is-dead", away.name, "--yes"])).code : code;
 }
 
 /** As an operator does: again, until it says that there is nothing left. */
@@ -112,10 +186,11 @@ async function wrongs(
   code: number,
   source: LabHost,
   destination: LabHost,
+  asked: readonly LabHost[] = hosts,
 ): Promise<string[]> {
   const found: string[] = [];
   const states = await Promise.all(
-    hosts.map(async (host) => ({
+    asked.map(async (host) => ({
       host,
       state: (
         await ssh(lab.image, host, `virsh -q domstate ${web.name} 2>/dev/null`, { accept: [0, 1] })
@@ -135,7 +210,7 @@ async function wrongs(
   if (end === "off") {
     if (!ends.includes("off")) return [...found, "the VM does not run any more"];
     const home = states.find(({ state }) => state === "shut off")?.host ?? source;
-    found.push(...(await leftBehind(lab, undefined)));
+    found.push(...(await leftBehind(lab, undefined, asked)));
     await ssh(lab.image, home, `virsh -q start ${web.name}`);
     return found;
   }
@@ -152,7 +227,7 @@ async function wrongs(
       found.push(`no VF in its ${flags === "" ? "live XML" : "definition"}`);
     if (xml.includes("journal")) found.push("a journal is left");
   }
-  found.push(...(await leftBehind(lab, here.host)));
+  found.push(...(await leftBehind(lab, here.host, asked)));
   await guestShows(
     lab,
     web,
@@ -166,9 +241,9 @@ async function wrongs(
 }
 
 /** VFs that are bound to vfio although no VM has them. */
-async function leftBehind(lab: LabState, home: LabHost | undefined): Promise<string[]> {
+async function leftBehind(lab: LabState, home: LabHost | undefined, asked: readonly LabHost[]): Promise<string[]> {
   const counts = await Promise.all(
-    hosts.map(async (host) => {
+    asked.map(async (host) => {
       const { stdout } = await ssh(
         lab.image,
         host,

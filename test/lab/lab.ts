@@ -118,6 +118,22 @@ export async function down(): Promise<void> {
   rmSync(running, { recursive: true, force: true });
 }
 
+/** A host's machine loses its power: its QEMU is killed. The lab counts as down until it is started again. */
+export async function powerOff(host: LabHost): Promise<void> {
+  const pid = pidOf(host);
+  if (pid !== undefined && alive(host)) process.kill(pid, "SIGKILL");
+  while (alive(host)) await sleep(50);
+}
+
+/** Starts a host's machine again, on the disk that it had; waits until it is ready. */
+export async function powerOn({ image, topology }: LabState, host: LabHost): Promise<void> {
+  if (alive(host)) return;
+  const files = hostFiles(host);
+  for (const file of [files.serial, files.pid, files.monitor]) rmSync(file, { force: true });
+  startHost(image, host, topology, files);
+  await hostReady(host, files, 300);
+}
+
 /** Defines a guest on a host and starts it, where no host runs it; waits until it has booted. */
 export async function ensureGuest(
   lab: LabState,
