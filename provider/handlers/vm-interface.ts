@@ -11,15 +11,17 @@ import {
   type VmNic,
   type VmOfNic,
 } from "../rules/index.js";
+import { networkOn } from "../config.js";
 import { generateMac, normalizeMac } from "../xml/mac.js";
+import type { ProfileRecord } from "../xml/network.js";
 import { primaryAliasOf, standbyAliasOf, type InterfaceRecord } from "../xml/interface-record.js";
-import { pairs } from "../xml/teaming.js";
 import { formatPciAddress } from "../xml/pci-address.js";
 import { isActive, type LibvirtCluster } from "../backends/libvirt/cluster.js";
 import { isFree } from "../backends/libvirt/inventory.js";
 import { changeRecords } from "../backends/libvirt/records.js";
 import {
   aliasesOf,
+  halvesOf,
   plugInterface,
   primaryOf,
   saveRecord,
@@ -32,6 +34,7 @@ import type { Picture, Sight } from "../backends/libvirt/picture.js";
 import { agreedProfile, conflictOf, type StoredProfile } from "../backends/libvirt/profile-store.js";
 import { plugMissingVfs } from "../migration/repair.js";
 import { atRestNow, lookAtRest } from "./at-rest.js";
+import { devicesInTheWay, differencesFrom, lostRecord, pairOf, recordOfPair } from "./devices-of-nic.js";
 import { checkFailures, diffOf, type Checked, type Handler, type HandlerContext } from "./handler.js";
 import {
   compared,
@@ -71,6 +74,9 @@ const atOddsWithAdopted: readonly string[] = [
   "interface-failover-once-per-vm",
 ];
 
+/** What a pair that is there already needs no more. */
+const neededToPlug: readonly string[] = ["interface-free-vf", "interface-free-root-port"];
+
 export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
   async check(ctx, news, olds): Promise<Checked<VmInterfaceInputs>> {
     const parsed = vmInterfaceSchema.safeParse(news);
@@ -90,11 +96,18 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     warnOfUnreadable(ctx, store.unreadable);
     const conflict = await profileConflict(picture, store, inputs.profile);
     if (conflict !== undefined) return { inputs, failures: [{ property: "profile", reason: conflict.message }] };
-    const facts = await factsFor(picture, store, { nic: previewOf(inputs, ctx.urn), profileUrn }, self, others);
+    const facts = await factsFor(
+      picture,
+      store,
+      { nic: previewOf(inputs, ctx.urn), profileUrn, adopt: inputs.adopt === true },
+      self,
+      others,
+    );
     const failures = evaluate(interfaceRules, facts)
       // A VF that is missing today may be there when the interface is made; what is certain is refused.
       .filter(({ severity }) => severity === "error")
       .filter(({ rule }) => inputs.adopt !== true || !atOddsWithAdopted.includes(rule))
+      .filter(({ rule }) => facts.vm.differences === undefined || !neededToPlug.includes(rule))
       .map((violation) => failureOf(violation));
     if (failures.length === 0 && inputs.adopt !== true) warnOfUntoldReplacement(ctx, store, inputs, self);
     return { inputs, failures };
@@ -110,6 +123,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     const replaced = replacedRecord(sight, { replaced: replacedInputs(ctx), owner });
     const existing = existingInterface(sight, inputs);
     if (existing !== undefined && inputs.adopt === true) {
+      await refuseOtherNetworks(picture, sight, inputs);
       const { plugged, linked } = inFull(inputs);
       const taken = existing.id === replaced?.id ? await renamed(sight, existing) : existing;
       const spec = await specOf(
@@ -150,11 +164,11 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     const picture = pictureOf(ctx);
     const sight = await lookAtRest(ctx, picture, state.vm);
     if (sight?.moving === true) return { id, state, inputs: inputsOfInterface(state) };
-    const record = sight?.records.find((candidate) => idOf(state.vm, candidate.id) === id);
-    if (sight === undefined || record === undefined) return undefined;
-    const now = stateNow(picture.cluster, sight, await specOf(picture, record), state);
-    const { interrupted } = sight;
-    const next = interrupted === undefined ? now : { ...now, missing: [...now.missing, interrupted] };
+    const found = sight && (await recordIn(picture, sight, id, state));
+    if (sight === undefined || found === undefined) return undefined;
+    const now = stateNow(picture.cluster, sight, await specOf(picture, found.record), state);
+    const more = [found.lost ? lostRecordInWords : undefined, sight.interrupted].filter((each) => each !== undefined);
+    const next = more.length === 0 ? now : { ...now, missing: [...now.missing, ...more] };
     return { id, state: next, inputs: inputsOfInterface(next) };
   },
 
@@ -173,7 +187,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
   async update(ctx, id, state, news) {
     const picture = pictureOf(ctx);
     const sight = await requireVm(ctx, picture, state.vm);
-    const record = sight.records.find((candidate) => idOf(state.vm, candidate.id) === id) ?? {
+    const record = (await recordIn(picture, sight, id, state))?.record ?? {
       id: id.slice(state.vm.length + 1),
       profile: state.profile,
       mac: state.mac,
@@ -194,7 +208,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     if (wasAdopted(ctx, id)) return;
     const picture = pictureOf(ctx);
     const sight = await atRestNow(ctx, picture, state.vm);
-    const record = sight?.records.find((candidate) => idOf(state.vm, candidate.id) === id);
+    const record = sight && (await recordIn(picture, sight, id, state))?.record;
     if (sight === undefined || record === undefined) return;
     ctx.progress.report({ phase: "unplug", message: `unplugging ${record.mac} from ${state.vm}` });
     await unplug(picture, sight, await specOf(picture, record), { forget: true });
@@ -202,18 +216,72 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
 };
 
 /**
- * The VM's interface with the declared MAC: one of ours, or a pair that oVirt or somebody by hand has made, which has
- * aliases of its own. Any other device with that MAC is for the rules to refuse.
+ * The VM's interface with the declared MAC: one of ours, or a whole pair that oVirt or a person has made, which has aliases of
+ * its own. Any other device with that MAC is for the rules to refuse.
  */
 function existingInterface({ domain, records }: Sight, inputs: VmInterfaceInputs): InterfaceRecord | undefined {
-  const { mac, profile, plugged, linked } = inFull(inputs);
+  const { mac, profile } = inputs;
   if (mac === undefined) return undefined;
   const recorded = records.find((record) => record.mac === mac && record.profile === profile);
   if (recorded !== undefined) return recorded;
-  const pair = pairs(domain).pairs.find(({ standby, primary }) => standby.mac === mac && primary.mac === mac);
-  if (pair?.primary.alias === undefined || pair.standby.alias === undefined) return undefined;
-  const adopted = { primaryAlias: pair.primary.alias, standbyAlias: pair.standby.alias };
-  return { id: randomUUID(), profile, mac, plugged, linked, adopted };
+  const pair = pairOf(domain, mac);
+  return pair && recordOfPair(pair, { ...inputs, mac });
+}
+
+/** What a state says where the VM's metadata has lost the record. */
+const lostRecordInWords = "record in the VM's metadata";
+
+/** The record of the interface; where it is lost, one that the state and the VM's devices tell. */
+async function recordIn(
+  picture: Picture,
+  { domain, records }: Sight,
+  id: string,
+  state: VmInterfaceState,
+): Promise<{ readonly record: InterfaceRecord; readonly lost: boolean } | undefined> {
+  const record = records.find((candidate) => idOf(state.vm, candidate.id) === id);
+  if (record !== undefined) return { record, lost: false };
+  const profile = (await picture.profile(state.profile))?.profile;
+  const lost = lostRecord(domain, records, id.slice(state.vm.length + 1), state, profile);
+  return lost && { record: lost, lost: true };
+}
+
+/** @throws ProblemError where the pair that is to be taken over is on other networks than its profiles'. */
+async function refuseOtherNetworks(picture: Picture, sight: Sight, inputs: VmInterfaceInputs): Promise<void> {
+  const profiles = (await picture.profiles()).map(({ profile }) => profile);
+  const differences = await differencesOf(picture, sight, inputs, profiles);
+  const nic = previewOf(inputs, undefined);
+  const facts = {
+    action: "add",
+    backend: "libvirt",
+    nic,
+    others: [],
+    profiles,
+    networks: [],
+    vm: { differences },
+  } as const;
+  refuse(
+    evaluate(
+      interfaceRules.filter(({ id }) => id === "interface-adopted-like-profile"),
+      facts,
+    ),
+  );
+}
+
+/** Undefined: there is no pair of that MAC. */
+async function differencesOf(
+  picture: Picture,
+  { presence: { host }, domain }: Sight,
+  { mac, profile: profileId }: { readonly mac?: string | undefined; readonly profile: unknown },
+  profiles: readonly ProfileRecord[],
+): Promise<readonly string[] | undefined> {
+  const pair = pairOf(domain, mac);
+  const profile = profiles.find(({ id }) => id === profileId);
+  if (pair === undefined || profile === undefined) return undefined;
+  const hasPfs = networkOn(picture.cluster.config, host.name, profile.network)?.physicalFunctions !== undefined;
+  const functions = hasPfs ? await picture.physicalFunctions(host, profile.network) : [];
+  const vfs = functions.flatMap(({ virtualFunctions }) => virtualFunctions.map(({ address }) => address));
+  const failover = profiles.find(({ id }) => id === profile.failover);
+  return differencesFrom(pair, profile, failover, { cluster: picture.cluster.config, host: host.name, vfs });
 }
 
 /** Which interface of the hosts the declared one is, or takes the place of. */
@@ -302,8 +370,11 @@ async function applied(
 ): Promise<VmInterfaceState> {
   const { presence, domain, records } = sight;
   const aliases = Object.values(aliasesOf(spec));
-  const present = aliases.filter((alias) => domain.interfaces.some((nic) => nic.alias === alias));
-  const recorded = records.find(({ id }) => id === spec.record.id);
+  const present = Object.values(halvesOf(domain, spec)).filter((nic) => nic !== undefined);
+  const known = records.find(({ id }) => id === spec.record.id);
+  // Devices without a record are the interface's all the same: it was lost, or they are being taken over.
+  const recorded = known ?? (present.length > 0 ? { ...spec.record, plugged: true } : undefined);
+  if (known === undefined && present.length > 0 && spec.record.plugged) await saveRecord(presence, spec.record);
   // What somebody took from the running VM may still be in its definition.
   const hasRest = present.length > 0 || recorded?.plugged === true;
   if (!spec.record.plugged) {
@@ -318,8 +389,8 @@ async function applied(
     if (hasRest) await unplug(picture, sight, spec, { forget: false });
     await plug(picture, sight, spec);
   } else {
-    if (recorded === undefined || recorded.owner !== spec.record.owner) await saveRecord(presence, spec.record);
-    if (recorded !== undefined && recorded.linked !== spec.record.linked) await setLink(presence, spec);
+    if (known !== undefined && known.owner !== spec.record.owner) await saveRecord(presence, spec.record);
+    if (known !== undefined && known.linked !== spec.record.linked) await setLink(presence, spec);
   }
   return stateNow(picture.cluster, await requireVm(ctx, picture, inputs.vm), spec, {
     ...inputs,
@@ -329,9 +400,8 @@ async function applied(
 
 /** The pair's standby is there, in a VM that runs, and its VF is not. */
 function standsAlone({ presence, domain }: Sight, spec: InterfaceSpec): boolean {
-  const { standby, primary } = aliasesOf(spec);
-  const has = (alias: string) => domain.interfaces.some((nic) => nic.alias === alias);
-  return isActive(presence) && standby !== undefined && has(standby) && primary !== undefined && !has(primary);
+  const { standby, primary } = halvesOf(domain, spec);
+  return isActive(presence) && aliasesOf(spec).primary !== undefined && standby !== undefined && primary === undefined;
 }
 
 async function plug(picture: Picture, { presence }: Sight, spec: InterfaceSpec): Promise<void> {
@@ -365,10 +435,12 @@ function stateNow(
 ): VmInterfaceState {
   const { record } = spec;
   const vf = primaryOf(domain, spec)?.vf;
+  const halves = halvesOf(domain, spec);
   const missing = record.plugged
-    ? Object.entries(aliasesOf(spec))
-        .filter(([, alias]) => !domain.interfaces.some((nic) => nic.alias === alias))
-        .map(([half, alias]) => `${half} ${alias}`)
+    ? (["standby", "primary"] as const).flatMap((half) => {
+        const alias = aliasesOf(spec)[half];
+        return alias === undefined || halves[half] !== undefined ? [] : `${half} ${alias}`;
+      })
     : [];
   const { standby, primary } = aliasesOf(spec);
   return {
@@ -461,7 +533,7 @@ function withProfileId(store: StoreView, { nic, profileUrn }: DeclaredInterface)
 async function factsFor(
   picture: Picture,
   store: StoreView,
-  declaration: DeclaredInterface,
+  declaration: DeclaredInterface & { readonly adopt: boolean },
   self: Self,
   declared: readonly DeclaredInterface[],
 ): Promise<InterfaceFacts> {
@@ -491,7 +563,11 @@ async function factsFor(
     networks: networksOf(picture.cluster),
     vm:
       typeof nic.vm === "string" && store.silence === undefined
-        ? await vmFacts(picture, store, nic.vm, nic.profile, leaving?.record)
+        ? await vmFacts(picture, store, nic.vm, nic, {
+            leaving: leaving?.record,
+            adopt: declaration.adopt,
+            exists: olds !== undefined,
+          })
         : {},
   };
 }
@@ -500,8 +576,12 @@ async function vmFacts(
   picture: Picture,
   store: StoreView,
   vm: string,
-  profileId: Preview<VmNic>["profile"],
-  leaving: InterfaceRecord | undefined,
+  { profile: profileId, mac }: Preview<VmNic>,
+  {
+    leaving,
+    adopt,
+    exists,
+  }: { readonly leaving: InterfaceRecord | undefined; readonly adopt: boolean; readonly exists: boolean },
 ): Promise<VmOfNic> {
   const sight = await picture.vm(vm);
   if (sight === undefined) return {};
@@ -516,7 +596,15 @@ async function vmFacts(
     profileOf(leaving?.profile)?.network === profile?.network ? freed.filter(({ vf }) => vf !== undefined).length : 0;
   const functions =
     profile?.passThrough === "enabled" ? await picture.physicalFunctions(presence.host, profile.network) : undefined;
+  const wanted = typeof mac === "string" ? mac : undefined;
+  const taken = adopt ? pairOf(domain, wanted) : undefined;
+  const profiles = store.profiles === notYetKnown ? [] : store.profiles;
+  const differences = taken && (await differencesOf(picture, sight, { mac: wanted, profile: profileId }, profiles));
   return {
+    ...(!exists && {
+      inTheWay: devicesInTheWay(domain, sight.records, { mac: wanted, failover: profile?.failover }, taken),
+    }),
+    ...(differences !== undefined && { differences }),
     running: isActive(presence),
     machine: domain.machine,
     freeRootPorts: domain.rootPorts.filter(({ free }) => free).length + freed.length,
@@ -543,6 +631,7 @@ async function lookOnceMore(
     owner: replaced?.owner,
     replaced: replaced && { vm: inputs.vm, profile: replaced.profile, mac: replaced.mac },
   };
-  const facts = await factsFor(picture, store, { nic: previewOf(inputs, undefined) }, self, []);
+  const declaration = { nic: previewOf(inputs, undefined), adopt: inputs.adopt === true };
+  const facts = await factsFor(picture, store, declaration, self, []);
   refuse(evaluate(interfaceRules, facts).filter(({ severity }) => severity === "error"));
 }

@@ -105,8 +105,11 @@ async function definePrimary({ host, dom }: Presence, record: InterfaceRecord, p
 
 async function missingOn(presence: Presence): Promise<readonly InterfaceRecord[]> {
   const { host, dom } = presence;
-  const { interfaces } = await host.liveDomain(dom);
-  return recordsOf(await host.inactiveOrLive(dom)).filter((record) => {
+  const live = await host.liveDomain(dom);
+  const { interfaces } = live;
+  const defined = recordsOf(await host.inactiveOrLive(dom));
+  // A definition that was written anew has none.
+  return (defined.length === 0 ? recordsOf(live) : defined).filter((record) => {
     const standby = standbyAliasOf(record);
     return (
       record.plugged &&

@@ -36,6 +36,18 @@ export interface VmOfNic {
   readonly networksOnHost?: readonly string[] | undefined;
   /** VFs of the network of the interface's profile that are free on the VM's host. */
   readonly freeVfs?: number | undefined;
+  /** Devices of no known interface that have the MAC or the standby's alias of the one that is to be made. */
+  readonly inTheWay?: readonly DeviceInTheWay[] | undefined;
+  /** In what the pair that is to be taken over differs from what the profiles would make; in words. */
+  readonly differences?: readonly string[] | undefined;
+}
+
+export interface DeviceInTheWay {
+  /** In words: `bridge NIC net0 on bridge "br0"`. */
+  readonly device: string;
+  readonly mac?: string | undefined;
+  /** It is a whole pair that `adopt: true` takes over. */
+  readonly adoptable: boolean;
 }
 
 export interface InterfaceFacts {
@@ -332,6 +344,37 @@ const macOnceInCluster: InterfaceRule = {
       })),
 };
 
+/** libvirt takes a second device with a MAC, and a bridge then has two ports for it. */
+const macFreeOnVm: InterfaceRule = {
+  id: "interface-devices-free-on-vm",
+  title: "The VM has no device yet with the interface's MAC address, or with its standby's alias",
+  source: "Linux: Documentation/networking/net_failover.rst",
+  ...refusedByUs,
+  find: ({ nic, vm }) =>
+    (vm.inTheWay ?? []).map(({ device, mac, adoptable }) => ({
+      property: "mac",
+      message: `VM ${quoted(nic.vm)} has ${device} already${mac === undefined ? "" : `, with MAC address ${mac}`}: interface ${quoted(nic.name)} would be a second one.`,
+      remedy: adoptable
+        ? `Take it over with adopt: true${mac === undefined ? "" : ` and mac: ${quoted(mac)}`}, or unplug it first.`
+        : "Unplug it first, or give the interface another address.",
+    })),
+};
+
+const adoptedLikeProfile: InterfaceRule = {
+  id: "interface-adopted-like-profile",
+  title: "A pair that is taken over is on the bridge, the physical function and the VLAN of its profiles' networks",
+  source: "vnic-failover:cluster, networks",
+  ...refusedByUs,
+  find: ({ nic, vm }) =>
+    vm.differences === undefined || vm.differences.length === 0
+      ? undefined
+      : {
+          property: "profile",
+          message: `Interface ${quoted(nic.name)} can't take over the pair with MAC address ${String(nic.mac)} of VM ${quoted(nic.vm)}: ${vm.differences.join("; ")}.`,
+          remedy: "Name a profile of the pair's own networks, or correct them in vnic-failover:cluster.",
+        },
+};
+
 /** Profiles that were not made here can have what the profile's own rules refuse. */
 const vfPlain: InterfaceRule = {
   id: "interface-vf-plain",
@@ -445,6 +488,8 @@ export const interfaceRules: readonly InterfaceRule[] = [
   macNotZero,
   macOnceOnVm,
   macOnceInCluster,
+  macFreeOnVm,
+  adoptedLikeProfile,
   vfPlain,
   vfNoVlanTrunk,
   vfHasStandby,

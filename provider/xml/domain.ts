@@ -89,6 +89,11 @@ export function withoutInterface(domain: Element, alias: string): Element {
   return onDevices(domain, (devices) => devices.filter((device) => !(mayBeNic(device) && aliasOf(device) === alias)));
 }
 
+/** The domain without that device, which is one of its own elements. */
+export function withoutDevice(domain: Element, device: Element): Element {
+  return onDevices(domain, (devices) => devices.filter((each) => each !== device));
+}
+
 /**
  * The domain with one more NIC: before the device of that alias, else after its last `<interface>`, else after its devices.
  */

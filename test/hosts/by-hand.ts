@@ -46,3 +46,8 @@ function devicesWithAliases(live: Element | undefined, texts: readonly string[])
   const started = asStarted(element("domain", {}, [withChildren(element("devices"), [...present, ...given])]));
   return (child(started, "devices")?.children ?? []).slice(present.length);
 }
+
+/** An element in one line, its children and attributes in one order: libvirt prints its own. */
+export function flat({ name, attributes, children }: Element): string {
+  return `${name}${JSON.stringify(Object.entries(attributes).toSorted())}(${children.map(flat).toSorted().join()})`;
+}

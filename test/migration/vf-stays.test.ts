@@ -4,9 +4,9 @@ import { Affect } from "../../provider/backends/libvirt/constants.js";
 import { MoveFailed, moveVm } from "../../provider/migration/move.js";
 import { errorsOf, MoveRefused, planMove } from "../../provider/migration/plan.js";
 import { recover } from "../../provider/migration/recover.js";
-import { child, formatXml, parseXml, type Element } from "../../provider/xml/element.js";
+import { child, formatXml, parseXml } from "../../provider/xml/element.js";
 import type { NetworkConfig } from "../../provider/config.js";
-import { giveDevices, ownSettings, pciAttributesOf, standbyByHand, vfByHand } from "../hosts/by-hand.js";
+import { flat, giveDevices, ownSettings, pciAttributesOf, standbyByHand, vfByHand } from "../hosts/by-hand.js";
 import { runsCommands } from "../hosts/commands.js";
 import { declarePair } from "../hosts/declared.js";
 import { labLike, labNetworks, vfs, vm, type LabLike } from "../hosts/lab-like.js";
@@ -58,13 +58,9 @@ function expectOnlyVfChanged(
     );
 }
 
-/** Each device in one line, children and attributes in one order: libvirt prints its own. */
+/** Each device in one line. */
 function flattened(xml: string): readonly string[] {
   return parseXml(xml).children.map(flat).toSorted();
-}
-
-function flat({ name, attributes, children }: Element): string {
-  return `${name}${JSON.stringify(Object.entries(attributes).toSorted())}(${children.map(flat).toSorted().join()})`;
 }
 
 function flatAddress(address: string): string {

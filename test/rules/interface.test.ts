@@ -386,6 +386,53 @@ rule("interface-mac-once-in-cluster", {
   ],
 });
 
+const bridged = { device: 'bridge NIC net0 on bridge "br0"', mac: "52:54:00:12:34:56", adoptable: false };
+const whole = { device: "the pair of standby ua-s and VF 0000:01:10.0 (ua-vf)", adoptable: true };
+
+rule("interface-devices-free-on-vm", {
+  breaks: [
+    [
+      add({}, { vm: { inTheWay: [bridged] } }),
+      {
+        property: "mac",
+        message:
+          'VM "web" has bridge NIC net0 on bridge "br0" already, with MAC address 52:54:00:12:34:56: interface "nic" would be a second one.',
+        remedy: "Unplug it first, or give the interface another address.",
+      },
+    ],
+    [
+      add({}, { vm: { inTheWay: [whole, { ...whole, mac: "52:54:00:12:34:56" }] } }),
+      {
+        property: "mac",
+        message:
+          'VM "web" has the pair of standby ua-s and VF 0000:01:10.0 (ua-vf) already: interface "nic" would be a second one.',
+        remedy: "Take it over with adopt: true, or unplug it first.",
+      },
+      {
+        property: "mac",
+        message:
+          'VM "web" has the pair of standby ua-s and VF 0000:01:10.0 (ua-vf) already, with MAC address 52:54:00:12:34:56: interface "nic" would be a second one.',
+        remedy: 'Take it over with adopt: true and mac: "52:54:00:12:34:56", or unplug it first.',
+      },
+    ],
+  ],
+  keeps: [add(), add({}, { vm: { inTheWay: [] } })],
+});
+
+rule("interface-adopted-like-profile", {
+  breaks: [
+    [
+      add({}, { vm: { differences: ["its VF has VLAN 42", "its standby is elsewhere"] } }),
+      {
+        property: "profile",
+        message:
+          'Interface "nic" can\'t take over the pair with MAC address 52:54:00:12:34:56 of VM "web": its VF has VLAN 42; its standby is elsewhere.',
+      },
+    ],
+  ],
+  keeps: [add(), add({}, { vm: { differences: [] } })],
+});
+
 rule("interface-vf-plain", {
   breaks: [
     [

@@ -15,7 +15,8 @@ import { findMetadata } from "../../xml/metadata.js";
 import { type ProfileRecord } from "../../xml/network.js";
 import type { PciAddress } from "../../xml/pci-address.js";
 import { buildPrimary, buildStandby, standbyAlias, type DomainInterface } from "../../xml/teaming.js";
-import type { Domain } from "../../xml/domain.js";
+import { withoutDevice, type Domain } from "../../xml/domain.js";
+import { attachable, findPrimary, isUserAlias } from "../../xml/primary.js";
 import { isActive, type LibvirtCluster, type Presence } from "./cluster.js";
 import { Affect } from "./constants.js";
 import type { LibvirtHost } from "./host.js";
@@ -66,6 +67,19 @@ export function aliasesOf({ record, profile, standby }: InterfaceSpec): { standb
   return {
     primary: primaryAliasOf(record),
     ...(standby !== undefined && { standby: standbyAliasOf(record) ?? standbyAlias(standby.id) }),
+  };
+}
+
+/** The halves of the interface that the domain has. A VF without an alias of its own is found by what it is teamed with. */
+export function halvesOf(
+  { interfaces }: Domain,
+  spec: InterfaceSpec,
+): { standby?: DomainInterface | undefined; primary?: DomainInterface | undefined } {
+  const { standby, primary } = aliasesOf(spec);
+  const identity = { mac: spec.record.mac, primaryAlias: primary ?? "", standbyAlias: standby ?? "" };
+  return {
+    standby: standby === undefined ? undefined : interfaces.find(({ alias }) => alias === standby),
+    primary: primary === undefined ? undefined : findPrimary(interfaces, identity),
   };
 }
 
@@ -275,16 +289,16 @@ export async function unplugInterface(
   { forget }: { readonly forget: boolean },
 ): Promise<void> {
   const { host, dom } = presence;
-  const domain = await host.inactiveOrLive(dom);
-  const aliases = aliasesOf(spec);
-  const vf =
-    primaryOf(domain, spec)?.vf ?? (isActive(presence) ? primaryOf(await host.liveDomain(dom), spec)?.vf : undefined);
-  if (aliases.primary !== undefined) await detach(presence, aliases.primary);
+  const live = isActive(presence) ? halvesOf(await host.liveDomain(dom), spec) : {};
+  const defined = (await host.isPersistent(dom)) ? halvesOf(await host.inactiveDomain(dom), spec) : {};
+  const vf = live.primary?.vf ?? defined.primary?.vf;
+  await detachHalf(presence, spec, "primary");
   try {
-    if (aliases.standby !== undefined) await detach(presence, aliases.standby);
+    await detachHalf(presence, spec, "standby");
   } catch (cause) {
-    const device = devicesOf(cluster, host.name, spec, vf).primary;
-    if (device !== undefined) await host.attach(dom, device, await affects(presence));
+    if (live.primary !== undefined && vf !== undefined)
+      await host.attach(dom, attachable(live.primary.raw, vf), Affect.LIVE);
+    if (defined.primary !== undefined) await host.attach(dom, defined.primary.raw, Affect.CONFIG);
     throw cause;
   }
   if (vf !== undefined) await releaseVf(host, vf);
@@ -293,8 +307,9 @@ export async function unplugInterface(
 }
 
 /** The interface's VF among the domain's devices. */
-export function primaryOf(domain: Domain, { record }: Pick<InterfaceSpec, "record">): DomainInterface | undefined {
-  return domain.interfaces.find((nic) => nic.alias === primaryAliasOf(record) && nic.vf !== undefined);
+export function primaryOf(domain: Domain, spec: InterfaceSpec): DomainInterface | undefined {
+  const { primary } = halvesOf(domain, spec);
+  return primary?.vf === undefined ? undefined : primary;
 }
 
 /** libvirt's XML of its devices, as they are given to it. */
@@ -312,6 +327,22 @@ async function detach(presence: Presence, alias: string): Promise<void> {
   await host.detachAlias(dom, alias, Affect.CONFIG).catch((error: unknown) => {
     if (!isDeviceMissing(error)) throw error;
   });
+}
+
+/** The same with a half of an interface, which may have no alias in the definition, and any in the running domain. */
+async function detachHalf(presence: Presence, spec: InterfaceSpec, half: "standby" | "primary"): Promise<void> {
+  const { host, dom } = presence;
+  const flags = await affects(presence);
+  if ((flags & Affect.LIVE) !== 0) {
+    const alias = halvesOf(await host.liveDomain(dom), spec)[half]?.alias;
+    if (alias !== undefined) await unplug(host, dom, alias, { timeout: unplugTimeout });
+  }
+  if ((flags & Affect.CONFIG) === 0) return;
+  const definition = await host.inactiveDomain(dom);
+  const defined = halvesOf(definition, spec)[half];
+  if (defined === undefined) return;
+  if (isUserAlias(defined.alias)) await host.detachAlias(dom, defined.alias, Affect.CONFIG);
+  else await host.define(withoutDevice(definition.raw, defined.raw));
 }
 
 /** A running domain is changed live; a persistent one also in its definition. */

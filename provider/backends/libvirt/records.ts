@@ -59,7 +59,9 @@ async function writeRecords(
 ): Promise<void> {
   const uri = metadataNamespace("interfaces");
   // The definition first: it is what the VM boots from.
-  const stored = await host.metadata(dom, uri, persistent ? Affect.CONFIG : Affect.LIVE);
+  const defined = persistent ? await host.metadata(dom, uri, Affect.CONFIG) : undefined;
+  // A definition that was written anew, from a file without metadata, has lost what the running domain still has.
+  const stored = defined ?? (dom.id >= 0 ? await host.metadata(dom, uri, Affect.LIVE) : undefined);
   const records = changes.reduce((sofar, change) => change(sofar), parseInterfaceRecords(stored));
   const element = records.length === 0 ? undefined : buildInterfaceRecords(records);
   await host.setMetadata(dom, uri, metadataPrefix, element, persistent);

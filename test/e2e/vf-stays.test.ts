@@ -1,0 +1,147 @@
+/** A pair that its owner made in the second of two VLANs on one PF: taken over, moved there and back, it is what it was. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { nodeDeviceName, parsePciAddress } from "../../provider/xml/pci-address.js";
+import { parseDomain } from "../../provider/xml/domain.js";
+import { parseXml, withChildren, type Element } from "../../provider/xml/element.js";
+import { flat, pciAttributesOf } from "../hosts/by-hand.js";
+import { clusterConfig } from "../lab/cluster-config.js";
+import { guestShows, requireLab, reset, type LabState } from "../lab/lab.js";
+import { bridge, guestNamed, hostNamed, physicalFunction, type LabHost } from "../lab/layout.js";
+import { ssh } from "../lab/ssh.js";
+import { withStack } from "../pulumi/stack.js";
+import { bothEnslaved, domainXml, labSkipped, vfDrivers } from "./lab.js";
+
+const web = guestNamed("web");
+const [host1, host2] = [hostNamed("host1"), hostNamed("host2")];
+
+// Nothing that is announced reaches a VF that is in a VLAN by itself: its bridge is in none.
+const program = (host: string) => `
+import { VmInterface, VmPlacement, VnicProfile } from "pulumi-vnic-failover";
+const standby = new VnicProfile("data", { network: "data" });
+const fast = new VnicProfile("tenant20", { network: "tenant20", passThrough: "enabled", migratable: true, failover: standby });
+const nic = new VmInterface("nic", { vm: "web", profile: fast, mac: "${web.mac}", adopt: true });
+new VmPlacement("place", { vm: "web", host: "${host}", migration: { announce: "none" } }, { dependsOn: nic });
+`;
+
+const standby = `<interface type='bridge'><mac address='${web.mac}'/><source bridge='${bridge}'/><model type='virtio'/><driver queues='1' event_idx='off'/><alias name='ua-tenants-standby'/><teaming type='persistent'/></interface>`;
+
+/** With what an owner can write: VLAN, ROM, and a place in the guest that is not the first that is free. */
+const vf = (address: string, bus: string) =>
+  `<interface type='hostdev' trustGuestRxFilters='no'><mac address='${web.mac}'/><driver name='vfio'/><source><address type='pci' ${pciAttributesOf(address)}/></source><vlan><tag id='20'/></vlan><rom bar='off'/><alias name='ua-tenants-vf'/><teaming type='transient' persistent='ua-tenants-standby'/><address type='pci' domain='0x0000' bus='${bus}' slot='0x00' function='0x0'/></interface>`;
+
+describe.skipIf(labSkipped !== undefined)("on the lab", () => {
+  let lab: LabState;
+
+  beforeAll(async () => {
+    lab = requireLab();
+    await reset(lab, web);
+  });
+  afterAll(() => reset(lab, web));
+
+  test("an adopted pair in the second VLAN of a PF goes there and back, and nothing of it changes but its VF", async () => {
+    const cluster = clusterConfig(lab);
+    const networks = {
+      ...cluster.networks,
+      "data-vf": { physicalFunctions: [physicalFunction], vlan: 10 },
+      tenant20: { physicalFunctions: [physicalFunction], vlan: 20 },
+    };
+    const address = await makePair();
+    await guestShows(lab, web, host1, bothEnslaved);
+    const before = await described(host1);
+    const config = { "vnic-failover:cluster": { ...cluster, networks } };
+    await withStack({ program: program("host1"), config }, async (stack) => {
+      const adopted = await stack.up();
+      expect(adopted.exitCode, adopted.text).toBe(0);
+      expect(await described(host1)).toEqual(before);
+
+      for (const there of [host2, host1]) {
+        stack.write(program(there.name));
+        const moved = await stack.up();
+        expect(moved.exitCode, moved.text).toBe(0);
+        const now = await described(there);
+        const plugged = now.vfs[0] ?? "";
+        expect(now.vfs).toEqual([plugged, plugged]);
+        expect({ ...now, vfs: before.vfs }).toEqual(before);
+        expect(await vlanOf(there, plugged)).toBe(20);
+        await guestShows(lab, web, there, bothEnslaved);
+      }
+      expect(await vfDrivers(lab, host2)).toEqual(["igbvf", "igbvf", "igbvf", "igbvf"]);
+      expect(before.vfs).toEqual([address, address]);
+
+      const gone = await stack.destroy();
+      expect(gone.exitCode, gone.text).toBe(0);
+    });
+  }, 600_000);
+
+  /** @returns the VF. */
+  async function makePair(): Promise<string> {
+    const path = `/sys/class/net/${physicalFunction}/device/virtfn1`;
+    const { stdout } = await ssh(lab.image, host1, `basename "$(readlink ${path})"`);
+    const address = stdout.trim();
+    await ssh(lab.image, host1, `virsh -q nodedev-detach ${nodeName(address)}`);
+    const free = parseDomain(await domainXml(lab, host1, "web")).rootPorts.filter((port) => port.free);
+    const bus = `0x0${free.at(-1)?.bus ?? 0}`;
+    for (const device of [standby, vf(address, bus)]) {
+      await ssh(lab.image, host1, "cat > /tmp/pair.xml && virsh -q attach-device web /tmp/pair.xml --live --config", {
+        input: device,
+      });
+    }
+    return address;
+  }
+
+  /** All of the VM's XML, live and defined, but for the VF of the host, our metadata, and what libvirt counts anew on each host. */
+  async function described(
+    host: LabHost,
+  ): Promise<{ live: readonly string[]; defined: readonly string[]; vfs: readonly string[] }> {
+    const [live, defined] = [await domainXml(lab, host, "web"), await domainXml(lab, host, "web", "--inactive")];
+    const vfs = [live, defined].map((xml) => hostdevOf(xml));
+    const lines = (xml: string, address: string) => linesOf(withoutCounted(parseXml(xml)), address);
+    return { live: lines(live, vfs[0] ?? ""), defined: lines(defined, vfs[1] ?? ""), vfs };
+  }
+
+  async function vlanOf(host: LabHost, address: string): Promise<number | undefined> {
+    const { stdout } = await ssh(
+      lab.image,
+      host,
+      `for v in /sys/class/net/${physicalFunction}/device/virtfn*; do [ "$(basename "$(readlink $v)")" = ${address} ] && ip link show ${physicalFunction} | grep "vf \${v##*virtfn} "; done; true`,
+    );
+    const tag = /vlan (\d+)/.exec(stdout)?.[1];
+    return tag === undefined ? undefined : Number(tag);
+  }
+});
+
+function nodeName(address: string): string {
+  const parsed = parsePciAddress(address);
+  if (parsed === undefined) throw new Error(`no PCI address: ${address}`);
+  return nodeDeviceName(parsed);
+}
+
+function hostdevOf(xml: string): string {
+  const attributes =
+    /<source>\s*<address type='pci' domain='0x(\w+)' bus='0x(\w+)' slot='0x(\w+)' function='0x(\w)'/.exec(xml);
+  const [, domain = "", bus = "", slot = "", fn = ""] = attributes ?? [];
+  return `${domain}:${bus}:${slot}.${fn}`;
+}
+
+/** One line for each part of the domain, the devices one by one. */
+function linesOf(domain: Element, vf: string): readonly string[] {
+  const address = flat(parseXml(`<address ${pciAttributesOf(vf)}/>`)).slice("address[".length, -"]()".length);
+  return domain.children
+    .flatMap((part) => (part.name === "devices" ? part.children : part))
+    .map(flat)
+    .map((line) => line.replaceAll(address, "VF"))
+    .toSorted();
+}
+
+/** Numbers that each host gives by itself: of taps, of pseudo-terminals, of security labels. */
+function withoutCounted(root: Element): Element {
+  const kept = root.children.filter(({ name }) => !["metadata", "seclabel"].includes(name));
+  const attributes = Object.entries(root.attributes).flatMap(([name, value]) => {
+    if (root.name === "domain" && name === "id") return [];
+    return [[name, value.replace(/^vnet\d+$/, "vnet").replace(/^\/dev\/pts\/\d+$/, "pts")]];
+  });
+  return withChildren(
+    { ...root, attributes: Object.fromEntries(attributes) as Element["attributes"] },
+    kept.map(withoutCounted),
+  );
+}
