@@ -1,6 +1,11 @@
 /** A journal is what anyone who may edit the VM can have written: recovery makes no device of a host the VM's on its word alone. */
+import { isDeepStrictEqual } from "node:util";
+import { networkOn } from "../config.js";
 import { ProblemError } from "../problem.js";
+import { attribute, type Element } from "../xml/element.js";
 import { formatPciAddress, samePciAddress, type PciAddress } from "../xml/pci-address.js";
+import { findPrimary, fitsVlan } from "../xml/primary.js";
+import { parseInterface, type DomainInterface } from "../xml/teaming.js";
 import type { DomainRef, LibvirtHost } from "../backends/libvirt/host.js";
 import { physicalFunctionsOf } from "../backends/libvirt/interfaces.js";
 import type { MoveContext } from "./context.js";
@@ -17,8 +22,22 @@ export async function refuseForeignDevices(
   dom: DomainRef | undefined,
   named: (nic: JournalInterface) => PciAddress,
 ): Promise<void> {
-  const hostdevs = dom === undefined ? [] : (await host.inactiveOrLive(dom)).hostdevs;
+  const { hostdevs, interfaces } =
+    dom === undefined ? { hostdevs: [], interfaces: [] } : await host.inactiveOrLive(dom);
   for (const nic of journal.interfaces) {
+    const strange = strangeInDevice(
+      nic,
+      findPrimary(interfaces, nic),
+      networkOn(cluster.config, journal.from, nic.network)?.vlan,
+    );
+    if (strange !== undefined) {
+      throw new ProblemError({
+        code: "journal-foreign-device",
+        what: `The journal of a move in the metadata of VM "${vm}" has a device for ${nic.mac} with ${strange}, which the VM's definition does not have`,
+        where: host.name,
+        remedy: "Nothing has been changed. Find out who wrote the journal before anything is done with the VM.",
+      });
+    }
     const isNamed = (address: PciAddress) => samePciAddress(address, named(nic));
     if (hostdevs.some(isNamed)) continue;
     const functions = await physicalFunctionsOf(cluster, host, nic.network);
@@ -31,4 +50,28 @@ export async function refuseForeignDevices(
         "Nothing has been changed. If the network's physicalFunctions in vnic-failover:cluster are right, find out who wrote the journal before anything is done with the VM.",
     });
   }
+}
+
+/**
+ * What of the journal's own device is not known from elsewhere, in words: it must be the pair's VF, in the VLAN of its network or
+ * of the definition's VF, and have no file of the host unless the definition has it.
+ */
+function strangeInDevice(
+  { device, mac, standbyAlias }: JournalInterface,
+  defined: DomainInterface | undefined,
+  vlan: number | undefined,
+): string | undefined {
+  if (device === undefined) return undefined;
+  const nic = parseInterface(device);
+  if (nic.teaming?.type !== "transient" || nic.teaming.persistent !== standbyAlias) return "another standby";
+  if ((nic.mac ?? mac) !== mac) return "another MAC address";
+  const inDefinedVlan = defined?.device === "interface" && isDeepStrictEqual(nic.vlan, defined.vlan);
+  if (nic.device === "interface" && !fitsVlan(nic.vlan, vlan) && !inDefinedVlan) return "another VLAN";
+  const file = filesOf(device).find((each) => !filesOf(defined?.raw).includes(each));
+  return file === undefined ? undefined : `file ${JSON.stringify(file)}`;
+}
+
+/** The host's files that a device names: a ROM, a script. */
+function filesOf(device: Element | undefined): readonly string[] {
+  return (device?.children ?? []).flatMap((each) => attribute(each, "file") ?? attribute(each, "path") ?? []);
 }

@@ -169,7 +169,7 @@ const graph: readonly TeamingRule[] = [
   },
   {
     id: "teaming-primary-alias",
-    title: "The primary has an alias that begins with ua-, by which alone the two of a pair can be told apart",
+    title: "The primary has an alias that begins with ua-: any other changes with each start",
     source: "libvirt: src/conf/domain_conf.c virDomainNetFindIdx",
     ...warnedOf,
     find: onEach(isPrimary, "Give it an alias such as ua-vf0.", (device, facts) =>

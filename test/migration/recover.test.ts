@@ -6,6 +6,7 @@ import { moveVm } from "../../provider/migration/move.js";
 import type { Journal } from "../../provider/migration/journal.js";
 import { moverOf } from "../../provider/migration/mover.js";
 import { recover } from "../../provider/migration/recover.js";
+import { parseXml } from "../../provider/xml/element.js";
 import { type DeclaredPair, declarePair } from "../hosts/declared.js";
 import { domainXml, labLike, type LabLike, vfs, vm } from "../hosts/lab-like.js";
 import { disown, journalOf, leave as leaveJournal, pci } from "../hosts/left-journal.js";
@@ -190,5 +191,31 @@ describe("recover", () => {
     });
     expect(lab.host1.calls.get("node_device_detach_flags")).toBe(1);
     expect(standing(lab)).toEqual(before);
+  });
+
+  const named = (more: string, mac: string = vm.mac) =>
+    `<interface type='hostdev'><mac address='${mac}'/><source><address type='pci' domain='0x0000' bus='0x01' slot='0x10' function='0x0'/></source>${more}<teaming type='transient' persistent='${pair.state.aliases[0] ?? ""}'/></interface>`;
+  it.each([
+    ["VLAN", () => named("<vlan><tag id='666'/></vlan>")],
+    ["MAC address", () => named("", "52:54:00:de:ad:01")],
+    ["standby", () => named("").replace(pair.state.aliases[0] ?? "", "ua-other")],
+    ["/etc/shadow", () => named("<rom file='/etc/shadow'/>")],
+  ])("plugs no device that a forged journal has made up: %s", async (what, device) => {
+    const [nic] = journal().interfaces;
+    if (nic === undefined) throw new Error("the journal has an interface");
+    leave(journal({ interfaces: [{ ...nic, device: parseXml(device()) }] }));
+    lab.host1.guestLetsGo(lab.host1.domains.requireNamed("web"), nic.primaryAlias);
+    const before = standing(lab);
+    await expect(recover(lab.cluster, "web")).rejects.toMatchObject({
+      problem: { code: "journal-foreign-device", what: expect.stringContaining(what) as string },
+    });
+    expect(standing(lab)).toEqual(before);
+  });
+
+  it("plugs the VF as an older version's journal has it, which kept no device", async () => {
+    leave(journal());
+    lab.host1.guestLetsGo(lab.host1.domains.requireNamed("web"), pair.state.aliases[1] ?? "");
+    expect((await recover(lab.cluster, "web")).outcome).toBe("undone");
+    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
   });
 });
