@@ -13,7 +13,6 @@ import {
 } from "../rules/index.js";
 import { networkOn } from "../config.js";
 import { generateMac, normalizeMac } from "../xml/mac.js";
-import type { ProfileRecord } from "../xml/network.js";
 import { primaryAliasOf, standbyAliasOf, type InterfaceRecord } from "../xml/interface-record.js";
 import { formatPciAddress } from "../xml/pci-address.js";
 import { isActive, type LibvirtCluster } from "../backends/libvirt/cluster.js";
