@@ -1,18 +1,19 @@
-/** `npm run test:faults [-- --json FILE] [--only TEXT]`: every fault in turn, and the matrix of what was survived. */
+/** `npm run test:faults [-- --json FILE] [--only TEXT …]`: every fault in turn, and the matrix of what was survived. */
 import { writeFileSync } from "node:fs";
 import { Command } from "commander";
-import { up } from "../lab/lab.js";
+import { powerOn, up } from "../lab/lab.js";
+import { hosts } from "../lab/layout.js";
 import { faults } from "./faults.js";
 import { prepare, strike, type FaultResult } from "./strike.js";
 
 const program = new Command("npm run test:faults --")
   .option("--json <file>", "writes the matrix there")
-  .option("--only <text>", "faults whose name holds the text", "")
-  .action(async ({ json, only }: { json?: string; only: string }) => {
+  .option("--only <text...>", "faults whose name holds one of the texts", [""])
+  .action(async ({ json, only }: { json?: string; only: string[] }) => {
     const lab = await up("separate", (line) => console.error(line));
     await prepare(lab);
     const results: FaultResult[] = [];
-    for (const fault of faults.filter(({ name }) => name.includes(only))) {
+    for (const fault of faults.filter(({ name }) => only.some((text) => name.includes(text)))) {
       const result = await strike(lab, fault).catch((error: unknown): FaultResult => ({
         name: fault.name,
         phase: fault.phase,
@@ -25,7 +26,10 @@ const program = new Command("npm run test:faults --")
         `${result.survived ? "survived" : "LOST    "}  ${result.name} (${result.seconds} s)${(result.problems ?? []).map((problem) => `\n            ${problem}`).join("")}`,
       );
       // What one fault broke must not be counted against the next.
-      if (!result.survived) await prepare(lab);
+      if (!result.survived) {
+        for (const host of hosts) await powerOn(lab, host);
+        await prepare(lab);
+      }
       if (json !== undefined) writeFileSync(json, `${JSON.stringify({ faults: results }, undefined, 2)}\n`);
     }
     const survived = results.filter((result) => result.survived).length;

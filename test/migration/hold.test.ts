@@ -1,0 +1,138 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { Hold, lease, Overtaken } from "../../provider/migration/hold.js";
+import type { Journal } from "../../provider/migration/journal.js";
+import { readJournal, writeJournal } from "../../provider/migration/journal-store.js";
+import { moverOf, moverStanding, thisMover, whileMoving } from "../../provider/migration/mover.js";
+import { declarePair } from "../hosts/declared.js";
+import { labLike, type LabLike, vm } from "../hosts/lab-like.js";
+import { journalOf } from "../hosts/left-journal.js";
+
+let lab: LabLike;
+let current: { journal: Journal };
+let hold: Hold;
+beforeEach(async () => {
+  lab = await labLike();
+  const pair = await declarePair(lab);
+  current = { journal: journalOf(pair, { uuid: vm.uuid, holder: "mine", mover: thisMover() }) };
+  hold = new Hold(lab.cluster, "web", current);
+});
+afterEach(async () => {
+  vi.useRealTimers();
+  await lab.close();
+});
+
+const place = async () => {
+  const host = lab.cluster.host("host1");
+  return { host, dom: (await host.domainOf(vm.uuid)) ?? expect.fail("host1 has the VM") };
+};
+const taken = async () => {
+  const at = await place();
+  await hold.take(at, undefined, () => new Error("lost"));
+  return at;
+};
+const stored = async () => {
+  const { host, dom } = await place();
+  return readJournal(host, dom);
+};
+
+describe("a hold", () => {
+  it("has a lease from the first write on", async () => {
+    const before = Date.now();
+    await taken();
+    expect((await stored())?.until).toBeGreaterThanOrEqual(before + lease);
+  });
+
+  it("renews it in time while something is done, but not while the VM migrates", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    await hold.during(async () => {
+      await taken();
+      const first = (await stored())?.until ?? 0;
+      await vi.advanceTimersByTimeAsync(20_000);
+      await vi.waitFor(async () => expect((await stored())?.until).toBeGreaterThan(first));
+      const second = (await stored())?.until ?? 0;
+      await hold.unrenewed(async () => {
+        await vi.advanceTimersByTimeAsync(60_000);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        expect((await stored())?.until).toBe(second);
+      });
+    });
+    const last = await stored();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(await stored()).toEqual(last);
+  });
+
+  it.each([
+    ["has it", (journal: Journal): Journal | undefined => ({ ...journal, holder: "another" })],
+    ["has ended it", (): Journal | undefined => undefined],
+  ])("is over once another %s", async (_, change) => {
+    const { host, dom } = await taken();
+    await hold.check();
+    await writeJournal(host, dom, change(current.journal));
+    await expect(hold.check()).rejects.toThrow(Overtaken);
+    const guarded = host.guarded(() => hold.check());
+    const calls = lab.host1.callCount;
+    await expect(guarded.destroy(dom)).rejects.toThrow(Overtaken);
+    expect(lab.host1.journal.slice(calls)).not.toContain("domain_destroy_flags");
+    expect(await guarded.domainOf(vm.uuid)).toBeDefined();
+  });
+
+  it("is over where another wrote its journal at once", async () => {
+    const { host, dom } = await place();
+    lab.host1.after(
+      "domain_set_metadata",
+      () => void writeJournal(host, dom, { ...current.journal, holder: "another" }),
+    );
+    await expect(hold.take({ host, dom }, undefined, (kept) => new Error(`kept by ${kept?.holder}`))).rejects.toThrow(
+      "kept by another",
+    );
+  });
+
+  it("lasts as long as the lease where its host does not answer: no other can have written there either", async () => {
+    await taken();
+    lab.host1.close();
+    await hold.check();
+    current.journal = { ...current.journal, until: Date.now() - 1 };
+    await expect(hold.check()).rejects.toMatchObject({ problem: { code: "host-unreachable" } });
+  });
+
+  it("is of a VM that has ended for good, too, but not of one that has moved on without its journal", async () => {
+    await taken();
+    const xml = lab.host1.domains.xml(lab.host1.domains.requireNamed("web"), 2);
+    lab.host1.domains.stop(lab.host1.domains.requireNamed("web"));
+    lab.host1.domains.undefine(lab.host1.domains.requireNamed("web"), 0x7f);
+    await hold.check();
+    lab.host2.domains.start(lab.host2.domains.define(xml.replace(/<metadata>.*<\/metadata>/s, "")));
+    await expect(hold.check()).rejects.toThrow(Overtaken);
+  });
+});
+
+describe("whether a mover is at work", () => {
+  const until = Date.now() + 60_000;
+  const standing = (mover: Journal["mover"], more: Partial<Journal> = {}) =>
+    moverStanding({ id: "some", mover, until, ...more });
+
+  it.each([
+    ["another container of this machine", { pidNamespace: "pid:[1]" }],
+    ["another machine of this name", { boot: "some other boot" }],
+    ["a mover that does not tell", { boot: undefined, pidNamespace: undefined, processStart: undefined }],
+  ])("only its lease tells of %s, although name and number are ours", (_, other) => {
+    const mover = { ...moverOf(process.ppid), ...other } as Journal["mover"];
+    expect(standing(mover)).toBe("perhaps at work");
+    expect(standing(mover, { until: Date.now() - 1 })).toBe("gone");
+  });
+
+  it("a process of this container is at work while it lives and its lease lasts", () => {
+    expect(standing(moverOf(process.ppid))).toBe("at work");
+    expect(standing(moverOf(process.ppid), { until: Date.now() - 1 })).toBe("gone");
+    expect(standing({ ...moverOf(process.ppid), processStart: "1" })).toBe("gone");
+  });
+
+  it("this process is at those moves that it has not given up", async () => {
+    expect(standing(thisMover())).toBe("gone");
+    await whileMoving({ id: "some" }, () => {
+      expect(standing(thisMover())).toBe("at work");
+      return Promise.resolve();
+    });
+    expect(standing(thisMover())).toBe("gone");
+  });
+});
