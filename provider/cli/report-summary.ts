@@ -1,6 +1,6 @@
 /** A move's report in a few lines. Pure. */
 import type { saveReport } from "../migration/report-files.js";
-import type { MoveOutcome, MoveReport } from "../migration/report.js";
+import { downtimeLabel, type MoveOutcome, type MoveReport } from "../migration/report.js";
 
 /** What became of the VM, in one sentence for each outcome. */
 export type Headlines = Readonly<Record<MoveOutcome, (report: MoveReport) => string>>;
@@ -23,7 +23,7 @@ export function describeReport(report: MoveReport, headlines: Headlines = libvir
     ),
     ...(outcome === "moved-without-vf" && error !== undefined ? [`  why: ${error}`] : []),
     `  took ${seconds(ended - started)}`,
-    ...(job.downtime === undefined ? [] : [`  downtime, as libvirt says: ${job.downtime} ms`]),
+    ...(job.downtime === undefined ? [] : [`  ${downtimeLabel(report)}: ${job.downtime} ms`]),
     ...(secondsWithoutVf === undefined ? [] : [`  without VF: ${secondsWithoutVf.toFixed(1)} s`]),
     ...report.announced.notes.map((note) => `  note: ${note}`),
   ].join("\n");

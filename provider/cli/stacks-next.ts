@@ -18,6 +18,8 @@ export interface NextOfStacks {
   readonly configuration: ConfigurationSource | undefined;
   /** Whose the maintenance is. Default: the stacks' configuration. */
   readonly decides?: "the engine";
+  /** The command ends with it. */
+  readonly maintenanceFollows?: boolean;
 }
 
 export function nextOfStacks({ cluster, configuration }: CommandContext, host: string): NextOfStacks {
@@ -101,6 +103,8 @@ function describeNextOnOvirt({ host, plan, next }: ManyMoves): string {
   const one = plan.moves.length === 1;
   if (next.maintenance)
     return `The engine has "${host}" in maintenance: placements that name it rest, so no stack moves ${one ? "this VM" : "these VMs"} back.`;
+  if (next.maintenanceFollows === true)
+    return `Once the engine has "${host}" in maintenance, placements that name it rest, and no stack moves ${one ? "this VM" : "these VMs"} back.`;
   return `A stack that places ${one ? "this VM" : "one of these VMs"} on "${host}" moves it back with its next pulumi up --refresh. To keep ${them(plan.moves)} away, put the host into maintenance: with --maintenance, or in the Administration Portal.`;
 }
 

@@ -1,6 +1,6 @@
 /** The report as one self-contained HTML page: no script, nothing fetched. Pure. */
 import { bytes } from "./job.js";
-import type { MoveReport } from "./report.js";
+import { downtimeLabel, type MoveReport } from "./report.js";
 import { largest } from "./timeline.js";
 import { escape, timelinePicture, type ProbeLosses } from "./timeline-picture.js";
 
@@ -14,7 +14,7 @@ export function reportPage(report: MoveReport, probes?: ProbeLosses): string {
     ["outcome", outcome],
     ["began", new Date(report.started).toISOString()],
     ["took", `${((report.ended - report.started) / 1000).toFixed(1)} s`],
-    ...(job.downtime === undefined ? [] : [["downtime, as libvirt says", `${job.downtime} ms`] as const]),
+    ...(job.downtime === undefined ? [] : [[downtimeLabel(report), `${job.downtime} ms`] as const]),
     ...(job.total === undefined ? [] : [["libvirt's migration", `${(job.total / 1000).toFixed(1)} s`] as const]),
     ...(job.transferred === undefined ? [] : [["memory sent", bytes(job.transferred)] as const]),
     ...(report.secondsWithoutVf === undefined

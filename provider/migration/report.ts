@@ -34,6 +34,8 @@ export interface LibvirtJob {
 
 export interface MoveReport {
   readonly schemaVersion: 1;
+  /** Absent: with libvirt. */
+  readonly backend?: "ovirt";
   readonly vm: string;
   readonly from: string;
   readonly to: string;
@@ -53,4 +55,9 @@ export interface MoveReport {
   /** How the network was told, and what was not possible. */
   readonly announced: { readonly by: "probe" | "qemu" | "none"; readonly notes: readonly string[] };
   readonly warnings: readonly Pick<Violation, "rule" | "message" | "remedy">[];
+}
+
+/** For people: who has measured the downtime. */
+export function downtimeLabel({ backend }: Pick<MoveReport, "backend">): string {
+  return `downtime, as ${backend === "ovirt" ? "the engine" : "libvirt"} says`;
 }

@@ -36,7 +36,7 @@ export async function engineDrain(context: EngineContext, request: DrainRequest 
       vms,
       plan: planDrain(vms, destinations),
       silent: [],
-      next: nextOf(source, context),
+      next: { ...nextOf(source, context), maintenanceFollows: request.maintenance === true },
       headlines: engineHeadlines,
     },
     engineMover(context, request.options, vms),

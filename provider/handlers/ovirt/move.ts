@@ -104,11 +104,12 @@ export async function planOnEngine(
  */
 export async function moveOnEngine(engine: Engine, request: EngineMoveRequest): Promise<MoveReport | undefined> {
   const { vm: name, to, progress, signal } = request;
-  progress.report({ phase: "preflight", message: `looking whether "${name}" can move to "${to}"` });
   const timeline = new Timeline();
   timeline.begin("preflight");
   // Where others have moved it to, and whether its VFs are there, is known only when the engine is done.
-  await withoutMigration(engine.client, await requireVm(engine, name), waitingOf({ ...request.options, ...request }));
+  const vm = await requireVm(engine, name);
+  progress.report({ phase: "preflight", message: `looking whether "${vm.name}" can move to "${to}"` });
+  await withoutMigration(engine.client, vm, waitingOf({ ...request.options, ...request }));
   const plan = await planOnEngine(engine, request);
   if (plan.alreadyThere) return undefined;
   const errors = plan.findings.filter(({ severity }) => severity === "error");
@@ -236,6 +237,7 @@ class EngineMove {
     const gap = secondsWithoutVf(events, plan.pairs);
     return {
       schemaVersion: 1,
+      backend: "ovirt",
       vm: plan.vm.name,
       from: plan.from ?? "",
       to: plan.destination.name,

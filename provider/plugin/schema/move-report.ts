@@ -8,6 +8,7 @@ export const MoveReport: ObjectSpec<keyof Report> = {
   description: "What a move did.",
   properties: {
     schemaVersion: { ...integer, description: "Of this report: 1." },
+    backend: { ...text, description: "`ovirt`: the engine has moved it. Absent: with libvirt." },
     vm: { ...text, description: "The VM's name." },
     from: { ...text, description: "The host that it came from." },
     to: { ...text, description: "The host that it was to go to." },

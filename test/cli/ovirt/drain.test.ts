@@ -100,9 +100,12 @@ describe("drain", () => {
     expect(dry.out).toContain('Then the engine would put "host1" into maintenance.');
     expect(host("host1").status).toBe("up");
 
-    const { code, out } = await cli.ran("drain host1 --maintenance --yes");
+    const { code, out, err } = await cli.ran("drain host1 --maintenance --yes");
     expect(code).toBe(0);
     expect(out).toContain('"host1" is in maintenance.');
+    expect(out).toContain('Once the engine has "host1" in maintenance, placements that name it rest');
+    expect(out).not.toContain("with --maintenance");
+    expect(err).toContain('looking whether "web" can move to "host2"');
     expect(host("host1").status).toBe("maintenance");
     expect([cli.hostOf("web"), cli.hostOf("app")]).toEqual(["host2", "host2"]);
     // Every move was one of this command's, and none the engine's own.

@@ -98,7 +98,7 @@ describe("migrate", () => {
     const { code, out } = await cli.ran("migrate web --to host2");
     expect(code).toBe(0);
     expect(out).toContain('VM "web" has moved from "host1" to "host2".');
-    expect(out).toContain("42 ms");
+    expect(out).toContain("downtime, as the engine says: 42 ms");
     expect(cli.hostOf("web")).toBe("host2");
     const [report] = await cli.reports();
     expect(report).toMatchObject({
