@@ -9,6 +9,7 @@ import {
   type EngineProfile,
   type NetworkLabels,
 } from "../../backends/ovirt/rest/index.js";
+import { neededRoles } from "../../backends/ovirt/rest/fault.js";
 import type { Rule } from "../../rules/index.js";
 import { quoted } from "../../rules/wording.js";
 
@@ -74,6 +75,26 @@ export const engineDoctorRules: readonly Rule<EngineDoctorFacts>[] = [
             message: `Cluster ${quoted(name)} is of level ${level.major}.${level.minor}: the engine refuses its VMs NICs whose profile has a failover.`,
             remedy: "Raise its compatibility version to 4.6 or newer in the Administration Portal.",
           },
+  },
+  {
+    id: "engine-hosts",
+    title: "The cluster has two hosts that are up",
+    source: "ovirt-engine: SchedulingManager.java",
+    ...warning,
+    find: ({ cluster: { name }, hosts }) => {
+      if (hosts.length === 0)
+        return {
+          message: `The engine lists no host of cluster ${quoted(name)}.`,
+          remedy: `If it has some: ${neededRoles}`,
+        };
+      const up = hosts.filter(isLookedAt);
+      return up.length > 1
+        ? []
+        : {
+            message: `${up.length === 0 ? "No host" : "One host only"} of cluster ${quoted(name)} is up: no VM can move.`,
+            remedy: "Activate or add hosts in the Administration Portal.",
+          };
+    },
   },
   {
     id: "engine-host-not-failed",

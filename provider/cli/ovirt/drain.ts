@@ -1,5 +1,12 @@
 /** `vnic-failover drain` on oVirt, and its undoing: many moves that the engine makes, by a plan of this package's. */
-import { findVm, listHosts, listVms, type EngineHost, type EngineVm } from "../../backends/ovirt/rest/index.js";
+import {
+  emptyList,
+  findVm,
+  listHosts,
+  listVms,
+  type EngineHost,
+  type EngineVm,
+} from "../../backends/ovirt/rest/index.js";
 import { moveOnEngine } from "../../handlers/ovirt/move.js";
 import { isAtRest } from "../../handlers/ovirt/resting.js";
 import type { Engine } from "../../handlers/ovirt/session.js";
@@ -145,6 +152,7 @@ async function stateOf({ client }: Engine, hosts: readonly EngineHost[], drained
 
 async function hostsOf({ client, cluster }: Engine): Promise<readonly EngineHost[]> {
   const [{ id: own }, hosts] = await Promise.all([cluster(), listHosts(client)]);
+  if (hosts.length === 0) throw emptyList("host", client.where);
   return hosts.filter((host) => host.cluster === own);
 }
 

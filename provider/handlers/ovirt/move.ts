@@ -14,6 +14,7 @@ import {
   type EngineClient,
   type EngineEvent,
   type EngineHost,
+  type EngineNic,
   type EngineVm,
 } from "../../backends/ovirt/rest/index.js";
 import type { MigrationOptions } from "../../migration/options.js";
@@ -216,9 +217,25 @@ class EngineMove {
     const settled = known !== undefined && isBack(plan.vm, known.vm) && !mayHaveArrived(cause);
     const outcome = settled && known.missing.length === 0 ? "failed-on-source" : "unclear";
     const seen = { vm: known?.vm ?? plan.vm, events: end?.events ?? [] };
-    return new EngineMoveFailed(cause.problem, await this.report(outcome, seen, reasonOf(cause)), {
+    const problem = settled ? this.withoutVfs(cause.problem, known.missing) : cause.problem;
+    return new EngineMoveFailed(problem, await this.report(outcome, seen, reasonOf(cause)), {
       cause: cause.cause,
     });
+  }
+
+  /** Of VFs that were unplugged before it went wrong the engine plugs none again. */
+  private withoutVfs(problem: Problem, missing: readonly EngineNic[]): Problem {
+    if (missing.length === 0) return problem;
+    const { vm } = this.plan;
+    const { advice } = this.request;
+    const cycles = missing.map((nic) => advice.powerCycle(vm.name, nic.name));
+    return {
+      ...problem,
+      what: `${problem.what}; VM "${vm.name}" runs without ${missing.map(spelledVf).join(", ")}`,
+      remedy: [problem.remedy, `For what is missing: ${[...new Set(cycles)].join(" ")}`]
+        .flatMap((each) => each ?? [])
+        .join(" "),
+    };
   }
 
   private async report(

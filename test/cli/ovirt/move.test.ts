@@ -1,5 +1,8 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
+import { vmInterface } from "../../../provider/handlers/ovirt/vm-interface.js";
+import { vnicProfile } from "../../../provider/handlers/ovirt/vnic-profile.js";
+import { fastInputs, standbyInputs, urn } from "../../handlers/ovirt/over-engine.js";
 import { engineCli, type EngineCli } from "./over-engine.js";
 
 const before = { mac: expect.any(String) as string, network: "data-vf", vfBefore: "0000:05:10.0" };
@@ -178,6 +181,24 @@ describe("migrate", () => {
     expect(await cli.reports()).toMatchObject([
       { outcome: "failed-on-source", interfaces: [{ ...before, vfAfter: before.vfBefore }] },
     ]);
+  });
+
+  it("exits with 4 where one VF of two is unplugged already, and says how that comes back", async () => {
+    const cli = await engineCli();
+    const { over } = cli;
+    const { id: other } = await vnicProfile.create(over.context(), { ...standbyInputs, name: "other" });
+    const { id: second } = await vnicProfile.create(over.context(), { ...fastInputs, name: "second", failover: other });
+    const more = { vm: "web", profile: second, plugged: true, linked: true };
+    await vmInterface.create(over.context({ urn: urn("VmInterface", "more") }), more);
+    over.engine.disruptions.add({ kind: "unplug-fails", nic: "more" });
+    const { code, err } = await cli.ran("migrate web --to host2");
+    expect(code).toBe(4);
+    expect(err).toMatch(/Failed to unplug Network Interface more.*; VM "web" runs without VF of NIC "nic"/);
+    expect(err).toContain("Check what uses the VF in the guest, then run the command again.");
+    expect(err).toContain(
+      'For what is missing: shut VM "web" down, plug NIC "nic" in the Administration Portal, and start the VM.',
+    );
+    expect(await cli.reports()).toMatchObject([{ outcome: "unclear", interfaces: [{ vfAfter: null }, {}] }]);
   });
 
   it("exits with 3 where the engine does not plug the VF again", async () => {

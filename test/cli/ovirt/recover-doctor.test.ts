@@ -118,10 +118,22 @@ describe("doctor", () => {
     expect(out).toContain('warning: No physical function of host "host2" gives its VFs to network "data-vf"');
     const { findings } = await cli.document("doctor");
     expect(findings).toMatchObject([
+      { rule: "engine-hosts", severity: "warning" },
       { rule: "engine-host-not-failed" },
       { rule: "engine-vf-network" },
       { rule: "engine-standby-network" },
     ]);
+  });
+
+  it("warns of a cluster of which no host is told", async () => {
+    cli.over.vm("web").host = undefined;
+    cli.over.vm("web").status = "down";
+    cli.over.engine.model.hosts.clear();
+    const { code, out } = await cli.ran("doctor");
+    expect(code).toBe(0);
+    expect(out).toMatch(/warning: The engine lists no host of cluster "lab".*NetworkAdmin/s);
+    expect(out).not.toContain("Nothing is missing");
+    expect((await cli.ran("drain host1 --yes")).err).toMatch(/lists no host, and there must be some.*NetworkAdmin/s);
   });
 
   it("warns of VMs without VF, hosts in maintenance, and profiles without failover", async () => {
