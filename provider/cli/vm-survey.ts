@@ -20,7 +20,7 @@ export interface VmSurvey {
   readonly interfaces: readonly SurveyedInterface[];
   /** VFs that it should have and has not, in words. */
   readonly missing: readonly string[];
-  /** A move that is under way, or was cut off. */
+  /** A move that is under way, or was interrupted. */
   readonly journal: Journal | undefined;
   /** What moves of it have left to be done on hosts that did not answer. */
   readonly owed?: readonly OwedToHost[];

@@ -40,7 +40,7 @@ export class MoveFailed extends StepFailed {
 }
 
 /**
- * Moves a VM to a host. A move of it that was cut off is finished or taken back first.
+ * Moves a VM to a host. An interrupted move of it is finished or rolled back first.
  * @returns the report; undefined: the VM was there already.
  * @throws MoveRefused nothing has been changed; MoveFailed with the report.
  */
@@ -165,7 +165,7 @@ export function observerOf(context: MoveContext): StepObserver {
       // The way back is not cancelled, nor is the way forward once it is the only one.
       if (direction === "forward" && !onDestination.includes(step)) context.signal?.throwIfAborted();
       timeline.begin(step);
-      progress.report({ phase: step, message: direction === "forward" ? title : "taking it back" });
+      progress.report({ phase: step, message: direction === "forward" ? title : "rolling it back" });
       if (step === "journal" || direction === "back") return;
       // While it migrates the lease cannot be renewed.
       await context.hold.write({ step }, step === "migrate" ? options.migrateTimeout * 1000 + lease : lease);

@@ -1,10 +1,12 @@
 /** What a move could not do on a host that did not answer, and its doing once the host answers again. */
+import { networkOn } from "../config.js";
 import { metadataNamespace, metadataPrefix } from "../xml/metadata.js";
 import { buildOwed, parseOwed, type OwedToHost } from "../xml/owed-record.js";
 import { formatPciAddress, samePciAddress, type PciAddress } from "../xml/pci-address.js";
 import { isActive, type LibvirtCluster, type Presence } from "../backends/libvirt/cluster.js";
 import { DomainState, PausedReason } from "../backends/libvirt/constants.js";
 import { silenceOf, type DomainRef, type HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
+import { physicalFunctionsOf } from "../backends/libvirt/interfaces.js";
 import { releaseVf, vfUsers } from "../backends/libvirt/inventory.js";
 import { endMigratedCopy } from "../backends/libvirt/migrate.js";
 import { readJournal } from "./journal-store.js";
@@ -83,7 +85,7 @@ export async function settleOwed(cluster: LibvirtCluster, { host, dom }: Presenc
         left.push(entry);
         continue;
       }
-      const returned = await returnVfs(there, entry.vfs);
+      const returned = await returnVfs(cluster, there, entry.vfs);
       settled.push(...done, ...returned);
     } catch (error) {
       if (silenceOf(error) === undefined) throw error;
@@ -115,9 +117,22 @@ async function endCopy(host: LibvirtHost, uuid: string, move: string): Promise<r
   return [`the VM's copy on "${host.name}" was ended`];
 }
 
-async function returnVfs(host: LibvirtHost, vfs: readonly PciAddress[]): Promise<readonly string[]> {
+/** Only VFs of the cluster's networks: what else is bound to vfio there is none of ours, whatever the metadata says. */
+async function returnVfs(
+  cluster: LibvirtCluster,
+  host: LibvirtHost,
+  vfs: readonly PciAddress[],
+): Promise<readonly string[]> {
+  if (vfs.length === 0) return [];
   const users = await vfUsers(host);
-  const unused = vfs.filter((vf) => !users.some(({ address }) => samePciAddress(address, vf)));
+  const networks = Object.keys(cluster.config.networks).filter(
+    (name) => networkOn(cluster.config, host.name, name)?.physicalFunctions !== undefined,
+  );
+  const functions = (await Promise.all(networks.map((name) => physicalFunctionsOf(cluster, host, name, users)))).flat();
+  const known = functions.flatMap(({ virtualFunctions }) => virtualFunctions).map(({ address }) => address);
+  const isIn = (addresses: readonly PciAddress[], vf: PciAddress) => addresses.some((each) => samePciAddress(each, vf));
+  const used = users.map(({ address }) => address);
+  const unused = vfs.filter((vf) => isIn(known, vf) && !isIn(used, vf));
   for (const vf of unused) await releaseVf(host, vf);
   return unused.map((vf) => `VF ${formatPciAddress(vf)} of "${host.name}" was returned`);
 }

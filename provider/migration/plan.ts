@@ -21,7 +21,7 @@ export interface MovePlan {
   readonly findings: readonly Violation[];
   /** The pairs that would move, each with the VF that it would get; undefined: none is free. */
   readonly interfaces: readonly PlannedInterface[];
-  /** A move that was cut off, or is under way. */
+  /** A move that was interrupted, or is under way. */
   readonly journal: Journal | undefined;
   readonly presence: Presence | undefined;
 }

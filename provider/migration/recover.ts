@@ -47,7 +47,7 @@ export interface Recovery {
   readonly owed: readonly string[];
 }
 
-/** What became of the move that was cut off. */
+/** What became of the interrupted move. */
 export const outcomeInWords: Readonly<Record<Recovery["outcome"], string>> = {
   finished: "finished",
   undone: "rolled back",

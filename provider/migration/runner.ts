@@ -1,6 +1,6 @@
 /**
  * Runs a list of steps so that nothing is lost: each knows how it is done, how it is undone and how to see whether it
- * is so. The same list serves a first run, the way back after a failure, and a recovery by somebody else after a crash.
+ * is so. The same list serves a first run, the way back after a failure, and a recovery after a crash.
  */
 import { foreignText, withoutFullStop } from "../foreign-text.js";
 import { ProblemError } from "../problem.js";
@@ -17,7 +17,7 @@ export interface Step<Context> {
   readonly pointOfNoReturn?: boolean;
   /**
    * It only marks that the others are under way, so it is undone only when all of them are: what is left of a run that
-   * could not be taken back must stay findable. Default: false.
+   * could not be rolled back must stay findable. Default: false.
    */
   readonly mark?: boolean;
   /**
@@ -27,7 +27,7 @@ export interface Step<Context> {
   readonly decisive?: boolean;
   /** Makes it so. Harmless where it is so already. */
   do(context: Context): Promise<void>;
-  /** Takes it back. Harmless where there is nothing to take back. Default: nothing to do. */
+  /** Rolls it back. Harmless where there is nothing to roll back. Default: nothing to do. */
   undo?(context: Context): Promise<void>;
   /** Whether it is so, asked of the hosts and not of memory. */
   holds(context: Context): Promise<boolean>;
@@ -107,7 +107,7 @@ export async function runSteps<Context>(
   }
 }
 
-/** Does what does not hold yet, in order: how somebody else finishes a run that got past its point of no return. */
+/** Does what does not hold yet, in order: how another process finishes a run that got past its point of no return. */
 export async function finishSteps<Context>(
   steps: readonly Step<Context>[],
   context: Context,

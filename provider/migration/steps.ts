@@ -1,6 +1,6 @@
 /**
- * The move, as one list of steps. Each asks the hosts what is true before it acts, so that anybody can take the list up
- * where somebody else was cut off.
+ * The move, as one list of steps. Each asks the hosts what is true before it acts, so that any process can take the list up
+ * where another was interrupted.
  */
 import { networkOn } from "../config.js";
 import { ProblemError } from "../problem.js";

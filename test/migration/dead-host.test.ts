@@ -11,7 +11,7 @@ import { ProblemError } from "../../provider/problem.js";
 import { formatXml } from "../../provider/xml/element.js";
 import { metadataNamespace } from "../../provider/xml/metadata.js";
 import { type DeclaredPair, declarePair } from "../hosts/declared.js";
-import { domainXml, labLike, type LabLike, vfs, vm } from "../hosts/lab-like.js";
+import { domainXml, labLike, type LabLike, physicalFunction, vfs, vm } from "../hosts/lab-like.js";
 import { disown, journalOf, leave } from "../hosts/left-journal.js";
 import { refusals } from "../hosts/refusals.js";
 import { settled, standing } from "../hosts/standing.js";
@@ -61,6 +61,17 @@ describe("a destination that vanishes", () => {
     expect(owed).toEqual([]);
     expect(standing(lab)).toEqual(settled("host1", vfs[0]));
     expect(owedOn(lab.host1)).toBeUndefined();
+  });
+
+  it("is owed VFs of its networks, and no other device that a forged note names", async () => {
+    const others = physicalFunction("pf1", 2, "02");
+    const [vf] = others.virtualFunctions;
+    Object.assign(vf ?? {}, { driver: "vfio-pci" });
+    lab.host2.devices.physicalFunctions.push(others);
+    const note = `<owed><host name="host2" move="x"><vf address="${vf?.address ?? ""}"/></host></owed>`;
+    lab.host1.domains.setMetadata(web(lab.host1), metadataNamespace("owed"), "vnic", note, 3);
+    expect(await recover(lab.cluster, "web")).toMatchObject({ settled: [], owed: [] });
+    expect(vf?.driver).toBe("vfio-pci");
   });
 
   it("is settled by the next move, too", async () => {

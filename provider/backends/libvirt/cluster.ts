@@ -113,7 +113,7 @@ export class LibvirtCluster {
   }
 }
 
-/** The VM has a live domain on more than one host: nothing may be done to it before somebody has looked. */
+/** The VM has a live domain on more than one host: nothing may be done to it before a person has looked. */
 export class VmOnSeveralHosts extends ProblemError {
   override readonly name = "VmOnSeveralHosts";
   constructor(
@@ -123,7 +123,7 @@ export class VmOnSeveralHosts extends ProblemError {
     super({
       code: "vm-on-several-hosts",
       what: `VM "${vm}" has a live domain on ${presences.map(({ host }) => `"${host.name}"`).join(" and ")}`,
-      remedy: `If a move is under way, wait for its end; if it was cut off, run \`vnic-failover recover ${vm}\`.`,
+      remedy: `If a move is under way, wait for its end; if it was interrupted, run \`vnic-failover recover ${vm}\`.`,
     });
   }
 }

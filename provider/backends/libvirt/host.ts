@@ -9,7 +9,7 @@ import type { Domain as DomainRef } from "./rpc/datatypes.js";
 import type { CallOptions, KeepaliveOptions } from "./rpc/client.js";
 import type { Args, ProcedureName, Ret } from "./rpc/procedures.js";
 import { typed, valuesOf, type TypedParameter } from "./rpc/datatypes.js";
-import { ConnectionLostError, LibvirtError } from "./rpc/errors.js";
+import { CallTimeoutError, ConnectionLostError, LibvirtError } from "./rpc/errors.js";
 import {
   openTransport,
   parseLibvirtUri,
@@ -481,12 +481,13 @@ export function refusedFirst(hosts: readonly HostUnreachable[]): readonly HostUn
 /** The failure as that of a host that does not answer, where it is one: a connection that breaks tells no more than none. */
 export function silenceOf(error: unknown): HostUnreachable | undefined {
   if (error instanceof HostUnreachable) return error;
-  return error instanceof ConnectionLostError ? new HostUnreachable(error.problem.where ?? "", error) : undefined;
+  const isSilent = error instanceof ConnectionLostError || error instanceof CallTimeoutError;
+  return isSilent ? new HostUnreachable(error.problem.where ?? "", error) : undefined;
 }
 
 /** Whether the failure is that of the connection: what happened to the call on the host is not known. */
 export function isConnectionLost(error: unknown): boolean {
-  return error instanceof ConnectionLostError || error instanceof HostUnreachable;
+  return error instanceof ConnectionLostError || error instanceof CallTimeoutError || error instanceof HostUnreachable;
 }
 
 function jobOf({ type, params }: { type: number; params: TypedParameter[] }): JobNow {
