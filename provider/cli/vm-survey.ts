@@ -136,7 +136,7 @@ async function interfacesOf(cluster: LibvirtCluster, presence: Presence): Promis
   );
   const whole = (await pairsOn(cluster, host, domain, profiles)).map(
     ({ standby, primary, vfNetwork, standbyNetwork }): SurveyedInterface => ({
-      mac: primary.mac ?? "?",
+      mac: primary.mac ?? standby.mac ?? "?",
       bridge: standby.source.bridge,
       standbyNetwork,
       network: vfNetwork,

@@ -83,7 +83,7 @@ export function lostRecord(
 }
 
 /** The halves of a recorded interface that the domain has. */
-function devicesOfRecord({ interfaces }: Domain, record: InterfaceRecord): readonly DomainInterface[] {
+export function devicesOfRecord({ interfaces }: Domain, record: InterfaceRecord): readonly DomainInterface[] {
   const standby = standbyAliasOf(record);
   const halves = [
     findPrimary(interfaces, identityOf(record)),

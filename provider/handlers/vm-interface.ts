@@ -5,9 +5,13 @@ import { ProblemError } from "../problem.js";
 import {
   evaluate,
   interfaceRules,
+  isKnown,
+  knownPart,
   notYetKnown,
+  type Eventual,
   type InterfaceFacts,
   type Preview,
+  type Profile,
   type VmNic,
   type VmOfNic,
 } from "../rules/index.js";
@@ -33,7 +37,14 @@ import type { Picture, Sight } from "../backends/libvirt/picture.js";
 import { agreedProfile, conflictOf, type StoredProfile } from "../backends/libvirt/profile-store.js";
 import { plugMissingVfs } from "../migration/repair.js";
 import { atRestNow, lookAtRest } from "./at-rest.js";
-import { devicesInTheWay, differencesFrom, lostRecord, pairOf, recordOfPair } from "./devices-of-nic.js";
+import {
+  devicesInTheWay,
+  devicesOfRecord,
+  differencesFrom,
+  lostRecord,
+  pairOf,
+  recordOfPair,
+} from "./devices-of-nic.js";
 import { checkFailures, diffOf, type Checked, type Handler, type HandlerContext } from "./handler.js";
 import {
   compared,
@@ -266,12 +277,25 @@ async function refuseOtherNetworks(picture: Picture, sight: Sight, inputs: VmInt
   );
 }
 
+/** Those of the store and of the program of which all is known that a pair is made by. */
+function planned(profiles: Eventual<readonly Preview<Profile>[]>): readonly PairProfile[] {
+  return knownPart(profiles).flatMap(({ id, name, network, passThrough, failover }) =>
+    isKnown(id) && isKnown(name) && isKnown(network) && isKnown(passThrough) && isKnown(failover)
+      ? { id, name, network, passThrough: passThrough ?? "disabled", failover }
+      : [],
+  );
+}
+
+type PairProfile = Pick<ProfileRecord, "id" | "name" | "network" | "passThrough"> & {
+  readonly failover?: string | undefined;
+};
+
 /** Undefined: there is no pair of that MAC. */
 async function differencesOf(
   picture: Picture,
   { presence: { host }, domain }: Sight,
   { mac, profile: profileId }: { readonly mac?: string | undefined; readonly profile: unknown },
-  profiles: readonly ProfileRecord[],
+  profiles: readonly PairProfile[],
 ): Promise<readonly string[] | undefined> {
   const pair = pairOf(domain, mac);
   const profile = profiles.find(({ id }) => id === profileId);
@@ -589,16 +613,15 @@ async function vmFacts(
     store.profiles === notYetKnown ? undefined : store.profiles.find(({ id }) => id === wanted);
   const profile = profileOf(profileId);
   // What the replaced interface has is free when the new one is plugged.
-  const [primary, standby] = leaving === undefined ? [] : [primaryAliasOf(leaving), standbyAliasOf(leaving)];
-  const freed = domain.interfaces.filter(({ alias }) => alias !== undefined && [primary, standby].includes(alias));
+  const freed = leaving === undefined ? [] : devicesOfRecord(domain, leaving);
   const freedVfs =
     profileOf(leaving?.profile)?.network === profile?.network ? freed.filter(({ vf }) => vf !== undefined).length : 0;
   const functions =
     profile?.passThrough === "enabled" ? await picture.physicalFunctions(presence.host, profile.network) : undefined;
   const wanted = typeof mac === "string" ? mac : undefined;
   const taken = adopt ? pairOf(domain, wanted) : undefined;
-  const profiles = store.profiles === notYetKnown ? [] : store.profiles;
-  const differences = taken && (await differencesOf(picture, sight, { mac: wanted, profile: profileId }, profiles));
+  const differences =
+    taken && (await differencesOf(picture, sight, { mac: wanted, profile: profileId }, planned(knownProfiles(store))));
   return {
     ...(!exists && {
       inTheWay: devicesInTheWay(domain, sight.records, { mac: wanted, failover: profile?.failover }, taken),

@@ -12,6 +12,7 @@ import { Affect } from "../backends/libvirt/constants.js";
 import { devicesOf, recordsOf, takeVf, type InterfaceSpec } from "../backends/libvirt/interfaces.js";
 import { isBoundToVfio, releaseVf, reserveVf, vfUsers } from "../backends/libvirt/inventory.js";
 import { agreedProfile } from "../backends/libvirt/profile-store.js";
+import { setVf } from "../backends/libvirt/vf-settings/vf-settings.js";
 import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
 import { unplugStray } from "../backends/libvirt/stray-vf.js";
 import { defaultMigrationOptions } from "./options.js";
@@ -81,6 +82,7 @@ async function plugInTurn(
     const bridge = networkOn(cluster.config, host.name, standby.network)?.bridge;
     await announcingVf(newAnnouncing(cluster, vm, progress), host, nic, bridge, async () => {
       try {
+        if (primary.name === "hostdev") await setVf(host, vf, { mac: record.mac, vlan: vlan ?? 0 });
         await host.attach(dom, primary, Affect.LIVE);
       } catch (error) {
         if (!(await vfUsers(host)).some(({ address }) => formatPciAddress(address) === formatPciAddress(vf)))

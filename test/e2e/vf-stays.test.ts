@@ -1,6 +1,10 @@
 /** A pair that its owner made in the second of two VLANs on one PF: taken over, moved there and back, it is what it was. */
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { nodeDeviceName, parsePciAddress } from "../../provider/xml/pci-address.js";
+import { beforeAll, describe, expect, test } from "vitest";
+import { LibvirtCluster } from "../../provider/backends/libvirt/cluster.js";
+import { parseConfiguration } from "../../provider/config.js";
+import { moveVm } from "../../provider/migration/move.js";
+import { defaultMigrationOptions } from "../../provider/migration/options.js";
+import { formatPciAddress, nodeDeviceName, parsePciAddress } from "../../provider/xml/pci-address.js";
 import { parseDomain } from "../../provider/xml/domain.js";
 import { parseXml, withChildren, type Element } from "../../provider/xml/element.js";
 import { flat, pciAttributesOf } from "../hosts/by-hand.js";
@@ -36,7 +40,6 @@ describe.skipIf(labSkipped !== undefined)("on the lab", () => {
     lab = requireLab();
     await reset(lab, web);
   });
-  afterAll(() => reset(lab, web));
 
   test("an adopted pair in the second VLAN of a PF goes there and back, and nothing of it changes but its VF", async () => {
     const cluster = clusterConfig(lab);
@@ -73,20 +76,74 @@ describe.skipIf(labSkipped !== undefined)("on the lab", () => {
     });
   }, 600_000);
 
+  test("two pairs at once, a VF without an alias and one that is a <hostdev>, go there and back as they are", async () => {
+    await reset(lab, web);
+    const [first, second] = [await boundVf(host1, 1), await boundVf(host1, 2)];
+    const [portA, portB] = await freePorts();
+    const other = "52:54:00:aa:00:52";
+    // A <hostdev>'s MAC is its owner's to set.
+    await ssh(lab.image, host1, `ip link set ${physicalFunction} vf 2 mac ${other}`);
+    await plug(standby);
+    await plug(standby.replace(web.mac, other).replace("ua-tenants-standby", "ua-second"));
+    await plug(
+      vf(first, portA).replace("<alias name='ua-tenants-vf'/>", "").replace("<vlan><tag id='20'/></vlan>", ""),
+    );
+    await plug(
+      `<hostdev mode='subsystem' type='pci' managed='no'><driver name='vfio'/><source><address ${pciAttributesOf(second)}/></source><teaming type='transient' persistent='ua-second'/><rom bar='off'/><address type='pci' domain='0x0000' bus='${portB}' slot='0x00' function='0x0'/></hostdev>`,
+    );
+    const twoPairs = (interfaces: Parameters<typeof bothEnslaved>[0]) =>
+      interfaces.filter(({ driver, master, carrier }) => driver === "igbvf" && master !== undefined && carrier)
+        .length === 2;
+    await guestShows(lab, web, host1, twoPairs);
+    const before = await described(host1);
+
+    const cluster = new LibvirtCluster(parseConfiguration({ cluster: clusterConfig(lab) }));
+    try {
+      for (const there of [host2, host1]) {
+        const options = { ...defaultMigrationOptions, announce: "none" } as const;
+        expect((await moveVm(cluster, { vm: "web", to: there.name, options }))?.outcome).toBe("moved");
+        const now = await described(there);
+        expect({ ...now, vfs: before.vfs }).toEqual(before);
+        await guestShows(lab, web, there, twoPairs);
+      }
+    } finally {
+      await cluster.close();
+    }
+    const left = await ssh(lab.image, host2, `ip link show ${physicalFunction}`);
+    expect(left.stdout).not.toContain(other);
+  }, 600_000);
+
   /** @returns the VF. */
   async function makePair(): Promise<string> {
-    const path = `/sys/class/net/${physicalFunction}/device/virtfn1`;
-    const { stdout } = await ssh(lab.image, host1, `basename "$(readlink ${path})"`);
-    const address = stdout.trim();
-    await ssh(lab.image, host1, `virsh -q nodedev-detach ${nodeName(address)}`);
-    const free = parseDomain(await domainXml(lab, host1, "web")).rootPorts.filter((port) => port.free);
-    const bus = `0x0${free.at(-1)?.bus ?? 0}`;
-    for (const device of [standby, vf(address, bus)]) {
-      await ssh(lab.image, host1, "cat > /tmp/pair.xml && virsh -q attach-device web /tmp/pair.xml --live --config", {
-        input: device,
-      });
-    }
+    const address = await boundVf(host1, 1);
+    const [port] = await freePorts();
+    await plug(standby);
+    await plug(vf(address, port));
     return address;
+  }
+
+  async function boundVf(host: LabHost, number: number): Promise<string> {
+    const path = `/sys/class/net/${physicalFunction}/device/virtfn${number}`;
+    const address = (await ssh(lab.image, host, `basename "$(readlink ${path})"`)).stdout.trim();
+    await ssh(lab.image, host, `virsh -q nodedev-detach ${nodeName(address)}`);
+    return address;
+  }
+
+  /** The last two root ports that are free, by bus. */
+  async function freePorts(): Promise<readonly [string, string]> {
+    const { rootPorts } = parseDomain(await domainXml(lab, host1, "web"));
+    const [last, before] = rootPorts
+      .filter(({ free }) => free)
+      .map(({ bus }) => `0x${bus.toString(16).padStart(2, "0")}`)
+      .toReversed();
+    if (last === undefined || before === undefined) throw new Error("web has no two free root ports");
+    return [last, before];
+  }
+
+  async function plug(device: string): Promise<void> {
+    await ssh(lab.image, host1, "cat > /tmp/pair.xml && virsh -q attach-device web /tmp/pair.xml --live --config", {
+      input: device,
+    });
   }
 
   /** All of the VM's XML, live and defined, but for the VF of the host, our metadata, and what libvirt counts anew on each host. */
@@ -94,9 +151,9 @@ describe.skipIf(labSkipped !== undefined)("on the lab", () => {
     host: LabHost,
   ): Promise<{ live: readonly string[]; defined: readonly string[]; vfs: readonly string[] }> {
     const [live, defined] = [await domainXml(lab, host, "web"), await domainXml(lab, host, "web", "--inactive")];
-    const vfs = [live, defined].map((xml) => hostdevOf(xml));
-    const lines = (xml: string, address: string) => linesOf(withoutCounted(parseXml(xml)), address);
-    return { live: lines(live, vfs[0] ?? ""), defined: lines(defined, vfs[1] ?? ""), vfs };
+    const vfs = [live, defined].flatMap((xml) => hostdevsOf(xml));
+    const lines = (xml: string) => linesOf(withoutCounted(parseXml(xml)), hostdevsOf(xml));
+    return { live: lines(live), defined: lines(defined), vfs };
   }
 
   async function vlanOf(host: LabHost, address: string): Promise<number | undefined> {
@@ -116,20 +173,19 @@ function nodeName(address: string): string {
   return nodeDeviceName(parsed);
 }
 
-function hostdevOf(xml: string): string {
-  const attributes =
-    /<source>\s*<address type='pci' domain='0x(\w+)' bus='0x(\w+)' slot='0x(\w+)' function='0x(\w)'/.exec(xml);
-  const [, domain = "", bus = "", slot = "", fn = ""] = attributes ?? [];
-  return `${domain}:${bus}:${slot}.${fn}`;
+function hostdevsOf(xml: string): readonly string[] {
+  return parseDomain(xml).hostdevs.map(formatPciAddress);
 }
 
 /** One line for each part of the domain, the devices one by one. */
-function linesOf(domain: Element, vf: string): readonly string[] {
-  const address = flat(parseXml(`<address ${pciAttributesOf(vf)}/>`)).slice("address[".length, -"]()".length);
+function linesOf(domain: Element, vfs: readonly string[]): readonly string[] {
+  const addresses = vfs.map((vf) =>
+    flat(parseXml(`<address ${pciAttributesOf(vf)}/>`)).slice("address[".length, -"]()".length),
+  );
   return domain.children
     .flatMap((part) => (part.name === "devices" ? part.children : part))
     .map(flat)
-    .map((line) => line.replaceAll(address, "VF"))
+    .map((line) => addresses.reduce((text, address) => text.replaceAll(address, "VF"), line))
     .toSorted();
 }
 

@@ -3,13 +3,18 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { NetworkConfig } from "../../provider/config.js";
 import type { VmInterfaceInputs } from "../../provider/handlers/inputs/vm-interface.js";
 import { declaredInterfaces, declaredProfiles } from "../../provider/handlers/program.js";
+import { UNKNOWN } from "../../provider/handlers/unknown.js";
 import { vmInterface } from "../../provider/handlers/vm-interface.js";
+import { vnicProfile } from "../../provider/handlers/vnic-profile.js";
+import { recordsOf, unplugInterface } from "../../provider/backends/libvirt/interfaces.js";
+import { plugMissingVfs } from "../../provider/migration/repair.js";
 import { errorsOf, planMove } from "../../provider/migration/plan.js";
 import { moveVm } from "../../provider/migration/move.js";
 import { parseDomain } from "../../provider/xml/domain.js";
 import { child, formatXml, parseXml, withChildren, type Element } from "../../provider/xml/element.js";
 import { flat, giveDevices, ownSettings, pciAttributesOf, standbyByHand, vfByHand } from "../hosts/by-hand.js";
-import { declarePair, declareProfiles } from "../hosts/declared.js";
+import { runsCommands } from "../hosts/commands.js";
+import { bridgeProfile, declarePair, declareProfiles, vfProfile } from "../hosts/declared.js";
 import { labLike, labNetworks, vfs, vm, type LabLike } from "../hosts/lab-like.js";
 import { standing } from "../hosts/standing.js";
 
@@ -190,6 +195,70 @@ describe("a pair whose VF has no alias of its own, taken over", () => {
     await expect(vmInterface.delete(lab.context(), id, state)).rejects.toThrow(/refused to let go/);
     expect([nics("live"), nics("config")].map(flattened)).toEqual(before);
   });
+});
+
+describe("a pair by <hostdev>, taken over", () => {
+  const adopted = async () => {
+    const { profile } = await declareProfiles(lab);
+    giveDevices(lab, plainHostdevPair);
+    const { id, state } = await vmInterface.create(lab.context(), inputs(profile, { adopt: true }));
+    return { id, state, profile };
+  };
+
+  it("gets its VF back with the pair's MAC, which libvirt does not set", async () => {
+    await adopted();
+    runsCommands(lab, lab.cluster);
+    lab.host1.guestLetsGo(web(), "hostdev0");
+    await plugMissingVfs(lab.cluster, vm.name, lab.progress);
+    expect(nics("live")).toContainEqual(expect.stringMatching(/^<hostdev/));
+    expect(lab.host1.devices.virtualFunctions()[0]?.settings).toEqual({ mac: vm.mac, vlan: 0 });
+  });
+
+  it("goes as a whole, and the VF's MAC with it", async () => {
+    const { profile } = await adopted();
+    runsCommands(lab, lab.cluster);
+    const [vf] = lab.host1.devices.virtualFunctions();
+    if (vf === undefined) throw new Error("host1 has no VF");
+    vf.settings = { mac: vm.mac, vlan: 0 };
+    const presence = await lab.cluster.require(vm.name);
+    const [record] = recordsOf(await presence.host.inactiveDomain(presence.dom));
+    const [data, fast] = [bridgeProfile.name, vfProfile.name].map(named);
+    const [standby, own] = [await data, await fast];
+    if (record === undefined || standby === undefined || own === undefined) throw new Error("no record");
+    expect(own.id).toBe(profile);
+    await unplugInterface(lab.cluster, presence, { record, profile: own, standby }, { forget: true });
+    expect([...nics("live"), ...nics("config")]).toEqual([]);
+    expect(vf).toMatchObject({ driver: "igbvf", settings: { mac: "00:00:00:00:00:00", vlan: 0 } });
+  });
+
+  it("goes as a whole also where a host runs no commands", async () => {
+    const { id, state } = await adopted();
+    await vmInterface.delete(lab.context(), id, state);
+    expect([...nics("live"), ...nics("config")]).toEqual([]);
+  });
+
+  async function named(name: string) {
+    return (await lab.cluster.profiles.all()).find(({ profile }) => profile.name === name)?.profile;
+  }
+});
+
+it("a pair of another VLAN is refused at preview although its profile is yet to be made", async () => {
+  giveDevices(lab, [standbyByHand, vfByHand(vfs[0], "<vlan><tag id='42'/></vlan>")]);
+  const urn = (type: string, name: string) => `urn:pulumi:dev::demo::vnic:${type}::${name}`;
+  const [data, fast] = [urn("VnicProfile", "data"), urn("VnicProfile", "data-vf")];
+  await vnicProfile.check(lab.context({ urn: data }), bridgeProfile);
+  await vnicProfile.check(lab.context({ urn: fast, references: { failover: data } }), {
+    ...vfProfile,
+    failover: UNKNOWN,
+  });
+  const context = lab.context({ urn: urn("VmInterface", "nic"), references: { profile: fast } });
+  const news = { vm: vm.name, profile: UNKNOWN, mac: vm.mac, adopt: true };
+  expect((await vmInterface.check(context, news, undefined)).failures).toMatchObject([
+    {
+      property: "profile",
+      reason: expect.stringMatching(/its VF has VLAN 42, and network "data-vf" has no VLAN/) as string,
+    },
+  ]);
 });
 
 describe("a VF that is repaired", () => {

@@ -31,6 +31,7 @@ import {
 } from "./inventory.js";
 import { changeRecords } from "./records.js";
 import { isDeviceMissing, unplug } from "./unplug.js";
+import { setVf, unsetVf } from "./vf-settings/vf-settings.js";
 import { chooseVf } from "./vf-scheduler.js";
 
 /** An interface and the profiles that say what it is made of. */
@@ -301,9 +302,20 @@ export async function unplugInterface(
     if (defined.primary !== undefined) await host.attach(dom, defined.primary.raw, Affect.CONFIG);
     throw cause;
   }
-  if (vf !== undefined) await releaseVf(host, vf);
+  if (vf !== undefined) {
+    await releaseVf(host, vf);
+    // libvirt takes a VF's MAC away with it, but not a <hostdev>'s, to which the NIC would go on giving frames.
+    if (live.primary?.device === "hostdev" && cluster.config.hostCommands) await unsetWhereCommandsRun(host, vf);
+  }
   if (forget) await removeRecord(presence, spec.record);
   else await saveRecord(presence, { ...spec.record, plugged: false });
+}
+
+/** Where a host runs no commands for us, its owner has set the MAC by other means, and unsets it so. */
+async function unsetWhereCommandsRun(host: LibvirtHost, vf: PciAddress): Promise<void> {
+  await setVf(host, vf, unsetVf).catch((error: unknown) => {
+    if (!(error instanceof ProblemError) || error.problem.code !== "vf-settings-failed") throw error;
+  });
 }
 
 /** The interface's VF among the domain's devices. */
