@@ -113,6 +113,7 @@ const migrateVm: Step<MoveContext> = {
         await source.connection()
       ).call("domain_migrate_set_max_downtime", { dom, downtime: BigInt(options.maxDowntime), flags: 0 });
     }
+    if (options.unplug === "late") await setDestination(context);
     const how = {
       persistent,
       ...(persistent && { persistentXml: await definitionThere(context, dom) }),
@@ -234,7 +235,6 @@ export const release: Step<MoveContext> = {
   async do(context) {
     const planned = context.journal.interfaces.map(({ destinationVf }) => destinationVf);
     await Promise.all([releaseSource(context), releaseOn(context, context.destination, planned)]);
-    await context.owed.unlessAbsent(context.source, [], () => unsetSource(context));
     await endMove(context);
   },
   holds: async (context) => (await whereJournalIs(context)).length === 0,
@@ -283,7 +283,10 @@ function releaseSource(context: MoveContext): Promise<void> {
 
 /** As {@link releaseUnused}; to a host that does not answer it is owed. */
 function releaseOn(context: MoveContext, host: LibvirtHost, vfs: readonly PciAddress[]): Promise<void> {
-  return context.owed.unlessAbsent(host, vfs, () => releaseUnused(host, vfs));
+  return context.owed.unlessAbsent(host, vfs, async () => {
+    await releaseUnused(host, vfs);
+    await unsetUnused(context, host, vfs);
+  });
 }
 
 /** The source has nothing of the VM left that runs. One that does not answer has at most a stopped copy, which is ended later. */
@@ -487,13 +490,25 @@ function isSetByHosts({ device }: JournalInterface): boolean {
   return device?.name === "hostdev";
 }
 
-/** A NIC gives frames to the VF that has their MAC: on the source none must have the guest's any more. */
-async function unsetSource({ source, journal: { interfaces } }: MoveContext): Promise<void> {
-  const nics = interfaces.filter(isSetByHosts);
-  if (nics.length === 0) return;
-  const used = await vfUsers(source);
-  for (const { sourceVf } of nics)
-    if (!used.some(({ address }) => samePciAddress(address, sourceVf))) await setVf(source, sourceVf, unsetVf);
+/** QEMU itself plugs the VFs there, before anybody could set them. */
+async function setDestination(context: MoveContext): Promise<void> {
+  const { destination, journal } = context;
+  for (const nic of journal.interfaces.filter(isSetByHosts))
+    await setVf(destination, nic.destinationVf, { mac: nic.mac, vlan: vlanOn(context, destination, nic) ?? 0 });
+}
+
+/** A NIC gives frames to the VF that has their MAC: one that the guest does not use must not have it. */
+async function unsetUnused(
+  { journal: { interfaces } }: MoveContext,
+  host: LibvirtHost,
+  vfs: readonly PciAddress[],
+): Promise<void> {
+  const set = interfaces.filter(isSetByHosts).flatMap(({ sourceVf, destinationVf }) => [sourceVf, destinationVf]);
+  const among = (list: readonly PciAddress[], vf: PciAddress) => list.some((each) => samePciAddress(each, vf));
+  const own = vfs.filter((vf) => among(set, vf));
+  if (own.length === 0) return;
+  const used = (await vfUsers(host)).map(({ address }) => address);
+  for (const vf of own) if (!among(used, vf)) await setVf(host, vf, unsetVf);
 }
 
 /** libvirt has no error code of its own for it (src/conf/domain_addr.c, virDomainPCIAddressReserveAddrInternal). */

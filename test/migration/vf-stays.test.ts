@@ -2,6 +2,7 @@
 import { describe, expect, it as base } from "vitest";
 import { Affect } from "../../provider/backends/libvirt/constants.js";
 import { MoveFailed, moveVm } from "../../provider/migration/move.js";
+import { defaultMigrationOptions } from "../../provider/migration/options.js";
 import { errorsOf, MoveRefused, planMove } from "../../provider/migration/plan.js";
 import { recover } from "../../provider/migration/recover.js";
 import { child, formatXml, parseXml } from "../../provider/xml/element.js";
@@ -126,6 +127,16 @@ describe.concurrent("a pair that was made by hand, with", () => {
       expect(standing(lab).vfs).toEqual([vfs[1]]);
       expect((await move(lab, "host1"))?.outcome).toBe("moved");
       expectOnlyVfChanged(before, devices(lab, "host1"), [vfs[0], vfs[0]]);
+    }, pair.networks);
+  });
+
+  it.for(Object.entries(pairs))("%s, keeps it where QEMU unplugs the VF", async ([, pair], { within, expect }) => {
+    await within(async (lab) => {
+      giveDevices(lab, pair.defined, pair.live);
+      const before = devices(lab, "host1");
+      const options = { ...defaultMigrationOptions, unplug: "late" } as const;
+      expect((await moveVm(lab.cluster, { vm: vm.name, to: "host2", options }))?.outcome).toBe("moved");
+      expectOnlyVfChanged(before, devices(lab, "host2"), [vfs[0], vfs[1]]);
     }, pair.networks);
   });
 
@@ -315,6 +326,21 @@ describe.concurrent("a VF that is a <hostdev>", () => {
       expect(vfAt(lab.host2, 1).settings).toEqual({ mac: vm.mac, vlan: 20 });
       expect(vfAt(lab.host1, 0).settings).toEqual({ mac: "00:00:00:00:00:00", vlan: 0 });
     }, vlanNetworks);
+  });
+
+  it("gets them before QEMU plugs it by itself, and loses them where that fails", async ({ within, expect }) => {
+    await within(async (lab) => {
+      giveDevices(lab, hostdev);
+      vfAt(lab.host1, 0).settings = { mac: vm.mac, vlan: 0 };
+      const options = { ...defaultMigrationOptions, unplug: "late" } as const;
+      lab.host2.refuse("domain_migrate_prepare3_params", refusals.noMemory());
+      const late = () => moveVm(lab.cluster, { vm: vm.name, to: "host2", options });
+      await expect(late()).rejects.toThrow(MoveFailed);
+      expect(vfAt(lab.host2, 1).settings).toEqual({ mac: "00:00:00:00:00:00", vlan: 0 });
+      expect(vfAt(lab.host1, 0).settings).toEqual({ mac: vm.mac, vlan: 0 });
+      await late();
+      expect(vfAt(lab.host2, 1).settings).toEqual({ mac: vm.mac, vlan: 0 });
+    });
   });
 
   it("is refused where a host runs no commands, and where no network has its VLAN", async ({ within, expect }) => {
