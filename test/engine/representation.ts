@@ -189,6 +189,7 @@ export function networkXml(network: Network, cluster?: Cluster): Element {
   ]);
 }
 
+/** What clients read of it, and not all that an engine tells: no recording has one. */
 export function clusterXml(cluster: Cluster): Element {
   const path = `clusters/${cluster.id}`;
   return resource("cluster", path, cluster, [
@@ -202,6 +203,7 @@ export function clusterXml(cluster: Cluster): Element {
   ]);
 }
 
+/** The same goes for this one. */
 export function dataCenterXml(dataCenter: DataCenter): Element {
   const path = `datacenters/${dataCenter.id}`;
   return resource("data_center", path, dataCenter, [
