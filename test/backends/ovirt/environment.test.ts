@@ -32,7 +32,7 @@ async function otherAuthority(): Promise<ServerCertificate> {
   return certificate;
 }
 
-describe("NODE_TLS_REJECT_UNAUTHORIZED=0", { timeout: TIMEOUT }, () => {
+describe("X20: NODE_TLS_REJECT_UNAUTHORIZED=0", { timeout: TIMEOUT }, () => {
   const off = { NODE_TLS_REJECT_UNAUTHORIZED: "0" };
 
   it("does not hand the password to an engine that is not trusted, or has another name", async () => {
