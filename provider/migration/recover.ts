@@ -209,9 +209,11 @@ async function goForward(
 ): Promise<void> {
   const { source, destination, journal } = context;
   await refuseForeignDevices(context, destination, home.dom, (nic) => nic.destinationVf);
-  if (leftover !== undefined && isActive(leftover)) await endMigratedCopy(source, leftover.dom);
+  // What one host says of a move ends nothing on another: the copy there carries the same journal, since a move begins with it.
+  const isOfMove = leftover !== undefined && (await readJournal(source, leftover.dom))?.id === journal.id;
+  if (isOfMove && isActive(leftover)) await endMigratedCopy(source, leftover.dom);
   // A source that was never told also kept the definition.
-  const left = leftover && (await domainOn(source, context));
+  const left = isOfMove ? await domainOn(source, context) : undefined;
   if (left !== undefined && (await source.isPersistent(left)) && (await destination.isPersistent(home.dom)))
     await source.undefineMoved(left);
   if (!isActive(home)) return release.do(context);
@@ -273,7 +275,8 @@ async function waitForMover(
       phase: "recover",
       message: `waiting until the mover on ${mover.machine} is surely dead (${Math.ceil((until - Date.now()) / 1000)} s)`,
     });
-    await sleep(until - Date.now());
+    // A timer takes 24 days at most, and ends at once with more.
+    while (Date.now() < until) await sleep(Math.min(until - Date.now(), 3_600_000));
   }
   // It is dead. libvirt may need a moment to notice that nothing leads its job any more.
   const active = presences.filter(isActive);

@@ -1,0 +1,192 @@
+/** Who may edit a VM's metadata, or says that he runs it, against other VMs, other hosts and other networks. */
+import { hostname } from "node:os";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { vmPlacement } from "../../provider/handlers/vm-placement.js";
+import { declaredInterfaces, declaredProfiles } from "../../provider/handlers/program.js";
+import { buildJournal, type Journal } from "../../provider/migration/journal.js";
+import { recover } from "../../provider/migration/recover.js";
+import { formatXml } from "../../provider/xml/element.js";
+import { metadataNamespace, metadataPrefix } from "../../provider/xml/metadata.js";
+import { changing } from "../hosts/changing-calls.js";
+import { declarePair, type DeclaredPair } from "../hosts/declared.js";
+import { domainXml, labLike, vfs, vm, type LabLike } from "../hosts/lab-like.js";
+import { journalOf, leave, nobody, pci } from "../hosts/left-journal.js";
+import { standing } from "../hosts/standing.js";
+import type { DomainModel } from "../hosts/domains.js";
+
+let lab: LabLike;
+beforeEach(async () => {
+  lab = await labLike();
+  declaredProfiles.clear();
+  declaredInterfaces.clear();
+});
+afterEach(() => lab.close());
+
+const victim = { name: "db", uuid: "11111111-2222-4333-8444-0000000000a1" } as const;
+const forger = { name: "db", uuid: "11111111-2222-4333-8444-0000000000a2" } as const;
+
+const forged = (parts: Partial<Journal> = {}): Journal => ({
+  id: "6f2c1f0e-7a4c-4c2e-9a3f-3c1b0d9e8f7a",
+  from: "host1",
+  to: "host2",
+  step: "migrate",
+  mover: { machine: hostname(), pid: nobody },
+  started: 1,
+  until: 2,
+  interfaces: [],
+  ...parts,
+});
+
+function writeInto(host: LabLike["host1"], domain: DomainModel, journal: Journal): void {
+  const affect = (domain.live === undefined ? 0 : 1) | (domain.config === undefined ? 0 : 2);
+  const text = formatXml(buildJournal(journal));
+  host.domains.setMetadata(domain, metadataNamespace("journal"), metadataPrefix, text, affect);
+}
+
+/** Calls that changed something on that host, so far. */
+const changes = (host: LabLike["host1"]): number =>
+  [...changing].reduce((sum, procedure) => sum + (host.calls.get(procedure) ?? 0), 0);
+
+/** What the command line, a refresh and the next `up` do with it; whatever they say of it. */
+async function actOn(name: string): Promise<void> {
+  await recover(lab.cluster, name, { now: true }).catch(() => undefined);
+  const state = { vm: name, host: "host2", current: "host2" };
+  await vmPlacement.read(lab.context(), name, state as never).catch(() => undefined);
+  await vmPlacement.update(lab.context(), name, state as never, { vm: name, host: "host2" }).catch(() => undefined);
+  await recover(lab.cluster, name).catch(() => undefined);
+}
+
+describe("X1: a forged journal on a host where a namesake runs", () => {
+  test.each([
+    ["shut off", () => lab.host1.domains.define(domainXml(victim))],
+    ["running", () => lab.host1.domains.start(lab.host1.domains.define(domainXml(victim)))],
+    [
+      "paused by an I/O error",
+      () => {
+        const domain = lab.host1.domains.define(domainXml(victim));
+        lab.host1.domains.start(domain);
+        Object.assign(domain, { state: 3, reason: 5 });
+      },
+    ],
+    [
+      "starting",
+      () => {
+        const domain = lab.host1.domains.define(domainXml(victim));
+        lab.host1.domains.start(domain);
+        Object.assign(domain, { state: 3, reason: 11 });
+      },
+    ],
+  ])("leaves the other VM, %s, alone", async (_, makeVictim) => {
+    makeVictim();
+    const before = lab.host1.domains.named("db");
+    const state = { ...before };
+    const evil = lab.host2.domains.define(domainXml(forger));
+    lab.host2.domains.start(evil);
+    writeInto(lab.host2, evil, forged());
+    const untouched = changes(lab.host1);
+    await actOn("db");
+    expect(lab.host1.domains.named("db")).toMatchObject({ uuid: victim.uuid, state: state.state, id: state.id });
+    expect(changes(lab.host1)).toBe(untouched);
+  });
+
+  test("with the other VM's own UUID in it is no journal of the forger's", async () => {
+    lab.host1.domains.define(domainXml(victim));
+    const evil = lab.host2.domains.define(domainXml(forger));
+    lab.host2.domains.start(evil);
+    writeInto(lab.host2, evil, forged({ uuid: victim.uuid }));
+    await actOn("db");
+    expect(lab.host1.domains.named("db")?.uuid).toBe(victim.uuid);
+  });
+
+  test("of a host that copies the UUID ends nothing on a host whose own copy carries no such journal", async () => {
+    lab.host1.domains.define(domainXml(victim));
+    const evil = lab.host2.domains.define(domainXml(victim));
+    lab.host2.domains.start(evil);
+    writeInto(lab.host2, evil, forged({ uuid: victim.uuid }));
+    await actOn("db");
+    expect(lab.host1.domains.named("db")?.uuid).toBe(victim.uuid);
+  });
+});
+
+describe("X9: an interrupted move", () => {
+  test("is told of by a refresh, and ended by none", async () => {
+    const pair = await declarePair(lab);
+    leave(lab, journalOf(pair, { step: "unplug" }));
+    const before = standing(lab);
+    const counts = lab.hosts.map(changes);
+    const state = { vm: vm.name, host: "host1", current: "host1" };
+    await vmPlacement.read(lab.context(), vm.name, state as never);
+    expect(standing(lab)).toEqual(before);
+    expect(lab.hosts.map(changes)).toEqual(counts);
+    expect(lab.progress.warnings.join("\n")).toMatch(/was interrupted: pulumi up or vnic-failover recover web ends it/);
+  });
+});
+
+describe("X16, X2: a journal that names devices and networks of others", () => {
+  let pair: DeclaredPair;
+  beforeEach(async () => {
+    await lab.close();
+    lab = await labLike({
+      networks: {
+        data: { bridge: "br0", mtu: 1500 },
+        "data-vf": { physicalFunctions: ["pf0"] },
+        "mgmt-vf": { physicalFunctions: ["pf0"], vlan: 666 },
+      },
+    });
+    pair = await declarePair(lab);
+  });
+  const [nic] = [() => journalOf(pair).interfaces[0] ?? expect.unreachable()];
+
+  test("X16: gives no device back that is bound to VFIO by others", async () => {
+    const foreign = lab.host2.devices.virtualFunctions().at(-1);
+    if (foreign !== undefined) foreign.driver = "vfio-pci";
+    leave(lab, journalOf(pair, { interfaces: [{ ...nic(), destinationVf: pci("0000:09:10.0") }] }));
+    const counts = lab.host2.calls.get("node_device_re_attach") ?? 0;
+    await recover(lab.cluster, "web").catch(() => undefined);
+    expect(lab.host2.calls.get("node_device_re_attach") ?? 0).toBe(counts);
+    expect(foreign?.driver).toBe("vfio-pci");
+  });
+
+  test("X2: plugs no interface that the definition lacks", async () => {
+    const more = {
+      ...nic(),
+      primaryAlias: "ua-more",
+      network: "mgmt-vf",
+      mac: "52:54:00:de:ad:01",
+      sourceVf: pci(vfs[2]),
+      destinationVf: pci(vfs[2]),
+    };
+    leave(lab, journalOf(pair, { interfaces: [nic(), more] }));
+    await recover(lab.cluster, "web").catch(() => undefined);
+    const web = lab.host1.domains.requireNamed("web");
+    expect(formatXml(web.live ?? expect.unreachable())).not.toMatch(/666|52:54:00:de:ad:01|ua-more/);
+  });
+
+  test("X2: gives an interface that the definition has no other MAC and no other network", async () => {
+    const web = lab.host1.domains.requireNamed("web");
+    lab.host1.domains.remove(web, nic().primaryAlias, 1);
+    leave(lab, journalOf(pair, { interfaces: [{ ...nic(), network: "mgmt-vf", mac: "52:54:00:de:ad:01" }] }));
+    await recover(lab.cluster, "web").catch(() => undefined);
+    expect(formatXml(web.live ?? expect.unreachable())).not.toMatch(/666|52:54:00:de:ad:01/);
+  });
+});
+
+describe("X22: a journal of a mover elsewhere that claims to be at work for months", () => {
+  afterEach(() => vi.useRealTimers());
+
+  test("is waited for, and not taken over at once", async () => {
+    const pair = await declarePair(lab);
+    const until = Date.now() + 60 * 24 * 3_600_000;
+    leave(lab, journalOf(pair, { mover: { machine: "elsewhere", pid: 1 }, until }));
+    const before = standing(lab);
+    const outcome = await Promise.race([
+      recover(lab.cluster, "web").then(
+        () => "ended",
+        () => "refused",
+      ),
+      new Promise((resolve) => setTimeout(() => resolve("waits"), 1000)),
+    ]);
+    expect(outcome).not.toBe("ended");
+    expect(standing(lab)).toEqual(before);
+  });
+});
