@@ -24,12 +24,13 @@ export async function refuseForeignDevices(
 ): Promise<void> {
   const { hostdevs, interfaces } =
     dom === undefined ? { hostdevs: [], interfaces: [] } : await host.inactiveOrLive(dom);
+  const isDefined = dom !== undefined && journal.interfaces.length > 0 && (await host.isPersistent(dom));
   for (const nic of journal.interfaces) {
-    const strange = strangeInDevice(
-      nic,
-      findPrimary(interfaces, nic),
-      networkOn(cluster.config, journal.from, nic.network)?.vlan,
-    );
+    const defined = findPrimary(interfaces, nic);
+    const vlan = networkOn(cluster.config, journal.from, nic.network)?.vlan;
+    const strange =
+      (isDefined ? strangeToDefinition(nic, defined, interfaces, vlan) : undefined) ??
+      strangeInDevice(nic, defined, vlan);
     if (strange !== undefined) {
       throw new ProblemError({
         code: "journal-foreign-device",
@@ -50,6 +51,23 @@ export async function refuseForeignDevices(
         "Nothing has been changed. If the network's physicalFunctions in vnic-failover:cluster are right, find out who wrote the journal before anything is done with the VM.",
     });
   }
+}
+
+/**
+ * What the journal says of a pair that the VM's definition does not: that decides which MAC and which network the VM may have.
+ * A definition by a libvirt network leaves its VLAN to that.
+ */
+function strangeToDefinition(
+  { mac, standbyAlias, network }: JournalInterface,
+  defined: DomainInterface | undefined,
+  interfaces: readonly DomainInterface[],
+  vlan: number | undefined,
+): string | undefined {
+  if (defined === undefined) return "a VF of its own";
+  const standby = interfaces.find(({ alias }) => alias === standbyAlias);
+  if ((defined.mac ?? standby?.mac ?? mac) !== mac) return "another MAC address";
+  const ownVlan = defined.device === "interface" && defined.type === "hostdev";
+  return ownVlan && !fitsVlan(defined.vlan, vlan) ? `network "${network}"` : undefined;
 }
 
 /**

@@ -5,7 +5,7 @@ import { vmPlacement } from "../../provider/handlers/vm-placement.js";
 import { declaredInterfaces, declaredProfiles } from "../../provider/handlers/program.js";
 import { buildJournal, type Journal } from "../../provider/migration/journal.js";
 import { recover } from "../../provider/migration/recover.js";
-import { formatXml } from "../../provider/xml/element.js";
+import { child, formatXml } from "../../provider/xml/element.js";
 import { metadataNamespace, metadataPrefix } from "../../provider/xml/metadata.js";
 import { changing } from "../hosts/changing-calls.js";
 import { declarePair, type DeclaredPair } from "../hosts/declared.js";
@@ -42,6 +42,9 @@ function writeInto(host: LabLike["host1"], domain: DomainModel, journal: Journal
   const text = formatXml(buildJournal(journal));
   host.domains.setMetadata(domain, metadataNamespace("journal"), metadataPrefix, text, affect);
 }
+
+/** As XML, without the journal in its metadata. */
+const devicesOf = ({ live }: DomainModel): string => formatXml(child(live, "devices") ?? expect.unreachable());
 
 /** Calls that changed something on that host, so far. */
 const changes = (host: LabLike["host1"]): number =>
@@ -159,7 +162,7 @@ describe("X16, X2: a journal that names devices and networks of others", () => {
     leave(lab, journalOf(pair, { interfaces: [nic(), more] }));
     await recover(lab.cluster, "web").catch(() => undefined);
     const web = lab.host1.domains.requireNamed("web");
-    expect(formatXml(web.live ?? expect.unreachable())).not.toMatch(/666|52:54:00:de:ad:01|ua-more/);
+    expect(devicesOf(web)).not.toMatch(/666|52:54:00:de:ad:01|ua-more/);
   });
 
   test("X2: gives an interface that the definition has no other MAC and no other network", async () => {
@@ -167,7 +170,7 @@ describe("X16, X2: a journal that names devices and networks of others", () => {
     lab.host1.domains.remove(web, nic().primaryAlias, 1);
     leave(lab, journalOf(pair, { interfaces: [{ ...nic(), network: "mgmt-vf", mac: "52:54:00:de:ad:01" }] }));
     await recover(lab.cluster, "web").catch(() => undefined);
-    expect(formatXml(web.live ?? expect.unreachable())).not.toMatch(/666|52:54:00:de:ad:01/);
+    expect(devicesOf(web)).not.toMatch(/666|52:54:00:de:ad:01/);
   });
 });
 
