@@ -405,8 +405,7 @@ async function applied(
     else await saveRecord(presence, spec.record);
   } else if (recorded?.plugged === true && standsAlone(sight, spec)) {
     // Its standby carries the traffic, and goes on with it.
-    const isThis = ({ id }: InterfaceRecord) => id === spec.record.id;
-    await plugMissingVfs(picture.cluster, inputs.vm, ctx.progress, isThis);
+    await plugMissingVfs(picture.cluster, inputs.vm, ctx.progress, spec);
     picture.forgetVm(inputs.vm);
   } else if (present.length < aliases.length) {
     if (hasRest) await unplug(picture, sight, spec, { forget: false });

@@ -4,7 +4,7 @@ import type { Element } from "../xml/element.js";
 import { formatPciAddress, type PciAddress } from "../xml/pci-address.js";
 import { replacePrimarySource } from "../xml/domain.js";
 import { identityOf, primaryAliasOf, standbyAliasOf, type InterfaceRecord } from "../xml/interface-record.js";
-import { attachable, findPrimary, withVlan } from "../xml/primary.js";
+import { fitsVlan, attachable, findPrimary, withVlan } from "../xml/primary.js";
 import type { DomainInterface } from "../xml/teaming.js";
 import type { Progress } from "../progress.js";
 import { isActive, type LibvirtCluster, type Presence } from "../backends/libvirt/cluster.js";
@@ -28,20 +28,21 @@ export async function missingVfsOf(cluster: LibvirtCluster, vm: string): Promise
 /**
  * Plugs a VF where one is missing beside its standby: the one that the definition names, if it is to be had, else a free one.
  * The standby stays, and with it the traffic. Returns when the guest uses the VF, as far as that can be seen.
- * @param which of the VM's interfaces. Default: all.
+ * @param declared the one interface that is meant, as its program declares it. Default: all of the VM's that its definition has: what
+ *   its metadata says alone gives it no VF of any network.
  * @throws ProblemError `no-free-vf`
  */
 export async function plugMissingVfs(
   cluster: LibvirtCluster,
   vm: string,
   progress: Progress,
-  which: (record: InterfaceRecord) => boolean = () => true,
+  declared?: InterfaceSpec,
 ): Promise<void> {
   // They write the VM's definition as a whole.
   const ofCluster = repairs.get(cluster) ?? new Map<string, Promise<void>>();
   repairs.set(cluster, ofCluster);
   const before = ofCluster.get(vm) ?? Promise.resolve();
-  const mine = before.catch(() => undefined).then(() => plugInTurn(cluster, vm, progress, which));
+  const mine = before.catch(() => undefined).then(() => plugInTurn(cluster, vm, progress, declared));
   ofCluster.set(vm, mine);
   await mine;
 }
@@ -53,30 +54,34 @@ async function plugInTurn(
   cluster: LibvirtCluster,
   vm: string,
   progress: Progress,
-  which: (record: InterfaceRecord) => boolean,
+  declared: InterfaceSpec | undefined,
 ): Promise<void> {
   const presence = await cluster.locate(vm);
   if (presence === undefined || !isActive(presence)) return;
   const { host, dom } = presence;
-  for (const record of (await missingOn(presence)).filter(which)) {
+  const persistent = await host.isPersistent(dom);
+  for (const recorded of await missingOn(presence)) {
+    if (declared !== undefined && declared.record.id !== recorded.id) continue;
+    const spec = declared ?? (await recordedSpec(cluster, recorded));
+    if (spec?.standby === undefined) continue;
+    const { record, profile, standby } = spec;
     progress.report({ phase: "plug", message: `plugging the missing VF of ${record.mac}` });
-    const profile = agreedProfile(await cluster.profiles.known(record.profile));
-    const standby =
-      record.standbyProfile === undefined
-        ? undefined
-        : agreedProfile(await cluster.profiles.known(record.standbyProfile));
-    if (profile === undefined || standby === undefined) continue;
+    const vlan = networkOn(cluster.config, host.name, profile.network)?.vlan;
+    const defined = await definedPrimary(presence, record);
+    if (declared === undefined && persistent && !isDefinedSo(record, defined, vlan)) {
+      progress.warn(
+        `Unable to plug the missing VF of ${record.mac} into VM "${vm}": its definition has no such VF of network "${profile.network}". Run pulumi up of the stack that declares the interface.`,
+      );
+      continue;
+    }
     const stray = await unplugStray(host, dom, primaryAliasOf(record), {
       timeout: defaultMigrationOptions.unplugTimeout,
     });
     if (stray !== undefined) await releaseVf(host, stray);
-    const defined = await definedPrimary(presence, record);
     const vf = (await ownVf(presence, defined)) ?? (await takeVf(cluster, host, profile));
-    const spec: InterfaceSpec = { record, profile, standby };
     const made = devicesOf(cluster, host.name, spec, vf).primary;
     if (made === undefined) continue;
     // As its owner made it, but in the network of the profile.
-    const vlan = networkOn(cluster.config, host.name, profile.network)?.vlan;
     const primary = defined === undefined ? made : withVlan(attachable(defined.raw, vf), vlan, defined.vlan);
     const nic = { mac: record.mac, standbyAlias: standbyAliasOf(record) ?? "" };
     const bridge = networkOn(cluster.config, host.name, standby.network)?.bridge;
@@ -90,8 +95,27 @@ async function plugInTurn(
         throw error;
       }
     });
-    if (await host.isPersistent(dom)) await definePrimary(presence, record, primary, vf);
+    if (persistent) await definePrimary(presence, record, primary, vf);
   }
+}
+
+/** As the VM's metadata has it. Undefined: it is no pair, or of a profile that is not there. */
+async function recordedSpec(cluster: LibvirtCluster, record: InterfaceRecord): Promise<InterfaceSpec | undefined> {
+  const { standbyProfile } = record;
+  const profile = agreedProfile(await cluster.profiles.known(record.profile));
+  const standby =
+    standbyProfile === undefined ? undefined : agreedProfile(await cluster.profiles.known(standbyProfile));
+  return profile === undefined || standby === undefined ? undefined : { record, profile, standby };
+}
+
+/** Whether the VM's definition has that VF, with that MAC and in that VLAN; a libvirt network has its own VLAN. */
+function isDefinedSo(
+  { mac }: InterfaceRecord,
+  defined: DomainInterface | undefined,
+  vlan: number | undefined,
+): boolean {
+  if (defined === undefined || (defined.mac !== undefined && defined.mac !== mac)) return false;
+  return defined.device !== "interface" || defined.type !== "hostdev" || fitsVlan(defined.vlan, vlan);
 }
 
 /** The definition names the VF that is plugged, unless a libvirt network does; the guest finds it where it was. */

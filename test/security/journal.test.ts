@@ -1,14 +1,17 @@
 /** Who may edit a VM's metadata, or says that he runs it, against other VMs, other hosts and other networks. */
 import { hostname } from "node:os";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { vnicProfile } from "../../provider/handlers/vnic-profile.js";
 import { vmPlacement } from "../../provider/handlers/vm-placement.js";
 import { declaredInterfaces, declaredProfiles } from "../../provider/handlers/program.js";
 import { buildJournal, type Journal } from "../../provider/migration/journal.js";
+import { plugMissingVfs } from "../../provider/migration/repair.js";
 import { recover } from "../../provider/migration/recover.js";
 import { child, formatXml } from "../../provider/xml/element.js";
+import { buildInterfaceRecords, type InterfaceRecord } from "../../provider/xml/interface-record.js";
 import { metadataNamespace, metadataPrefix } from "../../provider/xml/metadata.js";
 import { changing } from "../hosts/changing-calls.js";
-import { declarePair, type DeclaredPair } from "../hosts/declared.js";
+import { declarePair, vfProfile, type DeclaredPair } from "../hosts/declared.js";
 import { domainXml, labLike, vfs, vm, type LabLike } from "../hosts/lab-like.js";
 import { journalOf, leave, nobody, pci } from "../hosts/left-journal.js";
 import { standing } from "../hosts/standing.js";
@@ -171,6 +174,43 @@ describe("X16, X2: a journal that names devices and networks of others", () => {
     leave(lab, journalOf(pair, { interfaces: [{ ...nic(), network: "mgmt-vf", mac: "52:54:00:de:ad:01" }] }));
     await recover(lab.cluster, "web").catch(() => undefined);
     expect(devicesOf(web)).not.toMatch(/666|52:54:00:de:ad:01/);
+  });
+});
+
+describe("X2: a forged record of an interface", () => {
+  test("gives the VM no VF, and says who may", async () => {
+    await lab.close();
+    lab = await labLike({
+      networks: {
+        data: { bridge: "br0", mtu: 1500 },
+        "data-vf": { physicalFunctions: ["pf0"] },
+        "mgmt-vf": { physicalFunctions: ["pf0"], vlan: 666 },
+      },
+    });
+    const { standbyProfile, id, state } = await declarePair(lab);
+    const management = { ...vfProfile, name: "mgmt-vf", network: "mgmt-vf", failover: standbyProfile };
+    const other = await vnicProfile.create(lab.context(), management);
+    const web = lab.host1.domains.requireNamed("web");
+    const [standbyAlias = "", primaryAlias = ""] = state.aliases;
+    lab.host1.domains.remove(web, primaryAlias, 1);
+    const record: InterfaceRecord = {
+      id,
+      profile: other.id,
+      standbyProfile,
+      mac: "52:54:00:de:ad:01",
+      plugged: true,
+      linked: true,
+      adopted: { primaryAlias: "ua-more", standbyAlias },
+    };
+    const text = formatXml(buildInterfaceRecords([record]));
+    lab.host1.domains.setMetadata(web, metadataNamespace("interfaces"), metadataPrefix, text, 3);
+    await plugMissingVfs(lab.cluster, "web", lab.progress);
+    expect(devicesOf(web)).not.toMatch(/666|52:54:00:de:ad:01|ua-more/);
+    expect(lab.progress.warnings).toContainEqual(
+      expect.stringMatching(
+        /its definition has no such VF of network "mgmt-vf"\. Run pulumi up of the stack that declares/,
+      ),
+    );
   });
 });
 
