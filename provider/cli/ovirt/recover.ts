@@ -79,6 +79,15 @@ async function recoverOne({ engine, progress }: EngineContext, survey: EngineVmS
       missing: left.map(spelledVf),
       errors: problems.map((problem) => new ProblemError(problem)),
     };
+  } catch (error) {
+    // What stands in the way of one VM is told beside what was done for the others.
+    if (!(error instanceof ProblemError)) throw error;
+    return {
+      ...{ vm: vm.name, host, underWay: false, plugged: [] },
+      outcome: "moved-without-vf",
+      missing: survey.missing.map(spelledVf),
+      errors: [error],
+    };
   } finally {
     own.done();
   }

@@ -53,6 +53,28 @@ describe("recover", () => {
     expect(cli.over.nic("web", "nic").plugged).toBe(true);
   });
 
+  it("tells of each VM, also where the engine stops answering in the middle", { timeout: 60_000 }, async () => {
+    await moveWithoutVf();
+    const { engine } = cli.over;
+    const { id } = cli.over.vm("web");
+    const watch = setInterval(() => {
+      if (!engine.received.some(({ path }) => path.endsWith("/activate"))) return;
+      clearInterval(watch);
+      engine.disruptions.add({ kind: "unavailable", path: `/vms/${id}/nics`, retryAfter: 0, times: 1000 });
+    }, 1);
+    engine.received.length = 0;
+    engine.disruptions.add({ kind: "slow", method: "POST", path: `/vms/${id}/nics`, milliseconds: 300 });
+    const answer = await cli.document("recover");
+    clearInterval(watch);
+    expect(answer).toMatchObject({
+      exitCode: 3,
+      recovered: [
+        { vm: "web", outcome: "moved-without-vf", missing: [expect.stringContaining("VF of NIC") as string] },
+      ],
+      errors: [{ code: "engine-fault", message: expect.stringContaining("503") as string }],
+    });
+  });
+
   it("leaves a VM alone that the engine migrates, and --now has no meaning", async () => {
     cli.over.engine.disruptions.add({ kind: "replug-late", milliseconds: 60_000 });
     expect((await cli.ran("migrate web --to host2 --plug-timeout 0.2")).code).toBe(3);
