@@ -6,9 +6,11 @@ import type { EngineCredentials } from "./backends/ovirt/rest/sign-on.js";
 import { ConfigError } from "./config/config-error.js";
 import { certificateFault, fileFault } from "./config/named-file.js";
 import { read, type Mistake } from "./config/mistake.js";
+import { parseRanges, pfOf } from "./config/virtual-functions.js";
 import { didYouMean } from "./suggestion.js";
 
 export { ConfigError } from "./config/config-error.js";
+export { isInRange, pfInWords, pfsOf, type PfOfNetwork } from "./config/virtual-functions.js";
 
 const name = z
   .string()
@@ -21,13 +23,23 @@ const interfaceName = z
   .string()
   .regex(/^[^\s/:]{1,15}$/, 'must be an interface\'s name of at most 15 characters, without blanks, "/" and ":"');
 
+const physicalFunctionSchema = z.union([
+  interfaceName,
+  z.strictObject({
+    /** The PF's interface. */
+    pf: interfaceName,
+    /** The VFs of it that are the network's, by their numbers from 0 on: `2-7`, `0,2-4`. Default: all. */
+    virtualFunctions: z.string().min(1).superRefine(rangesAreUsable).optional(),
+  }),
+]);
+
 const networkSchema = z.strictObject({
   /** The Linux bridge of the standby. */
   bridge: interfaceName.optional(),
   /** Bytes. Default: what libvirt takes, 1500. */
   mtu: z.number().int().min(68).max(65535).optional(),
   /** The PFs whose VFs the network's interfaces may get, in order of preference. */
-  physicalFunctions: z.array(interfaceName).min(1).optional(),
+  physicalFunctions: z.array(physicalFunctionSchema).min(1).superRefine(pfsAreNamedOnce).optional(),
   /** VLAN tag of a VF; a bridge carries its VLAN itself. */
   vlan: z.number().int().min(1).max(4094).optional(),
 });
@@ -308,6 +320,25 @@ function uriIsUsable(text: string, context: z.RefinementCtx): void {
     const fault = fileFault(uri.knownHosts);
     if (fault !== undefined)
       say(`names the known_hosts file "${uri.knownHosts}", which ${fault}. Correct known_hosts=, or leave it out.`);
+  }
+}
+
+function rangesAreUsable(text: string, context: z.RefinementCtx): void {
+  const ranges = text === "" ? [] : parseRanges(text);
+  if ("why" in ranges) context.addIssue({ code: "custom", message: ranges.why });
+}
+
+/** A PF with a range and again without one would have the range mean nothing. */
+function pfsAreNamedOnce(
+  configured: readonly z.output<typeof physicalFunctionSchema>[],
+  context: z.RefinementCtx,
+): void {
+  const names = configured.map((each) => pfOf(each).name);
+  for (const [index, name] of names.entries()) {
+    const first = names.indexOf(name);
+    if (first === index || (typeof configured[first] === "string" && typeof configured[index] === "string")) continue;
+    const message = `names the physical function "${name}" a second time: give all of its VFs in one entry, such as "0,2-4"`;
+    context.addIssue({ code: "custom", path: [index], message });
   }
 }
 

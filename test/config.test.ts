@@ -7,9 +7,11 @@ import { describe, expect, it } from "vitest";
 import {
   backendOf,
   ConfigError,
+  isInRange,
   networkOn,
   parseConfiguration,
   parseEngineConfiguration,
+  pfsOf,
   unknownKeysAmong,
   unreachableHostsOf,
 } from "../provider/config.js";
@@ -32,11 +34,24 @@ describe("the stack's configuration", () => {
     ).toEqual(expected);
   });
 
+  it("has PFs whole, or with a range of their VFs", () => {
+    const physicalFunctions = ["eth2", { pf: "eth3", virtualFunctions: "2-7" }, { pf: "eth4" }];
+    const read = parseConfiguration({ cluster: { ...cluster, networks: { data: {}, n: { physicalFunctions } } } });
+    const [eth2, eth3, eth4] = pfsOf(read.cluster.networks["n"]) ?? [];
+    expect([eth2, eth3, eth4]).toEqual([{ name: "eth2" }, { name: "eth3", virtualFunctions: "2-7" }, { name: "eth4" }]);
+    const numbers = [0, 1, 2, 7, 8];
+    const inside = (virtualFunctions: string) =>
+      numbers.filter((number) => isInRange({ name: "eth3", virtualFunctions }, number));
+    expect([inside("2-7"), inside("0, 7-8"), inside("1")]).toEqual([[2, 7], [0, 7, 8], [1]]);
+    expect(numbers.filter((number) => isInRange({ name: "eth2" }, number))).toEqual(numbers);
+  });
+
   it("is missing", () => {
     expect(() => parseConfiguration({})).toThrow(/has no vnic-failover:cluster/);
   });
 
   const hosts = (host: object) => ({ hosts: { a: host } });
+  const pfs = (...physicalFunctions: unknown[]) => ({ hosts: { a: { uri } }, networks: { n: { physicalFunctions } } });
   const wrong: readonly [string, unknown, string][] = [
     ["no object", "hosts: {}", "vnic-failover:cluster is not an object"],
     ["a list", [], "vnic-failover:cluster must be an object, not a list"],
@@ -94,6 +109,38 @@ describe("the stack's configuration", () => {
       "a PF that is no name",
       { hosts: { a: { uri } }, networks: { n: { physicalFunctions: ["eth0", 1] } } },
       "networks.n.physicalFunctions[1] must be a string, not a number",
+    ],
+    [
+      "a range that is a number",
+      pfs({ pf: "eth0", virtualFunctions: 2 }),
+      "networks.n.physicalFunctions[0].virtualFunctions must be a string, not a number",
+    ],
+    [
+      "a range that is none",
+      pfs("eth1", { pf: "eth0", virtualFunctions: "2-" }),
+      'networks.n.physicalFunctions[1].virtualFunctions must be numbers of VFs and ranges of them, such as "2-7" or "0,2-4"',
+    ],
+    [
+      "a range that is turned round",
+      pfs({ pf: "eth0", virtualFunctions: "0,7-2" }),
+      "physicalFunctions[0].virtualFunctions has a range that ends before it begins: 7-2",
+    ],
+    [
+      "a VF that no PF has",
+      pfs({ pf: "eth0", virtualFunctions: "99999" }),
+      "physicalFunctions[0].virtualFunctions names VF 99999: the last that a PF can have is 65534",
+    ],
+    ["an empty range", pfs({ pf: "eth0", virtualFunctions: "" }), "physicalFunctions[0].virtualFunctions is empty"],
+    [
+      "a range's key, mistyped",
+      pfs({ pf: "eth0", virtualFunction: "2-7" }),
+      'networks.n.physicalFunctions[0] has an unknown key "virtualFunction"; did you mean "virtualFunctions"?',
+    ],
+    ["a range without its PF", pfs({ virtualFunctions: "2-7" }), "networks.n.physicalFunctions[0].pf is missing"],
+    [
+      "a PF with a range and again",
+      pfs("eth0", { pf: "eth0", virtualFunctions: "2-7" }),
+      'networks.n.physicalFunctions[1] names the physical function "eth0" a second time',
     ],
     ["a VLAN out of range", { hosts: { a: { uri } }, networks: { n: { vlan: 4095 } } }, "n.vlan must be at most 4094"],
     ["an MTU out of range", { hosts: { a: { uri } }, networks: { n: { mtu: 67 } } }, "n.mtu must be at least 68"],

@@ -1,8 +1,9 @@
 /** What a host needs for moves, one row each. Pure. */
-import { isFree, isReserved, type VirtualFunction } from "../backends/libvirt/inventory.js";
+import { heldVfs, isFree, isVfioDriver, type VirtualFunction } from "../backends/libvirt/inventory.js";
 import type { Rule } from "../rules/index.js";
 import { packedVersion, unpackedVersion } from "../rules/version.js";
 import { counted, listed, quoted } from "../rules/wording.js";
+import { claimName } from "../xml/vf-claim.js";
 import { formatPciAddress, nodeDeviceName } from "../xml/pci-address.js";
 import {
   answering,
@@ -225,7 +226,7 @@ export const doctorRules: readonly DoctorRule[] = [
       return vfs.length > 0 && !vfs.some((vf) => isFree(vf))
         ? [
             {
-              message: `None of the ${counted(vfs.length, "VF")} of network ${quoted(name)} on host ${quoted(host.name)} is free: no VM that has one can move there.`,
+              message: `None of the ${counted(vfs.length, "VF")} of network ${quoted(name)} on host ${quoted(host.name)} is free: no VM that has one can move there.${causes(physicalFunctions)}`,
               remedy: "Free one, or make more (sriov_numvfs).",
             },
           ]
@@ -243,7 +244,7 @@ export const doctorRules: readonly DoctorRule[] = [
         ? []
         : [
             {
-              message: `${counted(sharing.length, "VF")} of ${quoted(name)} on host ${quoted(host.name)} can't be given away alone, because other devices are in the same IOMMU group.`,
+              message: `${counted(sharing.length, "VF")} of ${quoted(name)} on host ${quoted(host.name)} can't be given away alone, because other devices are in the same IOMMU group and in use.`,
               remedy: "Put the NIC into a slot behind a root port with ACS.",
             },
           ];
@@ -251,16 +252,16 @@ export const doctorRules: readonly DoctorRule[] = [
   },
   {
     id: "host-vf-left-behind",
-    title: "No VF is reserved that nobody wants",
+    title: "No VF is left taken by a process that died",
     source: "libvirt: virNodeDeviceDetachFlags",
     ...warning,
     find: ({ hosts, reservedFor }) =>
       hosts.filter(answering).flatMap((host) =>
         vfsOf(host)
-          .filter((vf) => isReserved(vf) && !reservedFor.has(vfKey(host.name, vf)))
+          .filter((vf) => isLeftBehind(vf) && !reservedFor.has(vfKey(host.name, vf)))
           .map((vf) => ({
-            message: `VF ${formatPciAddress(vf.address)} of host ${quoted(host.name)} is bound to vfio, and no VM and no move has it: it was left behind, or somebody else wants it.`,
-            remedy: `If nobody does, give it back there: virsh nodedev-reattach ${nodeDeviceName(vf.address)}`,
+            message: `VF ${formatPciAddress(vf.address)} of host ${quoted(host.name)} is bound to ${vf.driver ?? "vfio"}: it was taken for VM ${quoted(vf.leftBy ?? "")} by a process that died, and no VM and no move has it.`,
+            remedy: `The next VM that needs one may get it. To give it back to the host: virsh nodedev-reattach ${nodeDeviceName(vf.address)}; virsh net-undefine ${claimName(vf.address)}`,
           })),
       ),
   },
@@ -281,6 +282,22 @@ export const doctorRules: readonly DoctorRule[] = [
 export function vfsOf({ networks }: AnsweringHost): readonly VirtualFunction[] {
   const all = pfsOf(networks).flatMap(({ found }) => found?.virtualFunctions ?? []);
   return [...new Map(all.map((vf) => [formatPciAddress(vf.address), vf])).values()];
+}
+
+/** Bound to VFIO by a process that died: nothing else tells that from a host that binds its VFs at boot. */
+export function isLeftBehind({ driver, usedBy, reservedFor, leftBy }: VirtualFunction): boolean {
+  return isVfioDriver(driver) && usedBy === undefined && reservedFor === undefined && leftBy !== undefined;
+}
+
+/** Why VFs that no VM has are not free, a sentence each. */
+function causes(physicalFunctions: readonly SurveyedPf[]): string {
+  const idle = physicalFunctions.flatMap(({ pf, name, found }) =>
+    heldVfs({
+      name: pf ?? name,
+      virtualFunctions: (found?.virtualFunctions ?? []).filter(({ usedBy }) => usedBy === undefined),
+    }),
+  );
+  return idle.map((why) => ` ${why}.`).join("");
 }
 
 /** The key of {@link DoctorFacts.reservedFor}. */

@@ -3,9 +3,9 @@ import { evaluate, type Violation } from "../rules/index.js";
 import { unpackedVersion } from "../rules/version.js";
 import { formatPciAddress } from "../xml/pci-address.js";
 import { HostUnreachable } from "../backends/libvirt/host.js";
-import { isReserved, type VirtualFunction } from "../backends/libvirt/inventory.js";
+import { whyNotFree, type VirtualFunction } from "../backends/libvirt/inventory.js";
 import type { Answer, CommandContext } from "./command.js";
-import { doctorRules, vfKey, vfsOf, type DoctorFacts } from "./doctor-rules.js";
+import { doctorRules, isLeftBehind, vfKey, vfsOf, type DoctorFacts } from "./doctor-rules.js";
 import { describeFindings, findingsDocument } from "./findings.js";
 import { answering, surveyHosts, type AnsweringHost, type HostSurvey, type SurveyedBridge } from "./host-survey.js";
 import { indented, paragraphs, table } from "./table.js";
@@ -54,12 +54,13 @@ export function reservations(vms: readonly VmSurvey[]): ReadonlyMap<string, stri
   );
 }
 
-/** `free`, `used by web`, `reserved for web`, `left behind`. */
+/** `free`, `used by web`, `reserved for web`, `left behind`, or why it is not free: `its netdev ens1f0v2 is up`. */
 function useOf(host: string, vf: VirtualFunction, { reservedFor }: DoctorFacts): string {
   if (vf.usedBy !== undefined) return `used by ${vf.usedBy}`;
-  if (!isReserved(vf)) return "free";
-  const vm = reservedFor.get(vfKey(host, vf));
-  return vm === undefined ? "left behind" : `reserved for ${vm}`;
+  const vm = vf.reservedFor ?? reservedFor.get(vfKey(host, vf));
+  if (vm !== undefined) return `reserved for ${vm}`;
+  if (isLeftBehind(vf)) return "left behind";
+  return whyNotFree(vf) ?? "free";
 }
 
 function describeHost(host: HostSurvey, facts: DoctorFacts): string {

@@ -1,9 +1,10 @@
 /** What a host has for SR-IOV failover: versions, IOMMU, bridges, PFs and VFs. Pure reading. */
-import { networkOn, type ClusterConfig } from "../config.js";
+import { networkOn, pfInWords, pfsOf } from "../config.js";
 import { parseHostCapabilities } from "../xml/capabilities.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
 import { HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
-import { hostInterface, physicalFunction, vfUsers, type PhysicalFunction } from "../backends/libvirt/inventory.js";
+import { hostInterface, physicalFunction, type PhysicalFunction } from "../backends/libvirt/inventory.js";
+import { hostUseIn } from "../backends/libvirt/interfaces.js";
 
 export interface SilentHost {
   readonly name: string;
@@ -46,7 +47,10 @@ export interface SurveyedBridge {
 }
 
 export interface SurveyedPf {
+  /** With the network's range of its VFs, where it has one: `eth3 (VFs 2-7)`. */
   readonly name: string;
+  /** Its interface. Default: {@link name}. */
+  readonly pf?: string;
   /** Undefined: the host has no such interface, or it is no PF. */
   readonly found: PhysicalFunction | undefined;
 }
@@ -60,7 +64,7 @@ export function surveyHosts(cluster: Pick<LibvirtCluster, "hosts" | "config">): 
   return Promise.all(cluster.hosts.map((host) => surveyHost(cluster, host)));
 }
 
-async function surveyHost({ config }: Pick<LibvirtCluster, "config">, host: LibvirtHost): Promise<HostSurvey> {
+async function surveyHost(cluster: Pick<LibvirtCluster, "config" | "hosts">, host: LibvirtHost): Promise<HostSurvey> {
   try {
     const connection = await host.connection();
     const [{ capabilities }, libvirt, qemu, memory] = await Promise.all([
@@ -78,7 +82,7 @@ async function surveyHost({ config }: Pick<LibvirtCluster, "config">, host: Libv
       qemuVersion: Number(qemu.hv_ver),
       iommu,
       freeMemoryKiB: Number(memory.freeMem / 1024n),
-      networks: await surveyNetworks(config, host),
+      networks: await surveyNetworks(cluster, host),
     };
   } catch (error) {
     if (!(error instanceof HostUnreachable)) throw error;
@@ -86,17 +90,26 @@ async function surveyHost({ config }: Pick<LibvirtCluster, "config">, host: Libv
   }
 }
 
-async function surveyNetworks(config: ClusterConfig, host: LibvirtHost): Promise<readonly SurveyedNetwork[]> {
-  const users = await vfUsers(host);
+async function surveyNetworks(
+  cluster: Pick<LibvirtCluster, "config" | "hosts">,
+  host: LibvirtHost,
+): Promise<readonly SurveyedNetwork[]> {
+  const use = await hostUseIn(cluster, host);
+  const { config } = cluster;
   return Promise.all(
     Object.keys(config.networks).map(async (name): Promise<SurveyedNetwork> => {
-      const { bridge, mtu, physicalFunctions = [] } = networkOn(config, host.name, name) ?? {};
+      const network = networkOn(config, host.name, name);
+      const { bridge, mtu } = network ?? {};
       return {
         name,
         mtu,
         bridge: bridge === undefined ? undefined : await surveyBridge(host, bridge, config.hostCommands),
         physicalFunctions: await Promise.all(
-          physicalFunctions.map(async (pf) => ({ name: pf, found: await physicalFunction(host, pf, users) })),
+          (pfsOf(network) ?? []).map(async (pf) => ({
+            name: pfInWords(pf),
+            pf: pf.name,
+            found: await physicalFunction(host, pf, use),
+          })),
         ),
       };
     }),

@@ -99,11 +99,21 @@ function mistakesIn(issue: z.core.$ZodIssue, schema: z.ZodType, at: readonly Pro
         message: `has an unknown key "${key}"${didYouMean(key, known) || `; its keys are ${known.join(", ")}`}`,
       }));
     }
+    case "invalid_union":
+      return intended(issue.errors).flatMap((each) =>
+        mistakesIn({ ...each, path: [...issue.path, ...each.path] }, schema, at),
+      );
     case "invalid_key":
       return [{ path, message: issue.issues[0]?.message ?? "has a name that is not valid" }];
     default:
       return [{ path, message: issue.message }];
   }
+}
+
+/** Of the ways in which a value may be written, the one that was meant: the first whose kind of value it is. */
+function intended(ways: readonly (readonly z.core.$ZodIssue[])[]): readonly z.core.$ZodIssue[] {
+  const isOfOtherKind = ({ code, path }: z.core.$ZodIssue) => code === "invalid_type" && path.length === 0;
+  return ways.find((issues) => !issues.some(isOfOtherKind)) ?? ways[0] ?? [];
 }
 
 /** A key that is missing because it was mistyped is one mistake, not two. */
@@ -133,6 +143,7 @@ export function keysAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): r
     const next = shape[first];
     return next === undefined ? [] : keysAt(next, rest);
   }
+  if (inner instanceof z.ZodUnion) return inner.options.flatMap((option) => keysAt(option, path));
   if (inner instanceof z.ZodRecord) return keysAt(inner.valueType, rest);
   if (inner instanceof z.ZodArray) return keysAt(inner.element, rest);
   return [];

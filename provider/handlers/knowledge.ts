@@ -1,4 +1,5 @@
 /** What the cluster and the program together know, as the rules want it. */
+import { pfsOf } from "../config.js";
 import { silenceOf } from "../backends/libvirt/host.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
 import type { Picture } from "../backends/libvirt/picture.js";
@@ -46,11 +47,11 @@ export async function readStore(picture: Picture): Promise<StoreView> {
 }
 
 export function networksOf(cluster: LibvirtCluster): readonly LogicalNetwork[] {
-  return Object.entries(cluster.config.networks).map(([name, { bridge, mtu, physicalFunctions }]) => ({
+  return Object.entries(cluster.config.networks).map(([name, network]) => ({
     name,
-    bridge,
-    mtu,
-    physicalFunctions,
+    bridge: network.bridge,
+    mtu: network.mtu,
+    physicalFunctions: pfsOf(network)?.map((pf) => pf.name),
   }));
 }
 

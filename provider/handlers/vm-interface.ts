@@ -430,7 +430,7 @@ async function plug(picture: Picture, { presence }: Sight, spec: InterfaceSpec):
   const { host } = presence;
   const look = () => picture.physicalFunctions(host, spec.profile.network);
   const vf = await plugInterface(picture.cluster, presence, spec, look);
-  if (vf !== undefined) picture.took(host, formatPciAddress(vf));
+  if (vf !== undefined) picture.took(host, formatPciAddress(vf), presence.dom.name);
 }
 
 async function unplug(

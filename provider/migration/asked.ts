@@ -7,10 +7,14 @@ import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
 import type { HostUnreachable, LibvirtHost } from "../backends/libvirt/host.js";
 import { conflictOf } from "../backends/libvirt/profile-store.js";
 import { Once } from "../backends/libvirt/once.js";
+import { journalReservations, type JournalReservations } from "../backends/libvirt/reservations.js";
 import { basicsOf, hostFacts, type HostBasics, type SurveyedHost } from "./host-facts.js";
 
 export class Asked {
-  private readonly hosts = new Once<LibvirtHost, HostBasics | HostUnreachable>(basicsOf);
+  private readonly journals = new Once<"all", JournalReservations>(() => journalReservations(this.cluster.hosts));
+  private readonly hosts = new Once<LibvirtHost, HostBasics | HostUnreachable>((host) =>
+    basicsOf(host, { commands: this.cluster.config.hostCommands, journals: this.journals.get("all") }),
+  );
   private readonly surveys = new Map<LibvirtHost, Once<string, SurveyedHost>>();
   private readonly stored = new Once<"all", readonly ProfileRecord[]>(() =>
     this.cluster.profiles.all().then(

@@ -1,5 +1,5 @@
 /** Asks the hosts for everything that the rules of a move want to know. Pure reading; what cannot be told is left out. */
-import { isUnderMaintenance, networkOn } from "../config.js";
+import { isUnderMaintenance, networkOn, pfsOf } from "../config.js";
 import type { MovingInterface, MovingVm, PlacementFacts } from "../rules/index.js";
 import { attribute, child, children, find, formatXml } from "../xml/element.js";
 import type { Domain } from "../xml/domain.js";
@@ -11,7 +11,7 @@ import { pairs, type DomainInterface, type Vlan } from "../xml/teaming.js";
 import { isActive, type LibvirtCluster, type Presence } from "../backends/libvirt/cluster.js";
 import { CpuCompare, DomainState, JobOperation, JobType } from "../backends/libvirt/constants.js";
 import { silenceOf, type HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
-import { physicalFunction, vfUsers, type PhysicalFunction } from "../backends/libvirt/inventory.js";
+import { vfAddresses, type PhysicalFunction } from "../backends/libvirt/inventory.js";
 import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
 import { recordsOf } from "../backends/libvirt/interfaces.js";
 import { readVfSettings } from "../backends/libvirt/vf-settings/vf-settings.js";
@@ -347,12 +347,10 @@ async function vfsByNetwork(
   cluster: LibvirtCluster,
   host: LibvirtHost,
 ): Promise<readonly { network: string; vfs: readonly PciAddress[] }[]> {
-  const users = await vfUsers(host);
   return Promise.all(
     Object.keys(cluster.config.networks).map(async (network) => {
-      const names = networkOn(cluster.config, host.name, network)?.physicalFunctions ?? [];
-      const functions = await Promise.all(names.map((name) => physicalFunction(host, name, users)));
-      return { network, vfs: functions.flatMap((pf) => pf?.virtualFunctions ?? []).map(({ address }) => address) };
+      const pfs = pfsOf(networkOn(cluster.config, host.name, network)) ?? [];
+      return { network, vfs: (await Promise.all(pfs.map((pf) => vfAddresses(host, pf)))).flat() };
     }),
   );
 }

@@ -7,7 +7,7 @@ import { formatPciAddress, samePciAddress, type PciAddress } from "../xml/pci-ad
 import { findPrimary, fitsVlan } from "../xml/primary.js";
 import { parseInterface, type DomainInterface } from "../xml/teaming.js";
 import type { DomainRef, LibvirtHost } from "../backends/libvirt/host.js";
-import { physicalFunctionsOf } from "../backends/libvirt/interfaces.js";
+import { vfsOf } from "../backends/libvirt/interfaces.js";
 import type { MoveContext } from "./context.js";
 import type { JournalInterface } from "./journal.js";
 
@@ -41,8 +41,7 @@ export async function refuseForeignDevices(
     }
     const isNamed = (address: PciAddress) => samePciAddress(address, named(nic));
     if (hostdevs.some(isNamed)) continue;
-    const functions = await physicalFunctionsOf(cluster, host, nic.network);
-    if (functions.some(({ virtualFunctions }) => virtualFunctions.some(({ address }) => isNamed(address)))) continue;
+    if ((await vfsOf(cluster, host, nic.network)).some(isNamed)) continue;
     throw new ProblemError({
       code: "journal-foreign-device",
       what: `The journal of a move in the metadata of VM "${vm}" names ${formatPciAddress(named(nic))}, which is no VF of network "${nic.network}"`,

@@ -1,17 +1,20 @@
 /** What the rules of a move want to know of one host: what holds whichever VM moves, and its part of the VM's networks. */
-import { networkOn, type ClusterConfig } from "../config.js";
+import { networkOn, pfsOf, type ClusterConfig } from "../config.js";
 import type { HostFacts, NetworkOnHost } from "../rules/index.js";
 import { parseHostCapabilities, type HostCapabilities } from "../xml/capabilities.js";
 import { silenceOf, type HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
 import {
+  heldVfs,
   hostInterface,
+  hostUse,
   isFree,
   physicalFunction,
-  vfUsers,
+  type HostUse,
   type InterfaceAnswer,
   type PhysicalFunction,
-  type VfUser,
 } from "../backends/libvirt/inventory.js";
+import type { JournalReservations } from "../backends/libvirt/reservations.js";
+import { formatPciAddress } from "../xml/pci-address.js";
 
 /** What can be asked before anything is known of the VM. */
 export interface HostBasics {
@@ -20,26 +23,33 @@ export interface HostBasics {
   readonly libvirtVersion: number;
   readonly qemuVersion: number;
   readonly freeMemoryKiB: number;
-  readonly vfUsers: readonly VfUser[];
+  readonly use: HostUse;
 }
 
-/** @returns the silence of a host that does not answer: that is a fact. */
-export async function basicsOf(host: LibvirtHost): Promise<HostBasics | HostUnreachable> {
+/**
+ * @param commands whether commands may be run on it.
+ * @param journals of the cluster's moves.
+ * @returns the silence of a host that does not answer: that is a fact.
+ */
+export async function basicsOf(
+  host: LibvirtHost,
+  { commands, journals }: { readonly commands: boolean; readonly journals: Promise<JournalReservations> },
+): Promise<HostBasics | HostUnreachable> {
   return orSilence(async () => {
     const connection = await host.connection();
-    const [{ capabilities }, { lib_ver }, { hv_ver }, { freeMem }, users] = await Promise.all([
+    const [{ capabilities }, { lib_ver }, { hv_ver }, { freeMem }, use] = await Promise.all([
       connection.call("connect_get_capabilities", {}),
       connection.call("connect_get_lib_version", {}),
       connection.call("connect_get_version", {}),
       connection.call("node_get_free_memory", {}),
-      vfUsers(host),
+      journals.then((known) => hostUse(host, { commands, journals: known })),
     ]);
     return {
       capabilities: parseHostCapabilities(capabilities),
       libvirtVersion: Number(lib_ver),
       qemuVersion: Number(hv_ver),
       freeMemoryKiB: Number(freeMem / 1024n),
-      vfUsers: users,
+      use,
     };
   });
 }
@@ -59,7 +69,7 @@ export async function hostFacts(
 ): Promise<SurveyedHost> {
   if (basics instanceof Error) return silent(host, basics);
   const surveyed = await orSilence(() =>
-    Promise.all(networks.map((name) => networkFacts(cluster, host, name, basics.vfUsers))),
+    Promise.all(networks.map((name) => networkFacts(cluster, host, name, basics.use))),
   );
   if (surveyed instanceof Error) return silent(host, surveyed);
   const { uuid, iommu } = basics.capabilities;
@@ -82,27 +92,47 @@ async function networkFacts(
   cluster: ClusterConfig,
   host: LibvirtHost,
   name: string,
-  users: readonly VfUser[],
+  use: HostUse,
 ): Promise<{ facts: NetworkOnHost; physicalFunctions: readonly PhysicalFunction[] }> {
-  const { bridge, physicalFunctions: names } = networkOn(cluster, host.name, name) ?? {};
+  const network = networkOn(cluster, host.name, name);
+  const bridge = network?.bridge;
+  const pfs = pfsOf(network);
   const [onBridge, functions] = await Promise.all([
     bridge === undefined ? undefined : hostInterface(host, bridge, { commands: cluster.hostCommands }),
-    Promise.all((names ?? []).map(async (pf) => ({ name: pf, found: await physicalFunction(host, pf, users) }))),
+    Promise.all((pfs ?? []).map(async (pf) => ({ pf, found: await physicalFunction(host, pf, use) }))),
   ]);
   return {
     physicalFunctions: functions.flatMap(({ found }) => found ?? []),
     facts: {
       name,
       ...(bridge !== undefined && onBridge !== undefined && bridgeFacts(bridge, onBridge)),
-      ...(names !== undefined && {
-        physicalFunctions: functions.map(({ name: pf, found }) => ({
-          name: pf,
-          ...(found !== undefined && { up: found.linkUp }),
-          freeVfs: found?.virtualFunctions.filter(isFree).length ?? 0,
-        })),
+      ...(pfs !== undefined && {
+        physicalFunctions: functions.map(({ pf, found }) => {
+          const free = (found?.virtualFunctions ?? []).filter(isFree);
+          return {
+            name: pf.name,
+            ...(found !== undefined && { up: found.linkUp }),
+            freeVfs: free.length,
+            ...(isDivided(cluster, host, pf.name) && { free: free.map(({ address }) => formatPciAddress(address)) }),
+            ...heldOn(found),
+          };
+        }),
       }),
     },
   };
+}
+
+/** Whether a network has only some of the PF's VFs on that host: then they are not all alike. */
+function isDivided(cluster: ClusterConfig, host: LibvirtHost, name: string): boolean {
+  return Object.keys(cluster.networks).some((network) =>
+    pfsOf(networkOn(cluster, host.name, network))?.some((pf) => pf.name === name && pf.virtualFunctions !== undefined),
+  );
+}
+
+function heldOn(found: PhysicalFunction | undefined) {
+  if (found === undefined) return { missing: true };
+  const held = heldVfs(found);
+  return held.length > 0 ? { held } : {};
 }
 
 function bridgeFacts(bridge: string, answer: InterfaceAnswer): Partial<NetworkOnHost> {

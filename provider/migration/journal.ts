@@ -21,6 +21,9 @@ export interface JournalInterface {
   readonly destinationVf: PciAddress;
   /** The live VF's own `<interface>` or `<hostdev>`, as libvirt printed it before the move. Older versions kept none. */
   readonly device?: Element;
+  /** What the VFs were bound to before they were taken. Undefined: not known to have been taken from any; older versions kept neither. */
+  readonly sourceDriver?: string | undefined;
+  readonly destinationDriver?: string | undefined;
 }
 
 /** A process. All but its machine's name and its number is absent where the system, or the version that wrote it, does not tell. */
@@ -90,6 +93,8 @@ const schema = z.object({
       sourceVf: pci,
       destinationVf: pci,
       device: z.custom<Element>().optional(),
+      sourceDriver: z.string().optional(),
+      destinationDriver: z.string().optional(),
     }),
   ),
 });

@@ -6,8 +6,10 @@ import { formatPciAddress, samePciAddress, type PciAddress } from "../xml/pci-ad
 import { isActive, type LibvirtCluster, type Presence } from "../backends/libvirt/cluster.js";
 import { DomainState, PausedReason } from "../backends/libvirt/constants.js";
 import { silenceOf, type DomainRef, type HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
-import { physicalFunctionsOf } from "../backends/libvirt/interfaces.js";
+import { vfsOf } from "../backends/libvirt/interfaces.js";
 import { releaseVf, vfUsers } from "../backends/libvirt/inventory.js";
+import { claimsOn } from "../backends/libvirt/reservations.js";
+import { moveOf, unclaimMove } from "../backends/libvirt/vf-claims.js";
 import { endMigratedCopy } from "../backends/libvirt/migrate.js";
 import { readJournal } from "./journal-store.js";
 
@@ -85,7 +87,7 @@ export async function settleOwed(cluster: LibvirtCluster, { host, dom }: Presenc
         left.push(entry);
         continue;
       }
-      const returned = await returnVfs(cluster, there, entry.vfs);
+      const returned = await returnVfs(cluster, there, entry);
       settled.push(...done, ...returned);
     } catch (error) {
       if (silenceOf(error) === undefined) throw error;
@@ -117,23 +119,28 @@ async function endCopy(host: LibvirtHost, uuid: string, move: string): Promise<r
   return [`the VM's copy on "${host.name}" was ended`];
 }
 
-/** Only VFs of the cluster's networks: what else is bound to vfio there is none of ours, whatever the metadata says. */
+/** Only VFs of the cluster's networks: what else is bound to VFIO there is none of ours, whatever the metadata says. */
 async function returnVfs(
   cluster: LibvirtCluster,
   host: LibvirtHost,
-  vfs: readonly PciAddress[],
+  { vfs, move }: OwedToHost,
 ): Promise<readonly string[]> {
-  if (vfs.length === 0) return [];
-  const users = await vfUsers(host);
   const networks = Object.keys(cluster.config.networks).filter(
     (name) => networkOn(cluster.config, host.name, name)?.physicalFunctions !== undefined,
   );
-  const functions = (await Promise.all(networks.map((name) => physicalFunctionsOf(cluster, host, name, users)))).flat();
-  const known = functions.flatMap(({ virtualFunctions }) => virtualFunctions).map(({ address }) => address);
+  const [users, claims, known] = await Promise.all([
+    vfUsers(host),
+    claimsOn(host),
+    vfs.length === 0 ? [] : Promise.all(networks.map((name) => vfsOf(cluster, host, name))),
+  ]);
   const isIn = (addresses: readonly PciAddress[], vf: PciAddress) => addresses.some((each) => samePciAddress(each, vf));
-  const used = users.map(({ address }) => address);
-  const unused = vfs.filter((vf) => isIn(known, vf) && !isIn(used, vf));
+  const used = [
+    ...users.map(({ address }) => address),
+    ...claims.flatMap((claim) => (moveOf(claim) === move ? [] : [claim.vf])),
+  ];
+  const unused = vfs.filter((vf) => isIn(known.flat(), vf) && !isIn(used, vf));
   for (const vf of unused) await releaseVf(host, vf);
+  await unclaimMove(host, move);
   return unused.map((vf) => `VF ${formatPciAddress(vf)} of "${host.name}" was returned`);
 }
 

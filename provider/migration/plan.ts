@@ -2,8 +2,14 @@
 import { randomUUID } from "node:crypto";
 import { ProblemError } from "../problem.js";
 import { evaluate, placementRules, problemOf, teamingRules, type Violation } from "../rules/index.js";
+import type { Domain } from "../xml/domain.js";
+import { primaryAliasOf } from "../xml/interface-record.js";
 import type { PciAddress } from "../xml/pci-address.js";
+import { noDriver } from "../xml/vf-drivers.js";
 import type { LibvirtCluster, Presence } from "../backends/libvirt/cluster.js";
+import { vfAt } from "../backends/libvirt/inventory.js";
+import { recordsOf } from "../backends/libvirt/interfaces.js";
+import { driverToReturn } from "../backends/libvirt/vf-drivers.js";
 import { chooseVfs } from "../backends/libvirt/vf-scheduler.js";
 import type { Asked } from "./asked.js";
 import { factsTowards, gatherFacts, lookAtVm, type Gathered } from "./facts.js";
@@ -83,7 +89,16 @@ function planFrom(
         };
   });
   const chosen = chooseVfs(moving.map(({ network }) => physicalFunctions.get(network) ?? []));
-  const interfaces = moving.map((nic, index) => ({ ...nic, destinationVf: chosen[index]?.address }));
+  const interfaces = moving.map((nic, index) => {
+    const destinationVf = chosen[index]?.address;
+    const there = vfAt(physicalFunctions.get(nic.network) ?? [], destinationVf);
+    return {
+      ...nic,
+      destinationVf,
+      ...(presence !== undefined && domain !== undefined && { sourceDriver: sourceDriver(presence, domain, nic) }),
+      ...(there !== undefined && { destinationDriver: there.driver ?? noDriver }),
+    };
+  });
   return {
     vm: facts.vm.name,
     from: presence?.host.name,
@@ -94,6 +109,18 @@ function planFrom(
     journal,
     presence,
   };
+}
+
+/** What the VM's VF was bound to before it was taken for the VM. Undefined: not known to have been taken from any. */
+function sourceDriver(
+  { host }: Presence,
+  domain: Domain,
+  { primaryAlias, sourceVf }: Pick<JournalInterface, "primaryAlias" | "sourceVf">,
+): string | undefined {
+  const ofOurs = recordsOf(domain).some(
+    (record) => record.adopted === undefined && primaryAliasOf(record) === primaryAlias,
+  );
+  return driverToReturn(domain, host, sourceVf, { ofOurs });
 }
 
 /** Whether the move would be refused: by a rule, or because a VF finds no place. */

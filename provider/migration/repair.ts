@@ -10,11 +10,13 @@ import type { Progress } from "../progress.js";
 import { isActive, type LibvirtCluster, type Presence } from "../backends/libvirt/cluster.js";
 import { Affect } from "../backends/libvirt/constants.js";
 import { devicesOf, recordsOf, takeVf, type InterfaceSpec } from "../backends/libvirt/interfaces.js";
-import { isBoundToVfio, releaseVf, reserveVf, vfUsers } from "../backends/libvirt/inventory.js";
+import { deviceOf, isVfioDriver, reserveVf, returnVf, vfUsers } from "../backends/libvirt/inventory.js";
 import { agreedProfile } from "../backends/libvirt/profile-store.js";
 import { setVf } from "../backends/libvirt/vf-settings/vf-settings.js";
 import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
 import { unplugStray } from "../backends/libvirt/stray-vf.js";
+import { rememberDriver, rememberedDriver } from "../backends/libvirt/vf-drivers.js";
+import { anyDriver, noDriver } from "../xml/vf-drivers.js";
 import { defaultMigrationOptions } from "./options.js";
 import { announcingVf, newAnnouncing } from "./announce.js";
 
@@ -77,8 +79,11 @@ async function plugInTurn(
     const stray = await unplugStray(host, dom, primaryAliasOf(record), {
       timeout: defaultMigrationOptions.unplugTimeout,
     });
-    if (stray !== undefined) await releaseVf(host, stray);
-    const vf = (await ownVf(presence, defined)) ?? (await takeVf(cluster, host, profile));
+    if (stray !== undefined) await returnVf(host, stray, (await rememberedDriver(host, dom, stray)) ?? anyDriver);
+    const own = await ownVf(presence, defined);
+    const taken = own === undefined ? await takeVf(cluster, host, { profile, vm }) : undefined;
+    const vf = own ?? taken?.address;
+    if (vf === undefined) continue;
     const made = devicesOf(cluster, host.name, spec, vf).primary;
     if (made === undefined) continue;
     // As its owner made it, but in the network of the profile.
@@ -91,10 +96,13 @@ async function plugInTurn(
         await host.attach(dom, primary, Affect.LIVE);
       } catch (error) {
         if (!(await vfUsers(host)).some(({ address }) => formatPciAddress(address) === formatPciAddress(vf)))
-          await releaseVf(host, vf);
+          await returnVf(host, vf, taken?.driver);
+        await taken?.unclaim();
         throw error;
       }
     });
+    if (taken !== undefined) await rememberDriver(host, dom, vf, taken.driver);
+    await taken?.unclaim();
     if (persistent) await definePrimary(presence, record, primary, vf);
   }
 }
@@ -159,7 +167,10 @@ async function ownVf({ host, dom }: Presence, defined: DomainInterface | undefin
   const others = (await vfUsers(host)).filter(({ domain }) => domain !== dom.name);
   if (others.some(({ address }) => formatPciAddress(address) === formatPciAddress(vf))) return undefined;
   try {
-    if (!(await isBoundToVfio(host, vf))) await reserveVf(host, vf);
+    const driver = (await deviceOf(host, vf))?.driver;
+    if (isVfioDriver(driver)) return vf;
+    await reserveVf(host, vf);
+    await rememberDriver(host, dom, vf, driver ?? noDriver);
     return vf;
   } catch (error) {
     if (LibvirtError.is(error)) return undefined;

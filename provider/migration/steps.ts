@@ -12,10 +12,10 @@ import { buildPrimary, parseInterface } from "../xml/teaming.js";
 import { isActive } from "../backends/libvirt/cluster.js";
 import { Affect, DomainState, DomainXml, JobOperation, JobType, PausedReason } from "../backends/libvirt/constants.js";
 import { unless, type DomainRef, type JobNow, type LibvirtHost } from "../backends/libvirt/host.js";
-import { isBoundToVfio, releaseVf, reserveVf, vfUsers } from "../backends/libvirt/inventory.js";
 import { physicalFunctionsOf } from "../backends/libvirt/interfaces.js";
 import { copyOn, migrate, type MigrationPhase } from "../backends/libvirt/migrate.js";
 import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
+import { unclaimMove } from "../backends/libvirt/vf-claims.js";
 import { unplugStray } from "../backends/libvirt/stray-vf.js";
 import { unplug, UnplugFailed } from "../backends/libvirt/unplug.js";
 import { setVf, unsetVf } from "../backends/libvirt/vf-settings/vf-settings.js";
@@ -25,6 +25,18 @@ import { domainOn, isPluggedIn, readJournal, writeJournal, type MoveContext } fr
 import { describeJob } from "./job.js";
 import { noteOwed } from "./owed.js";
 import type { Journal, JournalInterface } from "./journal.js";
+import {
+  atDestination,
+  atSource,
+  isSetByHosts,
+  releaseOn,
+  releaseUnused,
+  rememberPlanned,
+  reserve,
+  takeForPlug,
+  VfTaken,
+  type VfForPlug,
+} from "./reserve.js";
 import type { Step } from "./runner.js";
 
 /** Takes the VM for this move: from here on another mover is refused, and a crash leaves a trace that tells what to do. */
@@ -40,25 +52,6 @@ const journal: Step<MoveContext> = {
     await endMove(context);
   },
   holds: async (context) => (await whereJournalIs(context)).length > 0,
-};
-
-/** Binds the destination's VFs to vfio, which also keeps everybody else's hands off them. */
-const reserve: Step<MoveContext> = {
-  name: "reserve",
-  title: "reserving VFs on the destination",
-  async do({ destination, journal: { interfaces } }) {
-    await Promise.all(interfaces.map(({ destinationVf }) => reserveVf(destination, destinationVf)));
-  },
-  undo: (context) =>
-    releaseOn(
-      context,
-      context.destination,
-      context.journal.interfaces.map(({ destinationVf }) => destinationVf),
-    ),
-  holds: async ({ destination, journal: { interfaces } }) =>
-    (await Promise.all(interfaces.map(({ destinationVf }) => isBoundToVfio(destination, destinationVf)))).every(
-      Boolean,
-    ),
 };
 
 /** Only the VFs leave; the standbys stay and carry the traffic. */
@@ -233,8 +226,11 @@ export const release: Step<MoveContext> = {
   name: "release",
   title: "releasing what the move had taken",
   async do(context) {
-    const planned = context.journal.interfaces.map(({ destinationVf }) => destinationVf);
-    await Promise.all([releaseSource(context), releaseOn(context, context.destination, planned)]);
+    const { destination } = context;
+    const there = await domainOn(destination, context);
+    if (there !== undefined && there.id >= 0) await rememberPlanned(context, destination, there);
+    const planned = context.journal.interfaces.map(atDestination);
+    await Promise.all([releaseSource(context), releaseOn(context, destination, planned)]);
     await endMove(context);
   },
   holds: async (context) => (await whereJournalIs(context)).length === 0,
@@ -274,19 +270,7 @@ function inWords({ machine, pid, command }: Journal["mover"]): string {
 }
 
 function releaseSource(context: MoveContext): Promise<void> {
-  return releaseOn(
-    context,
-    context.source,
-    context.journal.interfaces.map(({ sourceVf }) => sourceVf),
-  );
-}
-
-/** As {@link releaseUnused}; to a host that does not answer it is owed. */
-function releaseOn(context: MoveContext, host: LibvirtHost, vfs: readonly PciAddress[]): Promise<void> {
-  return context.owed.unlessAbsent(host, vfs, async () => {
-    await releaseUnused(host, vfs);
-    await unsetUnused(context, host, vfs);
-  });
+  return releaseOn(context, context.source, context.journal.interfaces.map(atSource));
 }
 
 /** The source has nothing of the VM left that runs. One that does not answer has at most a stopped copy, which is ended later. */
@@ -335,18 +319,15 @@ async function endMove(context: MoveContext): Promise<void> {
   if (absence !== undefined) throw absence;
   const at = places.find(({ host }) => host.name === home.name);
   if (at !== undefined) await noteOwed(at.host, at.dom, context.owed.list(context.journal.id));
+  // Claims on VFs that it was not to have after all.
+  for (const host of [context.source, context.destination])
+    await context.owed.unlessAbsent(host, [], () => unclaimMove(host, context.journal.id));
   await context.hold.letGo();
   // The one that counts goes last.
   for (const { host, dom } of places.toSorted((a, b) => Number(a === at) - Number(b === at)))
     await context.owed.unlessAbsent(host, [], async () => {
       await unless("NO_DOMAIN", () => writeJournal(host, dom, undefined));
     });
-}
-
-/** Gives VFs back to the host's driver, unless a domain there has them or will have them when it starts. */
-async function releaseUnused(host: LibvirtHost, vfs: readonly PciAddress[]): Promise<void> {
-  const used = new Set((await vfUsers(host)).map(({ address }) => formatPciAddress(address)));
-  for (const vf of vfs) if (!used.has(formatPciAddress(vf))) await releaseVf(host, vf);
 }
 
 /** Seconds for a guest to carry out what it was asked for a while ago. */
@@ -434,15 +415,17 @@ async function plugOne(
   let failure: unknown;
   while (vf !== undefined && Date.now() < end) {
     tried.push(vf);
+    let taken: VfForPlug | undefined;
     try {
-      await reserveVf(host, vf);
+      taken = await takeForPlug(context, host, nic, vf);
       await attachPrimary(context, host, dom, nic, vf);
+      await taken.plugged(dom);
       return vf;
     } catch (error) {
-      if (!LibvirtError.is(error)) throw error;
+      if (!LibvirtError.is(error) && !(error instanceof VfTaken)) throw error;
       failure = error;
       const stray = await unplugStray(host, dom, nic.primaryAlias, { timeout: context.options.unplugTimeout });
-      await releaseUnused(host, stray === undefined ? [vf] : [stray]);
+      if (taken !== undefined) await releaseUnused(context, host, [{ ...taken, address: stray ?? vf }]);
       if (stray !== undefined) {
         tried.pop();
         continue;
@@ -485,30 +468,11 @@ async function attachPrimary(
   }
 }
 
-/** libvirt gives a `<hostdev>` no MAC and no VLAN. */
-function isSetByHosts({ device }: JournalInterface): boolean {
-  return device?.name === "hostdev";
-}
-
 /** QEMU itself plugs the VFs there, before anybody could set them. */
 async function setDestination(context: MoveContext): Promise<void> {
   const { destination, journal } = context;
   for (const nic of journal.interfaces.filter(isSetByHosts))
     await setVf(destination, nic.destinationVf, { mac: nic.mac, vlan: vlanOn(context, destination, nic) ?? 0 });
-}
-
-/** A NIC gives frames to the VF that has their MAC: one that the guest does not use must not have it. */
-async function unsetUnused(
-  { journal: { interfaces } }: MoveContext,
-  host: LibvirtHost,
-  vfs: readonly PciAddress[],
-): Promise<void> {
-  const set = interfaces.filter(isSetByHosts).flatMap(({ sourceVf, destinationVf }) => [sourceVf, destinationVf]);
-  const among = (list: readonly PciAddress[], vf: PciAddress) => list.some((each) => samePciAddress(each, vf));
-  const own = vfs.filter((vf) => among(set, vf));
-  if (own.length === 0) return;
-  const used = (await vfUsers(host)).map(({ address }) => address);
-  for (const vf of own) if (!among(used, vf)) await setVf(host, vf, unsetVf);
 }
 
 /** libvirt has no error code of its own for it (src/conf/domain_addr.c, virDomainPCIAddressReserveAddrInternal). */

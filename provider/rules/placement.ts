@@ -88,6 +88,12 @@ export interface PhysicalFunction {
   readonly name: string;
   readonly up?: boolean | undefined;
   readonly freeVfs?: number | undefined;
+  /** Those that are free, by their addresses, where the network has only some of its VFs. */
+  readonly free?: readonly string[] | undefined;
+  /** Those that are not free, each with the cause. */
+  readonly held?: readonly string[] | undefined;
+  /** The host has no such physical function. */
+  readonly missing?: boolean | undefined;
 }
 
 /** A logical network as a host has it. */
@@ -549,7 +555,7 @@ const theNetworks: readonly PlacementRule[] = [
         const names = unserved.filter(({ vfNetwork }) => vfNetwork === network).map(({ name }) => name);
         return {
           property: "host",
-          message: `Host ${quoted(destination.name)} has too few free VFs of network ${quoted(network)} for VM ${quoted(vm.name)}: none is left for ${listed(names)}.`,
+          message: `Host ${quoted(destination.name)} has too few free VFs of network ${quoted(network)} for VM ${quoted(vm.name)}: none is left for ${listed(names)}.${whyHeld(destination, network)}`,
           remedy: "Free VFs there, enable more on the physical function, or choose another host.",
         };
       });
@@ -871,10 +877,31 @@ function withoutFreeVf(vm: MovingVm, destination: HostFacts): MovingInterface[] 
   const usable = ({ vfNetwork }: MovingInterface): readonly PhysicalFunction[] =>
     (networkOn(destination, vfNetwork ?? "")?.physicalFunctions ?? []).filter(({ up }) => up !== false);
   const takers = withVf(vm).filter((nic) => usable(nic).length > 0);
-  const freeVfs = new Map(takers.flatMap(usable).map(({ name, freeVfs = Infinity }) => [name, freeVfs]));
+  // Where a network has only some of a function's VFs, each is counted by itself.
+  const sources = ({ name, freeVfs = Infinity, free }: PhysicalFunction): readonly (readonly [string, number])[] =>
+    free === undefined ? [[name, freeVfs]] : free.map((vf) => [vf, 1]);
+  const counts = new Map(takers.flatMap(usable).flatMap(sources));
   const given = matchVfs(
-    takers.map((nic) => usable(nic).map(({ name }) => name)),
-    (name) => freeVfs.get(name) ?? 0,
+    takers.map((nic) =>
+      usable(nic)
+        .flatMap(sources)
+        .map(([source]) => source),
+    ),
+    (source) => counts.get(source) ?? 0,
   );
   return takers.filter((_, index) => given[index] === undefined);
+}
+
+/** The most VFs whose cause is told: a PF may have a hundred. */
+const mostHeld = 8;
+
+/** Why the network's VFs there are not free, a sentence each. */
+function whyHeld(destination: HostFacts, network: string): string {
+  const functions = networkOn(destination, network)?.physicalFunctions ?? [];
+  const missing = functions.flatMap(({ name, missing }) =>
+    missing === true ? [`The host has no physical function ${quoted(name)}.`] : [],
+  );
+  const held = functions.flatMap((pf) => pf.held ?? []).map((why) => `${why}.`);
+  const rest = held.length > mostHeld ? [`${held.length - mostHeld} more are not free either.`] : [];
+  return [...missing, ...held.slice(0, mostHeld), ...rest].map((sentence) => ` ${sentence}`).join("");
 }

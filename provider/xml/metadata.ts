@@ -1,11 +1,11 @@
 import { attribute, child, element, withChildren, type AttributeValue, type Element } from "./element.js";
 
 /**
- * What this package leaves in a libvirt object's `<metadata>`: `profile` in a network; `interfaces`, `placement`, `journal` and
- * `owed` in a domain.
+ * What this package leaves in a libvirt object's `<metadata>`: `profile` and `claim` in a network; `interfaces`, `placement`,
+ * `journal`, `owed` and `vfs` in a domain.
  * libvirt keeps one element a namespace there (virXMLNodeSanitizeNamespaces), so each kind has its own.
  */
-export type MetadataKind = "profile" | "interfaces" | "placement" | "journal" | "owed";
+export type MetadataKind = "profile" | "claim" | "interfaces" | "placement" | "journal" | "owed" | "vfs";
 
 /** The prefix that stands before our elements inside libvirt's XML; libvirt's calls name it `key`. */
 export const metadataPrefix = "vnic";

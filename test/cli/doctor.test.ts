@@ -91,7 +91,7 @@ Nothing is missing.`);
     [
       "host-vf-left-behind",
       "warning",
-      withNetworks(pf([vf("0000:01:10.0", { driver: "vfio-pci" }), vf("0000:01:10.2")])),
+      withNetworks(pf([vf("0000:01:10.0", { driver: "vfio-pci", leftBy: "web" }), vf("0000:01:10.2")])),
     ],
     [
       "profile-everywhere",
@@ -141,11 +141,16 @@ Nothing is missing.`);
     const reservedFor = reservations([
       { vm: "web", state: "running", hosts: ["host2"], interfaces: [], missing: [], journal },
     ]);
-    const bound = pf([vf("0000:01:10.0", { driver: "vfio-pci" }), vf("0000:01:10.2", { driver: "vfio-pci" })]);
+    const left = { driver: "vfio-pci", leftBy: "web" };
+    const atBoot = vf("0000:01:10.4", { driver: "vfio-pci" });
+    const bound = pf([vf("0000:01:10.0", left), vf("0000:01:10.2", left), atBoot]);
     const answer = diagnose({ ...withNetworks(bound), reservedFor });
     expect(answer.text).toMatch(/0000:01:10\.0 +pf0 +vfio-pci +reserved for web/);
     // The same address on the other host is another VF.
     expect(answer.text).toMatch(/0000:01:10\.2 +pf0 +vfio-pci +left behind/);
     expect(answer.text).toContain("virsh nodedev-reattach pci_0000_01_10_2");
+    // Whoever binds VFs at boot wants them there.
+    expect(answer.text).toMatch(/0000:01:10\.4 +pf0 +vfio-pci +free/);
+    expect(answer.text).not.toContain("pci_0000_01_10_4");
   });
 });

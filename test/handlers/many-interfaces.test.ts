@@ -5,7 +5,7 @@ import { vmInterface } from "../../provider/handlers/vm-interface.js";
 import { vnicProfile } from "../../provider/handlers/vnic-profile.js";
 import { recordsOf } from "../../provider/backends/libvirt/interfaces.js";
 import { declareProfiles } from "../hosts/declared.js";
-import { domainXml, labLike, type LabLike } from "../hosts/lab-like.js";
+import { domainXml, labLike, type LabLike, occupy } from "../hosts/lab-like.js";
 
 // The engine makes resources that do not depend on each other at once, and asks one process for all of them.
 
@@ -110,7 +110,7 @@ it("sees in one command what that command has made", async () => {
   expect((await vmInterface.check(context, inputs("web", profile, 2))).failures).toMatchObject([
     { reason: expect.stringContaining("have the same failover") as string },
   ]);
-  for (const vf of lab.host1.devices.virtualFunctions().slice(1)) vf.driver = "vfio-pci";
+  for (const vf of lab.host1.devices.virtualFunctions().slice(1)) occupy(vf);
   await expect(vmInterface.create(context, inputs("db", profile, 3))).rejects.toThrow(/none free|free VF/);
 });
 

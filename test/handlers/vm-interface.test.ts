@@ -12,7 +12,7 @@ import { moverOf } from "../../provider/migration/mover.js";
 import { parsePciAddress } from "../../provider/xml/pci-address.js";
 import { buildPrimary, pairs } from "../../provider/xml/teaming.js";
 import { bridgeProfile, declarePair, declareProfiles, vfProfile } from "../hosts/declared.js";
-import { domainXml, labLike, type LabLike, vfs, vm } from "../hosts/lab-like.js";
+import { domainXml, labLike, type LabLike, vfs, vm, occupy } from "../hosts/lab-like.js";
 import { journalOf, leave } from "../hosts/left-journal.js";
 import { refusals } from "../hosts/refusals.js";
 import { settled, standing } from "../hosts/standing.js";
@@ -71,7 +71,7 @@ describe("check", () => {
 
   it("refuses where the VM's host has no free VF, or the VM no root port, or a machine without PCI Express", async () => {
     const { profile } = await declareProfiles(lab);
-    for (const vf of lab.host1.devices.virtualFunctions()) vf.driver = "vfio-pci";
+    for (const vf of lab.host1.devices.virtualFunctions()) occupy(vf);
     expect(await failuresOf(inputs(profile))).toMatchObject([{ property: "profile" }]);
     lab.host1.domains.define(
       domainXml({ name: "old", uuid: "11111111-2222-4333-8444-000000000097" }, "", { machine: "pc-i440fx-10.0" }),

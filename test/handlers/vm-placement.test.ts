@@ -12,7 +12,7 @@ import { vmPlacement, type VmPlacementState } from "../../provider/handlers/vm-p
 import { moveVm } from "../../provider/migration/move.js";
 import { contextWith } from "../cli/command-context.js";
 import { declarePair } from "../hosts/declared.js";
-import { labLike, type LabLike, vfs } from "../hosts/lab-like.js";
+import { labLike, type LabLike, vfs, occupy } from "../hosts/lab-like.js";
 import { refusals } from "../hosts/refusals.js";
 import { settled, standing } from "../hosts/standing.js";
 
@@ -62,7 +62,7 @@ describe("check", () => {
   });
 
   it("refuses a move that cannot be, at preview, with all its reasons", async () => {
-    for (const vf of lab.host2.devices.virtualFunctions()) vf.driver = "vfio-pci";
+    for (const vf of lab.host2.devices.virtualFunctions()) occupy(vf);
     lab.host2.freeMemoryKiB = 1;
     const failures = await failuresOf({ vm: "web", host: "host2" });
     expect(failures.map(({ property }) => property)).toEqual(["host", "host"]);

@@ -11,6 +11,7 @@ export function runsCommands({ hosts }: Pick<LabLike, "hosts">, cluster: Libvirt
     const model = hosts.find(({ name }) => name === host.name);
     host.commands = () => Promise.resolve(() => Promise.reject(new Error("nothing is started here")));
     host.command = (_, stdin = "") => {
+      if (stdin === "") return Promise.resolve({ code: 127, stdout: "", stderr: "not found" });
       const { vf: address, mac, vlan } = task.parse(JSON.parse(stdin));
       const vf = model?.devices.functionAt(address)?.vf;
       if (vf === undefined) return Promise.resolve({ code: 1, stdout: "", stderr: `no VF ${address}` });

@@ -178,6 +178,12 @@ export class Domains {
     if (!isActive(domain)) this.known.delete(domain.uuid);
   }
 
+  /** @throws Refusal (qemu_driver.c, qemuDomainSetAutostart) */
+  setAutostart(domain: DomainModel, autostart: boolean): void {
+    if (domain.config === undefined) throw refusals.noAutostart();
+    domain.autostart = autostart;
+  }
+
   xml(domain: DomainModel, flags: number): string {
     const shown = (flags & DomainXml.INACTIVE) !== 0 ? (domain.config ?? domain.live) : (domain.live ?? domain.config);
     if (shown === undefined) throw refusals.noDomain(domain);

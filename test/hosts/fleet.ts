@@ -1,5 +1,5 @@
 /** Many hosts with many running VMs, and a program's worth of interfaces for them: what is fast on one VM need not be on a hundred. */
-import type { ClusterConfig } from "../../provider/config.js";
+import { pfsOf, type ClusterConfig } from "../../provider/config.js";
 import { Affect } from "../../provider/backends/libvirt/constants.js";
 import { formatXml } from "../../provider/xml/element.js";
 import {
@@ -90,7 +90,7 @@ export function furnish(hosts: readonly LibvirtHostModel[], vms: number): void {
   for (const host of hosts)
     for (const profile of profiles) {
       const { bridge, physicalFunctions } = fleetNetworks[profile.network] ?? {};
-      const place = { bridge: bridge ?? "", physicalFunction: physicalFunctions?.[0] ?? "" };
+      const place = { bridge: bridge ?? "", physicalFunction: pfsOf({ physicalFunctions })?.[0]?.name ?? "" };
       host.networks.define(formatProfileNetwork(profile, place));
     }
   for (const [index, name] of vmNames(vms).entries()) {

@@ -12,7 +12,7 @@ import type { Progress } from "../../provider/progress.js";
 import { parseXml, type Element } from "../../provider/xml/element.js";
 import { LibvirtHostModel } from "./libvirt-host.js";
 import { MigrationNetwork } from "./migration.js";
-import type { PhysicalFunctionModel } from "./node-devices.js";
+import type { PhysicalFunctionModel, VirtualFunctionModel } from "./node-devices.js";
 import type { Call } from "./rpc-endpoint.js";
 
 export const vm = { name: "web", uuid: "11111111-2222-4333-8444-000000000050", mac: "52:54:00:aa:00:50" } as const;
@@ -202,6 +202,11 @@ export function physicalFunction(name: string, host: number, bus: string): Physi
       iommuGroup: 8 + number / 2 + 16 * Number.parseInt(bus, 16),
     })),
   };
+}
+
+/** The host uses the VF itself. */
+export function occupy(vf: VirtualFunctionModel): void {
+  vf.netdev = { name: `vf${vf.iommuGroup}`, up: true, addresses: [] };
 }
 
 /** A q35 domain with root ports, and with those devices besides. */

@@ -272,6 +272,11 @@ export class LibvirtHostModel implements MigrationEnd {
       },
       domain_is_active: ({ dom }) => ({ active: Number(isActive(domains.require(dom))) }),
       domain_is_persistent: ({ dom }) => ({ persistent: Number(domains.require(dom).config !== undefined) }),
+      domain_get_autostart: ({ dom }) => ({ autostart: Number(domains.require(dom).autostart) }),
+      domain_set_autostart: ({ dom, autostart }) => {
+        domains.setAutostart(domains.require(dom), autostart !== 0);
+        return done;
+      },
       domain_get_xml_desc: ({ dom, flags }) => ({ xml: domains.xml(domains.require(dom), flags) }),
       domain_define_xml_flags: ({ xml }) => ({ dom: refOf(domains.define(xml)) }),
       domain_undefine_flags: ({ dom, flags }) => {
@@ -383,6 +388,10 @@ export class LibvirtHostModel implements MigrationEnd {
       node_device_re_attach: ({ name }) => {
         devices.reattach(this.unused(name));
         return done;
+      },
+      connect_list_all_interfaces: () => {
+        const ifaces = devices.interfaceNames().map((name) => ({ name, mac: "52:54:00:78:00:01" }));
+        return { ifaces, ret: ifaces.length };
       },
       interface_lookup_by_name: ({ name }) => {
         devices.interfaceXml(name);

@@ -124,6 +124,13 @@ export class NodeDevices {
     vf.driver = vf.hostDriver ?? this.ownDrivers.of(vf) ?? hostDriverOf(this.requirePf(vf).virtualFunctions);
   }
 
+  /** Of every interface: also of bridges and their ports, which are no node devices. @throws Refusal */
+  interfaceNames(): readonly string[] {
+    if (!this.hasInterfaceDriver) throw refusals.noInterfaceDriver();
+    const names = [...this.netDevices(), ...this.bridges].map(({ name }) => name);
+    return [...new Set([...names, ...this.bridges.flatMap(({ ports }) => ports)])];
+  }
+
   /** @throws Refusal */
   interfaceXml(name: string): string {
     if (!this.hasInterfaceDriver) throw refusals.noInterfaceDriver();

@@ -42,6 +42,7 @@ export const refusals = {
   undefineCheckpoints: (count: number) => invalid(from.qemu, `cannot delete inactive domain with ${count} checkpoints`),
   undefineManagedSave: () => invalid(from.qemu, "Refusing to undefine while domain managed save image exists"),
   domainTransient: () => invalid(from.qemu, "cannot undefine transient domain"),
+  noAutostart: () => invalid(from.qemu, "cannot set autostart for transient domain"),
   noConfig: () => invalid(from.domain, "cannot change persistent config of a transient domain"),
   domainExists: (name: string, uuid: string) =>
     failed(from.domain, `domain '${name}' already exists with uuid ${uuid}`),

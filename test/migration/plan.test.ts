@@ -4,7 +4,7 @@ import { beginJournal, errorsOf, MoveRefused, planMove, warningsOf } from "../..
 import type { Element } from "../../provider/xml/element.js";
 import { parsePciAddress } from "../../provider/xml/pci-address.js";
 import { type DeclaredPair, declarePair } from "../hosts/declared.js";
-import { labLike, type LabLike, physicalFunction, vfs, vm } from "../hosts/lab-like.js";
+import { labLike, type LabLike, physicalFunction, vfs, vm, occupy } from "../hosts/lab-like.js";
 
 let lab: LabLike;
 let pair: DeclaredPair;
@@ -55,7 +55,9 @@ describe("the facts of a move", () => {
       },
       cpu: "identical",
     });
-    expect(facts.source?.networks?.[0]?.physicalFunctions).toEqual([{ name: "pf0", up: true, freeVfs: 3 }]);
+    expect(facts.source?.networks?.[0]?.physicalFunctions).toEqual([
+      { name: "pf0", up: true, freeVfs: 3, held: [`VF ${vfs[0]} (pf0 VF 0): VM "web" has it`] },
+    ]);
   });
 
   it("find the networks of a pair that nobody recorded, by its PF and its bridge", async () => {
@@ -114,6 +116,8 @@ describe("the plan of a move", () => {
         sourceVf: parsePciAddress(vfs[0]),
         destinationVf: parsePciAddress(vfs[0]),
         device: expect.objectContaining({ name: "interface" }) as Element,
+        sourceDriver: "igbvf",
+        destinationDriver: "igbvf",
       },
     ]);
   });
@@ -143,13 +147,13 @@ describe("the plan of a move", () => {
     lab = await labLike({ networks: { data: { bridge: "br0" }, "data-vf": { physicalFunctions: ["pf0", "pf1"] } } });
     for (const host of lab.hosts) host.devices.physicalFunctions.push(physicalFunction("pf1", 1, "02"));
     pair = await declarePair(lab);
-    for (const vf of lab.host2.devices.physicalFunctions[0]?.virtualFunctions ?? []) vf.driver = "vfio-pci";
+    for (const vf of lab.host2.devices.physicalFunctions[0]?.virtualFunctions ?? []) occupy(vf);
     const plan = await planMove(lab.cluster, "web", "host2");
     expect(plan.interfaces[0]?.destinationVf).toEqual(parsePciAddress("0000:02:10.0"));
   });
 
   it("without a free VF begins no journal", async () => {
-    for (const vf of lab.host2.devices.virtualFunctions()) vf.driver = "vfio-pci";
+    for (const vf of lab.host2.devices.virtualFunctions()) occupy(vf);
     const plan = await planMove(lab.cluster, "web", "host2");
     expect(errorsOf(plan).map(({ rule }) => rule)).toEqual(["move-free-vfs"]);
     expect(() => beginJournal(plan, "host1")).toThrow(MoveRefused);

@@ -4,7 +4,7 @@ import { Affect } from "../../provider/backends/libvirt/constants.js";
 import { formatXml, parseXml, type Element } from "../../provider/xml/element.js";
 import { parseProfileNetwork } from "../../provider/xml/network.js";
 import { hostDevicesOf } from "../hosts/definition.js";
-import { labLike, type LabLike } from "../hosts/lab-like.js";
+import { labLike, type LabLike, occupy } from "../hosts/lab-like.js";
 import type { LibvirtHostModel } from "../hosts/libvirt-host.js";
 import { standing } from "../hosts/standing.js";
 import type { Backend, DeviceThere, Faults, HostName, Reality, Somebody } from "./backend.js";
@@ -115,9 +115,9 @@ function faults(lab: LabLike): Faults {
       const free = hostNamed(lab, name)
         .devices.virtualFunctions()
         .filter(({ driver }) => driver === "igbvf");
-      for (const vf of free) vf.driver = "vfio-pci";
+      for (const vf of free) occupy(vf);
       return Promise.resolve(() => {
-        for (const vf of free) vf.driver = "igbvf";
+        for (const vf of free) delete vf.netdev;
         return Promise.resolve();
       });
     },

@@ -58,7 +58,7 @@ export const JobStats = { COMPLETED: 1 << 0, KEEP_COMPLETED: 1 << 1 } as const;
 export const JobOperation = { MIGRATION_IN: 5, MIGRATION_OUT: 6 } as const;
 
 /** virConnectListAllNodeDeviceFlags. */
-export const ListNodeDevices = { NET: 1 << 4 } as const;
+export const ListNodeDevices = { NET: 1 << 4, VDPA: 1 << 17 } as const;
 
 /** virCPUCompareResult. */
 export const CpuCompare = { INCOMPATIBLE: 0, IDENTICAL: 1, SUPERSET: 2 } as const;

@@ -362,6 +362,8 @@ export class LibvirtHost {
  * ends with the connection that began it.
  */
 const changing: ReadonlySet<ProcedureName> = new Set<ProcedureName>([
+  "network_define_xml_flags",
+  "network_undefine",
   "domain_set_metadata",
   "domain_define_xml_flags",
   "domain_undefine_flags",

@@ -2,9 +2,10 @@
  * A VM's interfaces on a libvirt host: plugging and unplugging act on both devices of a pair, and what was done first is
  * undone when the second fails. Only a move touches the VF alone.
  */
-import { networkOn } from "../../config.js";
+import { randomUUID } from "node:crypto";
+import { networkOn, pfsOf, type PfOfNetwork } from "../../config.js";
 import { ProblemError } from "../../problem.js";
-import { element, formatXml, withChildren, type Element } from "../../xml/element.js";
+import { attribute, element, formatXml, withAttributes, withChildren, type Element } from "../../xml/element.js";
 import {
   parseInterfaceRecords,
   primaryAliasOf,
@@ -21,16 +22,23 @@ import { isActive, type LibvirtCluster, type Presence } from "./cluster.js";
 import { Affect } from "./constants.js";
 import type { LibvirtHost } from "./host.js";
 import {
-  isBoundToVfio,
+  heldVfs,
+  hostUse,
+  likelyDriver,
   physicalFunction,
-  releaseVf,
   reserveVf,
-  vfUsers,
+  returnVf,
+  vfAddresses,
+  vfAt,
+  type HostUse,
   type PhysicalFunction,
-  type VfUser,
 } from "./inventory.js";
 import { changeRecords } from "./records.js";
+import { journalReservations } from "./reservations.js";
 import { isDeviceMissing, unplug } from "./unplug.js";
+import { takeFreeVf, type TakenVf, type Taker } from "./vf-claims.js";
+import { forgetDriver, rememberDriver, rememberedDriver } from "./vf-drivers.js";
+import { anyDriver } from "../../xml/vf-drivers.js";
 import { setVf, unsetVf } from "./vf-settings/vf-settings.js";
 import { chooseVf } from "./vf-scheduler.js";
 
@@ -153,35 +161,56 @@ export async function removeRecord(presence: Presence, removed: Pick<InterfaceRe
 
 // --- VFs
 
-/** A free VF of the profile's network on the host, bound to vfio. @throws ProblemError with what stands in the way. */
+/** Seconds for which a claim of a process that has died counts: longer than a plug takes. */
+const plugLasts = 300;
+
+/**
+ * A free VF of the profile's network on the host, claimed for the VM and bound to VFIO. Whoever takes it lets go of the claim
+ * once a domain names the VF.
+ * @throws ProblemError with what stands in the way.
+ */
 export async function takeVf(
   cluster: LibvirtCluster,
   host: LibvirtHost,
-  profile: ProfileRecord,
+  { profile, vm }: { readonly profile: ProfileRecord; readonly vm: string },
   look = () => physicalFunctionsOf(cluster, host, profile.network),
-): Promise<PciAddress> {
-  // Two who look at once would choose the same one, and libvirt binds it for either.
+): Promise<TakenVf> {
+  const taker: Taker = {
+    holder: randomUUID(),
+    vm,
+    kind: "plug",
+    lasts: plugLasts,
+    commands: cluster.config.hostCommands,
+    journals: () => journalReservations(cluster.hosts),
+  };
+  // Within this process one after another, which spares a claim that would be refused.
   return takingTurns(host, async () => {
-    const found = await look();
-    const bound: PciAddress[] = [];
-    for (;;) {
-      const chosen = chooseVf(found, bound);
-      if (chosen === undefined) throw noFreeVf(host, profile, found);
-      // What was seen may be some time ago.
-      if (!(await isBoundToVfio(host, chosen.address))) {
-        await reserveVf(host, chosen.address);
-        return chosen.address;
+    let found = await look();
+    const lost: PciAddress[] = [];
+    for (let looks = 1; ;) {
+      const chosen = chooseVf(found, lost);
+      if (chosen !== undefined) {
+        const seen = vfAt(found, chosen.address);
+        const taken = seen && (await takeFreeVf(host, seen, taker));
+        if (taken !== undefined) return taken;
+        lost.push(chosen.address);
+        continue;
       }
-      bound.push(chosen.address);
+      // What was seen may be some time ago.
+      if (looks > 1) throw noFreeVf(host, profile, found);
+      looks += 1;
+      lost.length = 0;
+      found = await physicalFunctionsOf(cluster, host, profile.network);
     }
   });
 }
 
 function noFreeVf(host: LibvirtHost, { network }: ProfileRecord, found: readonly PhysicalFunction[]): ProblemError {
   const seen = found
-    .map(
-      ({ name, linkUp, virtualFunctions }) =>
-        `${name}${linkUp ? "" : " (link down)"}: ${virtualFunctions.length} VFs, none free`,
+    .map(({ linkUp, ...pf }) =>
+      [`${pf.name}${linkUp ? "" : " (link down)"}: ${pf.virtualFunctions.length} VFs, none free`, ...heldVfs(pf)].join(
+        "; ",
+      ),
     )
     .join("; ");
   return new ProblemError({
@@ -202,27 +231,51 @@ function takingTurns<T>(host: LibvirtHost, act: () => Promise<T>): Promise<T> {
 }
 
 /**
- * The PFs that the network names on the host, as they are.
- * @param users of VFs, where they are known already.
+ * The PFs that the network names on the host with its VFs, as they are.
+ * @param use of the host's VFs, where it is known already.
  * @throws ProblemError when the network names none.
  */
 export async function physicalFunctionsOf(
   cluster: LibvirtCluster,
   host: LibvirtHost,
   network: string,
-  users?: readonly VfUser[],
+  use?: HostUse,
 ): Promise<readonly PhysicalFunction[]> {
-  const names = networkOn(cluster.config, host.name, network)?.physicalFunctions;
-  if (names === undefined) {
+  const pfs = requirePfs(cluster, host, network);
+  const known = use ?? (await hostUseIn(cluster, host));
+  const found = await Promise.all(pfs.map((pf) => physicalFunction(host, pf, known)));
+  return found.filter((pf) => pf !== undefined);
+}
+
+/** The addresses of the network's VFs on the host, whoever uses them. @throws as {@link physicalFunctionsOf} */
+export async function vfsOf(
+  cluster: LibvirtCluster,
+  host: LibvirtHost,
+  network: string,
+): Promise<readonly PciAddress[]> {
+  const found = await Promise.all(requirePfs(cluster, host, network).map((pf) => vfAddresses(host, pf)));
+  return found.flat();
+}
+
+/** The use of the host's VFs, by what all hosts of the cluster say. */
+export async function hostUseIn(
+  cluster: Pick<LibvirtCluster, "config" | "hosts">,
+  host: LibvirtHost,
+): Promise<HostUse> {
+  const journals = await journalReservations(cluster.hosts);
+  return hostUse(host, { commands: cluster.config.hostCommands, journals });
+}
+
+function requirePfs(cluster: LibvirtCluster, host: LibvirtHost, network: string): readonly PfOfNetwork[] {
+  const pfs = pfsOf(networkOn(cluster.config, host.name, network));
+  if (pfs === undefined) {
     throw new ProblemError({
       code: "network-not-configured",
       what: `Unable to find a VF: network "${network}" names no physicalFunctions on host "${host.name}"`,
       remedy: "Set physicalFunctions of the network in vnic-failover:cluster.",
     });
   }
-  const using = users ?? (await vfUsers(host));
-  const found = await Promise.all(names.map((name) => physicalFunction(host, name, using)));
-  return found.filter((pf) => pf !== undefined);
+  return pfs;
 }
 
 // --- plug and unplug
@@ -242,24 +295,32 @@ export async function plugInterface(
   const flags = await affects(presence);
   const undo: (() => Promise<unknown>)[] = [];
   try {
-    let vf: PciAddress | undefined;
+    let taken: TakenVf | undefined;
     if (spec.profile.passThrough === "enabled") {
-      const taken = await takeVf(cluster, host, spec.profile, look);
-      undo.push(() => releaseVf(host, taken));
-      vf = taken;
+      const vf = await takeVf(cluster, host, { profile: spec.profile, vm: dom.name }, look);
+      undo.push(vf.unclaim, () => returnVf(host, vf.address, vf.driver));
+      taken = vf;
     }
-    const devices = devicesOf(cluster, host.name, spec, vf);
+    const devices = devicesOf(cluster, host.name, spec, taken?.address);
     const aliases = aliasesOf(spec);
     // The standby first: QEMU hides a primary whose standby it does not know (hw/net/virtio-net.c).
     for (const half of ["standby", "primary"] as const) {
       const device = devices[half];
       const alias = aliases[half];
       if (device === undefined || alias === undefined) continue;
-      await host.attach(dom, device, flags);
-      undo.push(() => detach(presence, alias));
+      for (const [index, [form, flag]] of formsOf(device, flags).entries()) {
+        await host.attach(dom, form, flag);
+        if (index === 0) undo.push(() => detach(presence, alias));
+      }
+    }
+    if (taken !== undefined) {
+      const { address, driver, unclaim } = taken;
+      undo.push(() => forgetDriver(host, dom, address));
+      await rememberDriver(host, dom, address, driver, (flags & Affect.CONFIG) !== 0);
+      await unclaim();
     }
     await saveRecord(presence, spec.record, (flags & Affect.CONFIG) !== 0);
-    return vf;
+    return taken?.address;
   } catch (cause) {
     const left = (await settle(undo.toReversed())).map((error) =>
       error instanceof Error ? error.message : String(error),
@@ -297,13 +358,19 @@ export async function unplugInterface(
   try {
     await detachHalf(presence, spec, "standby");
   } catch (cause) {
-    if (live.primary !== undefined && vf !== undefined)
+    if (live.primary !== undefined && vf !== undefined) {
+      // libvirt has given it back by itself where it had bound it.
+      await reserveVf(host, vf);
       await host.attach(dom, attachable(live.primary.raw, vf), Affect.LIVE);
+    }
     if (defined.primary !== undefined) await host.attach(dom, defined.primary.raw, Affect.CONFIG);
     throw cause;
   }
   if (vf !== undefined) {
-    await releaseVf(host, vf);
+    const ofOurs = spec.record.adopted === undefined;
+    const kept = (await rememberedDriver(host, dom, vf)) ?? (ofOurs ? anyDriver : undefined);
+    await returnVf(host, vf, kept ?? likelyDriver(await physicalFunctionsOf(cluster, host, spec.profile.network), vf));
+    await forgetDriver(host, dom, vf);
     // libvirt takes a VF's MAC away with it, but not a <hostdev>'s, to which the NIC would go on giving frames.
     if (live.primary?.device === "hostdev" && cluster.config.hostCommands) await unsetWhereCommandsRun(host, vf);
   }
@@ -316,6 +383,17 @@ async function unsetWhereCommandsRun(host: LibvirtHost, vf: PciAddress): Promise
   await setVf(host, vf, unsetVf).catch((error: unknown) => {
     if (!(error instanceof ProblemError) || error.problem.code !== "vf-settings-failed") throw error;
   });
+}
+
+/**
+ * A device as the definition and the running domain are given it. A VF is bound by us where the VM runs; from the definition
+ * libvirt binds it by itself when it starts the VM, as after a reboot of the host.
+ */
+function formsOf(device: Element, flags: number): readonly (readonly [Element, number])[] {
+  const { CONFIG, LIVE } = Affect;
+  if (attribute(device, "managed") === undefined || (flags & CONFIG) === 0) return [[device, flags]];
+  const defined = [withAttributes(device, { managed: "yes" }), CONFIG] as const;
+  return (flags & LIVE) === 0 ? [defined] : [defined, [device, LIVE]];
 }
 
 /** The interface's VF among the domain's devices. */

@@ -1,5 +1,13 @@
 /** What a host has for SR-IOV: its PFs, their VFs and who uses each. From libvirt's node-device API, nothing cached. */
-import { nodeDeviceName, parsePciAddress, samePciAddress, type PciAddress } from "../../xml/pci-address.js";
+import { setTimeout as sleep } from "node:timers/promises";
+import { isInRange, type PfOfNetwork } from "../../config.js";
+import {
+  formatPciAddress,
+  nodeDeviceName,
+  parsePciAddress,
+  samePciAddress,
+  type PciAddress,
+} from "../../xml/pci-address.js";
 import { parseNodeDevice, type NetNodeDevice, type PciNodeDevice } from "../../xml/node-device.js";
 import { parseDomain } from "../../xml/domain.js";
 import { z } from "zod";
@@ -8,59 +16,195 @@ import { LibvirtError } from "./rpc/errors.js";
 import { remoteCommand } from "./transport/index.js";
 import { DomainXml, ListNodeDevices } from "./constants.js";
 import { unless, type LibvirtHost } from "./host.js";
+import { netdevsAgain, netdevsOn, useOf, type Netdevs } from "./netdevs.js";
+import { claimsOn, isClaimAlive, type JournalReservations } from "./reservations.js";
+import { isVfioDriver, type PhysicalFunction, type VirtualFunction } from "./virtual-function.js";
 
-/** The driver that a VF is bound to while a guest has it, or while it is reserved for one. */
-export const vfioDriver = "vfio-pci";
+export {
+  heldVfs,
+  isFree,
+  isReserved,
+  isVfioDriver,
+  likelyDriver,
+  vfAt,
+  vfInWords,
+  whyNotFree,
+  type PhysicalFunction,
+  type VirtualFunction,
+} from "./virtual-function.js";
 
-export interface VirtualFunction {
+/** All that tells of the use of a host's VFs, asked once for all of its PFs. */
+export interface HostUse extends Netdevs {
+  /** Whether commands may be run on it. */
+  readonly commands: boolean;
+  readonly users: readonly VfUser[];
+  /** The host's VFs that a journal or a claim speaks for, with the VM. */
+  readonly reserved: readonly Reservation[];
+  /** Those of moves and plugs that have died. */
+  readonly left: readonly Reservation[];
+}
+
+export interface Reservation {
   readonly address: PciAddress;
-  readonly driver: string | undefined;
-  /** vfio hands out whole IOMMU groups: such a VF cannot be given away alone (Linux Documentation/driver-api/vfio.rst). */
-  readonly sharesIommuGroup: boolean;
-  /** The domain, running or not, whose definition names the VF. */
-  readonly usedBy: string | undefined;
+  readonly vm: string;
 }
 
-export interface PhysicalFunction {
-  readonly name: string;
-  readonly address: PciAddress;
-  readonly linkUp: boolean;
-  readonly virtualFunctions: readonly VirtualFunction[];
+/**
+ * What is known of the use of a host's VFs.
+ * @param commands whether commands may be run on it.
+ * @param journals of the cluster. Default: none are looked at.
+ */
+export async function hostUse(
+  host: LibvirtHost,
+  {
+    commands,
+    journals = { vfs: [], complete: true },
+    users,
+  }: {
+    readonly commands: boolean;
+    readonly journals?: JournalReservations;
+    readonly users?: readonly VfUser[];
+  },
+): Promise<HostUse> {
+  const [using, netdevs, claims] = await Promise.all([
+    users ?? vfUsers(host),
+    netdevsOn(host, { commands }),
+    claimsOn(host),
+  ]);
+  const claimed = (alive: boolean) =>
+    claims
+      .filter((claim) => isClaimAlive(claim, journals) === alive)
+      .map(({ vf, vm }): Reservation => ({ address: vf, vm }));
+  return {
+    ...netdevs,
+    commands,
+    users: using,
+    reserved: [...claimed(true), ...journals.vfs.filter((each) => each.host === host.name)],
+    left: claimed(false),
+  };
 }
 
-/** A VF that a guest may have: alone in its IOMMU group, in no domain, and not bound to vfio on somebody's behalf. */
-export function isFree({ usedBy, driver, sharesIommuGroup }: VirtualFunction): boolean {
-  return usedBy === undefined && driver !== vfioDriver && !sharesIommuGroup;
-}
-
-/** Bound to vfio, yet in no domain: reserved by a move that runs, or left behind by one that died. */
-export function isReserved({ usedBy, driver }: VirtualFunction): boolean {
-  return usedBy === undefined && driver === vfioDriver;
-}
-
-/** The PF of that interface name, or undefined where the host has no such interface or it is no PF. */
+/** The PF of that interface name with the network's VFs, or undefined where the host has no such interface or it is no PF. */
 export async function physicalFunction(
   host: LibvirtHost,
-  name: string,
-  users?: readonly VfUser[],
+  named: PfOfNetwork | string,
+  use?: HostUse,
 ): Promise<PhysicalFunction | undefined> {
-  const net = await netDevice(host, name);
+  const pf = typeof named === "string" ? { name: named } : named;
+  const found = await virtualFunctionsOf(host, pf);
+  if (found === undefined) return undefined;
+  const known = use ?? (await hostUse(host, { commands: false }));
+  return {
+    name: pf.name,
+    address: found.address,
+    linkUp: found.linkUp,
+    virtualFunctions: await settledVfs(host, found.vfs, known),
+  };
+}
+
+/** Milliseconds between two looks at VFs whose netdev is not there yet: udev tells libvirt of it after the driver is bound. */
+const netdevAppears = 500;
+
+async function settledVfs(
+  host: LibvirtHost,
+  vfs: readonly Pick<VirtualFunction, "address" | "number">[],
+  use: HostUse,
+): Promise<readonly VirtualFunction[]> {
+  const look = (known: HostUse) =>
+    Promise.all(vfs.map(async (vf) => virtualFunction(host, vf, await pciDevice(host, vf.address), known)));
+  const found = await look(use);
+  if (!found.some((vf) => vf.awaitsNetdev === true && vf.usedBy === undefined)) return found;
+  await sleep(netdevAppears);
+  return look({ ...use, ...(await netdevsOn(host, use)) });
+}
+
+/** The addresses of the network's VFs on that PF; none where there is no such PF. */
+export async function vfAddresses(host: LibvirtHost, pf: PfOfNetwork): Promise<readonly PciAddress[]> {
+  return ((await virtualFunctionsOf(host, pf))?.vfs ?? []).map(({ address }) => address);
+}
+
+async function virtualFunctionsOf(host: LibvirtHost, pf: PfOfNetwork) {
+  const net = await netDevice(host, pf.name);
   const address = net?.parent === undefined ? undefined : parsePciAddress(net.parent);
   if (net === undefined || address === undefined) return undefined;
-  const pci = await pciDevice(host, address);
-  const addresses = pci?.virtualFunctions?.addresses;
+  const addresses = (await pciDevice(host, address))?.virtualFunctions?.addresses;
   if (addresses === undefined) return undefined;
-  const [using, devices] = await Promise.all([
-    users ?? vfUsers(host),
-    Promise.all(addresses.map((vf) => pciDevice(host, vf))),
-  ]);
-  const virtualFunctions = addresses.map((vf, index) => ({
-    address: vf,
-    driver: devices[index]?.driver,
-    sharesIommuGroup: (devices[index]?.iommuGroup?.addresses.length ?? 1) > 1,
-    usedBy: using.find((user) => samePciAddress(user.address, vf))?.domain,
-  }));
-  return { name, address, linkUp: net.linkState !== "down", virtualFunctions };
+  // libvirt lists them as sysfs numbers them: virtfn0, virtfn1, … (src/util/virpci.c, virPCIGetVirtualFunctionsFull).
+  const vfs = addresses.map((each, number) => ({ address: each, number }));
+  return { address, linkUp: net.linkState !== "down", vfs: vfs.filter(({ number }) => isInRange(pf, number)) };
+}
+
+async function virtualFunction(
+  host: LibvirtHost,
+  vf: Pick<VirtualFunction, "address" | "number">,
+  device: PciNodeDevice | undefined,
+  use: HostUse,
+): Promise<VirtualFunction> {
+  const { address } = vf;
+  const others = (device?.iommuGroup?.addresses ?? []).filter((other) => !samePciAddress(other, address));
+  return {
+    ...vf,
+    driver: device?.driver,
+    ...(await groupOf(host, others, use)),
+    usedBy: userOf(use, address),
+    reservedFor: reservedFor(use, address),
+    leftBy: use.left.find((each) => samePciAddress(each.address, address))?.vm,
+    ...hostUseOf(device, address, use),
+  };
+}
+
+function userOf({ users }: HostUse, vf: PciAddress): string | undefined {
+  return users.find((user) => samePciAddress(user.address, vf))?.domain;
+}
+
+function reservedFor({ reserved }: HostUse, vf: PciAddress): string | undefined {
+  return reserved.find(({ address }) => samePciAddress(address, vf))?.vm;
+}
+
+/** What the host itself uses the VF for, in words. */
+function hostUseOf(
+  device: PciNodeDevice | undefined,
+  vf: PciAddress,
+  use: HostUse,
+): Pick<VirtualFunction, "hostUse" | "netdevs" | "awaitsNetdev"> {
+  const driver = device?.driver;
+  const name = nodeDeviceName(vf);
+  if (use.vdpaParents.includes(name)) return { hostUse: "it serves a vDPA device" };
+  if (driver === undefined || isVfioDriver(driver)) return {};
+  const netdevs = use.netdevs.filter(({ parent }) => parent === name);
+  if (netdevs.length > 0)
+    return {
+      hostUse: netdevs.map(useOf).find((used) => used !== undefined),
+      netdevs: netdevs.map(({ nodeDevice }) => nodeDevice),
+    };
+  return {
+    hostUse: `driver ${driver} holds it, and it has no netdev on the host: a container, vDPA or DPDK may have it`,
+    awaitsNetdev: true,
+  };
+}
+
+async function groupOf(
+  host: LibvirtHost,
+  others: readonly PciAddress[],
+  use: HostUse,
+): Promise<Pick<VirtualFunction, "sharesIommuGroup" | "groupUse">> {
+  const why = await groupUse(host, others, use);
+  return { sharesIommuGroup: why !== undefined, groupUse: why };
+}
+
+/** VFIO gives away a group as a whole: its other devices must be free for that, too. */
+async function groupUse(host: LibvirtHost, others: readonly PciAddress[], use: HostUse): Promise<string | undefined> {
+  const devices = await Promise.all(others.map((other) => pciDevice(host, other)));
+  for (const [index, other] of others.entries()) {
+    const device = devices[index];
+    // Bridges, class 0x0604, stay with their own driver (Linux drivers/vfio/vfio_main.c, vfio_dev_driver_allowed).
+    if (device === undefined || device.class?.startsWith("0x0604") === true) continue;
+    const vm = userOf(use, other) ?? reservedFor(use, other);
+    const at = `${formatPciAddress(other)}, which is in its IOMMU group,`;
+    if (vm !== undefined) return `${at} is VM "${vm}"'s`;
+    if (device.driver !== undefined && !isVfioDriver(device.driver)) return `${at} is with driver ${device.driver}`;
+  }
+  return undefined;
 }
 
 export interface VfUser {
@@ -91,16 +235,50 @@ export async function reserveVf(host: LibvirtHost, vf: PciAddress): Promise<void
   await connection.call("node_device_detach_flags", { name: nodeDeviceName(vf), driverName: null, flags: 0 });
 }
 
-/** Gives a VF back to the host's own driver. */
+/**
+ * Gives a VF back to the driver that it had before it was taken: one that was on VFIO stays there, and so does one that is
+ * not known to have been taken from a driver, since whoever has bound it may want it there.
+ */
+export async function returnVf(host: LibvirtHost, vf: PciAddress, driver: string | undefined): Promise<void> {
+  if (driver !== undefined && !isVfioDriver(driver)) await releaseVf(host, vf);
+}
+
+/** Gives a VF to the host's own driver. */
 export async function releaseVf(host: LibvirtHost, vf: PciAddress): Promise<void> {
   const device = await pciDevice(host, vf);
   // A VF that is with its driver already, or is gone with its PF, needs nothing.
-  if (device?.driver !== vfioDriver) return;
+  if (!isVfioDriver(device?.driver)) return;
   await (await host.connection()).call("node_device_re_attach", { name: nodeDeviceName(vf) });
 }
 
+/** The VF with the kernel's driver that holds it now. Undefined: there is no such device. */
+export async function deviceOf(
+  host: LibvirtHost,
+  vf: PciAddress,
+): Promise<{ readonly driver: string | undefined } | undefined> {
+  const device = await pciDevice(host, vf);
+  return device && { driver: device.driver };
+}
+
 export async function isBoundToVfio(host: LibvirtHost, vf: PciAddress): Promise<boolean> {
-  return (await pciDevice(host, vf))?.driver === vfioDriver;
+  return isVfioDriver((await pciDevice(host, vf))?.driver);
+}
+
+/**
+ * Whether the host itself uses a VF that a network driver holds.
+ * @param seen libvirt's names of its netdevs when it was looked at. Default: they are looked for.
+ */
+export async function isUsedByHost(
+  host: LibvirtHost,
+  vf: PciAddress,
+  { commands, seen }: { readonly commands: boolean; readonly seen?: readonly string[] | undefined },
+): Promise<boolean> {
+  const parent = nodeDeviceName(vf);
+  const netdevs =
+    seen === undefined
+      ? (await netdevsOn(host, { commands })).netdevs.filter((each) => each.parent === parent)
+      : ((await netdevsAgain(host, seen, { commands })) ?? []);
+  return netdevs.length === 0 || netdevs.some((netdev) => useOf(netdev) !== undefined);
 }
 
 /** What a host says of one of its network interfaces; `unknown`: it has no way to say. */
@@ -122,7 +300,8 @@ export async function hostInterface(
     return parseHostInterface((await connection.call("interface_get_xml_desc", { iface, flags: 0 })).xml);
   } catch (error) {
     if (LibvirtError.is(error, "NO_INTERFACE")) return "absent";
-    if (!LibvirtError.is(error, "NO_SUPPORT")) throw error;
+    // The driver is not installed, or is a daemon of its own that does not run.
+    if (!LibvirtError.is(error)) throw error;
   }
   return commands ? fromIproute(host, name) : "unknown";
 }

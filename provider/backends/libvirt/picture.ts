@@ -10,7 +10,8 @@ import { placeOf, VmOnSeveralHosts, type LibvirtCluster, type Presence, type Whe
 import { DomainState } from "./constants.js";
 import { refusedFirst, silenceOf, unless, type HostUnreachable, type DomainRef, type LibvirtHost } from "./host.js";
 import { physicalFunctionsOf, recordsOf } from "./interfaces.js";
-import { vfioDriver, vfUsers, type PhysicalFunction } from "./inventory.js";
+import { hostUse, type HostUse, type PhysicalFunction } from "./inventory.js";
+import { journalReservations, type JournalReservations } from "./reservations.js";
 import { Freshly, Once } from "./once.js";
 import type { StoredProfile } from "./profile-store.js";
 import { ReadAhead } from "./read-ahead.js";
@@ -30,10 +31,11 @@ export class Picture {
   private readonly ahead = new ReadAhead(xmlOf);
   private readonly looks = new Freshly<string, Sight | undefined>((vm) => this.lookTwice(vm));
   private readonly stored = new Once<"all", readonly StoredProfile[]>(() => this.cluster.profiles.all());
-  private readonly users = new Once<LibvirtHost, Awaited<ReturnType<typeof vfUsers>>>((host) => vfUsers(host));
+  private readonly uses = new Once<LibvirtHost, HostUse>((host) => this.useOf(host));
+  private readonly journals = new Once<"all", JournalReservations>(() => journalReservations(this.cluster.hosts));
   private readonly functions = new Once<string, readonly PhysicalFunction[]>((key) => this.functionsOf(key));
-  /** `<host> <address>` of VFs that were bound to vfio since the host was asked. */
-  private readonly taken = new Set<string>();
+  /** The VMs that have got VFs since the hosts were asked, by `<host> <address>`. */
+  private readonly taken = new Map<string, string>();
   /** Each VM's XML as it was seen last: a domain that has not changed need not be parsed again. */
   private readonly parsed = new Map<string, Pick<Sight, "domain" | "records"> & { readonly xml: string }>();
 
@@ -117,15 +119,16 @@ export class Picture {
     const functions = await this.functions.get(`${host.name} ${network}`);
     return functions.map((pf) => ({
       ...pf,
-      virtualFunctions: pf.virtualFunctions.map((vf) =>
-        this.taken.has(`${host.name} ${formatPciAddress(vf.address)}`) ? { ...vf, driver: vfioDriver } : vf,
-      ),
+      virtualFunctions: pf.virtualFunctions.map((vf) => {
+        const vm = this.taken.get(`${host.name} ${formatPciAddress(vf.address)}`);
+        return vm === undefined ? vf : { ...vf, usedBy: vm };
+      }),
     }));
   }
 
-  /** The VF, as `0000:b3:02.3`, has become somebody's. */
-  took(host: LibvirtHost, vf: string): void {
-    this.taken.add(`${host.name} ${vf}`);
+  /** The VF, as `0000:b3:02.3`, is that VM's now. */
+  took(host: LibvirtHost, vf: string, vm: string): void {
+    this.taken.set(`${host.name} ${vf}`, vm);
   }
 
   /** Profiles were changed. */
@@ -138,7 +141,8 @@ export class Picture {
     this.sights.forget(name);
     this.ahead.forget();
     this.lists.forget();
-    this.users.forget();
+    this.uses.forget();
+    this.journals.forget();
     this.functions.forget();
     this.taken.clear();
   }
@@ -204,7 +208,12 @@ export class Picture {
   private async functionsOf(key: string): Promise<readonly PhysicalFunction[]> {
     const [name = "", network = ""] = key.split(" ");
     const host = this.cluster.host(name);
-    return physicalFunctionsOf(this.cluster, host, network, await this.users.get(host));
+    return physicalFunctionsOf(this.cluster, host, network, await this.uses.get(host));
+  }
+
+  private async useOf(host: LibvirtHost): Promise<HostUse> {
+    const { hostCommands: commands } = this.cluster.config;
+    return hostUse(host, { commands, journals: await this.journals.get("all") });
   }
 }
 

@@ -2,7 +2,7 @@
  * vNIC profiles on a libvirt cluster: each is a libvirt network of its name and UUID on every host, its attributes in the
  * network's metadata. So other stacks and tools see it, and one host's loss loses no profile.
  */
-import { networkOn, type ClusterConfig } from "../../config.js";
+import { networkOn, pfsOf, type ClusterConfig } from "../../config.js";
 import { ProblemError } from "../../problem.js";
 import { buildProfileNetwork, parseProfileNetwork, type ProfileRecord } from "../../xml/network.js";
 import { formatXml } from "../../xml/element.js";
@@ -124,7 +124,7 @@ export class ProfileStore {
 
   private xmlFor(profile: ProfileRecord, host: LibvirtHost): string {
     const network = networkOn(this.cluster, host.name, profile.network);
-    const physicalFunction = network?.physicalFunctions?.[0];
+    const physicalFunction = pfsOf(network)?.[0]?.name;
     return formatXml(
       buildProfileNetwork(profile, {
         ...(network?.bridge !== undefined && { bridge: network.bridge }),

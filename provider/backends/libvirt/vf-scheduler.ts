@@ -1,7 +1,7 @@
 /** Chooses the VFs that interfaces get. Pure: it sees an inventory and answers. */
 import { matchVfs } from "../../rules/index.js";
-import { samePciAddress, type PciAddress } from "../../xml/pci-address.js";
-import { isFree, type PhysicalFunction, type VirtualFunction } from "./inventory.js";
+import { formatPciAddress, samePciAddress, type PciAddress } from "../../xml/pci-address.js";
+import { isFree, type PhysicalFunction, type VirtualFunction } from "./virtual-function.js";
 
 export interface ChosenVf {
   readonly physicalFunction: string;
@@ -19,20 +19,25 @@ export function chooseVfs(
   wanted: readonly (readonly PhysicalFunction[])[],
   taken: readonly PciAddress[] = [],
 ): readonly (ChosenVf | undefined)[] {
-  const left = new Map<string, VirtualFunction[]>();
-  for (const { name, linkUp, virtualFunctions } of wanted.flat()) {
-    if (!linkUp || left.has(name)) continue;
-    const isWanted = (vf: VirtualFunction) => isFree(vf) && !taken.some((other) => samePciAddress(other, vf.address));
-    left.set(name, virtualFunctions.filter(isWanted));
-  }
-  const given = matchVfs(
-    wanted.map((functions) => functions.map(({ name }) => name)),
-    (name) => left.get(name)?.length ?? 0,
+  const isWanted = (vf: VirtualFunction) => isFree(vf) && !taken.some((other) => samePciAddress(other, vf.address));
+  const free = wanted.map((functions) =>
+    functions
+      .filter(({ linkUp }) => linkUp)
+      .flatMap(({ name, virtualFunctions }) =>
+        virtualFunctions
+          .filter(isWanted)
+          .map((vf): readonly [string, ChosenVf] => [
+            formatPciAddress(vf.address),
+            { physicalFunction: name, address: vf.address },
+          ]),
+      ),
   );
-  return given.map((physicalFunction) => {
-    const vf = physicalFunction === undefined ? undefined : left.get(physicalFunction)?.shift();
-    return physicalFunction === undefined || vf === undefined ? undefined : { physicalFunction, address: vf.address };
-  });
+  // One by one, and not by their PFs: networks may have different VFs of one PF.
+  const given = matchVfs(
+    free.map((vfs) => vfs.map(([address]) => address)),
+    () => 1,
+  );
+  return given.map((address, index) => free[index]?.find(([each]) => each === address)?.[1]);
 }
 
 /** The first free VF on the first PF that is up, in the order in which the network names its PFs. */

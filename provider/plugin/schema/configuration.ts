@@ -76,11 +76,24 @@ export const ClusterNetwork: ObjectSpec<keyof NetworkConfig> = {
     bridge: { ...text, description: "The Linux bridge of the standby." },
     mtu: { ...integer, description: "Bytes, 68 to 65535. Default: what libvirt takes, 1500." },
     physicalFunctions: {
-      ...listOf(text),
-      description: "The PFs whose VFs the network's interfaces may get, in order of preference.",
+      ...listOf({ ...text, oneOf: [text, typeNamed("PhysicalFunction")] }),
+      description:
+        "The PFs whose VFs the network's interfaces may get, in order of preference: each by its interface, or with a range of its VFs.",
     },
     vlan: { ...integer, description: "VLAN tag of a VF, 1 to 4094; a bridge carries its VLAN itself." },
   },
+};
+
+export const PhysicalFunction: ObjectSpec<"pf" | "virtualFunctions"> = {
+  description: "A PF of which a network has some of the VFs.",
+  properties: {
+    pf: { ...text, description: "Its interface." },
+    virtualFunctions: {
+      ...text,
+      description: "The network's VFs by their numbers, from 0 on: `2-7`, `0,2-4`. Default: all.",
+    },
+  },
+  required: ["pf"],
 };
 
 export const OvirtEngine: ObjectSpec<keyof EngineConfig> = {

@@ -7,6 +7,8 @@ export interface TypeSpec {
   readonly $ref?: string;
   readonly items?: TypeSpec;
   readonly additionalProperties?: TypeSpec;
+  /** Any of these; `type` is what languages without unions take. */
+  readonly oneOf?: readonly TypeSpec[];
 }
 
 export interface PropertySpec extends TypeSpec {

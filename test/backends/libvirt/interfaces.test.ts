@@ -171,21 +171,27 @@ describe("an interface without failover", () => {
 describe("a VF to be taken", () => {
   it("is the first that is free, bound to vfio", async () => {
     const [first] = lab.host1.devices.virtualFunctions();
-    if (first !== undefined) first.driver = "vfio-pci";
-    expect(await takeVf(lab.cluster, host1(), spec.profile)).toEqual(parsePciAddress(vfs[1]));
-    expect(drivers()).toEqual(["vfio-pci", "vfio-pci", "igbvf", "igbvf"]);
+    if (first !== undefined) first.netdev = { name: "pf0v0", up: true, addresses: [] };
+    const taken = await takeVf(lab.cluster, host1(), { profile: spec.profile, vm: "web" });
+    expect(taken).toMatchObject({ address: parsePciAddress(vfs[1]), driver: "igbvf" });
+    expect(drivers()).toEqual(["igbvf", "vfio-pci", "igbvf", "igbvf"]);
   });
 
   it("is missed with what was seen", async () => {
-    for (const vf of lab.host1.devices.virtualFunctions()) vf.driver = "vfio-pci";
+    for (const [number, vf] of lab.host1.devices.virtualFunctions().entries())
+      vf.netdev = { name: `ens1f0v${number}`, up: true, addresses: [] };
     const [pf] = lab.host1.devices.physicalFunctions;
     if (pf !== undefined) pf.linkUp = false;
-    await expect(takeVf(lab.cluster, host1(), spec.profile)).rejects.toMatchObject({ problem: { code: "no-free-vf" } });
-    await expect(takeVf(lab.cluster, host1(), spec.profile)).rejects.toThrow(/pf0 \(link down\): 4 VFs, none free/);
+    const take = () => takeVf(lab.cluster, host1(), { profile: spec.profile, vm: "web" });
+    await expect(take()).rejects.toMatchObject({ problem: { code: "no-free-vf" } });
+    await expect(take()).rejects.toThrow(
+      /pf0 \(link down\): 4 VFs, none free; VF 0000:01:10.0 \(pf0 VF 0\): its netdev ens1f0v0 is up/,
+    );
   });
 
   it("cannot be had of a network without PFs", async () => {
-    await expect(takeVf(lab.cluster, host1(), { ...spec.profile, network: "data" })).rejects.toMatchObject({
+    const profile = { ...spec.profile, network: "data" };
+    await expect(takeVf(lab.cluster, host1(), { profile, vm: "web" })).rejects.toMatchObject({
       problem: { code: "network-not-configured" },
     });
   });

@@ -29,7 +29,8 @@ describe("a VF is chosen", () => {
 
   it.each([
     ["in a domain's definition", { usedBy: "other" }],
-    ["bound to vfio on somebody's behalf", { driver: "vfio-pci" }],
+    ["reserved for another VM", { driver: "vfio-pci", reservedFor: "other" }],
+    ["used by the host", { hostUse: "its netdev eth2v0 is up" }],
     ["in one IOMMU group with another device", { sharesIommuGroup: true }],
   ])("not one that is %s", (_, parts) => {
     expect(chooseVf([pf(1, { virtualFunctions: [vf(1, 0, parts), vf(1, 2)] })])?.address).toEqual(address(1, 2));
@@ -40,8 +41,8 @@ describe("a VF is chosen", () => {
     expect(chooseVf([pf(1, { linkUp: false }), pf(2)])?.physicalFunction).toBe("pf2");
   });
 
-  it("also one without any driver", () => {
-    expect(chooseVf([pf(1, { virtualFunctions: [vf(1, 0, { driver: undefined })] })])).toBeDefined();
+  it.each([undefined, "vfio-pci", "mlx5_vfio_pci"])("also one that was bound to %s at boot", (driver) => {
+    expect(chooseVf([pf(1, { virtualFunctions: [vf(1, 0, { driver })] })])).toBeDefined();
   });
 
   it("never one that is not free or is promised already, and always one if there is one", () => {
@@ -49,6 +50,8 @@ describe("a VF is chosen", () => {
       driver: fc.constantFrom("igbvf", "vfio-pci", undefined),
       sharesIommuGroup: fc.boolean(),
       usedBy: fc.constantFrom(undefined, "other"),
+      reservedFor: fc.constantFrom(undefined, "other"),
+      hostUse: fc.constantFrom(undefined, "its netdev is up"),
     });
     const functions = fc
       .array(fc.tuple(fc.boolean(), fc.array(any, { maxLength: 4 })), { maxLength: 3 })
@@ -63,7 +66,7 @@ describe("a VF is chosen", () => {
         const fit = found
           .filter(({ linkUp }) => linkUp)
           .flatMap(({ virtualFunctions }) => virtualFunctions)
-          .filter((each) => each.driver !== "vfio-pci" && each.usedBy === undefined && !each.sharesIommuGroup)
+          .filter((each) => (each.usedBy ?? each.reservedFor ?? each.hostUse) === undefined && !each.sharesIommuGroup)
           .filter((each) => !taken.some((other) => samePciAddress(other, each.address)));
         expect(chooseVf(found, taken)?.address).toEqual(fit[0]?.address);
       }),
@@ -72,10 +75,11 @@ describe("a VF is chosen", () => {
 
   it("free and reserved exclude each other", () => {
     expect(
-      [vf(1, 0), vf(1, 0, { driver: "vfio-pci" }), vf(1, 0, { usedBy: "web", driver: "vfio-pci" })].map((each) => [
-        isFree(each),
-        isReserved(each),
-      ]),
+      [
+        vf(1, 0, { driver: "vfio-pci" }),
+        vf(1, 0, { driver: "vfio-pci", reservedFor: "web" }),
+        vf(1, 0, { usedBy: "web", driver: "vfio-pci" }),
+      ].map((each) => [isFree(each), isReserved(each)]),
     ).toEqual([
       [true, false],
       [false, true],
@@ -91,9 +95,9 @@ describe("VFs for several interfaces", () => {
     functions: fc.tuple(
       ...names.map((_, bus) =>
         fc
-          .record({ linkUp: fc.boolean(), vfs: fc.array(fc.constantFrom("igbvf", "vfio-pci"), { maxLength: 3 }) })
+          .record({ linkUp: fc.boolean(), vfs: fc.array(fc.constantFrom(undefined, "other"), { maxLength: 3 }) })
           .map(({ linkUp, vfs }) =>
-            pf(bus, { linkUp, virtualFunctions: vfs.map((driver, number) => vf(bus, number, { driver })) }),
+            pf(bus, { linkUp, virtualFunctions: vfs.map((usedBy, number) => vf(bus, number, { usedBy })) }),
           ),
       ),
     ),

@@ -1,0 +1,134 @@
+/** Taking a VF so that no other process takes it too: claimed first, looked at once more, bound to VFIO, and then plugged. */
+import { randomUUID } from "node:crypto";
+import { samePciAddress, type PciAddress } from "../../xml/pci-address.js";
+import { claimName, formatVfClaim, parseVfClaim, type VfClaim } from "../../xml/vf-claim.js";
+import { noDriver } from "../../xml/vf-drivers.js";
+import { unless, type LibvirtHost } from "./host.js";
+import { deviceOf, isUsedByHost, isVfioDriver, reserveVf, vfUsers, type VirtualFunction } from "./inventory.js";
+import { claimsOn, isClaimAlive, unlessUnsupported, type JournalReservations } from "./reservations.js";
+import { LibvirtError } from "./rpc/errors.js";
+
+/** Who takes a VF, and until when the claim counts if he dies. */
+export interface Taker {
+  /** A move's journal id and interface, or what else is one process's alone. */
+  readonly holder: string;
+  readonly vm: string;
+  readonly kind: VfClaim["kind"];
+  /** Seconds after which the claim of a dead taker counts no more. */
+  readonly lasts: number;
+  /** Whether commands may be run on the hosts. */
+  readonly commands: boolean;
+  /** The journals of the cluster as they are now: they tell whether an old claim's move still wants its VF. */
+  readonly journals: () => Promise<JournalReservations>;
+}
+
+export interface TakenVf {
+  readonly address: PciAddress;
+  /** What it was bound to before; {@link noDriver} where to nothing. */
+  readonly driver: string;
+  /** Lets go of the claim: the VF is in a domain now, or free again. */
+  readonly unclaim: () => Promise<void>;
+}
+
+/** A VF that was free when it was looked at. */
+type SeenVf = Pick<VirtualFunction, "address" | "driver" | "netdevs">;
+
+/**
+ * Takes the VF if it is still as it was seen. @returns undefined: somebody else has taken it meanwhile, or uses it.
+ * @throws LibvirtError where it cannot be bound; the claim is let go of.
+ */
+export async function takeFreeVf(host: LibvirtHost, seen: SeenVf, taker: Taker): Promise<TakenVf | undefined> {
+  const claim = await claimVf(host, seen.address, taker);
+  if (claim === undefined) return undefined;
+  const unclaim = () => letGo(host, claim);
+  try {
+    if (await isAsSeen(host, seen, taker)) {
+      await reserveVf(host, seen.address);
+      return { address: seen.address, driver: seen.driver ?? noDriver, unclaim };
+    }
+  } catch (error) {
+    await unclaim().catch(() => undefined);
+    throw error;
+  }
+  await unclaim();
+  return undefined;
+}
+
+/**
+ * Nothing has happened to the VF since it was seen. Whoever takes a VF claims it, binds it, and lets go of the claim once a
+ * domain names it: so one that is with a network driver still has not been taken, and one that was on VFIO before is not
+ * in a domain now.
+ */
+async function isAsSeen(
+  host: LibvirtHost,
+  { address, driver, netdevs }: SeenVf,
+  { commands }: Pick<Taker, "commands">,
+): Promise<boolean> {
+  const now = await deviceOf(host, address);
+  if (now === undefined || now.driver !== driver) return false;
+  if (driver !== undefined && !isVfioDriver(driver))
+    return !(await isUsedByHost(host, address, { commands, seen: netdevs }));
+  return !(await vfUsers(host)).some((user) => samePciAddress(user.address, address));
+}
+
+/** Undefined: another has it. Where the host's libvirt has no network driver a claim cannot be kept, and is taken for granted. */
+export async function claimVf(
+  host: LibvirtHost,
+  vf: PciAddress,
+  taker: Taker,
+  /** Whose claims are the taker's own. */
+  own: "this interface" | "any interface" = "this interface",
+): Promise<VfClaim | undefined> {
+  const { holder, vm, kind, lasts } = taker;
+  const claim: VfClaim = { uuid: randomUUID(), vf, holder, vm, kind, until: Date.now() + lasts * 1000 };
+  const connection = await host.connection();
+  for (let tries = 0; tries < 3; tries += 1) {
+    const present = await claimOf(host, vf);
+    if (present === "not understood") return undefined;
+    if (
+      present !== undefined &&
+      (own === "any interface" ? moveOf(present) === moveOf(taker) : present.holder === holder)
+    )
+      return present;
+    if (present !== undefined && (Date.now() < present.until || isClaimAlive(present, await taker.journals())))
+      return undefined;
+    // Its holder is dead. By its UUID: whoever has claimed the VF meanwhile keeps it.
+    if (present !== undefined) await letGo(host, present);
+    try {
+      await unlessUnsupported(() =>
+        connection.call("network_define_xml_flags", { xml: formatVfClaim(claim), flags: 0 }),
+      );
+      return claim;
+    } catch (error) {
+      // "network '…' already exists with uuid …": another was quicker.
+      if (!LibvirtError.is(error, "OPERATION_FAILED")) throw error;
+    }
+  }
+  return undefined;
+}
+
+/** Lets go of whatever the move has claimed on the host, or of that VF alone. */
+export async function unclaimMove(host: LibvirtHost, move: string, vf?: PciAddress): Promise<void> {
+  for (const claim of await claimsOn(host))
+    if (moveOf(claim) === move && (vf === undefined || samePciAddress(claim.vf, vf))) await letGo(host, claim);
+}
+
+/** The id of the journal that the claim's move has. */
+export function moveOf({ holder }: Pick<VfClaim, "holder">): string {
+  return holder.split("/")[0] ?? "";
+}
+
+async function claimOf(host: LibvirtHost, vf: PciAddress): Promise<VfClaim | "not understood" | undefined> {
+  const connection = await host.connection();
+  const found = await unless("NO_NETWORK", async () => {
+    const answer = await unlessUnsupported(() => connection.call("network_lookup_by_name", { name: claimName(vf) }));
+    return answer && connection.call("network_get_xml_desc", { net: answer.net, flags: 0 });
+  });
+  return found && (parseVfClaim(found.xml) ?? "not understood");
+}
+
+async function letGo(host: LibvirtHost, { vf, uuid }: Pick<VfClaim, "vf" | "uuid">): Promise<void> {
+  const connection = await host.connection();
+  const net = { name: claimName(vf), uuid };
+  await unlessUnsupported(() => unless("NO_NETWORK", () => connection.call("network_undefine", { net })));
+}

@@ -1,0 +1,251 @@
+/** The VFs of a move: claimed and bound before they are plugged, and given back to the driver that they had where they are not used. */
+import { ProblemError } from "../problem.js";
+import { formatPciAddress, samePciAddress, type PciAddress } from "../xml/pci-address.js";
+import { anyDriver, noDriver } from "../xml/vf-drivers.js";
+import type { DomainRef, LibvirtHost } from "../backends/libvirt/host.js";
+import {
+  deviceOf,
+  isBoundToVfio,
+  isVfioDriver,
+  likelyDriver,
+  reserveVf,
+  returnVf,
+  vfAt,
+  vfUsers,
+} from "../backends/libvirt/inventory.js";
+import { physicalFunctionsOf } from "../backends/libvirt/interfaces.js";
+import { journalReservations } from "../backends/libvirt/reservations.js";
+import { claimVf, takeFreeVf, unclaimMove, type Taker } from "../backends/libvirt/vf-claims.js";
+import { setVf, unsetVf } from "../backends/libvirt/vf-settings/vf-settings.js";
+import { rememberDriver } from "../backends/libvirt/vf-drivers.js";
+import { chooseVf } from "../backends/libvirt/vf-scheduler.js";
+import type { MoveContext } from "./context.js";
+import type { JournalInterface } from "./journal.js";
+import type { Step } from "./runner.js";
+
+/** Seconds for which a claim counts that no journal stands behind: longer than the journal of a new move takes to be written. */
+const claimLasts = 900;
+
+/** Takes the destination's VFs, so that nobody else does. */
+export const reserve: Step<MoveContext> = {
+  name: "reserve",
+  title: "reserving VFs on the destination",
+  async do(context) {
+    // One after another: each must know what the others have got.
+    for (const nic of context.journal.interfaces) await reserveFor(context, nic);
+  },
+  undo: (context) => releaseOn(context, context.destination, context.journal.interfaces.map(atDestination)),
+  holds: async ({ destination, journal: { interfaces } }) =>
+    (await Promise.all(interfaces.map(({ destinationVf }) => isBoundToVfio(destination, destinationVf)))).every(
+      Boolean,
+    ),
+};
+
+/** A VF of a move on one of its hosts, and what it was bound to before; undefined: it is not known to have been taken from any. */
+export interface MovesVf {
+  readonly address: PciAddress;
+  readonly driver: string | undefined;
+  /** The logical network whose VF it is. */
+  readonly network: string;
+}
+
+export function atSource({ sourceVf, sourceDriver, destinationDriver, network }: JournalInterface): MovesVf {
+  return {
+    address: sourceVf,
+    network,
+    driver: keptNone({ sourceDriver, destinationDriver }) ? anyDriver : sourceDriver,
+  };
+}
+
+export function atDestination({ destinationVf, sourceDriver, destinationDriver, network }: JournalInterface): MovesVf {
+  return {
+    address: destinationVf,
+    network,
+    driver: keptNone({ sourceDriver, destinationDriver }) ? anyDriver : destinationDriver,
+  };
+}
+
+/** A version that kept no drivers wrote the journal: it took VFs from their drivers only. */
+function keptNone({ sourceDriver, destinationDriver }: Pick<JournalInterface, "sourceDriver" | "destinationDriver">) {
+  return sourceDriver === undefined && destinationDriver === undefined;
+}
+
+/** The planned VF; where another process has taken it since the plan was made, the next that is free. */
+async function reserveFor(context: MoveContext, nic: JournalInterface): Promise<void> {
+  const { cluster, destination, vm } = context;
+  const taker = takerFor(context, nic);
+  const tried: PciAddress[] = [nic.destinationVf];
+  const planned = await takeFreeVf(
+    destination,
+    { address: nic.destinationVf, driver: await plannedDriver(destination, nic) },
+    taker,
+  );
+  if (planned !== undefined) return;
+  for (;;) {
+    const functions = await physicalFunctionsOf(cluster, destination, nic.network);
+    const chosen = chooseVf(functions, tried);
+    if (chosen === undefined) {
+      throw new ProblemError({
+        code: "no-free-vf",
+        what: `Unable to reserve a VF of network "${nic.network}" for VM "${vm}": others have taken ${tried.map(formatPciAddress).join(", ")} meanwhile, and no other is free`,
+        where: destination.name,
+        remedy: "Free a VF there, or move the VM to another host.",
+      });
+    }
+    tried.push(chosen.address);
+    const seen = vfAt(functions, chosen.address);
+    const taken = seen && (await takeFreeVf(destination, seen, taker));
+    if (taken === undefined) continue;
+    await plan(context, nic, { destinationVf: taken.address, destinationDriver: taken.driver });
+    return;
+  }
+}
+
+/** As the plan saw it. */
+async function plannedDriver(host: LibvirtHost, { destinationVf, destinationDriver }: JournalInterface) {
+  if (destinationDriver === undefined) return (await deviceOf(host, destinationVf))?.driver;
+  return destinationDriver === noDriver ? undefined : destinationDriver;
+}
+
+/** The journal names the VF that the interface gets. */
+async function plan(
+  context: MoveContext,
+  nic: JournalInterface,
+  now: Pick<JournalInterface, "destinationVf" | "destinationDriver">,
+): Promise<void> {
+  const interfaces = context.journal.interfaces.map((each) =>
+    each.primaryAlias === nic.primaryAlias ? { ...each, ...now } : each,
+  );
+  await context.hold.write({ interfaces });
+}
+
+/** Another process has the VF. */
+export class VfTaken extends ProblemError {
+  override readonly name = "VfTaken";
+  constructor(host: string, vf: PciAddress) {
+    super({ code: "vf-taken", what: `VF ${formatPciAddress(vf)} has been taken by another process`, where: host });
+  }
+}
+
+export interface VfForPlug extends MovesVf {
+  /** It is in the domain now. */
+  plugged(dom: DomainRef): Promise<void>;
+}
+
+/**
+ * Makes the VF ready to be plugged on that host: the one that is planned for it there, or another that is free.
+ * @throws VfTaken
+ */
+export async function takeForPlug(
+  context: MoveContext,
+  host: LibvirtHost,
+  nic: JournalInterface,
+  address: PciAddress,
+): Promise<VfForPlug> {
+  const taker = takerFor(context, nic);
+  const now = await deviceOf(host, address);
+  const planned = host === context.source ? atSource(nic) : atDestination(nic);
+  const ready = (driver: string | undefined): VfForPlug => ({
+    address,
+    driver,
+    network: nic.network,
+    async plugged(dom) {
+      if (driver !== undefined) await rememberDriver(host, dom, address, driver);
+      await unclaimMove(host, context.journal.id, address);
+    },
+  });
+  if (!samePciAddress(planned.address, address)) {
+    const taken = await takeFreeVf(host, { address, driver: now?.driver }, taker);
+    if (taken === undefined) throw new VfTaken(host.name, address);
+    return ready(taken.driver);
+  }
+  if ((await claimVf(host, address, taker)) === undefined) throw new VfTaken(host.name, address);
+  await reserveVf(host, address);
+  // A VF whose past is not known is taken from its driver now, if it is with one.
+  const isBound = now === undefined || isVfioDriver(now.driver);
+  return ready(planned.driver ?? (isBound ? undefined : (now.driver ?? noDriver)));
+}
+
+/** As {@link releaseUnused}; to a host that does not answer it is owed, where the VFs' past is known. */
+export function releaseOn(context: MoveContext, host: LibvirtHost, vfs: readonly MovesVf[]): Promise<void> {
+  const back = vfs.filter(({ driver }) => driver !== undefined && !isVfioDriver(driver));
+  const owed = back.map(({ address }) => address);
+  return context.owed.unlessAbsent(host, owed, async () => {
+    await releaseUnused(context, host, vfs);
+    await unsetUnused(
+      context,
+      host,
+      vfs.map(({ address }) => address),
+    );
+  });
+}
+
+/**
+ * Gives VFs back to the drivers that they had, unless a domain there has them or will have them when it starts, or another
+ * process has taken them.
+ */
+export async function releaseUnused(context: MoveContext, host: LibvirtHost, vfs: readonly MovesVf[]): Promise<void> {
+  const taker = takerFor(context, { primaryAlias: "" });
+  // Claimed, so that it is not given back in the moment in which another takes it.
+  const ours: MovesVf[] = [];
+  for (const vf of vfs) if ((await claimVf(host, vf.address, taker, "any interface")) !== undefined) ours.push(vf);
+  const users = await vfUsers(host);
+  for (const { address, driver, network } of ours) {
+    if (!users.some((user) => samePciAddress(user.address, address)))
+      await returnVf(host, address, driver ?? (await guessDriver(context, host, network, address)));
+    await unclaimMove(host, context.journal.id, address);
+  }
+}
+
+/** Of a VF that its owner had bound by hand. */
+async function guessDriver(
+  { cluster }: MoveContext,
+  host: LibvirtHost,
+  network: string,
+  address: PciAddress,
+): Promise<string | undefined> {
+  return likelyDriver(await physicalFunctionsOf(cluster, host, network), address);
+}
+
+/** Keeps what the VFs that the VM has got there were bound to, where libvirt has plugged them. */
+export async function rememberPlanned(context: MoveContext, host: LibvirtHost, dom: DomainRef): Promise<void> {
+  const { interfaces } = await host.liveDomain(dom);
+  for (const nic of context.journal.interfaces) {
+    const { address, driver } = atDestination(nic);
+    const isPlugged = interfaces.some(({ vf }) => vf !== undefined && samePciAddress(vf, address));
+    if (isPlugged && driver !== undefined && driver !== anyDriver) await rememberDriver(host, dom, address, driver);
+  }
+}
+
+function takerFor(
+  { cluster, journal, vm }: MoveContext,
+  { primaryAlias }: Pick<JournalInterface, "primaryAlias">,
+): Taker {
+  return {
+    holder: `${journal.id}/${primaryAlias}`,
+    vm,
+    kind: "move",
+    lasts: claimLasts,
+    commands: cluster.config.hostCommands,
+    journals: () => journalReservations(cluster.hosts),
+  };
+}
+
+/** libvirt gives a `<hostdev>` no MAC and no VLAN. */
+export function isSetByHosts({ device }: JournalInterface): boolean {
+  return device?.name === "hostdev";
+}
+
+/** A NIC gives frames to the VF that has their MAC: one that the guest does not use must not have it. */
+async function unsetUnused(
+  { journal: { interfaces } }: MoveContext,
+  host: LibvirtHost,
+  vfs: readonly PciAddress[],
+): Promise<void> {
+  const set = interfaces.filter(isSetByHosts).flatMap(({ sourceVf, destinationVf }) => [sourceVf, destinationVf]);
+  const among = (list: readonly PciAddress[], vf: PciAddress) => list.some((each) => samePciAddress(each, vf));
+  const own = vfs.filter((vf) => among(set, vf));
+  if (own.length === 0) return;
+  const used = (await vfUsers(host)).map(({ address }) => address);
+  for (const vf of own) if (!among(used, vf)) await setVf(host, vf, unsetVf);
+}
