@@ -8,6 +8,7 @@ import type { Progress } from "../progress.js";
 import type { Answer, CommandConsole, CommandContext } from "./command.js";
 import { reportIn } from "./exit-codes.js";
 import { describeReport, describeReportFiles, type Headlines } from "./report-summary.js";
+import { shellWord } from "../shell-word.js";
 
 export interface MigrateRequest {
   readonly vm: string;
@@ -73,7 +74,7 @@ async function alreadyThere({ cluster }: CommandContext, vm: string, host: strin
       `VM "${vm}" is on "${host}" already: there was nothing to do.`,
       ...(missing.length === 0
         ? []
-        : [`It runs without ${missing.join(", ")}. Plug what is missing with: vnic-failover recover ${vm}`]),
+        : [`It runs without ${missing.join(", ")}. Plug what is missing with: vnic-failover recover ${shellWord(vm)}`]),
     ].join("\n"),
   };
 }

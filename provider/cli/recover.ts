@@ -10,6 +10,7 @@ import type { Answer, CommandContext } from "./command.js";
 import { outcomeOf, worst, type Outcome } from "./exit-codes.js";
 import { table } from "./table.js";
 import { needsRecovery, owedInWords, surveyVms } from "./vm-survey.js";
+import { shellWord } from "../shell-word.js";
 
 export interface RecoverRequest {
   /** Default: every VM that has a journal or misses a VF. */
@@ -99,7 +100,7 @@ async function requireDead(
     code: "host-death-not-confirmed",
     what: `Unable to take host "${dead}" for dead: it was not confirmed`,
     where: dead,
-    remedy: `Nothing has been changed. ${risk} Make sure that it is switched off, then run \`vnic-failover recover ${vm ?? "VM"} --host-is-dead ${dead} --yes\`.`,
+    remedy: `Nothing has been changed. ${risk} Make sure that it is switched off, then run \`vnic-failover recover ${shellWord(vm ?? "VM")} --host-is-dead ${dead} --yes\`.`,
   });
 }
 

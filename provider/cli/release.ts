@@ -7,6 +7,7 @@ import { parsePlacementRecord, type PlacementRecord } from "../xml/placement-rec
 import type { Element } from "../xml/element.js";
 import { XmlError } from "../xml/xml-error.js";
 import type { Answer, CommandContext } from "./command.js";
+import { shellWord } from "../shell-word.js";
 
 /** @throws ProblemError where there is no such VM, or it is being moved. */
 export async function release({ cluster }: CommandContext, vm: string): Promise<Answer> {
@@ -15,7 +16,7 @@ export async function release({ cluster }: CommandContext, vm: string): Promise<
     throw new ProblemError({
       code: "move-under-way",
       what: `Unable to release VM "${vm}": it has an unfinished move in its journal`,
-      remedy: `Wait for its end, or run vnic-failover recover ${vm}.`,
+      remedy: `Wait for its end, or run vnic-failover recover ${shellWord(vm)}.`,
     });
   }
   // Also one that this version cannot read is taken away.

@@ -1,6 +1,7 @@
 /** A move's report in a few lines. Pure. */
 import type { saveReport } from "../migration/report-files.js";
 import { downtimeLabel, type MoveOutcome, type MoveReport } from "../migration/report.js";
+import { shellWord } from "../shell-word.js";
 
 /** What became of the VM, in one sentence for each outcome. */
 export type Headlines = Readonly<Record<MoveOutcome, (report: MoveReport) => string>>;
@@ -8,9 +9,10 @@ export type Headlines = Readonly<Record<MoveOutcome, (report: MoveReport) => str
 export const libvirtHeadlines: Headlines = {
   moved: ({ vm, from, to }) => `VM "${vm}" has moved from "${from}" to "${to}".`,
   "moved-without-vf": ({ vm, from, to }) =>
-    `VM "${vm}" has moved from "${from}" to "${to}", and runs there on its standby: a VF is missing. Free one, then run: vnic-failover recover ${vm}`,
+    `VM "${vm}" has moved from "${from}" to "${to}", and runs there on its standby: a VF is missing. Free one, then run: vnic-failover recover ${shellWord(vm)}`,
   "failed-on-source": ({ vm, from }) => `VM "${vm}" has not moved: it is on "${from}", with its VF.`,
-  unclear: ({ vm }) => `It is not clear how VM "${vm}" stands. Find out and mend it with: vnic-failover recover ${vm}`,
+  unclear: ({ vm }) =>
+    `It is not clear how VM "${vm}" stands. Find out and mend it with: vnic-failover recover ${shellWord(vm)}`,
 };
 
 /** What became of the VM, its VFs, and what it cost. */

@@ -11,6 +11,7 @@ import { pairs } from "../xml/pairs.js";
 import { isActive, type LibvirtCluster, type Presence } from "../backends/libvirt/cluster.js";
 import { DomainState } from "../backends/libvirt/constants.js";
 import { HostUnreachable } from "../backends/libvirt/host.js";
+import { shellWord } from "../shell-word.js";
 
 export interface VmSurvey {
   readonly vm: string;
@@ -123,7 +124,7 @@ export function needsRecovery(
 
 /** `VM "web" owes "host1" …` */
 export function owedInWords(vm: string, what: string): string {
-  return `VM "${vm}" still owes to ${what}. It is done once that host answers, by pulumi up, a move, or vnic-failover recover ${vm}.`;
+  return `VM "${vm}" still owes to ${what}. It is done once that host answers, by pulumi up, a move, or vnic-failover recover ${shellWord(vm)}.`;
 }
 
 async function interfacesOf(cluster: LibvirtCluster, presence: Presence): Promise<readonly SurveyedInterface[]> {

@@ -12,6 +12,7 @@ import { findMetadata } from "../xml/metadata.js";
 import { parseOwed } from "../xml/owed-record.js";
 import { sayOnce } from "./announcement.js";
 import type { HandlerContext } from "./handler.js";
+import { shellWord } from "../shell-word.js";
 
 /** A VM as it was looked at. */
 export interface Look extends Sight {
@@ -35,7 +36,7 @@ export async function lookAtRest(ctx: HandlerContext, picture: Picture, vm: stri
   const move = `of VM "${vm}" from "${journal.from}" to "${journal.to}"`;
   const sentence = moving
     ? `A move ${move} is under way: the VM is shown as it was before.`
-    : `A move ${move} was interrupted: pulumi up or vnic-failover recover ${vm} ends it.`;
+    : `A move ${move} was interrupted: pulumi up or vnic-failover recover ${shellWord(vm)} ends it.`;
   sayOnce(ctx, sentence, () => ctx.progress.warn(sentence));
   return moving ? { ...seen, moving } : { ...seen, moving, interrupted: `the end of the interrupted move ${move}` };
 }

@@ -11,6 +11,7 @@ import { ofAnotherStack, placedTwice } from "./placement-owner.js";
 import { refuse } from "./refusal.js";
 import { pictureOf } from "./session.js";
 import { urnParts } from "./urn.js";
+import { shellWord } from "../shell-word.js";
 
 /** At preview. A host that cannot be reached says nothing of it. */
 export async function placementElsewhere(ctx: HandlerContext, vm: string): Promise<readonly OtherPlacement[]> {
@@ -59,7 +60,7 @@ export async function forgetPlacement(ctx: HandlerContext, vm: string, claim: st
   } catch (error) {
     if (!(error instanceof ProblemError)) throw error;
     ctx.progress.warn(
-      `Unable to take the note of this placement out of VM "${vm}": ${error.message} Before another stack places it, run vnic-failover release ${vm}.`,
+      `Unable to take the note of this placement out of VM "${vm}": ${error.message} Before another stack places it, run vnic-failover release ${shellWord(vm)}.`,
     );
   }
 }

@@ -10,6 +10,7 @@ import { isConnectionLost, unless, type DomainRef, type LibvirtHost } from "../b
 import { readJournal, writeJournal } from "./journal-store.js";
 import type { Journal } from "./journal.js";
 import { whileMoving } from "./mover.js";
+import { shellWord } from "../shell-word.js";
 
 /** Milliseconds for which a journal that is written keeps others away: several renewals, and clocks that differ by some seconds. */
 export const lease = 60_000;
@@ -25,7 +26,7 @@ export class Overtaken extends ProblemError {
     super({
       code: "move-overtaken",
       what: `The move of VM "${vm}" is in the hands of another process now, or was ended by one`,
-      remedy: `Nothing more was changed here. See \`vnic-failover status ${vm}\`.`,
+      remedy: `Nothing more was changed here. See \`vnic-failover status ${shellWord(vm)}\`.`,
     });
   }
 }

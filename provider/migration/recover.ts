@@ -21,6 +21,7 @@ import { settleOwed } from "./owed.js";
 import { finishSteps, undoSteps } from "./runner.js";
 import { isRunning, moveSteps, moveUnderWay, release } from "./steps.js";
 import { verdictOf, type Verdict } from "./verdict.js";
+import { shellWord } from "../shell-word.js";
 
 export interface RecoverOptions {
   readonly progress?: Progress;
@@ -185,7 +186,7 @@ function refuseUnlessAbsent(
       ? `Unable to take host "${dead}" for dead: it answers`
       : `Unable to take host "${dead}" for dead: the interrupted move of VM "${vm}" is from "${hosts.join('" to "')}"`,
     where: dead,
-    remedy: `Nothing has been changed. Run \`vnic-failover recover ${vm}\` without --host-is-dead.`,
+    remedy: `Nothing has been changed. Run \`vnic-failover recover ${shellWord(vm)}\` without --host-is-dead.`,
   });
 }
 
@@ -256,7 +257,7 @@ function endedMeanwhile(vm: string): ProblemError {
   return new ProblemError({
     code: "move-under-way",
     what: `Unable to recover VM "${vm}": another process has just ended its move`,
-    remedy: `Nothing has been changed. See \`vnic-failover status ${vm}\`.`,
+    remedy: `Nothing has been changed. See \`vnic-failover status ${shellWord(vm)}\`.`,
   });
 }
 
@@ -310,6 +311,6 @@ function migratedByAnother(vm: string, [presence]: readonly Presence[]): Problem
     code: "vm-migrating",
     what: `Unable to recover VM "${vm}": another tool migrates it at this moment`,
     ...(presence !== undefined && { where: presence.host.name }),
-    remedy: `Nothing has been changed. Run \`vnic-failover recover ${vm}\` once that migration has ended.`,
+    remedy: `Nothing has been changed. Run \`vnic-failover recover ${shellWord(vm)}\` once that migration has ended.`,
   });
 }

@@ -38,6 +38,7 @@ import {
   type VfForPlug,
 } from "./reserve.js";
 import type { Step } from "./runner.js";
+import { shellWord } from "../shell-word.js";
 
 /** Takes the VM for this move: from here on another mover is refused, and a crash leaves a trace that tells what to do. */
 const journal: Step<MoveContext> = {
@@ -158,7 +159,7 @@ const migrateVm: Step<MoveContext> = {
       throw new ProblemError({
         code: "vm-on-several-hosts",
         what: `VM "${vm}" is ${copy === "live" ? "live" : "perhaps about to run"} on "${destination.name}", and paused on "${source.name}"`,
-        remedy: `Run \`vnic-failover recover ${vm}\`.`,
+        remedy: `Run \`vnic-failover recover ${shellWord(vm)}\`.`,
       });
     }
     await source.resume(dom);
@@ -209,7 +210,7 @@ const verify: Step<MoveContext> = {
       throw new ProblemError({
         code: "vm-not-moved",
         what: `VM "${context.vm}" does not run on "${context.destination.name}" alone`,
-        remedy: `Run \`vnic-failover recover ${context.vm}\`.`,
+        remedy: `Run \`vnic-failover recover ${shellWord(context.vm)}\`.`,
       });
     }
     await everyOne(context.journal.interfaces, async (nic) => {
@@ -260,7 +261,7 @@ export function moveUnderWay(vm: string, mover: Journal["mover"] | undefined): P
   return new ProblemError({
     code: "move-under-way",
     what: `VM "${vm}" is being moved by ${mover === undefined ? "another process" : inWords(mover)}`,
-    remedy: `Wait until that move has ended. If that process is dead, run \`vnic-failover recover ${vm}\`.`,
+    remedy: `Wait until that move has ended. If that process is dead, run \`vnic-failover recover ${shellWord(vm)}\`.`,
   });
 }
 
@@ -438,7 +439,7 @@ async function plugOne(
       code: "vf-not-plugged",
       what: `Unable to plug a VF of network "${nic.network}" into VM "${context.vm}" (tried ${tried.map(formatPciAddress).join(", ")})`,
       where: host.name,
-      remedy: `The VM runs on its standby. Free a VF, then run \`vnic-failover recover ${context.vm}\`.`,
+      remedy: `The VM runs on its standby. Free a VF, then run \`vnic-failover recover ${shellWord(context.vm)}\`.`,
     },
     { cause: failure },
   );

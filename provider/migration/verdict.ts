@@ -4,6 +4,7 @@ import { isActive, isIncoming, VmOnSeveralHosts, type Presence } from "../backen
 import { DomainState, PausedReason } from "../backends/libvirt/constants.js";
 import type { HostUnreachable } from "../backends/libvirt/host.js";
 import type { Journal } from "./journal.js";
+import { shellWord } from "../shell-word.js";
 
 export interface Situation {
   readonly vm: string;
@@ -99,7 +100,7 @@ function fateUnknown({ vm }: Situation, here: Presence, silence: HostUnreachable
       code: "host-fate-unknown",
       what: `Unable to recover VM "${vm}": it is ${isActive(here) ? "stopped" : "shut off"} on "${here.host.name}", and "${host}", where it may run, does not answer`,
       where: host,
-      remedy: `Nothing has been changed. Run \`vnic-failover recover ${vm}\` once "${host}" answers. If that host is switched off, run \`vnic-failover recover ${vm} --host-is-dead ${host}\`: the VM then starts from its disks again on "${here.host.name}". If it still runs on "${host}", that destroys its disks.`,
+      remedy: `Nothing has been changed. Run \`vnic-failover recover ${shellWord(vm)}\` once "${host}" answers. If that host is switched off, run \`vnic-failover recover ${shellWord(vm)} --host-is-dead ${host}\`: the VM then starts from its disks again on "${here.host.name}". If it still runs on "${host}", that destroys its disks.`,
     },
     { cause: silence },
   );
@@ -110,6 +111,6 @@ function stoppedThere(vm: string, { host }: Presence): ProblemError {
     code: "vm-stopped-there",
     what: `Unable to recover VM "${vm}": it is on "${host.name}" already, and does not run`,
     where: host.name,
-    remedy: `Nothing has been changed. Let it run (\`virsh resume ${vm}\`, or \`virsh dompmwakeup ${vm}\`), then run \`vnic-failover recover ${vm}\`. If it cannot, end it there first (\`virsh destroy ${vm}\`): what its memory holds is lost with it.`,
+    remedy: `Nothing has been changed. Let it run (\`virsh resume ${shellWord(vm)}\`, or \`virsh dompmwakeup ${shellWord(vm)}\`), then run \`vnic-failover recover ${shellWord(vm)}\`. If it cannot, end it there first (\`virsh destroy ${shellWord(vm)}\`): what its memory holds is lost with it.`,
   });
 }

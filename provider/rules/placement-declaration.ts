@@ -1,5 +1,6 @@
 import type { Finding, Rule } from "./rule.js";
 import { quoted } from "./wording.js";
+import { shellWord } from "../shell-word.js";
 
 /** Another resource that says where the VM runs. */
 export interface OtherPlacement {
@@ -35,7 +36,7 @@ export const placementDeclarationRules: readonly Rule<PlacementDeclaration>[] = 
             }
           : {
               message: `VM ${quoted(vm)} is placed by resource ${quoted(other.name)} of stack ${quoted(other.stack.name)} (project ${quoted(other.stack.project)}).`,
-              remedy: `Remove one of the two placements. If that stack has it no longer, or was renamed, run vnic-failover release ${vm}.`,
+              remedy: `Remove one of the two placements. If that stack has it no longer, or was renamed, run vnic-failover release ${shellWord(vm)}.`,
             }),
       })),
   },

@@ -3,6 +3,7 @@ import type { Finding, Rule } from "./rule.js";
 import { isBelow, packedVersion, unpackedVersion } from "./version.js";
 import { matchVfs } from "./vf-matching.js";
 import { counted, listed, quoted } from "./wording.js";
+import { shellWord } from "../shell-word.js";
 
 /**
  * Whether a VM can move to a host, looked at before anything changes. Every finding is wanted at once. A fact that
@@ -210,7 +211,7 @@ const theVm: readonly PlacementRule[] = [
         ? {
             property: "vm",
             message: `VM ${quoted(vm.name)} is active on ${counted(vm.activeOn.length, "host")}: ${listed(vm.activeOn)}.`,
-            remedy: `If a move is under way, wait for its end; if one was interrupted, run \`vnic-failover recover ${vm.name}\`. Else find out, before anything is ended, which of them is right: two that run on the same disks destroy them.`,
+            remedy: `If a move is under way, wait for its end; if one was interrupted, run \`vnic-failover recover ${shellWord(vm.name)}\`. Else find out, before anything is ended, which of them is right: two that run on the same disks destroy them.`,
           }
         : undefined,
   },

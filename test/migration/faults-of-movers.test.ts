@@ -90,7 +90,7 @@ describe.concurrent("the recovery dies as its mover did", () => {
   );
 });
 
-describe.concurrent("a second mover and a recovery come", () => {
+describe.concurrent("X36: a second mover and a recovery come", () => {
   it.each(places)("while the mover is at %s: it goes on alone", (_, { host, procedure, occurrence }) =>
     within(async (lab) => {
       const [second, third] = [await lab.entrance(), await lab.entrance()];

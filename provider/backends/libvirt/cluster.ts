@@ -14,6 +14,7 @@ import {
   type DomainStateNow,
 } from "./host.js";
 import { ProfileStore } from "./profile-store.js";
+import { shellWord } from "../../shell-word.js";
 
 /** A domain on one host. */
 export interface Presence extends DomainStateNow {
@@ -123,7 +124,7 @@ export class VmOnSeveralHosts extends ProblemError {
     super({
       code: "vm-on-several-hosts",
       what: `VM "${vm}" has a live domain on ${presences.map(({ host }) => `"${host.name}"`).join(" and ")}`,
-      remedy: `If a move is under way, wait for its end; if it was interrupted, run \`vnic-failover recover ${vm}\`.`,
+      remedy: `If a move is under way, wait for its end; if it was interrupted, run \`vnic-failover recover ${shellWord(vm)}\`.`,
     });
   }
 }
