@@ -59,6 +59,13 @@ describe("check", () => {
     expect((await failuresOf(news)).map((failure) => failure.property)).toEqual([property]);
   });
 
+  it("is deleted just after it was made, when the guest is still busy with its slot", async () => {
+    const { id, state } = await declarePair(lab);
+    lab.host1.refuse("domain_detach_device_alias", refusals.guestBusy(), { times: 2 });
+    await vmInterface.delete(lab.context(), id, state);
+    expect(standing(lab)).toMatchObject({ vfs: [], definedVfs: [], bound: [] });
+  });
+
   it("runs the rules", async () => {
     const { profile, standbyProfile } = await declareProfiles(lab);
     expect(await failuresOf(inputs("00000000-0000-4000-8000-000000000000"))).toMatchObject([{ property: "profile" }]);

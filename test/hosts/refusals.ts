@@ -96,6 +96,13 @@ export const refusals = {
       `unable to execute QEMU command 'device_del': Device ${alias} is already in the process of unplug`,
     ),
 
+  // QEMU hw/pci/pcie.c, pcie_cap_slot_unplug_request_cb
+  guestBusy: () =>
+    internal(
+      from.qemu,
+      "unable to execute QEMU command 'device_del': Hot-unplug failed: guest is busy (power indicator blinking)",
+    ),
+
   // src/conf/virnetworkobj.c, src/network/bridge_driver.c
   noNetworkNamed: (name: string) =>
     new Refusal(VIR_ERR.NO_NETWORK, from.network, `Network not found: no network with matching name '${name}'`),

@@ -275,6 +275,20 @@ describe.concurrent("a guest that does not let go of its VF", () => {
     expect(standing(lab)).toEqual(here);
   });
 
+  it("is busy with the slot when it is asked again on the way back: it has kept its VF", async ({ lab }) => {
+    lab.host1.guest.unplug = "is silent";
+    lab.host1.refuse("domain_detach_device_alias", refusals.guestBusy(), { skip: 1, times: Infinity });
+    const { report } = await failure(move(lab, { unplugTimeout: 0.05 }));
+    expect(report.outcome).toBe("failed-on-source");
+    expect(standing(lab)).toEqual(here);
+  });
+
+  it("is busy with the slot just after the plug: it is asked again, and the VM moves", async ({ lab }) => {
+    lab.host1.refuse("domain_detach_device_alias", refusals.guestBusy(), { times: 2 });
+    expect((await move(lab))?.outcome).toBe("moved");
+    expect(standing(lab)).toEqual(there);
+  });
+
   it("answers after the time was over: the VF comes back to it when it is looked for", async ({ lab, pair }) => {
     lab.host1.guest.unplug = "is silent";
     await failure(move(lab, { unplugTimeout: 0.05 }));

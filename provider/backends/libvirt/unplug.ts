@@ -1,4 +1,5 @@
 /** Taking a device out of a running domain: asked of the guest, over when QEMU says so. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { ProblemError } from "../../problem.js";
 import { Affect } from "./constants.js";
 import { LibvirtError } from "./rpc/errors.js";
@@ -24,6 +25,9 @@ export class UnplugFailed extends ProblemError {
   }
 }
 
+/** Milliseconds until a guest that is busy with the device's slot is asked again. */
+const busyPause = 500;
+
 export interface UnplugOptions {
   /** Seconds to wait for the guest. */
   readonly timeout: number;
@@ -34,6 +38,7 @@ export interface UnplugOptions {
  * Asks the guest to let go of a device and waits for DEVICE_REMOVED. The call itself returns before that: libvirt waits
  * for at most five seconds (qemu_hotplug.c, QEMU_UNPLUG_TIMEOUT). A device that is not there counts as unplugged.
  * @returns when the device went, in milliseconds since the epoch.
+ * A guest that is busy with the device's slot, as it is for some seconds after a plug, is asked again until the time-out.
  * @throws UnplugFailed at once when the guest refuses (DEVICE_REMOVAL_FAILED), or after the time-out.
  */
 export async function unplug(
@@ -54,13 +59,22 @@ export async function unplug(
   ]);
   const tooLate = () =>
     reject(new UnplugFailed(alias, dom.name, host.name, `the guest did not let go of it within ${timeout} s`, true));
+  const end = Date.now() + timeout * 1000;
   const timer = setTimeout(tooLate, timeout * 1000);
   const cancelled = () => reject(signal?.reason);
   signal?.addEventListener("abort", cancelled, { once: true });
   void connection.ended.then(reject);
   try {
-    if ((await askGuest(host, dom, alias, refused)) === "gone") return Date.now();
-    return await over;
+    for (;;) {
+      const answer = await askGuest(host, dom, alias, refused);
+      if (answer === "gone") return Date.now();
+      if (answer === "asked") return await over;
+      // It has not been asked: unless it was before, it keeps the device.
+      if (Date.now() + busyPause >= end)
+        throw new UnplugFailed(alias, dom.name, host.name, `the guest was busy with its slot for ${timeout} s`, true);
+      const gone = await Promise.race([over, sleep(busyPause, undefined)]);
+      if (gone !== undefined) return gone;
+    }
   } catch (error) {
     // An event may be missed where libvirtd restarts: what counts is what is there now.
     if (error instanceof UnplugFailed && error.mayStillGo && !(await isPlugged(host, dom, alias))) return Date.now();
@@ -90,7 +104,7 @@ async function askGuest(
   dom: DomainRef,
   alias: string,
   refused: () => Error,
-): Promise<"asked" | "gone"> {
+): Promise<"asked" | "gone" | "busy"> {
   try {
     await host.detachAlias(dom, alias, Affect.LIVE);
     return "asked";
@@ -101,8 +115,17 @@ async function askGuest(
     // (libvirt src/qemu/qemu_hotplug.c, QEMU system/qdev-monitor.c).
     if (error.libvirtMessage.includes("unplug of device was rejected by the guest")) throw refused();
     if (error.libvirtMessage.includes("already in the process of unplug")) return "asked";
+    if (isBusy(error.libvirtMessage)) return "busy";
     throw error;
   }
+}
+
+/**
+ * QEMU's words for a slot whose indicator blinks, since the guest is at work on it (QEMU hw/pci/pcie.c,
+ * pcie_cap_slot_unplug_request_cb; hw/pci/shpc.c, shpc_device_unplug_request_cb).
+ */
+function isBusy(message: string): boolean {
+  return /guest is busy|power indicator blinking/.test(message);
 }
 
 function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void; reject: (reason: unknown) => void } {

@@ -55,6 +55,20 @@ describe("unplug", () => {
     expect(await isPlugged(host1(), dom, alias)).toBe(true);
   });
 
+  it("asks a guest again that is busy with the slot, as just after a plug", async () => {
+    lab.host1.refuse("domain_detach_device_alias", refusals.guestBusy(), { times: 2 });
+    await unplug(host1(), dom, alias, { timeout: 10 });
+    expect(await isPlugged(host1(), dom, alias)).toBe(false);
+    expect(lab.host1.calls.get("domain_detach_device_alias")).toBe(3);
+  });
+
+  it("fails when the guest is busy for the whole time, and has kept the device", async () => {
+    lab.host1.refuse("domain_detach_device_alias", refusals.guestBusy(), { times: Infinity });
+    const error = await failureOf(unplug(host1(), dom, alias, { timeout: 0.8 }));
+    expect(error).toBeInstanceOf(UnplugFailed);
+    expect(await isPlugged(host1(), dom, alias)).toBe(true);
+  });
+
   it("fails after its time when the guest does not answer, which may come yet", async () => {
     lab.host1.guest.unplug = "is silent";
     const error = await failureOf(unplug(host1(), dom, alias, { timeout: 0.03 }));
