@@ -50,6 +50,8 @@ export interface Journal {
    * each change, so that a mover that was overtaken stops. Absent in journals of versions that did not write it.
    */
   readonly holder?: string;
+  /** The VM starts with its host: libvirt takes that away from the source, and does not give it to the destination. */
+  readonly autostart?: "yes";
   readonly from: string;
   readonly to: string;
   /** The step that is being done, by its name. */
@@ -73,6 +75,7 @@ const schema = z.object({
   id: z.uuid(),
   uuid: z.string().optional(),
   holder: z.string().optional(),
+  autostart: z.literal("yes").optional(),
   from: z.string().min(1),
   to: z.string().min(1),
   step: z.string().min(1),
@@ -124,7 +127,7 @@ export function parseJournal(metadata: Element | undefined): Journal | undefined
       remedy: "A newer version of this package may have written it: use that one for `vnic-failover recover`.",
     });
   }
-  const { machine, pid, command, boot, pidNamespace, processStart, uuid, holder, ...journal } = parsed.data;
+  const { machine, pid, command, boot, pidNamespace, processStart, uuid, holder, autostart, ...journal } = parsed.data;
   const interfaces = journal.interfaces.map(({ device, ...nic }) => ({
     ...nic,
     ...(device !== undefined && { device }),
@@ -132,7 +135,7 @@ export function parseJournal(metadata: Element | undefined): Journal | undefined
   return {
     ...journal,
     interfaces,
-    ...defined({ uuid, holder }),
+    ...defined({ uuid, holder, autostart }),
     mover: { machine, pid, ...defined({ command, boot, pidNamespace, processStart }) },
   };
 }

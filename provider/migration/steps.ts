@@ -4,7 +4,9 @@
  */
 import { networkOn } from "../config.js";
 import { ProblemError } from "../problem.js";
-import { formatXml, parseXml, type Element } from "../xml/element.js";
+import { attribute, child, formatXml, parseXml, withAttributes, withChildren, type Element } from "../xml/element.js";
+import { parseInterfaceRecords, primaryAliasOf } from "../xml/interface-record.js";
+import { findMetadata } from "../xml/metadata.js";
 import { replacePrimarySource } from "../xml/domain.js";
 import { formatPciAddress, samePciAddress, type PciAddress } from "../xml/pci-address.js";
 import { attachable, findPrimary, withoutGuestAddress, withVlan } from "../xml/primary.js";
@@ -47,6 +49,8 @@ const journal: Step<MoveContext> = {
   mark: true,
   async do(context) {
     const dom = await requireDomain(context.source, context);
+    if ((await context.source.isPersistent(dom)) && (await context.source.startsWithHost(dom)))
+      context.journal = { ...context.journal, autostart: "yes" };
     await context.hold.take({ host: context.source, dom }, undefined, (kept) => moveUnderWay(context.vm, kept?.mover));
   },
   async undo(context) {
@@ -230,6 +234,7 @@ export const release: Step<MoveContext> = {
     const { destination } = context;
     const there = await domainOn(destination, context);
     if (there !== undefined && there.id >= 0) await rememberPlanned(context, destination, there);
+    if (there !== undefined && context.journal.autostart === "yes") await keepAutostart(destination, there);
     const planned = context.journal.interfaces.map(atDestination);
     await Promise.all([releaseSource(context), releaseOn(context, destination, planned)]);
     await endMove(context);
@@ -244,6 +249,11 @@ export const moveSteps: readonly Step<MoveContext>[] = [journal, reserve, unplug
 /** No VF could be had for an interface. Its VM runs on the standby. */
 class VfNotPlugged extends ProblemError {
   override readonly name = "VfNotPlugged";
+}
+
+/** The VM starts with the host that it is on now. */
+async function keepAutostart(host: LibvirtHost, dom: DomainRef): Promise<void> {
+  if ((await host.isPersistent(dom)) && !(await host.startsWithHost(dom))) await host.startWithHost(dom);
 }
 
 async function requireDomain(host: LibvirtHost, context: MoveContext): Promise<DomainRef> {
@@ -510,7 +520,27 @@ function vlanOn({ cluster }: MoveContext, host: LibvirtHost, { network }: Journa
 async function definitionThere(context: MoveContext, dom: DomainRef): Promise<string> {
   const { raw, interfaces } = await context.source.inactiveDomain(dom);
   const present = context.journal.interfaces.filter((nic) => isPluggedIn(interfaces, nic));
-  return formatXml(present.reduce((xml, nic) => withDestinationVf(context, xml, nic), raw));
+  return formatXml(bindingOurs(present.reduce((xml, nic) => withDestinationVf(context, xml, nic), raw)));
+}
+
+/** The definition, from which libvirt binds the VFs of our own pairs when it starts the VM: older versions left that to others. */
+function bindingOurs(definition: Element): Element {
+  const ours = parseInterfaceRecords(findMetadata("interfaces", definition))
+    .filter(({ adopted }) => adopted === undefined)
+    .map(primaryAliasOf);
+  const isOurs = (device: Element) =>
+    device.name === "interface" &&
+    attribute(device, "type") === "hostdev" &&
+    ours.includes(attribute(child(device, "alias"), "name") ?? "");
+  const managed = (devices: Element) =>
+    withChildren(
+      devices,
+      devices.children.map((device) => (isOurs(device) ? withAttributes(device, { managed: "yes" }) : device)),
+    );
+  return withChildren(
+    definition,
+    definition.children.map((part) => (part.name === "devices" ? managed(part) : part)),
+  );
 }
 
 async function liveDefinitionThere(context: MoveContext, dom: DomainRef): Promise<string> {

@@ -21,6 +21,7 @@ export const changing: ReadonlySet<ProcedureName> = new Set<ProcedureName>([
   "node_device_re_attach",
   "network_define_xml_flags",
   "network_undefine",
+  "domain_set_autostart",
 ]);
 
 /** The `occurrence`-th call of a procedure on a host, counted from 0. */

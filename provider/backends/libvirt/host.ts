@@ -220,6 +220,15 @@ export class LibvirtHost {
     return (await (await this.connection()).call("domain_is_persistent", { dom })).persistent === 1;
   }
 
+  /** Whether the domain starts with its host. */
+  async startsWithHost(dom: DomainRef): Promise<boolean> {
+    return (await (await this.connection()).call("domain_get_autostart", { dom })).autostart !== 0;
+  }
+
+  async startWithHost(dom: DomainRef): Promise<void> {
+    await (await this.connection()).call("domain_set_autostart", { dom, autostart: 1 });
+  }
+
   async domainXml(dom: DomainRef, flags = 0): Promise<string> {
     return (await (await this.connection()).call("domain_get_xml_desc", { dom, flags })).xml;
   }
@@ -364,6 +373,7 @@ export class LibvirtHost {
 const changing: ReadonlySet<ProcedureName> = new Set<ProcedureName>([
   "network_define_xml_flags",
   "network_undefine",
+  "domain_set_autostart",
   "domain_set_metadata",
   "domain_define_xml_flags",
   "domain_undefine_flags",

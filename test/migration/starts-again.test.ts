@@ -1,0 +1,85 @@
+/** After a reboot of its host, and after a move, a VM starts by itself. */
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { moveVm } from "../../provider/migration/move.js";
+import { recover } from "../../provider/migration/recover.js";
+import { formatXml } from "../../provider/xml/element.js";
+import { parseXml } from "../../provider/xml/element.js";
+import { declarePair } from "../hosts/declared.js";
+import { labLike, type LabLike, vfs } from "../hosts/lab-like.js";
+import { disown } from "../hosts/left-journal.js";
+
+let lab: LabLike;
+beforeEach(async () => {
+  lab = await labLike();
+  await declarePair(lab);
+});
+afterEach(() => lab.close());
+
+const web = (host: "host1" | "host2") => lab[host].domains.requireNamed("web");
+const managed = (host: "host1" | "host2") => {
+  const of = (definition: ReturnType<typeof web>["live"]) =>
+    /<interface[^>]*type="hostdev"[^>]*>/.exec(definition === undefined ? "" : formatXml(definition))?.[0] ?? "none";
+  return [of(web(host).live).includes('managed="yes"'), of(web(host).config).includes('managed="yes"')];
+};
+
+/** The host is switched off and on: VFs are with their own driver, and no domain runs. */
+function reboot(host: "host1" | "host2"): void {
+  const { domains, devices } = lab[host];
+  domains.stop(domains.requireNamed("web"));
+  for (const vf of devices.virtualFunctions()) devices.reattach(vf);
+}
+
+describe("the definition of our own pair lets libvirt bind the VF", () => {
+  it("and the running VM's does not: it starts after a reboot", () => {
+    expect(managed("host1")).toEqual([false, true]);
+    reboot("host1");
+    lab.host1.domains.start(web("host1"));
+    expect(lab.host1.domains.userOf(vfs[0])).toBe("web");
+    expect(lab.host1.devices.functionAt(vfs[0])?.vf.driver).toBe("vfio-pci");
+  });
+
+  it("a VM that libvirt has started so moves, and its VF goes back", async () => {
+    reboot("host1");
+    lab.host1.domains.start(web("host1"));
+    expect((await moveVm(lab.cluster, { vm: "web", to: "host2" }))?.outcome).toBe("moved");
+    expect(lab.host1.devices.functionAt(vfs[0])?.vf.driver).toBe("igbvf");
+    expect(managed("host2")[1]).toBe(true);
+    reboot("host2");
+    lab.host2.domains.start(web("host2"));
+    expect(lab.host2.domains.userOf(vfs[0])).toBe("web");
+  });
+
+  it("also one that an older version has made, from its next move on", async () => {
+    const before = web("host1");
+    before.config = before.config && parseXml(formatXml(before.config).replace(' managed="yes"', ""));
+    expect(managed("host1")).toEqual([false, false]);
+    await moveVm(lab.cluster, { vm: "web", to: "host2" });
+    expect(managed("host2")).toEqual([false, true]);
+  });
+});
+
+describe("autostart", () => {
+  it("goes along in a move, there and back", async () => {
+    web("host1").autostart = true;
+    await moveVm(lab.cluster, { vm: "web", to: "host2" });
+    expect(web("host2").autostart).toBe(true);
+    await moveVm(lab.cluster, { vm: "web", to: "host1" });
+    expect(web("host1").autostart).toBe(true);
+  });
+
+  it("is not given to a VM that had none", async () => {
+    await moveVm(lab.cluster, { vm: "web", to: "host2" });
+    expect(web("host2").autostart).toBe(false);
+  });
+
+  it("goes along where a recovery finishes the move", async () => {
+    web("host1").autostart = true;
+    const mover = await lab.entrance();
+    lab.host1.before("domain_migrate_confirm3_params", () => mover.die());
+    await moveVm(mover.cluster, { vm: "web", to: "host2" }).catch(() => undefined);
+    await mover.cluster.close();
+    disown(lab);
+    expect((await recover(lab.cluster, "web", { now: true })).outcome).toBe("finished");
+    expect(web("host2").autostart).toBe(true);
+  });
+});
