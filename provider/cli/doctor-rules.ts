@@ -266,6 +266,18 @@ export const doctorRules: readonly DoctorRule[] = [
       ),
   },
   {
+    id: "vm-starts-again",
+    title: "Every VM starts after a reboot of its host",
+    source: "libvirt: src/hypervisor/virhostdev.c virHostdevPreparePCIDevicesImpl",
+    ...warning,
+    find: eachHost(({ name, unstartable = [] }) =>
+      unstartable.map(({ vm, autostart, why }) => ({
+        message: `VM ${quoted(vm)}${autostart ? ", which is set to autostart," : ""} would not start on host ${quoted(name)} after a reboot: ${why}.`,
+        remedy: `Set managed='yes' there, or another VF (virsh edit ${vm}), or bind the VF at boot. A pair of this package's gets it with its next move.`,
+      })),
+    ),
+  },
+  {
     id: "profile-everywhere",
     title: "Every profile is the same on every host",
     source: "the profiles' libvirt networks",

@@ -6,6 +6,8 @@ import { HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
 import { hostInterface, physicalFunction, type PhysicalFunction } from "../backends/libvirt/inventory.js";
 import { hostUseIn } from "../backends/libvirt/interfaces.js";
 
+import { unstartableOn, type Unstartable } from "./start-survey.js";
+
 export interface SilentHost {
   readonly name: string;
   readonly answers: false;
@@ -24,6 +26,8 @@ export interface AnsweringHost {
   readonly iommu: boolean | undefined;
   readonly freeMemoryKiB: number;
   readonly networks: readonly SurveyedNetwork[];
+  /** VMs that would not start again there. */
+  readonly unstartable?: readonly Unstartable[];
 }
 
 export type HostSurvey = SilentHost | AnsweringHost;
@@ -83,6 +87,7 @@ async function surveyHost(cluster: Pick<LibvirtCluster, "config" | "hosts">, hos
       iommu,
       freeMemoryKiB: Number(memory.freeMem / 1024n),
       networks: await surveyNetworks(cluster, host),
+      unstartable: await unstartableOn(host),
     };
   } catch (error) {
     if (!(error instanceof HostUnreachable)) throw error;

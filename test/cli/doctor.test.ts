@@ -94,6 +94,11 @@ Nothing is missing.`);
       withNetworks(pf([vf("0000:01:10.0", { driver: "vfio-pci", leftBy: "web" }), vf("0000:01:10.2")])),
     ],
     [
+      "vm-starts-again",
+      "warning",
+      facts({ ...host(), unstartable: [{ vm: "web", autostart: true, why: "its definition names VF 0000:01:10.0" }] }),
+    ],
+    [
       "profile-everywhere",
       "warning",
       { ...facts(host()), unevenProfiles: [{ name: "data-vf", differsOn: ["host2"] }] },

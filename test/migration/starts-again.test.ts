@@ -1,5 +1,6 @@
 /** After a reboot of its host, and after a move, a VM starts by itself. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { unstartableOn } from "../../provider/cli/start-survey.js";
 import { moveVm } from "../../provider/migration/move.js";
 import { recover } from "../../provider/migration/recover.js";
 import { formatXml } from "../../provider/xml/element.js";
@@ -55,6 +56,27 @@ describe("the definition of our own pair lets libvirt bind the VF", () => {
     expect(managed("host1")).toEqual([false, false]);
     await moveVm(lab.cluster, { vm: "web", to: "host2" });
     expect(managed("host2")).toEqual([false, true]);
+  });
+});
+
+describe("doctor's look at what would not start", () => {
+  const look = () => unstartableOn(lab.cluster.host("host1"));
+
+  it("finds nothing of a pair of ours, and the VF that nothing binds, or that is not there", async () => {
+    expect(await look()).toEqual([]);
+    const { config } = web("host1");
+    const text = config === undefined ? "" : formatXml(config);
+    web("host1").config = parseXml(text.replace(' managed="yes"', ""));
+    web("host1").autostart = true;
+    expect(await look()).toMatchObject([
+      { vm: "web", autostart: true, why: expect.stringContaining("managed='no'") as string },
+    ]);
+    web("host1").config = parseXml(
+      text
+        .replace('function="0x0"/></source>', 'function="0x5"/></source>')
+        .replace(/(hostdev".*?<source>.*?function=)"0x0"/, '$1"0x5"'),
+    );
+    expect(await look()).toMatchObject([{ why: "its definition names VF 0000:01:10.5, which the host has not" }]);
   });
 });
 
