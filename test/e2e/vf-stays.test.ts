@@ -1,5 +1,5 @@
 /** A pair that its owner made in the second of two VLANs on one PF: taken over, moved there and back, it is what it was. */
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { LibvirtCluster } from "../../provider/backends/libvirt/cluster.js";
 import { parseConfiguration } from "../../provider/config.js";
 import { moveVm } from "../../provider/migration/move.js";
@@ -36,7 +36,7 @@ const vf = (address: string, bus: string) =>
 describe.skipIf(labSkipped !== undefined)("on the lab", () => {
   let lab: LabState;
 
-  beforeAll(async () => {
+  beforeEach(async () => {
     lab = requireLab();
     await reset(lab, web);
   });
@@ -77,7 +77,6 @@ describe.skipIf(labSkipped !== undefined)("on the lab", () => {
   }, 600_000);
 
   test("two pairs at once, a VF without an alias and one that is a <hostdev>, go there and back as they are", async () => {
-    await reset(lab, web);
     const [first, second] = [await boundVf(host1, 1), await boundVf(host1, 2)];
     const [portA, portB] = await freePorts();
     const other = "52:54:00:aa:00:52";
