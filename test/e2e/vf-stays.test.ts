@@ -1,9 +1,5 @@
 /** A pair that its owner made in the second of two VLANs on one PF: taken over, moved there and back, it is what it was. */
 import { beforeEach, describe, expect, test } from "vitest";
-import { LibvirtCluster } from "../../provider/backends/libvirt/cluster.js";
-import { parseConfiguration } from "../../provider/config.js";
-import { moveVm } from "../../provider/migration/move.js";
-import { defaultMigrationOptions } from "../../provider/migration/options.js";
 import { formatPciAddress, nodeDeviceName, parsePciAddress } from "../../provider/xml/pci-address.js";
 import { parseDomain } from "../../provider/xml/domain.js";
 import { parseXml, withChildren, type Element } from "../../provider/xml/element.js";
@@ -74,42 +70,6 @@ describe.skipIf(labSkipped !== undefined)("on the lab", () => {
       const gone = await stack.destroy();
       expect(gone.exitCode, gone.text).toBe(0);
     });
-  }, 600_000);
-
-  test("two pairs at once, a VF without an alias and one that is a <hostdev>, go there and back as they are", async () => {
-    const [first, second] = [await boundVf(host1, 1), await boundVf(host1, 2)];
-    const [portA, portB] = await freePorts();
-    const other = "52:54:00:aa:00:52";
-    // A <hostdev>'s MAC is its owner's to set.
-    await ssh(lab.image, host1, `ip link set ${physicalFunction} vf 2 mac ${other}`);
-    await plug(standby);
-    await plug(standby.replace(web.mac, other).replace("ua-tenants-standby", "ua-second"));
-    await plug(
-      vf(first, portA).replace("<alias name='ua-tenants-vf'/>", "").replace("<vlan><tag id='20'/></vlan>", ""),
-    );
-    await plug(
-      `<hostdev mode='subsystem' type='pci' managed='no'><driver name='vfio'/><source><address ${pciAttributesOf(second)}/></source><teaming type='transient' persistent='ua-second'/><rom bar='off'/><address type='pci' domain='0x0000' bus='${portB}' slot='0x00' function='0x0'/></hostdev>`,
-    );
-    const twoPairs = (interfaces: Parameters<typeof bothEnslaved>[0]) =>
-      interfaces.filter(({ driver, master, carrier }) => driver === "igbvf" && master !== undefined && carrier)
-        .length === 2;
-    await guestShows(lab, web, host1, twoPairs);
-    const before = await described(host1);
-
-    const cluster = new LibvirtCluster(parseConfiguration({ cluster: clusterConfig(lab) }));
-    try {
-      for (const there of [host2, host1]) {
-        const options = { ...defaultMigrationOptions, announce: "none" } as const;
-        expect((await moveVm(cluster, { vm: "web", to: there.name, options }))?.outcome).toBe("moved");
-        const now = await described(there);
-        expect({ ...now, vfs: before.vfs }).toEqual(before);
-        await guestShows(lab, web, there, twoPairs);
-      }
-    } finally {
-      await cluster.close();
-    }
-    const left = await ssh(lab.image, host2, `ip link show ${physicalFunction}`);
-    expect(left.stdout).not.toContain(other);
   }, 600_000);
 
   /** @returns the VF. */
