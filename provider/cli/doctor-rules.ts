@@ -4,6 +4,7 @@ import type { Rule } from "../rules/index.js";
 import { packedVersion, unpackedVersion } from "../rules/version.js";
 import { counted, listed, quoted } from "../rules/wording.js";
 import { claimName } from "../xml/vf-claim.js";
+import { shellWord } from "../shell-word.js";
 import { formatPciAddress, nodeDeviceName } from "../xml/pci-address.js";
 import {
   answering,
@@ -273,7 +274,7 @@ export const doctorRules: readonly DoctorRule[] = [
     find: eachHost(({ name, unstartable = [] }) =>
       unstartable.map(({ vm, autostart, why }) => ({
         message: `VM ${quoted(vm)}${autostart ? ", which is set to autostart," : ""} would not start on host ${quoted(name)} after a reboot: ${why}.`,
-        remedy: `Set managed='yes' there, or another VF (virsh edit ${vm}), or bind the VF at boot. A pair of this package's gets it with its next move.`,
+        remedy: `Set managed='yes' there, or another VF (virsh edit ${shellWord(vm)}), or bind the VF at boot. A pair of this package's gets it with its next move.`,
       })),
     ),
   },

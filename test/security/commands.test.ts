@@ -26,7 +26,7 @@ test("X25: no message of the product puts a name into a command otherwise", () =
     ),
   );
   expect(commands.length).toBeGreaterThan(15);
-  // A node device's name follows from a parsed PCI address.
-  const quoted = ({ inserted }: { inserted: string }) => /^(shellWord|nodeDeviceName)\(/.test(inserted);
+  // The names of a node device and of a claim follow from a parsed PCI address.
+  const quoted = ({ inserted }: { inserted: string }) => /^(shellWord|nodeDeviceName|claimName)\(/.test(inserted);
   expect(commands.filter((each) => !quoted(each))).toEqual([]);
 });

@@ -45,6 +45,7 @@ const numbers = {
   domain_update_device_flags: "remote 174",
   domain_create_with_flags: "remote 196",
   domain_migrate_set_max_speed: "remote 207",
+  domain_reset: "remote 245",
   domain_get_state: "remote 212",
   domain_undefine_flags: "remote 231",
   domain_destroy_flags: "remote 234",
