@@ -155,7 +155,8 @@ async function lead(
     await confirm(Buffer.alloc(0), true).catch(() => undefined);
     throw failed(cause, "The VM runs on, where it was.");
   }
-  if (prepared.uri_out !== null) params = replaced(params, "migrate_uri", prepared.uri_out);
+  if (prepared.uri_out !== null)
+    params = replaced(params, "migrate_uri", migrationUriOf(options.migrationUri, prepared.uri_out));
 
   options.onPhase?.("perform");
   let cookie = prepared.cookie_out;
@@ -292,6 +293,16 @@ function bothSaid(performError: unknown, finishError: unknown): unknown {
   return new Error(`the source says: ${source ?? ""}; the destination says: ${destination ?? ""}`, {
     cause: performError,
   });
+}
+
+/**
+ * Where the source sends the VM: the destination chooses the port, and the address only where the configuration has none. What a
+ * host answers must not lead another one's connection elsewhere.
+ */
+export function migrationUriOf(configured: string | undefined, offered: string): string {
+  if (configured === undefined) return offered;
+  const port = /:(\d{1,5})$/.exec(offered)?.[1];
+  return port === undefined ? configured : `${configured}:${port}`;
 }
 
 function replaced(params: readonly TypedParameter[], field: string, value: string): TypedParameter[] {
