@@ -28,7 +28,7 @@ describe.skipIf(labSkipped !== undefined)("a drain of a host", () => {
     await reset(lab, web);
     await removeGuest(lab, db);
     await ensureGuest(lab, db, () => undefined);
-  }, 300_000);
+  }, 900_000);
   afterAll(() => removeGuest(lab, vms[1]));
 
   test("moves every VM with its VF, two at a time, and the stack stays in step", async () => {
