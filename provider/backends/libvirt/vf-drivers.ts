@@ -20,10 +20,10 @@ export function rememberDriver(
   ]);
 }
 
-/** The VF is not the VM's any more. */
+/** The VF is not the VM's any more. What was kept of other hosts is of no more use: the VM is on this one. */
 export function forgetDriver(host: LibvirtHost, dom: DomainRef, vf: PciAddress): Promise<void> {
   return changeDrivers(host, dom, undefined, (kept) =>
-    kept.filter((each) => each.host !== host.name || !samePciAddress(each.address, vf)),
+    kept.filter((each) => each.host === host.name && !samePciAddress(each.address, vf)),
   );
 }
 
