@@ -55,6 +55,8 @@ export const refusals = {
     ),
 
   // src/conf/domain_conf.c, src/hypervisor/virhostdev.c, src/util/virnetdev.c, src/qemu/qemu_hotplug.c
+  /** Seen on the lab where two VFs change their drivers at once. */
+  causeUnknown: () => new Refusal(VIR_ERR.INTERNAL_ERROR, 0, "An error occurred, but the cause is unknown"),
   noDeviceWithAlias: (alias: string) => internal(from.domain, `no device found with alias ${alias}`),
   noDeviceWithMac: (mac: string) =>
     new Refusal(VIR_ERR.DEVICE_MISSING, from.domain, `device not found: no device matching MAC address ${mac} found`),

@@ -359,8 +359,19 @@ function interfaceOf(deviceName: string): string {
 }
 
 async function nodeDevice(host: LibvirtHost, name: string): Promise<ReturnType<typeof parseNodeDevice> | undefined> {
-  const answer = await unless("NO_NODE_DEVICE", async () =>
-    (await host.connection()).call("node_device_get_xml_desc", { name, flags: 0 }),
-  );
+  const answer = await unless("NO_NODE_DEVICE", () => nodeDeviceXml(host, name));
   return answer === undefined ? undefined : parseNodeDevice(answer.xml);
+}
+
+/** libvirt fails with "the cause is unknown" where the device changes its driver while it is looked at: another VF's taker is at it. */
+async function nodeDeviceXml(host: LibvirtHost, name: string): Promise<{ readonly xml: string }> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await (await host.connection()).call("node_device_get_xml_desc", { name, flags: 0 });
+    } catch (error) {
+      const isUnknown = LibvirtError.is(error) && error.libvirtMessage.includes("the cause is unknown");
+      if (!(isUnknown || LibvirtError.is(error, "INTERNAL_ERROR")) || tries === 20) throw error;
+      await sleep(100);
+    }
+  }
 }

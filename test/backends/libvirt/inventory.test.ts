@@ -1,3 +1,4 @@
+import { refusals } from "../../hosts/refusals.js";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   hostInterface,
@@ -103,4 +104,9 @@ describe("a host's bridge", () => {
     // The local socket has no way to run any.
     expect(await hostInterface(host1(), "br0", { commands: true })).toBe("unknown");
   });
+});
+
+it("a device that changes its driver while it is looked at is looked at again", async () => {
+  lab.host1.refuse("node_device_get_xml_desc", refusals.causeUnknown(), { times: 3 });
+  expect((await physicalFunction(lab.cluster.host("host1"), "pf0"))?.virtualFunctions).toHaveLength(4);
 });
