@@ -4,6 +4,7 @@ import type { UnreadableVm } from "../backends/libvirt/unreadable-vm.js";
 import { EngineUnreachable } from "../backends/ovirt/rest/index.js";
 import { unreachableHostsOf } from "../config.js";
 import type { ProblemError } from "../problem.js";
+import { sayOnce } from "./announcement.js";
 import type { CheckFailure, HandlerContext } from "./handler.js";
 
 const warned = new WeakMap<object, Set<string>>();
@@ -40,12 +41,9 @@ export function warnOfUnreadable(
   { command = {}, progress }: Pick<HandlerContext, "command" | "progress">,
   unreadable: readonly UnreadableVm[] = [],
 ): void {
-  const before = warned.get(command) ?? new Set();
-  warned.set(command, before);
-  for (const { message, vm, host } of unreadable) {
-    const key = `${host}/${vm}`;
-    if (!before.has(key)) progress.warn(`${message} Which interfaces it has is not known.`);
-    before.add(key);
+  for (const { message } of unreadable) {
+    const sentence = `${message} Which interfaces it has is not known.`;
+    sayOnce({ command }, sentence, () => progress.warn(sentence));
   }
 }
 
