@@ -19,7 +19,11 @@ const cluster = JSON.stringify({ hosts: { host1: { uri: "qemu:///system" } } });
 
 /** A call over HTTP/2 by a process of that user; its exit code is gRPC's status. */
 function callBy(uid: number, port: number): number | null {
+  // Node.js changes its user itself: the other user may not be allowed to run what is in this one's home.
   const program = `
+    process.setgroups([]);
+    process.setgid(${uid});
+    process.setuid(${uid});
     const h2 = require("node:http2").connect("http://127.0.0.1:${port}");
     const request = h2.request({ ":method": "POST", ":path": "/pulumirpc.ResourceProvider/GetPluginInfo", "content-type": "application/grpc", te: "trailers" });
     let status;
@@ -28,7 +32,14 @@ function callBy(uid: number, port: number): number | null {
     request.on("close", () => process.exit(Number(status ?? 99)));
     request.resume();
     request.end(Buffer.alloc(5));`;
-  return spawnSync(process.execPath, ["-e", program], { uid, gid: uid, cwd: "/", timeout: 20_000 }).status;
+  const { status, signal, error, stderr } = spawnSync(process.execPath, ["-e", program], {
+    cwd: "/",
+    encoding: "utf8",
+    timeout: 60_000,
+  });
+  if (status === null)
+    throw new Error(`The caller of uid ${uid} gave no answer (${signal}): ${stderr}`, { cause: error });
+  return status;
 }
 
 describe("X17: another user of this machine", () => {
