@@ -1,7 +1,7 @@
 /** The stack's configuration: the hosts and networks of a cluster over libvirt, or an oVirt engine. */
 import { z } from "zod";
 import { readHostKeyPin } from "./backends/libvirt/transport/host-key-pin.js";
-import { readLibvirtUri } from "./backends/libvirt/transport/uri.js";
+import { passwordMethods, readLibvirtUri } from "./backends/libvirt/transport/uri.js";
 import type { EngineCredentials } from "./backends/ovirt/rest/sign-on.js";
 import { ConfigError } from "./config/config-error.js";
 import { certificateFault, fileFault } from "./config/named-file.js";
@@ -90,13 +90,27 @@ export const credentialsSchema = z.strictObject({
 });
 export type SshCredentials = z.output<typeof credentialsSchema>;
 
+/** The same of single hosts, by their names in the cluster. What a host has here takes the place of all three above. */
+export const hostCredentialsSchema = z.record(name, credentialsSchema);
+export type HostCredentials = z.output<typeof hostCredentialsSchema>;
+
 /** What becomes of a check that a host or an engine which cannot be reached leaves open. */
 export const unreachableHostsSchema = z.enum(["error", "warn"]);
 export type UnreachableHosts = z.output<typeof unreachableHostsSchema>;
 
 export interface Configuration {
   readonly cluster: ClusterConfig;
+  /** Of the hosts that have none of their own. */
   readonly credentials: SshCredentials;
+  readonly hostCredentials?: HostCredentials | undefined;
+}
+
+/** What this host, and no other, is logged in to with. */
+export function credentialsOf(
+  { credentials, hostCredentials = {} }: Omit<Configuration, "cluster">,
+  host: string,
+): SshCredentials {
+  return Object.hasOwn(hostCredentials, host) ? (hostCredentials[host] ?? {}) : credentials;
 }
 
 export const engineSchema = z.strictObject({
@@ -129,6 +143,7 @@ export const configKeys = [
   "sshPrivateKey",
   "sshPassphrase",
   "sshPassword",
+  "hostCredentials",
   "ovirt",
   "ovirtPassword",
   "ovirtToken",
@@ -141,6 +156,7 @@ export const secretKeys = [
   "sshPrivateKey",
   "sshPassphrase",
   "sshPassword",
+  "hostCredentials",
   "ovirtPassword",
   "ovirtToken",
 ] as const satisfies ConfigKey[];
@@ -201,15 +217,25 @@ export function parseConfiguration(values: ConfigValues): Configuration {
     ),
     [],
   );
+  const hostCredentials =
+    values.hostCredentials === undefined
+      ? undefined
+      : readKey("hostCredentials", hostCredentialsSchema, fromJson("hostCredentials", values.hostCredentials));
   refuse([
     ...ofNamespace(unknownKeys),
     ...mistakesOf(cluster),
     ...betweenHosts(values.cluster),
     ...mistakesOf(credentials).map(inNamespace),
+    ...mistakesOf(hostCredentials),
+    ...ofOtherHosts(values),
     ...mistakesOf(unreachableHostsIn(values)),
   ]);
   if (cluster === undefined) throw missing("vnic-failover:cluster");
-  return { cluster: dataOf(cluster), credentials: dataOf(credentials) };
+  return {
+    cluster: dataOf(cluster),
+    credentials: dataOf(credentials),
+    ...(hostCredentials !== undefined && { hostCredentials: dataOf(hostCredentials) }),
+  };
 }
 
 /**
@@ -425,6 +451,26 @@ function betweenHosts(given: unknown): readonly Mistake[] {
       : { path: [...at(host), "uri"], message: `reaches the same libvirt as host "${other}": name each host once` };
   });
   return [...undeclared, ...twice];
+}
+
+/** Credentials that no host would ever get: of a host that the cluster does not have, or a password that its URI does not ask for. */
+function ofOtherHosts(values: ConfigValues): readonly Mistake[] {
+  const hosts = entriesOf(entriesOf(textAsObject(values.cluster)).get("hosts"));
+  const names = [...hosts.keys()];
+  return [...entriesOf(textAsObject(values.hostCredentials))].flatMap(([host, given]) => {
+    const path = [`${CONFIG_NAMESPACE}:hostCredentials`, host];
+    if (!hosts.has(host)) {
+      const meant = didYouMean(host, names) || (names.length === 0 ? "" : `: ${names.join(", ")}`);
+      return { path, message: `is not among the cluster's hosts${meant}` };
+    }
+    const uri = entriesOf(hosts.get(host)).get("uri");
+    const read = typeof uri === "string" ? readLibvirtUri(uri) : undefined;
+    if (!entriesOf(given).has("sshPassword") || read === undefined || "why" in read) return [];
+    if (read.transport === "ssh" && read.authentication.some((method) => passwordMethods.includes(method))) return [];
+    const message =
+      "would never be used: the host's URI does not name a password. Add sshauth=agent,privkey,password to it";
+    return { path: [...path, "sshPassword"], message };
+  });
 }
 
 /** Which libvirt a URI reaches, as far as it tells. */

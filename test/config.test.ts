@@ -257,6 +257,32 @@ Correct them in Pulumi.<stack>.yaml, or with pulumi config set.`,
     expect(parse).not.toThrow(sshPrivateKey);
   });
 
+  it("has credentials of single hosts, as an object or as JSON", () => {
+    const hostCredentials = { host1: { sshPassphrase: "s" }, host2: {} };
+    for (const given of [hostCredentials, JSON.stringify(hostCredentials)])
+      expect(parseConfiguration({ cluster, hostCredentials: given })).toMatchObject({ hostCredentials });
+  });
+
+  it.each<[string, object, string]>([
+    ["a host that is not there", { hots1: {} }, 'hots1 is not among the cluster\'s hosts; did you mean "host1"?'],
+    [
+      "a password that its URI does not name",
+      { host1: { sshPassword: "hunter2" } },
+      "host1.sshPassword would never be used",
+    ],
+    [
+      "a mistyped key",
+      { host1: { sshPasword: "hunter2" } },
+      'host1 has an unknown key "sshPasword"; did you mean "sshPassword"?',
+    ],
+    ["no private key", { host1: { sshPrivateKey: "hunter2" } }, "host1.sshPrivateKey is not a private key"],
+    ["another type", { host1: { sshPassphrase: { hunter2: 1 } } }, "host1.sshPassphrase must be a string"],
+  ])("refuses credentials of %s, and tells none", (_, hostCredentials, message) => {
+    const parse = () => parseConfiguration({ cluster, hostCredentials });
+    expect(parse).toThrow(`vnic-failover:hostCredentials.${message}`);
+    expect(parse).not.toThrow("hunter2");
+  });
+
   it("may leave what a stack on oVirt needs, as an environment that several stacks share does", () => {
     expect(() => parseConfiguration({ cluster, ovirtPassword: "s" })).not.toThrow();
   });

@@ -34,6 +34,7 @@ export interface ConfigurationSource {
 const secretVariables = {
   sshPassword: "VNIC_FAILOVER_SSH_PASSWORD",
   sshPassphrase: "VNIC_FAILOVER_SSH_PASSPHRASE",
+  hostCredentials: "VNIC_FAILOVER_HOST_CREDENTIALS",
   ovirtPassword: "VNIC_FAILOVER_OVIRT_PASSWORD",
   ovirtToken: "VNIC_FAILOVER_OVIRT_TOKEN",
 } as const satisfies Partial<Record<ConfigKey, string>>;

@@ -2,6 +2,7 @@
 import { parseConfiguration } from "../config.js";
 import { LibvirtCluster } from "../backends/libvirt/cluster.js";
 import { Picture } from "../backends/libvirt/picture.js";
+import { digestOf } from "./config-digest.js";
 import type { HandlerContext } from "./handler.js";
 import { onShutdown } from "./shutdown.js";
 
@@ -17,7 +18,7 @@ export function clusterOf({ config }: Pick<HandlerContext, "config">): LibvirtCl
 }
 
 function clusterOfText(config: HandlerContext["config"]): LibvirtCluster {
-  const key = JSON.stringify(config);
+  const key = digestOf(config);
   const open = clusters.get(key);
   if (open !== undefined) return open;
   const cluster = new LibvirtCluster(parseConfiguration(config));

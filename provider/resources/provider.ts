@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { ClusterArgs, ConfigKey, EngineArgs, UnreachableHosts } from "../config.js";
+import type { ClusterArgs, ConfigKey, EngineArgs, HostCredentials, UnreachableHosts } from "../config.js";
 import type { CONFIG_NAMESPACE, StackConfig } from "../handlers/handler.js";
 import type { DeepInput } from "./deep-input.js";
 import { wordsOf, wordsOnly } from "./words-only.js";
@@ -12,8 +12,13 @@ export interface ProviderArgs {
   sshPrivateKey?: pulumi.Input<string> | undefined;
   /** Of the private key, where it has one. Kept secret in the state. */
   sshPassphrase?: pulumi.Input<string> | undefined;
-  /** Of the user on the hosts, where no key is used. Kept secret in the state. */
+  /** Of the user on the hosts, where no key is used: for hosts whose URI names it (`sshauth`). Kept secret in the state. */
   sshPassword?: pulumi.Input<string> | undefined;
+  /**
+   * What single hosts are logged in to with, by their names: no other host gets it, and they get none of the three above.
+   * Kept secret in the state. Default: none.
+   */
+  hostCredentials?: DeepInput<HostCredentials> | undefined;
   /** An oVirt engine. */
   ovirt?: DeepInput<EngineArgs> | undefined;
   /** Of `ovirt.username`. Either this or `ovirtToken` is needed. Kept secret in the state. */
@@ -33,6 +38,7 @@ const asProperty: Readonly<Record<ConfigKey, (value: pulumi.Input<unknown>) => p
   sshPrivateKey: pulumi.secret,
   sshPassphrase: pulumi.secret,
   sshPassword: pulumi.secret,
+  hostCredentials: (value) => pulumi.secret(pulumi.jsonStringify(value)),
   ovirt: pulumi.jsonStringify,
   ovirtPassword: pulumi.secret,
   ovirtToken: pulumi.secret,

@@ -197,6 +197,19 @@ describe("the stack", () => {
     expect(configuration).toMatchObject({ credentials: { sshPassword: "newer" } });
   });
 
+  test("gives way to the environment's credentials of hosts", async () => {
+    const given = { host1: { sshPassphrase: "open sesame" } };
+    const { env } = await fakePulumi({ stdout: stackConfig });
+    const configuration = await readConfiguration(
+      {},
+      { ...env, VNIC_FAILOVER_HOST_CREDENTIALS: JSON.stringify(given) },
+    );
+    expect(configuration).toMatchObject({ hostCredentials: given });
+    const error = await problemOf(readConfiguration({}, { ...env, VNIC_FAILOVER_HOST_CREDENTIALS: "hunter2" }));
+    expect(error.message).toMatch(/vnic-failover:hostCredentials is not an object/);
+    expect(error.message).not.toContain("hunter2");
+  });
+
   test("that pulumi cannot read: its own words, and the other way", async () => {
     const { env } = await fakePulumi({ stderr: "warning: old\nerror: no Pulumi.yaml project file found\n", code: 255 });
     const error = await problemOf(readConfiguration({}, env));

@@ -28,6 +28,7 @@ const east = new Provider("east", {
   cluster: config.requireObject("east"),
   sshPassword: "correct-horse",
   sshPassphrase: config.getSecret("passphrase"),
+  hostCredentials: { host1: { sshPassphrase: "open-sesame" }, host2: {} },
 });
 const west = new Provider("west", { cluster: config.requireObject("west"), sshPassword: config.requireSecret("password") });
 const placement = make("east", { provider: east });
@@ -63,7 +64,7 @@ describe("providers", () => {
           expect(standing(own).bound).toEqual([]);
 
           const { text, resources } = await stack.export();
-          for (const secret of ["correct-horse", "battery-staple"]) {
+          for (const secret of ["correct-horse", "battery-staple", "open-sesame"]) {
             expect(text).not.toContain(secret);
             expect(planned.text + made.text).not.toContain(secret);
           }

@@ -130,7 +130,7 @@ describe("configuration", () => {
     expect(sorted(Object.keys(configuration))).toEqual(sorted(configKeys));
     const secrets = Object.entries(configuration).filter(([, { secret }]) => secret === true);
     expect(sorted(secrets.map(([name]) => name))).toEqual(
-      sorted([...Object.keys(credentialsSchema.shape), "ovirtPassword", "ovirtToken"]),
+      sorted([...Object.keys(credentialsSchema.shape), "hostCredentials", "ovirtPassword", "ovirtToken"]),
     );
   });
 

@@ -1,5 +1,5 @@
 /** A libvirt cluster: the hosts of the stack's configuration, as one thing that has VMs and profiles. */
-import type { Configuration, ClusterConfig } from "../../config.js";
+import { credentialsOf, type ClusterConfig, type Configuration } from "../../config.js";
 import { ProblemError } from "../../problem.js";
 import { suggestion } from "../../suggestion.js";
 import { DomainState, PausedReason } from "./constants.js";
@@ -34,9 +34,11 @@ export class LibvirtCluster {
   readonly hosts: readonly LibvirtHost[];
   readonly profiles: ProfileStore;
 
-  constructor({ cluster, credentials }: Configuration) {
+  constructor({ cluster, ...credentials }: Configuration) {
     this.config = cluster;
-    this.hosts = Object.entries(cluster.hosts).map(([name, config]) => new LibvirtHost(name, config, credentials));
+    this.hosts = Object.entries(cluster.hosts).map(
+      ([name, config]) => new LibvirtHost(name, config, credentialsOf(credentials, name)),
+    );
     this.profiles = new ProfileStore(this.hosts, cluster);
   }
 

@@ -10,6 +10,7 @@ import {
 import { expandHome } from "../../backends/libvirt/transport/home.js";
 import { ConfigError, parseEngineConfiguration } from "../../config.js";
 import { ProblemError } from "../../problem.js";
+import { digestOf } from "../config-digest.js";
 import type { HandlerContext } from "../handler.js";
 import { onShutdown } from "../shutdown.js";
 
@@ -23,7 +24,7 @@ const engines = new Map<string, Engine>();
 
 /** @throws ConfigError */
 export function engineOf({ config }: Pick<HandlerContext, "config">): Engine {
-  const key = JSON.stringify(config);
+  const key = digestOf(config);
   const open = engines.get(key);
   if (open !== undefined) return open;
   const opened = newEngine(config);

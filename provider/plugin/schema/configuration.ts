@@ -1,5 +1,12 @@
 /** The provider's configuration: `vnic-failover:<key>` in `Pulumi.<stack>.yaml`, or the arguments of an explicit provider. */
-import type { ClusterConfig, ConfigKey, EngineConfig, HostConfig, NetworkConfig } from "../../config.js";
+import type {
+  ClusterConfig,
+  ConfigKey,
+  EngineConfig,
+  HostConfig,
+  NetworkConfig,
+  SshCredentials,
+} from "../../config.js";
 import { boolean, integer, listOf, mapOf, text, typeNamed, type ObjectSpec, type Properties } from "./spec.js";
 
 export const configuration: Properties<ConfigKey> = {
@@ -13,7 +20,17 @@ export const configuration: Properties<ConfigKey> = {
     secret: true,
   },
   sshPassphrase: { ...text, description: "Of the private key, where it has one.", secret: true },
-  sshPassword: { ...text, description: "Of the user on the hosts, where no key is used.", secret: true },
+  sshPassword: {
+    ...text,
+    description: "Of the user on the hosts, where no key is used: for hosts whose URI names it (`sshauth`).",
+    secret: true,
+  },
+  hostCredentials: {
+    ...mapOf(typeNamed("HostCredentials")),
+    description:
+      "What single hosts are logged in to with, by their names: no other host gets it, and they get none of `sshPrivateKey`, `sshPassphrase` and `sshPassword`. Default: none.",
+    secret: true,
+  },
   ovirt: { ...typeNamed("OvirtEngine"), description: "An oVirt engine. Either this or `cluster` is needed." },
   ovirtPassword: { ...text, description: "Of `ovirt.username`. Either this or `ovirtToken` is needed.", secret: true },
   ovirtToken: {
@@ -68,6 +85,19 @@ export const ClusterHost: ObjectSpec<keyof HostConfig> = {
     networks: { ...mapOf(typeNamed("ClusterNetwork")), description: "What differs on this host." },
   },
   required: ["uri"],
+};
+
+export const HostCredentials: ObjectSpec<keyof SshCredentials> = {
+  description: "What one host is logged in to with. Nothing in it: the SSH agent and key files alone.",
+  properties: {
+    sshPrivateKey: { ...text, description: "The text of the private key.", secret: true },
+    sshPassphrase: {
+      ...text,
+      description: "Of that key, and of the key file that the host's URI names (`keyfile`).",
+      secret: true,
+    },
+    sshPassword: { ...text, description: "Of the user on the host, whose URI must name it (`sshauth`).", secret: true },
+  },
 };
 
 export const ClusterNetwork: ObjectSpec<keyof NetworkConfig> = {

@@ -4,7 +4,7 @@ import type { SshCredentials } from "./credentials.js";
 import { expandHome } from "./home.js";
 import { shellWord } from "../../../shell-word.js";
 import { SshError } from "./ssh-error.js";
-import type { AuthenticationMethod, SshUri } from "./uri.js";
+import { passwordMethods, type AuthenticationMethod, type SshUri } from "./uri.js";
 
 /** One way to log in. */
 export interface Attempt {
@@ -36,6 +36,9 @@ export async function authenticationPlan(
 ): Promise<AuthenticationPlan> {
   const attempts: Attempt[] = [];
   const skipped: string[] = [];
+  // As OpenSSH does (sshconnect.c, check_host_key): a host whose key nobody verifies may be any machine.
+  const verified = credentials.hostKey !== undefined || uri.hostKeyCheck !== "off";
+  const password = verified ? credentials.sshPassword : undefined;
   const ways: Record<AuthenticationMethod, () => void | Promise<void>> = {
     agent() {
       const agent = environment["SSH_AUTH_SOCK"];
@@ -62,8 +65,8 @@ export async function authenticationPlan(
       }
     },
     password() {
-      const password = credentials.sshPassword;
-      if (password === undefined) skipped.push("password (none configured)");
+      if (password === undefined)
+        skipped.push(verified ? "password (none configured)" : "password (the host's key is not verified)");
       else
         attempts.push({
           description: "password",
@@ -72,7 +75,6 @@ export async function authenticationPlan(
         });
     },
     "keyboard-interactive"() {
-      const password = credentials.sshPassword;
       if (password === undefined) return;
       const login: AnyAuthMethod = {
         type: "keyboard-interactive",
@@ -88,8 +90,6 @@ export async function authenticationPlan(
     skipped.push("password (the host's URI does not name it: sshauth=agent,privkey,password)");
   return { attempts, skipped };
 }
-
-const passwordMethods: readonly AuthenticationMethod[] = ["password", "keyboard-interactive"];
 
 /**
  * Whether a question of the host's is the one for the account's password: hidden, and in the words of PAM's pam_unix

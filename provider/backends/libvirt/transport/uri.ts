@@ -13,6 +13,8 @@ const drivers = ["qemu", "test"] as const;
 const transports = ["unix", "ssh"] as const;
 const authenticationMethods = ["agent", "privkey", "password", "keyboard-interactive"] as const;
 export type AuthenticationMethod = (typeof authenticationMethods)[number];
+/** Those by which the host gets to know a password. */
+export const passwordMethods: readonly AuthenticationMethod[] = ["password", "keyboard-interactive"];
 
 /** `strict`: only keys that are known. `accept-new`: a host that is not known yet, too. `off`: any key. */
 export type HostKeyCheck = "strict" | "accept-new" | "off";

@@ -28,6 +28,8 @@ export interface SshServerOptions {
 export class SshServer {
   readonly commands: string[] = [];
   readonly users: string[] = [];
+  /** Public keys that a login was tried with. */
+  readonly offered: string[] = [];
   /** What was given as a password, or in answer to a question. */
   readonly told: string[] = [];
   connections = 0;
@@ -60,6 +62,7 @@ export class SshServer {
       client.on("close", () => me.clients.delete(client));
       client.on("authentication", (context) => {
         me.users.push(context.username);
+        if (context.method === "publickey") me.offered.push(context.key.data.toString("base64"));
         const methods = [
           ...(authorized.length > 0 ? ["publickey" as const] : []),
           ...(password === undefined ? [] : [interactive ? ("keyboard-interactive" as const) : ("password" as const)]),
