@@ -1,5 +1,31 @@
+import { createNodeResolver, importX } from "eslint-plugin-import-x";
 import regexp from "eslint-plugin-regexp";
 import tseslint from "typescript-eslint";
+
+/** The rooms of `provider/`, lowest first: each may import those below it, and none above. */
+const levels = [
+  ["model"],
+  ["xml"],
+  ["rules", "config"],
+  ["backends"],
+  ["migration"],
+  ["drain", "handlers"],
+  ["pulumi", "cli"],
+  ["resources"],
+];
+
+const zones = levels.flatMap((rooms, level) => {
+  const above = levels.slice(level + 1).flat();
+  return above.length === 0
+    ? []
+    : [
+        {
+          target: rooms.map((room) => `./provider/${room}`),
+          from: above.map((room) => `./provider/${room}`),
+          message: "Imports point down only: see ARCHITECTURE.md.",
+        },
+      ];
+});
 
 export default tseslint.config(
   { ignores: ["dist", ".tools", ".demo", "node_modules", "reports", ".stryker-tmp", "examples/plugin/typescript"] },
@@ -25,6 +51,18 @@ export default tseslint.config(
     rules: {
       "regexp/no-super-linear-backtracking": ["error", { report: "potential" }],
       "regexp/no-super-linear-move": ["error", { report: "potential", ignoreSticky: false }],
+    },
+  },
+  {
+    files: ["provider/**/*.ts"],
+    plugins: { "import-x": importX },
+    settings: {
+      "import-x/parsers": { "@typescript-eslint/parser": [".ts"] },
+      "import-x/resolver-next": [createNodeResolver({ extensionAlias: { ".js": [".ts"] } })],
+    },
+    rules: {
+      "import-x/no-cycle": "error",
+      "import-x/no-restricted-paths": ["error", { zones }],
     },
   },
 );

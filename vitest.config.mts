@@ -29,7 +29,7 @@ export default defineConfig({
 
 function sources(): Record<string, string> {
   return {
-    "pulumi-vnic-failover/handlers": `${import.meta.dirname}/provider/handlers/index.ts`,
+    "pulumi-vnic-failover/handlers": `${import.meta.dirname}/provider/pulumi/dynamic/index.ts`,
     "pulumi-vnic-failover": `${import.meta.dirname}/provider/index.ts`,
   };
 }

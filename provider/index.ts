@@ -22,4 +22,4 @@ export type {
   PlannedMove,
   PlannedStep,
 } from "./handlers/functions/index.js";
-export type { MoveReport } from "./migration/report.js";
+export type { MoveReport } from "./migration/report/report.js";

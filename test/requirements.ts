@@ -5,7 +5,7 @@ import { ovirtSdk } from "./engine/sdk/environment.js";
 import { labRequirements } from "./lab/requirements.js";
 import { npmCache } from "./package/npm-cache.js";
 import { openssl, sshKeygen } from "./programs.js";
-import { schemaFiles, xmllint } from "./xml/schemas.js";
+import { schemaFiles, xmllint } from "./backends/libvirt/xml/schemas.js";
 
 export const testRequirements: readonly Requirement[] = [
   openssl,

@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { ProblemError } from "../provider/problem.js";
+import { ProblemError } from "../provider/model/problem.js";
 import { debianMirror, parseAptSources, type AptFile } from "./apt-sources.js";
 import { findOnPath } from "./pulumi.js";
 import { run } from "./run.js";

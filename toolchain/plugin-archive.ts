@@ -17,7 +17,7 @@ export type Platform = (typeof platforms)[number];
 
 /** What the engine starts in the plugin's folder; on Windows it looks for `.cmd` (sdk/go/common/workspace/plugins.go). */
 const launchers = {
-  unix: { name: PLUGIN, text: '#!/usr/bin/env node\nrequire("./dist/plugin/main.js");\n' },
+  unix: { name: PLUGIN, text: '#!/usr/bin/env node\nrequire("./dist/pulumi/plugin/main.js");\n' },
   windows: { name: `${PLUGIN}.cmd`, text: '@node "%~dp0\\dist\\plugin\\main.js" %*\r\n' },
 };
 

@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { ProblemError } from "../provider/problem.js";
+import { ProblemError } from "../provider/model/problem.js";
 import { build, pinned } from "./go-modules.js";
 import { findOnPath, root, toolsBin } from "./pulumi.js";
 import type { Requirement } from "./requirement.js";

@@ -1,5 +1,5 @@
 /** Something that has to be on this machine: how to see that it is there, and how `npm run setup` gets it here. */
-import { ProblemError } from "../provider/problem.js";
+import { ProblemError } from "../provider/model/problem.js";
 
 export interface Requirement {
   readonly name: string;

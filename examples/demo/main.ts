@@ -5,8 +5,8 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { MoveReport } from "../../provider/migration/report.js";
-import { timelinePicture } from "../../provider/migration/timeline-picture.js";
+import type { MoveReport } from "../../provider/migration/report/report.js";
+import { timelinePicture } from "../../provider/migration/report/timeline-svg.js";
 import { run } from "../../test/lab/command.js";
 import { guestShows, reset, status, up } from "../../test/lab/lab.js";
 import { guestNamed, hostNamed } from "../../test/lab/layout.js";

@@ -1,7 +1,7 @@
 /** What a command is: it is given its backend and a place for its progress, and answers. It neither prints nor exits. */
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
 import type { ConfigurationSource } from "./configuration.js";
-import type { ProgressBoard } from "./progress-board.js";
+import type { ProgressBoard } from "./output/progress-board.js";
 import type { Outcome } from "./exit-codes.js";
 
 /** What a command has whatever the backend. */

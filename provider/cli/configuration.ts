@@ -14,12 +14,12 @@ import {
   type ConfigKey,
   type Configuration,
   type ConfigValues,
-} from "../config.js";
+} from "../config/index.js";
 import { sentence, type Mistake } from "../config/mistake.js";
 import { withLines } from "../config/stack-file.js";
 import { YamlFile } from "../config/yaml-file.js";
 import type { StackConfig } from "../handlers/handler.js";
-import { nearest } from "../suggestion.js";
+import { nearest } from "../model/suggestion.js";
 
 export interface ConfigurationSource {
   /** A JSON or YAML file. Without it the stack's config is read. */

@@ -1,8 +1,8 @@
 /** How a command ended, and the exit code that says so to scripts. */
-import { ProblemError } from "../problem.js";
+import { ProblemError } from "../model/problem.js";
 import { EngineMoveFailed } from "../handlers/ovirt/move.js";
 import { MoveFailed } from "../migration/move.js";
-import type { MoveOutcome, MoveReport } from "../migration/report.js";
+import type { MoveOutcome, MoveReport } from "../migration/report/report.js";
 
 export type Outcome =
   /** Nothing was to be moved, and all is well. */

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** The command `vnic-failover`. */
-import { commandsOf } from "./backends.js";
+import { commandsOf } from "./commands/by-backend.js";
 import { readConfiguration } from "./configuration.js";
 import { run } from "./run.js";
 

@@ -1,6 +1,6 @@
 /** The options of a move on the command line; names, defaults and limits are those of the migration's own schema. */
 import { InvalidArgumentError, Option, type Command } from "commander";
-import { ProblemError } from "../problem.js";
+import { ProblemError } from "../model/problem.js";
 import {
   announceStrategies,
   defaultMigrationOptions,

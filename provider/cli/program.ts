@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { Answer, CommandConsole } from "./command.js";
-import type { Commands } from "./commands.js";
+import type { Commands } from "./commands/index.js";
 import type { ConfigurationSource } from "./configuration.js";
 import { exitCodesInWords } from "./exit-codes.js";
 import { addMigrationFlags, givenOptions, migrationOptionsFrom, type MigrationFlags } from "./migration-options.js";

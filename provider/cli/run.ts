@@ -1,16 +1,16 @@
 /** From an argument list to an exit code: reads the configuration, runs the command, prints its answer. */
 import { CommanderError } from "commander";
-import { ProblemError, type Problem } from "../problem.js";
+import { ProblemError, type Problem } from "../model/problem.js";
 import type { Answer, CommandConsole } from "./command.js";
-import type { Commands } from "./commands.js";
+import type { Commands } from "./commands/index.js";
 import type { CommandConfiguration } from "./configuration.js";
-import { askYes } from "./confirmation.js";
+import { askYes } from "./prompt.js";
 import { exitCodes, outcomeOf, type Outcome } from "./exit-codes.js";
-import { catchInterrupts, leaveOnInterrupt, libvirtInterruption } from "./interrupts.js";
-import { printable, printableJson } from "../foreign-text.js";
+import { catchInterrupts, leaveOnInterrupt, libvirtInterruption } from "./signals.js";
+import { printable, printableJson } from "../model/foreign-text.js";
 import { commandLine, type Invocation } from "./program.js";
-import { jsonBoard, lineBoard, type ProgressBoard, type TextSink } from "./progress-board.js";
-import { barBoard } from "./terminal-progress.js";
+import { jsonBoard, lineBoard, type ProgressBoard, type TextSink } from "./output/progress-board.js";
+import { barBoard } from "./output/terminal-progress.js";
 
 /** What a process has, so that a test can have it otherwise. */
 export interface Surroundings {

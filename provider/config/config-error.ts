@@ -1,4 +1,4 @@
-import { ProblemError, type Problem } from "../problem.js";
+import { ProblemError, type Problem } from "../model/problem.js";
 import { sentence, type Mistake } from "./mistake.js";
 
 /** The configuration cannot be used: it is missing, or there are mistakes in it. */

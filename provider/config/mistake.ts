@@ -1,6 +1,6 @@
 /** What is wrong with a configuration, in words that need no knowledge of schemas. Values are never told: they may be secret. */
 import { z } from "zod";
-import { didYouMean, nearest } from "../suggestion.js";
+import { didYouMean, nearest } from "../model/suggestion.js";
 
 export interface Mistake {
   /** From the top: `["vnic-failover:cluster", "hosts", "host1", "uri"]`. */

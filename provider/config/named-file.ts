@@ -1,7 +1,7 @@
 /** Files that the configuration names: looked at when it is read, so that a wrong name is told before anything is asked. */
 import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { expandHome } from "../backends/libvirt/transport/home.js";
+import { expandHome } from "./home.js";
 
 /** Why the file cannot be read, in the words that follow "which"; undefined: it can. */
 export function fileFault(file: string): string | undefined {

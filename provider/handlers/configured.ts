@@ -1,4 +1,4 @@
-import { requireValidConfiguration } from "../config.js";
+import { requireValidConfiguration } from "../config/index.js";
 import type { Handler, StackConfig } from "./handler.js";
 
 /** Configurations that have been looked at: a command asks with one object a thousand times. */

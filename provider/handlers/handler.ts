@@ -1,8 +1,8 @@
 import type * as z from "zod";
-import { CONFIG_NAMESPACE, configKeys, type ConfigKey } from "../config.js";
-import { ProblemError, type Problem } from "../problem.js";
-import type { Progress } from "../progress.js";
-import { isWhollyKnown, type MaybeUnknown } from "./unknown.js";
+import { CONFIG_NAMESPACE, configKeys, type ConfigKey } from "../config/index.js";
+import { ProblemError, type Problem } from "../model/problem.js";
+import type { Progress } from "../model/progress.js";
+import { isWhollyKnown, type MaybeUnknown } from "../model/unknown.js";
 
 /** The stack's configuration that this package reads: `vnic-failover:<key>` in `Pulumi.<stack>.yaml`. */
 export { CONFIG_NAMESPACE };

@@ -3,10 +3,10 @@
  * `pulumi up`, which it keeps in the state: what an operator has set since stands in the stack's file alone.
  */
 import { z } from "zod";
-import { isUnderMaintenance } from "../config.js";
+import { isUnderMaintenance } from "../config/index.js";
 import type { HandlerContext } from "./handler.js";
-import { clusterOf } from "./session.js";
-import { urnParts } from "./urn.js";
+import { clusterOf } from "./libvirt/session.js";
+import { urnParts } from "../model/urn.js";
 
 /** What the stack's file says, where it has the very host; else what the given configuration says. */
 export async function isUnderMaintenanceNow(

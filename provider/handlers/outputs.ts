@@ -2,7 +2,7 @@
  * What a program reads of a resource where its state says nothing. A preview takes an output that a state leaves out for one
  * that is not known yet, and shows each stack output that comes from it as changed: so nothing is written as null.
  */
-import type { Kind } from "./by-kind.js";
+import type { Kind } from "../model/kind.js";
 
 type Values = Readonly<Record<string, unknown>>;
 

@@ -1,10 +1,10 @@
 /** One placement a VM: what other resources of the program, or other stacks, say of where it runs. */
 import { placementDeclarationRules, evaluate, type OtherPlacement, type Violation } from "../rules/index.js";
-import type { PlacementRecord } from "../xml/placement-record.js";
+import type { PlacementRecord } from "../backends/libvirt/xml/placement-record.js";
 import type { HandlerContext } from "./handler.js";
-import { placementsOf } from "./program.js";
-import { isKnown, type MaybeUnknown } from "./unknown.js";
-import { urnParts } from "./urn.js";
+import { placementsOf } from "./declarations.js";
+import { isKnown, type MaybeUnknown } from "../model/unknown.js";
+import { urnParts } from "../model/urn.js";
 
 export interface VmsOfBackend {
   /** The cluster or engine. */

@@ -1,5 +1,5 @@
 /** The check of a vNIC profile, whatever the backend knows the facts from. */
-import type { ProblemError } from "../problem.js";
+import type { ProblemError } from "../model/problem.js";
 import {
   differ,
   evaluate,
@@ -10,14 +10,14 @@ import {
   type ProfileFacts,
   type Violation,
 } from "../rules/index.js";
-import type { ProfileRecord } from "../xml/network.js";
+import type { ProfileRecord } from "../backends/libvirt/xml/network.js";
 import { checkFailures, diffOf, type Checked, type CheckFailure, type HandlerContext } from "./handler.js";
 import { attributes, vnicProfileSchema, type DeclaredInputs, type VnicProfileInputs } from "./inputs/vnic-profile.js";
-import { leftUnchecked } from "./left-unchecked.js";
-import { declaredProfiles, futureId } from "./program.js";
-import { failureOf, refuse } from "./refusal.js";
+import { leftUnchecked } from "./unreachable-warning.js";
+import { declaredProfiles, futureId } from "./declarations.js";
+import { failureOf, refuse } from "./rule-errors.js";
 import { replacedInputs } from "./replacement.js";
-import type { MaybeUnknown } from "./unknown.js";
+import type { MaybeUnknown } from "../model/unknown.js";
 
 /** What is about to be done to which stored profile, and as whom the rules know it. */
 export interface Subject {

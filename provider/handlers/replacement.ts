@@ -3,7 +3,7 @@
  * inputs, and where it makes it first, the old one is still there and must be no clash.
  */
 import type { HandlerContext } from "./handler.js";
-import { shortUrn, urnParts } from "./urn.js";
+import { shortUrn, urnParts } from "../model/urn.js";
 
 const told = new WeakMap<object, Map<string, object>>();
 

@@ -1,17 +1,17 @@
 /** Tells the network, while the pair changes hands, which port the guest's MAC is behind. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { networkOn } from "../config.js";
-import { formatPciAddress } from "../xml/pci-address.js";
+import { networkOn } from "../config/index.js";
+import { formatPciAddress } from "../backends/libvirt/xml/pci-address.js";
 import { startAnnouncer } from "../backends/libvirt/announcer/announcer.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
 import type { DomainRef, LibvirtHost } from "../backends/libvirt/host.js";
 import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
 import type { MoveContext, PlacedAnnouncer } from "./context.js";
-import type { DomainInterface } from "../xml/teaming.js";
-import type { Progress } from "../progress.js";
+import type { DomainInterface } from "../backends/libvirt/xml/teaming.js";
+import type { Progress } from "../model/progress.js";
 import type { JournalInterface } from "./journal.js";
 import { defaultMigrationOptions } from "./options.js";
-import { Timeline } from "./timeline.js";
+import { Timeline } from "./report/timeline.js";
 
 /** Seconds after which a program on a host ends by itself although nobody stopped it. */
 const announcerLife = 7200;

@@ -2,14 +2,14 @@
 import type { Announcer } from "../backends/libvirt/announcer/announcer.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
 import type { DomainRef, JobNow, LibvirtHost } from "../backends/libvirt/host.js";
-import type { DomainInterface } from "../xml/interface.js";
-import { findPrimary } from "../xml/primary.js";
-import type { Progress } from "../progress.js";
+import type { DomainInterface } from "../backends/libvirt/xml/interface.js";
+import { findPrimary } from "../backends/libvirt/xml/primary.js";
+import type { Progress } from "../model/progress.js";
 import type { Hold } from "./hold.js";
 import type { Journal, JournalInterface } from "./journal.js";
 import type { MigrationOptions } from "./options.js";
 import type { Owed } from "./owed.js";
-import type { Timeline } from "./timeline.js";
+import type { Timeline } from "./report/timeline.js";
 
 export { readJournal, writeJournal } from "./journal-store.js";
 

@@ -1,13 +1,13 @@
 /** Asks the hosts for everything that the rules of a move want to know. Pure reading; what cannot be told is left out. */
-import { isUnderMaintenance, networkOn, pfsOf } from "../config.js";
+import { isUnderMaintenance, networkOn, pfsOf } from "../config/index.js";
 import type { MovingInterface, MovingVm, PlacementFacts } from "../rules/index.js";
 import { attribute, child, children, find, formatXml } from "../xml/element.js";
-import type { Domain } from "../xml/domain.js";
-import { identityOf } from "../xml/interface-record.js";
-import type { ProfileRecord } from "../xml/network.js";
-import { formatPciAddress, samePciAddress, type PciAddress } from "../xml/pci-address.js";
-import { findPrimary, fitsVlan } from "../xml/primary.js";
-import { pairs, type DomainInterface, type Vlan } from "../xml/teaming.js";
+import type { Domain } from "../backends/libvirt/xml/domain.js";
+import { identityOf } from "../backends/libvirt/xml/interface-record.js";
+import type { ProfileRecord } from "../backends/libvirt/xml/network.js";
+import { formatPciAddress, samePciAddress, type PciAddress } from "../backends/libvirt/xml/pci-address.js";
+import { findPrimary, fitsVlan } from "../backends/libvirt/xml/primary.js";
+import { pairs, type DomainInterface, type Vlan } from "../backends/libvirt/xml/teaming.js";
 import { isActive, type LibvirtCluster, type Presence } from "../backends/libvirt/cluster.js";
 import { CpuCompare, DomainState, JobOperation, JobType } from "../backends/libvirt/constants.js";
 import { silenceOf, type HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
@@ -15,7 +15,7 @@ import { vfAddresses, type PhysicalFunction } from "../backends/libvirt/inventor
 import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
 import { recordsOf } from "../backends/libvirt/interfaces.js";
 import { readVfSettings } from "../backends/libvirt/vf-settings/vf-settings.js";
-import { Asked } from "./asked.js";
+import { Asked } from "./host-facts-cache.js";
 import type { HostBasics, SurveyedHost } from "./host-facts.js";
 
 /** A pair of the VM, with the networks that serve its two halves. */

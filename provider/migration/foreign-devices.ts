@@ -1,11 +1,11 @@
 /** A journal is what anyone who may edit the VM can have written: recovery makes no device of a host the VM's on its word alone. */
 import { isDeepStrictEqual } from "node:util";
-import { networkOn } from "../config.js";
-import { ProblemError } from "../problem.js";
+import { networkOn } from "../config/index.js";
+import { ProblemError } from "../model/problem.js";
 import { attribute, type Element } from "../xml/element.js";
-import { formatPciAddress, samePciAddress, type PciAddress } from "../xml/pci-address.js";
-import { findPrimary, fitsVlan } from "../xml/primary.js";
-import { parseInterface, type DomainInterface } from "../xml/teaming.js";
+import { formatPciAddress, samePciAddress, type PciAddress } from "../backends/libvirt/xml/pci-address.js";
+import { findPrimary, fitsVlan } from "../backends/libvirt/xml/primary.js";
+import { parseInterface, type DomainInterface } from "../backends/libvirt/xml/teaming.js";
 import type { DomainRef, LibvirtHost } from "../backends/libvirt/host.js";
 import { vfsOf } from "../backends/libvirt/interfaces.js";
 import type { MoveContext } from "./context.js";

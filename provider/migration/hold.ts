@@ -4,13 +4,13 @@
  * dead, and was overtaken meanwhile, stops without a change.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { ProblemError } from "../problem.js";
+import { ProblemError } from "../model/problem.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
 import { isConnectionLost, unless, type DomainRef, type LibvirtHost } from "../backends/libvirt/host.js";
 import { readJournal, writeJournal } from "./journal-store.js";
 import type { Journal } from "./journal.js";
 import { whileMoving } from "./mover.js";
-import { shellWord } from "../shell-word.js";
+import { shellWord } from "../model/shell-word.js";
 
 /** Milliseconds for which a journal that is written keeps others away: several renewals, and clocks that differ by some seconds. */
 export const lease = 60_000;

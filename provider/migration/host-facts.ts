@@ -1,7 +1,7 @@
 /** What the rules of a move want to know of one host: what holds whichever VM moves, and its part of the VM's networks. */
-import { networkOn, pfsOf, type ClusterConfig } from "../config.js";
+import { networkOn, pfsOf, type ClusterConfig } from "../config/index.js";
 import type { HostFacts, NetworkOnHost } from "../rules/index.js";
-import { parseHostCapabilities, type HostCapabilities } from "../xml/capabilities.js";
+import { parseHostCapabilities, type HostCapabilities } from "../backends/libvirt/xml/capabilities.js";
 import { silenceOf, type HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
 import {
   heldVfs,
@@ -14,7 +14,7 @@ import {
   type PhysicalFunction,
 } from "../backends/libvirt/inventory.js";
 import type { JournalReservations } from "../backends/libvirt/reservations.js";
-import { formatPciAddress } from "../xml/pci-address.js";
+import { formatPciAddress } from "../backends/libvirt/xml/pci-address.js";
 
 /** What can be asked before anything is known of the VM. */
 export interface HostBasics {

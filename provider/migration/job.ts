@@ -1,7 +1,7 @@
 /** libvirt's job statistics in words and numbers (include/libvirt/libvirt-domain.h, VIR_DOMAIN_JOB_*). */
 import type { JobNow } from "../backends/libvirt/host.js";
-import type { LibvirtJob } from "./report.js";
-import type { JobSample } from "./timeline.js";
+import type { LibvirtJob } from "./report/report.js";
+import type { JobSample } from "./report/timeline.js";
 
 export function describeJob({ values }: JobNow): { sample: Omit<JobSample, "at">; text: string } {
   const total = number(values["memory_total"]) ?? 0;

@@ -2,7 +2,7 @@
 import { isActive, isIncoming, type Presence } from "../backends/libvirt/cluster.js";
 import { DomainState } from "../backends/libvirt/constants.js";
 import type { DomainRef, LibvirtHost } from "../backends/libvirt/host.js";
-import { metadataNamespace, metadataPrefix } from "../xml/metadata.js";
+import { metadataNamespace, metadataPrefix } from "../backends/libvirt/xml/metadata.js";
 import { buildJournal, parseJournal, type Journal } from "./journal.js";
 
 /** Undefined: it has none, or one that came with a copy of another VM's definition. */

@@ -3,11 +3,11 @@
  * that anyone who finds it can finish or undo the move; there is no other database.
  */
 import { z } from "zod";
-import { ProblemError } from "../problem.js";
+import { ProblemError } from "../model/problem.js";
 import { children, attribute, element, type Element } from "../xml/element.js";
-import { buildMetadata } from "../xml/metadata.js";
-import { formatPciAddress, parsePciAddress, type PciAddress } from "../xml/pci-address.js";
-import { isVfDevice } from "../xml/primary.js";
+import { buildMetadata } from "../backends/libvirt/xml/metadata.js";
+import { formatPciAddress, parsePciAddress, type PciAddress } from "../backends/libvirt/xml/pci-address.js";
+import { isVfDevice } from "../backends/libvirt/xml/primary.js";
 import { defined } from "../xml/values.js";
 
 /** One pair whose VF leaves for the move. */

@@ -1,20 +1,19 @@
 /** The migrate action: preflight, the steps, the report. Used by the resource, the command line and a drain alike. */
-import { formatPciAddress } from "../xml/pci-address.js";
-import { silent, type Progress } from "../progress.js";
+import { formatPciAddress } from "../backends/libvirt/xml/pci-address.js";
+import { silent, type Progress } from "../model/progress.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
-import type { HostUnreachable, LibvirtHost } from "../backends/libvirt/host.js";
 import { plannedPlaces, startAnnouncers, stopAnnouncers } from "./announce.js";
 import type { MoveContext } from "./context.js";
-import { Hold, lease, Overtaken } from "./hold.js";
 import { summarizeJob } from "./job.js";
 import { defaultMigrationOptions, type MigrationOptions } from "./options.js";
-import { Owed, readOwed, settleOwed } from "./owed.js";
+import { readOwed, settleOwed } from "./owed.js";
 import { beginJournal, errorsOf, MoveRefused, planMove, warningsOf, type MovePlan } from "./plan.js";
+import { newContext, observerOf } from "./execution.js";
 import { recover } from "./recover.js";
-import type { MoveOutcome, MoveReport } from "./report.js";
-import { runSteps, StepFailed, type StepObserver } from "./runner.js";
+import type { MoveOutcome, MoveReport } from "./report/report.js";
+import { runSteps, StepFailed } from "./runner.js";
 import { moveSteps } from "./steps.js";
-import { Timeline } from "./timeline.js";
+import { Timeline } from "./report/timeline.js";
 
 export interface MoveRequest {
   readonly vm: string;
@@ -95,85 +94,6 @@ export async function moveVm(
     progress.done();
   }
   return reportOf(context, plan, context.notPlugged.length === 0 ? "moved" : "moved-without-vf");
-}
-
-/** What the steps share, for a new move or for one that another process began. */
-export function newContext(
-  cluster: LibvirtCluster,
-  { name: vm, uuid }: { readonly name: string; readonly uuid: string },
-  source: LibvirtHost,
-  destination: LibvirtHost,
-  journal: MoveContext["journal"],
-  {
-    options = defaultMigrationOptions,
-    progress = silent,
-    signal,
-    timeline = new Timeline(),
-    absent = [],
-  }: {
-    options?: MigrationOptions;
-    progress?: Progress;
-    signal?: AbortSignal | undefined;
-    timeline?: Timeline;
-    /** Hosts of the move that are not asked. Default: none. */
-    absent?: readonly HostUnreachable[];
-  },
-): MoveContext {
-  const current = { journal };
-  const hold = new Hold(cluster, vm, current);
-  const check = () => hold.check();
-  return {
-    cluster,
-    vm,
-    uuid,
-    source: source.guarded(check),
-    destination: destination.guarded(check),
-    hold,
-    owed: new Owed(absent),
-    options,
-    progress,
-    signal,
-    timeline,
-    get journal() {
-      return current.journal;
-    },
-    set journal(journal) {
-      current.journal = journal;
-    },
-    vfs: new Map(
-      journal.interfaces.map(({ primaryAlias, sourceVf }) => [
-        primaryAlias,
-        { host: source.name, address: formatPciAddress(sourceVf) },
-      ]),
-    ),
-    notPlugged: [],
-    job: undefined,
-    announced: { by: "none", notes: [] },
-    announcers: Promise.resolve([]),
-  };
-}
-
-/** The steps after the point of no return. */
-const onDestination: readonly string[] = ["plug", "verify", "release"];
-
-/** Keeps the journal's step, the time line and the progress in step with what is done. */
-export function observerOf(context: MoveContext): StepObserver {
-  const { options, timeline, progress } = context;
-  return {
-    isOvertaken: (error) => error instanceof Overtaken,
-    async started(step, title, direction) {
-      // The way back is not cancelled, nor is the way forward once it is the only one.
-      if (direction === "forward" && !onDestination.includes(step)) context.signal?.throwIfAborted();
-      timeline.begin(step);
-      progress.report({ phase: step, message: direction === "forward" ? title : "rolling it back" });
-      if (step === "journal" || direction === "back") return;
-      // While it migrates the lease cannot be renewed.
-      await context.hold.write({ step }, step === "migrate" ? options.migrateTimeout * 1000 + lease : lease);
-    },
-    ended(step, direction, error) {
-      timeline.end(step, error !== undefined ? "failed" : direction === "back" ? "undone" : "done");
-    },
-  };
 }
 
 function reportOf(context: MoveContext, plan: MovePlan, outcome: MoveOutcome, error?: Error): MoveReport {

@@ -1,8 +1,8 @@
 /** What a move could not do on a host that did not answer, and its doing once the host answers again. */
-import { networkOn } from "../config.js";
-import { metadataNamespace, metadataPrefix } from "../xml/metadata.js";
-import { buildOwed, parseOwed, type OwedToHost } from "../xml/owed-record.js";
-import { formatPciAddress, samePciAddress, type PciAddress } from "../xml/pci-address.js";
+import { networkOn } from "../config/index.js";
+import { metadataNamespace, metadataPrefix } from "../backends/libvirt/xml/metadata.js";
+import { buildOwed, parseOwed, type OwedToHost } from "../backends/libvirt/xml/owed-record.js";
+import { formatPciAddress, samePciAddress, type PciAddress } from "../backends/libvirt/xml/pci-address.js";
 import { isActive, type LibvirtCluster, type Presence } from "../backends/libvirt/cluster.js";
 import { DomainState, PausedReason } from "../backends/libvirt/constants.js";
 import { silenceOf, type DomainRef, type HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
@@ -10,7 +10,7 @@ import { vfsOf } from "../backends/libvirt/interfaces.js";
 import { releaseVf, vfUsers } from "../backends/libvirt/inventory.js";
 import { claimsOn } from "../backends/libvirt/reservations.js";
 import { moveOf, unclaimMove } from "../backends/libvirt/vf-claims.js";
-import { endMigratedCopy } from "../backends/libvirt/migrate.js";
+import { endMigratedCopy } from "../backends/libvirt/live-migration.js";
 import { readJournal } from "./journal-store.js";
 
 /** What this move has left undone so far, and the hosts that it does not ask again. */

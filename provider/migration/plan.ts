@@ -1,17 +1,17 @@
 /** What a move would do, and whether it can: looked at before anything changes, at preview as well as before the move. */
 import { randomUUID } from "node:crypto";
-import { ProblemError } from "../problem.js";
+import { ProblemError } from "../model/problem.js";
 import { evaluate, placementRules, problemOf, teamingRules, type Violation } from "../rules/index.js";
-import type { Domain } from "../xml/domain.js";
-import { primaryAliasOf } from "../xml/interface-record.js";
-import type { PciAddress } from "../xml/pci-address.js";
-import { noDriver } from "../xml/vf-drivers.js";
+import type { Domain } from "../backends/libvirt/xml/domain.js";
+import { primaryAliasOf } from "../backends/libvirt/xml/interface-record.js";
+import type { PciAddress } from "../backends/libvirt/xml/pci-address.js";
+import { noDriver } from "../backends/libvirt/xml/vf-drivers.js";
 import type { LibvirtCluster, Presence } from "../backends/libvirt/cluster.js";
 import { vfAt } from "../backends/libvirt/inventory.js";
 import { recordsOf } from "../backends/libvirt/interfaces.js";
 import { driverToReturn } from "../backends/libvirt/vf-drivers.js";
 import { chooseVfs } from "../backends/libvirt/vf-scheduler.js";
-import type { Asked } from "./asked.js";
+import type { Asked } from "./host-facts-cache.js";
 import { factsTowards, gatherFacts, lookAtVm, type Gathered } from "./facts.js";
 import { readJournal } from "./context.js";
 import type { Journal, JournalInterface } from "./journal.js";

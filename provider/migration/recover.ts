@@ -4,24 +4,24 @@
  */
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ProblemError } from "../problem.js";
-import { silent, type Progress } from "../progress.js";
+import { ProblemError } from "../model/problem.js";
+import { silent, type Progress } from "../model/progress.js";
 import { isActive, type LibvirtCluster, type Presence, type Whereabouts } from "../backends/libvirt/cluster.js";
 import { DomainState, JobOperation } from "../backends/libvirt/constants.js";
 import { silenceOf, unless, UnconfiguredHost, type HostUnreachable } from "../backends/libvirt/host.js";
-import { endMigratedCopy } from "../backends/libvirt/migrate.js";
+import { endMigratedCopy } from "../backends/libvirt/live-migration.js";
 import { placesNow, startAnnouncers, stopAnnouncers, vfInUse } from "./announce.js";
 import { domainOn, readJournal, type MoveContext } from "./context.js";
 import { journalAmong } from "./journal-store.js";
 import { refuseForeignDevices } from "./foreign-devices.js";
 import type { Journal } from "./journal.js";
 import { moverStanding, thisMover } from "./mover.js";
-import { newContext, observerOf } from "./move.js";
+import { newContext, observerOf } from "./execution.js";
 import { settleOwed } from "./owed.js";
 import { finishSteps, undoSteps } from "./runner.js";
 import { isRunning, moveSteps, moveUnderWay, release } from "./steps.js";
 import { verdictOf, type Verdict } from "./verdict.js";
-import { shellWord } from "../shell-word.js";
+import { shellWord } from "../model/shell-word.js";
 
 export interface RecoverOptions {
   readonly progress?: Progress;

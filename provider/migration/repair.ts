@@ -1,12 +1,17 @@
 /** VFs that a VM should have and has not: after a move that found none free, or when somebody took one out by hand. */
-import { networkOn } from "../config.js";
+import { networkOn } from "../config/index.js";
 import type { Element } from "../xml/element.js";
-import { formatPciAddress, type PciAddress } from "../xml/pci-address.js";
-import { replacePrimarySource } from "../xml/domain.js";
-import { identityOf, primaryAliasOf, standbyAliasOf, type InterfaceRecord } from "../xml/interface-record.js";
-import { fitsVlan, attachable, findPrimary, withVlan } from "../xml/primary.js";
-import type { DomainInterface } from "../xml/teaming.js";
-import type { Progress } from "../progress.js";
+import { formatPciAddress, type PciAddress } from "../backends/libvirt/xml/pci-address.js";
+import { replacePrimarySource } from "../backends/libvirt/xml/domain.js";
+import {
+  identityOf,
+  primaryAliasOf,
+  standbyAliasOf,
+  type InterfaceRecord,
+} from "../backends/libvirt/xml/interface-record.js";
+import { fitsVlan, attachable, findPrimary, withVlan } from "../backends/libvirt/xml/primary.js";
+import type { DomainInterface } from "../backends/libvirt/xml/teaming.js";
+import type { Progress } from "../model/progress.js";
 import { isActive, type LibvirtCluster, type Presence } from "../backends/libvirt/cluster.js";
 import { Affect } from "../backends/libvirt/constants.js";
 import { devicesOf, recordsOf, takeVf, type InterfaceSpec } from "../backends/libvirt/interfaces.js";
@@ -16,7 +21,7 @@ import { setVf } from "../backends/libvirt/vf-settings/vf-settings.js";
 import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
 import { unplugStray } from "../backends/libvirt/stray-vf.js";
 import { rememberDriver, rememberedDriver } from "../backends/libvirt/vf-drivers.js";
-import { anyDriver, noDriver } from "../xml/vf-drivers.js";
+import { anyDriver, noDriver } from "../backends/libvirt/xml/vf-drivers.js";
 import { defaultMigrationOptions } from "./options.js";
 import { announcingVf, newAnnouncing } from "./announce.js";
 

@@ -1,7 +1,7 @@
 /** The VFs of a move: claimed and bound before they are plugged, and given back to the driver that they had where they are not used. */
-import { ProblemError } from "../problem.js";
-import { formatPciAddress, samePciAddress, type PciAddress } from "../xml/pci-address.js";
-import { anyDriver, noDriver } from "../xml/vf-drivers.js";
+import { ProblemError } from "../model/problem.js";
+import { formatPciAddress, samePciAddress, type PciAddress } from "../backends/libvirt/xml/pci-address.js";
+import { anyDriver, noDriver } from "../backends/libvirt/xml/vf-drivers.js";
 import type { DomainRef, LibvirtHost } from "../backends/libvirt/host.js";
 import {
   deviceOf,

@@ -2,8 +2,8 @@
  * Runs a list of steps so that nothing is lost: each knows how it is done, how it is undone and how to see whether it
  * is so. The same list serves a first run, the way back after a failure, and a recovery after a crash.
  */
-import { foreignText, withoutFullStop } from "../foreign-text.js";
-import { ProblemError } from "../problem.js";
+import { foreignText, withoutFullStop } from "../model/foreign-text.js";
+import { ProblemError } from "../model/problem.js";
 
 export interface Step<Context> {
   /** The step's name in reports and in the journal: one word. */

@@ -2,20 +2,20 @@
  * The move, as one list of steps. Each asks the hosts what is true before it acts, so that any process can take the list up
  * where another was interrupted.
  */
-import { networkOn } from "../config.js";
-import { ProblemError } from "../problem.js";
+import { networkOn } from "../config/index.js";
+import { ProblemError } from "../model/problem.js";
 import { attribute, child, formatXml, parseXml, withAttributes, withChildren, type Element } from "../xml/element.js";
-import { parseInterfaceRecords, primaryAliasOf } from "../xml/interface-record.js";
-import { findMetadata } from "../xml/metadata.js";
-import { replacePrimarySource } from "../xml/domain.js";
-import { formatPciAddress, samePciAddress, type PciAddress } from "../xml/pci-address.js";
-import { attachable, findPrimary, withoutGuestAddress, withVlan } from "../xml/primary.js";
-import { buildPrimary, parseInterface } from "../xml/teaming.js";
+import { parseInterfaceRecords, primaryAliasOf } from "../backends/libvirt/xml/interface-record.js";
+import { findMetadata } from "../backends/libvirt/xml/metadata.js";
+import { replacePrimarySource } from "../backends/libvirt/xml/domain.js";
+import { formatPciAddress, samePciAddress, type PciAddress } from "../backends/libvirt/xml/pci-address.js";
+import { attachable, findPrimary, withoutGuestAddress, withVlan } from "../backends/libvirt/xml/primary.js";
+import { buildPrimary, parseInterface } from "../backends/libvirt/xml/teaming.js";
 import { isActive } from "../backends/libvirt/cluster.js";
 import { Affect, DomainState, DomainXml, JobOperation, JobType, PausedReason } from "../backends/libvirt/constants.js";
 import { unless, type DomainRef, type JobNow, type LibvirtHost } from "../backends/libvirt/host.js";
 import { physicalFunctionsOf } from "../backends/libvirt/interfaces.js";
-import { copyOn, migrate, type MigrationPhase } from "../backends/libvirt/migrate.js";
+import { copyOn, migrate, type MigrationPhase } from "../backends/libvirt/live-migration.js";
 import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
 import { unclaimMove } from "../backends/libvirt/vf-claims.js";
 import { unplugStray } from "../backends/libvirt/stray-vf.js";
@@ -40,7 +40,7 @@ import {
   type VfForPlug,
 } from "./reserve.js";
 import type { Step } from "./runner.js";
-import { shellWord } from "../shell-word.js";
+import { shellWord } from "../model/shell-word.js";
 
 /** Takes the VM for this move: from here on another mover is refused, and a crash leaves a trace that tells what to do. */
 const journal: Step<MoveContext> = {

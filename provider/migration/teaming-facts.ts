@@ -1,9 +1,9 @@
 /** A parsed domain as the rules of teaming want it. Pure. */
 import type { TeamingDevice, TeamingFacts } from "../rules/index.js";
-import type { Domain } from "../xml/domain.js";
+import type { Domain } from "../backends/libvirt/xml/domain.js";
 import { attribute, child, children, find } from "../xml/element.js";
-import { formatPciAddress } from "../xml/pci-address.js";
-import type { DomainInterface } from "../xml/teaming.js";
+import { formatPciAddress } from "../backends/libvirt/xml/pci-address.js";
+import type { DomainInterface } from "../backends/libvirt/xml/teaming.js";
 
 export function teamingFacts(domain: Domain): TeamingFacts {
   const devices = child(domain.raw, "devices");

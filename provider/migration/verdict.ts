@@ -1,10 +1,10 @@
 /** Which way an interrupted move is to be ended, by what runs where. Pure. */
-import { ProblemError } from "../problem.js";
+import { ProblemError } from "../model/problem.js";
 import { isActive, isIncoming, VmOnSeveralHosts, type Presence } from "../backends/libvirt/cluster.js";
 import { DomainState, PausedReason } from "../backends/libvirt/constants.js";
 import type { HostUnreachable } from "../backends/libvirt/host.js";
 import type { Journal } from "./journal.js";
-import { shellWord } from "../shell-word.js";
+import { shellWord } from "../model/shell-word.js";
 
 export interface Situation {
   readonly vm: string;

@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { FunctionName, ResultOf } from "../handlers/functions/in-program.js";
 import type { StackConfig } from "../handlers/handler.js";
-import { typeOf } from "../handlers/urn.js";
-import type { Progress } from "../progress.js";
+import { typeOf } from "../model/urn.js";
+import type { Progress } from "../model/progress.js";
 import { isKnown } from "./outputs.js";
 import { configurationOf } from "./provider.js";
 import { inWords, wordsOf } from "./words-only.js";

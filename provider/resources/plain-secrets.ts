@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { CONFIG_NAMESPACE, plainSecret, secretKeys } from "../config.js";
+import { CONFIG_NAMESPACE, plainSecret, secretKeys } from "../config/index.js";
 
 let looked = false;
 

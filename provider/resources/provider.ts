@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { ClusterArgs, ConfigKey, EngineArgs, HostCredentials, UnreachableHosts } from "../config.js";
+import type { ClusterArgs, ConfigKey, EngineArgs, HostCredentials, UnreachableHosts } from "../config/index.js";
 import type { CONFIG_NAMESPACE, StackConfig } from "../handlers/handler.js";
 import type { DeepInput } from "./deep-input.js";
 import { wordsOf, wordsOnly } from "./words-only.js";
@@ -90,7 +90,7 @@ function withoutUndefined(values: Readonly<Record<string, unknown>>): StackConfi
 /** @throws RunError: the provider cannot be used with that configuration. Its values are not told. */
 async function refuseMistakes(name: string, config: StackConfig): Promise<void> {
   // What reads a configuration is loaded only where there is one to read.
-  const { ConfigError, requireValidConfiguration, unknownKeysAmong } = await import("../config.js");
+  const { ConfigError, requireValidConfiguration, unknownKeysAmong } = await import("../config/index.js");
   wordsOnly(() => {
     try {
       requireValidConfiguration({ ...config, unknownKeys: unknownKeysAmong(Object.keys(config)) });

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { Kind } from "../handlers/by-kind.js";
+import type { Kind } from "../model/kind.js";
 
 const instead: Readonly<Record<Kind, string>> = {
   VnicProfile: "Use adopt: true with its name and network",

@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
-import { typeOf } from "../handlers/urn.js";
+import { typeOf } from "../model/urn.js";
 import { isOfType } from "./is-of-type.js";
 import { whereUnsaid } from "./outputs.js";
-import { ShellResource } from "./shell.js";
+import { ShellResource } from "./provider-stub.js";
 import { VnicProfile } from "./vnic-profile.js";
 
 export interface VmInterfaceArgs {

@@ -1,9 +1,9 @@
 import type * as pulumi from "@pulumi/pulumi";
-import type { MoveReport } from "../migration/report.js";
-import { typeOf } from "../handlers/urn.js";
+import type { MoveReport } from "../migration/report/report.js";
+import { typeOf } from "../model/urn.js";
 import { isOfType } from "./is-of-type.js";
 import { whereUnsaid } from "./outputs.js";
-import { ShellResource } from "./shell.js";
+import { ShellResource } from "./provider-stub.js";
 
 /** How a move is made. Over oVirt its migration policy decides, except on `migrateTimeout` and `plugTimeout`: a preview warns. */
 export interface MigrationArgs {

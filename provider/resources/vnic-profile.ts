@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
-import { typeOf } from "../handlers/urn.js";
+import { typeOf } from "../model/urn.js";
 import { isOfType } from "./is-of-type.js";
 import { whereUnsaid } from "./outputs.js";
-import { ShellResource } from "./shell.js";
+import { ShellResource } from "./provider-stub.js";
 
 export interface VnicProfileArgs {
   /** Unique on its network; over libvirt, no other libvirt network of the hosts has it either. Default: the resource's name. */

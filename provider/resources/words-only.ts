@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { ProblemError } from "../problem.js";
+import { ProblemError } from "../model/problem.js";
 
 /** Runs it; of a problem the user gets the words alone, where the engine would print the stack trace of any other error. */
 export function wordsOnly<T>(operation: () => T, before = ""): T {

@@ -1,6 +1,6 @@
-import { canonicalMac, isMulticastMac, isZeroMac, sameMac } from "./mac.js";
+import { canonicalMac, isMulticastMac, isZeroMac, sameMac } from "../model/mac.js";
 import type { LogicalNetwork } from "./network.js";
-import { type Eventual, type Preview, agree, differ, isGiven, isKnown, knownPart } from "./preview.js";
+import { type Eventual, type Preview, agree, differ, isGiven, isKnown, knownPart } from "../model/preview.js";
 import type { Profile } from "./profile.js";
 import type { Rule } from "./rule.js";
 import { counted, quoted } from "./wording.js";

@@ -1,6 +1,6 @@
 import type { Finding, Rule } from "./rule.js";
 import { quoted } from "./wording.js";
-import { shellWord } from "../shell-word.js";
+import { shellWord } from "../model/shell-word.js";
 
 /** Another resource that says where the VM runs. */
 export interface OtherPlacement {

@@ -1,9 +1,9 @@
-import { suggestion } from "../suggestion.js";
+import { suggestion } from "../model/suggestion.js";
 import type { Finding, Rule } from "./rule.js";
 import { isBelow, packedVersion, unpackedVersion } from "./version.js";
-import { matchVfs } from "./vf-matching.js";
+import { matchVfs } from "../model/vf-matching.js";
 import { counted, listed, quoted } from "./wording.js";
-import { shellWord } from "../shell-word.js";
+import { shellWord } from "../model/shell-word.js";
 
 /**
  * Whether a VM can move to a host, looked at before anything changes. Every finding is wanted at once. A fact that

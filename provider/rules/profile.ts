@@ -1,6 +1,6 @@
-import { suggestion } from "../suggestion.js";
+import { suggestion } from "../model/suggestion.js";
 import type { LogicalNetwork } from "./network.js";
-import { type Eventual, type Preview, agree, differ, isGiven, isKnown, knownPart } from "./preview.js";
+import { type Eventual, type Preview, agree, differ, isGiven, isKnown, knownPart } from "../model/preview.js";
 import type { Finding, Rule } from "./rule.js";
 import { counted, listed, quoted } from "./wording.js";
 

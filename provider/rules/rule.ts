@@ -1,4 +1,4 @@
-import type { Problem } from "../problem.js";
+import type { Problem } from "../model/problem.js";
 
 /** Where a rule is looked at: when Pulumi checks inputs, before a move, or by oVirt's engine itself. */
 export type Checkpoint = "check" | "preflight" | "engine";

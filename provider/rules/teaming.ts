@@ -1,4 +1,4 @@
-import { isMulticastMac, isZeroMac, sameMac } from "./mac.js";
+import { isMulticastMac, isZeroMac, sameMac } from "../model/mac.js";
 import type { Finding, Rule } from "./rule.js";
 import { counted, quoted } from "./wording.js";
 

@@ -1,4 +1,4 @@
-import { type Eventual, isKnown } from "./preview.js";
+import { type Eventual, isKnown } from "../model/preview.js";
 
 /** How findings spell names, lists and counts. */
 

@@ -1,4 +1,4 @@
-import { ProblemError } from "../problem.js";
+import { ProblemError } from "../model/problem.js";
 
 /**
  * XML that can't be read, or that can't be written. Codes: `xml-malformed` (not well-formed), `xml-refused` (a feature of

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ClusterConfig } from "../../provider/config.js";
+import type { ClusterConfig } from "../../provider/config/index.js";
 import { fleetNetworks } from "../hosts/fleet.js";
 import type { Calls } from "./host-server.js";
 

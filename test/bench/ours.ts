@@ -1,10 +1,10 @@
 /** Our own way of the move benchmark, run inside the lab's namespace: `prepare VM HOST` or `move VM HOST`. */
 import { randomUUID } from "node:crypto";
-import { parseConfiguration } from "../../provider/config.js";
+import { parseConfiguration } from "../../provider/config/index.js";
 import { LibvirtCluster } from "../../provider/backends/libvirt/cluster.js";
 import { plugInterface } from "../../provider/backends/libvirt/interfaces.js";
 import { moveVm } from "../../provider/migration/move.js";
-import type { ProfileRecord } from "../../provider/xml/network.js";
+import type { ProfileRecord } from "../../provider/backends/libvirt/xml/network.js";
 import { clusterConfig } from "../lab/cluster-config.js";
 import { requireLab } from "../lab/lab.js";
 import { guestNamed } from "../lab/layout.js";

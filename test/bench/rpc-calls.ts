@@ -1,5 +1,5 @@
 /** The calls of the RPC benchmark, run inside the lab's namespace: `rpc-calls ROUNDS` prints the milliseconds of each round. */
-import { parseConfiguration } from "../../provider/config.js";
+import { parseConfiguration } from "../../provider/config/index.js";
 import { LibvirtCluster } from "../../provider/backends/libvirt/cluster.js";
 import { remoteCommand } from "../../provider/backends/libvirt/transport/index.js";
 import { clusterConfig } from "../lab/cluster-config.js";

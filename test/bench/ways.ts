@@ -1,7 +1,7 @@
 /** The ways to move a VM that are compared: each makes its own kind of network for the guest, and moves it. */
 import { join } from "node:path";
 import { z } from "zod";
-import type { MoveReport } from "../../provider/migration/report.js";
+import type { MoveReport } from "../../provider/migration/report/report.js";
 import type { LabState } from "../lab/lab.js";
 import { bridge, type LabGuest, type LabHost } from "../lab/layout.js";
 import { inNamespace } from "../lab/network.js";

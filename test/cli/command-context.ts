@@ -2,7 +2,7 @@
 import { vi } from "vitest";
 import type { CommandContext } from "../../provider/cli/command.js";
 import type { LibvirtCluster } from "../../provider/backends/libvirt/cluster.js";
-import type { MoveReport } from "../../provider/migration/report.js";
+import type { MoveReport } from "../../provider/migration/report/report.js";
 
 export interface KeptContext extends CommandContext {
   readonly shown: string[];

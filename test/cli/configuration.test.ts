@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readConfiguration } from "../../provider/cli/configuration.js";
-import { ConfigError } from "../../provider/config.js";
+import { ConfigError } from "../../provider/config/index.js";
 
 const cluster = {
   hosts: { host1: { uri: "qemu+ssh://virt@host1/system" } },

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import * as fc from "fast-check";
-import { planDrain, type DrainDestination, type DrainPlan, type DrainVm } from "../../provider/migration/drain-plan.js";
+import { planDrain, type DrainDestination, type DrainPlan, type DrainVm } from "../../provider/drain/plan.js";
 
 const GiB = 2 ** 20;
 

@@ -6,9 +6,9 @@ import { VmOnSeveralHosts } from "../../provider/backends/libvirt/cluster.js";
 import { MoveFailed } from "../../provider/migration/move.js";
 import { MoveRefused } from "../../provider/migration/plan.js";
 import { moveUnderWay } from "../../provider/migration/steps.js";
-import type { MoveOutcome } from "../../provider/migration/report.js";
+import type { MoveOutcome } from "../../provider/migration/report/report.js";
 import { StepFailed } from "../../provider/migration/runner.js";
-import { ConfigError } from "../../provider/config.js";
+import { ConfigError } from "../../provider/config/index.js";
 import { reportWith } from "./command-context.js";
 
 const failed = (outcome: MoveOutcome) =>

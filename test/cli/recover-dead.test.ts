@@ -2,7 +2,7 @@
 import { PassThrough } from "node:stream";
 import { text as textOf } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { libvirtCommands } from "../../provider/cli/commands.js";
+import { libvirtCommands } from "../../provider/cli/commands/index.js";
 import { run } from "../../provider/cli/run.js";
 import { LibvirtCluster } from "../../provider/backends/libvirt/cluster.js";
 import { moveVm } from "../../provider/migration/move.js";

@@ -3,21 +3,21 @@ import { text as textOf } from "node:stream/consumers";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { run, type Surroundings } from "../../provider/cli/run.js";
 import { commandLine } from "../../provider/cli/program.js";
-import { drain } from "../../provider/cli/drain.js";
-import { undoDrain } from "../../provider/cli/drain-undo.js";
-import { migrate } from "../../provider/cli/migrate.js";
-import { recoverVms } from "../../provider/cli/recover.js";
-import { status } from "../../provider/cli/status.js";
-import { ConfigError } from "../../provider/config.js";
-import { ProblemError } from "../../provider/problem.js";
-import { libvirtCommands } from "../../provider/cli/commands.js";
+import { drain } from "../../provider/cli/commands/libvirt/drain.js";
+import { undoDrain } from "../../provider/cli/commands/libvirt/drain-undo.js";
+import { migrate } from "../../provider/cli/commands/libvirt/migrate.js";
+import { recoverVms } from "../../provider/cli/commands/libvirt/recover.js";
+import { status } from "../../provider/cli/commands/libvirt/status.js";
+import { ConfigError } from "../../provider/config/index.js";
+import { ProblemError } from "../../provider/model/problem.js";
+import { libvirtCommands } from "../../provider/cli/commands/index.js";
 import { clusterOf } from "./command-context.js";
 
-vi.mock(import("../../provider/cli/drain.js"), () => ({ drain: vi.fn() }));
-vi.mock(import("../../provider/cli/drain-undo.js"), () => ({ undoDrain: vi.fn() }));
-vi.mock(import("../../provider/cli/migrate.js"), () => ({ migrate: vi.fn() }));
-vi.mock(import("../../provider/cli/recover.js"), () => ({ recoverVms: vi.fn() }));
-vi.mock(import("../../provider/cli/status.js"), () => ({ status: vi.fn() }));
+vi.mock(import("../../provider/cli/commands/libvirt/drain.js"), () => ({ drain: vi.fn() }));
+vi.mock(import("../../provider/cli/commands/libvirt/drain-undo.js"), () => ({ undoDrain: vi.fn() }));
+vi.mock(import("../../provider/cli/commands/libvirt/migrate.js"), () => ({ migrate: vi.fn() }));
+vi.mock(import("../../provider/cli/commands/libvirt/recover.js"), () => ({ recoverVms: vi.fn() }));
+vi.mock(import("../../provider/cli/commands/libvirt/status.js"), () => ({ status: vi.fn() }));
 
 const ok = { outcome: "ok", document: { vms: [] }, text: "No VMs." } as const;
 

@@ -3,7 +3,13 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { clusterSchema, ConfigError, configKeys, engineSchema, parseConfiguration } from "../../provider/config.js";
+import {
+  clusterSchema,
+  ConfigError,
+  configKeys,
+  engineSchema,
+  parseConfiguration,
+} from "../../provider/config/index.js";
 import { root } from "../../toolchain/pulumi.js";
 
 const page = readFileSync(join(root, "docs", "configuration.md"), "utf8");

@@ -1,8 +1,8 @@
 /** The lab's hosts as a backend of the scenarios; somebody else works on them with virsh. */
 import { randomUUID } from "node:crypto";
-import { parseDomain } from "../../provider/xml/domain.js";
-import { parseProfileNetwork } from "../../provider/xml/network.js";
-import { nodeDeviceName } from "../../provider/xml/pci-address.js";
+import { parseDomain } from "../../provider/backends/libvirt/xml/domain.js";
+import { parseProfileNetwork } from "../../provider/backends/libvirt/xml/network.js";
+import { nodeDeviceName } from "../../provider/backends/libvirt/xml/pci-address.js";
 import { clusterConfig } from "../lab/cluster-config.js";
 import { reset, type LabState } from "../lab/lab.js";
 import { bridge, guestNamed, hostNamed, hosts, physicalFunction, type LabHost } from "../lab/layout.js";

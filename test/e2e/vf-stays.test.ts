@@ -1,7 +1,7 @@
 /** A pair that its owner made in the second of two VLANs on one PF: taken over, moved there and back, it is what it was. */
 import { beforeEach, describe, expect, test } from "vitest";
-import { formatPciAddress, nodeDeviceName, parsePciAddress } from "../../provider/xml/pci-address.js";
-import { parseDomain } from "../../provider/xml/domain.js";
+import { formatPciAddress, nodeDeviceName, parsePciAddress } from "../../provider/backends/libvirt/xml/pci-address.js";
+import { parseDomain } from "../../provider/backends/libvirt/xml/domain.js";
 import { parseXml, withChildren, type Element } from "../../provider/xml/element.js";
 import { flat, pciAttributesOf } from "../hosts/by-hand.js";
 import { clusterConfig } from "../lab/cluster-config.js";

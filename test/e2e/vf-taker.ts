@@ -3,8 +3,8 @@ import { LibvirtCluster } from "../../provider/backends/libvirt/cluster.js";
 import { takeVf } from "../../provider/backends/libvirt/interfaces.js";
 import type { TakenVf } from "../../provider/backends/libvirt/vf-claims.js";
 import { returnVf } from "../../provider/backends/libvirt/inventory.js";
-import { parseConfiguration } from "../../provider/config.js";
-import { formatPciAddress } from "../../provider/xml/pci-address.js";
+import { parseConfiguration } from "../../provider/config/index.js";
+import { formatPciAddress } from "../../provider/backends/libvirt/xml/pci-address.js";
 
 const cluster = new LibvirtCluster(parseConfiguration({ cluster: process.env["VNIC_CLUSTER"] }));
 const host = cluster.host("host1");

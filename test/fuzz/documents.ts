@@ -2,15 +2,15 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseJournal } from "../../provider/migration/journal.js";
-import { parseDomainCapabilities, parseHostCapabilities } from "../../provider/xml/capabilities.js";
-import { parseDomain } from "../../provider/xml/domain.js";
+import { parseDomainCapabilities, parseHostCapabilities } from "../../provider/backends/libvirt/xml/capabilities.js";
+import { parseDomain } from "../../provider/backends/libvirt/xml/domain.js";
 import { formatXml, parseXml } from "../../provider/xml/element.js";
-import { parseHostInterface } from "../../provider/xml/host-interface.js";
-import { parseInterfaceRecords } from "../../provider/xml/interface-record.js";
-import { findMetadata } from "../../provider/xml/metadata.js";
-import { parseProfileNetwork } from "../../provider/xml/network.js";
-import { parseNodeDevice } from "../../provider/xml/node-device.js";
-import { pairs } from "../../provider/xml/teaming.js";
+import { parseHostInterface } from "../../provider/backends/libvirt/xml/host-interface.js";
+import { parseInterfaceRecords } from "../../provider/backends/libvirt/xml/interface-record.js";
+import { findMetadata } from "../../provider/backends/libvirt/xml/metadata.js";
+import { parseProfileNetwork } from "../../provider/backends/libvirt/xml/network.js";
+import { parseNodeDevice } from "../../provider/backends/libvirt/xml/node-device.js";
+import { pairs } from "../../provider/backends/libvirt/xml/teaming.js";
 import type { Chance } from "../simulation/chance.js";
 
 const folder = join(import.meta.dirname, "../xml/fixtures");

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { engineAddress, engineProgress } from "../../provider/handlers/engine-log.js";
+import { engineAddress, engineProgress } from "../../provider/pulumi/dynamic/engine-log.js";
 import { closeAll, onShutdown } from "../../provider/handlers/shutdown.js";
-import { progressOn, silent } from "../../provider/progress.js";
+import { progressOn, silent } from "../../provider/model/progress.js";
 
 describe("progressOn", () => {
   beforeEach(() => void vi.useFakeTimers());

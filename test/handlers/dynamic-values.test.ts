@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import * as fc from "fast-check";
 import * as z from "zod";
 import { checkFailures, diffOf } from "../../provider/handlers/handler.js";
-import { isWhollyKnown, known, UNKNOWN } from "../../provider/handlers/unknown.js";
+import { isWhollyKnown, known, UNKNOWN } from "../../provider/model/unknown.js";
 
 describe("known", () => {
   const Profile = z.strictObject({

@@ -3,15 +3,15 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { handlers } from "../../provider/handlers/by-kind.js";
+import { handlers } from "../../provider/handlers/registry.js";
 import type { HandlerContext } from "../../provider/handlers/handler.js";
 import { keyOfVm } from "../../provider/handlers/ovirt/vm.js";
-import { declaredInterfaces, declaredProfiles } from "../../provider/handlers/program.js";
+import { declaredInterfaces, declaredProfiles } from "../../provider/handlers/declarations.js";
 import { moveVm } from "../../provider/migration/move.js";
 import { declarePair, declareProfiles } from "../hosts/declared.js";
 import { labLike, recordedProgress, vfs, vm, type LabLike } from "../hosts/lab-like.js";
 import { settled, standing } from "../hosts/standing.js";
-import { declarePair as declareOvirtPair, overEngine } from "./ovirt/over-engine.js";
+import { declarePair as declareOvirtPair, overEngine } from "../handlers/ovirt/over-engine.js";
 
 let lab: LabLike;
 let reports: string;

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { declaredInterfaces, declaredProfiles } from "../../provider/handlers/program.js";
+import { declaredInterfaces, declaredProfiles } from "../../provider/handlers/declarations.js";
 import type { VmInterfaceInputs } from "../../provider/handlers/inputs/vm-interface.js";
-import { vmInterface } from "../../provider/handlers/vm-interface.js";
-import { vnicProfile } from "../../provider/handlers/vnic-profile.js";
+import { vmInterface } from "../../provider/handlers/libvirt/vm-interface.js";
+import { vnicProfile } from "../../provider/handlers/libvirt/vnic-profile.js";
 import { recordsOf } from "../../provider/backends/libvirt/interfaces.js";
 import { declareProfiles } from "../hosts/declared.js";
 import { domainXml, labLike, type LabLike, occupy } from "../hosts/lab-like.js";

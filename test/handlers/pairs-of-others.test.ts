@@ -1,16 +1,16 @@
 /** VmInterface and devices that it did not make, or whose record is lost. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { NetworkConfig } from "../../provider/config.js";
+import type { NetworkConfig } from "../../provider/config/index.js";
 import type { VmInterfaceInputs } from "../../provider/handlers/inputs/vm-interface.js";
-import { declaredInterfaces, declaredProfiles } from "../../provider/handlers/program.js";
-import { UNKNOWN } from "../../provider/handlers/unknown.js";
-import { vmInterface } from "../../provider/handlers/vm-interface.js";
-import { vnicProfile } from "../../provider/handlers/vnic-profile.js";
+import { declaredInterfaces, declaredProfiles } from "../../provider/handlers/declarations.js";
+import { UNKNOWN } from "../../provider/model/unknown.js";
+import { vmInterface } from "../../provider/handlers/libvirt/vm-interface.js";
+import { vnicProfile } from "../../provider/handlers/libvirt/vnic-profile.js";
 import { recordsOf, unplugInterface } from "../../provider/backends/libvirt/interfaces.js";
 import { plugMissingVfs } from "../../provider/migration/repair.js";
 import { errorsOf, planMove } from "../../provider/migration/plan.js";
 import { moveVm } from "../../provider/migration/move.js";
-import { parseDomain } from "../../provider/xml/domain.js";
+import { parseDomain } from "../../provider/backends/libvirt/xml/domain.js";
 import { child, formatXml, parseXml, withChildren, type Element } from "../../provider/xml/element.js";
 import { flat, giveDevices, ownSettings, pciAttributesOf, standbyByHand, vfByHand } from "../hosts/by-hand.js";
 import { runsCommands } from "../hosts/commands.js";

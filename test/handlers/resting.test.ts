@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { HandlerContext } from "../../provider/handlers/handler.js";
 import { hostAtRest, tellOfRest } from "../../provider/handlers/resting.js";
-import { vmPlacement, type VmPlacementState } from "../../provider/handlers/vm-placement.js";
+import { vmPlacement, type VmPlacementState } from "../../provider/handlers/libvirt/vm-placement.js";
 import { moveVm } from "../../provider/migration/move.js";
 import { declarePair } from "../hosts/declared.js";
 import { labLike, type LabLike } from "../hosts/lab-like.js";

@@ -1,8 +1,8 @@
 /** Pairs that somebody else has written, put into the VM on host1 without this package. */
 import { Affect } from "../../provider/backends/libvirt/constants.js";
 import { child, element, parseXml, withChildren, type Element } from "../../provider/xml/element.js";
-import { hostPciAddress } from "../../provider/xml/interface.js";
-import { formatPciAddress } from "../../provider/xml/pci-address.js";
+import { hostPciAddress } from "../../provider/backends/libvirt/xml/interface.js";
+import { formatPciAddress } from "../../provider/backends/libvirt/xml/pci-address.js";
 import { asStarted } from "./definition.js";
 import { vm, type LabLike } from "./lab-like.js";
 

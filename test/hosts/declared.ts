@@ -1,7 +1,7 @@
 /** What the quickstart program declares, made on the hosts by the product's own handlers. */
-import type { VmInterfaceState } from "../../provider/handlers/vm-interface.js";
-import { vmInterface } from "../../provider/handlers/vm-interface.js";
-import { vnicProfile } from "../../provider/handlers/vnic-profile.js";
+import type { VmInterfaceState } from "../../provider/handlers/libvirt/vm-interface.js";
+import { vmInterface } from "../../provider/handlers/libvirt/vm-interface.js";
+import { vnicProfile } from "../../provider/handlers/libvirt/vnic-profile.js";
 import { vm, type LabLike } from "./lab-like.js";
 
 export const bridgeProfile = {

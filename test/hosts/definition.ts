@@ -1,5 +1,5 @@
 /** How libvirt edits a domain's definition: metadata by namespace, devices by alias, addresses on root ports. Pure. */
-import { rootPorts } from "../../provider/xml/domain.js";
+import { rootPorts } from "../../provider/backends/libvirt/xml/domain.js";
 import {
   attribute,
   child,
@@ -9,8 +9,8 @@ import {
   withChildren,
   type Element,
 } from "../../provider/xml/element.js";
-import { guestPciAddress, hostPciAddress } from "../../provider/xml/interface.js";
-import { formatPciAddress, pciAttributes, samePciAddress } from "../../provider/xml/pci-address.js";
+import { guestPciAddress, hostPciAddress } from "../../provider/backends/libvirt/xml/interface.js";
+import { formatPciAddress, pciAttributes, samePciAddress } from "../../provider/backends/libvirt/xml/pci-address.js";
 import { refusals } from "./refusals.js";
 import { without } from "./without.js";
 

@@ -2,8 +2,8 @@
 import { Affect, DomainState, DomainXml, PausedReason, Undefine } from "../../provider/backends/libvirt/constants.js";
 import type { Domain as DomainRef, TypedParameter } from "../../provider/backends/libvirt/rpc/datatypes.js";
 import { attribute, child, find, formatXml, parseXml, textOf, type Element } from "../../provider/xml/element.js";
-import { hostPciAddress } from "../../provider/xml/interface.js";
-import { formatPciAddress } from "../../provider/xml/pci-address.js";
+import { hostPciAddress } from "../../provider/backends/libvirt/xml/interface.js";
+import { formatPciAddress } from "../../provider/backends/libvirt/xml/pci-address.js";
 import * as definition from "./definition.js";
 import { isVfio } from "./drivers.js";
 import type { NodeDevices } from "./node-devices.js";

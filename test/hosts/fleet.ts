@@ -1,5 +1,5 @@
 /** Many hosts with many running VMs, and a program's worth of interfaces for them: what is fast on one VM need not be on a hundred. */
-import { pfsOf, type ClusterConfig } from "../../provider/config.js";
+import { pfsOf, type ClusterConfig } from "../../provider/config/index.js";
 import { Affect } from "../../provider/backends/libvirt/constants.js";
 import { formatXml } from "../../provider/xml/element.js";
 import {
@@ -7,11 +7,11 @@ import {
   primaryAliasOf,
   standbyAliasOf,
   type InterfaceRecord,
-} from "../../provider/xml/interface-record.js";
-import { metadataNamespace, metadataPrefix } from "../../provider/xml/metadata.js";
-import { formatProfileNetwork, type ProfileRecord } from "../../provider/xml/network.js";
-import { parsePciAddress } from "../../provider/xml/pci-address.js";
-import { buildPrimary, buildStandby } from "../../provider/xml/teaming.js";
+} from "../../provider/backends/libvirt/xml/interface-record.js";
+import { metadataNamespace, metadataPrefix } from "../../provider/backends/libvirt/xml/metadata.js";
+import { formatProfileNetwork, type ProfileRecord } from "../../provider/backends/libvirt/xml/network.js";
+import { parsePciAddress } from "../../provider/backends/libvirt/xml/pci-address.js";
+import { buildPrimary, buildStandby } from "../../provider/backends/libvirt/xml/teaming.js";
 import { domainXml } from "./lab-like.js";
 import { LibvirtHostModel } from "./libvirt-host.js";
 import { MigrationNetwork } from "./migration.js";

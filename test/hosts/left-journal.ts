@@ -3,8 +3,8 @@ import { hostname } from "node:os";
 import { buildJournal, parseJournal, type Journal } from "../../provider/migration/journal.js";
 import { moverOf } from "../../provider/migration/mover.js";
 import { formatXml, parseXml } from "../../provider/xml/element.js";
-import { metadataNamespace, metadataPrefix } from "../../provider/xml/metadata.js";
-import { parsePciAddress, type PciAddress } from "../../provider/xml/pci-address.js";
+import { metadataNamespace, metadataPrefix } from "../../provider/backends/libvirt/xml/metadata.js";
+import { parsePciAddress, type PciAddress } from "../../provider/backends/libvirt/xml/pci-address.js";
 import type { DeclaredPair } from "./declared.js";
 import { vfs, vm, type LabLike } from "./lab-like.js";
 

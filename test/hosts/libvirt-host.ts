@@ -11,7 +11,7 @@ import { Affect, CpuCompare, DomainState, JobStats, JobType } from "../../provid
 import { typed, typedParameters, type Domain as DomainRef } from "../../provider/backends/libvirt/rpc/datatypes.js";
 import type { Args, ProcedureName } from "../../provider/backends/libvirt/rpc/procedures.js";
 import { child, element, find, formatXml, parseXml, type Element } from "../../provider/xml/element.js";
-import { parseDomain } from "../../provider/xml/domain.js";
+import { parseDomain } from "../../provider/backends/libvirt/xml/domain.js";
 import { aliasOf, deviceNamed, hugepageKiB } from "./definition.js";
 import { Domains, isActive, refOf, type DomainModel } from "./domains.js";
 import { EventRegistrations } from "./events.js";

@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { ConfigError } from "../../provider/config.js";
+import { ConfigError } from "../../provider/config/index.js";
 import { parseScenario, type Scenario, ScenarioError } from "./scenario.js";
 import { serveHosts } from "./served.js";
 

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it, onTestFinished } from "vitest";
 import type { z } from "zod";
-import { metadataNamespace } from "../../provider/xml/metadata.js";
+import { metadataNamespace } from "../../provider/backends/libvirt/xml/metadata.js";
 import { root } from "../../toolchain/pulumi.js";
 import { withStack } from "../pulumi/stack.js";
 import { fast, nic, placement, program, standby as standbyProfile } from "../scenarios/declarations.js";

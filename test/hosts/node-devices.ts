@@ -3,7 +3,12 @@
  * igb, unless its VFs' driver says otherwise) with its VFs. Names, XML and addresses are those of a libvirt 11.3.0 host.
  */
 import { element, formatXml, type Element } from "../../provider/xml/element.js";
-import { nodeDeviceName, parsePciAddress, pciAttributes, type PciAddress } from "../../provider/xml/pci-address.js";
+import {
+  nodeDeviceName,
+  parsePciAddress,
+  pciAttributes,
+  type PciAddress,
+} from "../../provider/backends/libvirt/xml/pci-address.js";
 import { hostDriverOf, isVfio, ownDrivers, physicalDriverOf, vfioDriverFor } from "./drivers.js";
 import { refusals } from "./refusals.js";
 

@@ -1,8 +1,8 @@
 /** Hosts as a scenario has them. */
 import { createHash } from "node:crypto";
-import type { ClusterConfig } from "../../provider/config.js";
+import type { ClusterConfig } from "../../provider/config/index.js";
 import { child, element, textOf, withChildren, type Element } from "../../provider/xml/element.js";
-import { formatPciAddress, parsePciAddress } from "../../provider/xml/pci-address.js";
+import { formatPciAddress, parsePciAddress } from "../../provider/backends/libvirt/xml/pci-address.js";
 import { asStarted, hostDevicesOf } from "./definition.js";
 import { hostDriverOf, isVfio } from "./drivers.js";
 import * as lab from "./lab-like.js";

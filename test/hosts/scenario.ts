@@ -6,10 +6,10 @@ import { z } from "zod";
 import { VIR_ERR } from "../../provider/backends/libvirt/rpc/errors.js";
 import { procedures, type ProcedureName } from "../../provider/backends/libvirt/rpc/procedures.js";
 import { child, parseXml, textOf, XmlError, type Element } from "../../provider/xml/element.js";
-import { formatPciAddress, parsePciAddress } from "../../provider/xml/pci-address.js";
-import { clusterSchema } from "../../provider/config.js";
+import { formatPciAddress, parsePciAddress } from "../../provider/backends/libvirt/xml/pci-address.js";
+import { clusterSchema } from "../../provider/config/index.js";
 import { keysAt, pathText, read, type Mistake } from "../../provider/config/mistake.js";
-import { didYouMean } from "../../provider/suggestion.js";
+import { didYouMean } from "../../provider/model/suggestion.js";
 import { suggestNames } from "./close-names.js";
 
 const interfaceName = z.string().regex(/^[^\s/:]{1,15}$/, "must be an interface's name of at most 15 characters");

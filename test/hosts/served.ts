@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseConfiguration } from "../../provider/config.js";
+import { parseConfiguration } from "../../provider/config/index.js";
 import { writeWhole } from "./atomic-file.js";
 import type { Scenario } from "./scenario.js";
 import { hostsOf } from "./scenario-hosts.js";

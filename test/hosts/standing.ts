@@ -1,8 +1,8 @@
 /** How a VM with its pair stands on the two hosts, read from the models themselves: what a test looks at afterwards. */
-import { parseDomain } from "../../provider/xml/domain.js";
+import { parseDomain } from "../../provider/backends/libvirt/xml/domain.js";
 import { formatXml, type Element } from "../../provider/xml/element.js";
-import { metadataNamespace } from "../../provider/xml/metadata.js";
-import { formatPciAddress } from "../../provider/xml/pci-address.js";
+import { metadataNamespace } from "../../provider/backends/libvirt/xml/metadata.js";
+import { formatPciAddress } from "../../provider/backends/libvirt/xml/pci-address.js";
 import { DomainState } from "../../provider/backends/libvirt/constants.js";
 import { metadataOf } from "./definition.js";
 import type { LabLike } from "./lab-like.js";

@@ -1,6 +1,6 @@
 /** The lab's hosts as a stack's configuration names them. */
 import type { z } from "zod";
-import type { clusterSchema } from "../../provider/config.js";
+import type { clusterSchema } from "../../provider/config/index.js";
 import type { LabState } from "./lab.js";
 import { bridge, hosts, physicalFunction } from "./layout.js";
 

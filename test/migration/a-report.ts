@@ -1,5 +1,5 @@
 /** A report of a move that went well. */
-import type { MoveReport } from "../../provider/migration/report.js";
+import type { MoveReport } from "../../provider/migration/report/report.js";
 
 export const start = 1_700_000_000_000;
 

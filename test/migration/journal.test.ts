@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { buildJournal, parseJournal, type Journal } from "../../provider/migration/journal.js";
 import { element, formatXml, parseXml, withAttributes, withChildren } from "../../provider/xml/element.js";
-import { buildPrimary } from "../../provider/xml/teaming.js";
-import { macAddress, pciAddress, primary } from "../xml/arbitraries.js";
+import { buildPrimary } from "../../provider/backends/libvirt/xml/teaming.js";
+import { macAddress, pciAddress, primary } from "../backends/libvirt/xml/arbitraries.js";
 
 const word = fc.stringMatching(/^[A-Za-z0-9._-]{1,20}$/);
 const moment = fc.integer({ min: 0, max: 4_102_444_800_000 });

@@ -1,7 +1,7 @@
 /** What is declared, moved and removed again leaves nothing of this package in the VMs. */
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { vmInterface } from "../../provider/handlers/vm-interface.js";
-import { declaredInterfaces, declaredProfiles } from "../../provider/handlers/program.js";
+import { vmInterface } from "../../provider/handlers/libvirt/vm-interface.js";
+import { declaredInterfaces, declaredProfiles } from "../../provider/handlers/declarations.js";
 import { moveVm } from "../../provider/migration/move.js";
 import { declareProfiles } from "../hosts/declared.js";
 import { domainXml, labLike, type LabLike } from "../hosts/lab-like.js";

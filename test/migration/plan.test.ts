@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { gatherFacts } from "../../provider/migration/facts.js";
 import { beginJournal, errorsOf, MoveRefused, planMove, warningsOf } from "../../provider/migration/plan.js";
 import type { Element } from "../../provider/xml/element.js";
-import { parsePciAddress } from "../../provider/xml/pci-address.js";
+import { parsePciAddress } from "../../provider/backends/libvirt/xml/pci-address.js";
 import { type DeclaredPair, declarePair } from "../hosts/declared.js";
 import { labLike, type LabLike, physicalFunction, vfs, vm, occupy } from "../hosts/lab-like.js";
 

@@ -1,6 +1,6 @@
 /** After a reboot of its host, and after a move, a VM starts by itself. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { unstartableOn } from "../../provider/cli/start-survey.js";
+import { unstartableOn } from "../../provider/backends/libvirt/start-survey.js";
 import { moveVm } from "../../provider/migration/move.js";
 import { recover } from "../../provider/migration/recover.js";
 import { formatXml } from "../../provider/xml/element.js";

@@ -6,7 +6,7 @@ import { defaultMigrationOptions } from "../../provider/migration/options.js";
 import { errorsOf, MoveRefused, planMove } from "../../provider/migration/plan.js";
 import { recover } from "../../provider/migration/recover.js";
 import { child, formatXml, parseXml } from "../../provider/xml/element.js";
-import type { NetworkConfig } from "../../provider/config.js";
+import type { NetworkConfig } from "../../provider/config/index.js";
 import { flat, giveDevices, ownSettings, pciAttributesOf, standbyByHand, vfByHand } from "../hosts/by-hand.js";
 import { runsCommands } from "../hosts/commands.js";
 import { declarePair } from "../hosts/declared.js";

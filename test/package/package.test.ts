@@ -7,7 +7,7 @@ import { basename, join, relative } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as z from "zod";
-import { fingerprintOf } from "../../provider/backends/libvirt/transport/known-hosts.js";
+import { fingerprintOf } from "../../provider/config/host-key.js";
 import { pack, readManifest } from "../../toolchain/package.js";
 import { pluginArchives } from "../../toolchain/plugin-archive.js";
 import { pulumiEnvironment, root } from "../../toolchain/pulumi.js";

@@ -29,7 +29,7 @@ export async function makePlugin(scratch: string, env: NodeJS.ProcessEnv): Promi
   symlinkSync(join(root, "node_modules"), join(home, "node_modules"));
   const bin = join(scratch, "bin");
   mkdirSync(bin);
-  const main = join(home, "dist", "plugin", "main.js");
+  const main = join(home, "dist", "pulumi", "plugin", "main.js");
   chmodSync(main, 0o755);
   symlinkSync(main, join(bin, PLUGIN));
   const schema = join(scratch, "schema.json");

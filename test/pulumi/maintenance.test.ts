@@ -1,6 +1,6 @@
 /** Placements whose host is under maintenance, under the real engine, on three hosts in this process. */
 import { describe, expect, it } from "vitest";
-import { drain } from "../../provider/cli/drain.js";
+import { drain } from "../../provider/cli/commands/libvirt/drain.js";
 import { defaultMigrationOptions } from "../../provider/migration/options.js";
 import { contextWith } from "../cli/command-context.js";
 import { labLike, type LabLike } from "../hosts/lab-like.js";

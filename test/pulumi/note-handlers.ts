@@ -1,11 +1,11 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
-import { dynamicProvider } from "../../provider/handlers/dynamic.js";
+import { dynamicProvider } from "../../provider/pulumi/dynamic/provider.js";
 import { checkFailures, diffOf, PartialFailure, type Handler } from "../../provider/handlers/handler.js";
 import { onShutdown } from "../../provider/handlers/shutdown.js";
-import { isKnown, known, type MaybeUnknown } from "../../provider/handlers/unknown.js";
-import { ProblemError } from "../../provider/problem.js";
+import { isKnown, known, type MaybeUnknown } from "../../provider/model/unknown.js";
+import { ProblemError } from "../../provider/model/problem.js";
 
 /** A resource that is a file: what the adapter does with a handler is seen on it through the real engine. */
 const NoteInputs = z.strictObject({

@@ -29,7 +29,7 @@ export function compile(source: string, fileName: string): string {
 }
 
 export interface Installation {
-  /** A module below the repository's root to stand in for `provider/handlers/index.ts`. */
+  /** A module below the repository's root to stand in for `provider/pulumi/dynamic/index.ts`. */
   readonly handlers?: string | undefined;
   /** Default: the pinned one. */
   readonly sdk?: Sdk | undefined;
@@ -53,8 +53,11 @@ export function installPackage(project: string, { handlers, sdk = "pinned" }: In
     emit(handlers, join(home, file));
     // It imports the package's modules from where it stands in the repository.
     symlinkSync("dist", join(home, "provider"));
-    const name = `../../${file.replace(/\.ts$/, "")}`;
-    writeFileSync(join(home, "dist", "handlers", "index.js"), `module.exports = require(${JSON.stringify(name)});\n`);
+    const name = `../../../${file.replace(/\.ts$/, "")}`;
+    writeFileSync(
+      join(home, "dist", "pulumi", "dynamic", "index.js"),
+      `module.exports = require(${JSON.stringify(name)});\n`,
+    );
   }
 
   const { dependencies, peerDependencies } = ManifestSchema.parse(JSON.parse(manifest));

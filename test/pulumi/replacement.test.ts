@@ -1,9 +1,9 @@
 /** Replacing the package's resources, under the real engine, on two hosts in this process. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { recordsOf } from "../../provider/backends/libvirt/interfaces.js";
-import { parseDomain } from "../../provider/xml/domain.js";
+import { parseDomain } from "../../provider/backends/libvirt/xml/domain.js";
 import { formatXml } from "../../provider/xml/element.js";
-import { pairs } from "../../provider/xml/teaming.js";
+import { pairs } from "../../provider/backends/libvirt/xml/teaming.js";
 import { domainXml, vm, type LabLike } from "../hosts/lab-like.js";
 import { classes, type Face } from "./faces.js";
 import { Stage } from "./stage.js";

@@ -18,7 +18,7 @@ export interface Program {
   readonly config?: Readonly<Record<string, unknown>>;
   /** As `config`, and encrypted in the stack's file. */
   readonly secrets?: Readonly<Record<string, string>>;
-  /** A module below the repository's root to stand in for `provider/handlers/index.ts`. */
+  /** A module below the repository's root to stand in for `provider/pulumi/dynamic/index.ts`. */
   readonly handlers?: string;
   /** Further environment of the program and of the handlers. */
   readonly env?: Readonly<Record<string, string>>;

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { Affect } from "../../provider/backends/libvirt/constants.js";
 import { formatXml, parseXml, type Element } from "../../provider/xml/element.js";
-import { parseProfileNetwork } from "../../provider/xml/network.js";
+import { parseProfileNetwork } from "../../provider/backends/libvirt/xml/network.js";
 import { hostDevicesOf } from "../hosts/definition.js";
 import { labLike, type LabLike, occupy } from "../hosts/lab-like.js";
 import type { LibvirtHostModel } from "../hosts/libvirt-host.js";

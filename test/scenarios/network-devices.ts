@@ -1,5 +1,5 @@
 /** The network devices in a domain's XML. */
-import { parseDomain } from "../../provider/xml/domain.js";
+import { parseDomain } from "../../provider/backends/libvirt/xml/domain.js";
 import type { DeviceThere } from "./backend.js";
 
 /** Bridged ones first. */

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { moveUnderWay } from "../../provider/migration/steps.js";
-import { shellWord } from "../../provider/shell-word.js";
+import { shellWord } from "../../provider/model/shell-word.js";
 
 const evil = "web; echo owned > /tmp/owned #$(id)'\"`id`";
 

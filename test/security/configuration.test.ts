@@ -1,6 +1,6 @@
 /** What stands in the configuration, and what an error may show of it. */
 import { describe, expect, test } from "vitest";
-import { parseConfiguration } from "../../provider/config.js";
+import { parseConfiguration } from "../../provider/config/index.js";
 import { parseLibvirtUri } from "../../provider/backends/libvirt/transport/index.js";
 
 const messageOf = (act: () => unknown): string => {

@@ -1,7 +1,7 @@
 /** What a host may be logged in to with is that host's: a host that asks for more gets nothing of another's. */
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { LibvirtCluster } from "../../provider/backends/libvirt/cluster.js";
-import { parseConfiguration, type ConfigValues } from "../../provider/config.js";
+import { parseConfiguration, type ConfigValues } from "../../provider/config/index.js";
 import { makeKey, scratch, type KeyPair } from "../backends/libvirt/transport/keys.js";
 import { SshServer, type SshServerOptions } from "../backends/libvirt/transport/ssh-server.js";
 import { labLike, vm, type LabLike } from "../hosts/lab-like.js";

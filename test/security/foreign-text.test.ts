@@ -1,13 +1,13 @@
 /** What hosts and engines say, on its way to a terminal, a log or a CI. */
 import { describe, expect, test } from "vitest";
-import { foreignText, printable, printableJson, withoutFullStop } from "../../provider/foreign-text.js";
+import { foreignText, printable, printableJson, withoutFullStop } from "../../provider/model/foreign-text.js";
 import { LibvirtError } from "../../provider/backends/libvirt/rpc/errors.js";
 import { faultOf } from "../../provider/backends/ovirt/rest/fault.js";
 import { messageIdOf } from "../../provider/backends/ovirt/rest/messages.js";
 import { withoutSecrets } from "../../provider/backends/ovirt/rest/secrets.js";
 import { StepFailed } from "../../provider/migration/runner.js";
-import { ProblemError } from "../../provider/problem.js";
-import { progressOn } from "../../provider/progress.js";
+import { ProblemError } from "../../provider/model/problem.js";
+import { progressOn } from "../../provider/model/progress.js";
 import { rules } from "../../provider/rules/index.js";
 import { element, formatXml } from "../../provider/xml/element.js";
 

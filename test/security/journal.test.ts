@@ -1,15 +1,15 @@
 /** Who may edit a VM's metadata, or says that he runs it, against other VMs, other hosts and other networks. */
 import { hostname } from "node:os";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { vnicProfile } from "../../provider/handlers/vnic-profile.js";
-import { vmPlacement } from "../../provider/handlers/vm-placement.js";
-import { declaredInterfaces, declaredProfiles } from "../../provider/handlers/program.js";
+import { vnicProfile } from "../../provider/handlers/libvirt/vnic-profile.js";
+import { vmPlacement } from "../../provider/handlers/libvirt/vm-placement.js";
+import { declaredInterfaces, declaredProfiles } from "../../provider/handlers/declarations.js";
 import { buildJournal, type Journal } from "../../provider/migration/journal.js";
 import { plugMissingVfs } from "../../provider/migration/repair.js";
 import { recover } from "../../provider/migration/recover.js";
 import { child, formatXml } from "../../provider/xml/element.js";
-import { buildInterfaceRecords, type InterfaceRecord } from "../../provider/xml/interface-record.js";
-import { metadataNamespace, metadataPrefix } from "../../provider/xml/metadata.js";
+import { buildInterfaceRecords, type InterfaceRecord } from "../../provider/backends/libvirt/xml/interface-record.js";
+import { metadataNamespace, metadataPrefix } from "../../provider/backends/libvirt/xml/metadata.js";
 import { changing } from "../hosts/changing-calls.js";
 import { declarePair, vfProfile, type DeclaredPair } from "../hosts/declared.js";
 import { domainXml, labLike, vfs, vm, type LabLike } from "../hosts/lab-like.js";

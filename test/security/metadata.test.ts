@@ -1,9 +1,9 @@
 /** Who may edit one VM's metadata, against everybody else's VMs. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { declaredInterfaces, declaredProfiles } from "../../provider/handlers/program.js";
-import { vmInterface } from "../../provider/handlers/vm-interface.js";
-import { vnicProfile } from "../../provider/handlers/vnic-profile.js";
-import { metadataNamespace } from "../../provider/xml/metadata.js";
+import { declaredInterfaces, declaredProfiles } from "../../provider/handlers/declarations.js";
+import { vmInterface } from "../../provider/handlers/libvirt/vm-interface.js";
+import { vnicProfile } from "../../provider/handlers/libvirt/vnic-profile.js";
+import { metadataNamespace } from "../../provider/backends/libvirt/xml/metadata.js";
 import { bridgeProfile, declarePair, declareProfiles } from "../hosts/declared.js";
 import { domainXml, labLike, type LabLike } from "../hosts/lab-like.js";
 

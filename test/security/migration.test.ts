@@ -1,6 +1,6 @@
 /** A destination that answers Prepare with an address of its choice. */
 import { expect, test } from "vitest";
-import { migrationUriOf } from "../../provider/backends/libvirt/migrate.js";
+import { migrationUriOf } from "../../provider/backends/libvirt/live-migration.js";
 
 test.each([
   ["tcp://10.0.0.2", "tcp:10.66.6.6:25", "tcp://10.0.0.2:25"],

@@ -5,10 +5,10 @@ import { Empty } from "google-protobuf/google/protobuf/empty_pb.js";
 import { fork, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { afterEach, describe, expect, test } from "vitest";
-import { isOwnUser } from "../../provider/plugin/caller.js";
-import { EngineLog } from "../../provider/plugin/engine-log.js";
-import { startServer } from "../../provider/plugin/server.js";
-import { PluginClient } from "../plugin/plugin-client.js";
+import { isOwnUser } from "../../provider/pulumi/plugin/caller.js";
+import { EngineLog } from "../../provider/pulumi/plugin/engine-log.js";
+import { startServer } from "../../provider/pulumi/plugin/server.js";
+import { PluginClient } from "../pulumi/plugin/plugin-client.js";
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {

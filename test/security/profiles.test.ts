@@ -1,11 +1,11 @@
 /** One host that says something else of a profile than the others. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { declaredInterfaces, declaredProfiles } from "../../provider/handlers/program.js";
-import { vmInterface } from "../../provider/handlers/vm-interface.js";
-import { vnicProfile } from "../../provider/handlers/vnic-profile.js";
+import { declaredInterfaces, declaredProfiles } from "../../provider/handlers/declarations.js";
+import { vmInterface } from "../../provider/handlers/libvirt/vm-interface.js";
+import { vnicProfile } from "../../provider/handlers/libvirt/vnic-profile.js";
 import { missingVfsOf, plugMissingVfs } from "../../provider/migration/repair.js";
 import { Affect } from "../../provider/backends/libvirt/constants.js";
-import { silent } from "../../provider/progress.js";
+import { silent } from "../../provider/model/progress.js";
 import { declarePair, declareProfiles, vfProfile } from "../hosts/declared.js";
 import { standing } from "../hosts/standing.js";
 import { labLike, labNetworks, vm, type LabLike } from "../hosts/lab-like.js";

@@ -3,8 +3,8 @@ import { lstat, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { DrainRecord } from "../../provider/migration/drain-report.js";
-import { saveReport } from "../../provider/migration/report-files.js";
+import { DrainRecord } from "../../provider/drain/report.js";
+import { saveReport } from "../../provider/migration/report/files.js";
 import { report } from "../migration/a-report.js";
 
 let folder: string;

@@ -1,6 +1,6 @@
 /** Hosts and VMs as the simulation has them. Whatever would break a promise throws at once. */
-import type { DrainDestination, DrainNetwork, DrainVm } from "../../provider/migration/drain-plan.js";
-import { matchVfs } from "../../provider/rules/vf-matching.js";
+import type { DrainDestination, DrainNetwork, DrainVm } from "../../provider/drain/plan.js";
+import { matchVfs } from "../../provider/model/vf-matching.js";
 
 /** A promise was broken: the scheduler's fault, or the simulation's. */
 export class Broken extends Error {

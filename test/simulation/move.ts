@@ -1,5 +1,5 @@
 /** A move as it takes its time, and as it fails: the steps of provider/migration/steps.ts, without the hosts. */
-import type { QueuedMove } from "../../provider/migration/move-queue.js";
+import type { QueuedMove } from "../../provider/drain/queue.js";
 import type { Chance } from "./chance.js";
 import type { VirtualClock } from "./clock.js";
 import type { SimulatedCluster } from "./cluster.js";

@@ -2,9 +2,9 @@
  * Every host of a cluster is drained, maintained and taken back, so many at a time: the product's plan, queue and second
  * try, on simulated hosts and a simulated clock.
  */
-import { elsewhere, planDrain } from "../../provider/migration/drain-plan.js";
-import { runMoves } from "../../provider/migration/move-queue.js";
-import { withSecondTry } from "../../provider/migration/second-try.js";
+import { elsewhere, planDrain } from "../../provider/drain/plan.js";
+import { runMoves } from "../../provider/drain/queue.js";
+import { withSecondTry } from "../../provider/drain/retry.js";
 import { Chance } from "./chance.js";
 import { VirtualClock } from "./clock.js";
 import { asDrainVm, Broken, SimulatedCluster, type ClusterShape, type SimulatedHost } from "./cluster.js";

@@ -1,13 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parseHostCapabilities } from "../../provider/xml/capabilities.js";
-import { parseDomain } from "../../provider/xml/domain.js";
+import { parseHostCapabilities } from "../../provider/backends/libvirt/xml/capabilities.js";
+import { parseDomain } from "../../provider/backends/libvirt/xml/domain.js";
 import { child, element, find, formatXml, parseXml, XmlError, type Element } from "../../provider/xml/element.js";
-import { parseProfileNetwork } from "../../provider/xml/network.js";
-import { parseNodeDevice } from "../../provider/xml/node-device.js";
-import { anyElement, xmlText } from "./arbitraries.js";
-import { thrown } from "./thrown.js";
-import { fixtureInput } from "./fixtures.js";
+import { parseProfileNetwork } from "../../provider/backends/libvirt/xml/network.js";
+import { parseNodeDevice } from "../../provider/backends/libvirt/xml/node-device.js";
+import { anyElement, xmlText } from "../backends/libvirt/xml/arbitraries.js";
+import { thrown } from "../backends/libvirt/xml/thrown.js";
+import { fixtureInput } from "../backends/libvirt/xml/fixtures.js";
 
 describe("reading what was written", () => {
   it("gives any element back, order included", () => {

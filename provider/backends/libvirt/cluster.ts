@@ -1,7 +1,7 @@
 /** A libvirt cluster: the hosts of the stack's configuration, as one thing that has VMs and profiles. */
-import { credentialsOf, type ClusterConfig, type Configuration } from "../../config.js";
-import { ProblemError } from "../../problem.js";
-import { suggestion } from "../../suggestion.js";
+import { credentialsOf, type ClusterConfig, type Configuration } from "../../config/index.js";
+import { ProblemError } from "../../model/problem.js";
+import { suggestion } from "../../model/suggestion.js";
 import { DomainState, PausedReason } from "./constants.js";
 import {
   HostUnreachable,
@@ -14,7 +14,7 @@ import {
   type DomainStateNow,
 } from "./host.js";
 import { ProfileStore } from "./profile-store.js";
-import { shellWord } from "../../shell-word.js";
+import { shellWord } from "../../model/shell-word.js";
 
 /** A domain on one host. */
 export interface Presence extends DomainStateNow {

@@ -1,7 +1,7 @@
 /** One hypervisor: its connection, opened when it is first needed, and libvirt's calls in this package's own words. */
-import type { HostConfig, SshCredentials } from "../../config.js";
-import { ProblemError, reasonOf, type Problem } from "../../problem.js";
-import { parseDomain, type Domain } from "../../xml/domain.js";
+import type { HostConfig, SshCredentials } from "../../config/index.js";
+import { ProblemError, reasonOf, type Problem } from "../../model/problem.js";
+import { parseDomain, type Domain } from "./xml/domain.js";
 import { formatXml, parseXml, type Element } from "../../xml/element.js";
 import { Affect, DomainXml, JobOperation, JobStats, JobType, Metadata, Undefine } from "./constants.js";
 import { LibvirtConnection } from "./rpc/connection.js";

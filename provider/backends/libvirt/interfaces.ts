@@ -3,21 +3,16 @@
  * undone when the second fails. Only a move touches the VF alone.
  */
 import { randomUUID } from "node:crypto";
-import { networkOn, pfsOf, type PfOfNetwork } from "../../config.js";
-import { ProblemError } from "../../problem.js";
+import { networkOn, pfsOf, type PfOfNetwork } from "../../config/index.js";
+import { ProblemError } from "../../model/problem.js";
 import { attribute, element, formatXml, withAttributes, withChildren, type Element } from "../../xml/element.js";
-import {
-  parseInterfaceRecords,
-  primaryAliasOf,
-  standbyAliasOf,
-  type InterfaceRecord,
-} from "../../xml/interface-record.js";
-import { findMetadata } from "../../xml/metadata.js";
-import { type ProfileRecord } from "../../xml/network.js";
-import type { PciAddress } from "../../xml/pci-address.js";
-import { buildPrimary, buildStandby, standbyAlias, type DomainInterface } from "../../xml/teaming.js";
-import { withoutDevice, type Domain } from "../../xml/domain.js";
-import { attachable, findPrimary, isUserAlias } from "../../xml/primary.js";
+import { parseInterfaceRecords, primaryAliasOf, standbyAliasOf, type InterfaceRecord } from "./xml/interface-record.js";
+import { findMetadata } from "./xml/metadata.js";
+import { type ProfileRecord } from "./xml/network.js";
+import type { PciAddress } from "./xml/pci-address.js";
+import { buildPrimary, buildStandby, standbyAlias, type DomainInterface } from "./xml/teaming.js";
+import { withoutDevice, type Domain } from "./xml/domain.js";
+import { attachable, findPrimary, isUserAlias } from "./xml/primary.js";
 import { isActive, type LibvirtCluster, type Presence } from "./cluster.js";
 import { Affect } from "./constants.js";
 import type { LibvirtHost } from "./host.js";
@@ -38,7 +33,7 @@ import { journalReservations } from "./reservations.js";
 import { isDeviceMissing, unplug } from "./unplug.js";
 import { takeFreeVf, type TakenVf, type Taker } from "./vf-claims.js";
 import { forgetDriver, rememberDriver, rememberedDriver } from "./vf-drivers.js";
-import { anyDriver } from "../../xml/vf-drivers.js";
+import { anyDriver } from "./xml/vf-drivers.js";
 import { setVf, unsetVf } from "./vf-settings/vf-settings.js";
 import { chooseVf } from "./vf-scheduler.js";
 

@@ -1,17 +1,17 @@
 /** What a host has for SR-IOV: its PFs, their VFs and who uses each. From libvirt's node-device API, nothing cached. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { isInRange, type PfOfNetwork } from "../../config.js";
+import { isInRange, type PfOfNetwork } from "../../config/index.js";
 import {
   formatPciAddress,
   nodeDeviceName,
   parsePciAddress,
   samePciAddress,
   type PciAddress,
-} from "../../xml/pci-address.js";
-import { parseNodeDevice, type NetNodeDevice, type PciNodeDevice } from "../../xml/node-device.js";
-import { parseDomain } from "../../xml/domain.js";
+} from "./xml/pci-address.js";
+import { parseNodeDevice, type NetNodeDevice, type PciNodeDevice } from "./xml/node-device.js";
+import { parseDomain } from "./xml/domain.js";
 import { z } from "zod";
-import { parseHostInterface, type HostInterface } from "../../xml/host-interface.js";
+import { parseHostInterface, type HostInterface } from "./xml/host-interface.js";
 import { LibvirtError } from "./rpc/errors.js";
 import { remoteCommand } from "./transport/index.js";
 import { DomainXml, ListNodeDevices } from "./constants.js";

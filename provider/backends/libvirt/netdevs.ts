@@ -4,10 +4,10 @@
  * interface that is switched on and has no link, its addresses, and devices of other kinds on top of it.
  */
 import { z } from "zod";
-import { parseHostInterface } from "../../xml/host-interface.js";
-import { parseNodeDevice } from "../../xml/node-device.js";
+import { parseHostInterface } from "./xml/host-interface.js";
+import { parseNodeDevice } from "./xml/node-device.js";
 import { ListNodeDevices } from "./constants.js";
-import { ProblemError } from "../../problem.js";
+import { ProblemError } from "../../model/problem.js";
 import { silenceOf, unless, type LibvirtHost } from "./host.js";
 import { LibvirtError } from "./rpc/errors.js";
 import { remoteCommand, SshError } from "./transport/index.js";

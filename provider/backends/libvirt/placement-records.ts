@@ -1,7 +1,7 @@
 /** The note in a VM's metadata of whose VmPlacement it is. */
-import type { Domain } from "../../xml/domain.js";
-import { findMetadata, metadataNamespace, metadataPrefix } from "../../xml/metadata.js";
-import { buildPlacementRecord, parsePlacementRecord, type PlacementRecord } from "../../xml/placement-record.js";
+import type { Domain } from "./xml/domain.js";
+import { findMetadata, metadataNamespace, metadataPrefix } from "./xml/metadata.js";
+import { buildPlacementRecord, parsePlacementRecord, type PlacementRecord } from "./xml/placement-record.js";
 import type { Presence } from "./cluster.js";
 
 /** @throws XmlError for one that this package did not write. */

@@ -2,9 +2,9 @@
  * vNIC profiles on a libvirt cluster: each is a libvirt network of its name and UUID on every host, its attributes in the
  * network's metadata. So other stacks and tools see it, and one host's loss loses no profile.
  */
-import { networkOn, pfsOf, type ClusterConfig } from "../../config.js";
-import { ProblemError } from "../../problem.js";
-import { buildProfileNetwork, parseProfileNetwork, type ProfileRecord } from "../../xml/network.js";
+import { networkOn, pfsOf, type ClusterConfig } from "../../config/index.js";
+import { ProblemError } from "../../model/problem.js";
+import { buildProfileNetwork, parseProfileNetwork, type ProfileRecord } from "./xml/network.js";
 import { formatXml } from "../../xml/element.js";
 import type { LibvirtHost } from "./host.js";
 import { unless } from "./host.js";

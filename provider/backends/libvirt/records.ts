@@ -2,8 +2,8 @@
  * Changing what a VM's interfaces were declared as. It is one element of the domain's metadata, which libvirt reads and
  * writes as a whole: changes of this process are made one after another, and those that wait are made by one write.
  */
-import { buildInterfaceRecords, parseInterfaceRecords, type InterfaceRecord } from "../../xml/interface-record.js";
-import { metadataNamespace, metadataPrefix } from "../../xml/metadata.js";
+import { buildInterfaceRecords, parseInterfaceRecords, type InterfaceRecord } from "./xml/interface-record.js";
+import { metadataNamespace, metadataPrefix } from "./xml/metadata.js";
 import type { Presence } from "./cluster.js";
 import { Affect } from "./constants.js";
 import type { LibvirtHost } from "./host.js";

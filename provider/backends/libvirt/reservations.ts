@@ -2,9 +2,9 @@
  * VFs that are spoken for although no domain names them yet: by the journals of the cluster's moves, and by the claims of
  * whoever takes a VF of the host at this moment.
  */
-import { metadataNamespace } from "../../xml/metadata.js";
-import { vfsOfJournal, type JournalVf } from "../../xml/journal-vfs.js";
-import { isClaimName, parseVfClaim, type VfClaim } from "../../xml/vf-claim.js";
+import { metadataNamespace } from "./xml/metadata.js";
+import { vfsOfJournal, type JournalVf } from "./xml/journal-vfs.js";
+import { isClaimName, parseVfClaim, type VfClaim } from "./xml/vf-claim.js";
 import { attribute } from "../../xml/element.js";
 import { silenceOf, unless, type DomainRef, type LibvirtHost } from "./host.js";
 import { LibvirtError } from "./rpc/errors.js";

@@ -5,7 +5,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
-import { parsePciAddress, type PciAddress } from "../../xml/pci-address.js";
+import { parsePciAddress, type PciAddress } from "./xml/pci-address.js";
 import type { DomainRef, LibvirtHost } from "./host.js";
 import { LibvirtError } from "./rpc/errors.js";
 import { isPlugged } from "./unplug.js";

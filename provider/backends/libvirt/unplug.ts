@@ -1,6 +1,6 @@
 /** Taking a device out of a running domain: asked of the guest, over when QEMU says so. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { ProblemError } from "../../problem.js";
+import { ProblemError } from "../../model/problem.js";
 import { Affect } from "./constants.js";
 import { LibvirtError } from "./rpc/errors.js";
 import type { DomainRef, LibvirtHost } from "./host.js";

@@ -1,5 +1,5 @@
 /** A VM whose XML or metadata cannot be read: that concerns this VM, and the error names it. */
-import { ProblemError, reasonOf } from "../../problem.js";
+import { ProblemError, reasonOf } from "../../model/problem.js";
 import type { XmlError } from "../../xml/element.js";
 
 export class UnreadableVm extends ProblemError {

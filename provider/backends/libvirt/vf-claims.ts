@@ -1,8 +1,8 @@
 /** Taking a VF so that no other process takes it too: claimed first, looked at once more, bound to VFIO, and then plugged. */
 import { randomUUID } from "node:crypto";
-import { samePciAddress, type PciAddress } from "../../xml/pci-address.js";
-import { claimName, formatVfClaim, parseVfClaim, type VfClaim } from "../../xml/vf-claim.js";
-import { noDriver } from "../../xml/vf-drivers.js";
+import { samePciAddress, type PciAddress } from "./xml/pci-address.js";
+import { claimName, formatVfClaim, parseVfClaim, type VfClaim } from "./xml/vf-claim.js";
+import { noDriver } from "./xml/vf-drivers.js";
 import { unless, type LibvirtHost } from "./host.js";
 import { deviceOf, isUsedByHost, isVfioDriver, reserveVf, vfUsers, type VirtualFunction } from "./inventory.js";
 import { claimsOn, isClaimAlive, unlessUnsupported, type JournalReservations } from "./reservations.js";

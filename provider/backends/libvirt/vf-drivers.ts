@@ -1,8 +1,8 @@
 /** Keeping in a VM's metadata what its VFs were bound to before they were taken for it. */
-import { metadataNamespace, metadataPrefix } from "../../xml/metadata.js";
-import { samePciAddress, type PciAddress } from "../../xml/pci-address.js";
-import type { Domain } from "../../xml/domain.js";
-import { anyDriver, buildVfDrivers, driverBefore, parseVfDrivers, type VfDriver } from "../../xml/vf-drivers.js";
+import { metadataNamespace, metadataPrefix } from "./xml/metadata.js";
+import { samePciAddress, type PciAddress } from "./xml/pci-address.js";
+import type { Domain } from "./xml/domain.js";
+import { anyDriver, buildVfDrivers, driverBefore, parseVfDrivers, type VfDriver } from "./xml/vf-drivers.js";
 import { Affect } from "./constants.js";
 import type { DomainRef, LibvirtHost } from "./host.js";
 

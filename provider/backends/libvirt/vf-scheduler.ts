@@ -1,6 +1,6 @@
 /** Chooses the VFs that interfaces get. Pure: it sees an inventory and answers. */
 import { matchVfs } from "../../rules/index.js";
-import { formatPciAddress, samePciAddress, type PciAddress } from "../../xml/pci-address.js";
+import { formatPciAddress, samePciAddress, type PciAddress } from "./xml/pci-address.js";
 import { isFree, type PhysicalFunction, type VirtualFunction } from "./virtual-function.js";
 
 export interface ChosenVf {

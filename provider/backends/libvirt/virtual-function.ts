@@ -1,5 +1,5 @@
 /** PFs and VFs of a host as they are now, and whether a VF is known to be free. Pure. */
-import { formatPciAddress, samePciAddress, type PciAddress } from "../../xml/pci-address.js";
+import { formatPciAddress, samePciAddress, type PciAddress } from "./xml/pci-address.js";
 
 export interface VirtualFunction {
   readonly address: PciAddress;

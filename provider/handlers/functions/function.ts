@@ -1,6 +1,6 @@
 import type { z } from "zod";
-import { backendOf, type Backend } from "../../config.js";
-import { ProblemError } from "../../problem.js";
+import { backendOf, type Backend } from "../../config/index.js";
+import { ProblemError } from "../../model/problem.js";
 import type { HandlerContext } from "../handler.js";
 
 /** A question that a program may ask of the cluster. It changes nothing. */

@@ -3,10 +3,10 @@ import { z } from "zod";
 import { isFree } from "../../backends/libvirt/inventory.js";
 import { physicalFunctionsOf } from "../../backends/libvirt/interfaces.js";
 import { freeVirtualFunctions, lookUpHost } from "../../backends/ovirt/rest/index.js";
-import { formatPciAddress } from "../../xml/pci-address.js";
-import { idNamed, readEngine } from "../ovirt/knowledge.js";
+import { formatPciAddress } from "../../backends/libvirt/xml/pci-address.js";
+import { idNamed, readEngine } from "../ovirt/cluster-view.js";
 import { engineOf } from "../ovirt/session.js";
-import { clusterOf } from "../session.js";
+import { clusterOf } from "../libvirt/session.js";
 import type { ClusterFunction } from "./function.js";
 
 export interface GetFreeVfsArgs {

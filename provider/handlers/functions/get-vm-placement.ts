@@ -4,7 +4,7 @@ import { DomainState } from "../../backends/libvirt/constants.js";
 import { listHosts } from "../../backends/ovirt/rest/index.js";
 import { engineOf } from "../ovirt/session.js";
 import { requireVm } from "../ovirt/vm.js";
-import { clusterOf } from "../session.js";
+import { clusterOf } from "../libvirt/session.js";
 import type { ClusterFunction } from "./function.js";
 
 export interface GetVmPlacementArgs {

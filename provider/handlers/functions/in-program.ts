@@ -1,5 +1,5 @@
 /** Functions in the process of a Pulumi program, which ends when nothing is open any more. */
-import type { Progress } from "../../progress.js";
+import type { Progress } from "../../model/progress.js";
 import type { StackConfig } from "../handler.js";
 import { closeAll } from "../shutdown.js";
 import { ask, functions, type ClusterFunction } from "./index.js";

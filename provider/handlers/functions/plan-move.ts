@@ -4,11 +4,11 @@ import { listHosts, lookUpHost } from "../../backends/ovirt/rest/index.js";
 import { isRefused, planMove as planOverLibvirt, type MovePlan } from "../../migration/plan.js";
 import { moveSteps } from "../../migration/steps.js";
 import type { Violation } from "../../rules/index.js";
-import { formatPciAddress } from "../../xml/pci-address.js";
+import { formatPciAddress } from "../../backends/libvirt/xml/pci-address.js";
 import { engineOf } from "../ovirt/session.js";
 import { violationsOf } from "../ovirt/vm-placement.js";
 import { requireVm } from "../ovirt/vm.js";
-import { clusterOf } from "../session.js";
+import { clusterOf } from "../libvirt/session.js";
 import type { ClusterFunction } from "./function.js";
 
 export interface PlanMoveArgs {

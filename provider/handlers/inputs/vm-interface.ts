@@ -1,9 +1,9 @@
 /** What a VmInterface is declared as, whatever the backend. */
 import { z } from "zod";
-import { ProblemError } from "../../problem.js";
-import { normalizeMac } from "../../xml/mac.js";
+import { ProblemError } from "../../model/problem.js";
+import { normalizeMac } from "../../model/mac.js";
 import { diffOf, type ResourceDiff } from "../handler.js";
-import { isKnown, known, type MaybeUnknown, type Unknown } from "../unknown.js";
+import { isKnown, known, type MaybeUnknown, type Unknown } from "../../model/unknown.js";
 
 const mac = z.string().transform((text, context) => {
   const normal = normalizeMac(text);

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { migrationOptionsSchema } from "../../migration/options.js";
 import { diffOf, isSameValue, type ResourceDiff } from "../handler.js";
-import { known, type MaybeUnknown } from "../unknown.js";
+import { known, type MaybeUnknown } from "../../model/unknown.js";
 
 export const vmPlacementSchema = z.strictObject({
   vm: known(z.string().min(1).max(255)),

@@ -1,7 +1,7 @@
 /** What a VnicProfile is declared as, whatever the backend. */
 import { z } from "zod";
 import { diffOf, type ResourceDiff } from "../handler.js";
-import { known, type MaybeUnknown } from "../unknown.js";
+import { known, type MaybeUnknown } from "../../model/unknown.js";
 
 const text = z.string().min(1).max(255);
 /** A libvirt network's name: it becomes a file's name on the host. */

@@ -19,17 +19,17 @@ import {
 } from "../../backends/ovirt/rest/index.js";
 import type { MigrationOptions } from "../../migration/options.js";
 import { MoveRefused } from "../../migration/plan.js";
-import type { InterfaceReport, MoveOutcome, MoveReport } from "../../migration/report.js";
-import { Timeline } from "../../migration/timeline.js";
-import { ProblemError, reasonOf, type Problem } from "../../problem.js";
-import type { Progress } from "../../progress.js";
+import type { InterfaceReport, MoveOutcome, MoveReport } from "../../migration/report/report.js";
+import { Timeline } from "../../migration/report/timeline.js";
+import { ProblemError, reasonOf, type Problem } from "../../model/problem.js";
+import type { Progress } from "../../model/progress.js";
 import type { Violation } from "../../rules/index.js";
-import type { Advice } from "./advice.js";
-import { migrate, waitingOf, type MigrationEnd } from "./migration.js";
+import type { Advice } from "../../backends/ovirt/advice.js";
+import { migrate, waitingOf, type MigrationEnd } from "../../backends/ovirt/migration.js";
 import { pairReader, type EnginePair } from "./pairs.js";
 import { plugMissing } from "./replug.js";
 import type { Engine } from "./session.js";
-import { notOver, withoutMigration } from "./settled.js";
+import { notOver, withoutMigration } from "../../backends/ovirt/settled.js";
 import { isRunning, nicsWithoutVf, requireVm, spelledVf } from "./vm.js";
 import { violationsOf } from "./vm-placement.js";
 

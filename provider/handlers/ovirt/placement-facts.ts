@@ -15,8 +15,8 @@ import {
 } from "../../backends/ovirt/rest/index.js";
 import type { HostFacts, MovingInterface, NetworkOnHost, PlacementFacts, Violation } from "../../rules/index.js";
 import { quoted } from "../../rules/wording.js";
-import type { ProfileRecord } from "../../xml/network.js";
-import type { FullView } from "./knowledge.js";
+import type { ProfileRecord } from "../../backends/libvirt/xml/network.js";
+import type { FullView } from "./cluster-view.js";
 
 /**
  * Rules whose verdict the engine must have: what is free changes, and its scheduler asks for each host that it filters

@@ -6,11 +6,11 @@ import {
   type EngineNic,
   type EngineVm,
 } from "../../backends/ovirt/rest/index.js";
-import { ProblemError, type Problem } from "../../problem.js";
-import type { Progress } from "../../progress.js";
-import { pulumiAdvice, type Advice } from "./advice.js";
-import { setPlugged } from "./plugging.js";
-import { readyForNics } from "./settled.js";
+import { ProblemError, type Problem } from "../../model/problem.js";
+import type { Progress } from "../../model/progress.js";
+import { pulumiAdvice, type Advice } from "../../backends/ovirt/advice.js";
+import { setPlugged } from "../../backends/ovirt/plugging.js";
+import { readyForNics } from "../../backends/ovirt/settled.js";
 import { nicsWithoutVf, spelledVf } from "./vm.js";
 
 /** Of `readyForNics`. */

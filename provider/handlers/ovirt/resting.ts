@@ -1,10 +1,10 @@
 /** Placements at rest on oVirt: the engine says which hosts are under maintenance. */
 import { listHosts, type EngineHost, type EngineVm } from "../../backends/ovirt/rest/index.js";
-import { ProblemError } from "../../problem.js";
+import { ProblemError } from "../../model/problem.js";
 import type { HandlerContext } from "../handler.js";
 import type { VmPlacementInputs } from "../inputs/vm-placement.js";
 import { hostAtRest, tellOfRest } from "../resting.js";
-import { spelledAs } from "./knowledge.js";
+import { spelledAs } from "./cluster-view.js";
 import { engineOf } from "./session.js";
 import { isRunning, vmIfAny } from "./vm.js";
 

@@ -7,9 +7,9 @@ import {
   lookUpCluster,
   type EngineCluster,
 } from "../../backends/ovirt/rest/index.js";
-import { expandHome } from "../../backends/libvirt/transport/home.js";
-import { ConfigError, parseEngineConfiguration } from "../../config.js";
-import { ProblemError } from "../../problem.js";
+import { expandHome } from "../../config/home.js";
+import { ConfigError, parseEngineConfiguration } from "../../config/index.js";
+import { ProblemError } from "../../model/problem.js";
 import { digestOf } from "../config-digest.js";
 import type { HandlerContext } from "../handler.js";
 import { onShutdown } from "../shutdown.js";

@@ -14,7 +14,7 @@ import {
   type EngineNic,
   type EngineVm,
 } from "../../backends/ovirt/rest/index.js";
-import { ProblemError, type Problem } from "../../problem.js";
+import { ProblemError, type Problem } from "../../model/problem.js";
 import {
   evaluate,
   interfaceRules,
@@ -26,9 +26,9 @@ import {
   type VmNic,
   type VmOfNic,
 } from "../../rules/index.js";
-import { primaryAliasOf, standbyAliasOf } from "../../xml/interface-record.js";
-import { normalizeMac } from "../../xml/mac.js";
-import type { OvirtMark } from "../by-backend.js";
+import { primaryAliasOf, standbyAliasOf } from "../../backends/libvirt/xml/interface-record.js";
+import { normalizeMac } from "../../model/mac.js";
+import type { OvirtMark } from "../backend-dispatch.js";
 import { checkFailures, diffOf, PartialFailure, type Checked, type Handler, type HandlerContext } from "../handler.js";
 import {
   compared,
@@ -41,17 +41,24 @@ import {
   vmInterfaceSchema,
   type VmInterfaceInputs,
 } from "../inputs/vm-interface.js";
-import { knownProfiles, referredId, type RecordedInterface } from "../knowledge.js";
-import { declaredInterfaces, type DeclaredInterface } from "../program.js";
-import { failureOf, refuse } from "../refusal.js";
+import { knownProfiles, referredId, type RecordedInterface } from "../cluster-view.js";
+import { declaredInterfaces, type DeclaredInterface } from "../declarations.js";
+import { failureOf, refuse } from "../rule-errors.js";
 import { noteAdopted, replacedInputs, wasAdopted } from "../replacement.js";
-import { leftUnchecked } from "../left-unchecked.js";
-import type { MaybeUnknown } from "../unknown.js";
-import { logicalNetworks, nicOf, readEngine, readEngineIfItAnswers, spelledAs, type EngineView } from "./knowledge.js";
-import { addedOnce, setPlugged, type NewNic } from "./plugging.js";
+import { leftUnchecked } from "../unreachable-warning.js";
+import type { MaybeUnknown } from "../../model/unknown.js";
+import {
+  logicalNetworks,
+  nicOf,
+  readEngine,
+  readEngineIfItAnswers,
+  spelledAs,
+  type EngineView,
+} from "./cluster-view.js";
+import { addedOnce, setPlugged, type NewNic } from "../../backends/ovirt/plugging.js";
 import { replug } from "./replug.js";
 import { absenceOf, engineOf, unlessSilent, type Engine } from "./session.js";
-import { isPassing, lastingRefusal, readyForNics, withoutMigration } from "./settled.js";
+import { isPassing, lastingRefusal, readyForNics, withoutMigration } from "../../backends/ovirt/settled.js";
 import { hasOrphan, hostsUnder, isRunning, requireVm, spelledVf, vfOf, vmIfAny } from "./vm.js";
 
 export interface VmInterfaceState extends VmInterfaceInputs, OvirtMark {

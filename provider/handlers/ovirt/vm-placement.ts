@@ -7,13 +7,13 @@ import {
   type EngineHost,
   type EngineVm,
 } from "../../backends/ovirt/rest/index.js";
-import { moveLine } from "../../migration/move-line.js";
+import { moveLine } from "../../migration/report/line.js";
 import { migrationOptionsSchema } from "../../migration/options.js";
-import { ProblemError, type Problem } from "../../problem.js";
+import { ProblemError, type Problem } from "../../model/problem.js";
 import { evaluate, isKnown, placementRules, type PlacementFacts, type Violation } from "../../rules/index.js";
 import { quoted } from "../../rules/wording.js";
 import { announceMove } from "../announcement.js";
-import type { OvirtMark } from "../by-backend.js";
+import type { OvirtMark } from "../backend-dispatch.js";
 import {
   checkFailures,
   PartialFailure,
@@ -30,12 +30,12 @@ import {
   type VmPlacementInputs,
 } from "../inputs/vm-placement.js";
 import { declarePlacement, placedTwice } from "../placement-owner.js";
-import { failureOf, refuse } from "../refusal.js";
-import { leftUnchecked } from "../left-unchecked.js";
-import type { MaybeUnknown } from "../unknown.js";
-import { readEngine, spelledAs, type FullView } from "./knowledge.js";
-import { powerCycleOf, pulumiAdviceWith } from "./advice.js";
-import { migrate, pluggedNics, waitingOf } from "./migration.js";
+import { failureOf, refuse } from "../rule-errors.js";
+import { leftUnchecked } from "../unreachable-warning.js";
+import type { MaybeUnknown } from "../../model/unknown.js";
+import { readEngine, spelledAs, type FullView } from "./cluster-view.js";
+import { powerCycleOf, pulumiAdviceWith } from "../../backends/ovirt/advice.js";
+import { migrate, pluggedNics, waitingOf } from "../../backends/ovirt/migration.js";
 import {
   leftToTheEngine,
   onOvirt,
@@ -46,7 +46,7 @@ import {
 } from "./placement-facts.js";
 import { plugMissing } from "./replug.js";
 import { isAtRest, restingHost, restsElsewhere, tellWhereAtRest, unlessProblem } from "./resting.js";
-import { notOver, withoutMigration } from "./settled.js";
+import { notOver, withoutMigration } from "../../backends/ovirt/settled.js";
 import { absenceOf, engineOf, silenceOf, unlessSilent, type Engine } from "./session.js";
 import { areOneVm, hostsUnder, isRunning, nicsWithoutVf, requireVm, spelledVf, vmIfAny } from "./vm.js";
 

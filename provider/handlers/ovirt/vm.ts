@@ -12,8 +12,8 @@ import {
   type EngineNic,
   type EngineVm,
 } from "../../backends/ovirt/rest/index.js";
-import { ProblemError } from "../../problem.js";
-import { primaryAliasOf } from "../../xml/interface-record.js";
+import { ProblemError } from "../../model/problem.js";
+import { primaryAliasOf } from "../../backends/libvirt/xml/interface-record.js";
 import type { HandlerContext } from "../handler.js";
 import type { VmKey } from "../in-turn.js";
 import { absenceOf, engineOf, type Engine } from "./session.js";

@@ -9,17 +9,17 @@ import {
   type EngineProfile,
   type ProfileWrite,
 } from "../../backends/ovirt/rest/index.js";
-import { ProblemError } from "../../problem.js";
+import { ProblemError } from "../../model/problem.js";
 import { isKnown, notYetKnown, type ProfileFacts } from "../../rules/index.js";
-import type { ProfileRecord } from "../../xml/network.js";
-import type { OvirtMark } from "../by-backend.js";
+import type { ProfileRecord } from "../../backends/libvirt/xml/network.js";
+import type { OvirtMark } from "../backend-dispatch.js";
 import { diffOf, type Handler } from "../handler.js";
 import { attributes, diffOfProfile, type DeclaredInputs, type VnicProfileInputs } from "../inputs/vnic-profile.js";
-import { knownProfiles, referredId, usersOf } from "../knowledge.js";
+import { knownProfiles, referredId, usersOf } from "../cluster-view.js";
 import { checkProfile, previewOf, refuseProfile, type Subject } from "../profile-check.js";
-import { futureId } from "../program.js";
+import { futureId } from "../declarations.js";
 import { noteAdopted, wasAdopted } from "../replacement.js";
-import type { MaybeUnknown } from "../unknown.js";
+import type { MaybeUnknown } from "../../model/unknown.js";
 import {
   canonicalName,
   idNamed,
@@ -30,7 +30,7 @@ import {
   recordOf,
   type EngineView,
   type FullView,
-} from "./knowledge.js";
+} from "./cluster-view.js";
 import { absenceOf, engineOf, type Engine } from "./session.js";
 
 export interface VnicProfileState extends VnicProfileInputs, OvirtMark {

@@ -9,8 +9,8 @@ import {
   unplugInterface,
   xmlOf,
 } from "../../../provider/backends/libvirt/interfaces.js";
-import { parsePciAddress } from "../../../provider/xml/pci-address.js";
-import { pairs } from "../../../provider/xml/teaming.js";
+import { parsePciAddress } from "../../../provider/backends/libvirt/xml/pci-address.js";
+import { pairs } from "../../../provider/backends/libvirt/xml/teaming.js";
 import { declareProfiles } from "../../hosts/declared.js";
 import { labLike, type LabLike, vfs, vm } from "../../hosts/lab-like.js";
 import { refusals } from "../../hosts/refusals.js";

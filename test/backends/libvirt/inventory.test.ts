@@ -8,7 +8,11 @@ import {
   reserveVf,
   vfUsers,
 } from "../../../provider/backends/libvirt/inventory.js";
-import { formatPciAddress, parsePciAddress, type PciAddress } from "../../../provider/xml/pci-address.js";
+import {
+  formatPciAddress,
+  parsePciAddress,
+  type PciAddress,
+} from "../../../provider/backends/libvirt/xml/pci-address.js";
 import { declarePair } from "../../hosts/declared.js";
 import { domainXml, labLike, type LabLike, vfs } from "../../hosts/lab-like.js";
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { HostUnreachable } from "../../../provider/backends/libvirt/host.js";
 import type { ProfileStore } from "../../../provider/backends/libvirt/profile-store.js";
-import type { ProfileRecord } from "../../../provider/xml/network.js";
+import type { ProfileRecord } from "../../../provider/backends/libvirt/xml/network.js";
 import { labLike, type LabLike } from "../../hosts/lab-like.js";
 import { Refusal, refusals } from "../../hosts/refusals.js";
 

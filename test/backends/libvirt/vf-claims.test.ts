@@ -5,8 +5,8 @@ import { takeFreeVf, type Taker } from "../../../provider/backends/libvirt/vf-cl
 import { takeVf } from "../../../provider/backends/libvirt/interfaces.js";
 import { moveVm } from "../../../provider/migration/move.js";
 import { recover } from "../../../provider/migration/recover.js";
-import { vmInterface } from "../../../provider/handlers/vm-interface.js";
-import { formatVfClaim, parseVfClaim } from "../../../provider/xml/vf-claim.js";
+import { vmInterface } from "../../../provider/handlers/libvirt/vm-interface.js";
+import { formatVfClaim, parseVfClaim } from "../../../provider/backends/libvirt/xml/vf-claim.js";
 import { declarePair, declareProfiles } from "../../hosts/declared.js";
 import { domainXml, labLike, occupy, type Entrance, type LabLike, vfs } from "../../hosts/lab-like.js";
 import { journalOf, leave, pci } from "../../hosts/left-journal.js";

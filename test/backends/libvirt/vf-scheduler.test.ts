@@ -4,7 +4,7 @@ import type { PhysicalFunction, VirtualFunction } from "../../../provider/backen
 import { isFree, isReserved } from "../../../provider/backends/libvirt/inventory.js";
 import { chooseVf, chooseVfs } from "../../../provider/backends/libvirt/vf-scheduler.js";
 import { evaluate, placementRules } from "../../../provider/rules/index.js";
-import { samePciAddress } from "../../../provider/xml/pci-address.js";
+import { samePciAddress } from "../../../provider/backends/libvirt/xml/pci-address.js";
 
 const address = (bus: number, number: number) => ({ domain: 0, bus, slot: 16, function: number });
 

@@ -11,7 +11,7 @@ import {
   SignOnRefused,
   updateProfile,
 } from "../../../provider/backends/ovirt/rest/index.js";
-import { ProblemError } from "../../../provider/problem.js";
+import { ProblemError } from "../../../provider/model/problem.js";
 import { clientOf, idOf, startEngine } from "../../engine/engine.js";
 import type { TestEngine } from "../../engine/server.js";
 import { everything, failure } from "./failure.js";

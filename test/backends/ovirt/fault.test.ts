@@ -4,7 +4,7 @@ import { faultOf } from "../../../provider/backends/ovirt/rest/fault.js";
 import { messageIdOf } from "../../../provider/backends/ovirt/rest/messages.js";
 import { element, formatXml } from "../../../provider/xml/element.js";
 import { messages, worded, type MessageId } from "../../engine/messages.js";
-import { xmlText } from "../../xml/arbitraries.js";
+import { xmlText } from "../libvirt/xml/arbitraries.js";
 
 function answer(body: string, status = 409, contentType = "application/xml;charset=UTF-8") {
   return { status, statusText: "Conflict", contentType, retryAfter: undefined, body };

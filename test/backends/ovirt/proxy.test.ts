@@ -2,7 +2,7 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { addProfile, listProfiles, listVms } from "../../../provider/backends/ovirt/rest/index.js";
 import { proxyFor } from "../../../provider/backends/ovirt/rest/proxy.js";
-import { handlers } from "../../../provider/handlers/by-kind.js";
+import { handlers } from "../../../provider/handlers/registry.js";
 import { makeCertificate } from "../../engine/certificate.js";
 import { clientOf, idOf, startEngine } from "../../engine/engine.js";
 import type { TestEngine } from "../../engine/server.js";

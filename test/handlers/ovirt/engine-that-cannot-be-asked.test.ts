@@ -1,6 +1,6 @@
 /** An engine that does not answer, is not trusted, or refuses the login: what checks make of it. */
 import { beforeEach, describe, expect, it } from "vitest";
-import { handlers } from "../../../provider/handlers/by-kind.js";
+import { handlers } from "../../../provider/handlers/registry.js";
 import type { Handler, StackConfig } from "../../../provider/handlers/handler.js";
 import { overEngine, standbyInputs, type OverEngine } from "./over-engine.js";
 

@@ -5,7 +5,7 @@ import { vmInterface } from "../../../provider/handlers/ovirt/vm-interface.js";
 import { vnicProfile } from "../../../provider/handlers/ovirt/vnic-profile.js";
 import type { VnicProfileInputs } from "../../../provider/handlers/inputs/vnic-profile.js";
 import type { VmInterfaceInputs } from "../../../provider/handlers/inputs/vm-interface.js";
-import { declaredInterfaces, declaredProfiles } from "../../../provider/handlers/program.js";
+import { declaredInterfaces, declaredProfiles } from "../../../provider/handlers/declarations.js";
 import { startEngine } from "../../engine/engine.js";
 import { named, type Nic, type Vm } from "../../engine/model.js";
 import type { TestEngine, TestEngineOptions } from "../../engine/server.js";

@@ -3,7 +3,7 @@ import { PartialFailure } from "../../../provider/handlers/handler.js";
 import type { VmInterfaceInputs } from "../../../provider/handlers/inputs/vm-interface.js";
 import { vmInterface, type VmInterfaceState } from "../../../provider/handlers/ovirt/vm-interface.js";
 import { vnicProfile } from "../../../provider/handlers/ovirt/vnic-profile.js";
-import { UNKNOWN } from "../../../provider/handlers/unknown.js";
+import { UNKNOWN } from "../../../provider/model/unknown.js";
 import { migrateVm } from "../../../provider/backends/ovirt/rest/index.js";
 import { idOf } from "../../engine/engine.js";
 import { start, stop } from "../../engine/commands/power.js";

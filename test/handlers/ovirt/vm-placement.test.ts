@@ -3,7 +3,7 @@ import { PartialFailure } from "../../../provider/handlers/handler.js";
 import { vmInterface } from "../../../provider/handlers/ovirt/vm-interface.js";
 import { vmPlacement, type VmPlacementState } from "../../../provider/handlers/ovirt/vm-placement.js";
 import { vnicProfile } from "../../../provider/handlers/ovirt/vnic-profile.js";
-import type { ProgressStep } from "../../../provider/progress.js";
+import type { ProgressStep } from "../../../provider/model/progress.js";
 import { migrateVm } from "../../../provider/backends/ovirt/rest/index.js";
 import { start, stop } from "../../engine/commands/power.js";
 import { idOf } from "../../engine/engine.js";

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { listProfiles } from "../../../provider/backends/ovirt/rest/index.js";
 import type { VnicProfileInputs } from "../../../provider/handlers/inputs/vnic-profile.js";
 import { vnicProfile, type VnicProfileState } from "../../../provider/handlers/ovirt/vnic-profile.js";
-import { UNKNOWN } from "../../../provider/handlers/unknown.js";
+import { UNKNOWN } from "../../../provider/model/unknown.js";
 import { idOf } from "../../engine/engine.js";
 import { named, put } from "../../engine/model.js";
 import {

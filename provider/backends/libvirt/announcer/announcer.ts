@@ -6,9 +6,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { z } from "zod";
-import { foreignText } from "../../../foreign-text.js";
-import { reasonOf } from "../../../problem.js";
-import { formatPciAddress, type PciAddress } from "../../../xml/pci-address.js";
+import { foreignText } from "../../../model/foreign-text.js";
+import { reasonOf } from "../../../model/problem.js";
+import { formatPciAddress, type PciAddress } from "../xml/pci-address.js";
 import type { LibvirtHost } from "../host.js";
 import { remotePython } from "../transport/index.js";
 

@@ -1,5 +1,5 @@
 import type { Duplex } from "node:stream";
-import { ProblemError } from "../../../problem.js";
+import { ProblemError } from "../../../model/problem.js";
 import { type CallOptions, type KeepaliveOptions, RpcClient } from "./client.js";
 import type { Domain, TypedParameter } from "./datatypes.js";
 import { type ConnectionLostError, LibvirtError } from "./errors.js";

@@ -1,5 +1,5 @@
-import { foreignText } from "../../../foreign-text.js";
-import { ProblemError } from "../../../problem.js";
+import { foreignText } from "../../../model/foreign-text.js";
+import { ProblemError } from "../../../model/problem.js";
 
 /** What arrived, or was to be sent, is not what libvirt's protocol definition allows. */
 export class RpcProtocolError extends ProblemError {

@@ -2,7 +2,7 @@ import type { Duplex } from "node:stream";
 import type { SshCredentials } from "./credentials.js";
 import type { ExecOptions, ExecResult, RemoteCommand, RunningCommand } from "./remote-command.js";
 import { connectUnix } from "./unix.js";
-import type { LibvirtUri } from "./uri.js";
+import type { LibvirtUri } from "../../../config/host-uri.js";
 
 export type { SshCredentials } from "./credentials.js";
 export {
@@ -14,7 +14,7 @@ export {
   remotePython,
 } from "./remote-command.js";
 export { SshError } from "./ssh-error.js";
-export { type LibvirtUri, parseLibvirtUri } from "./uri.js";
+export { type LibvirtUri, parseLibvirtUri } from "../../../config/host-uri.js";
 
 /** A stream that is connected to libvirt's socket on a host, and what else goes the same way. */
 export interface Transport {

@@ -1,4 +1,5 @@
-import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { createHmac, timingSafeEqual } from "node:crypto";
+import { keyTypeOf } from "../../../config/host-key.js";
 
 /** OpenSSH's known_hosts (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"). No I/O. */
 
@@ -79,18 +80,6 @@ export function judgeHostKey(entries: readonly KnownHost[], host: string, port: 
 export function knownKeyTypes(entries: readonly KnownHost[], host: string, port: number): string[] {
   const valid = entriesAbout(entries, nameOf(host, port)).filter((entry) => !entry.revoked);
   return [...new Set(valid.map((entry) => entry.keyType))];
-}
-
-/** The name that a public key itself gives for its type; undefined when it is none. */
-export function keyTypeOf(key: Buffer): string | undefined {
-  if (key.length < 4) return undefined;
-  const length = key.readUInt32BE();
-  return length === 0 || length > 64 || length > key.length - 4 ? undefined : key.toString("latin1", 4, 4 + length);
-}
-
-/** As `ssh-keygen -l` prints it: `SHA256:…`. */
-export function fingerprintOf(key: Buffer): string {
-  return `SHA256:${createHash("sha256").update(key).digest("base64").replaceAll("=", "")}`;
 }
 
 function judge(about: readonly KnownHost[], key: Buffer): HostKeyVerdict {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { SshCredentials } from "./credentials.js";
 import { SshSession } from "./ssh.js";
-import type { SshUri } from "./uri.js";
+import type { SshUri } from "../../../config/host-uri.js";
 
 interface Shared {
   readonly session: Promise<SshSession>;

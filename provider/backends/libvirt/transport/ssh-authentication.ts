@@ -1,10 +1,10 @@
 import { readFile, stat } from "node:fs/promises";
 import { type AnyAuthMethod, utils } from "ssh2";
 import type { SshCredentials } from "./credentials.js";
-import { expandHome } from "./home.js";
-import { shellWord } from "../../../shell-word.js";
+import { expandHome } from "../../../config/home.js";
+import { shellWord } from "../../../model/shell-word.js";
 import { SshError } from "./ssh-error.js";
-import { passwordMethods, type AuthenticationMethod, type SshUri } from "./uri.js";
+import { passwordMethods, type AuthenticationMethod, type SshUri } from "../../../config/host-uri.js";
 
 /** One way to log in. */
 export interface Attempt {

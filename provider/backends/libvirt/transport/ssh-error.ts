@@ -1,5 +1,5 @@
-import { type Problem, ProblemError } from "../../../problem.js";
-import type { SshUri } from "./uri.js";
+import { type Problem, ProblemError } from "../../../model/problem.js";
+import type { SshUri } from "../../../config/host-uri.js";
 
 const refusals: ReadonlySet<string> = new Set([
   "ssh-authentication",

@@ -1,19 +1,12 @@
 import { appendFile, mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { ServerHostKeyAlgorithm } from "ssh2";
-import { expandHome } from "./home.js";
-import { algorithmsOf, readHostKeyPin } from "./host-key-pin.js";
-import {
-  fingerprintOf,
-  judgeHostKey,
-  keyTypeOf,
-  type KnownHost,
-  knownKeyTypes,
-  nameOf,
-  parseKnownHosts,
-} from "./known-hosts.js";
+import { expandHome } from "../../../config/home.js";
+import { fingerprintOf, keyTypeOf } from "../../../config/host-key.js";
+import { algorithmsOf, readHostKeyPin } from "../../../config/host-key-pin.js";
+import { judgeHostKey, type KnownHost, knownKeyTypes, nameOf, parseKnownHosts } from "./known-hosts.js";
 import { SshError } from "./ssh-error.js";
-import type { SshUri } from "./uri.js";
+import type { SshUri } from "../../../config/host-uri.js";
 
 /** Which host keys are accepted for one connection: what is asked for, and the decision on what is shown. */
 export interface HostKeyPolicy {

@@ -11,10 +11,10 @@ import {
   remoteCommand,
 } from "./remote-command.js";
 import { type AuthenticationPlan, authenticationPlan } from "./ssh-authentication.js";
-import type { Problem } from "../../../problem.js";
+import type { Problem } from "../../../model/problem.js";
 import { SshError } from "./ssh-error.js";
 import { type HostKeyPolicy, hostKeyPolicy } from "./ssh-host-key.js";
-import type { SshUri } from "./uri.js";
+import type { SshUri } from "../../../config/host-uri.js";
 
 const CONNECT_TIMEOUT_MS = 20_000;
 /** For the host to open a channel, and for a command that is run to its end. */

@@ -1,6 +1,6 @@
 import { connect, type Socket } from "node:net";
-import { ProblemError } from "../../../problem.js";
-import type { UnixUri } from "./uri.js";
+import { ProblemError } from "../../../model/problem.js";
+import type { UnixUri } from "../../../config/host-uri.js";
 
 /**
  * Connects to libvirt's socket on this machine.

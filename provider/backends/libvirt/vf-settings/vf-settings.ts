@@ -5,8 +5,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { ProblemError } from "../../../problem.js";
-import { formatPciAddress, type PciAddress } from "../../../xml/pci-address.js";
+import { ProblemError } from "../../../model/problem.js";
+import { formatPciAddress, type PciAddress } from "../xml/pci-address.js";
 import type { LibvirtHost } from "../host.js";
 import { remotePython } from "../transport/index.js";
 

@@ -1,13 +1,14 @@
 /** A client of the oVirt engine's REST API, version 4, with XML bodies. */
 import { randomUUID } from "node:crypto";
-import { withoutTrailing } from "../../../foreign-text.js";
-import { ProblemError } from "../../../problem.js";
+import { withoutTrailing } from "../../../model/foreign-text.js";
+import { ProblemError } from "../../../model/problem.js";
 import { formatXml, parseXml, type Element } from "../../../xml/element.js";
 import { Connection, type ConnectionOptions, type HttpAnswer, type HttpRequest } from "./exchange.js";
 import { faultOf, OvirtFault } from "./fault.js";
 import { readable } from "./reading.js";
 import { sendWithRetries, type RetryPolicy } from "./retry.js";
-import { tokenSource, type EngineCredentials, type TokenSource } from "./sign-on.js";
+import type { EngineCredentials } from "../../../config/engine-credentials.js";
+import { tokenSource, type TokenSource } from "./sign-on.js";
 
 export interface EngineAddress {
   /** Of the API: `https://engine.example/ovirt-engine/api`; the engine's own URL will do. Must be https. */

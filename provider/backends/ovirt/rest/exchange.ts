@@ -1,6 +1,6 @@
 /** One request over HTTPS and its answer, with time-outs; and when there is none, whether the request may have arrived. */
 import { Agent, request, type RequestOptions } from "node:https";
-import { ProblemError, type Problem } from "../../../problem.js";
+import { ProblemError, type Problem } from "../../../model/problem.js";
 import { proxyFor, type Environment, type Proxy } from "./proxy.js";
 import { isAboutCertificate, NoTunnel, TunnelAgent } from "./tunnel.js";
 

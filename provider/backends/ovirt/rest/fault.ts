@@ -1,6 +1,6 @@
 /** What the engine answers when it does not do what it was asked. */
-import { foreignText } from "../../../foreign-text.js";
-import { ProblemError, type Problem } from "../../../problem.js";
+import { foreignText } from "../../../model/foreign-text.js";
+import { ProblemError, type Problem } from "../../../model/problem.js";
 import { child, parseXml, textOf, XmlError, type Element } from "../../../xml/element.js";
 import { EngineUnreachable, type HttpAnswer } from "./exchange.js";
 import { messageIdOf } from "./messages.js";

@@ -9,6 +9,7 @@ export * from "./job.js";
 export { emptyList } from "./lookup.js";
 export * from "./network.js";
 export * from "./nic.js";
-export { SignOnRefused, type EngineCredentials } from "./sign-on.js";
+export type { EngineCredentials } from "../../../config/engine-credentials.js";
+export { SignOnRefused } from "./sign-on.js";
 export * from "./vm.js";
 export * from "./vnic-profile.js";

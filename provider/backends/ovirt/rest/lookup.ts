@@ -1,5 +1,5 @@
 /** Names or ids: what a user writes for a network, cluster, VM or host becomes the one thing that it means. */
-import { ProblemError } from "../../../problem.js";
+import { ProblemError } from "../../../model/problem.js";
 import type { Element } from "../../../xml/element.js";
 import type { EngineClient, ListOptions } from "./client.js";
 import { neededRoles } from "./fault.js";

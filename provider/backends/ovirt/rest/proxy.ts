@@ -3,7 +3,7 @@
  * one setting serves both (golang.org/x/net/http/httpproxy).
  */
 import { BlockList, isIP } from "node:net";
-import { ProblemError } from "../../../problem.js";
+import { ProblemError } from "../../../model/problem.js";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -3,24 +3,12 @@
  * got elsewhere, which is used as it is.
  */
 import { z } from "zod";
-import { ProblemError } from "../../../problem.js";
+import type { EngineCredentials, PasswordCredentials } from "../../../config/engine-credentials.js";
+import { ProblemError } from "../../../model/problem.js";
 import type { HttpAnswer, HttpRequest } from "./exchange.js";
 import { neededRoles } from "./fault.js";
-import { foreignText } from "../../../foreign-text.js";
+import { foreignText } from "../../../model/foreign-text.js";
 import { withoutSecrets } from "./secrets.js";
-
-export interface PasswordCredentials {
-  /** With its profile: `admin@internal`, or `admin@ovirt@internalsso` where Keycloak is used. */
-  readonly username: string;
-  readonly password: string;
-}
-
-export interface GivenToken {
-  /** One that the engine's own sign-on has given out, to whomever. */
-  readonly token: string;
-}
-
-export type EngineCredentials = PasswordCredentials | GivenToken;
 
 /** The engine does not let us in. Code: `engine-sign-on`, or `engine-token` for a token that was got elsewhere. */
 export class SignOnRefused extends ProblemError {

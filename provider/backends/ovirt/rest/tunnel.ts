@@ -7,7 +7,7 @@ import { request as plainRequest, STATUS_CODES } from "node:http";
 import { Agent, request as secureRequest, type AgentOptions, type RequestOptions } from "node:https";
 import type { Duplex } from "node:stream";
 import { connect } from "node:tls";
-import { ProblemError } from "../../../problem.js";
+import { ProblemError } from "../../../model/problem.js";
 import type { Proxy } from "./proxy.js";
 
 /**

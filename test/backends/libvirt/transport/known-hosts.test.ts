@@ -4,12 +4,11 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
-  fingerprintOf,
   judgeHostKey,
-  keyTypeOf,
   knownKeyTypes,
   parseKnownHosts,
 } from "../../../../provider/backends/libvirt/transport/known-hosts.js";
+import { fingerprintOf, keyTypeOf } from "../../../../provider/config/host-key.js";
 import { makeKey, scratch } from "./keys.js";
 
 const ed = makeKey("ed25519");

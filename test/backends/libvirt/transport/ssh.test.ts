@@ -13,8 +13,8 @@ import {
   SshError,
   type Transport,
 } from "../../../../provider/backends/libvirt/transport/index.js";
-import { fingerprintOf } from "../../../../provider/backends/libvirt/transport/known-hosts.js";
-import { parseLibvirtUri } from "../../../../provider/backends/libvirt/transport/uri.js";
+import { fingerprintOf } from "../../../../provider/config/host-key.js";
+import { parseLibvirtUri } from "../../../../provider/config/host-uri.js";
 import { opening, REMOTE, str, TestServer } from "../rpc/server.js";
 import { type KeyPair, makeKey, scratch } from "./keys.js";
 import { LibvirtHost } from "../../../../provider/backends/libvirt/host.js";

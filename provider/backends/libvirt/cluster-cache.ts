@@ -1,0 +1,249 @@
+/**
+ * What the hosts of a cluster say, each asked once: a command that looks at a thousand interfaces needs each VM's XML once,
+ * not a thousand times. Whatever is about to be changed is looked at anew, by `fresh`.
+ */
+import { parseDomain, type Domain } from "./xml/domain.js";
+import { XmlError } from "../../xml/element.js";
+import type { InterfaceRecord } from "./xml/interface-record.js";
+import { formatPciAddress } from "./xml/pci-address.js";
+import { placeOf, VmOnSeveralHosts, type LibvirtCluster, type Presence, type Whereabouts } from "./cluster.js";
+import { DomainState } from "./constants.js";
+import { refusedFirst, silenceOf, unless, type HostUnreachable, type DomainRef, type LibvirtHost } from "./host.js";
+import { physicalFunctionsOf, recordsOf } from "./interfaces.js";
+import { hostUse, type HostUse, type PhysicalFunction } from "./inventory.js";
+import { journalReservations, type JournalReservations } from "./reservations.js";
+import { Freshly, Once } from "./async-cache.js";
+import type { StoredProfile } from "./profile-store.js";
+import { ReadAhead } from "./prefetcher.js";
+import { UnreadableVm } from "./unreadable-vm.js";
+
+/** A VM, seen where it runs, or else where it is defined. */
+export interface Sight {
+  readonly presence: Presence;
+  /** The live domain of a running VM, else its definition. */
+  readonly domain: Domain;
+  readonly records: readonly InterfaceRecord[];
+}
+
+export class Picture {
+  private readonly lists = new Once<LibvirtHost, readonly DomainRef[]>((host) => host.domains());
+  private readonly sights = new Once<string, Sight | undefined>((vm) => this.look(vm));
+  private readonly ahead = new ReadAhead(xmlOf);
+  private readonly looks = new Freshly<string, Sight | undefined>((vm) => this.lookTwice(vm));
+  private readonly stored = new Once<"all", readonly StoredProfile[]>(() => this.cluster.profiles.all());
+  private readonly uses = new Once<LibvirtHost, HostUse>((host) => this.useOf(host));
+  private readonly journals = new Once<"all", JournalReservations>(() => journalReservations(this.cluster.hosts));
+  private readonly functions = new Once<string, readonly PhysicalFunction[]>((key) => this.functionsOf(key));
+  /** The VMs that have got VFs since the hosts were asked, by `<host> <address>`. */
+  private readonly taken = new Map<string, string>();
+  /** Each VM's XML as it was seen last: a domain that has not changed need not be parsed again. */
+  private readonly parsed = new Map<string, Pick<Sight, "domain" | "records"> & { readonly xml: string }>();
+
+  constructor(readonly cluster: LibvirtCluster) {}
+
+  /** @throws HostUnreachable */
+  profiles(): Promise<readonly StoredProfile[]> {
+    return this.stored.get("all");
+  }
+
+  /** By its id; undefined: no host has it. @throws HostUnreachable */
+  async profile(id: string): Promise<StoredProfile | undefined> {
+    return (await this.profiles()).find(({ profile }) => profile.id === id);
+  }
+
+  /** The same, as far as the hosts that answer can tell: one of them has all profiles. @throws HostUnreachable where none has it */
+  async knownProfile(id: string): Promise<StoredProfile | undefined> {
+    try {
+      return await this.profile(id);
+    } catch (error) {
+      if (silenceOf(error) === undefined) throw error;
+      return this.cluster.profiles.known(id);
+    }
+  }
+
+  /** As {@link LibvirtCluster.locate}, with what is seen there. @throws HostUnreachable, VmOnSeveralHosts */
+  vm(name: string): Promise<Sight | undefined> {
+    return this.sights.get(name);
+  }
+
+  /** The same, and never older than the question: for what is about to be changed, or was changed just now. */
+  fresh(name: string): Promise<Sight | undefined> {
+    const look = this.looks.get(name);
+    void this.sights.set(name, look);
+    return look;
+  }
+
+  /** Of a VM with live domains on several hosts, the one that runs; else the first. */
+  async running(presences: readonly Presence[]): Promise<Sight | undefined> {
+    const now = await Promise.all(
+      presences.map(async (each) => ({
+        ...each,
+        ...(await unless("NO_DOMAIN", () => each.host.state(each.dom))),
+      })),
+    );
+    const found = now.find(({ state }) => state === DomainState.RUNNING) ?? now[0];
+    return found && this.lookAt(found);
+  }
+
+  /** The hosts that cannot be asked; those first that refuse. */
+  async unreachable(): Promise<readonly HostUnreachable[]> {
+    const asked = this.cluster.hosts.map((host) => this.lists.get(host).then(() => undefined, silenceOrError));
+    return refusedFirst((await Promise.all(asked)).filter((answer) => answer !== undefined));
+  }
+
+  /** Of the VMs on the hosts that answer. */
+  async vmNames(): Promise<readonly string[]> {
+    const lists = await Promise.all(this.cluster.hosts.map((host) => this.lists.get(host).catch(() => [])));
+    return [...new Set(lists.flat().map(({ name }) => name))];
+  }
+
+  /** Every VM of the cluster; of those that cannot be read, why. @throws HostUnreachable */
+  async vms(): Promise<{ readonly seen: readonly Sight[]; readonly unreadable: readonly UnreadableVm[] }> {
+    const lists = await Promise.all(this.cluster.hosts.map((host) => this.lists.get(host)));
+    const names = new Set(lists.flat().map(({ name }) => name));
+    const sights = await Promise.all(
+      [...names].map((name) =>
+        this.vm(name)
+          .catch((error: unknown) => this.beingMoved(error))
+          .catch(unreadableOrError),
+      ),
+    );
+    return {
+      seen: sights.flatMap((sight) => (sight === undefined || sight instanceof UnreadableVm ? [] : sight)),
+      unreadable: sights.filter((sight) => sight instanceof UnreadableVm),
+    };
+  }
+
+  /** As {@link physicalFunctionsOf}. */
+  async physicalFunctions(host: LibvirtHost, network: string): Promise<readonly PhysicalFunction[]> {
+    const functions = await this.functions.get(`${host.name} ${network}`);
+    return functions.map((pf) => ({
+      ...pf,
+      virtualFunctions: pf.virtualFunctions.map((vf) => {
+        const vm = this.taken.get(`${host.name} ${formatPciAddress(vf.address)}`);
+        return vm === undefined ? vf : { ...vf, usedBy: vm };
+      }),
+    }));
+  }
+
+  /** The VF, as `0000:b3:02.3`, is that VM's now. */
+  took(host: LibvirtHost, vf: string, vm: string): void {
+    this.taken.set(`${host.name} ${vf}`, vm);
+  }
+
+  /** Profiles were changed. */
+  forgetProfiles(): void {
+    this.stored.forget();
+  }
+
+  /** The VM was changed, moved perhaps, and VFs with it. */
+  forgetVm(name: string): void {
+    this.sights.forget(name);
+    this.ahead.forget();
+    this.lists.forget();
+    this.uses.forget();
+    this.journals.forget();
+    this.functions.forget();
+    this.taken.clear();
+  }
+
+  private async look(vm: string): Promise<Sight | undefined> {
+    const presence = await this.locate(vm);
+    if (presence === undefined) return undefined;
+    const { host, dom } = presence;
+    return this.lookAt(presence, this.ahead.read(host, dom, await this.lists.get(host)));
+  }
+
+  private async lookNow(vm: string): Promise<Sight | undefined> {
+    const presence = await this.locate(vm);
+    return presence && this.lookAt(presence);
+  }
+
+  /** Where it was last, and where it is not there any more, or has begun or ceased to run, wherever it is. */
+  private async lookTwice(vm: string): Promise<Sight | undefined> {
+    const sight = await this.lookNow(vm);
+    if (sight !== undefined && sight.domain.id === idOf(sight.presence.dom)) return sight;
+    this.lists.forget();
+    return this.lookNow(vm);
+  }
+
+  private async lookAt(presence: Presence, reading = xmlOf(presence.host, presence.dom)): Promise<Sight | undefined> {
+    const { host, dom } = presence;
+    const xml = await reading;
+    if (xml === undefined) return undefined;
+    try {
+      return { presence, ...this.parse(dom, xml) };
+    } catch (error) {
+      throw error instanceof XmlError ? new UnreadableVm(dom.name, host.name, error) : error;
+    }
+  }
+
+  private parse({ uuid }: DomainRef, xml: string): Pick<Sight, "domain" | "records"> {
+    const last = this.parsed.get(uuid);
+    if (last?.xml === xml) return { domain: last.domain, records: last.records };
+    const domain = parseDomain(xml);
+    const seen = { domain, records: recordsOf(domain) };
+    this.parsed.set(uuid, { xml, ...seen });
+    return seen;
+  }
+
+  /** A VM on two hosts is no hindrance to whoever asks about others. */
+  private beingMoved(error: unknown): Promise<Sight | undefined> | undefined {
+    const presence = error instanceof VmOnSeveralHosts ? error.presences[0] : undefined;
+    if (presence === undefined) throw error;
+    return this.lookAt(presence);
+  }
+
+  private async locate(vm: string): Promise<Presence | undefined> {
+    const answers = await Promise.all(
+      this.cluster.hosts.map((host) => this.lists.get(host).then((list) => ({ host, list }), silenceOrError)),
+    );
+    const whereabouts: Whereabouts = {
+      presences: answers.flatMap((answer) => ("list" in answer ? presenceIn(answer, vm) : [])),
+      silent: answers.flatMap((answer) => ("list" in answer ? [] : answer)),
+    };
+    return placeOf(vm, whereabouts);
+  }
+
+  private async functionsOf(key: string): Promise<readonly PhysicalFunction[]> {
+    const [name = "", network = ""] = key.split(" ");
+    const host = this.cluster.host(name);
+    return physicalFunctionsOf(this.cluster, host, network, await this.uses.get(host));
+  }
+
+  private async useOf(host: LibvirtHost): Promise<HostUse> {
+    const { hostCommands: commands } = this.cluster.config;
+    return hostUse(host, { commands, journals: await this.journals.get("all") });
+  }
+}
+
+/** Undefined: it is gone. */
+function xmlOf(host: LibvirtHost, dom: DomainRef): Promise<string | undefined> {
+  return unless("NO_DOMAIN", () => host.domainXml(dom));
+}
+
+function unreadableOrError(error: unknown): UnreadableVm {
+  if (error instanceof UnreadableVm) return error;
+  throw error;
+}
+
+function silenceOrError(error: unknown) {
+  const silence = silenceOf(error);
+  if (silence === undefined) throw error;
+  return silence;
+}
+
+/** A list tells of a domain's state only whether it runs, which is all that matters to its interfaces. */
+function presenceIn(
+  { host, list }: { host: LibvirtHost; list: readonly DomainRef[] },
+  vm: string,
+): readonly Presence[] {
+  return list
+    .filter(({ name }) => name === vm)
+    .map((dom) => ({ host, dom, state: dom.id < 0 ? DomainState.SHUTOFF : DomainState.RUNNING, reason: 0 }));
+}
+
+/** As the domain's own XML has it. */
+function idOf({ id }: DomainRef): number | undefined {
+  return id < 0 ? undefined : id;
+}

@@ -1,0 +1,129 @@
+/** What a host has for SR-IOV failover: versions, IOMMU, bridges, PFs and VFs. Pure reading. */
+import { networkOn, pfInWords, pfsOf } from "../../config/index.js";
+import { parseHostCapabilities } from "./xml/capabilities.js";
+import type { LibvirtCluster } from "./cluster.js";
+import { HostUnreachable, type LibvirtHost } from "./host.js";
+import { hostInterface, physicalFunction, type PhysicalFunction } from "./inventory.js";
+import { hostUseIn } from "./interfaces.js";
+
+import { unstartableOn, type Unstartable } from "./start-survey.js";
+
+export interface SilentHost {
+  readonly name: string;
+  readonly answers: false;
+  /** In the words of the attempt. */
+  readonly why: string;
+}
+
+export interface AnsweringHost {
+  readonly name: string;
+  readonly answers: true;
+  readonly uuid: string | undefined;
+  /** major × 1,000,000 + minor × 1,000 + release. */
+  readonly libvirtVersion: number;
+  readonly qemuVersion: number;
+  /** Undefined: libvirt does not say. */
+  readonly iommu: boolean | undefined;
+  readonly freeMemoryKiB: number;
+  readonly networks: readonly SurveyedNetwork[];
+  /** VMs that would not start again there. */
+  readonly unstartable?: readonly Unstartable[];
+}
+
+export type HostSurvey = SilentHost | AnsweringHost;
+
+/** A network of the configuration, as the host has it. */
+export interface SurveyedNetwork {
+  readonly name: string;
+  /** As configured, bytes. */
+  readonly mtu: number | undefined;
+  readonly bridge: SurveyedBridge | undefined;
+  readonly physicalFunctions: readonly SurveyedPf[];
+}
+
+export interface SurveyedBridge {
+  readonly name: string;
+  /** `unknown`: the host has no way to say. */
+  readonly there: boolean | "unknown";
+  /** Bytes. */
+  readonly mtu?: number | undefined;
+  readonly ports?: readonly string[] | undefined;
+}
+
+export interface SurveyedPf {
+  /** With the network's range of its VFs, where it has one: `eth3 (VFs 2-7)`. */
+  readonly name: string;
+  /** Its interface. Default: {@link name}. */
+  readonly pf?: string;
+  /** Undefined: the host has no such interface, or it is no PF. */
+  readonly found: PhysicalFunction | undefined;
+}
+
+export function answering(host: HostSurvey): host is AnsweringHost {
+  return host.answers;
+}
+
+/** Of a cluster, or of some of its hosts. */
+export function surveyHosts(cluster: Pick<LibvirtCluster, "hosts" | "config">): Promise<readonly HostSurvey[]> {
+  return Promise.all(cluster.hosts.map((host) => surveyHost(cluster, host)));
+}
+
+async function surveyHost(cluster: Pick<LibvirtCluster, "config" | "hosts">, host: LibvirtHost): Promise<HostSurvey> {
+  try {
+    const connection = await host.connection();
+    const [{ capabilities }, libvirt, qemu, memory] = await Promise.all([
+      connection.call("connect_get_capabilities", {}),
+      connection.call("connect_get_lib_version", {}),
+      connection.call("connect_get_version", {}),
+      connection.call("node_get_free_memory", {}),
+    ]);
+    const { uuid, iommu } = parseHostCapabilities(capabilities);
+    return {
+      name: host.name,
+      answers: true,
+      uuid,
+      libvirtVersion: Number(libvirt.lib_ver),
+      qemuVersion: Number(qemu.hv_ver),
+      iommu,
+      freeMemoryKiB: Number(memory.freeMem / 1024n),
+      networks: await surveyNetworks(cluster, host),
+      unstartable: await unstartableOn(host),
+    };
+  } catch (error) {
+    if (!(error instanceof HostUnreachable)) throw error;
+    return { name: host.name, answers: false, why: error.message };
+  }
+}
+
+async function surveyNetworks(
+  cluster: Pick<LibvirtCluster, "config" | "hosts">,
+  host: LibvirtHost,
+): Promise<readonly SurveyedNetwork[]> {
+  const use = await hostUseIn(cluster, host);
+  const { config } = cluster;
+  return Promise.all(
+    Object.keys(config.networks).map(async (name): Promise<SurveyedNetwork> => {
+      const network = networkOn(config, host.name, name);
+      const { bridge, mtu } = network ?? {};
+      return {
+        name,
+        mtu,
+        bridge: bridge === undefined ? undefined : await surveyBridge(host, bridge, config.hostCommands),
+        physicalFunctions: await Promise.all(
+          (pfsOf(network) ?? []).map(async (pf) => ({
+            name: pfInWords(pf),
+            pf: pf.name,
+            found: await physicalFunction(host, pf, use),
+          })),
+        ),
+      };
+    }),
+  );
+}
+
+async function surveyBridge(host: LibvirtHost, name: string, commands: boolean): Promise<SurveyedBridge> {
+  const answer = await hostInterface(host, name, { commands });
+  if (answer === "unknown") return { name, there: "unknown" };
+  if (answer === "absent") return { name, there: false };
+  return { name, there: true, mtu: answer.mtu, ports: answer.ports };
+}

@@ -1,0 +1,310 @@
+/**
+ * libvirt's migration protocol, version 3 with parameters, led by the client: Begin, Prepare, Perform, Finish, Confirm
+ * (src/libvirt-domain.c, virDomainMigrateVersion3Full). The hosts need no way to log in to each other, and this client
+ * knows at every moment how far the migration has come.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { ProblemError } from "../../model/problem.js";
+import { isActive, isIncoming } from "./cluster.js";
+import { JobType, Migrate } from "./constants.js";
+import { isConnectionLost, parameter, unless, type DomainRef, type JobNow, type LibvirtHost } from "./host.js";
+import { typedParameters, type TypedParameter } from "./rpc/datatypes.js";
+import { LibvirtError, VIR_ERR } from "./rpc/errors.js";
+
+export interface MigrationOptions {
+  /** Whether the domain is persistent: its definition then moves too. */
+  readonly persistent: boolean;
+  /** The definition that the destination keeps. Default: the source's. */
+  readonly persistentXml?: string | undefined;
+  /** The live definition for the destination. Default: the source's, as libvirt sends it. */
+  readonly destinationXml?: string | undefined;
+  /** `tcp://address`; default: what the destination's libvirt offers, its own host name. */
+  readonly migrationUri?: string | undefined;
+  /** MiB/s. Default: no limit. */
+  readonly bandwidth?: number | undefined;
+  /** Slows the guest down where it writes faster than the network carries. Default: false. */
+  readonly autoConverge?: boolean | undefined;
+  /** Seconds after which the migration is aborted. */
+  readonly timeout: number;
+  /** Seconds to wait for the destination's copy to end or to run, where the answer to Finish got lost. Default 10. */
+  readonly settleTimeout?: number;
+  readonly signal?: AbortSignal | undefined;
+  readonly onJob?: (job: JobNow) => void;
+  readonly onPhase?: (phase: MigrationPhase) => void;
+}
+
+export type MigrationPhase = "begin" | "prepare" | "perform" | "finish" | "confirm";
+
+export class MigrationFailed extends ProblemError {
+  override readonly name = "MigrationFailed";
+}
+
+/** Milliseconds between two looks at the job. */
+const jobInterval = 400;
+
+/**
+ * Moves a running domain. When it returns, the domain runs on the destination and nowhere else.
+ * @throws MigrationFailed the domain runs on the source, as before, unless the message says that this is not known.
+ */
+export async function migrate(
+  from: LibvirtHost,
+  to: LibvirtHost,
+  dom: DomainRef,
+  options: MigrationOptions,
+): Promise<void> {
+  const source = from.dedicated();
+  const destination = to.dedicated();
+  try {
+    await lead(source, destination, dom, options);
+  } finally {
+    await Promise.all([source.close(), destination.close()]);
+  }
+}
+
+/**
+ * Ends a copy that a migration has stopped and left behind, as that migration would have ended it: by its Confirm. A mere
+ * destroy would give the disk images back to the host's owner and label (qemuProcessStop without
+ * VIR_QEMU_PROCESS_STOP_MIGRATED), and so take those on a shared file system away from the VM that runs elsewhere. The
+ * definition goes with the copy. Where libvirt does not take that, the copy is destroyed.
+ * @returns whether it was ended by a Confirm.
+ */
+export async function endMigratedCopy(host: LibvirtHost, dom: DomainRef): Promise<boolean> {
+  const connection = await host.connection();
+  const persistent = await host.isPersistent(dom);
+  const flags = Migrate.LIVE | Migrate.CHANGE_PROTECTION | (persistent ? Migrate.UNDEFINE_SOURCE : 0);
+  try {
+    await connection.call("domain_migrate_begin3_params", { dom, params: [], flags });
+    await connection.call("domain_migrate_confirm3_params", {
+      dom,
+      params: [],
+      cookie_in: Buffer.alloc(0),
+      flags,
+      cancelled: 0,
+    });
+    return true;
+  } catch (error) {
+    if (!LibvirtError.is(error)) throw error;
+    await unless("NO_DOMAIN", () => unless("OPERATION_INVALID", () => host.destroy(dom)));
+    return false;
+  }
+}
+
+async function lead(
+  source: LibvirtHost,
+  destination: LibvirtHost,
+  dom: DomainRef,
+  options: MigrationOptions,
+): Promise<void> {
+  const flags =
+    Migrate.LIVE |
+    (options.persistent ? Migrate.PERSIST_DEST | Migrate.UNDEFINE_SOURCE : 0) |
+    (options.autoConverge === true ? Migrate.AUTO_CONVERGE : 0);
+  const sourceFlags = flags | Migrate.CHANGE_PROTECTION;
+  const destinationFlags = flags & ~Migrate.AUTO_CONVERGE;
+  let params = typedParameters({
+    migrate_uri: options.migrationUri === undefined ? undefined : parameter.string(options.migrationUri),
+    bandwidth: options.bandwidth === undefined ? undefined : parameter.ullong(BigInt(options.bandwidth)),
+    persistent_xml:
+      options.persistentXml === undefined || !options.persistent ? undefined : parameter.string(options.persistentXml),
+    destination_xml: options.destinationXml === undefined ? undefined : parameter.string(options.destinationXml),
+  });
+  const deadline = AbortSignal.timeout(options.timeout * 1000);
+  const stop = options.signal === undefined ? deadline : AbortSignal.any([deadline, options.signal]);
+  const failed = (cause: unknown, rest: string) =>
+    new MigrationFailed(
+      {
+        code: "migration-failed",
+        what: deadline.aborted
+          ? `Unable to migrate VM "${dom.name}" to "${destination.name}" within ${options.timeout} s`
+          : `Unable to migrate VM "${dom.name}" to "${destination.name}"`,
+        where: source.name,
+        remedy: rest,
+      },
+      { cause },
+    );
+  stop.throwIfAborted();
+
+  // One connection each from the beginning to the end: what one of them has begun ends with it, and its successor would
+  // find nothing of it, or what another mover has begun meanwhile.
+  const [onSource, onDestination] = await Promise.all([source.connection(), destination.connection()]);
+  options.onPhase?.("begin");
+  const begun = await onSource.call("domain_migrate_begin3_params", { dom, params, flags: sourceFlags });
+  /** Ends the migration on the source: its domain stops for good, or goes on. */
+  const confirm = async (cookie: Buffer, cancelled: boolean) => {
+    options.onPhase?.("confirm");
+    await onSource.call("domain_migrate_confirm3_params", {
+      dom,
+      params,
+      cookie_in: cookie,
+      flags: sourceFlags,
+      cancelled: cancelled ? 1 : 0,
+    });
+  };
+
+  options.onPhase?.("prepare");
+  let prepared: { cookie_out: Buffer; uri_out: string | null };
+  params = replaced(params, "destination_xml", begun.xml);
+  try {
+    stop.throwIfAborted();
+    prepared = await onDestination.call("domain_migrate_prepare3_params", {
+      params,
+      cookie_in: begun.cookie_out,
+      flags: destinationFlags,
+    });
+  } catch (cause) {
+    await confirm(Buffer.alloc(0), true).catch(() => undefined);
+    throw failed(cause, "The VM runs on, where it was.");
+  }
+  if (prepared.uri_out !== null)
+    params = replaced(params, "migrate_uri", migrationUriOf(options.migrationUri, prepared.uri_out));
+
+  options.onPhase?.("perform");
+  let cookie = prepared.cookie_out;
+  let performError: unknown;
+  const watching = new AbortController();
+  // The source's libvirt has no connection to the destination's, and would wait until TCP gives up: some 15 minutes.
+  const lost = new AbortController();
+  void onDestination.ended.then((error) => lost.abort(error));
+  const watch = watchJob(source, dom, AbortSignal.any([stop, lost.signal]), watching.signal, options.onJob);
+  try {
+    cookie = (
+      await onSource.call("domain_migrate_perform3_params", {
+        dom,
+        dconnuri: null,
+        params,
+        cookie_in: cookie,
+        flags: sourceFlags,
+      })
+    ).cookie_out;
+  } catch (error) {
+    performError = error ?? new Error("unknown");
+    cookie = Buffer.alloc(0);
+  } finally {
+    watching.abort();
+    await watch;
+  }
+
+  options.onPhase?.("finish");
+  const finishParams = replaced(params, "destination_name", dom.name);
+  const cancelled = performError === undefined ? 0 : 1;
+  let finished = false;
+  let finishError: unknown;
+  try {
+    const { cookie_out } = await onDestination.call("domain_migrate_finish3_params", {
+      params: finishParams,
+      cookie_in: cookie,
+      flags: destinationFlags,
+      cancelled,
+    });
+    cookie = cookie_out;
+    finished = cancelled === 0;
+  } catch (error) {
+    finishError = error;
+    cookie = Buffer.alloc(0);
+  }
+  if (finishError !== undefined && performError === undefined && isConnectionLost(finishError)) {
+    // The destination was told to take over and its answer got lost: ask it what it did.
+    finished = await hasTakenOver(destination, dom, options.settleTimeout).catch((cause: unknown) => {
+      throw failed(
+        cause,
+        `The source has stopped the VM and "${destination.name}" does not say whether it has taken over: nothing was guessed. Run \`vnic-failover recover\` once it answers.`,
+      );
+    });
+  }
+  if (performError !== undefined && lost.signal.aborted) {
+    throw failed(
+      new Error(`the connection to "${destination.name}" was lost`, { cause: performError }),
+      "The VM runs on, where it was.",
+    );
+  }
+  if (performError !== undefined) {
+    // libvirt wants no Confirm after a failed Perform: the source has gone on by itself.
+    throw failed(bothSaid(performError, finishError), "The VM runs on, where it was.");
+  }
+  try {
+    await confirm(cookie, !finished);
+  } catch (cause) {
+    if (finished && !isConnectionLost(cause)) return; // the domain runs on the destination: what is left on the source is for the caller's check
+    if (!finished) throw failed(cause, `The VM may be paused on "${source.name}": run \`vnic-failover recover\`.`);
+  }
+  if (!finished) throw failed(finishError, "The VM runs on, where it was.");
+}
+
+/** Reports the job as it goes and aborts it when asked to; ends when Perform has ended. Never fails by itself. */
+async function watchJob(
+  source: LibvirtHost,
+  dom: DomainRef,
+  stop: AbortSignal,
+  done: AbortSignal,
+  onJob?: (job: JobNow) => void,
+): Promise<void> {
+  let aborted = false;
+  const over = () => done.aborted;
+  while (!over()) {
+    await sleep(jobInterval, undefined, { signal: AbortSignal.any([done, ...(aborted ? [] : [stop])]) }).catch(
+      () => undefined,
+    );
+    if (over()) return;
+    try {
+      if (stop.aborted && !aborted) {
+        await source.abortJob(dom);
+        aborted = true;
+      }
+      const job = await source.job(dom);
+      if (job.type === JobType.UNBOUNDED || job.type === JobType.BOUNDED) onJob?.(job);
+    } catch {
+      // Perform itself tells what became of the migration.
+    }
+  }
+}
+
+/** @throws where nobody can tell. */
+async function hasTakenOver(host: LibvirtHost, dom: DomainRef, timeout?: number): Promise<boolean> {
+  const copy = await copyOn(host, dom.uuid, timeout);
+  if (copy === "waiting") throw new Error(`"${host.name}" has a copy of the VM that still waits`);
+  return copy === "live";
+}
+
+/** Milliseconds between two looks at a copy that waits. */
+const copyInterval = 250;
+
+/**
+ * What the destination has of the VM. A copy that waits for the source is looked at again until it ends, with the
+ * connection that prepared it, or becomes the VM, by a Finish that is still being carried out.
+ * @param timeout seconds. Default 10.
+ */
+export async function copyOn(host: LibvirtHost, uuid: string, timeout = 10): Promise<"none" | "waiting" | "live"> {
+  const end = Date.now() + timeout * 1000;
+  for (;;) {
+    const found = await host.domainOf(uuid);
+    const state = found === undefined ? undefined : await unless("NO_DOMAIN", () => host.state(found));
+    if (state === undefined || !isActive(state)) return "none";
+    if (!isIncoming(state)) return "live";
+    if (Date.now() >= end) return "waiting";
+    await sleep(copyInterval);
+  }
+}
+
+/** Source and destination each tell half of the story. MIGRATE_FINISH_OK is how libvirt says: cancelled, as asked. */
+function bothSaid(performError: unknown, finishError: unknown): unknown {
+  if (!(performError instanceof LibvirtError) || !(finishError instanceof LibvirtError)) return performError;
+  if (finishError.code === VIR_ERR.MIGRATE_FINISH_OK) return performError;
+  const [source, destination] = [performError, finishError].map(({ libvirtMessage }) => libvirtMessage);
+  return new Error(`the source says: ${source ?? ""}; the destination says: ${destination ?? ""}`, {
+    cause: performError,
+  });
+}
+
+/**
+ * Where the source sends the VM: the destination chooses the port, and the address only where the configuration has none. What a
+ * host answers must not lead another one's connection elsewhere.
+ */
+export function migrationUriOf(configured: string | undefined, offered: string): string {
+  if (configured === undefined) return offered;
+  const port = /:(\d{1,5})$/.exec(offered)?.[1];
+  return port === undefined ? configured : `${configured}:${port}`;
+}
+
+function replaced(params: readonly TypedParameter[], field: string, value: string): TypedParameter[] {
+  return [...params.filter((candidate) => candidate.field !== field), { field, value: parameter.string(value) }];
+}

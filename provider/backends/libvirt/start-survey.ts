@@ -1,0 +1,40 @@
+/** VMs that would not start again on their host, as after its reboot, and why. */
+import { attribute } from "../../xml/element.js";
+import { parseDomain } from "./xml/domain.js";
+import { formatPciAddress, samePciAddress } from "./xml/pci-address.js";
+import { DomainXml } from "./constants.js";
+import { unless, type LibvirtHost } from "./host.js";
+import { deviceOf, vfUsers } from "./inventory.js";
+
+export interface Unstartable {
+  readonly vm: string;
+  /** Whether it is to start with its host. */
+  readonly autostart: boolean;
+  /** In words: `its definition names VF 0000:01:10.0, which the host has not`. */
+  readonly why: string;
+}
+
+/** By the definitions of the host's domains, running or not. */
+export async function unstartableOn(host: LibvirtHost): Promise<readonly Unstartable[]> {
+  const live = await vfUsers(host, "live");
+  const found = await Promise.all(
+    (await host.domains()).map(async (dom): Promise<readonly Unstartable[]> => {
+      if ((await unless("NO_DOMAIN", () => host.isPersistent(dom))) !== true) return [];
+      const xml = await unless("NO_DOMAIN", () => host.domainXml(dom, DomainXml.INACTIVE));
+      if (xml === undefined) return [];
+      const reasons: string[] = [];
+      for (const { vf, raw } of parseDomain(xml).interfaces) {
+        if (vf === undefined) continue;
+        const named = `its definition names VF ${formatPciAddress(vf)}`;
+        const other = live.find((user) => user.domain !== dom.name && samePciAddress(user.address, vf));
+        if ((await deviceOf(host, vf)) === undefined) reasons.push(`${named}, which the host has not`);
+        else if (other !== undefined) reasons.push(`${named}, which VM "${other.domain}" has`);
+        else if (attribute(raw, "managed") !== "yes")
+          reasons.push(`${named} with managed='no', so that nothing binds it to VFIO after a reboot`);
+      }
+      if (reasons.length === 0) return [];
+      return [{ vm: dom.name, autostart: await host.startsWithHost(dom), why: reasons.join("; ") }];
+    }),
+  );
+  return found.flat();
+}

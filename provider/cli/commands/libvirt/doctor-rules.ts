@@ -1,0 +1,355 @@
+/** What a host needs for moves, one row each. Pure. */
+import { heldVfs, isFree, isVfioDriver, type VirtualFunction } from "../../../backends/libvirt/inventory.js";
+import type { Rule } from "../../../rules/index.js";
+import { packedVersion, unpackedVersion } from "../../../rules/version.js";
+import { counted, listed, quoted } from "../../../rules/wording.js";
+import { claimName } from "../../../backends/libvirt/xml/vf-claim.js";
+import { shellWord } from "../../../model/shell-word.js";
+import { formatPciAddress, nodeDeviceName } from "../../../backends/libvirt/xml/pci-address.js";
+import {
+  answering,
+  type AnsweringHost,
+  type HostSurvey,
+  type SurveyedNetwork,
+  type SurveyedPf,
+} from "../../../backends/libvirt/host-survey.js";
+
+export interface DoctorFacts {
+  readonly hosts: readonly HostSurvey[];
+  /** By `host address`: the VM in whose move that VF is reserved. */
+  readonly reservedFor: ReadonlyMap<string, string>;
+  /** Profiles that some hosts lack or have otherwise. */
+  readonly unevenProfiles: readonly { readonly name: string; readonly differsOn: readonly string[] }[];
+}
+
+type DoctorRule = Rule<DoctorFacts>;
+type Found = readonly { readonly message: string; readonly remedy: string }[];
+
+const libvirtFloor = packedVersion(7, 0);
+const qemuFloor = packedVersion(5, 2);
+
+const error = { checkedAt: ["preflight"], severity: "error" } as const;
+const warning = { checkedAt: ["preflight"], severity: "warning" } as const;
+
+export const doctorRules: readonly DoctorRule[] = [
+  {
+    id: "host-answers",
+    title: "Every host answers",
+    source: "libvirt: docs/uri.rst",
+    ...error,
+    find: ({ hosts }) =>
+      hosts.flatMap((host) =>
+        host.answers
+          ? []
+          : {
+              message: `Host ${quoted(host.name)} does not answer: ${host.why}`,
+              remedy: "Nothing else could be looked at there.",
+            },
+      ),
+  },
+  {
+    id: "host-uuids-differ",
+    title: "Every host has a UUID of its own",
+    source: "libvirt: src/qemu/qemu_migration_cookie.c qemuMigrationCookieXMLParse",
+    ...error,
+    find: ({ hosts }) => {
+      const known = hosts.filter(answering);
+      return [...new Set(known.map(({ uuid }) => uuid))].flatMap((uuid) => {
+        const same = known.filter((host) => host.uuid === uuid);
+        return uuid === undefined || same.length < 2
+          ? []
+          : {
+              message: `Hosts ${listed(same.map(({ name }) => name))} have the same UUID, ${uuid}: libvirt takes them for one.`,
+              remedy: "Set host_uuid in libvirtd.conf (or virtqemud.conf) of all but one.",
+            };
+      });
+    },
+  },
+  {
+    id: "host-libvirt-version",
+    title: "libvirt is 7.0 or newer",
+    source: "ovirt-engine: commit 2813c6480a7, which names the floor",
+    ...error,
+    find: eachHost((host) => tooOld(host, "libvirt", host.libvirtVersion, libvirtFloor)),
+  },
+  {
+    id: "host-qemu-version",
+    title: "QEMU is 5.2 or newer",
+    source: "ovirt-engine: commit 2813c6480a7, which names the floor",
+    ...error,
+    find: eachHost((host) => tooOld(host, "QEMU", host.qemuVersion, qemuFloor)),
+  },
+  {
+    id: "host-iommu",
+    title: "The IOMMU is on, where VFs are to be given away",
+    source: "libvirt: src/conf/capabilities.c virCapabilitiesHostInitIOMMU",
+    ...error,
+    find: eachHost((host) =>
+      host.iommu === false && host.networks.some(({ physicalFunctions }) => physicalFunctions.length > 0)
+        ? [
+            {
+              message: `Host ${quoted(host.name)} has no IOMMU switched on, so no VF can be given to a VM.`,
+              remedy:
+                "Switch VT-d or AMD-Vi on in the firmware, and add intel_iommu=on to the kernel's command line (Intel).",
+            },
+          ]
+        : [],
+    ),
+  },
+  {
+    id: "host-serves-network",
+    title: "Every network has a bridge or physical functions on every host",
+    source: "vnic-failover:cluster",
+    ...warning,
+    find: eachNetwork((host, { name, bridge, physicalFunctions }) =>
+      bridge === undefined && physicalFunctions.length === 0
+        ? [
+            {
+              message: `Network ${quoted(name)} has neither bridge nor physicalFunctions on host ${quoted(host.name)}.`,
+              remedy: "Set one of them in vnic-failover:cluster, or take the network out.",
+            },
+          ]
+        : [],
+    ),
+  },
+  {
+    id: "host-bridge",
+    title: "The bridges are there",
+    source: "ovirt-engine: NetworkPolicyUnit.java",
+    ...error,
+    find: eachNetwork((host, { name, bridge }) =>
+      bridge?.there === false
+        ? [
+            {
+              message: `Host ${quoted(host.name)} has no bridge ${quoted(bridge.name)}, which is network ${quoted(name)}.`,
+              remedy: `Make it (ip link add ${bridge.name} type bridge, and its uplink a port of it), or correct the name in vnic-failover:cluster.`,
+            },
+          ]
+        : [],
+    ),
+  },
+  {
+    id: "host-bridge-unseen",
+    title: "The bridges can be looked at",
+    source: "libvirt: src/node_device/node_device_udev.c udevGetDeviceType leaves bridges out",
+    ...warning,
+    find: eachNetwork((host, { bridge }) =>
+      bridge?.there === "unknown"
+        ? [
+            {
+              message: `Host ${quoted(host.name)} can't say whether it has bridge ${quoted(bridge.name)}.`,
+              remedy: "Install libvirt's interface driver (libvirt-daemon-driver-interface), or allow hostCommands.",
+            },
+          ]
+        : [],
+    ),
+  },
+  {
+    id: "host-bridge-mtu",
+    title: "A bridge carries its network's MTU",
+    source: "Linux: net/bridge/br_if.c, a bridge's MTU is its smallest port's",
+    ...warning,
+    find: eachNetwork((host, { name, mtu, bridge }) =>
+      mtu !== undefined && bridge?.mtu !== undefined && bridge.mtu < mtu
+        ? [
+            {
+              message: `Bridge ${quoted(bridge.name)} of host ${quoted(host.name)} has MTU ${bridge.mtu}, and network ${quoted(name)} wants ${mtu}.`,
+              remedy: `Raise it (ip link set ${bridge.name} mtu ${mtu}, its ports first), or lower the network's mtu.`,
+            },
+          ]
+        : [],
+    ),
+  },
+  {
+    id: "host-bridge-uplink",
+    title: "A bridge has a port",
+    source: "oVirt: a bridged network is attached to a host's NIC",
+    ...warning,
+    find: eachNetwork((host, { name, bridge }) =>
+      bridge?.ports?.length === 0
+        ? [
+            {
+              message: `Bridge ${quoted(bridge.name)} of host ${quoted(host.name)} has no port: network ${quoted(name)} leads nowhere from there.`,
+              remedy: `Give it an uplink (ip link set DEV master ${bridge.name}).`,
+            },
+          ]
+        : [],
+    ),
+  },
+  {
+    id: "host-pf",
+    title: "The physical functions are there, and have VFs",
+    source: "Linux: Documentation/PCI/pci-iov-howto.rst",
+    ...error,
+    find: eachPf((host, network, { name, found }) => {
+      if (found === undefined) {
+        return [
+          {
+            message: `Host ${quoted(host.name)} has no physical function ${quoted(name)}, which network ${quoted(network.name)} names: no such interface, or one without SR-IOV.`,
+            remedy:
+              "Correct physicalFunctions in vnic-failover:cluster, or switch SR-IOV on in the firmware and the NIC.",
+          },
+        ];
+      }
+      return found.virtualFunctions.length > 0
+        ? []
+        : [
+            {
+              message: `Physical function ${quoted(name)} of host ${quoted(host.name)} has no VFs.`,
+              remedy: `Make some: echo N > /sys/class/net/${name}/device/sriov_numvfs.`,
+            },
+          ];
+    }),
+  },
+  {
+    id: "host-pf-up",
+    title: "The physical functions are up",
+    source: "libvirt: src/util/virnetdev.c virNetDevSaveNetConfig",
+    ...error,
+    find: eachPf((host, _network, { name, found }) =>
+      found?.linkUp === false
+        ? [
+            {
+              message: `Physical function ${quoted(name)} of host ${quoted(host.name)} is down: none of its VFs will be given away.`,
+              remedy: `Bring it up (ip link set ${name} up), and look at its cable.`,
+            },
+          ]
+        : [],
+    ),
+  },
+  {
+    id: "host-vf-free",
+    title: "A VF of every network is free",
+    source: "ovirt-engine: VfSchedulerImpl.java",
+    ...warning,
+    find: eachNetwork((host, { name, physicalFunctions }) => {
+      const vfs = physicalFunctions.flatMap(({ found }) => found?.virtualFunctions ?? []);
+      return vfs.length > 0 && !vfs.some((vf) => isFree(vf))
+        ? [
+            {
+              message: `None of the ${counted(vfs.length, "VF")} of network ${quoted(name)} on host ${quoted(host.name)} is free: no VM that has one can move there.${causes(physicalFunctions)}`,
+              remedy: "Free one, or make more (sriov_numvfs).",
+            },
+          ]
+        : [];
+    }),
+  },
+  {
+    id: "host-vf-group",
+    title: "Every VF is alone in its IOMMU group",
+    source: "Linux: Documentation/driver-api/vfio.rst",
+    ...warning,
+    find: eachPf((host, _network, { name, found }) => {
+      const sharing = (found?.virtualFunctions ?? []).filter(({ sharesIommuGroup }) => sharesIommuGroup);
+      return sharing.length === 0
+        ? []
+        : [
+            {
+              message: `${counted(sharing.length, "VF")} of ${quoted(name)} on host ${quoted(host.name)} can't be given away alone, because other devices are in the same IOMMU group and in use.`,
+              remedy: "Put the NIC into a slot behind a root port with ACS.",
+            },
+          ];
+    }),
+  },
+  {
+    id: "host-vf-left-behind",
+    title: "No VF is left taken by a process that died",
+    source: "libvirt: virNodeDeviceDetachFlags",
+    ...warning,
+    find: ({ hosts, reservedFor }) =>
+      hosts.filter(answering).flatMap((host) =>
+        vfsOf(host)
+          .filter((vf) => isLeftBehind(vf) && !reservedFor.has(vfKey(host.name, vf)))
+          .map((vf) => ({
+            message: `VF ${formatPciAddress(vf.address)} of host ${quoted(host.name)} is bound to ${vf.driver ?? "vfio"}: it was taken for VM ${quoted(vf.leftBy ?? "")} by a process that died, and no VM and no move has it.`,
+            remedy: `The next VM that needs one may get it. To give it back to the host: virsh nodedev-reattach ${nodeDeviceName(vf.address)}; virsh net-undefine ${claimName(vf.address)}`,
+          })),
+      ),
+  },
+  {
+    id: "vm-starts-again",
+    title: "Every VM starts after a reboot of its host",
+    source: "libvirt: src/hypervisor/virhostdev.c virHostdevPreparePCIDevicesImpl",
+    ...warning,
+    find: eachHost(({ name, unstartable = [] }) =>
+      unstartable.map(({ vm, autostart, why }) => ({
+        message: `VM ${quoted(vm)}${autostart ? ", which is set to autostart," : ""} would not start on host ${quoted(name)} after a reboot: ${why}.`,
+        remedy: `Set managed='yes' there, or another VF (virsh edit ${shellWord(vm)}), or bind the VF at boot. A pair of this package's gets it with its next move.`,
+      })),
+    ),
+  },
+  {
+    id: "profile-everywhere",
+    title: "Every profile is the same on every host",
+    source: "the profiles' libvirt networks",
+    ...warning,
+    find: ({ unevenProfiles }) =>
+      unevenProfiles.map(({ name, differsOn }) => ({
+        message: `Profile ${quoted(name)} is missing or different on ${listed(differsOn)}.`,
+        remedy: "Run pulumi refresh, then pulumi up, in the stack that declares it.",
+      })),
+  },
+];
+
+/** Every VF of the host's networks once, though networks may share PFs. */
+export function vfsOf({ networks }: AnsweringHost): readonly VirtualFunction[] {
+  const all = pfsOf(networks).flatMap(({ found }) => found?.virtualFunctions ?? []);
+  return [...new Map(all.map((vf) => [formatPciAddress(vf.address), vf])).values()];
+}
+
+/** Bound to VFIO by a process that died: nothing else tells that from a host that binds its VFs at boot. */
+export function isLeftBehind({ driver, usedBy, reservedFor, leftBy }: VirtualFunction): boolean {
+  return isVfioDriver(driver) && usedBy === undefined && reservedFor === undefined && leftBy !== undefined;
+}
+
+/** Why VFs that no VM has are not free, a sentence each. */
+function causes(physicalFunctions: readonly SurveyedPf[]): string {
+  const idle = physicalFunctions.flatMap(({ pf, name, found }) =>
+    heldVfs({
+      name: pf ?? name,
+      virtualFunctions: (found?.virtualFunctions ?? []).filter(({ usedBy }) => usedBy === undefined),
+    }),
+  );
+  return idle.map((why) => ` ${why}.`).join("");
+}
+
+/** The key of {@link DoctorFacts.reservedFor}. */
+export function vfKey(host: string, { address }: Pick<VirtualFunction, "address">): string {
+  return `${host} ${formatPciAddress(address)}`;
+}
+
+// --- how the rows go through the hosts
+
+function eachHost(find: (host: AnsweringHost) => Found): DoctorRule["find"] {
+  return ({ hosts }) => hosts.filter(answering).flatMap(find);
+}
+
+function eachNetwork(find: (host: AnsweringHost, network: SurveyedNetwork) => Found): DoctorRule["find"] {
+  return eachHost((host) => host.networks.flatMap((network) => find(host, network)));
+}
+
+/** Each PF once, with the first network that names it. */
+function eachPf(find: (host: AnsweringHost, network: SurveyedNetwork, pf: SurveyedPf) => Found): DoctorRule["find"] {
+  return eachHost((host) =>
+    pfsOf(host.networks).flatMap((pf) => {
+      const network = host.networks.find(({ physicalFunctions }) => physicalFunctions.includes(pf));
+      return network === undefined ? [] : find(host, network, pf);
+    }),
+  );
+}
+
+function pfsOf(networks: readonly SurveyedNetwork[]): readonly SurveyedPf[] {
+  const all = networks.flatMap(({ physicalFunctions }) => physicalFunctions);
+  return all.filter((pf, index) => all.findIndex(({ name }) => name === pf.name) === index);
+}
+
+function tooOld({ name }: AnsweringHost, program: string, version: number, floor: number): Found {
+  return version >= floor
+    ? []
+    : [
+        {
+          message: `Host ${quoted(name)} has ${program} ${unpackedVersion(version)}, and failover needs ${unpackedVersion(floor)}.`,
+          remedy: `Upgrade ${program} on it.`,
+        },
+      ];
+}

@@ -1,0 +1,124 @@
+/** `vnic-failover drain --undo`: moves the VMs of a drain back to where they were. */
+import { isUnderMaintenance } from "../../../config/index.js";
+import { ProblemError } from "../../../model/problem.js";
+import { isActive, type LibvirtCluster, type Presence } from "../../../backends/libvirt/cluster.js";
+import { planDrain, type DrainPlan, type StuckVm } from "../../../drain/plan.js";
+import { readDrainReport, type DrainedVm } from "../../../drain/report.js";
+import type { MigrationOptions } from "../../../migration/options.js";
+import type { Answer, CommandContext } from "../../command.js";
+import { factsOf, type FoundVm } from "../../../drain/facts.js";
+import { carryOut, moverOf, type ManyMovesRequest, type SkippedVm } from "../many-moves.js";
+import { endMaintenance, nextOfStacks } from "../../output/stacks-next.js";
+
+export interface UndoRequest extends ManyMovesRequest {
+  /** The drain's own report. */
+  readonly file: string;
+  readonly options: MigrationOptions;
+}
+
+/** @throws ProblemError when the file is no drain's report, or nothing may be moved to a host that a VM came from. */
+export async function undoDrain(context: CommandContext, request: UndoRequest): Promise<Answer> {
+  const { cluster } = context;
+  const { host, vms: drained } = await readDrainReport(request.file);
+  const states = await Promise.all(drained.map((vm) => stateOf(cluster, vm)));
+  const back = states.flatMap((state) => ("presence" in state ? state : []));
+  const origins = [...new Set(back.map(({ drained: { from } }) => from))];
+  for (const origin of origins) refuseMaintenance(context, host, origin);
+
+  const { vms, destinations, silent } = await factsOf(
+    cluster,
+    back.map(({ presence }) => presence),
+    origins,
+  );
+  const origin = new Map(back.map(({ drained: { vm, from } }) => [vm, from]));
+  const plan = onlyTo(
+    origin,
+    planDrain(
+      vms.map((vm) => onlyBack(vm, origin, origins)),
+      destinations,
+    ),
+  );
+  return carryOut(
+    context,
+    request,
+    {
+      kind: "undo",
+      host,
+      vms,
+      plan: { ...plan, stuck: [...states.flatMap((state) => ("stuck" in state ? state.stuck : [])), ...plan.stuck] },
+      skipped: states.flatMap((state) => ("skipped" in state ? state.skipped : [])),
+      silent,
+      next: nextOfStacks(context, host),
+    },
+    moverOf(context, request.options, vms),
+  );
+}
+
+type UndoState =
+  | { readonly drained: DrainedVm; readonly presence: Presence }
+  | { readonly skipped: SkippedVm }
+  | { readonly stuck: StuckVm };
+
+/** What the drain has left at the destination, or may have. */
+export const mayHaveMoved: ReadonlySet<DrainedVm["outcome"]> = new Set([
+  "moved",
+  "moved-without-vf",
+  "unclear",
+  "under-way",
+]);
+
+async function stateOf(cluster: LibvirtCluster, drained: DrainedVm): Promise<UndoState> {
+  const { vm, uuid, from, to, outcome } = drained;
+  const skipped = (why: string): UndoState => ({ skipped: { vm, why } });
+  const stuck = (where: string, why: string): UndoState => ({ stuck: { vm, reasons: new Map([[where, why]]) } });
+  if (!mayHaveMoved.has(outcome)) return skipped("the drain did not move it");
+
+  const { presences, silent } = await cluster.whereabouts(vm);
+  const own = presences.filter(({ dom }) => dom.uuid === uuid);
+  const active = own.filter(isActive);
+  const [one, ...more] = active;
+  if (more.length > 0)
+    return stuck(from, `it is active on ${active.map(({ host }) => `"${host.name}"`).join(" and ")}`);
+  if (one?.host.name === to) return { drained, presence: one };
+  if (one?.host.name === from) return skipped(`it is on "${from}" already`);
+  if (one !== undefined) return skipped(`it has moved on to "${one.host.name}"`);
+  // It may run on a host that does not answer.
+  if (silent[0] !== undefined) return stuck(from, silent[0].message);
+  if (own[0] !== undefined) return skipped(`it does not run; it is defined on "${own[0].host.name}"`);
+  const [namesake] = presences;
+  return skipped(
+    namesake === undefined
+      ? "no host of the cluster has it any more"
+      : `the VM of that name on "${namesake.host.name}" is another one, with UUID ${namesake.dom.uuid} and not ${uuid}`,
+  );
+}
+
+function refuseMaintenance({ cluster, configuration }: CommandContext, host: string, origin: string): void {
+  cluster.host(origin);
+  if (!isUnderMaintenance(cluster.config, origin)) return;
+  throw new ProblemError({
+    code: "undo-to-maintenance",
+    what: `Unable to undo the drain of "${host}": "${origin}" is under maintenance, so nothing is moved there`,
+    remedy: `Nothing has been changed. End its maintenance first: ${endMaintenance(origin, configuration)}`,
+  });
+}
+
+/** Each VM goes to the host that it came from, and to no other. */
+export function onlyBack(vm: FoundVm, origin: ReadonlyMap<string, string>, origins: readonly string[]): FoundVm {
+  const others = origins.filter((name) => name !== origin.get(vm.name));
+  return {
+    ...vm,
+    excluded: new Map([...vm.excluded, ...others.map((name) => [name, "it did not come from there"] as const)]),
+  };
+}
+
+/** Without the reasons against hosts that were never meant. */
+export function onlyTo(origin: ReadonlyMap<string, string>, { moves, stuck }: DrainPlan): DrainPlan {
+  return {
+    moves,
+    stuck: stuck.map(({ vm, reasons }) => ({
+      vm,
+      reasons: new Map([...reasons].filter(([name]) => name === origin.get(vm))),
+    })),
+  };
+}

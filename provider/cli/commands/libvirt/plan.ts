@@ -1,0 +1,71 @@
+/** `vnic-failover plan`: what a move would do, and whether it can. Changes nothing. */
+import { isRefused, planMove, type MovePlan, type PlannedInterface } from "../../../migration/plan.js";
+import { moveSteps } from "../../../migration/steps.js";
+import { formatPciAddress } from "../../../backends/libvirt/xml/pci-address.js";
+import type { Answer, CommandContext } from "../../command.js";
+import { describeFindings, findingsDocument } from "../../output/findings.js";
+import { indented, paragraphs, table } from "../../output/table.js";
+
+export async function plan({ cluster }: CommandContext, { vm, to }: { vm: string; to: string }): Promise<Answer> {
+  const found = await planMove(cluster, vm, to);
+  const refused = isRefused(found);
+  return {
+    outcome: refused ? "refused" : "ok",
+    document: planDocument(found, refused),
+    text: describePlan(found, refused),
+  };
+}
+
+function describePlan(found: MovePlan, refused: boolean): string {
+  const { vm, from, to, alreadyThere, findings, interfaces, journal } = found;
+  if (alreadyThere)
+    return paragraphs(`VM "${vm}" is on "${to}" already: there is nothing to do.`, describeFindings(findings));
+  const pairs = table(
+    ["mac", "standby", "network", "vf now", "vf there"],
+    interfaces.map((nic) => [
+      nic.mac,
+      nic.standbyNetwork,
+      nic.network,
+      formatPciAddress(nic.sourceVf),
+      addressThere(nic) ?? "none free",
+    ]),
+  );
+  const begun =
+    journal === undefined
+      ? undefined
+      : `A move of it from "${journal.from}" to "${journal.to}" is in its journal (${journal.step}): that would be finished or taken back first.`;
+  const steps = moveSteps.map(({ name, title }, index) => [String(index + 1), name, title]);
+  return paragraphs(
+    `VM "${vm}": ${from === undefined ? "found nowhere" : `"${from}"`} -> "${to}"`,
+    pairs === "" ? undefined : indented(pairs),
+    begun,
+    refused ? undefined : `What would be done:\n${indented(table(["no", "step", "what"], steps))}`,
+    describeFindings(findings),
+    refused ? "The move would be refused, and nothing would be changed." : "The move can be made.",
+  );
+}
+
+function planDocument(found: MovePlan, refused: boolean): Record<string, unknown> {
+  const { vm, from, to, alreadyThere, findings, interfaces, journal } = found;
+  return {
+    vm,
+    from: from ?? null,
+    to,
+    alreadyThere,
+    refused,
+    interfaces: interfaces.map((nic) => ({
+      mac: nic.mac,
+      network: nic.network,
+      standbyNetwork: nic.standbyNetwork,
+      vfBefore: formatPciAddress(nic.sourceVf),
+      vfAfter: addressThere(nic) ?? null,
+    })),
+    findings: findingsDocument(findings),
+    journal: journal === undefined ? null : { from: journal.from, to: journal.to, step: journal.step },
+    steps: refused || alreadyThere ? [] : moveSteps.map(({ name, title }) => ({ name, title })),
+  };
+}
+
+function addressThere({ destinationVf }: PlannedInterface): string | undefined {
+  return destinationVf === undefined ? undefined : formatPciAddress(destinationVf);
+}

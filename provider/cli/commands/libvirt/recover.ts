@@ -1,0 +1,187 @@
+/**
+ * `vnic-failover recover`: ends interrupted moves, forward or back, settles what they owe to hosts that answer again, and
+ * plugs missing VFs.
+ */
+import { ProblemError } from "../../../model/problem.js";
+import { HostRefused, silenceOf, type LibvirtHost } from "../../../backends/libvirt/host.js";
+import { outcomeInWords, recover, type Recovery } from "../../../migration/recover.js";
+import { missingVfsOf, plugMissingVfs } from "../../../migration/repair.js";
+import type { Answer, CommandContext } from "../../command.js";
+import { outcomeOf, worst, type Outcome } from "../../exit-codes.js";
+import { table } from "../../output/table.js";
+import { needsRecovery, owedInWords, surveyVms } from "./vm-survey.js";
+import { shellWord } from "../../../model/shell-word.js";
+
+export interface RecoverRequest {
+  /** Default: every VM that has a journal or misses a VF. */
+  readonly vm?: string | undefined;
+  /** Does not wait for the lease of a mover on another machine. */
+  readonly now: boolean;
+  /** A host that is switched off, by the word of who runs the command. */
+  readonly dead?: string | undefined;
+  /** That word need not be asked for. */
+  readonly confirmed?: boolean;
+}
+
+interface Recovered {
+  readonly vm: string;
+  readonly outcome: Outcome;
+  readonly move: Recovery["outcome"] | undefined;
+  readonly host: string | undefined;
+  /** The VFs that were missing and are plugged now, in words. */
+  readonly plugged: readonly string[];
+  /** Those that are still missing. */
+  readonly missing: readonly string[];
+  /** What was done on hosts that answer again, and what is still owed to others, in words. */
+  readonly settled: readonly string[];
+  readonly owed: readonly string[];
+  readonly error?: unknown;
+}
+
+export async function recoverVms(context: CommandContext, request: RecoverRequest): Promise<Answer> {
+  const { vm, dead } = request;
+  if (dead !== undefined) await requireDead(context, dead, request);
+  const { names, silent } = vm === undefined ? await findBroken(context) : { names: [vm], silent: [] };
+  if (vm !== undefined) await refuseUnknown(context, vm, dead);
+  const recovered: Recovered[] = [];
+  // One after the other: what one VM leaves may be the VF that the next one misses.
+  for (const name of names) recovered.push(await recoverOne(context, name, request));
+  const errors = [...recovered.flatMap(({ error }) => error ?? []), ...silent];
+  return {
+    // A silent host may hold a VM that needs it.
+    outcome: worst([...recovered.map(({ outcome }) => outcome), ...silent.map(() => "unclear" as const)]),
+    document: {
+      recovered: recovered.map(({ vm, outcome, move, host, plugged, missing, settled, owed }) => ({
+        vm,
+        outcome,
+        move: move ?? null,
+        host: host ?? null,
+        plugged,
+        missing,
+        settled,
+        owed,
+      })),
+      silentHosts: silent.map(({ host }) => host),
+    },
+    text:
+      recovered.length === 0 ? "No VM needs it: no move was interrupted, and no VF is missing." : describe(recovered),
+    ...(errors.length > 0 && { errors }),
+  };
+}
+
+async function findBroken({ cluster }: CommandContext) {
+  const { vms, silent, answer } = await surveyVms(cluster);
+  const broken = vms.filter((vm) => needsRecovery(vm, answer));
+  return { names: broken.map(({ vm }) => vm), silent };
+}
+
+/** @throws ProblemError where the host answers, or the one who runs the command does not confirm. */
+async function requireDead(
+  { cluster, confirm, signal }: CommandContext,
+  dead: string,
+  { vm, confirmed = false }: RecoverRequest,
+): Promise<void> {
+  const configured = cluster.hosts.find(({ name }) => name === dead);
+  if (configured !== undefined && (await answers(configured))) {
+    throw new ProblemError({
+      code: "host-not-dead",
+      what: `Unable to take host "${dead}" for dead: it answers`,
+      where: dead,
+      remedy: "Nothing has been changed. Run the command without --host-is-dead.",
+    });
+  }
+  const risk = `A VM that still runs on "${dead}" would then run twice, which destroys its disks.`;
+  if (
+    confirmed ||
+    ((await confirm?.(`${risk} Is "${dead}" switched off, or was it started afresh?`)) && !signal.aborted)
+  )
+    return;
+  throw new ProblemError({
+    code: "host-death-not-confirmed",
+    what: `Unable to take host "${dead}" for dead: it was not confirmed`,
+    where: dead,
+    remedy: `Nothing has been changed. ${risk} Make sure that it is switched off, then run \`vnic-failover recover ${shellWord(vm ?? "VM")} --host-is-dead ${dead} --yes\`.`,
+  });
+}
+
+async function answers(host: LibvirtHost): Promise<boolean> {
+  try {
+    await host.connection();
+    return true;
+  } catch (error) {
+    // One that refuses the login is there.
+    if (silenceOf(error) !== undefined) return error instanceof HostRefused;
+    throw error;
+  }
+}
+
+async function refuseUnknown({ cluster }: CommandContext, vm: string, dead: string | undefined): Promise<void> {
+  const { presences, silent } = await cluster.whereabouts(vm);
+  if (presences.length > 0) return;
+  const [unasked] = silent.filter(({ host }) => host !== dead);
+  if (unasked !== undefined) throw unasked;
+  await cluster.require(vm);
+}
+
+async function recoverOne(
+  { cluster, progress }: CommandContext,
+  vm: string,
+  { now, dead }: RecoverRequest,
+): Promise<Recovered> {
+  const own = progress.of(vm);
+  let recovery: Recovery | undefined;
+  let missed: readonly string[] = [];
+  try {
+    recovery = await recover(cluster, vm, { progress: own, now, dead });
+    missed = await missingVfsOf(cluster, vm);
+    await plugMissingVfs(cluster, vm, own);
+    const missing = await missingVfsOf(cluster, vm);
+    return {
+      vm,
+      outcome: missing.length > 0 ? "moved-without-vf" : "ok",
+      move: recovery.outcome,
+      host: recovery.host,
+      plugged: missed.filter((vf) => !missing.includes(vf)),
+      missing,
+      settled: recovery.settled,
+      owed: recovery.owed,
+    };
+  } catch (error) {
+    const { outcome: move, host, settled = [], owed = [] } = recovery ?? {};
+    const base = { vm, move, host, plugged: [], missing: missed, settled, owed, error };
+    return { ...base, outcome: outcomeOfFailure(error, recovery !== undefined) };
+  } finally {
+    own.done();
+  }
+}
+
+/** Once the move is settled, whatever fails leaves a VM that runs once, on its standby. */
+function outcomeOfFailure(error: unknown, settled: boolean): Outcome {
+  if (settled && error instanceof ProblemError) return "moved-without-vf";
+  const outcome = outcomeOf(error);
+  // Nobody knows how a VM stands whose recovery could not even look.
+  return outcome === "refused" && !isUnderWay(error) ? "unclear" : outcome;
+}
+
+/** The mover lives: there is nothing to recover yet, and nothing has been changed. */
+function isUnderWay(error: unknown): boolean {
+  return error instanceof ProblemError && error.problem.code === "move-under-way";
+}
+
+function describe(recovered: readonly Recovered[]): string {
+  const rows = table(
+    ["vm", "host", "move", "plugged", "missing"],
+    recovered.map(({ vm, host = "", move, plugged, missing, error }) => [
+      vm,
+      host,
+      move === undefined ? (isUnderWay(error) ? "under way" : "unclear") : outcomeInWords[move],
+      plugged.join(", "),
+      missing.join(", "),
+    ]),
+  );
+  const sentences = recovered.flatMap(({ vm, settled, owed }) => [
+    ...(settled.length > 0 ? [`VM "${vm}": settled ${settled.join(", ")}.`] : []),
+    ...owed.map((each) => owedInWords(vm, each)),
+  ]);
+  return [rows, ...sentences].join("\n");
+}

@@ -1,0 +1,104 @@
+/** `vnic-failover status`: where the VMs run, with which VFs, and in which move. Changes nothing. */
+import { moverStanding, type MoverStanding } from "../../../migration/mover.js";
+import { inWords } from "../../../migration/owed.js";
+import { ProblemError } from "../../../model/problem.js";
+import { formatPciAddress } from "../../../backends/libvirt/xml/pci-address.js";
+import type { Answer, CommandContext } from "../../command.js";
+import { paragraphs, table } from "../../output/table.js";
+import { needsRecovery, owedInWords, surveyVms, type ClusterSurvey, type VmSurvey } from "./vm-survey.js";
+
+export async function status({ cluster }: CommandContext, { vm }: { vm?: string | undefined }): Promise<Answer> {
+  const survey = await surveyVms(cluster, vm);
+  if (vm !== undefined && survey.vms.length === 0 && survey.silent.length === 0) {
+    throw new ProblemError({
+      code: "vm-unknown",
+      what: `Unable to find VM "${vm}" on ${cluster.hosts.map(({ name }) => `"${name}"`).join(", ")}`,
+      remedy: "Name a domain that libvirt has defined on one of these hosts.",
+    });
+  }
+  return describeSurvey(survey);
+}
+
+const standings: Readonly<Record<MoverStanding, string>> = {
+  "at work": "under way",
+  "perhaps at work": "perhaps under way",
+  gone: "interrupted",
+};
+
+/** The answer that the survey gives. Pure, but for whether the mover's process lives. */
+export function describeSurvey({ vms, silent, answer }: ClusterSurvey): Answer {
+  const problems = [...silent, ...vms.flatMap(({ problem }) => problem ?? [])];
+  const broken = vms.filter((vm) => needsRecovery(vm, answer) && !isUnderWay(vm)).map(({ vm }) => vm);
+  return {
+    outcome: problems.length > 0 ? "refused" : "ok",
+    document: {
+      vms: vms.map(vmDocument),
+      silentHosts: silent.map(({ host }) => host),
+      needRecovery: broken,
+    },
+    text: paragraphs(
+      vms.length === 0
+        ? "No VMs."
+        : table(["vm", "state", "host", "mac", "bridge", "network", "vf", "move"], vms.flatMap(rowsOf)),
+      ...vms
+        .filter(({ missing }) => missing.length > 0)
+        .map(({ vm, missing }) => `VM "${vm}" runs without ${missing.join(", ")}.`),
+      ...vms.flatMap(({ vm, owed = [] }) => owed.map((entry) => owedInWords(vm, inWords(entry)))),
+      broken.length === 0 ? undefined : `Fix ${broken.join(", ")} with: vnic-failover recover`,
+    ),
+    ...(problems.length > 0 && { errors: problems }),
+  };
+}
+
+function isUnderWay({ journal }: VmSurvey): boolean {
+  return journal !== undefined && moverStanding(journal) !== "gone";
+}
+
+/** A row for each interface, or one for a VM that has none. */
+function rowsOf({ vm, state, hosts, interfaces, journal }: VmSurvey): string[][] {
+  const move =
+    journal === undefined
+      ? ""
+      : `${journal.from} -> ${journal.to}, ${journal.step}, ${standings[moverStanding(journal)]}`;
+  const row = (mac = "", bridge = "", network = "", vf = "") => [
+    vm,
+    state,
+    hosts.join(" and "),
+    mac,
+    bridge,
+    network,
+    vf,
+    move,
+  ];
+  if (interfaces.length === 0) return [row()];
+  return interfaces.map(({ mac, bridge, network, vf }) => row(mac, bridge, network, vf ?? "none"));
+}
+
+function vmDocument({ vm, state, hosts, interfaces, missing, journal, owed = [] }: VmSurvey): object {
+  return {
+    vm,
+    state,
+    hosts,
+    interfaces: interfaces.map((nic) => ({
+      mac: nic.mac,
+      bridge: nic.bridge ?? null,
+      standbyNetwork: nic.standbyNetwork ?? null,
+      network: nic.network ?? null,
+      vf: nic.vf ?? null,
+    })),
+    missing,
+    owed: owed.map(({ host, move, vfs }) => ({ host, move, vfs: vfs.map(formatPciAddress) })),
+    move:
+      journal === undefined
+        ? null
+        : {
+            from: journal.from,
+            to: journal.to,
+            step: journal.step,
+            mover: journal.mover,
+            started: journal.started,
+            until: journal.until,
+            standing: standings[moverStanding(journal)],
+          },
+  };
+}

@@ -1,0 +1,157 @@
+/** What the cluster's VMs are like: where each is, its pairs and their VFs, and the move that it is in. Pure reading. */
+import { ProblemError } from "../../../model/problem.js";
+import { pairsOn } from "../../../migration/facts.js";
+import { journalAmong } from "../../../migration/journal-store.js";
+import type { Journal } from "../../../migration/journal.js";
+import { readOwed } from "../../../migration/owed.js";
+import { missingVfsOf } from "../../../migration/repair.js";
+import type { OwedToHost } from "../../../backends/libvirt/xml/owed-record.js";
+import { formatPciAddress } from "../../../backends/libvirt/xml/pci-address.js";
+import { pairs } from "../../../backends/libvirt/xml/pairs.js";
+import { isActive, type LibvirtCluster, type Presence } from "../../../backends/libvirt/cluster.js";
+import { DomainState } from "../../../backends/libvirt/constants.js";
+import { HostUnreachable } from "../../../backends/libvirt/host.js";
+import { shellWord } from "../../../model/shell-word.js";
+
+export interface VmSurvey {
+  readonly vm: string;
+  readonly state: VmState;
+  /** The hosts where it is active; else those that have its definition. */
+  readonly hosts: readonly string[];
+  readonly interfaces: readonly SurveyedInterface[];
+  /** VFs that it should have and has not, in words. */
+  readonly missing: readonly string[];
+  /** A move that is under way, or was interrupted. */
+  readonly journal: Journal | undefined;
+  /** What moves of it have left to be done on hosts that did not answer. */
+  readonly owed?: readonly OwedToHost[];
+  /** Why the rest could not be told. */
+  readonly problem?: ProblemError;
+}
+
+export type VmState = "running" | "paused" | "shut off" | "crashed" | "shutting down" | "suspended" | "unknown";
+
+export interface SurveyedInterface {
+  readonly mac: string;
+  /** The standby's bridge. */
+  readonly bridge: string | undefined;
+  readonly standbyNetwork: string | undefined;
+  /** The logical network of the VF. */
+  readonly network: string | undefined;
+  /** `0000:01:10.0`; undefined: it goes with its standby alone. */
+  readonly vf: string | undefined;
+}
+
+export interface ClusterSurvey {
+  readonly vms: readonly VmSurvey[];
+  /** Hosts that did not answer: the VMs that run there are not among these. */
+  readonly silent: readonly HostUnreachable[];
+  /** The names of those that did. */
+  readonly answer?: readonly string[];
+}
+
+/** libvirt's own words for the states (virsh list). */
+const states: Readonly<Record<number, VmState>> = {
+  [DomainState.RUNNING]: "running",
+  [DomainState.BLOCKED]: "running",
+  [DomainState.PAUSED]: "paused",
+  [DomainState.SHUTDOWN]: "shutting down",
+  [DomainState.SHUTOFF]: "shut off",
+  [DomainState.CRASHED]: "crashed",
+  [DomainState.PMSUSPENDED]: "suspended",
+};
+
+/** Every VM of the cluster by name, or the named one. A VM that nobody has is not in the answer. */
+export async function surveyVms(cluster: LibvirtCluster, only?: string): Promise<ClusterSurvey> {
+  const listed = await Promise.all(
+    cluster.hosts.map(async (host) => {
+      try {
+        return (await host.domains()).map(({ name }) => name);
+      } catch (error) {
+        if (error instanceof HostUnreachable) return error;
+        throw error;
+      }
+    }),
+  );
+  const names = new Set(listed.flatMap((names) => (names instanceof HostUnreachable ? [] : names)));
+  const wanted = [...names].filter((name) => only === undefined || name === only).toSorted();
+  return {
+    vms: (await Promise.all(wanted.map((vm) => surveyVm(cluster, vm)))).filter((vm) => vm !== undefined),
+    silent: listed.filter((answer) => answer instanceof HostUnreachable),
+    answer: cluster.hosts.filter((_, index) => !(listed[index] instanceof HostUnreachable)).map(({ name }) => name),
+  };
+}
+
+/** Undefined: it is gone meanwhile. */
+async function surveyVm(cluster: LibvirtCluster, vm: string): Promise<VmSurvey | undefined> {
+  const { presences } = await cluster.whereabouts(vm);
+  const active = presences.filter(isActive);
+  const found = active[0] ?? presences[0];
+  if (found === undefined) return undefined;
+  const base = {
+    vm,
+    state: states[found.state] ?? "unknown",
+    hosts: (active.length === 0 ? presences : active).map(({ host }) => host.name),
+  };
+  try {
+    return {
+      ...base,
+      interfaces: await interfacesOf(cluster, found),
+      // Where it runs twice, what it should have is the smaller worry.
+      missing: active.length > 1 ? [] : await missingVfsOf(cluster, vm),
+      journal: (await journalAmong(presences))?.journal,
+      owed: await readOwed(found.host, found.dom),
+    };
+  } catch (problem) {
+    // One VM that cannot be read must not hide the others.
+    if (!(problem instanceof ProblemError)) throw problem;
+    return { ...base, interfaces: [], missing: [], journal: undefined, problem };
+  }
+}
+
+/**
+ * Whether it wants `vnic-failover recover`, as far as can be told.
+ * @param answer the hosts that answer: what is owed to others has to wait.
+ */
+export function needsRecovery(
+  { journal, missing, hosts, state, problem, owed = [] }: VmSurvey,
+  answer: readonly string[] = [],
+): boolean {
+  const runsTwice = hosts.length > 1 && state !== "shut off" && state !== "crashed";
+  const owes = owed.some(({ host }) => answer.includes(host));
+  return journal !== undefined || missing.length > 0 || runsTwice || problem !== undefined || owes;
+}
+
+/** `VM "web" owes "host1" …` */
+export function owedInWords(vm: string, what: string): string {
+  return `VM "${vm}" still owes to ${what}. It is done once that host answers, by pulumi up, a move, or vnic-failover recover ${shellWord(vm)}.`;
+}
+
+async function interfacesOf(cluster: LibvirtCluster, presence: Presence): Promise<readonly SurveyedInterface[]> {
+  const { host, dom } = presence;
+  const domain = await (isActive(presence) ? host.liveDomain(dom) : host.inactiveDomain(dom));
+  const profiles = await cluster.profiles.all().then(
+    (stored) => stored.map(({ profile }) => profile),
+    // A silent host: the networks are told by bridge and PF then.
+    () => [],
+  );
+  const whole = (await pairsOn(cluster, host, domain, profiles)).map(
+    ({ standby, primary, vfNetwork, standbyNetwork }): SurveyedInterface => ({
+      mac: primary.mac ?? standby.mac ?? "?",
+      bridge: standby.source.bridge,
+      standbyNetwork,
+      network: vfNetwork,
+      vf: primary.vf === undefined ? undefined : formatPciAddress(primary.vf),
+    }),
+  );
+  const alone = pairs(domain)
+    .looseEnds.filter(({ kind }) => kind === "standby-without-primary")
+    .map(({ nic }): SurveyedInterface => ({
+      mac: nic.mac ?? "?",
+      bridge: nic.source.bridge,
+      standbyNetwork: undefined,
+      network: undefined,
+      vf: undefined,
+    }));
+  return [...whole, ...alone];
+}

@@ -1,0 +1,14 @@
+/** `vnic-failover release` on oVirt, where no stack leaves a note with a VM. */
+import { requireVm } from "../../../handlers/ovirt/vm.js";
+import type { Answer } from "../../command.js";
+import type { EngineContext } from "./context.js";
+
+/** @throws ProblemError where there is no such VM. */
+export async function engineRelease({ engine }: EngineContext, name: string): Promise<Answer> {
+  const { name: vm } = await requireVm(engine, name);
+  return {
+    outcome: "ok",
+    document: { vm, released: null },
+    text: `No stack is noted to place VM "${vm}": on oVirt stacks leave no such notes, and any stack may place it.`,
+  };
+}

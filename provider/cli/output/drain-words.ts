@@ -1,0 +1,126 @@
+/** The plan and the results of many moves, in words and as JSON. Pure. */
+import type { DrainPlan } from "../../drain/plan.js";
+import type { Outcome } from "../exit-codes.js";
+import type { Drained, ManyMoves } from "../commands/many-moves.js";
+import { describeReport, describeReportFiles } from "./report-summary.js";
+import { shellWord } from "../../model/shell-word.js";
+import { describeNext, nextDocument } from "./stacks-next.js";
+import { indented, paragraphs, table } from "./table.js";
+
+export function describePlan(moves: ManyMoves): string {
+  const { kind, host, plan, vms } = moves;
+  const from = new Map(vms.map((vm) => [vm.name, vm.from]));
+  const undo = kind === "undo";
+  const heading =
+    plan.moves.length === 0
+      ? `No VM of ${undo ? `the drain of "${host}" can move back` : `"${host}" can move`}.`
+      : undo
+        ? `The plan to undo the drain of "${host}":`
+        : `The plan for "${host}":`;
+  return paragraphs(
+    heading,
+    indented(
+      table(
+        undo ? ["vm", "from", "to", "vfs from"] : ["vm", "to", "vfs from"],
+        plan.moves.map(({ vm, to, physicalFunctions }) => [
+          vm,
+          ...(undo ? [from.get(vm) ?? ""] : []),
+          to,
+          physicalFunctions.filter((name) => name !== undefined).join(", "),
+        ]),
+      ),
+    ),
+    describeStuck(plan),
+    describeSkipped(moves),
+    describeNext(moves),
+  );
+}
+
+/** Where there is nothing to move. */
+export function describeNothing(moves: ManyMoves): string {
+  return paragraphs(
+    moves.kind === "undo"
+      ? `No VM of the drain of "${moves.host}" is left to be moved back: there was nothing to do.`
+      : `No VM runs on "${moves.host}": there was nothing to do.`,
+    describeSkipped(moves),
+  );
+}
+
+function describeStuck({ stuck }: Pick<DrainPlan, "stuck">): string {
+  return stuck
+    .map(({ vm, reasons }) =>
+      reasons.size === 0
+        ? `${vm} stays: no destination answers.`
+        : `${vm} stays:\n${[...reasons].map(([to, why]) => `  ${to}: ${why}`).join("\n")}`,
+    )
+    .join("\n");
+}
+
+function describeSkipped({ skipped = [] }: ManyMoves): string {
+  return skipped.map(({ vm, why }) => `${vm} is left alone: ${why}.`).join("\n");
+}
+
+const inWords: Readonly<Record<Outcome, string>> = {
+  ok: "there already",
+  moved: "moved",
+  refused: "not begun",
+  "failed-on-source": "failed, on the source with its VF",
+  "moved-without-vf": "moved, a VF is missing",
+  unclear: "unclear, needs vnic-failover recover",
+};
+
+/** @param file the drain's own report; undefined: there is none. */
+export function describeResults(moves: ManyMoves, results: readonly Drained[], file: string | undefined): string {
+  const moved = results.filter(hasMoved).map(({ vm, to }) => ({ vm, to, physicalFunctions: [] }));
+  return paragraphs(
+    ...results.flatMap(({ report, files }) =>
+      report === undefined || files === undefined
+        ? []
+        : `${describeReport(report, moves.headlines)}\n${describeReportFiles(files)}`,
+    ),
+    table(
+      ["vm", "to", "outcome"],
+      results.map(({ vm, to, outcome }) => [vm, to, inWords[outcome]]),
+    ),
+    describeStuck(moves.plan),
+    describeSkipped(moves),
+    describeNext({ ...moves, plan: { moves: moved, stuck: [] } }),
+    file === undefined
+      ? undefined
+      : `The drain's report: ${file}${moved.length === 0 ? "" : `\nTo move the VMs back: vnic-failover drain --undo ${shellWord(file)}`}`,
+  );
+}
+
+function hasMoved({ outcome }: Drained): boolean {
+  return outcome === "moved" || outcome === "moved-without-vf";
+}
+
+export function planDocument(moves: ManyMoves): Record<string, unknown> {
+  const { kind, host, vms, plan, skipped = [] } = moves;
+  const found = new Map(vms.map((vm) => [vm.name, vm]));
+  return {
+    kind,
+    host,
+    plan: {
+      moves: plan.moves.map((move) => ({
+        ...move,
+        uuid: found.get(move.vm)?.uuid ?? null,
+        from: found.get(move.vm)?.from ?? host,
+      })),
+      stuck: plan.stuck.map(({ vm, reasons }) => ({ vm, reasons: Object.fromEntries(reasons) })),
+      skipped,
+    },
+    next: nextDocument(moves),
+  };
+}
+
+export function resultDocument({ vm, to, outcome, report, files, error }: Drained): object {
+  return {
+    vm,
+    to,
+    outcome,
+    report: report ?? null,
+    files: files ?? null,
+    ...(error instanceof Error && { error: error.message }),
+  };
+}

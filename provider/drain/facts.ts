@@ -1,0 +1,126 @@
+/** What a drain has to know: the VMs that are to move, and what the destinations have for them. Pure reading. */
+import type { DrainDestination, DrainVm } from "./plan.js";
+import { Asked } from "../migration/host-facts-cache.js";
+import { errorsOf, planMoves, type MovePlan } from "../migration/plan.js";
+import { ProblemError } from "../model/problem.js";
+import { isActive, type LibvirtCluster, type Presence } from "../backends/libvirt/cluster.js";
+import { HostUnreachable } from "../backends/libvirt/host.js";
+import { isFree } from "../backends/libvirt/inventory.js";
+import { placementRecordOf } from "../backends/libvirt/placement-records.js";
+import type { Domain } from "../backends/libvirt/xml/domain.js";
+import type { PlacementRecord } from "../backends/libvirt/xml/placement-record.js";
+import { XmlError } from "../xml/xml-error.js";
+import { answering, surveyHosts, type AnsweringHost } from "../backends/libvirt/host-survey.js";
+
+export interface DrainFacts {
+  readonly vms: readonly FoundVm[];
+  readonly destinations: readonly DrainDestination[];
+  /** Destinations that do not answer. */
+  readonly silent: readonly HostUnreachable[];
+}
+
+/** A VM that is to move. */
+export interface FoundVm extends DrainVm {
+  readonly uuid: string;
+  /** Where it runs. */
+  readonly from: string;
+  /** Whose VmPlacement it has. Absent: no stack's that is known. */
+  readonly placement?: PlacementRecord;
+}
+
+/** Of all VMs that run on the host. @throws HostUnreachable when the host itself does not answer. */
+export async function drainFacts(cluster: LibvirtCluster, from: string, to: readonly string[]): Promise<DrainFacts> {
+  const host = cluster.host(from);
+  const doms = await host.domains();
+  const states = await Promise.all(doms.map(async (dom) => ({ host, dom, ...(await host.state(dom)) })));
+  return factsOf(cluster, states.filter(isActive), to);
+}
+
+/** Of these VMs, each where it runs. @throws HostUnreachable when one of their hosts does not answer. */
+export async function factsOf(
+  cluster: LibvirtCluster,
+  running: readonly Pick<Presence, "host" | "dom">[],
+  to: readonly string[],
+): Promise<DrainFacts> {
+  const surveyed = await surveyHosts({ hosts: to.map((name) => cluster.host(name)), config: cluster.config });
+  const hosts = surveyed.filter(answering);
+  const asked = new Asked(cluster);
+  const vms: FoundVm[] = [];
+  // One VM after the other: each asks every destination at once.
+  for (const { host, dom } of running) {
+    const domain = await host.liveDomain(dom);
+    const placement = placementOf(domain);
+    vms.push({
+      name: dom.name,
+      uuid: dom.uuid,
+      from: host.name,
+      memoryKiB: domain.memoryKiB,
+      ...(placement !== undefined && { placement }),
+      ...(await fitnessOf(cluster, dom.name, hosts, asked)),
+    });
+  }
+  return {
+    vms,
+    destinations: hosts.map(destinationOf),
+    silent: surveyed.flatMap((host) => (answering(host) ? [] : new HostUnreachable(host.name, new Error(host.why)))),
+  };
+}
+
+/** A note that cannot be read is no reason not to move the VM. */
+function placementOf(domain: Domain): PlacementRecord | undefined {
+  try {
+    return placementRecordOf(domain);
+  } catch (error) {
+    if (error instanceof XmlError) return undefined;
+    throw error;
+  }
+}
+
+/** What the rules of a move say of the VM and each host, as if it were the only one that moves. */
+async function fitnessOf(
+  cluster: LibvirtCluster,
+  vm: string,
+  hosts: readonly AnsweringHost[],
+  asked: Asked,
+): Promise<Pick<DrainVm, "interfaces" | "excluded">> {
+  let plans: readonly MovePlan[];
+  try {
+    plans = await planMoves(
+      cluster,
+      vm,
+      hosts.map(({ name }) => name),
+      asked,
+    );
+  } catch (error) {
+    // A VM that cannot be looked at stays; the others need not wait for it.
+    if (!(error instanceof ProblemError)) throw error;
+    return { interfaces: [], excluded: new Map(hosts.map(({ name }) => [name, error.message])) };
+  }
+  return {
+    // The VM's own interfaces, whatever the destination.
+    interfaces: (plans[0]?.interfaces ?? []).map(({ network, standbyNetwork }) => ({
+      vfNetwork: network,
+      ...(standbyNetwork !== "" && { standbyNetwork }),
+    })),
+    excluded: new Map(
+      plans.flatMap((plan) => {
+        const errors = errorsOf(plan);
+        return errors.length === 0 ? [] : [[plan.to, errors.map(({ message }) => message).join(" ")] as const];
+      }),
+    ),
+  };
+}
+
+function destinationOf({ name, freeMemoryKiB, networks }: AnsweringHost): DrainDestination {
+  return {
+    name,
+    freeMemoryKiB,
+    networks: networks.map((network) => ({
+      name: network.name,
+      bridge: network.bridge?.there ?? false,
+      physicalFunctions: network.physicalFunctions.flatMap(({ name: pf, found }) =>
+        found?.linkUp === true ? [{ name: pf, freeVfs: found.virtualFunctions.filter(isFree).length }] : [],
+      ),
+    })),
+  };
+}

@@ -1,0 +1,130 @@
+/** What the cluster and the program together know, as the rules want it. */
+import { pfsOf } from "../config/index.js";
+import { silenceOf } from "../backends/libvirt/host.js";
+import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
+import type { Picture } from "../backends/libvirt/cluster-cache.js";
+import type { UnreadableVm } from "../backends/libvirt/unreadable-vm.js";
+import type { ProblemError } from "../model/problem.js";
+import {
+  notYetKnown,
+  type Eventual,
+  type LogicalNetwork,
+  type Preview,
+  type Profile,
+  type VmNic,
+} from "../rules/index.js";
+import type { InterfaceRecord } from "../backends/libvirt/xml/interface-record.js";
+import type { ProfileRecord } from "../backends/libvirt/xml/network.js";
+import { declaredProfiles, futureId, type DeclaredProfile } from "./declarations.js";
+
+export interface RecordedInterface {
+  readonly vm: string;
+  readonly record: InterfaceRecord;
+}
+
+export interface StoreView {
+  readonly profiles: Eventual<readonly ProfileRecord[]>;
+  readonly interfaces: Eventual<readonly RecordedInterface[]>;
+  /** Why something is not known. */
+  readonly silence: ProblemError | undefined;
+  /** VMs whose interfaces are not known, since what is written about them cannot be read. Default: none. */
+  readonly unreadable?: readonly UnreadableVm[];
+}
+
+/** Reads the store of the hosts. A host that does not answer makes it unknown, and never a rule's error. */
+export async function readStore(picture: Picture): Promise<StoreView> {
+  try {
+    const [profiles, { seen, unreadable }] = await Promise.all([picture.profiles(), picture.vms()]);
+    const interfaces = seen.flatMap(({ domain, records }) => records.map((record) => ({ vm: domain.name, record })));
+    return { profiles: profiles.map(({ profile }) => profile), interfaces, silence: undefined, unreadable };
+  } catch (error) {
+    const silence = silenceOf(error);
+    if (silence === undefined) throw error;
+    // Another host may refuse, which is told first.
+    const [first = silence] = await picture.unreachable();
+    return { profiles: notYetKnown, interfaces: notYetKnown, silence: first };
+  }
+}
+
+export function networksOf(cluster: LibvirtCluster): readonly LogicalNetwork[] {
+  return Object.entries(cluster.config.networks).map(([name, network]) => ({
+    name,
+    bridge: network.bridge,
+    mtu: network.mtu,
+    physicalFunctions: pfsOf(network)?.map((pf) => pf.name),
+  }));
+}
+
+export function ruleProfile(record: ProfileRecord): Profile {
+  return { ...record, customProperties: record.customProperties };
+}
+
+export function ruleNic({ vm, record }: RecordedInterface): VmNic {
+  return {
+    name: record.mac,
+    vm,
+    profile: record.profile,
+    mac: record.mac,
+    plugged: record.plugged,
+    linked: record.linked,
+  };
+}
+
+/** The store's profiles and those that the program has declared and the store does not have; without the one of `urn`. */
+export function knownProfiles(
+  store: StoreView,
+  exceptUrn?: string,
+  exceptId?: string,
+): Eventual<readonly Preview<Profile>[]> {
+  if (store.profiles === notYetKnown) return notYetKnown;
+  const stored = store.profiles.filter(({ id }) => id !== exceptId).map(ruleProfile);
+  const declared = [...declaredProfiles]
+    .filter(([urn]) => urn !== exceptUrn)
+    .map(([, each]) => declaredProfile(store, each));
+  const isStored = ({ name, network }: Preview<Profile>) =>
+    stored.some((profile) => profile.name === name && profile.network === network);
+  return [...stored, ...declared.filter((profile) => !isStored(profile))];
+}
+
+/** A failover that this program is about to create has no id yet; which profile it is, is known all the same. */
+function declaredProfile(store: StoreView, { profile, failoverUrn }: DeclaredProfile): Preview<Profile> {
+  const failover = referredId(store, profile.failover, failoverUrn);
+  return failover === profile.failover ? profile : { ...profile, failover };
+}
+
+/**
+ * The id behind a reference to a profile of this program: the stored one's where the profile exists already (it may be
+ * about to be adopted), else one that stands for it.
+ */
+export function referredId<Id>(store: StoreView, id: Id, urn: string | undefined): Id | string {
+  const declared = urn === undefined ? undefined : declaredProfiles.get(urn)?.profile;
+  if (id !== notYetKnown || urn === undefined || declared === undefined) return id;
+  const { profiles } = store;
+  const stored = profiles === notYetKnown ? [] : profiles;
+  return (
+    stored.find(({ name, network }) => name === declared.name && network === declared.network)?.id ?? futureId(urn)
+  );
+}
+
+/**
+ * The names of the VMs that have an interface of the profile, and of those whose standby is of it.
+ * @param except interfaces that go before the profile does.
+ */
+export function usersOf(
+  store: StoreView,
+  profileId: string,
+  except: (record: InterfaceRecord) => boolean = () => false,
+): { direct: Eventual<readonly string[]>; standby: Eventual<readonly string[]> } {
+  if (store.interfaces === notYetKnown) return { direct: notYetKnown, standby: notYetKnown };
+  const names = (which: (record: InterfaceRecord) => boolean) => [
+    ...new Set(
+      store.interfaces === notYetKnown
+        ? []
+        : store.interfaces.filter(({ record }) => which(record) && !except(record)).map(({ vm }) => vm),
+    ),
+  ];
+  return {
+    direct: names(({ profile }) => profile === profileId),
+    standby: names(({ standbyProfile }) => standbyProfile === profileId),
+  };
+}

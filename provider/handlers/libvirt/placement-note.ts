@@ -1,0 +1,76 @@
+/** The note in a VM's metadata that a stack places it: other stacks are refused by it. */
+import { placementRecordOf, writePlacementRecord } from "../../backends/libvirt/placement-records.js";
+import { VmOnSeveralHosts } from "../../backends/libvirt/cluster.js";
+import { HostUnreachable } from "../../backends/libvirt/host.js";
+import type { Sight } from "../../backends/libvirt/cluster-cache.js";
+import { ProblemError } from "../../model/problem.js";
+import type { OtherPlacement } from "../../rules/index.js";
+import { atRestNow } from "./stable-vm.js";
+import type { HandlerContext } from "../handler.js";
+import { ofAnotherStack, placedTwice } from "../placement-owner.js";
+import { refuse } from "../rule-errors.js";
+import { pictureOf } from "./session.js";
+import { urnParts } from "../../model/urn.js";
+import { shellWord } from "../../model/shell-word.js";
+
+/** At preview. A host that cannot be reached says nothing of it. */
+export async function placementElsewhere(ctx: HandlerContext, vm: string): Promise<readonly OtherPlacement[]> {
+  if (ctx.urn === undefined) return [];
+  const sight = await whereKnown(pictureOf(ctx).vm(vm));
+  return sight === undefined ? [] : ofAnotherStack(placementRecordOf(sight.domain), ctx.urn);
+}
+
+/** Before anything changes. An interrupted move is finished or rolled back first. @throws ProblemError */
+export async function refuseIfPlacedElsewhere(ctx: HandlerContext, vm: string): Promise<void> {
+  if (ctx.urn === undefined) return;
+  const sight = await whereKnown(atRestNow(ctx, pictureOf(ctx), vm));
+  if (sight === undefined) return;
+  refuse(placedTwice(ctx, vm, ofAnotherStack(placementRecordOf(sight.domain), ctx.urn)));
+}
+
+/** Writes the note, where it is not so already. What is done is done: a note that cannot be written is warned of. */
+export async function notePlacement(ctx: HandlerContext, vm: string, claim: string | undefined): Promise<void> {
+  const { urn } = ctx;
+  if (urn === undefined || claim === undefined) return;
+  const { stack, project, name: resource } = urnParts(urn);
+  const record = { id: claim, stack, project, resource };
+  try {
+    const sight = await pictureOf(ctx).fresh(vm);
+    if (sight === undefined) return;
+    const present = placementRecordOf(sight.domain);
+    const same = present !== undefined && JSON.stringify(present) === JSON.stringify(record);
+    if (!same) await writePlacementRecord(sight.presence, record);
+  } catch (error) {
+    if (!(error instanceof ProblemError)) throw error;
+    ctx.progress.warn(
+      `Unable to note in VM "${vm}" that this stack places it: ${error.message} A placement of it in another stack is refused only after the next pulumi up that changes this one.`,
+    );
+  }
+}
+
+/** Takes the note away, where it is this resource's. The resource may go all the same where that fails. */
+export async function forgetPlacement(ctx: HandlerContext, vm: string, claim: string | undefined): Promise<void> {
+  if (claim === undefined) return;
+  const picture = pictureOf(ctx);
+  try {
+    const sight = await atRestNow(ctx, picture, vm);
+    if (sight === undefined || placementRecordOf(sight.domain)?.id !== claim) return;
+    await writePlacementRecord(sight.presence, undefined);
+    picture.forgetVm(vm);
+  } catch (error) {
+    if (!(error instanceof ProblemError)) throw error;
+    ctx.progress.warn(
+      `Unable to take the note of this placement out of VM "${vm}": ${error.message} Before another stack places it, run vnic-failover release ${shellWord(vm)}.`,
+    );
+  }
+}
+
+/** What stands in the way of the look is for the move's own rules to say. */
+async function whereKnown(looking: Promise<Sight | undefined>): Promise<Sight | undefined> {
+  try {
+    return await looking;
+  } catch (error) {
+    if (error instanceof HostUnreachable || error instanceof VmOnSeveralHosts) return undefined;
+    throw error;
+  }
+}

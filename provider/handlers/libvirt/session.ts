@@ -1,0 +1,46 @@
+/** One cluster a process and configuration: all resources of a `pulumi` command share its connections. */
+import { parseConfiguration } from "../../config/index.js";
+import { LibvirtCluster } from "../../backends/libvirt/cluster.js";
+import { Picture } from "../../backends/libvirt/cluster-cache.js";
+import { digestOf } from "../config-digest.js";
+import type { HandlerContext } from "../handler.js";
+import { onShutdown } from "../shutdown.js";
+
+const clusters = new Map<string, LibvirtCluster>();
+/** The same again, by the object itself: a command asks with one object a thousand times. */
+let clusterOfObject = new WeakMap<HandlerContext["config"], LibvirtCluster>();
+
+/** @throws ConfigError */
+export function clusterOf({ config }: Pick<HandlerContext, "config">): LibvirtCluster {
+  const cluster = clusterOfObject.get(config) ?? clusterOfText(config);
+  clusterOfObject.set(config, cluster);
+  return cluster;
+}
+
+function clusterOfText(config: HandlerContext["config"]): LibvirtCluster {
+  const key = digestOf(config);
+  const open = clusters.get(key);
+  if (open !== undefined) return open;
+  const cluster = new LibvirtCluster(parseConfiguration(config));
+  clusters.set(key, cluster);
+  onShutdown(() => {
+    // A program that asks again later gets another one, which is closed in its turn.
+    clusters.delete(key);
+    clusterOfObject = new WeakMap();
+    return cluster.close();
+  });
+  return cluster;
+}
+
+const pictures = new WeakMap<object, Map<LibvirtCluster, Picture>>();
+
+/** What the hosts say, each asked once in a command. */
+export function pictureOf(ctx: Pick<HandlerContext, "config" | "command">): Picture {
+  const cluster = clusterOf(ctx);
+  const { command = {} } = ctx;
+  const ofCommand = pictures.get(command) ?? new Map<LibvirtCluster, Picture>();
+  pictures.set(command, ofCommand);
+  const picture = ofCommand.get(cluster) ?? new Picture(cluster);
+  ofCommand.set(cluster, picture);
+  return picture;
+}

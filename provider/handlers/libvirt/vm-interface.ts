@@ -1,0 +1,658 @@
+/** VmInterface: a VM's NIC of a profile; where the profile has a failover, the pair of VF and standby. */
+import { randomBytes, randomUUID } from "node:crypto";
+import type { ProfileRecord } from "../../backends/libvirt/xml/network.js";
+import { ProblemError } from "../../model/problem.js";
+import {
+  evaluate,
+  interfaceRules,
+  isKnown,
+  knownPart,
+  notYetKnown,
+  type Eventual,
+  type InterfaceFacts,
+  type Preview,
+  type Profile,
+  type VmNic,
+  type VmOfNic,
+} from "../../rules/index.js";
+import { networkOn } from "../../config/index.js";
+import { generateMac, normalizeMac } from "../../model/mac.js";
+import { primaryAliasOf, standbyAliasOf, type InterfaceRecord } from "../../backends/libvirt/xml/interface-record.js";
+import { formatPciAddress } from "../../backends/libvirt/xml/pci-address.js";
+import { isActive, type LibvirtCluster } from "../../backends/libvirt/cluster.js";
+import { isFree } from "../../backends/libvirt/inventory.js";
+import { changeRecords } from "../../backends/libvirt/records.js";
+import {
+  aliasesOf,
+  halvesOf,
+  plugInterface,
+  primaryOf,
+  saveRecord,
+  setLink,
+  unplugInterface,
+  xmlOf,
+  type InterfaceSpec,
+} from "../../backends/libvirt/interfaces.js";
+import type { Picture, Sight } from "../../backends/libvirt/cluster-cache.js";
+import { agreedProfile, conflictOf, type StoredProfile } from "../../backends/libvirt/profile-store.js";
+import { plugMissingVfs } from "../../migration/repair.js";
+import { atRestNow, lookAtRest } from "./stable-vm.js";
+import {
+  devicesInTheWay,
+  devicesOfRecord,
+  differencesFrom,
+  lostRecord,
+  pairOf,
+  recordOfPair,
+} from "./devices-of-nic.js";
+import { checkFailures, diffOf, type Checked, type Handler, type HandlerContext } from "../handler.js";
+import {
+  compared,
+  diffOfInterface,
+  inFull,
+  inputsOfInterface,
+  unsaid,
+  vmAndNic,
+  vmInterfaceSchema,
+  type VmInterfaceInputs,
+} from "../inputs/vm-interface.js";
+import { knownProfiles, networksOf, readStore, referredId, ruleNic, type StoreView } from "../cluster-view.js";
+import { declaredInterfaces, type DeclaredInterface } from "../declarations.js";
+import { failureOf, refuse } from "../rule-errors.js";
+import { noteAdopted, ownerOf, replacedInputs, wasAdopted } from "../replacement.js";
+import { leftUnchecked, warnOfUnreadable } from "../unreachable-warning.js";
+import { pictureOf } from "./session.js";
+import type { MaybeUnknown } from "../../model/unknown.js";
+
+export interface VmInterfaceState extends VmInterfaceInputs {
+  readonly mac: string;
+  /** The MAC was not declared. Absent: it was. */
+  readonly macMadeUp?: true;
+  /** Where the VM was when this was read last. */
+  readonly host: string;
+  readonly vf?: string;
+  readonly aliases: readonly string[];
+  readonly xml: string;
+  /** What is missing of what was declared, in words; empty when nothing is. */
+  readonly missing: readonly string[];
+}
+
+/** What is adopted is there already, and is no clash with itself. */
+const atOddsWithAdopted: readonly string[] = [
+  "interface-mac-once-per-vm",
+  "interface-mac-once-in-cluster",
+  "interface-failover-once-per-vm",
+];
+
+/** What a pair that is there already needs no more. */
+const neededToPlug: readonly string[] = ["interface-free-vf", "interface-free-root-port"];
+
+export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
+  async check(ctx, news, olds): Promise<Checked<VmInterfaceInputs>> {
+    const parsed = vmInterfaceSchema.safeParse(news);
+    if (!parsed.success)
+      return { inputs: news as MaybeUnknown<VmInterfaceInputs>, failures: checkFailures(parsed.error) };
+    const inputs = parsed.data as MaybeUnknown<VmInterfaceInputs>;
+    const profileUrn = ctx.references?.["profile"];
+    const others = declaredNear(inputs, ctx.urn);
+    const self: Self = { olds, replaced: replacedInputs(ctx, olds), owner: ownerOf(ctx.urn) };
+    if (ctx.urn !== undefined) declaredInterfaces.set(ctx.urn, { nic: previewOf(inputs, ctx.urn), profileUrn });
+    if (olds !== undefined && diffOf(olds, inputs, { inputs: compared }).changes === false)
+      return { inputs, failures: [] };
+    const picture = pictureOf(ctx);
+    const store = await readStore(picture);
+    const unchecked = store.silence === undefined ? [] : leftUnchecked(ctx, store.silence);
+    if (unchecked.length > 0) return { inputs, failures: unchecked };
+    warnOfUnreadable(ctx, store.unreadable);
+    const conflict = await profileConflict(picture, store, inputs.profile);
+    if (conflict !== undefined) return { inputs, failures: [{ property: "profile", reason: conflict.message }] };
+    const facts = await factsFor(
+      picture,
+      store,
+      { nic: previewOf(inputs, ctx.urn), profileUrn, adopt: inputs.adopt === true },
+      self,
+      others,
+    );
+    const failures = evaluate(interfaceRules, facts)
+      // A VF that is missing today may be there when the interface is made; what is certain is refused.
+      .filter(({ severity }) => severity === "error")
+      .filter(({ rule }) => inputs.adopt !== true || !atOddsWithAdopted.includes(rule))
+      .filter(({ rule }) => facts.vm.differences === undefined || !neededToPlug.includes(rule))
+      .map((violation) => failureOf(violation));
+    if (failures.length === 0 && inputs.adopt !== true) warnOfUntoldReplacement(ctx, store, inputs, self);
+    return { inputs, failures };
+  },
+
+  diff: (_ctx, _id, state, news) => Promise.resolve(diffOfInterface(state, news)),
+
+  async create(ctx, inputs) {
+    const picture = pictureOf(ctx);
+    const sight = await requireVm(ctx, picture, inputs.vm);
+    const { host } = sight.presence;
+    const owner = ownerOf(ctx.urn);
+    const replaced = replacedRecord(sight, { replaced: replacedInputs(ctx), owner });
+    const existing = existingInterface(sight, inputs);
+    if (existing !== undefined && inputs.adopt === true) {
+      await refuseOtherNetworks(picture, sight, inputs);
+      const { plugged, linked } = inFull(inputs);
+      const taken = existing.id === replaced?.id ? await renamed(sight, existing) : existing;
+      const spec = await specOf(
+        picture,
+        { ...taken, plugged, linked, ...(owner !== undefined && { owner }) },
+        agreedProfile,
+      );
+      noteAdopted(ctx, idOf(inputs.vm, taken.id));
+      const now = taken === existing ? sight : await requireVm(ctx, picture, inputs.vm);
+      return { id: idOf(inputs.vm, taken.id), state: await applied(ctx, picture, now, spec, inputs) };
+    }
+    if (existing !== undefined && existing.id !== replaced?.id) {
+      throw new ProblemError({
+        code: "interface-exists",
+        what: `Unable to create an interface of VM "${inputs.vm}": it has one with MAC ${existing.mac} already`,
+        where: host.name,
+        remedy: "Use adopt: true to take it over, or choose another MAC.",
+      });
+    }
+    await lookOnceMore(picture, inputs, replaced);
+    const { profile, mac = generateMac(randomBytes(3)), plugged, linked } = inFull(inputs);
+    const record: InterfaceRecord = {
+      id: randomUUID(),
+      profile,
+      mac,
+      plugged,
+      linked,
+      ...(owner !== undefined && { owner }),
+    };
+    const spec = await specOf(picture, record, agreedProfile);
+    const make = (seen: Sight) => applied(ctx, picture, seen, spec, inputs);
+    const state =
+      replaced === undefined ? await make(sight) : await inThePlaceOf(ctx, picture, { sight, replaced }, make);
+    return { id: idOf(inputs.vm, record.id), state };
+  },
+
+  async read(ctx, id, state) {
+    const picture = pictureOf(ctx);
+    const sight = await lookAtRest(ctx, picture, state.vm);
+    if (sight?.moving === true) return { id, state, inputs: inputsOfInterface(state) };
+    const found = sight && (await recordIn(picture, sight, id, state));
+    if (sight === undefined || found === undefined) return undefined;
+    const now = stateNow(picture.cluster, sight, await specOf(picture, found.record), state);
+    const more = [found.lost ? lostRecordInWords : undefined, sight.interrupted].filter((each) => each !== undefined);
+    const next = more.length === 0 ? now : { ...now, missing: [...now.missing, ...more] };
+    return { id, state: next, inputs: inputsOfInterface(next) };
+  },
+
+  /** By its id, `vm/<uuid>`, or as `vm/mac`. */
+  async import(ctx, name) {
+    const { vm, nic } = vmAndNic(name);
+    const picture = pictureOf(ctx);
+    const sight = await lookAtRest(ctx, picture, vm);
+    const mac = normalizeMac(nic);
+    const record = sight?.records.find((candidate) => candidate.id === nic || candidate.mac === mac);
+    if (sight === undefined || record === undefined) return undefined;
+    const state = stateNow(picture.cluster, sight, await specOf(picture, record), { macMadeUp: true });
+    return { id: idOf(vm, record.id), state, inputs: inputsOfInterface(state) };
+  },
+
+  async update(ctx, id, state, news) {
+    const picture = pictureOf(ctx);
+    const sight = await requireVm(ctx, picture, state.vm);
+    const record = (await recordIn(picture, sight, id, state))?.record ?? {
+      id: id.slice(state.vm.length + 1),
+      profile: state.profile,
+      mac: state.mac,
+      plugged: false,
+      linked: true,
+    };
+    const { plugged, linked } = inFull(news);
+    const owner = ownerOf(ctx.urn);
+    const spec = await specOf(
+      picture,
+      { ...record, plugged, linked, ...(owner !== undefined && { owner }) },
+      agreedProfile,
+    );
+    return { state: await applied(ctx, picture, sight, spec, news) };
+  },
+
+  async delete(ctx, id, state) {
+    if (wasAdopted(ctx, id)) return;
+    const picture = pictureOf(ctx);
+    const sight = await atRestNow(ctx, picture, state.vm);
+    const record = sight && (await recordIn(picture, sight, id, state))?.record;
+    if (sight === undefined || record === undefined) return;
+    ctx.progress.report({ phase: "unplug", message: `unplugging ${record.mac} from ${state.vm}` });
+    await unplug(picture, sight, await specOf(picture, record), { forget: true });
+  },
+};
+
+/**
+ * The VM's interface with the declared MAC: one of ours, or a whole pair that oVirt or a person has made, which has aliases of
+ * its own. Any other device with that MAC is for the rules to refuse.
+ */
+function existingInterface({ domain, records }: Sight, inputs: VmInterfaceInputs): InterfaceRecord | undefined {
+  const { mac, profile } = inputs;
+  if (mac === undefined) return undefined;
+  const recorded = records.find((record) => record.mac === mac && record.profile === profile);
+  if (recorded !== undefined) return recorded;
+  const pair = pairOf(domain, mac);
+  return pair && recordOfPair(pair, { ...inputs, mac });
+}
+
+/** What a state says where the VM's metadata has lost the record. */
+const lostRecordInWords = "record in the VM's metadata";
+
+/** The record of the interface; where it is lost, one that the state and the VM's devices tell. */
+async function recordIn(
+  picture: Picture,
+  { domain, records }: Sight,
+  id: string,
+  state: VmInterfaceState,
+): Promise<{ readonly record: InterfaceRecord; readonly lost: boolean } | undefined> {
+  const record = records.find((candidate) => idOf(state.vm, candidate.id) === id);
+  if (record !== undefined) return { record, lost: false };
+  const profile = (await picture.profile(state.profile))?.profile;
+  const lost = lostRecord(domain, records, id.slice(state.vm.length + 1), state, profile);
+  return lost && { record: lost, lost: true };
+}
+
+/** @throws ProblemError where the pair that is to be taken over is on other networks than its profiles'. */
+async function refuseOtherNetworks(picture: Picture, sight: Sight, inputs: VmInterfaceInputs): Promise<void> {
+  const profiles = (await picture.profiles()).map(({ profile }) => profile);
+  const differences = await differencesOf(picture, sight, inputs, profiles);
+  const nic = previewOf(inputs, undefined);
+  const facts = {
+    action: "add",
+    backend: "libvirt",
+    nic,
+    others: [],
+    profiles,
+    networks: [],
+    vm: { differences },
+  } as const;
+  refuse(
+    evaluate(
+      interfaceRules.filter(({ id }) => id === "interface-adopted-like-profile"),
+      facts,
+    ),
+  );
+}
+
+/** Those of the store and of the program of which all is known that a pair is made by. */
+function planned(profiles: Eventual<readonly Preview<Profile>[]>): readonly PairProfile[] {
+  return knownPart(profiles).flatMap(({ id, name, network, passThrough, failover }) =>
+    isKnown(id) && isKnown(name) && isKnown(network) && isKnown(passThrough) && isKnown(failover)
+      ? { id, name, network, passThrough: passThrough ?? "disabled", failover }
+      : [],
+  );
+}
+
+type PairProfile = Pick<ProfileRecord, "id" | "name" | "network" | "passThrough"> & {
+  readonly failover?: string | undefined;
+};
+
+/** Undefined: there is no pair of that MAC. */
+async function differencesOf(
+  picture: Picture,
+  { presence: { host }, domain }: Sight,
+  { mac, profile: profileId }: { readonly mac?: string | undefined; readonly profile: unknown },
+  profiles: readonly PairProfile[],
+): Promise<readonly string[] | undefined> {
+  const pair = pairOf(domain, mac);
+  const profile = profiles.find(({ id }) => id === profileId);
+  if (pair === undefined || profile === undefined) return undefined;
+  const hasPfs = networkOn(picture.cluster.config, host.name, profile.network)?.physicalFunctions !== undefined;
+  const functions = hasPfs ? await picture.physicalFunctions(host, profile.network) : [];
+  const vfs = functions.flatMap(({ virtualFunctions }) => virtualFunctions.map(({ address }) => address));
+  const failover = profiles.find(({ id }) => id === profile.failover);
+  return differencesFrom(pair, profile, failover, { cluster: picture.cluster.config, host: host.name, vfs });
+}
+
+/** Which interface of the hosts the declared one is, or takes the place of. */
+interface Self {
+  /** As it was declared before. */
+  readonly olds?: VmInterfaceInputs | undefined;
+  /** The same of the one that it replaces. */
+  readonly replaced?: VmInterfaceInputs | undefined;
+  readonly owner: string | undefined;
+}
+
+function isSelf(vm: string, record: InterfaceRecord, { olds, replaced, owner }: Self): boolean {
+  // Older versions wrote no owner.
+  if (olds === undefined && owner !== undefined && record.owner === owner) return true;
+  const before = olds ?? replaced;
+  return (
+    before?.vm === vm && record.profile === before.profile && (before.mac === undefined || record.mac === before.mac)
+  );
+}
+
+/** The VM's interface that the one to be created replaces, where the engine makes the new one first. */
+function replacedRecord({ presence, records }: Sight, self: Self): InterfaceRecord | undefined {
+  const owned = records.find(({ owner }) => owner !== undefined && owner === self.owner);
+  if (owned !== undefined) return owned;
+  const [found, ...more] = records.filter((record) => isSelf(presence.dom.name, record, self));
+  return more.length === 0 ? found : undefined;
+}
+
+/** The interface under another id, its devices as they are: so that the deletion of the replaced one is not for it. */
+async function renamed({ presence }: Sight, record: InterfaceRecord): Promise<InterfaceRecord> {
+  const standby = standbyAliasOf(record);
+  const adopted = { primaryAlias: primaryAliasOf(record), ...(standby !== undefined && { standbyAlias: standby }) };
+  const taken = { ...record, id: randomUUID(), adopted };
+  await changeRecords(presence, (records) => records.map((each) => (each.id === record.id ? taken : each)));
+  return taken;
+}
+
+/**
+ * On one VM the old interface and the new cannot be at once: their MAC, standby or VF is the same. So the old one goes first,
+ * and comes back when the new one cannot be made. The engine's own deletion finds nothing to do then.
+ */
+async function inThePlaceOf<T>(
+  ctx: HandlerContext,
+  picture: Picture,
+  { sight, replaced }: { readonly sight: Sight; readonly replaced: InterfaceRecord },
+  make: (seen: Sight) => Promise<T>,
+): Promise<T> {
+  const vm = sight.presence.dom.name;
+  const old = await specOf(picture, replaced);
+  ctx.progress.report({ phase: "unplug", message: `unplugging ${replaced.mac} from ${vm}, to replace it` });
+  await unplug(picture, sight, old, { forget: true });
+  try {
+    return await make(await requireVm(ctx, picture, vm));
+  } catch (cause) {
+    const { presence } = await requireVm(ctx, picture, vm);
+    if (replaced.plugged) await plugInterface(picture.cluster, presence, old);
+    else await saveRecord(presence, replaced);
+    throw cause;
+  } finally {
+    picture.forgetVm(vm);
+  }
+}
+
+/** What the engine was asked to replace and what a lost state has forgotten look the same: the user knows which it is. */
+function warnOfUntoldReplacement(
+  { progress }: HandlerContext,
+  { interfaces }: StoreView,
+  { vm }: MaybeUnknown<VmInterfaceInputs>,
+  { olds, replaced, owner }: Self,
+): void {
+  if (olds !== undefined || replaced !== undefined || owner === undefined || interfaces === notYetKnown) return;
+  const own = interfaces.find((entry) => entry.vm === vm && entry.record.owner === owner);
+  if (own === undefined) return;
+  progress.warn(
+    `VM "${own.vm}" has interface ${own.record.mac} of this resource: pulumi up unplugs it and plugs the new one. With adopt: true it stays plugged.`,
+  );
+}
+
+/** Brings the VM's interface to what the specification says, and reads back what came of it. */
+async function applied(
+  ctx: HandlerContext,
+  picture: Picture,
+  sight: Sight,
+  spec: InterfaceSpec,
+  inputs: VmInterfaceInputs,
+): Promise<VmInterfaceState> {
+  const { presence, domain, records } = sight;
+  const aliases = Object.values(aliasesOf(spec));
+  const present = Object.values(halvesOf(domain, spec)).filter((nic) => nic !== undefined);
+  const known = records.find(({ id }) => id === spec.record.id);
+  // Devices without a record are the interface's all the same: it was lost, or they are being taken over.
+  const recorded = known ?? (present.length > 0 ? { ...spec.record, plugged: true } : undefined);
+  if (known === undefined && present.length > 0 && spec.record.plugged) await saveRecord(presence, spec.record);
+  // What somebody took from the running VM may still be in its definition.
+  const hasRest = present.length > 0 || recorded?.plugged === true;
+  if (!spec.record.plugged) {
+    if (hasRest) await unplug(picture, sight, spec, { forget: false });
+    else await saveRecord(presence, spec.record);
+  } else if (recorded?.plugged === true && standsAlone(sight, spec)) {
+    // Its standby carries the traffic, and goes on with it.
+    await plugMissingVfs(picture.cluster, inputs.vm, ctx.progress, spec);
+    picture.forgetVm(inputs.vm);
+  } else if (present.length < aliases.length) {
+    if (hasRest) await unplug(picture, sight, spec, { forget: false });
+    await plug(picture, sight, spec);
+  } else {
+    if (known !== undefined && known.owner !== spec.record.owner) await saveRecord(presence, spec.record);
+    if (known !== undefined && known.linked !== spec.record.linked) await setLink(presence, spec);
+  }
+  return stateNow(picture.cluster, await requireVm(ctx, picture, inputs.vm), spec, {
+    ...inputs,
+    ...(inputs.mac === undefined && { macMadeUp: true }),
+  });
+}
+
+/** The pair's standby is there, in a VM that runs, and its VF is not. */
+function standsAlone({ presence, domain }: Sight, spec: InterfaceSpec): boolean {
+  const { standby, primary } = halvesOf(domain, spec);
+  return isActive(presence) && aliasesOf(spec).primary !== undefined && standby !== undefined && primary === undefined;
+}
+
+async function plug(picture: Picture, { presence }: Sight, spec: InterfaceSpec): Promise<void> {
+  const { host } = presence;
+  const look = () => picture.physicalFunctions(host, spec.profile.network);
+  const vf = await plugInterface(picture.cluster, presence, spec, look);
+  if (vf !== undefined) picture.took(host, formatPciAddress(vf), presence.dom.name);
+}
+
+async function unplug(
+  picture: Picture,
+  { presence }: Sight,
+  spec: InterfaceSpec,
+  how: { readonly forget: boolean },
+): Promise<void> {
+  await unplugInterface(picture.cluster, presence, spec, how).finally(() => picture.forgetVm(presence.dom.name));
+}
+
+/** As it is at this moment: something is about to be changed, or was. @throws ProblemError when there is no such VM. */
+async function requireVm(ctx: HandlerContext, picture: Picture, vm: string): Promise<Sight> {
+  const sight = await atRestNow(ctx, picture, vm);
+  if (sight === undefined) throw picture.cluster.unknownVm(vm);
+  return sight;
+}
+
+function stateNow(
+  cluster: LibvirtCluster,
+  { presence: { host, dom }, domain }: Sight,
+  spec: InterfaceSpec,
+  declared: Pick<Partial<VmInterfaceState>, "macMadeUp" | "adopt">,
+): VmInterfaceState {
+  const { record } = spec;
+  const vf = primaryOf(domain, spec)?.vf;
+  const halves = halvesOf(domain, spec);
+  const missing = record.plugged
+    ? (["standby", "primary"] as const).flatMap((half) => {
+        const alias = aliasesOf(spec)[half];
+        return alias === undefined || halves[half] !== undefined ? [] : `${half} ${alias}`;
+      })
+    : [];
+  const { standby, primary } = aliasesOf(spec);
+  return {
+    vm: dom.name,
+    profile: record.profile,
+    mac: record.mac,
+    ...(declared.macMadeUp && { macMadeUp: true }),
+    ...unsaid(record),
+    ...(declared.adopt !== undefined && { adopt: declared.adopt }),
+    host: host.name,
+    ...(vf !== undefined && { vf: formatPciAddress(vf) }),
+    aliases: [standby, primary].filter((alias) => alias !== undefined),
+    xml: xmlOf(cluster, host.name, spec, vf),
+    missing,
+  };
+}
+
+/**
+ * The interface with its profiles from the store.
+ * @param read {@link agreedProfile} where something is to be plugged by them.
+ * @throws ProblemError when the store lacks one.
+ */
+async function specOf(
+  picture: Picture,
+  record: InterfaceRecord,
+  read: (stored: StoredProfile | undefined) => ProfileRecord | undefined = (stored) => stored?.profile,
+): Promise<InterfaceSpec> {
+  const profile = read(await picture.knownProfile(record.profile));
+  if (profile === undefined) throw missingProfile(record.profile);
+  if (profile.failover === undefined) return { record, profile };
+  const standby = read(await picture.knownProfile(profile.failover));
+  if (standby === undefined) throw missingProfile(profile.failover);
+  return { record: { ...record, standbyProfile: standby.id }, profile, standby };
+}
+
+/** Whether the hosts keep the profile, or its failover, differently. */
+async function profileConflict(picture: Picture, store: StoreView, id: unknown): Promise<ProblemError | undefined> {
+  if (typeof id !== "string" || store.profiles === notYetKnown) return undefined;
+  const stored = await picture.profile(id);
+  if (stored === undefined) return undefined;
+  const failover = stored.profile.failover === undefined ? undefined : await picture.profile(stored.profile.failover);
+  return conflictOf(stored) ?? (failover && conflictOf(failover));
+}
+
+function missingProfile(id: string): ProblemError {
+  return new ProblemError({
+    code: "profile-unknown",
+    what: `Unable to find vNIC profile "${id}" on the cluster's hosts`,
+    remedy: "Pass the id of a VnicProfile that exists.",
+  });
+}
+
+function idOf(vm: string, interfaceId: string): string {
+  return `${vm}/${interfaceId}`;
+}
+
+// --- rules
+
+function previewOf(inputs: MaybeUnknown<VmInterfaceInputs>, urn: string | undefined): Preview<VmNic> {
+  const { vm, profile, mac, plugged, linked } = inFull(inputs);
+  return {
+    name: urn?.split("::").at(-1) ?? "interface",
+    vm,
+    profile,
+    mac,
+    plugged,
+    linked,
+  };
+}
+
+type Whose = Pick<Preview<VmNic>, "vm" | "mac">;
+
+/** All that a rule looks at, of a thousand other interfaces: the same VM's, and those with the same MAC. */
+function isNear({ vm, mac }: Whose, other: Whose): boolean {
+  return other.vm === vm || (mac !== undefined && other.mac === mac);
+}
+
+function declaredNear(inputs: Whose, urn: string | undefined): readonly DeclaredInterface[] {
+  const near: DeclaredInterface[] = [];
+  for (const [other, declared] of declaredInterfaces)
+    if (other !== urn && isNear(inputs, declared.nic)) near.push(declared);
+  return near;
+}
+
+/** A profile that this program is about to create has no id yet; that two interfaces name the same one is known. */
+function withProfileId(store: StoreView, { nic, profileUrn }: DeclaredInterface): Preview<VmNic> {
+  return { ...nic, profile: referredId(store, nic.profile, profileUrn) };
+}
+
+async function factsFor(
+  picture: Picture,
+  store: StoreView,
+  declaration: DeclaredInterface & { readonly adopt: boolean },
+  self: Self,
+  declared: readonly DeclaredInterface[],
+): Promise<InterfaceFacts> {
+  const { olds } = self;
+  const nic = withProfileId(store, declaration);
+  const stored = store.interfaces === notYetKnown ? [] : store.interfaces;
+  // An interface of the program that exists is in the store too: once is enough.
+  const others = stored
+    .filter((entry) => isNear(nic, { vm: entry.vm, mac: entry.record.mac }) && !isSelf(entry.vm, entry.record, self))
+    .map(ruleNic);
+  const leaving =
+    olds === undefined ? stored.find(({ vm, record }) => vm === nic.vm && isSelf(vm, record, self)) : undefined;
+  const isStored = (each: Preview<VmNic>) =>
+    others.some(
+      (other) =>
+        other.vm === each.vm && other.profile === each.profile && (each.mac === undefined || other.mac === each.mac),
+    );
+  return {
+    action: olds === undefined ? "add" : "edit",
+    backend: "libvirt",
+    nic,
+    ...(olds !== undefined && {
+      stored: { name: typeof nic.name === "string" ? nic.name : "interface", ...inFull(olds) },
+    }),
+    others: [...others, ...declared.map((each) => withProfileId(store, each)).filter((each) => !isStored(each))],
+    profiles: knownProfiles(store),
+    networks: networksOf(picture.cluster),
+    vm:
+      typeof nic.vm === "string" && store.silence === undefined
+        ? await vmFacts(picture, store, nic.vm, nic, {
+            leaving: leaving?.record,
+            adopt: declaration.adopt,
+            exists: olds !== undefined,
+          })
+        : {},
+  };
+}
+
+async function vmFacts(
+  picture: Picture,
+  store: StoreView,
+  vm: string,
+  { profile: profileId, mac }: Preview<VmNic>,
+  {
+    leaving,
+    adopt,
+    exists,
+  }: { readonly leaving: InterfaceRecord | undefined; readonly adopt: boolean; readonly exists: boolean },
+): Promise<VmOfNic> {
+  const sight = await picture.vm(vm);
+  if (sight === undefined) return {};
+  const { presence, domain } = sight;
+  const profileOf = (wanted: unknown) =>
+    store.profiles === notYetKnown ? undefined : store.profiles.find(({ id }) => id === wanted);
+  const profile = profileOf(profileId);
+  // What the replaced interface has is free when the new one is plugged.
+  const freed = leaving === undefined ? [] : devicesOfRecord(domain, leaving);
+  const freedVfs =
+    profileOf(leaving?.profile)?.network === profile?.network ? freed.filter(({ vf }) => vf !== undefined).length : 0;
+  const functions =
+    profile?.passThrough === "enabled" ? await picture.physicalFunctions(presence.host, profile.network) : undefined;
+  const wanted = typeof mac === "string" ? mac : undefined;
+  const taken = adopt ? pairOf(domain, wanted) : undefined;
+  const differences =
+    taken && (await differencesOf(picture, sight, { mac: wanted, profile: profileId }, planned(knownProfiles(store))));
+  return {
+    ...(!exists && {
+      inTheWay: devicesInTheWay(domain, sight.records, { mac: wanted, failover: profile?.failover }, taken),
+    }),
+    ...(differences !== undefined && { differences }),
+    running: isActive(presence),
+    machine: domain.machine,
+    freeRootPorts: domain.rootPorts.filter(({ free }) => free).length + freed.length,
+    ...(functions !== undefined && {
+      freeVfs:
+        freedVfs +
+        functions
+          .filter(({ linkUp }) => linkUp)
+          .flatMap(({ virtualFunctions }) => virtualFunctions)
+          .filter(isFree).length,
+    }),
+  };
+}
+
+/** What could not be known at preview is looked at once more before anything changes. */
+async function lookOnceMore(
+  picture: Picture,
+  inputs: VmInterfaceInputs,
+  replaced: InterfaceRecord | undefined,
+): Promise<void> {
+  const store = await readStore(picture);
+  if (store.silence !== undefined) throw store.silence;
+  const self: Self = {
+    owner: replaced?.owner,
+    replaced: replaced && { vm: inputs.vm, profile: replaced.profile, mac: replaced.mac },
+  };
+  const declaration = { nic: previewOf(inputs, undefined), adopt: inputs.adopt === true };
+  const facts = await factsFor(picture, store, declaration, self, []);
+  refuse(evaluate(interfaceRules, facts).filter(({ severity }) => severity === "error"));
+}

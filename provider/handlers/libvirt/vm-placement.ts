@@ -1,0 +1,315 @@
+/** VmPlacement: where a VM runs. Changing `host` is the migrate action. */
+import { randomUUID } from "node:crypto";
+import { isUnderMaintenance } from "../../config/index.js";
+import { ProblemError } from "../../model/problem.js";
+import { boundedReport } from "../../migration/report/bounded.js";
+import { lineOfReport } from "../../migration/report/line.js";
+import { recover } from "../../migration/recover.js";
+import { moveVm, MoveFailed } from "../../migration/move.js";
+import { migrationOptionsSchema } from "../../migration/options.js";
+import { errorsOf, planMove, warningsOf } from "../../migration/plan.js";
+import { missingVfsOf, plugMissingVfs } from "../../migration/repair.js";
+import { saveReport } from "../../migration/report/files.js";
+import type { Violation } from "../../rules/index.js";
+import type { MoveReport } from "../../migration/report/report.js";
+import { silenceOf } from "../../backends/libvirt/host.js";
+import { isActive, type LibvirtCluster, type Presence } from "../../backends/libvirt/cluster.js";
+import { announceMove } from "../announcement.js";
+import { lookAtRest } from "./stable-vm.js";
+import {
+  checkFailures,
+  PartialFailure,
+  type CheckFailure,
+  type Checked,
+  type Found,
+  type Handler,
+  type HandlerContext,
+} from "../handler.js";
+import {
+  asksForNothing,
+  diffOfPlacement,
+  inputsOfPlacement,
+  vmPlacementSchema,
+  type VmPlacementInputs,
+} from "../inputs/vm-placement.js";
+import { forgetPlacement, notePlacement, placementElsewhere, refuseIfPlacedElsewhere } from "./placement-note.js";
+import { declarePlacement, placedTwice } from "../placement-owner.js";
+import { failureOf } from "../rule-errors.js";
+import { isUnderMaintenanceNow } from "../maintenance-now.js";
+import { hostAtRest, tellOfRest } from "../resting.js";
+import { clusterOf, pictureOf } from "./session.js";
+import { nearest } from "../../model/suggestion.js";
+import { leftUnchecked } from "../unreachable-warning.js";
+import { isKnown, type MaybeUnknown, type Unknown } from "../../model/unknown.js";
+import { urnParts } from "../../model/urn.js";
+
+export interface VmPlacementState extends VmPlacementInputs {
+  /** Of the last move that this resource made, shortened where it would weigh on the state: the file report has all of it. */
+  readonly lastMove?: MoveReport;
+  /** VFs that should be there and are not, in words. */
+  readonly missing: readonly string[];
+  /** The id of its note in the VM's metadata. Absent in states of versions that had none, until the next update. */
+  readonly claim?: string;
+}
+
+export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
+  async check(ctx, news, olds): Promise<Checked<VmPlacementInputs>> {
+    const parsed = vmPlacementSchema.safeParse(news);
+    if (!parsed.success)
+      return { inputs: news as MaybeUnknown<VmPlacementInputs>, failures: checkFailures(parsed.error) };
+    // Defaults are filled in when the move begins: so that a new default is no diff.
+    const inputs = news as MaybeUnknown<VmPlacementInputs>;
+    const { vm, host } = inputs;
+    const declared = await declarePlacement(ctx, inputs, { scope: clusterOf(ctx) });
+    if (!isKnown(vm)) return { inputs, failures: [] };
+    const unchanged = asksForNothing(inputs, olds);
+    const others = [...declared, ...(unchanged ? [] : await placementElsewhere(ctx, vm))];
+    const failures = placedTwice(ctx, vm, others).map((violation) => failureOf(violation));
+    if (failures.length > 0 || !isKnown(host)) return { inputs, failures };
+    if (rests(ctx, host)) {
+      const resting = await restingHost(ctx, vm, host, olds);
+      if (resting !== undefined) return { inputs: { ...inputs, host: resting.host }, failures: resting.failures };
+    }
+    if (unchanged) return { inputs, failures: [] };
+    return { inputs, failures: await refusals(ctx, clusterOf(ctx), vm, host) };
+  },
+
+  async diff(ctx, _id, state, news) {
+    const differs = diffOfPlacement(state, news);
+    // A placement at rest has no other host than it had.
+    const diff =
+      differs.changes !== false && namesHostAtRest(ctx, news)
+        ? diffOfPlacement(state, { ...news, host: state.host })
+        : differs;
+    if (diff.changes !== false) await announceWhereElsewhere(ctx, news);
+    return diff;
+  },
+
+  async create(ctx, inputs) {
+    return { id: inputs.vm, state: await place(ctx, inputs, {}) };
+  },
+
+  read: (ctx, _id, state) => found(ctx, state),
+
+  /** By the VM's name. */
+  import: (ctx, vm) => found(ctx, { vm, host: "", missing: [] }),
+
+  async update(ctx, _id, state, news) {
+    return { state: await place(ctx, news, state) };
+  },
+
+  // The VM stays where it is.
+  delete: (ctx, _id, { vm, claim }) => forgetPlacement(ctx, vm, claim),
+};
+
+/** Where the VM is. An interrupted move of it is told of, and left to `pulumi up`. */
+async function found(
+  ctx: HandlerContext,
+  state: VmPlacementState,
+): Promise<Found<VmPlacementInputs, VmPlacementState> | undefined> {
+  const picture = pictureOf(ctx);
+  const { cluster } = picture;
+  const look = await lookAtRest(ctx, picture, state.vm);
+  if (look === undefined) return undefined;
+  const { presence, moving, interrupted } = look;
+  if (moving && state.host !== "") return { id: state.vm, state, inputs: inputsOfPlacement(state) };
+  const on = presence.host.name;
+  const resting = on !== state.host && (await isUnderMaintenanceNow(ctx, state.host));
+  if (resting) tellOfRest(ctx, { vm: state.vm, on, named: state.host, runs: isActive(presence) });
+  const next: VmPlacementState = {
+    ...state,
+    // At rest it is where it was declared to be: what differs is told, and is no drift.
+    host: resting ? state.host : on,
+    missing: interrupted === undefined ? await missingVfsOf(cluster, state.vm) : [interrupted],
+  };
+  return { id: state.vm, state: next, inputs: inputsOfPlacement(next) };
+}
+
+/** @param before of the resource's state, if it has one. */
+async function place(
+  ctx: HandlerContext,
+  inputs: VmPlacementInputs,
+  {
+    lastMove,
+    claim = ctx.urn === undefined ? undefined : randomUUID(),
+  }: Pick<Partial<VmPlacementState>, "lastMove" | "claim">,
+): Promise<VmPlacementState> {
+  const picture = pictureOf(ctx);
+  const { cluster } = picture;
+  const stateWith = (report: MoveReport | undefined, host: string, missing: readonly string[]): VmPlacementState => ({
+    ...inputs,
+    host,
+    ...(report !== undefined && { lastMove: boundedReport(report) }),
+    missing,
+    ...(claim !== undefined && { claim }),
+  });
+  try {
+    await refuseIfPlacedElsewhere(ctx, inputs.vm);
+    const report = rests(ctx, inputs.host) ? undefined : await move(ctx, inputs);
+    if (rests(ctx, inputs.host)) await rest(ctx, inputs);
+    if (report === undefined) await plugMissingVfs(cluster, inputs.vm, ctx.progress);
+    const file = report === undefined ? undefined : await tellOfMove(ctx, report);
+    await notePlacement(ctx, inputs.vm, claim);
+    const missing = await missingVfsOf(cluster, inputs.vm);
+    if (missing.length === 0) return stateWith(report ?? lastMove, inputs.host, []);
+    throw new PartialFailure(
+      {
+        code: "moved-without-vf",
+        what: `VM "${inputs.vm}" runs on "${(await cluster.locate(inputs.vm))?.host.name ?? inputs.host}" without ${missing.join(", ")}`,
+        ...(report?.error !== undefined && { where: report.error }),
+        remedy: withFile("It goes on with its standby. Free a VF, then run pulumi up again.", file),
+      },
+      inputs.vm,
+      stateWith(report ?? lastMove, inputs.host, missing),
+    );
+  } catch (error) {
+    if (!(error instanceof MoveFailed)) throw error;
+    const file = await tellOfMove(ctx, error.report);
+    await notePlacement(ctx, inputs.vm, claim);
+    const at =
+      error.report.outcome === "failed-on-source"
+        ? error.report.from
+        : ((await cluster.locate(inputs.vm).catch(() => undefined))?.host.name ?? error.report.from);
+    // The problem's words are those of its cause already.
+    const problem = { ...error.problem, remedy: withFile(error.problem.remedy ?? "", file) };
+    throw new PartialFailure(problem, inputs.vm, stateWith(error.report, at, []));
+  } finally {
+    picture.forgetVm(inputs.vm);
+  }
+}
+
+/** As an operator reads it who finds the VM being moved. */
+function commandOf({ urn }: HandlerContext): string {
+  if (urn === undefined) return "pulumi";
+  const { stack, project, name } = urnParts(urn);
+  return `pulumi (resource "${name}" of stack "${stack}", project "${project}")`;
+}
+
+/** Whether placements that name the host rest. */
+function rests(ctx: HandlerContext, host: string | Unknown): boolean {
+  return isKnown(host) && isUnderMaintenance(clusterOf(ctx).config, host);
+}
+
+/** A configuration that cannot be used is the check's to refuse. */
+function namesHostAtRest(ctx: HandlerContext, { host }: MaybeUnknown<VmPlacementInputs>): boolean {
+  try {
+    return rests(ctx, host);
+  } catch (error) {
+    if (error instanceof ProblemError) return false;
+    throw error;
+  }
+}
+
+function move(ctx: HandlerContext, { vm, host, migration = {} }: VmPlacementInputs): Promise<MoveReport | undefined> {
+  return moveVm(clusterOf(ctx), {
+    vm,
+    to: host,
+    options: migrationOptionsSchema.parse(migration),
+    progress: ctx.progress,
+    command: commandOf(ctx),
+    ...(ctx.signal !== undefined && { signal: ctx.signal }),
+  });
+}
+
+/** What is done instead of a move. */
+async function rest(ctx: HandlerContext, { vm, host }: VmPlacementInputs): Promise<void> {
+  const { cluster } = pictureOf(ctx);
+  const recovery = await recover(cluster, vm, { progress: ctx.progress });
+  const presence = await cluster.require(vm);
+  const on = recovery.host ?? presence.host.name;
+  tellOfRest(ctx, { vm, on, named: host, runs: isActive(presence) });
+}
+
+/** The host that the inputs of a placement at rest have, and what cannot be checked. Undefined: no host has such a VM. */
+async function restingHost(
+  ctx: HandlerContext,
+  vm: string,
+  named: string,
+  olds: VmPlacementInputs | undefined,
+): Promise<{ readonly host: string; readonly failures: readonly CheckFailure[] } | undefined> {
+  const before = olds?.vm === vm ? olds.host : undefined;
+  let presence: Presence | undefined;
+  let failures: readonly CheckFailure[] = [];
+  try {
+    presence = (await pictureOf(ctx).vm(vm))?.presence;
+    if (presence === undefined) return undefined;
+    tellOfRest(ctx, { vm, on: presence.host.name, named, runs: isActive(presence) });
+  } catch (error) {
+    // Wherever it is, it stays there.
+    if (!(error instanceof ProblemError)) throw error;
+    const silence = silenceOf(error);
+    if (silence !== undefined) failures = leftUnchecked(ctx, silence);
+  }
+  return { host: hostAtRest({ named, before, on: presence?.host.name }, (host) => rests(ctx, host)), failures };
+}
+
+/** Saves the report, and says on the resource's row what it comes to. Returns the file for people, where there is one. */
+async function tellOfMove({ progress }: HandlerContext, report: MoveReport): Promise<string | undefined> {
+  const saved = await saveReport(report);
+  if (typeof saved === "string") progress.warn(saved);
+  const file = typeof saved === "string" ? undefined : saved.html;
+  for (const note of report.announced.notes) progress.warn(note);
+  if (report.outcome === "moved" || report.outcome === "moved-without-vf") progress.info(lineOfReport(report, file));
+  return file;
+}
+
+function withFile(remedy: string, file: string | undefined): string {
+  return file === undefined ? remedy : `${remedy} Report: ${file}`.trimStart();
+}
+
+/** No reason to refuse a placement: it rests. */
+const isMaintenance = ({ rule }: Violation) => rule === "move-destination-not-in-maintenance";
+const isSilence = ({ rule }: Violation) => rule === "move-hosts-answer";
+
+/** Of a VM that runs elsewhere. */
+function announceFrom(ctx: HandlerContext, presence: Presence | undefined, to: string): void {
+  if (presence === undefined || !isActive(presence) || presence.host.name === to || rests(ctx, to)) return;
+  announceMove(ctx, { vm: presence.dom.name, from: presence.host.name, to });
+}
+
+/** Also where the placement changes in something else than its host, or lacks a VF: `up` moves the VM home then as well. */
+async function announceWhereElsewhere(
+  ctx: HandlerContext,
+  { vm, host }: MaybeUnknown<VmPlacementInputs>,
+): Promise<void> {
+  if (!isKnown(vm) || !isKnown(host)) return;
+  try {
+    announceFrom(ctx, (await pictureOf(ctx).vm(vm))?.presence, host);
+  } catch (error) {
+    // What stands in the way of the move itself is the check's to say.
+    if (!(error instanceof ProblemError)) throw error;
+  }
+}
+
+/** At preview: whether the move can be, as far as the hosts tell. A host that is silent refuses nothing. */
+async function refusals(
+  ctx: HandlerContext,
+  cluster: LibvirtCluster,
+  vm: string,
+  host: string,
+): Promise<readonly CheckFailure[]> {
+  try {
+    const [plan, unreachable] = await Promise.all([planMove(cluster, vm, host), pictureOf(ctx).unreachable()]);
+    const unchecked = unreachable.flatMap((problem) => leftUnchecked(ctx, problem));
+    if (unchecked.length > 0) return unchecked.slice(0, 1);
+    if (plan.alreadyThere) return [];
+    const refused = errorsOf(plan).filter((error) => !isSilence(error) && !isMaintenance(error));
+    if (refused.length === 0) announceFrom(ctx, plan.presence, host);
+    // Of a host that was lost only while it was asked for the plan.
+    const lost = unreachable.length === 0 ? errorsOf(plan).filter(isSilence) : [];
+    for (const { message, remedy } of [...warningsOf(plan), ...lost]) ctx.progress.warn(`${message} ${remedy}`);
+    const near = refused.some(({ rule }) => rule === "move-vm-exists")
+      ? nearest(vm, await pictureOf(ctx).vmNames())
+      : undefined;
+    return refused.map((violation) => {
+      const { property, reason } = failureOf(violation, "host");
+      const meant = violation.rule === "move-vm-exists" && near !== undefined ? ` Did you mean "${near}"?` : "";
+      return { property, reason: `${reason}${meant}` };
+    });
+  } catch (error) {
+    const silence = silenceOf(error);
+    if (silence !== undefined) return leftUnchecked(ctx, silence);
+    if (error instanceof ProblemError) return [{ property: "host", reason: error.message }];
+    throw error;
+  }
+}

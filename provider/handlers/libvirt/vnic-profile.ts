@@ -1,0 +1,272 @@
+/** VnicProfile: a libvirt network of that name on every host, with the profile's attributes in its metadata. */
+import { randomUUID } from "node:crypto";
+import { ProblemError } from "../../model/problem.js";
+import { isKnown, notYetKnown, type ProfileFacts } from "../../rules/index.js";
+import { warnOfUnreadable } from "../unreachable-warning.js";
+import type { ProfileRecord } from "../../backends/libvirt/xml/network.js";
+import type { LibvirtCluster } from "../../backends/libvirt/cluster.js";
+import { Picture } from "../../backends/libvirt/cluster-cache.js";
+import type { StoredProfile } from "../../backends/libvirt/profile-store.js";
+import { type Found, type Handler } from "../handler.js";
+import { attributes, diffOfProfile, type DeclaredInputs, type VnicProfileInputs } from "../inputs/vnic-profile.js";
+import {
+  knownProfiles,
+  networksOf,
+  readStore,
+  referredId,
+  ruleProfile,
+  usersOf,
+  type StoreView,
+} from "../cluster-view.js";
+import { checkProfile, previewOf, refuseProfile, type Subject } from "../profile-check.js";
+import { futureId } from "../declarations.js";
+import { isOfSameStack, noteAdopted, ownerOf, replacedInputs, wasAdopted } from "../replacement.js";
+import { pictureOf } from "./session.js";
+import type { MaybeUnknown } from "../../model/unknown.js";
+
+export interface VnicProfileState extends VnicProfileInputs {
+  /** Hosts that lack the profile or have it otherwise; empty after every update. */
+  readonly differsOn: readonly string[];
+}
+
+export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
+  check(ctx, news, olds) {
+    return checkProfile(ctx, news, olds, async (declared, sought) => {
+      const picture = pictureOf(ctx);
+      const store = await readStore(picture);
+      warnOfUnreadable(ctx, store.unreadable);
+      const { cluster } = picture;
+      return {
+        silence: store.silence,
+        stored: storedAs(store, sought),
+        own: ownedBy(store, ownerOf(ctx.urn), declared),
+        factsOf: (subject) => factsFor(cluster, store, declared, subject),
+      };
+    });
+  },
+
+  diff: (_ctx, _id, state, news) => Promise.resolve(diffOfProfile(state, news)),
+
+  async create(ctx, inputs) {
+    const picture = pictureOf(ctx);
+    const { cluster } = picture;
+    const store = await readStoreOrFail(picture);
+    const same = listed(store).find((profile) => profile.name === inputs.name && profile.network === inputs.network);
+    if (same !== undefined && inputs.adopt === true) {
+      const record = recordOf(same.id, inputs, ctx.urn);
+      noteAdopted(ctx, same.id);
+      if (changedAttributes(same, record)) {
+        refuseProfile(
+          factsFor(cluster, await readAnew(cluster), inputs, { action: "edit", stored: same, urn: ctx.urn }),
+        );
+      }
+      await save(picture, record);
+      return { id: same.id, state: stateOf(record, inputs.adopt, []) };
+    }
+    const replaced = ownedBy(store, ownerOf(ctx.urn), inputs) ?? storedAs(store, replacedInputs(ctx));
+    if (same !== undefined && same.id !== replaced?.id) {
+      throw new ProblemError({
+        code: "profile-exists",
+        what: `Unable to create vNIC profile "${inputs.name}": network "${inputs.network}" has one of that name already (${same.id})`,
+        remedy: "Use adopt: true to take it over, or choose another name.",
+      });
+    }
+    refuseProfile(factsFor(cluster, store, inputs, { action: "add", stored: undefined, urn: ctx.urn, replaced }));
+    const record = recordOf(randomUUID(), inputs, ctx.urn);
+    if (replaced === undefined) await save(picture, record);
+    else await saveInThePlaceOf(picture, replaced, record);
+    return { id: record.id, state: stateOf(record, inputs.adopt, []) };
+  },
+
+  async read(ctx, id, state) {
+    const found = await pictureOf(ctx).profile(id);
+    return found && foundAs(found, state.adopt);
+  },
+
+  /** By its id, or as `network/name`. */
+  async import(ctx, name) {
+    const stored = await pictureOf(ctx).profiles();
+    const found = stored.find(({ profile }) => profile.id === name || `${profile.network}/${profile.name}` === name);
+    return found && foundAs(found, undefined);
+  },
+
+  async update(ctx, id, state, news) {
+    const picture = pictureOf(ctx);
+    const { cluster } = picture;
+    const store = await readAnew(cluster);
+    const stored = listed(store).find((profile) => profile.id === id);
+    const record = recordOf(id, news, ctx.urn);
+    if (stored === undefined || changedAttributes(stored, record)) {
+      refuseProfile(
+        factsFor(cluster, store, news, { action: "edit", stored: stored ?? recordOf(id, state), urn: ctx.urn }),
+      );
+    }
+    await save(picture, record);
+    return { state: stateOf(record, news.adopt, []) };
+  },
+
+  async delete(ctx, id, state) {
+    if (wasAdopted(ctx, id)) return;
+    const picture = pictureOf(ctx);
+    const { cluster } = picture;
+    const store = await readAnew(cluster);
+    const stored = listed(store).find((profile) => profile.id === id);
+    if (stored !== undefined)
+      refuseProfile(
+        factsFor(cluster, store, inputsOf(stateOf(stored, state.adopt, [])), {
+          action: "remove",
+          stored,
+          urn: ctx.urn,
+        }),
+      );
+    await cluster.profiles.remove(id).finally(() => picture.forgetProfiles());
+  },
+};
+
+function factsFor(
+  cluster: LibvirtCluster,
+  store: StoreView,
+  inputs: MaybeUnknown<DeclaredInputs>,
+  { action, stored, urn, failoverUrn, replaced, withInterfaces }: Subject,
+): ProfileFacts {
+  const id = stored?.id ?? (urn === undefined ? "new" : futureId(urn));
+  const users = usersOf(store, id, ({ owner }) => withInterfaces === true && isOfSameStack(owner, ownerOf(urn)));
+  const profile = previewOf(inputs, id);
+  const failover = referredId(store, profile.failover, failoverUrn);
+  return {
+    action,
+    backend: "libvirt",
+    profile: { ...profile, failover },
+    stored: stored === undefined ? undefined : ruleProfile(stored),
+    others: knownProfiles(store, urn, stored?.id ?? replaced?.id),
+    networks: networksOf(cluster),
+    // Whether a VM that cannot be read uses the profile is not known: as long as it may, the profile stays.
+    usedByVms:
+      action === "remove" && isKnown(users.direct)
+        ? [...users.direct, ...(store.unreadable ?? []).map(({ vm }) => vm)]
+        : users.direct,
+    standbyOfVms: users.standby,
+    usedByTemplates: [],
+    qosNames: notYetKnown,
+    networkFilters: notYetKnown,
+    customPropertyNames: notYetKnown,
+  };
+}
+
+/**
+ * Where the engine makes the new profile first, the old one goes first all the same: they have one name. It comes back when the
+ * new one cannot be made. The engine's own deletion finds nothing to do then.
+ */
+async function saveInThePlaceOf(picture: Picture, replaced: ProfileRecord, record: ProfileRecord): Promise<void> {
+  const { cluster } = picture;
+  const store = await readAnew(cluster);
+  const facts = factsFor(cluster, store, inputsOf(stateOf(replaced, undefined, [])), {
+    action: "remove",
+    stored: replaced,
+  });
+  try {
+    refuseProfile(facts);
+  } catch (cause) {
+    if (!(cause instanceof ProblemError)) throw cause;
+    const remedy = "Give the resource the option deleteBeforeReplace: true: its interfaces are replaced with it then.";
+    throw new ProblemError({ ...cause.problem, remedy }, { cause });
+  }
+  await cluster.profiles.remove(replaced.id);
+  try {
+    await save(picture, record);
+  } catch (cause) {
+    await save(picture, replaced);
+    throw cause;
+  }
+}
+
+async function save(picture: Picture, record: ProfileRecord): Promise<void> {
+  await picture.cluster.profiles.save(record).finally(() => picture.forgetProfiles());
+}
+
+/** Whether a profile is in use must not be an old answer. */
+function readAnew(cluster: LibvirtCluster): Promise<StoreView> {
+  return readStoreOrFail(new Picture(cluster));
+}
+
+async function readStoreOrFail(picture: Picture): Promise<StoreView> {
+  const store = await readStore(picture);
+  if (store.silence !== undefined) throw store.silence;
+  return store;
+}
+
+function listed({ profiles }: StoreView): readonly ProfileRecord[] {
+  return isKnown(profiles) ? profiles : [];
+}
+
+/** The stored profile that the old inputs declared: of their name on their network. */
+function storedAs(
+  store: StoreView,
+  inputs: Pick<MaybeUnknown<VnicProfileInputs>, "name" | "network"> | undefined,
+): ProfileRecord | undefined {
+  return listed(store).find(({ name, network }) => name === inputs?.name && network === inputs.network);
+}
+
+/** The stored profile of that name that the resource has made. */
+function ownedBy(
+  store: StoreView,
+  owner: string | undefined,
+  { name }: Pick<MaybeUnknown<VnicProfileInputs>, "name">,
+): ProfileRecord | undefined {
+  return owner === undefined ? undefined : listed(store).find((each) => each.owner === owner && each.name === name);
+}
+
+/** @param urn of the resource that it is of, where that is known. */
+function recordOf(id: string, inputs: VnicProfileInputs, urn?: string): ProfileRecord {
+  const owner = ownerOf(urn);
+  const {
+    name,
+    network,
+    passThrough,
+    migratable,
+    failover,
+    portMirroring,
+    networkFilter,
+    qos,
+    customProperties,
+    description,
+  } = inputs;
+  return {
+    id,
+    name,
+    network,
+    passThrough,
+    migratable,
+    portMirroring,
+    customProperties,
+    ...(failover !== undefined && { failover }),
+    ...(networkFilter !== undefined && { networkFilter }),
+    ...(qos !== undefined && { qos }),
+    ...(description !== undefined && { description }),
+    ...(owner !== undefined && { owner }),
+  };
+}
+
+function stateOf(
+  { id: _, owner: __, ...profile }: ProfileRecord,
+  adopt: boolean | undefined,
+  differsOn: readonly string[],
+): VnicProfileState {
+  return { ...profile, ...(adopt !== undefined && { adopt }), differsOn };
+}
+
+function foundAs(
+  { profile, differsOn }: StoredProfile,
+  adopt: boolean | undefined,
+): Found<VnicProfileInputs, VnicProfileState> {
+  const state = stateOf(profile, adopt, differsOn);
+  return { id: profile.id, state, inputs: inputsOf(state) };
+}
+
+function inputsOf({ differsOn: _, ...inputs }: VnicProfileState): VnicProfileInputs {
+  return inputs;
+}
+
+function changedAttributes(one: ProfileRecord, other: ProfileRecord): boolean {
+  return attributes.some((key) => JSON.stringify(one[key]) !== JSON.stringify(other[key]));
+}

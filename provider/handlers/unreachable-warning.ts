@@ -1,0 +1,53 @@
+/** A host or an engine that could not be asked, as the user hears of it at preview. */
+import { HostRefused } from "../backends/libvirt/host.js";
+import type { UnreadableVm } from "../backends/libvirt/unreadable-vm.js";
+import { EngineUnreachable } from "../backends/ovirt/rest/index.js";
+import { unreachableHostsOf } from "../config/index.js";
+import type { ProblemError } from "../model/problem.js";
+import { sayOnce } from "./announcement.js";
+import type { CheckFailure, HandlerContext } from "./handler.js";
+
+const warned = new WeakMap<object, Set<string>>();
+
+/**
+ * What a check makes of it. A failure where the login was refused or the host's key is not the right one, and where the
+ * configuration says `unreachableHosts: error`. Else a warning, once for each host in a command, on the resource that noticed
+ * first: a thousand that could not be checked have one cause.
+ */
+export function leftUnchecked(
+  { command = {}, progress, config }: Pick<HandlerContext, "command" | "progress" | "config">,
+  problem: ProblemError,
+): readonly CheckFailure[] {
+  if (isRefusal(problem)) return [{ property: "", reason: problem.message }];
+  if (unreachableHostsOf(config) === "error") {
+    return [
+      {
+        property: "",
+        reason: `${problem.message} What depends on it cannot be checked, and vnic-failover:unreachableHosts is "error".`,
+      },
+    ];
+  }
+  // Its words differ: it was lost at first, and then could not be reached.
+  const where = problem.problem.where ?? problem.message;
+  const before = warned.get(command) ?? new Set();
+  if (before.has(where)) return [];
+  warned.set(command, before.add(where));
+  progress.warn(`${problem.message} What depends on it was not checked.`);
+  return [];
+}
+
+/** Warns of VMs whose interfaces are not known, once for each in a command: what is declared for others goes on. */
+export function warnOfUnreadable(
+  { command = {}, progress }: Pick<HandlerContext, "command" | "progress">,
+  unreadable: readonly UnreadableVm[] = [],
+): void {
+  for (const { message } of unreadable) {
+    const sentence = `${message} Which interfaces it has is not known.`;
+    sayOnce({ command }, sentence, () => progress.warn(sentence));
+  }
+}
+
+/** Whether it answers, and waiting for it is no help. */
+function isRefusal(problem: ProblemError): boolean {
+  return problem instanceof HostRefused || (problem instanceof EngineUnreachable && problem.isRefusal);
+}

@@ -1,0 +1,47 @@
+/**
+ * What hosts tell of themselves for the plans of moves, each question asked once: a drain plans every one of its VMs to
+ * every destination, and what a destination has does not hang on the VM.
+ */
+import type { ProfileRecord } from "../backends/libvirt/xml/network.js";
+import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
+import type { HostUnreachable, LibvirtHost } from "../backends/libvirt/host.js";
+import { conflictOf } from "../backends/libvirt/profile-store.js";
+import { Once } from "../backends/libvirt/async-cache.js";
+import { journalReservations, type JournalReservations } from "../backends/libvirt/reservations.js";
+import { basicsOf, hostFacts, type HostBasics, type SurveyedHost } from "./host-facts.js";
+
+export class Asked {
+  private readonly journals = new Once<"all", JournalReservations>(() => journalReservations(this.cluster.hosts));
+  private readonly hosts = new Once<LibvirtHost, HostBasics | HostUnreachable>((host) =>
+    basicsOf(host, { commands: this.cluster.config.hostCommands, journals: this.journals.get("all") }),
+  );
+  private readonly surveys = new Map<LibvirtHost, Once<string, SurveyedHost>>();
+  private readonly stored = new Once<"all", readonly ProfileRecord[]>(() =>
+    this.cluster.profiles.all().then(
+      (stored) => stored.filter((each) => conflictOf(each) === undefined).map(({ profile }) => profile),
+      () => [],
+    ),
+  );
+
+  constructor(private readonly cluster: LibvirtCluster) {}
+
+  basics(host: LibvirtHost): Promise<HostBasics | HostUnreachable> {
+    return this.hosts.get(host);
+  }
+
+  /** The profiles of the cluster on which its hosts agree; none where they can't be read. */
+  profiles(): Promise<readonly ProfileRecord[]> {
+    return this.stored.get("all");
+  }
+
+  /** The host with its part of these networks. */
+  survey(host: LibvirtHost, networks: readonly string[]): Promise<SurveyedHost> {
+    const ofHost =
+      this.surveys.get(host) ??
+      new Once<string, SurveyedHost>(async (key) =>
+        hostFacts(this.cluster.config, host, await this.basics(host), JSON.parse(key) as string[]),
+      );
+    this.surveys.set(host, ofHost);
+    return ofHost.get(JSON.stringify(networks));
+  }
+}
