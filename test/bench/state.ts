@@ -80,7 +80,7 @@ export async function benchMemory(counts: readonly number[], say: (line: string)
   const folder = mkdtempSync(join(tmpdir(), "vnic-failover-memory-"));
   try {
     installPackage(folder);
-    const handlers = join(folder, "node_modules", "pulumi-vnic-failover", "dist", "handlers", "index.js");
+    const handlers = join(folder, "node_modules", "pulumi-vnic-failover", "dist", "pulumi", "dynamic", "index.js");
     const vms = Math.max(...counts) / interfacesPerVm;
     const { stdout } = await withHosts({ vms, roundTrip: 0, furnished: true }, ({ cluster }) =>
       run(process.execPath, [

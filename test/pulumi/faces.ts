@@ -34,7 +34,7 @@ const providerPackage = "vnic-failover";
 export function installPlugin(folder: string): string {
   installPackage(folder);
   const executable = pluginIn(folder);
-  const main = join(folder, "node_modules", "pulumi-vnic-failover", "dist", "plugin", "main.js");
+  const main = join(folder, "node_modules", "pulumi-vnic-failover", "dist", "pulumi", "plugin", "main.js");
   mkdirSync(dirname(executable));
   writeFileSync(executable, `#!/bin/sh\nexec '${process.execPath}' '${main}' "$@"\n`);
   chmodSync(executable, 0o755);

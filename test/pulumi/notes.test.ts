@@ -7,7 +7,7 @@ import { withStack, type Program, type TestStack } from "./stack.js";
 // What holds between the handlers and the real engine, seen on a resource that is a file (note-handlers.ts).
 // Each run of the engine takes seconds: a test is a story of several claims.
 const TIMEOUT = 120_000;
-const SHELL = "./node_modules/pulumi-vnic-failover/dist/resources/shell.js";
+const SHELL = "./node_modules/pulumi-vnic-failover/dist/resources/provider-stub.js";
 const NOTE = `
 class Note extends ShellResource {
   constructor(name, args) { super("VnicProfile", name, { size: undefined, ...args }); }

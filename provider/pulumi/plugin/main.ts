@@ -9,7 +9,7 @@ import { closeAll, exitOnInterrupt } from "../../handlers/shutdown.js";
 import { EngineLog } from "./engine-log.js";
 import { startServer } from "./server.js";
 
-const manifest = readFileSync(join(__dirname, "..", "..", "package.json"), "utf8");
+const manifest = readFileSync(join(__dirname, "..", "..", "..", "package.json"), "utf8");
 const { version } = JSON.parse(manifest) as { readonly version: string };
 
 async function main([address]: readonly string[]): Promise<void> {
