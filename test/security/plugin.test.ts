@@ -2,8 +2,9 @@
 import * as grpc from "@grpc/grpc-js";
 import { ResourceProviderClient } from "@pulumi/pulumi/proto/provider_grpc_pb.js";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb.js";
-import { fork, spawnSync } from "node:child_process";
+import { execFileSync, fork } from "node:child_process";
 import { once } from "node:events";
+import { createRequire } from "node:module";
 import { afterEach, describe, expect, test } from "vitest";
 import { isOwnUser } from "../../provider/pulumi/plugin/caller.js";
 import { EngineLog } from "../../provider/pulumi/plugin/engine-log.js";
@@ -17,29 +18,21 @@ afterEach(async () => {
 
 const cluster = JSON.stringify({ hosts: { host1: { uri: "qemu:///system" } } });
 
-/** A call over HTTP/2 by a process of that user; its exit code is gRPC's status. */
-function callBy(uid: number, port: number): number | null {
-  // Node.js changes its user itself: the other user may not be allowed to run what is in this one's home.
+/** A call by a process of that user: gRPC's status. */
+function callBy(uid: number, port: number): number {
+  // Node.js changes its user itself, with its modules loaded: the other user may not be allowed to read what is in this one's home.
   const program = `
+    const grpc = require(${JSON.stringify(createRequire(import.meta.url).resolve("@grpc/grpc-js"))});
     process.setgroups([]);
     process.setgid(${uid});
     process.setuid(${uid});
-    const h2 = require("node:http2").connect("http://127.0.0.1:${port}");
-    const request = h2.request({ ":method": "POST", ":path": "/pulumirpc.ResourceProvider/GetPluginInfo", "content-type": "application/grpc", te: "trailers" });
-    let status;
-    request.on("response", (headers) => (status ??= headers["grpc-status"]));
-    request.on("trailers", (headers) => (status ??= headers["grpc-status"]));
-    request.on("close", () => process.exit(Number(status ?? 99)));
-    request.resume();
-    request.end(Buffer.alloc(5));`;
-  const { status, signal, error, stderr } = spawnSync(process.execPath, ["-e", program], {
-    cwd: "/",
-    encoding: "utf8",
-    timeout: 60_000,
-  });
-  if (status === null)
-    throw new Error(`The caller of uid ${uid} gave no answer (${signal}): ${stderr}`, { cause: error });
-  return status;
+    const client = new grpc.Client("127.0.0.1:${port}", grpc.credentials.createInsecure());
+    const bytes = (value) => value;
+    client.makeUnaryRequest("/pulumirpc.ResourceProvider/GetPluginInfo", bytes, bytes, Buffer.alloc(0), (error) => {
+      console.log(error?.code ?? 0);
+      process.exit();
+    });`;
+  return Number(execFileSync(process.execPath, ["-e", program], { cwd: "/", encoding: "utf8", timeout: 60_000 }));
 }
 
 describe("X17: another user of this machine", () => {
