@@ -69,7 +69,7 @@ test("X8: every npx of the docs is of this package's own name", () => {
 describe("X35: the workflows", () => {
   test.each(workflows)("%s uses every action by its digest", (file) => {
     const uses = Object.values(workflow(file).jobs).flatMap(({ steps }) => steps.flatMap((step) => step.uses ?? []));
-    for (const action of uses) expect(action).toMatch(/^[\w-]+\/[\w-]+@[0-9a-f]{40}$/);
+    for (const action of uses) expect(action).toMatch(/^[\w-]+\/[\w-]+(\/[\w-]+)*@[0-9a-f]{40}$/);
   });
 
   test("the release runs no package's install script, and has no token of npm's", () => {
