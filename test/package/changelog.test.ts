@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -41,4 +41,16 @@ test("a release's notes are its section", () => {
 
 test.each(["1.3.0", "1.1", "2.0.0", ""])("there are none of %j", (version) => {
   expect(notes(version)).toEqual({ status: 1, text: `CHANGELOG.md has no released section "${version}".` });
+});
+
+test("CHANGELOG.md says of each version what was added, changed and fixed, in that order", () => {
+  const [, ...versions] = readFileSync(join(root, "CHANGELOG.md"), "utf8").split(/^## /m);
+  expect(versions.length).toBeGreaterThan(0);
+  for (const version of versions) {
+    const [, ...parts] = version.split(/^### /m);
+    const order = ["Added", "Changed", "Fixed"];
+    const headings = parts.map((part) => part.split("\n", 1)[0] ?? "");
+    expect(headings).toEqual(order.filter((heading) => headings.includes(heading)));
+    for (const part of parts) expect(part).toMatch(/^- \S.*[^]*\.$/m);
+  }
 });
