@@ -74,7 +74,7 @@ const tokens = [
   ...["<a>".repeat(300), "-1", "99999999999999999999", "0x", "1e309", "NaN", "../../etc", "\n"],
 ];
 
-function mutated(text: string, chance: Chance): string {
+export function mutated(text: string, chance: Chance): string {
   const at = chance.below(text.length + 1);
   const end = Math.min(text.length, at + chance.below(chance.happens(0.8) ? 12 : 400));
   const [before, part, after] = [text.slice(0, at), text.slice(at, end), text.slice(end)];

@@ -3,6 +3,8 @@ import { decode, encode, type Codec } from "../../provider/backends/libvirt/rpc/
 import { procedures } from "../../provider/backends/libvirt/rpc/procedures.js";
 import { Chance } from "../simulation/chance.js";
 import { readOne } from "./documents.js";
+import { actOnForged } from "./forged-hosts.js";
+import { readForged } from "./metadata.js";
 import { plausible, procedureNames } from "./frames.js";
 import { converse, emptyTally } from "./rpc.js";
 
@@ -25,6 +27,32 @@ describe("whatever a host says", () => {
     let understood = 0;
     for (let read = 0; read < 1_000; read++) understood += readOne(chance);
     expect(understood).toBeGreaterThan(200);
+  }, 120_000);
+});
+
+describe("X2: whatever metadata says", () => {
+  it("it is understood or refused in words by all that reads it", () => {
+    const chance = new Chance(1_000);
+    const tally = { understood: 0, refused: 0 };
+    for (let read = 0; read < 1_000; read++) {
+      const { understood, refused } = readForged(chance);
+      tally.understood += understood;
+      tally.refused += refused;
+    }
+    // Else this test would look at less than it means to.
+    expect(Math.min(tally.understood, tally.refused)).toBeGreaterThan(1_000);
+  }, 120_000);
+
+  it("nothing changes but the domain or network that carries it", async () => {
+    const refusals = new Set<string>();
+    let taken = 0;
+    for (let run = 0; run < 15; run++) {
+      const acted = await actOnForged(new Chance(run));
+      taken += acted.taken;
+      for (const code of acted.refusals) refusals.add(code);
+    }
+    expect(taken).toBeGreaterThan(15);
+    expect(refusals.size).toBeGreaterThan(1);
   }, 120_000);
 });
 
