@@ -140,9 +140,9 @@ export function parseJournal(metadata: Element | undefined): Journal | undefined
   };
 }
 
+/** The device is an element: an attribute of that name is none. */
 function entry(from: Element): Record<string, unknown> {
-  const device = from.children.find(isVfDevice);
-  return { ...plain(from), ...(device !== undefined && { device }) };
+  return { ...plain(from), device: from.children.find(isVfDevice) };
 }
 
 function plain(from: Element): Record<string, string | undefined> {

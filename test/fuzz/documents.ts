@@ -13,7 +13,7 @@ import { parseNodeDevice } from "../../provider/backends/libvirt/xml/node-device
 import { pairs } from "../../provider/backends/libvirt/xml/teaming.js";
 import type { Chance } from "../simulation/chance.js";
 
-const folder = join(import.meta.dirname, "../xml/fixtures");
+const folder = join(import.meta.dirname, "../backends/libvirt/xml/fixtures");
 
 /** A move's journal and an interface's record beside the fixtures: metadata is what anyone who may edit the VM can write. */
 export const documents: readonly string[] = [

@@ -2,14 +2,14 @@
  * Forged metadata on the in-process hosts, read by the product's own gatherers and acted upon by `recover` and by what an `up` does:
  * nothing changes but the domain that carries it, and what cannot be is refused in words.
  */
-import { vmInterface } from "../../provider/handlers/vm-interface.js";
-import { vmPlacement } from "../../provider/handlers/vm-placement.js";
-import { vnicProfile } from "../../provider/handlers/vnic-profile.js";
+import { vmInterface } from "../../provider/handlers/libvirt/vm-interface.js";
+import { vmPlacement } from "../../provider/handlers/libvirt/vm-placement.js";
+import { vnicProfile } from "../../provider/handlers/libvirt/vnic-profile.js";
 import { recover } from "../../provider/migration/recover.js";
 import { plugMissingVfs } from "../../provider/migration/repair.js";
 import { formatXml, parseXml, withChildren, type Element } from "../../provider/xml/element.js";
-import { findMetadata } from "../../provider/xml/metadata.js";
-import { isClaimName } from "../../provider/xml/vf-claim.js";
+import { findMetadata } from "../../provider/backends/libvirt/xml/metadata.js";
+import { isClaimName } from "../../provider/backends/libvirt/xml/vf-claim.js";
 import { bridgeProfile, declarePair, vfProfile, type DeclaredPair } from "../hosts/declared.js";
 import { domainXml, labLike, physicalFunction, vfs, vm, type LabLike } from "../hosts/lab-like.js";
 import { journalOf } from "../hosts/left-journal.js";

@@ -1,14 +1,19 @@
 /** This package's documents in the metadata of domains and networks, as an attacker who may edit one of them could write it. */
 import { buildJournal } from "../../provider/migration/journal.js";
 import { attribute, formatXml, parseXml, withChildren, type Element } from "../../provider/xml/element.js";
-import { buildInterfaceRecords } from "../../provider/xml/interface-record.js";
-import { embedMetadata, findMetadata, metadataNamespace, type MetadataKind } from "../../provider/xml/metadata.js";
-import { buildProfileNetwork } from "../../provider/xml/network.js";
-import { buildOwed } from "../../provider/xml/owed-record.js";
-import { parsePciAddress } from "../../provider/xml/pci-address.js";
-import { buildPlacementRecord } from "../../provider/xml/placement-record.js";
-import { formatVfClaim } from "../../provider/xml/vf-claim.js";
-import { buildVfDrivers } from "../../provider/xml/vf-drivers.js";
+import { buildInterfaceRecords } from "../../provider/backends/libvirt/xml/interface-record.js";
+import {
+  embedMetadata,
+  findMetadata,
+  metadataNamespace,
+  type MetadataKind,
+} from "../../provider/backends/libvirt/xml/metadata.js";
+import { buildProfileNetwork } from "../../provider/backends/libvirt/xml/network.js";
+import { buildOwed } from "../../provider/backends/libvirt/xml/owed-record.js";
+import { parsePciAddress } from "../../provider/backends/libvirt/xml/pci-address.js";
+import { buildPlacementRecord } from "../../provider/backends/libvirt/xml/placement-record.js";
+import { formatVfClaim } from "../../provider/backends/libvirt/xml/vf-claim.js";
+import { buildVfDrivers } from "../../provider/backends/libvirt/xml/vf-drivers.js";
 import type { Chance } from "../simulation/chance.js";
 
 /** What stands in the metadata of a domain. */

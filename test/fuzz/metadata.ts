@@ -5,17 +5,21 @@ import { parseJournal, buildJournal } from "../../provider/migration/journal.js"
 import { moverStanding } from "../../provider/migration/mover.js";
 import { inWords } from "../../provider/migration/owed.js";
 import { verdictOf } from "../../provider/migration/verdict.js";
-import { parseDomain } from "../../provider/xml/domain.js";
+import { parseDomain } from "../../provider/backends/libvirt/xml/domain.js";
 import { formatXml, parseXml, type Element } from "../../provider/xml/element.js";
-import { buildInterfaceRecords, identityOf, parseInterfaceRecords } from "../../provider/xml/interface-record.js";
-import { vfsOfJournal } from "../../provider/xml/journal-vfs.js";
-import { findMetadata, type MetadataKind } from "../../provider/xml/metadata.js";
-import { buildProfileNetwork, parseProfileNetwork } from "../../provider/xml/network.js";
-import { buildOwed, parseOwed } from "../../provider/xml/owed-record.js";
-import { buildPlacementRecord, parsePlacementRecord } from "../../provider/xml/placement-record.js";
-import { findPrimary } from "../../provider/xml/primary.js";
-import { formatVfClaim, parseVfClaim } from "../../provider/xml/vf-claim.js";
-import { buildVfDrivers, parseVfDrivers } from "../../provider/xml/vf-drivers.js";
+import {
+  buildInterfaceRecords,
+  identityOf,
+  parseInterfaceRecords,
+} from "../../provider/backends/libvirt/xml/interface-record.js";
+import { vfsOfJournal } from "../../provider/backends/libvirt/xml/journal-vfs.js";
+import { findMetadata, type MetadataKind } from "../../provider/backends/libvirt/xml/metadata.js";
+import { buildProfileNetwork, parseProfileNetwork } from "../../provider/backends/libvirt/xml/network.js";
+import { buildOwed, parseOwed } from "../../provider/backends/libvirt/xml/owed-record.js";
+import { buildPlacementRecord, parsePlacementRecord } from "../../provider/backends/libvirt/xml/placement-record.js";
+import { findPrimary } from "../../provider/backends/libvirt/xml/primary.js";
+import { formatVfClaim, parseVfClaim } from "../../provider/backends/libvirt/xml/vf-claim.js";
+import { buildVfDrivers, parseVfDrivers } from "../../provider/backends/libvirt/xml/vf-drivers.js";
 import type { Chance } from "../simulation/chance.js";
 import { mutated } from "./documents.js";
 import { documentOf, forgedElement, realDocuments, textTricks } from "./forged.js";

@@ -153,6 +153,12 @@ describe("X16, X2: a journal that names devices and networks of others", () => {
     expect(foreign?.driver).toBe("vfio-pci");
   });
 
+  test("X2: an attribute is no device", async () => {
+    const text = formatXml(buildJournal(journalOf(pair))).replace("<interface ", '<interface device="evil" ');
+    leave(lab, text);
+    expect(await recover(lab.cluster, "web")).toMatchObject({ outcome: "undone" });
+  });
+
   test("X2: plugs no interface that the definition lacks", async () => {
     const more = {
       ...nic(),
