@@ -16,7 +16,10 @@ export function areInstalled() {
 export function installDependencies() {
   if (!areInstalled()) {
     console.error("Installing npm packages…");
-    const { status } = spawnSync("npm", ["ci", "--no-audit", "--no-fund"], { cwd: root, stdio: ["ignore", 2, 2] });
+    const { status } = spawnSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], {
+      cwd: root,
+      stdio: ["ignore", 2, 2],
+    });
     if (status !== 0) {
       console.error("Unable to install the npm packages: see npm's message above.");
       process.exit(1);

@@ -1,6 +1,6 @@
 /** `npm run setup -- --check` in a clone with nothing installed, which has to stay so. */
 import { spawnSync } from "node:child_process";
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
@@ -16,7 +16,7 @@ function bareClone() {
   for (const name of ["package.json", "package-lock.json", ...scripts.map((each) => `toolchain/${each}`)])
     cpSync(join(root, name), join(clone, name));
   const npm = join(folder, "npm");
-  writeFileSync(npm, `#!/bin/sh\nmkdir node_modules\nexit 1\n`);
+  writeFileSync(npm, `#!/bin/sh\nmkdir node_modules\necho "$@" > node_modules/arguments\nexit 1\n`);
   chmodSync(npm, 0o755);
   const path = [folder, dirname(process.execPath), process.env["PATH"] ?? ""].join(delimiter);
   return (...flags: string[]) => {
@@ -25,7 +25,7 @@ function bareClone() {
       env: { ...process.env, PATH: path },
       encoding: "utf8",
     });
-    return { status, said: stdout + stderr, files: readdirSync(clone).toSorted() };
+    return { status, said: stdout + stderr, files: readdirSync(clone).toSorted(), clone };
   };
 }
 
@@ -38,4 +38,9 @@ it("says what would be installed, and changes nothing", () => {
   expect(setup("--tests", "--check")).toMatchObject({ status: 1, files });
   // Without it the packages are what is installed first.
   expect(setup()).toMatchObject({ status: 1, files: ["node_modules", ...files] });
+});
+
+it("X35: runs no package's install script", () => {
+  const { clone } = bareClone()();
+  expect(readFileSync(join(clone, "node_modules", "arguments"), "utf8")).toMatch(/^ci .*--ignore-scripts\b/);
 });
