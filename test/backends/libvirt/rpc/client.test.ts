@@ -284,7 +284,7 @@ describe("keepalive and time-outs", () => {
 
 describe("a host that pings and does not read", () => {
   it("does not fill our memory with answers", () => {
-    const stream = new Duplex({ read: () => undefined, write: () => undefined });
+    const stream = new Duplex({ highWaterMark: 16_384, read: () => undefined, write: () => undefined });
     new RpcClient(stream, { where: "host1" });
     const ping = packet({ prog: KEEPALIVE, vers: 1, proc: 1, type: 2, serial: 0, status: 0 }, Buffer.alloc(0));
     for (let pings = 0; pings < 2_000; pings++) stream.emit("data", ping);
