@@ -65,11 +65,12 @@ export async function startAnnouncers(
     places.map(async ({ nic, host, bridge, leaving: vf }) => {
       const task = { bridge, mac: nic.mac, addresses: [...addresses], vf, seconds: announcerLife };
       const announcer = await startAnnouncer(host, task, {
-        onAddress: (address) => timeline.mark(`${host.name} learnt the guest's address ${address}`),
-        onPort: (port) => timeline.mark(`${host.name} sees ${nic.mac} behind ${port}`),
-        onCleared: () => timeline.mark(`${host.name} cleared the VF's MAC filter`),
+        onAddress: (address) => timeline.mark("announced", `${host.name} learnt the guest's address ${address}`),
+        onPort: (port) => timeline.mark("announced", `${host.name} sees ${nic.mac} behind ${port}`),
+        onCleared: () => timeline.mark("announced", `${host.name} cleared the VF's MAC filter`),
         onGivenUp: (why) => announced.notes.push(`No more probing from "${host.name}": ${why}.`),
-        onCopied: (frames) => timeline.mark(`${host.name} passed ${frames} frames on to the VF while its link came up`),
+        onCopied: (frames) =>
+          timeline.mark("announced", `${host.name} passed ${frames} frames on to the VF while its link came up`),
       });
       if (typeof announcer === "string") {
         announced.notes.push(
@@ -149,7 +150,7 @@ export async function vfInUse(context: Announcing, place: LibvirtHost, nic: Anno
     const seen = Date.now();
     await sleep(vfSettles);
     if (announcer.port === undefined || !throughVf(announcer.port)) continue;
-    context.timeline.mark(`the guest uses its VF (${nic.mac})`, seen);
+    context.timeline.mark("vf-used", `the guest uses its VF (${nic.mac})`, seen);
     announcer.tell("gone");
     return;
   }

@@ -9,6 +9,8 @@ import type { Hold } from "./hold.js";
 import type { Journal, JournalInterface } from "./journal.js";
 import type { MigrationOptions } from "./options.js";
 import type { Owed } from "./owed.js";
+import type { Step } from "./runner.js";
+import type { StepName } from "./step-table.js";
 import type { Timeline } from "./report/timeline.js";
 
 export { readJournal, writeJournal } from "./journal-store.js";
@@ -39,6 +41,8 @@ export interface MoveContext {
   /** On the source and on the destination, by host and MAC; filled while they start. */
   announcers: Promise<readonly PlacedAnnouncer[]>;
 }
+
+export type MoveStep = Step<MoveContext, StepName>;
 
 export interface PlacedAnnouncer extends Announcer {
   readonly host: string;

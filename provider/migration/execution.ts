@@ -9,6 +9,7 @@ import { defaultMigrationOptions, type MigrationOptions } from "./options.js";
 import { Owed } from "./owed.js";
 import { Timeline } from "./report/timeline.js";
 import type { StepObserver } from "./runner.js";
+import { isPastNoReturn, rowOf, type StepName } from "./step-table.js";
 
 /** What the steps share, for a new move or for one that another process began. */
 export function newContext(
@@ -66,22 +67,19 @@ export function newContext(
   };
 }
 
-/** The steps after the point of no return. */
-const onDestination: readonly string[] = ["plug", "verify", "release"];
-
 /** Keeps the journal's step, the time line and the progress in step with what is done. */
-export function observerOf(context: MoveContext): StepObserver {
+export function observerOf(context: MoveContext): StepObserver<StepName> {
   const { options, timeline, progress } = context;
   return {
     isOvertaken: (error) => error instanceof Overtaken,
     async started(step, title, direction) {
       // The way back is not cancelled, nor is the way forward once it is the only one.
-      if (direction === "forward" && !onDestination.includes(step)) context.signal?.throwIfAborted();
+      if (direction === "forward" && !isPastNoReturn(step)) context.signal?.throwIfAborted();
       timeline.begin(step);
       progress.report({ phase: step, message: direction === "forward" ? title : "rolling it back" });
-      if (step === "journal" || direction === "back") return;
-      // While it migrates the lease cannot be renewed.
-      await context.hold.write({ step }, step === "migrate" ? options.migrateTimeout * 1000 + lease : lease);
+      const { undoLast, limit, withoutLease } = rowOf(step);
+      if (undoLast === true || direction === "back") return;
+      await context.hold.write({ step }, withoutLease === true ? (limit?.(options) ?? 0) * 1000 + lease : lease);
     },
     ended(step, direction, error) {
       timeline.end(step, error !== undefined ? "failed" : direction === "back" ? "undone" : "done");

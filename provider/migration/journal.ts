@@ -9,6 +9,7 @@ import { buildMetadata } from "../backends/libvirt/xml/metadata.js";
 import { formatPciAddress, parsePciAddress, type PciAddress } from "../backends/libvirt/xml/pci-address.js";
 import { isVfDevice } from "../backends/libvirt/xml/primary.js";
 import { defined } from "../xml/values.js";
+import { stepNames, type StepName } from "./step-table.js";
 
 /** One pair whose VF leaves for the move. */
 export interface JournalInterface {
@@ -54,8 +55,8 @@ export interface Journal {
   readonly autostart?: "yes";
   readonly from: string;
   readonly to: string;
-  /** The step that is being done, by its name. */
-  readonly step: string;
+  /** The step that is being done. */
+  readonly step: StepName;
   /** Who moves. */
   readonly mover: Mover;
   /** Milliseconds since the epoch. */
@@ -78,7 +79,7 @@ const schema = z.object({
   autostart: z.literal("yes").optional(),
   from: z.string().min(1),
   to: z.string().min(1),
-  step: z.string().min(1),
+  step: z.enum(stepNames),
   machine: z.string(),
   pid: z.coerce.number().int(),
   command: z.string().optional(),

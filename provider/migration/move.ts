@@ -99,10 +99,8 @@ export async function moveVm(
 function reportOf(context: MoveContext, plan: MovePlan, outcome: MoveOutcome, error?: Error): MoveReport {
   const { journal, timeline, vm, source, destination, vfs } = context;
   const host = outcome === "failed-on-source" ? source.name : destination.name;
-  const left = timeline.moments.find(({ what }) => what.startsWith("guest let go"))?.at;
-  const back = timeline.moments.findLast(
-    ({ what }) => what.startsWith("the guest uses") || (what.startsWith("VF ") && what.endsWith("plugged")),
-  )?.at;
+  const left = timeline.moments.find(({ kind }) => kind === "vf-unplugged")?.at;
+  const back = timeline.moments.findLast(({ kind }) => kind === "vf-used" || kind === "vf-plugged")?.at;
   return {
     schemaVersion: 1,
     vm,

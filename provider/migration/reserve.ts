@@ -19,23 +19,22 @@ import { claimVf, takeFreeVf, unclaimMove, type Taker } from "../backends/libvir
 import { setVf, unsetVf } from "../backends/libvirt/vf-settings/vf-settings.js";
 import { rememberDriver } from "../backends/libvirt/vf-drivers.js";
 import { chooseVf } from "../backends/libvirt/vf-scheduler.js";
-import type { MoveContext } from "./context.js";
+import type { MoveContext, MoveStep } from "./context.js";
 import type { JournalInterface } from "./journal.js";
-import type { Step } from "./runner.js";
+import { rowFor } from "./step-table.js";
 
 /** Seconds for which a claim counts that no journal stands behind: longer than the journal of a new move takes to be written. */
 const claimLasts = 900;
 
 /** Takes the destination's VFs, so that nobody else does. */
-export const reserve: Step<MoveContext> = {
-  name: "reserve",
-  title: "reserving VFs on the destination",
+export const reserve: MoveStep = {
+  ...rowFor("reserve"),
   async do(context) {
     // One after another: each must know what the others have got.
     for (const nic of context.journal.interfaces) await reserveFor(context, nic);
   },
   undo: (context) => releaseOn(context, context.destination, context.journal.interfaces.map(atDestination)),
-  holds: async ({ destination, journal: { interfaces } }) =>
+  isDone: async ({ destination, journal: { interfaces } }) =>
     (await Promise.all(interfaces.map(({ destinationVf }) => isBoundToVfio(destination, destinationVf)))).every(
       Boolean,
     ),

@@ -5,9 +5,9 @@
 import { foreignText, withoutFullStop } from "../model/foreign-text.js";
 import { ProblemError } from "../model/problem.js";
 
-export interface Step<Context> {
+export interface Step<Context, Name extends string = string> {
   /** The step's name in reports and in the journal: one word. */
-  readonly name: string;
+  readonly name: Name;
   /** What a person reads while it runs. */
   readonly title: string;
   /**
@@ -19,7 +19,7 @@ export interface Step<Context> {
    * It only marks that the others are under way, so it is undone only when all of them are: what is left of a run that
    * could not be rolled back must stay findable. Default: false.
    */
-  readonly mark?: boolean;
+  readonly undoLast?: boolean;
   /**
    * Whether the steps before it may be undone hangs on its own undoing: where that fails, nothing else is undone, since
    * nobody knows what is true. Default: false.
@@ -30,14 +30,14 @@ export interface Step<Context> {
   /** Rolls it back. Harmless where there is nothing to roll back. Default: nothing to do. */
   undo?(context: Context): Promise<void>;
   /** Whether it is so, asked of the hosts and not of memory. */
-  holds(context: Context): Promise<boolean>;
+  isDone(context: Context): Promise<boolean>;
 }
 
-export interface StepObserver {
+export interface StepObserver<Name extends string = string> {
   /** Whether the failure means that the run is in other hands: then nothing more is done. Default: never. */
   isOvertaken?(error: unknown): boolean;
-  started(step: string, title: string, direction: Direction): Promise<void> | void;
-  ended(step: string, direction: Direction, error?: unknown): void;
+  started(step: Name, title: string, direction: Direction): Promise<void> | void;
+  ended(step: Name, direction: Direction, error?: unknown): void;
 }
 
 export type Direction = "forward" | "back";
@@ -80,10 +80,10 @@ export class StepFailed extends ProblemError {
  * @param subject what the steps are about, for messages: `VM "web"`.
  * @throws StepFailed
  */
-export async function runSteps<Context>(
-  steps: readonly Step<Context>[],
+export async function runSteps<Context, Name extends string>(
+  steps: readonly Step<Context, Name>[],
   context: Context,
-  observer: StepObserver,
+  observer: StepObserver<Name>,
   subject: string,
 ): Promise<void> {
   let committed = false;
@@ -92,7 +92,7 @@ export async function runSteps<Context>(
       await observed(step, "forward", observer, () => step.do(context));
     } catch (error) {
       if (observer.isOvertaken?.(error) === true) throw new StepFailed(step.name, committed, [], subject, error, true);
-      if (committed || (step.pointOfNoReturn === true && (await step.holds(context).catch(() => false)))) {
+      if (committed || (step.pointOfNoReturn === true && (await step.isDone(context).catch(() => false)))) {
         throw new StepFailed(step.name, true, [], subject, error);
       }
       throw new StepFailed(
@@ -108,13 +108,13 @@ export async function runSteps<Context>(
 }
 
 /** Does what does not hold yet, in order: how another process finishes a run that got past its point of no return. */
-export async function finishSteps<Context>(
-  steps: readonly Step<Context>[],
+export async function finishSteps<Context, Name extends string>(
+  steps: readonly Step<Context, Name>[],
   context: Context,
-  observer: StepObserver,
+  observer: StepObserver<Name>,
 ): Promise<void> {
   for (const step of steps) {
-    if (!(await step.holds(context))) await observed(step, "forward", observer, () => step.do(context));
+    if (!(await step.isDone(context))) await observed(step, "forward", observer, () => step.do(context));
   }
 }
 
@@ -122,14 +122,14 @@ export async function finishSteps<Context>(
  * Undoes the steps, last first; goes on past a failure, so that as much as possible is as it was, unless the step is a
  * decisive one. Returns the failures.
  */
-export async function undoSteps<Context>(
-  steps: readonly Step<Context>[],
+export async function undoSteps<Context, Name extends string>(
+  steps: readonly Step<Context, Name>[],
   context: Context,
-  observer: StepObserver,
+  observer: StepObserver<Name>,
 ): Promise<{ step: string; error: unknown }[]> {
   const failures: { step: string; error: unknown }[] = [];
   for (const step of steps.toReversed()) {
-    if (step.undo === undefined || (step.mark === true && failures.length > 0)) continue;
+    if (step.undo === undefined || (step.undoLast === true && failures.length > 0)) continue;
     try {
       await observed(step, "back", observer, () => step.undo?.(context) ?? Promise.resolve());
     } catch (error) {
@@ -140,10 +140,10 @@ export async function undoSteps<Context>(
   return failures;
 }
 
-async function observed<Context>(
-  step: Step<Context>,
+async function observed<Context, Name extends string>(
+  step: Step<Context, Name>,
   direction: Direction,
-  observer: StepObserver,
+  observer: StepObserver<Name>,
   act: () => Promise<void>,
 ): Promise<void> {
   await observer.started(step.name, step.title, direction);

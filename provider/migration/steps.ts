@@ -23,7 +23,7 @@ import { unplug, UnplugFailed } from "../backends/libvirt/unplug.js";
 import { setVf, unsetVf } from "../backends/libvirt/vf-settings/vf-settings.js";
 import { chooseVf } from "../backends/libvirt/vf-scheduler.js";
 import { announceStandby, tellAnnouncers, tellAnnouncersOn, vfInUse } from "./announce.js";
-import { domainOn, isPluggedIn, readJournal, writeJournal, type MoveContext } from "./context.js";
+import { domainOn, isPluggedIn, readJournal, writeJournal, type MoveContext, type MoveStep } from "./context.js";
 import { describeJob } from "./job.js";
 import { noteOwed } from "./owed.js";
 import type { Journal, JournalInterface } from "./journal.js";
@@ -39,14 +39,12 @@ import {
   VfTaken,
   type VfForPlug,
 } from "./reserve.js";
-import type { Step } from "./runner.js";
+import { rowFor, stepTable } from "./step-table.js";
 import { shellWord } from "../model/shell-word.js";
 
 /** Takes the VM for this move: from here on another mover is refused, and a crash leaves a trace that tells what to do. */
-const journal: Step<MoveContext> = {
-  name: "journal",
-  title: "noting in the VM's metadata what is about to happen",
-  mark: true,
+const journal: MoveStep = {
+  ...rowFor("journal"),
   async do(context) {
     const dom = await requireDomain(context.source, context);
     if ((await context.source.isPersistent(dom)) && (await context.source.startsWithHost(dom)))
@@ -56,19 +54,18 @@ const journal: Step<MoveContext> = {
   async undo(context) {
     await endMove(context);
   },
-  holds: async (context) => (await whereJournalIs(context)).length > 0,
+  isDone: async (context) => (await whereJournalIs(context)).length > 0,
 };
 
 /** Only the VFs leave; the standbys stay and carry the traffic. */
-const unplugVfs: Step<MoveContext> = {
-  name: "unplug",
-  title: "waiting for the guest to let go of its VFs",
+const unplugVfs: MoveStep = {
+  ...rowFor("unplug"),
   async do(context) {
     if (context.options.unplug === "late") return;
     const dom = await requireDomain(context.source, context);
     await tellAnnouncers(context, "fast");
     await tellAnnouncersOn(context, context.source, "unplugging");
-    const { unplugTimeout: timeout } = context.options;
+    const timeout = stepTable.unplug.limit(context.options);
     const aliases = await aliasesNow(context.source, dom, context.journal.interfaces);
     await everyOne(context.journal.interfaces, async (nic) => {
       const gone = await unplug(context.source, dom, aliases.get(nic) ?? nic.primaryAlias, {
@@ -76,7 +73,7 @@ const unplugVfs: Step<MoveContext> = {
         signal: context.signal,
       });
       context.vfs.set(nic.primaryAlias, undefined);
-      context.timeline.mark(`guest let go of VF ${formatPciAddress(nic.sourceVf)}`, gone);
+      context.timeline.mark("vf-unplugged", `the guest released VF ${formatPciAddress(nic.sourceVf)}`, gone);
       await announceStandby(context, context.source, dom, nic);
     });
     await tellAnnouncers(context, "slow");
@@ -88,7 +85,7 @@ const unplugVfs: Step<MoveContext> = {
     if (context.journal.step === "unplug") await settleRequests(context, dom);
     await plugMissing(context, context.source, dom, (nic) => nic.sourceVf);
   },
-  async holds(context) {
+  async isDone(context) {
     if (context.options.unplug === "late" || context.owed.absence(context.source) !== undefined) return true;
     const dom = await domainOn(context.source, context);
     if (dom === undefined || dom.id < 0) return true;
@@ -97,11 +94,8 @@ const unplugVfs: Step<MoveContext> = {
   },
 };
 
-const migrateVm: Step<MoveContext> = {
-  name: "migrate",
-  title: "migrating",
-  pointOfNoReturn: true,
-  decisive: true,
+const migrateVm: MoveStep = {
+  ...rowFor("migrate"),
   async do(context) {
     const { source, destination, options, timeline, progress } = context;
     const dom = await requireDomain(source, context);
@@ -121,7 +115,7 @@ const migrateVm: Step<MoveContext> = {
       }),
       bandwidth: options.bandwidth,
       autoConverge: options.autoConverge,
-      timeout: options.migrateTimeout,
+      timeout: stepTable.migrate.limit(options),
       signal: context.signal,
       onJob: (job: JobNow) => {
         const { sample, text } = describeJob(job);
@@ -130,7 +124,7 @@ const migrateVm: Step<MoveContext> = {
       },
       onPhase: (phase: MigrationPhase) => {
         if (phase === "finish") {
-          timeline.mark("the source has stopped the VM");
+          timeline.mark("vm-stopped", "the source has stopped the VM");
           void tellAnnouncers(context, "fast");
           void tellAnnouncersOn(context, source, "gone");
           void tellAnnouncersOn(context, destination, "here");
@@ -138,7 +132,7 @@ const migrateVm: Step<MoveContext> = {
       },
     };
     await context.hold.unrenewed(() => migrate(source, destination, dom, how));
-    timeline.mark("the VM runs on the destination");
+    timeline.mark("vm-moved", "the VM runs on the destination");
     const there = await requireDomain(destination, context);
     context.hold.moveTo({ host: destination, dom: there });
     context.job = await destination.completedJob(there);
@@ -168,7 +162,7 @@ const migrateVm: Step<MoveContext> = {
     }
     await source.resume(dom);
   },
-  async holds(context) {
+  async isDone(context) {
     const there = await domainOn(context.destination, context);
     if (there === undefined || (await context.destination.state(there)).state !== DomainState.RUNNING) return false;
     return isOver(context);
@@ -179,9 +173,8 @@ const migrateVm: Step<MoveContext> = {
  * Gives the VM a VF on the destination: the one that was reserved, or else any other that is free. Where there is none
  * the VM goes on with its standby: the report says so, and nothing is worse than it was.
  */
-const plug: Step<MoveContext> = {
-  name: "plug",
-  title: "plugging VFs on the destination",
+const plug: MoveStep = {
+  ...rowFor("plug"),
   async do(context) {
     await tellAnnouncers(context, "fast");
     const dom = await requireDomain(context.destination, context);
@@ -197,7 +190,7 @@ const plug: Step<MoveContext> = {
       context.progress.warn(error.message);
     }
   },
-  async holds(context) {
+  async isDone(context) {
     const dom = await domainOn(context.destination, context);
     if (dom === undefined || dom.id < 0) return true;
     const { interfaces } = await context.destination.liveDomain(dom);
@@ -206,11 +199,10 @@ const plug: Step<MoveContext> = {
 };
 
 /** The VM runs once, with its VFs, and where it can be seen: its traffic goes through them. */
-const verify: Step<MoveContext> = {
-  name: "verify",
-  title: "waiting for the guest to use its VFs",
+const verify: MoveStep = {
+  ...rowFor("verify"),
   async do(context) {
-    if (!(await migrateVm.holds(context))) {
+    if (!(await migrateVm.isDone(context))) {
       throw new ProblemError({
         code: "vm-not-moved",
         what: `VM "${context.vm}" does not run on "${context.destination.name}" alone`,
@@ -223,13 +215,12 @@ const verify: Step<MoveContext> = {
     });
     await tellAnnouncers(context, "slow");
   },
-  holds: () => Promise.resolve(true),
+  isDone: () => Promise.resolve(true),
 };
 
 /** Gives back what is not used after all and takes the journal away. */
-export const release: Step<MoveContext> = {
-  name: "release",
-  title: "releasing what the move had taken",
+export const release: MoveStep = {
+  ...rowFor("release"),
   async do(context) {
     const { destination } = context;
     const there = await domainOn(destination, context);
@@ -239,10 +230,11 @@ export const release: Step<MoveContext> = {
     await Promise.all([releaseSource(context), releaseOn(context, destination, planned)]);
     await endMove(context);
   },
-  holds: async (context) => (await whereJournalIs(context)).length === 0,
+  isDone: async (context) => (await whereJournalIs(context)).length === 0,
 };
 
-export const moveSteps: readonly Step<MoveContext>[] = [journal, reserve, unplugVfs, migrateVm, plug, verify, release];
+/** As {@link stepNames} names them: a test compares. */
+export const moveSteps: readonly MoveStep[] = [journal, reserve, unplugVfs, migrateVm, plug, verify, release];
 
 // --- what the steps are made of
 
@@ -377,7 +369,7 @@ async function plugMissing(
   await everyOne(missing, async (nic) => {
     const vf = await plugOne(context, host, dom, nic, planned(nic));
     context.vfs.set(nic.primaryAlias, { host: host.name, address: formatPciAddress(vf) });
-    context.timeline.mark(`VF ${formatPciAddress(vf)} plugged`);
+    context.timeline.mark("vf-plugged", `VF ${formatPciAddress(vf)} plugged`);
   });
   await definePlugged(context, host, dom);
   // The way back ends here; on the way forward the step after this one waits.
@@ -420,7 +412,7 @@ async function plugOne(
   nic: JournalInterface,
   planned: PciAddress,
 ): Promise<PciAddress> {
-  const end = Date.now() + context.options.plugTimeout * 1000;
+  const end = Date.now() + stepTable.plug.limit(context.options) * 1000;
   const tried: PciAddress[] = [];
   let vf: PciAddress | undefined = planned;
   let failure: unknown;

@@ -4,6 +4,7 @@ import { isActive, isIncoming, VmOnSeveralHosts, type Presence } from "../backen
 import { DomainState, PausedReason } from "../backends/libvirt/constants.js";
 import type { HostUnreachable } from "../backends/libvirt/host.js";
 import type { Journal } from "./journal.js";
+import { stepsBefore } from "./step-table.js";
 import { shellWord } from "../model/shell-word.js";
 
 export interface Situation {
@@ -36,7 +37,7 @@ export type Verdict =
   | { readonly way: "overtaken"; readonly home: Presence };
 
 /** Steps in which the VM has never left the source. */
-const beforeMigration: readonly string[] = ["journal", "reserve", "unplug"];
+const beforeMigration: readonly string[] = stepsBefore("migrate");
 
 /**
  * @throws VmOnSeveralHosts where it runs twice; ProblemError `vm-stopped-there` where it is on the destination and its CPUs

@@ -106,7 +106,7 @@ async function measure(lab: LabState, way: WayName, from: LabHost, to: LabHost):
   const linkUp = times?.linkUp === undefined ? NaN : times.linkUp - times.registered;
   const withoutVf = departure === undefined || times?.linkUp === undefined ? NaN : times.linkUp - departure;
   const plugged = phase("plug")?.start;
-  const used = report?.moments.find(({ what }) => what.startsWith("the guest uses"))?.at;
+  const used = report?.moments.find(({ kind }) => kind === "vf-used")?.at;
   return {
     lost,
     total,

@@ -196,7 +196,7 @@ function realOf(kind: DomainKind, { config }: DomainModel, pair: DeclaredPair, c
       ["host3", "host1"],
       ["host3", "host2"],
     ] as const);
-    const step = chance.of(["reserve", "unplug", "migrate", "plug"]);
+    const step = chance.of(["reserve", "unplug", "migrate", "plug"] as const);
     return buildJournal(journalOf(pair, { uuid: vm.uuid, from, to, step }));
   }
   return (config && findMetadata(kind, config)) ?? realDocuments[kind];

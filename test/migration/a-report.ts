@@ -17,7 +17,7 @@ export function report(parts: Partial<MoveReport> = {}): MoveReport {
       { name: "unplug", start, end: start + 2000, outcome: "done" },
       { name: "migrate", start: start + 2000, end: start + 9000, outcome: "done" },
     ],
-    moments: [{ at: start + 1990, what: "guest let go of VF 0000:01:10.0" }],
+    moments: [{ kind: "vf-unplugged", at: start + 1990, what: "the guest released VF 0000:01:10.0" }],
     samples: [
       { at: start + 3000, percent: 10, remaining: 900, rate: 50 },
       { at: start + 4000, percent: 90, remaining: 100, rate: 100 },

@@ -1,3 +1,4 @@
+import { stepNames } from "../../provider/migration/step-table.js";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { buildJournal, parseJournal, type Journal } from "../../provider/migration/journal.js";
@@ -11,7 +12,7 @@ const journal: fc.Arbitrary<Journal> = fc.record({
   id: fc.uuid(),
   from: word,
   to: word,
-  step: word,
+  step: fc.constantFrom(...stepNames),
   mover: fc.record(
     { machine: word, pid: fc.nat(), command: word, boot: word, pidNamespace: word, processStart: word },
     { requiredKeys: ["machine", "pid"] },

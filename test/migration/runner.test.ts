@@ -28,7 +28,7 @@ function trace(parts: Partial<Record<"doing" | "undoing" | "holding", readonly s
 }
 
 /** A step that notes what becomes of it, and fails where the trace says so. */
-function step(name: string, traits: Partial<Pick<Step<Trace>, "pointOfNoReturn" | "mark">> = {}): Step<Trace> {
+function step(name: string, traits: Partial<Pick<Step<Trace>, "pointOfNoReturn" | "undoLast">> = {}): Step<Trace> {
   const act = (what: string, failing: (trace: Trace) => Set<string>) => (trace: Trace) => {
     trace.events.push(`${what} ${name}`);
     return failing(trace).has(name) ? Promise.reject(new Error(`cannot ${what} ${name}`)) : Promise.resolve();
@@ -39,7 +39,7 @@ function step(name: string, traits: Partial<Pick<Step<Trace>, "pointOfNoReturn" 
     ...traits,
     do: act("do", ({ doing }) => doing),
     undo: act("undo", ({ undoing }) => undoing),
-    holds: ({ holding }) => Promise.resolve(holding.has(name)),
+    isDone: ({ holding }) => Promise.resolve(holding.has(name)),
   };
 }
 
@@ -89,7 +89,7 @@ describe("runSteps", () => {
   it("goes on past an undo that fails, names it, and keeps the mark", async () => {
     const context = trace({ doing: ["c"], undoing: ["b"] });
     const failure = await failureOf(
-      runSteps([step("mark", { mark: true }), step("a"), step("b"), step("c")], context, quiet, "it"),
+      runSteps([step("mark", { undoLast: true }), step("a"), step("b"), step("c")], context, quiet, "it"),
     );
     expect(context.events.slice(4)).toEqual(["undo c", "undo b", "undo a"]);
     expect(failure.notUndone.map(({ step: name }) => name)).toEqual(["b"]);
@@ -159,7 +159,7 @@ describe("finishSteps", () => {
 
 describe("undoSteps", () => {
   it("keeps the mark as long as anything could not be undone", async () => {
-    const steps = [step("mark", { mark: true }), step("a"), step("b")];
+    const steps = [step("mark", { undoLast: true }), step("a"), step("b")];
     const first = trace({ undoing: ["a"] });
     expect(await undoSteps(steps, first, quiet)).toMatchObject([{ step: "a" }]);
     expect(first.events).toEqual(["undo b", "undo a"]);

@@ -7,6 +7,7 @@ import { DrainRecord, type DrainReport } from "../../drain/report.js";
 import { runMoves, type MoveLimits } from "../../drain/queue.js";
 import { moveVm } from "../../migration/move.js";
 import type { MigrationOptions } from "../../migration/options.js";
+import { isStepName, rowOf } from "../../migration/step-table.js";
 import { saveReport } from "../../migration/report/files.js";
 import type { MoveReport } from "../../migration/report/report.js";
 import { withSecondTry, type SecondTry } from "../../drain/retry.js";
@@ -218,7 +219,7 @@ async function moveOne(
   const watched: Progress = {
     ...own,
     report(step) {
-      if (!beforeReservation.has(step.phase)) reserved();
+      if (!isBeforeReservation(step.phase)) reserved();
       own.report(step);
     },
   };
@@ -237,7 +238,9 @@ async function moveOne(
 }
 
 /** The phases of a move in which it has not reserved its VFs yet. */
-const beforeReservation: ReadonlySet<string> = new Set(["preflight", "recover", "journal", "reserve"]);
+function isBeforeReservation(phase: string): boolean {
+  return phase === "preflight" || phase === "recover" || (isStepName(phase) && !rowOf(phase).afterReservation);
+}
 
 function notBegun(vm: string): ProblemError {
   return new ProblemError({

@@ -249,7 +249,7 @@ class EngineMove {
       .catch(() => undefined);
     const toOurs = (time: number) => time + this.clockShift(events);
     for (const { time, description } of events)
-      if (time !== undefined) timeline.mark(description.trim().replaceAll(/\s+/g, " "), toOurs(time));
+      if (time !== undefined) timeline.mark("engine-event", description.trim().replaceAll(/\s+/g, " "), toOurs(time));
     const downtime = downtimeIn(events);
     const gap = secondsWithoutVf(events, plan.pairs);
     return {

@@ -49,7 +49,7 @@ function cut(report: MoveReport, measure: Measure): MoveReport {
       vfAfter: nic.vfAfter === null ? null : name(nic.vfAfter),
     })),
     phases: thinned(phases, measure.entries).map((phase) => ({ ...phase, name: name(phase.name) })),
-    moments: thinned(moments, measure.entries).map(({ at, what }) => ({ at, what: text(what) })),
+    moments: thinned(moments, measure.entries).map((moment) => ({ ...moment, what: text(moment.what) })),
     samples: thinned(samples, measure.samples),
     announced: { by: announced.by, notes: announced.notes.slice(0, measure.entries).map(text) },
     warnings: warnings.slice(0, measure.entries).map(({ rule, message, remedy }) => ({

@@ -1,5 +1,6 @@
 /** A move's time line as SVG: phases as bars, libvirt's throughput, lost probes as ticks. Pure. */
 import type { MoveReport } from "./report.js";
+import { isStepName, rowOf } from "../step-table.js";
 import { largest } from "./timeline.js";
 
 export interface ProbeLosses {
@@ -13,16 +14,12 @@ const width = 1000;
 const left = 130;
 const right = 30;
 const rowHeight = 30;
-const colours: Readonly<Record<string, string>> = {
-  preflight: "#8d99ae",
-  journal: "#adb5bd",
-  reserve: "#adb5bd",
-  unplug: "#e07a5f",
-  migrate: "#3d5a80",
-  plug: "#81b29a",
-  verify: "#f2cc8f",
-  release: "#adb5bd",
-};
+
+/** Of a phase's bar. */
+function colourOf(phase: string): string {
+  if (phase === "preflight") return "#8d99ae";
+  return isStepName(phase) ? rowOf(phase).colour : "#6c757d";
+}
 
 export function timelinePicture(report: MoveReport, probes?: ProbeLosses): string {
   const start = -largest(
@@ -39,7 +36,7 @@ export function timelinePicture(report: MoveReport, probes?: ProbeLosses): strin
     const label = `${seconds.toFixed(2)} s${phase.outcome === "done" ? "" : ` (${phase.outcome})`}`;
     const after = x(phase.start) + bar + 6;
     const [labelX, anchor] = after > width - 110 ? [x(phase.start) - 6, "end"] : [after, "start"];
-    return `<text x="${left - 10}" y="${y + 18}" text-anchor="end">${escape(phase.name)}</text><rect x="${n(x(phase.start))}" y="${y + 5}" width="${n(bar)}" height="18" rx="3" fill="${colours[phase.name] ?? "#6c757d"}"/><text x="${n(labelX)}" y="${y + 18}" text-anchor="${anchor}" class="small">${label}</text>`;
+    return `<text x="${left - 10}" y="${y + 18}" text-anchor="end">${escape(phase.name)}</text><rect x="${n(x(phase.start))}" y="${y + 5}" width="${n(bar)}" height="18" rx="3" fill="${colourOf(phase.name)}"/><text x="${n(labelX)}" y="${y + 18}" text-anchor="${anchor}" class="small">${label}</text>`;
   });
   const probeY = 60 + report.phases.length * rowHeight + 10;
   const ticks = lost.map((at) => `<rect x="${n(x(at))}" y="${probeY}" width="1.5" height="22" fill="#c1121f"/>`);

@@ -18,7 +18,24 @@ export interface JobSample {
   readonly rate: number;
 }
 
+/** What a moment is, for programs; `what` is for people. */
+export type MomentKind =
+  /** The guest released a VF. */
+  | "vf-unplugged"
+  | "vf-plugged"
+  /** The guest's traffic was seen behind the VF. */
+  | "vf-used"
+  /** The source has stopped the VM: its downtime begins. */
+  | "vm-stopped"
+  | "vm-moved"
+  | "announced"
+  /** As oVirt's engine tells it. */
+  | "engine-event";
+
 export interface Moment {
+  /** Absent in reports of older versions. */
+  readonly kind?: MomentKind;
+  /** Milliseconds since the epoch. */
   readonly at: number;
   readonly what: string;
 }
@@ -47,9 +64,9 @@ export class Timeline {
     this.phases.push({ name, start, end: this.now(), outcome });
   }
 
-  /** Something that happened at one moment: the guest let go of the VF. */
-  mark(what: string, at = this.now()): void {
-    this.moments.push({ at, what });
+  /** Something that happened at one moment: the guest released the VF. */
+  mark(kind: MomentKind, what: string, at = this.now()): void {
+    this.moments.push({ kind, at, what });
   }
 
   sample(sample: Omit<JobSample, "at">): void {

@@ -28,12 +28,12 @@ describe("the time line", () => {
 
   it("has moments and samples with their time", () => {
     const timeline = new Timeline(() => 7);
-    timeline.mark("now");
-    timeline.mark("before", 3);
+    timeline.mark("vf-plugged", "now");
+    timeline.mark("vf-unplugged", "before", 3);
     timeline.sample({ percent: 1, remaining: 2, rate: 3 });
     expect(timeline.moments).toEqual([
-      { at: 7, what: "now" },
-      { at: 3, what: "before" },
+      { kind: "vf-plugged", at: 7, what: "now" },
+      { kind: "vf-unplugged", at: 3, what: "before" },
     ]);
     expect(timeline.samples).toEqual([{ at: 7, percent: 1, remaining: 2, rate: 3 }]);
   });
@@ -230,7 +230,7 @@ describe("the report that a state keeps", () => {
           },
         }).sample,
       );
-      if (now % 30_000 === 0) timeline.mark(`the guest uses 0000:01:10.${(now / 30_000) % 8}`);
+      if (now % 30_000 === 0) timeline.mark("vf-used", `the guest uses 0000:01:10.${(now / 30_000) % 8}`);
     }
     timeline.end("migrate", "done");
     const interfaces = Array.from({ length: 16 }, (_, index) => ({

@@ -77,7 +77,15 @@ export const MovePhase: ObjectSpec<keyof PhaseTime> = {
 
 export const MoveMoment: ObjectSpec<keyof MomentOf> = {
   description: "Something that was seen in a move.",
-  properties: { at: instant, what: { ...text, description: "In words." } },
+  properties: {
+    kind: {
+      ...text,
+      description:
+        "`vf-unplugged`, `vf-plugged`, `vf-used`, `vm-stopped`, `vm-moved`, `announced` or `engine-event`. Absent in reports of older versions.",
+    },
+    at: instant,
+    what: { ...text, description: "In words." },
+  },
   required: ["at", "what"],
 };
 

@@ -128,7 +128,7 @@ Nothing is missing.`);
       id: "",
       from: "host2",
       to: "host1",
-      step: "unplug",
+      step: "unplug" as const,
       mover: { machine: "m", pid: 1 },
       started: 0,
       until: 0,
