@@ -102,9 +102,6 @@ export type StepName = keyof typeof stepTable;
 
 export const stepNames = Object.keys(stepTable) as readonly StepName[];
 
-/** What a move's progress and report are divided into: its steps, what comes before them, and a recovery. */
-export type PhaseName = "preflight" | "recover" | StepName;
-
 export function isStepName(name: string): name is StepName {
   return Object.hasOwn(stepTable, name);
 }

@@ -3,7 +3,7 @@
  * text and none at all get the usage fault, values that are none the fault of their type (JAXBProvider.java,
  * IOExceptionMapper.java, BooleanParser.java, UsageFinder.java).
  */
-import { attribute, child, element, parseXml, XmlError, type Element } from "../../provider/xml/element.js";
+import { attribute, child, parseXml, XmlError, type Element } from "../../provider/xml/element.js";
 import { HtmlError, restFault } from "./fault.js";
 import { elementOfJson } from "./json.js";
 import { enums, identified, roots, types } from "./schema.js";
@@ -126,9 +126,4 @@ function has(body: Element, field: string): boolean {
 
 function invalid(detail: string): Error {
   return restFault(400, detail, "Invalid value");
-}
-
-/** A call without a body of its own: what an action starts from. */
-export function emptyAction(): Element {
-  return element("action");
 }

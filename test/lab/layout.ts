@@ -36,7 +36,6 @@ export const hosts: readonly LabHost[] = [
 /** Names inside a host: the standby's bridge, the PF, how many VFs it has. */
 export const bridge = "br0";
 export const physicalFunction = "pf0";
-export const virtualFunctions = 4;
 
 export interface LabGuest {
   readonly name: string;

@@ -11,7 +11,6 @@ export const onSource = settled("host1", vfs[0]);
 export const onDestination = settled("host2", vfs[0]);
 
 export const moments = ["before", "after"] as const;
-export type Moment = (typeof moments)[number];
 
 export async function pairedLab(): Promise<LabLike> {
   const lab = await labLike();

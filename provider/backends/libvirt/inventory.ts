@@ -27,7 +27,6 @@ export {
   isVfioDriver,
   likelyDriver,
   vfAt,
-  vfInWords,
   whyNotFree,
   type PhysicalFunction,
   type VirtualFunction,

@@ -5,24 +5,8 @@ import { normalizeMac } from "../../../model/mac.js";
 import { pciAttributes, type PciAddress } from "./pci-address.js";
 import { defined } from "../../../xml/values.js";
 
-export {
-  identifies,
-  matchInterface,
-  pairs,
-  type InterfaceIdentity,
-  type LooseEnd,
-  type Pair,
-  type Pairing,
-} from "./pairs.js";
-export {
-  parseInterface,
-  type Bandwidth,
-  type DomainInterface,
-  type LinkState,
-  type Rate,
-  type Teaming,
-  type Vlan,
-} from "./interface.js";
+export { matchInterface, pairs, type Pair } from "./pairs.js";
+export { parseInterface, type Bandwidth, type DomainInterface, type LinkState, type Vlan } from "./interface.js";
 
 /** The virtio half of a pair, on a Linux bridge: the persistent one, which stays while the VM moves. */
 export interface StandbyInterface {

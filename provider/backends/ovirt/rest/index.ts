@@ -9,7 +9,6 @@ export * from "./job.js";
 export { emptyList } from "./lookup.js";
 export * from "./network.js";
 export * from "./nic.js";
-export type { EngineCredentials } from "../../../config/engine-credentials.js";
 export { SignOnRefused } from "./sign-on.js";
 export * from "./vm.js";
 export * from "./vnic-profile.js";
