@@ -19,6 +19,8 @@ import { declaredProfiles, futureId, type DeclaredProfile } from "./declarations
 
 export interface RecordedInterface {
   readonly vm: string;
+  /** The VM's own: two VMs may have one name. Undefined: they have not. */
+  readonly vmId?: string;
   readonly record: InterfaceRecord;
 }
 
@@ -35,7 +37,9 @@ export interface StoreView {
 export async function readStore(picture: Picture): Promise<StoreView> {
   try {
     const [profiles, { seen, unreadable }] = await Promise.all([picture.profiles(), picture.vms()]);
-    const interfaces = seen.flatMap(({ domain, records }) => records.map((record) => ({ vm: domain.name, record })));
+    const interfaces = seen.flatMap(({ domain: { name: vm, uuid: vmId }, records }) =>
+      records.map((record) => ({ vm, vmId, record })),
+    );
     return { profiles: profiles.map(({ profile }) => profile), interfaces, silence: undefined, unreadable };
   } catch (error) {
     const silence = silenceOf(error);

@@ -8,8 +8,8 @@ type Values = Readonly<Record<string, unknown>>;
 
 const perhapsNothing: Readonly<Record<Kind, readonly string[]>> = {
   VnicProfile: ["failover"],
-  VmInterface: ["host", "vf", "xml"],
-  VmPlacement: ["lastMove"],
+  VmInterface: ["vmId", "host", "vf", "xml"],
+  VmPlacement: ["vmId", "lastMove"],
 };
 
 /** The state of a resource as the engine keeps it. */

@@ -25,11 +25,8 @@ const vfSettles = 400;
 /** What telling the network needs to know of what is under way. */
 export type Announcing = Pick<
   MoveContext,
-  "cluster" | "vm" | "options" | "timeline" | "progress" | "announced" | "announcers"
-> & {
-  /** Undefined: the VM is found by its name. */
-  readonly uuid?: string;
-};
+  "cluster" | "vm" | "uuid" | "options" | "timeline" | "progress" | "announced" | "announcers"
+>;
 
 /** The interface whose halves change places. */
 export interface AnnouncedNic {
@@ -161,10 +158,15 @@ export async function vfInUse(context: Announcing, place: LibvirtHost, nic: Anno
 }
 
 /** Outside a move: announcements as they are by default. */
-export function newAnnouncing(cluster: LibvirtCluster, vm: string, progress: Progress): Announcing {
+export function newAnnouncing(
+  cluster: LibvirtCluster,
+  { name: vm, uuid }: Pick<DomainRef, "name" | "uuid">,
+  progress: Progress,
+): Announcing {
   return {
     cluster,
     vm,
+    uuid,
     options: defaultMigrationOptions,
     timeline: new Timeline(),
     progress,
@@ -194,8 +196,8 @@ export async function announcingVf(
 }
 
 /** Those of the running domain on a host; none where it does not run. */
-async function runningInterfaces({ vm, uuid }: Announcing, host: LibvirtHost): Promise<readonly DomainInterface[]> {
-  const dom = await (uuid === undefined ? host.findDomain(vm) : host.domainOf(uuid));
+async function runningInterfaces({ uuid }: Announcing, host: LibvirtHost): Promise<readonly DomainInterface[]> {
+  const dom = await host.domainOf(uuid);
   return dom === undefined || dom.id < 0 ? [] : (await host.liveDomain(dom)).interfaces;
 }
 

@@ -8,7 +8,14 @@ import type { ProfileRecord } from "../backends/libvirt/xml/network.js";
 import { formatPciAddress, samePciAddress, type PciAddress } from "../backends/libvirt/xml/pci-address.js";
 import { findPrimary, fitsVlan } from "../backends/libvirt/xml/primary.js";
 import { pairs, type DomainInterface, type Vlan } from "../backends/libvirt/xml/teaming.js";
-import { isActive, type LibvirtCluster, type Presence } from "../backends/libvirt/cluster.js";
+import {
+  isActive,
+  named,
+  VmIsAnother,
+  type LibvirtCluster,
+  type Presence,
+  type VmRef,
+} from "../backends/libvirt/cluster.js";
 import { CpuCompare, DomainState, JobOperation, JobType } from "../backends/libvirt/constants.js";
 import { silenceOf, type HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
 import { vfAddresses, type PhysicalFunction } from "../backends/libvirt/inventory.js";
@@ -54,7 +61,7 @@ export interface Gathered {
  * Each host is asked for what does not hang on the VM while the VM is still being looked for.
  * @throws nothing for a host that does not answer: that is a fact.
  */
-export async function gatherFacts(cluster: LibvirtCluster, vm: string, to: string): Promise<Gathered> {
+export async function gatherFacts(cluster: LibvirtCluster, vm: VmRef, to: string): Promise<Gathered> {
   const asked = new Asked(cluster);
   const destination = cluster.hosts.find(({ name }) => name === to);
   void begun(destination && asked.basics(destination));
@@ -78,9 +85,14 @@ export interface Departure {
   readonly told: Promise<Awaited<ReturnType<typeof factsOfVm>> | undefined>;
 }
 
-export async function lookAtVm(cluster: LibvirtCluster, vm: string, asked: Asked): Promise<Departure> {
-  const [{ presences, silent }, profiles] = await Promise.all([cluster.whereabouts(vm), asked.profiles()]);
-  const presence = presences.find(isActive) ?? presences[0];
+/** @throws VmIsAnother where every host answers, and another VM has the name of that UUID's. */
+export async function lookAtVm(cluster: LibvirtCluster, wanted: VmRef, asked: Asked): Promise<Departure> {
+  const { name: vm, uuid } = named(wanted);
+  const [{ presences, silent }, profiles] = await Promise.all([cluster.whereaboutsOf(wanted), asked.profiles()]);
+  const own = presences.filter(({ dom }) => dom.name === vm && (uuid === undefined || dom.uuid === uuid));
+  if (own.length === 0 && presences.length > 0 && silent.length === 0)
+    throw new VmIsAnother({ name: vm, uuid }, presences);
+  const presence = own.find(isActive) ?? own[0];
   const isSame = ({ dom }: Presence) => dom.uuid === presence?.dom.uuid;
   const active = presences.filter(isSame).filter(isActive);
   const namesakes = presences.filter((each) => !isSame(each));

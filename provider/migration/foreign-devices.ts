@@ -6,25 +6,36 @@ import { attribute, type Element } from "../xml/element.js";
 import { formatPciAddress, samePciAddress, type PciAddress } from "../backends/libvirt/xml/pci-address.js";
 import { findPrimary, fitsVlan } from "../backends/libvirt/xml/primary.js";
 import { parseInterface, type DomainInterface } from "../backends/libvirt/xml/teaming.js";
-import type { DomainRef, LibvirtHost } from "../backends/libvirt/host.js";
+import type { Presence } from "../backends/libvirt/cluster.js";
+import type { LibvirtHost } from "../backends/libvirt/host.js";
 import { vfsOf } from "../backends/libvirt/interfaces.js";
-import type { MoveContext } from "./context.js";
+import { domainOn, type MoveContext } from "./context.js";
 import type { JournalInterface } from "./journal.js";
 
 /**
- * Looks at the devices that the journal names for that host: each must be in the VM's definition there, if it has one, or a
- * VF of the interface's network. Binding another one to vfio would take it from the host: its disk, or its own network.
+ * Looks on either host at the devices that the journal names: each must be in the VM's definition there, if it has one, or a VF of
+ * the interface's network. Whichever way a move is ended, VFs of both hosts are bound or returned: another device would be taken
+ * from the host (its disk, its own network), or from who has bound it.
  * @throws ProblemError `journal-foreign-device`; nothing has been changed.
  */
-export async function refuseForeignDevices(
-  { cluster, journal, vm }: Pick<MoveContext, "cluster" | "journal" | "vm">,
-  host: LibvirtHost,
-  dom: DomainRef | undefined,
-  named: (nic: JournalInterface) => PciAddress,
+export async function refuseForeignVfs(context: MoveContext): Promise<void> {
+  const { source, destination, owed } = context;
+  // Of one that does not answer it is seen when it does: what is owed to it is looked at then.
+  await owed.unlessAbsent(source, [], () => refuseOn(context, source, ({ sourceVf }) => sourceVf));
+  await owed.unlessAbsent(destination, [], () => refuseOn(context, destination, ({ destinationVf }) => destinationVf));
+}
+
+/**
+ * Looks at the pairs of the journal, which are plugged where the VM is: they must be the VM's by its definition.
+ * @throws as {@link refuseForeignVfs}
+ */
+export async function refuseForeignPairs(
+  { cluster, journal, vm }: MoveContext,
+  { host, dom }: Presence,
 ): Promise<void> {
-  const { hostdevs, interfaces } =
-    dom === undefined ? { hostdevs: [], interfaces: [] } : await host.inactiveOrLive(dom);
-  const isDefined = dom !== undefined && journal.interfaces.length > 0 && (await host.isPersistent(dom));
+  if (journal.interfaces.length === 0) return;
+  const { interfaces } = await host.inactiveOrLive(dom);
+  const isDefined = await host.isPersistent(dom);
   for (const nic of journal.interfaces) {
     const defined = findPrimary(interfaces, nic);
     const vlan = networkOn(cluster.config, journal.from, nic.network)?.vlan;
@@ -39,6 +50,19 @@ export async function refuseForeignDevices(
         remedy: "Nothing has been changed. Find out who wrote the journal before anything is done with the VM.",
       });
     }
+  }
+}
+
+async function refuseOn(
+  context: MoveContext,
+  host: LibvirtHost,
+  named: (nic: JournalInterface) => PciAddress,
+): Promise<void> {
+  const { cluster, journal, vm } = context;
+  if (journal.interfaces.length === 0) return;
+  const dom = await domainOn(host, context);
+  const hostdevs = dom === undefined ? [] : (await host.inactiveOrLive(dom)).hostdevs;
+  for (const nic of journal.interfaces) {
     const isNamed = (address: PciAddress) => samePciAddress(address, named(nic));
     if (hostdevs.some(isNamed)) continue;
     if ((await vfsOf(cluster, host, nic.network)).some(isNamed)) continue;

@@ -8,7 +8,8 @@ import { buildJournal, parseJournal, type Journal } from "./journal.js";
 /** Undefined: it has none, or one that came with a copy of another VM's definition. */
 export async function readJournal(host: LibvirtHost, dom: DomainRef): Promise<Journal | undefined> {
   // AFFECT_CURRENT: the live domain's where it runs, else its definition's.
-  const journal = parseJournal(await host.metadata(dom, metadataNamespace("journal"), 0));
+  const metadata = await host.metadata(dom, metadataNamespace("journal"), 0);
+  const journal = parseJournal(metadata, dom.name);
   return journal?.uuid !== undefined && journal.uuid !== dom.uuid ? undefined : journal;
 }
 

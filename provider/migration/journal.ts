@@ -117,14 +117,17 @@ export function buildJournal({ mover, interfaces, ...journal }: Journal): Elemen
   );
 }
 
-/** @throws ProblemError for a journal that this version does not understand: it must not be guessed at. */
-export function parseJournal(metadata: Element | undefined): Journal | undefined {
+/**
+ * @param vm whose it is, for the error. Default: it is not told.
+ * @throws ProblemError for a journal that this version does not understand: it must not be guessed at.
+ */
+export function parseJournal(metadata: Element | undefined, vm?: string): Journal | undefined {
   if (metadata === undefined) return undefined;
   const parsed = schema.safeParse({ ...plain(metadata), interfaces: children(metadata, "interface").map(entry) });
   if (!parsed.success) {
     throw new ProblemError({
       code: "journal-unreadable",
-      what: `Unable to read the journal of a move in the domain's metadata: ${parsed.error.issues.map(({ path, message }) => `${path.join(".")} ${message}`).join("; ")}`,
+      what: `Unable to read the journal of a move in ${vm === undefined ? "the domain's metadata" : `the metadata of VM "${vm}"`}: ${parsed.error.issues.map(({ path, message }) => `${path.join(".")} ${message}`).join("; ")}`,
       remedy: "A newer version of this package may have written it: use that one for `vnic-failover recover`.",
     });
   }

@@ -17,6 +17,8 @@ import { Timeline } from "./report/timeline.js";
 
 export interface MoveRequest {
   readonly vm: string;
+  /** The VM's own: another one of its name is left alone. Default: the only VM of that name. */
+  readonly uuid?: string | undefined;
   readonly to: string;
   readonly options?: MigrationOptions;
   readonly progress?: Progress;
@@ -45,19 +47,21 @@ export class MoveFailed extends StepFailed {
  */
 export async function moveVm(
   cluster: LibvirtCluster,
-  { vm, to, options = defaultMigrationOptions, progress = silent, command, signal }: MoveRequest,
+  { vm, uuid, to, options = defaultMigrationOptions, progress = silent, command, signal }: MoveRequest,
 ): Promise<MoveReport | undefined> {
   cluster.host(to);
   progress.report({ phase: "preflight", message: `looking whether "${vm}" can move to "${to}"` });
   const timeline = new Timeline();
   timeline.begin("preflight");
-  let plan = await planMove(cluster, vm, to);
+  let wanted = { name: vm, uuid };
+  let plan = await planMove(cluster, wanted, to);
+  wanted = { name: vm, uuid: plan.presence?.dom.uuid ?? uuid };
   if (plan.journal !== undefined) {
-    await recover(cluster, vm, { progress });
-    plan = await planMove(cluster, vm, to);
+    await recover(cluster, wanted, { progress });
+    plan = await planMove(cluster, wanted, to);
   } else if (plan.presence !== undefined && (await readOwed(plan.presence.host, plan.presence.dom)).length > 0) {
     await settleOwed(cluster, plan.presence);
-    plan = await planMove(cluster, vm, to);
+    plan = await planMove(cluster, wanted, to);
   }
   if (plan.alreadyThere) return undefined;
   const errors = errorsOf(plan);

@@ -8,9 +8,10 @@ import { DomainState, PausedReason } from "../backends/libvirt/constants.js";
 import { silenceOf, type DomainRef, type HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
 import { vfsOf } from "../backends/libvirt/interfaces.js";
 import { releaseVf, vfUsers } from "../backends/libvirt/inventory.js";
-import { claimsOn } from "../backends/libvirt/reservations.js";
+import { claimsOn, journalReservations } from "../backends/libvirt/reservations.js";
 import { moveOf, unclaimMove } from "../backends/libvirt/vf-claims.js";
 import { endMigratedCopy } from "../backends/libvirt/live-migration.js";
+import { readable } from "../backends/libvirt/unreadable-vm.js";
 import { readJournal } from "./journal-store.js";
 
 /** What this move has left undone so far, and the hosts that it does not ask again. */
@@ -51,7 +52,9 @@ export class Owed {
 }
 
 export async function readOwed(host: LibvirtHost, dom: DomainRef): Promise<readonly OwedToHost[]> {
-  return parseOwed(await host.metadata(dom, metadataNamespace("owed"), 0));
+  const metadata = await host.metadata(dom, metadataNamespace("owed"), 0);
+  const owed = readable(host, dom, () => parseOwed(metadata));
+  return owed.filter(({ vmId }) => vmId === undefined || vmId === dom.uuid);
 }
 
 /** Adds to what is noted already: of one host and move there is one entry. */
@@ -128,15 +131,17 @@ async function returnVfs(
   const networks = Object.keys(cluster.config.networks).filter(
     (name) => networkOn(cluster.config, host.name, name)?.physicalFunctions !== undefined,
   );
-  const [users, claims, known] = await Promise.all([
+  const [users, claims, journals, known] = await Promise.all([
     vfUsers(host),
     claimsOn(host),
+    journalReservations(cluster.hosts),
     vfs.length === 0 ? [] : Promise.all(networks.map((name) => vfsOf(cluster, host, name))),
   ]);
   const isIn = (addresses: readonly PciAddress[], vf: PciAddress) => addresses.some((each) => samePciAddress(each, vf));
   const used = [
     ...users.map(({ address }) => address),
     ...claims.flatMap((claim) => (moveOf(claim) === move ? [] : [claim.vf])),
+    ...journals.vfs.flatMap((each) => (each.host !== host.name || each.move === move ? [] : [each.address])),
   ];
   const unused = vfs.filter((vf) => isIn(known.flat(), vf) && !isIn(used, vf));
   for (const vf of unused) await releaseVf(host, vf);
@@ -145,6 +150,6 @@ async function returnVfs(
 }
 
 async function writeOwed(host: LibvirtHost, dom: DomainRef, owed: readonly OwedToHost[]): Promise<void> {
-  const metadata = owed.length === 0 ? undefined : buildOwed(owed);
+  const metadata = owed.length === 0 ? undefined : buildOwed(owed.map((entry) => ({ ...entry, vmId: dom.uuid })));
   await host.setMetadata(dom, metadataNamespace("owed"), metadataPrefix, metadata);
 }

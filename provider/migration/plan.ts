@@ -6,7 +6,7 @@ import type { Domain } from "../backends/libvirt/xml/domain.js";
 import { primaryAliasOf } from "../backends/libvirt/xml/interface-record.js";
 import type { PciAddress } from "../backends/libvirt/xml/pci-address.js";
 import { noDriver } from "../backends/libvirt/xml/vf-drivers.js";
-import type { LibvirtCluster, Presence } from "../backends/libvirt/cluster.js";
+import type { LibvirtCluster, Presence, VmRef } from "../backends/libvirt/cluster.js";
 import { vfAt } from "../backends/libvirt/inventory.js";
 import { recordsOf } from "../backends/libvirt/interfaces.js";
 import { driverToReturn } from "../backends/libvirt/vf-drivers.js";
@@ -37,7 +37,7 @@ export interface PlannedInterface extends Omit<JournalInterface, "destinationVf"
   readonly destinationVf: PciAddress | undefined;
 }
 
-export async function planMove(cluster: LibvirtCluster, vm: string, to: string): Promise<MovePlan> {
+export async function planMove(cluster: LibvirtCluster, vm: VmRef, to: string): Promise<MovePlan> {
   const gathered = await gatherFacts(cluster, vm, to);
   return planFrom(to, gathered, await journalOf(gathered));
 }
@@ -48,7 +48,7 @@ export async function planMove(cluster: LibvirtCluster, vm: string, to: string):
  */
 export async function planMoves(
   cluster: LibvirtCluster,
-  vm: string,
+  vm: VmRef,
   hosts: readonly string[],
   asked: Asked,
 ): Promise<readonly MovePlan[]> {

@@ -6,14 +6,23 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ProblemError } from "../model/problem.js";
 import { silent, type Progress } from "../model/progress.js";
-import { isActive, type LibvirtCluster, type Presence, type Whereabouts } from "../backends/libvirt/cluster.js";
+import {
+  isActive,
+  named,
+  VmNameTwice,
+  type LibvirtCluster,
+  type NamedVm,
+  type Presence,
+  type VmRef,
+  type Whereabouts,
+} from "../backends/libvirt/cluster.js";
 import { DomainState, JobOperation } from "../backends/libvirt/constants.js";
 import { silenceOf, unless, UnconfiguredHost, type HostUnreachable } from "../backends/libvirt/host.js";
 import { endMigratedCopy } from "../backends/libvirt/live-migration.js";
 import { placesNow, startAnnouncers, stopAnnouncers, vfInUse } from "./announce.js";
 import { domainOn, readJournal, type MoveContext } from "./context.js";
 import { journalAmong } from "./journal-store.js";
-import { refuseForeignDevices } from "./foreign-devices.js";
+import { refuseForeignPairs, refuseForeignVfs } from "./foreign-devices.js";
 import type { Journal } from "./journal.js";
 import { moverStanding, thisMover } from "./mover.js";
 import { newContext, observerOf } from "./execution.js";
@@ -35,6 +44,8 @@ export interface RecoverOptions {
 
 export interface Recovery {
   readonly vm: string;
+  /** The VM's own. Undefined: no host that answers has it. */
+  readonly uuid: string | undefined;
   /**
    * `finished`: the VM is on the destination, with its VFs. `undone`: on the source, as before. `overtaken`: another tool took
    * it to a third host, perhaps without VFs. `none`: no move was interrupted.
@@ -61,27 +72,36 @@ export const outcomeInWords: Readonly<Record<Recovery["outcome"], string>> = {
  *   `host-fate-unknown` where a person has to say that a host is dead, `vm-stopped-there` where the VM is on the destination
  *   and its CPUs stand; VmOnSeveralHosts where it runs twice; HostUnreachable where a host that may have it does not answer.
  */
-export function recover(cluster: LibvirtCluster, vm: string, options: RecoverOptions = {}): Promise<Recovery> {
+export function recover(cluster: LibvirtCluster, vm: VmRef, options: RecoverOptions = {}): Promise<Recovery> {
   const ofCluster = underWay.get(cluster) ?? new Map<string, Promise<Recovery>>();
   underWay.set(cluster, ofCluster);
-  const current = ofCluster.get(vm);
+  const { name, uuid } = named(vm);
+  const key = uuid ?? name;
+  const current = ofCluster.get(key);
   if (current !== undefined) return current;
-  const recovery = recoverAlone(cluster, vm, options).finally(() => ofCluster.delete(vm));
-  ofCluster.set(vm, recovery);
+  const recovery = recoverAlone(cluster, { name, uuid }, options).finally(() => ofCluster.delete(key));
+  ofCluster.set(key, recovery);
   return recovery;
 }
 
 /** All resources of a VM may ask for it at once: one recovery serves them. */
 const underWay = new WeakMap<LibvirtCluster, Map<string, Promise<Recovery>>>();
 
-async function recoverAlone(cluster: LibvirtCluster, vm: string, options: RecoverOptions): Promise<Recovery> {
-  const named = await cluster.whereabouts(vm);
-  const found = await journalAmong(named.presences);
-  const active = named.presences.find(({ state }) => state === DomainState.RUNNING) ?? named.presences.find(isActive);
+async function recoverAlone(
+  cluster: LibvirtCluster,
+  { name: vm, uuid: wanted }: NamedVm,
+  options: RecoverOptions,
+): Promise<Recovery> {
+  const { presences, silent: unanswered } = await (wanted === undefined
+    ? cluster.whereabouts(vm)
+    : cluster.whereIs(wanted));
+  const found = await journalAmong(presences);
+  const active = presences.find(({ state }) => state === DomainState.RUNNING) ?? presences.find(isActive);
   if (found === undefined) {
-    const [silence] = named.silent;
+    const [silence] = unanswered;
     if (silence !== undefined && active === undefined && silence.host !== options.dead) throw silence;
-    return settleAfter(cluster, vm, "none", active ?? named.presences[0], undefined);
+    if (presences.some(({ dom }) => dom.uuid !== presences[0]?.dom.uuid)) throw new VmNameTwice(vm, presences);
+    return settleAfter(cluster, vm, "none", active ?? presences[0], undefined);
   }
   const { journal, presence } = found;
   const { uuid } = presence.dom;
@@ -131,7 +151,7 @@ async function settleAfter(
 ): Promise<Recovery> {
   const { settled, owed } = at === undefined ? { settled: [], owed: [] } : await settleOwed(cluster, at);
   const host = outcome === "none" && at !== undefined && !isActive(at) ? undefined : at?.host.name;
-  return { vm, outcome, host, journal, settled, owed };
+  return { vm, uuid: at?.dom.uuid, outcome, host, journal, settled, owed };
 }
 
 interface Look {
@@ -191,6 +211,8 @@ function refuseUnlessAbsent(
 }
 
 async function endBy(verdict: Verdict, context: MoveContext): Promise<Recovery["outcome"]> {
+  await refuseForeignVfs(context);
+  if (verdict.way !== "overtaken") await refuseForeignPairs(context, verdict.home);
   switch (verdict.way) {
     case "forward":
       await goForward(verdict, context);
@@ -199,7 +221,8 @@ async function endBy(verdict: Verdict, context: MoveContext): Promise<Recovery["
       await goBack(verdict, context);
       return "undone";
     case "overtaken":
-      await leaveTo(context);
+      // What the move had reserved is returned. VFs that the VM misses there are for repair.ts.
+      await release.do(context);
       return "overtaken";
   }
 }
@@ -209,7 +232,6 @@ async function goForward(
   context: MoveContext,
 ): Promise<void> {
   const { source, destination, journal } = context;
-  await refuseForeignDevices(context, destination, home.dom, (nic) => nic.destinationVf);
   // What one host says of a move ends nothing on another: the copy there carries the same journal, since a move begins with it.
   const isOfMove = leftover !== undefined && (await readJournal(source, leftover.dom))?.id === journal.id;
   if (isOfMove && isActive(leftover)) await endMigratedCopy(source, leftover.dom);
@@ -224,8 +246,6 @@ async function goForward(
 
 async function goBack({ home, copy, reset }: Extract<Verdict, { way: "back" }>, context: MoveContext): Promise<void> {
   const { vm, source, destination } = context;
-  const dom = home.host.name === source.name ? home.dom : undefined;
-  await refuseForeignDevices(context, source, dom, (nic) => nic.sourceVf);
   if (copy !== undefined) await destination.destroy(copy.dom);
   if (reset) await source.reset(home.dom);
   const failures = await undoSteps(moveSteps, context, observerOf(context));
@@ -239,18 +259,6 @@ async function goBack({ home, copy, reset }: Extract<Verdict, { way: "back" }>, 
     },
     { cause: failures[0]?.error },
   );
-}
-
-/** Another tool has moved the VM on: what the move had reserved is returned. VFs that it misses are for repair.ts. */
-async function leaveTo(context: MoveContext): Promise<void> {
-  const { source, destination, owed } = context;
-  await owed.unlessAbsent(source, [], async () =>
-    refuseForeignDevices(context, source, await domainOn(source, context), (nic) => nic.sourceVf),
-  );
-  await owed.unlessAbsent(destination, [], async () =>
-    refuseForeignDevices(context, destination, await domainOn(destination, context), (nic) => nic.destinationVf),
-  );
-  await release.do(context);
 }
 
 function endedMeanwhile(vm: string): ProblemError {

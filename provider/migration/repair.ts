@@ -3,16 +3,11 @@ import { networkOn } from "../config/index.js";
 import type { Element } from "../xml/element.js";
 import { formatPciAddress, type PciAddress } from "../backends/libvirt/xml/pci-address.js";
 import { replacePrimarySource } from "../backends/libvirt/xml/domain.js";
-import {
-  identityOf,
-  primaryAliasOf,
-  standbyAliasOf,
-  type InterfaceRecord,
-} from "../backends/libvirt/xml/interface-record.js";
+import { identityOf, primaryAliasOf, standbyAliasOf, type InterfaceRecord } from "../backends/libvirt/xml/interface-record.js";
 import { fitsVlan, attachable, findPrimary, withVlan } from "../backends/libvirt/xml/primary.js";
 import type { DomainInterface } from "../backends/libvirt/xml/teaming.js";
 import type { Progress } from "../model/progress.js";
-import { isActive, type LibvirtCluster, type Presence } from "../backends/libvirt/cluster.js";
+import { isActive, named, type LibvirtCluster, type Presence, type VmRef } from "../backends/libvirt/cluster.js";
 import { Affect } from "../backends/libvirt/constants.js";
 import { devicesOf, recordsOf, takeVf, type InterfaceSpec } from "../backends/libvirt/interfaces.js";
 import { deviceOf, isVfioDriver, reserveVf, returnVf, vfUsers } from "../backends/libvirt/inventory.js";
@@ -26,7 +21,7 @@ import { defaultMigrationOptions } from "./options.js";
 import { announcingVf, newAnnouncing } from "./announce.js";
 
 /** The interfaces of a running VM that go without their VF, in words. */
-export async function missingVfsOf(cluster: LibvirtCluster, vm: string): Promise<readonly string[]> {
+export async function missingVfsOf(cluster: LibvirtCluster, vm: VmRef): Promise<readonly string[]> {
   const presence = await cluster.locate(vm);
   if (presence === undefined || !isActive(presence)) return [];
   return (await missingOn(presence)).map(({ mac }) => `the VF of ${mac}`);
@@ -41,16 +36,17 @@ export async function missingVfsOf(cluster: LibvirtCluster, vm: string): Promise
  */
 export async function plugMissingVfs(
   cluster: LibvirtCluster,
-  vm: string,
+  vm: VmRef,
   progress: Progress,
   declared?: InterfaceSpec,
 ): Promise<void> {
   // They write the VM's definition as a whole.
   const ofCluster = repairs.get(cluster) ?? new Map<string, Promise<void>>();
   repairs.set(cluster, ofCluster);
-  const before = ofCluster.get(vm) ?? Promise.resolve();
+  const { name } = named(vm);
+  const before = ofCluster.get(name) ?? Promise.resolve();
   const mine = before.catch(() => undefined).then(() => plugInTurn(cluster, vm, progress, declared));
-  ofCluster.set(vm, mine);
+  ofCluster.set(name, mine);
   await mine;
 }
 
@@ -59,13 +55,14 @@ const repairs = new WeakMap<LibvirtCluster, Map<string, Promise<void>>>();
 
 async function plugInTurn(
   cluster: LibvirtCluster,
-  vm: string,
+  wanted: VmRef,
   progress: Progress,
   declared: InterfaceSpec | undefined,
 ): Promise<void> {
-  const presence = await cluster.locate(vm);
+  const presence = await cluster.locate(wanted);
   if (presence === undefined || !isActive(presence)) return;
   const { host, dom } = presence;
+  const { name: vm } = dom;
   const persistent = await host.isPersistent(dom);
   for (const recorded of await missingOn(presence)) {
     if (declared !== undefined && declared.record.id !== recorded.id) continue;
@@ -95,7 +92,7 @@ async function plugInTurn(
     const primary = defined === undefined ? made : withVlan(attachable(defined.raw, vf), vlan, defined.vlan);
     const nic = { mac: record.mac, standbyAlias: standbyAliasOf(record) ?? "" };
     const bridge = networkOn(cluster.config, host.name, standby.network)?.bridge;
-    await announcingVf(newAnnouncing(cluster, vm, progress), host, nic, bridge, async () => {
+    await announcingVf(newAnnouncing(cluster, dom, progress), host, nic, bridge, async () => {
       try {
         if (primary.name === "hostdev") await setVf(host, vf, { mac: record.mac, vlan: vlan ?? 0 });
         await host.attach(dom, primary, Affect.LIVE);

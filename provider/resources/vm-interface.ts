@@ -51,6 +51,11 @@ export class VmInterface extends ShellResource {
   }
 
   declare readonly vm: pulumi.Output<string>;
+  /**
+   * The VM's UUID; on oVirt its id. The interface is that VM's: another one that has its name is left alone, and an update refuses.
+   * Null in states of older versions, until the next refresh or update.
+   */
+  declare readonly vmId: pulumi.Output<string | null>;
   declare readonly profile: pulumi.Output<string>;
   declare readonly mac: pulumi.Output<string>;
   /** Whether the VM has its devices. */
@@ -89,6 +94,7 @@ export class VmInterface extends ShellResource {
     whereUnsaid(this, {
       plugged: { value: true, declared: plugged },
       linked: { value: true, declared: linked },
+      vmId: { value: null },
       host: { value: null },
       vf: { value: null },
       xml: { value: null },
@@ -99,5 +105,5 @@ export class VmInterface extends ShellResource {
 /** What a program may read, whether it was declared or not. */
 const outputs = {
   ...{ mac: undefined, plugged: undefined, linked: undefined },
-  ...{ host: undefined, vf: undefined, aliases: undefined, xml: undefined, missing: undefined },
+  ...{ vmId: undefined, host: undefined, vf: undefined, aliases: undefined, xml: undefined, missing: undefined },
 };

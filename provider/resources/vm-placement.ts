@@ -58,6 +58,11 @@ export class VmPlacement extends ShellResource {
   }
 
   declare readonly vm: pulumi.Output<string>;
+  /**
+   * The VM's UUID; on oVirt its id. The placement is that VM's: another one that has its name is left alone, and an update refuses.
+   * Null in states of older versions, until the next refresh or update.
+   */
+  declare readonly vmId: pulumi.Output<string | null>;
   declare readonly host: pulumi.Output<string>;
   /**
    * What the last move did that this resource made, in at most 4 KiB; all of it is in the report in `.vnic-failover/reports`, or
@@ -68,7 +73,7 @@ export class VmPlacement extends ShellResource {
   declare readonly missing: pulumi.Output<string[]>;
 
   constructor(name: string, args: VmPlacementArgs, opts?: pulumi.CustomResourceOptions) {
-    super("VmPlacement", name, { ...args, lastMove: undefined, missing: undefined }, opts);
-    whereUnsaid(this, { lastMove: { value: null } });
+    super("VmPlacement", name, { ...args, vmId: undefined, lastMove: undefined, missing: undefined }, opts);
+    whereUnsaid(this, { vmId: { value: null }, lastMove: { value: null } });
   }
 }

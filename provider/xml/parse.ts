@@ -72,6 +72,11 @@ const sections = [
   { open: "<![CDATA[", close: "]]>", content: true },
 ];
 
+/** The one that begins there. */
+export function sectionAt(text: string, at: number): (typeof sections)[number] | undefined {
+  return sections.find(({ open }) => text.startsWith(open, at));
+}
+
 /**
  * The document without XML declaration, processing instructions and comments; what remains is tags, text and CDATA.
  * One pass, linear: what is not closed ends it.
@@ -82,7 +87,7 @@ function withoutAsides(text: string): string {
   let parts = 0;
   let start = 0;
   for (let at = text.indexOf("<"); at !== -1; at = text.indexOf("<", at)) {
-    const section = sections.find(({ open }) => text.startsWith(open, at));
+    const section = sectionAt(text, at);
     if (section !== undefined) {
       const end = text.indexOf(section.close, at + section.open.length);
       if (end === -1) throw malformed(`"${section.open}" at character ${at} is never closed`);
@@ -106,7 +111,7 @@ function withoutAsides(text: string): string {
 }
 
 /** The index after the `>` that ends the tag at `start`: neither in quotes, nor after a `<`, which no value may hold. */
-function endOfTag(text: string, start: number): number {
+export function endOfTag(text: string, start: number): number {
   let quote: string | undefined;
   for (let at = start + 1; at < text.length; at += 1) {
     const character = text[at];

@@ -8,7 +8,7 @@ import { hostAtRest, tellOfRest } from "../../provider/handlers/resting.js";
 import { vmPlacement, type VmPlacementState } from "../../provider/handlers/libvirt/vm-placement.js";
 import { moveVm } from "../../provider/migration/move.js";
 import { declarePair } from "../hosts/declared.js";
-import { labLike, type LabLike } from "../hosts/lab-like.js";
+import { labLike, vm, type LabLike } from "../hosts/lab-like.js";
 
 let lab: LabLike;
 let ctx: HandlerContext;
@@ -26,7 +26,7 @@ afterEach(async () => {
   await rm(reports, { recursive: true });
 });
 
-const at = (host: string): VmPlacementState => ({ vm: "web", host, missing: [] });
+const at = (host: string): VmPlacementState => ({ vm: "web", vmId: vm.uuid, host, missing: [] });
 const hostOf = async () => (await lab.cluster.require("web")).host.name;
 const rests = (on: string, named = "host3") =>
   `VM "web" runs on "${on}" while "${named}" is under maintenance; it stays there. Its placement names "${named}".`;
@@ -90,7 +90,7 @@ describe("a placement at rest", () => {
     expect((await vmPlacement.diff(ctx, "web", state, { vm: "web", host: "host3" })).changes).toBe(true);
     const news = { vm: "web", host: "host3", migration: { bandwidth: 1 } };
     expect((await vmPlacement.diff(ctx, "web", at("host3"), news)).changes).toBeUndefined();
-    expect((await vmPlacement.update(ctx, "web", state, news)).state).toEqual({ ...news, missing: [] });
+    expect((await vmPlacement.update(ctx, "web", state, news)).state).toEqual({ ...news, vmId: vm.uuid, missing: [] });
     expect(await hostOf()).toBe("host1");
     expect(lab.progress.infos).toEqual([]);
   });

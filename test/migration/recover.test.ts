@@ -40,6 +40,7 @@ describe("recover", () => {
   it("has nothing to do where nothing was cut off", async () => {
     expect(await recover(lab.cluster, "web")).toEqual({
       vm: "web",
+      uuid: vm.uuid,
       outcome: "none",
       host: "host1",
       journal: undefined,

@@ -33,6 +33,10 @@ export class Once<Key, Answer> {
     else this.answers.delete(key);
   }
 
+  forgetThose(is: (key: Key) => boolean): void {
+    for (const key of this.answers.keys()) if (is(key)) this.answers.delete(key);
+  }
+
   private drop(key: Key, answer: Promise<Answer>): void {
     if (this.answers.get(key) === answer) this.answers.delete(key);
   }

@@ -3,10 +3,18 @@
  * not a thousand times. Whatever is about to be changed is looked at anew, by `fresh`.
  */
 import { parseDomain, type Domain } from "./xml/domain.js";
-import { XmlError } from "../../xml/element.js";
 import type { InterfaceRecord } from "./xml/interface-record.js";
 import { formatPciAddress } from "./xml/pci-address.js";
-import { placeOf, VmOnSeveralHosts, type LibvirtCluster, type Presence, type Whereabouts } from "./cluster.js";
+import {
+  named,
+  placeOf,
+  VmOnSeveralHosts,
+  type LibvirtCluster,
+  type NamedVm,
+  type Presence,
+  type VmRef,
+  type Whereabouts,
+} from "./cluster.js";
 import { DomainState } from "./constants.js";
 import { refusedFirst, silenceOf, unless, type HostUnreachable, type DomainRef, type LibvirtHost } from "./host.js";
 import { physicalFunctionsOf, recordsOf } from "./interfaces.js";
@@ -15,7 +23,7 @@ import { journalReservations, type JournalReservations } from "./reservations.js
 import { Freshly, Once } from "./async-cache.js";
 import type { StoredProfile } from "./profile-store.js";
 import { ReadAhead } from "./prefetcher.js";
-import { UnreadableVm } from "./unreadable-vm.js";
+import { readable, UnreadableVm } from "./unreadable-vm.js";
 
 /** A VM, seen where it runs, or else where it is defined. */
 export interface Sight {
@@ -27,9 +35,9 @@ export interface Sight {
 
 export class Picture {
   private readonly lists = new Once<LibvirtHost, readonly DomainRef[]>((host) => host.domains());
-  private readonly sights = new Once<string, Sight | undefined>((vm) => this.look(vm));
+  private readonly sights = new Once<string, Sight | undefined>((key) => this.look(vmOf(key)));
   private readonly ahead = new ReadAhead(xmlOf);
-  private readonly looks = new Freshly<string, Sight | undefined>((vm) => this.lookTwice(vm));
+  private readonly looks = new Freshly<string, Sight | undefined>((key) => this.lookTwice(vmOf(key)));
   private readonly stored = new Once<"all", readonly StoredProfile[]>(() => this.cluster.profiles.all());
   private readonly uses = new Once<LibvirtHost, HostUse>((host) => this.useOf(host));
   private readonly journals = new Once<"all", JournalReservations>(() => journalReservations(this.cluster.hosts));
@@ -61,15 +69,16 @@ export class Picture {
     }
   }
 
-  /** As {@link LibvirtCluster.locate}, with what is seen there. @throws HostUnreachable, VmOnSeveralHosts */
-  vm(name: string): Promise<Sight | undefined> {
-    return this.sights.get(name);
+  /** As {@link LibvirtCluster.locate}, with what is seen there. @throws as that */
+  vm(vm: VmRef): Promise<Sight | undefined> {
+    return this.sights.get(keyOf(vm));
   }
 
   /** The same, and never older than the question: for what is about to be changed, or was changed just now. */
-  fresh(name: string): Promise<Sight | undefined> {
-    const look = this.looks.get(name);
-    void this.sights.set(name, look);
+  fresh(vm: VmRef): Promise<Sight | undefined> {
+    const look = this.looks.get(keyOf(vm));
+    this.sights.forgetThose((key) => vmOf(key).name === named(vm).name);
+    void this.sights.set(keyOf(vm), look);
     return look;
   }
 
@@ -100,10 +109,10 @@ export class Picture {
   /** Every VM of the cluster; of those that cannot be read, why. @throws HostUnreachable */
   async vms(): Promise<{ readonly seen: readonly Sight[]; readonly unreadable: readonly UnreadableVm[] }> {
     const lists = await Promise.all(this.cluster.hosts.map((host) => this.lists.get(host)));
-    const names = new Set(lists.flat().map(({ name }) => name));
+    const each = new Map(lists.flat().map(({ name, uuid }) => [uuid, { name, uuid }]));
     const sights = await Promise.all(
-      [...names].map((name) =>
-        this.vm(name)
+      [...each.values()].map((vm) =>
+        this.vm(vm)
           .catch((error: unknown) => this.beingMoved(error))
           .catch(unreadableOrError),
       ),
@@ -138,7 +147,7 @@ export class Picture {
 
   /** The VM was changed, moved perhaps, and VFs with it. */
   forgetVm(name: string): void {
-    this.sights.forget(name);
+    this.sights.forgetThose((key) => vmOf(key).name === name);
     this.ahead.forget();
     this.lists.forget();
     this.uses.forget();
@@ -147,20 +156,21 @@ export class Picture {
     this.taken.clear();
   }
 
-  private async look(vm: string): Promise<Sight | undefined> {
+  private async look(vm: NamedVm): Promise<Sight | undefined> {
     const presence = await this.locate(vm);
     if (presence === undefined) return undefined;
     const { host, dom } = presence;
     return this.lookAt(presence, this.ahead.read(host, dom, await this.lists.get(host)));
   }
 
-  private async lookNow(vm: string): Promise<Sight | undefined> {
+  private async lookNow(vm: NamedVm): Promise<Sight | undefined> {
     const presence = await this.locate(vm);
+    if (presence !== undefined) this.ahead.forget(presence.dom);
     return presence && this.lookAt(presence);
   }
 
   /** Where it was last, and where it is not there any more, or has begun or ceased to run, wherever it is. */
-  private async lookTwice(vm: string): Promise<Sight | undefined> {
+  private async lookTwice(vm: NamedVm): Promise<Sight | undefined> {
     const sight = await this.lookNow(vm);
     if (sight !== undefined && sight.domain.id === idOf(sight.presence.dom)) return sight;
     this.lists.forget();
@@ -171,11 +181,7 @@ export class Picture {
     const { host, dom } = presence;
     const xml = await reading;
     if (xml === undefined) return undefined;
-    try {
-      return { presence, ...this.parse(dom, xml) };
-    } catch (error) {
-      throw error instanceof XmlError ? new UnreadableVm(dom.name, host.name, error) : error;
-    }
+    return { presence, ...readable(host, dom, () => this.parse(dom, xml)) };
   }
 
   private parse({ uuid }: DomainRef, xml: string): Pick<Sight, "domain" | "records"> {
@@ -194,7 +200,7 @@ export class Picture {
     return this.lookAt(presence);
   }
 
-  private async locate(vm: string): Promise<Presence | undefined> {
+  private async locate(vm: NamedVm): Promise<Presence | undefined> {
     const answers = await Promise.all(
       this.cluster.hosts.map((host) => this.lists.get(host).then((list) => ({ host, list }), silenceOrError)),
     );
@@ -217,6 +223,17 @@ export class Picture {
   }
 }
 
+/** No name has a slash in it (libvirt's domain_postparse.c virDomainDefPostParseCheckFeatures). */
+function keyOf(vm: VmRef): string {
+  const { name, uuid } = named(vm);
+  return uuid === undefined ? name : `${name}/${uuid}`;
+}
+
+function vmOf(key: string): NamedVm {
+  const [name = "", uuid] = key.split("/");
+  return { name, uuid };
+}
+
 /** Undefined: it is gone. */
 function xmlOf(host: LibvirtHost, dom: DomainRef): Promise<string | undefined> {
   return unless("NO_DOMAIN", () => host.domainXml(dom));
@@ -233,13 +250,16 @@ function silenceOrError(error: unknown) {
   return silence;
 }
 
-/** A list tells of a domain's state only whether it runs, which is all that matters to its interfaces. */
+/**
+ * What has the VM's name, or its UUID. A list tells of a domain's state only whether it runs, which is all that matters to its
+ * interfaces.
+ */
 function presenceIn(
   { host, list }: { host: LibvirtHost; list: readonly DomainRef[] },
-  vm: string,
+  vm: NamedVm,
 ): readonly Presence[] {
   return list
-    .filter(({ name }) => name === vm)
+    .filter(({ name, uuid }) => name === vm.name || uuid === vm.uuid)
     .map((dom) => ({ host, dom, state: dom.id < 0 ? DomainState.SHUTOFF : DomainState.RUNNING, reason: 0 }));
 }
 

@@ -22,12 +22,30 @@ export interface Presence extends DomainStateNow {
   readonly dom: DomainRef;
 }
 
+/**
+ * A VM as it is called: by its name, and where its UUID is known, as that VM and no other of the name. A name alone is as good as
+ * its UUID while only one VM of the hosts has it.
+ */
+export type VmRef = string | NamedVm;
+
+export interface NamedVm {
+  readonly name: string;
+  /** Undefined: not known yet. */
+  readonly uuid?: string | undefined;
+}
+
+export function named(vm: VmRef): NamedVm {
+  return typeof vm === "string" ? { name: vm } : vm;
+}
+
 /** Everything that is known of where a VM is. */
 export interface Whereabouts {
   readonly presences: readonly Presence[];
   /** Hosts that did not answer. The VM may be there too. */
   readonly silent: readonly HostUnreachable[];
 }
+
+const none: Whereabouts = { presences: [], silent: [] };
 
 export class LibvirtCluster {
   readonly config: ClusterConfig;
@@ -87,19 +105,31 @@ export class LibvirtCluster {
     };
   }
 
+  /** As {@link whereabouts}, also of what has the VM's UUID under another name. */
+  async whereaboutsOf(vm: VmRef): Promise<Whereabouts> {
+    const { name, uuid } = named(vm);
+    const [ofName, ofUuid] = await Promise.all([
+      this.whereabouts(name),
+      uuid === undefined ? none : this.whereIs(uuid),
+    ]);
+    const renamed = ofUuid.presences.filter(({ dom }) => dom.name !== name);
+    return { presences: [...ofName.presences, ...renamed], silent: ofName.silent };
+  }
+
   /**
    * Where the VM runs, or else where it is defined.
    * @returns undefined when every host answers and none has it.
-   * @throws HostUnreachable when it was not found and a host is silent; ProblemError when it runs on several hosts.
+   * @throws HostUnreachable when it was not found and a host is silent; VmOnSeveralHosts when it runs on several hosts; VmNameTwice
+   *   when it is called by a name that several VMs have; VmIsAnother when its name is another VM's, or it has another name.
    */
-  async locate(vm: string): Promise<Presence | undefined> {
-    return placeOf(vm, await this.whereabouts(vm));
+  async locate(vm: VmRef): Promise<Presence | undefined> {
+    return placeOf(vm, await this.whereaboutsOf(vm));
   }
 
   /** As {@link locate}. @throws ProblemError when there is no such VM. */
-  async require(vm: string): Promise<Presence> {
+  async require(vm: VmRef): Promise<Presence> {
     const found = await this.locate(vm);
-    if (found === undefined) throw this.unknownVm(vm);
+    if (found === undefined) throw this.unknownVm(named(vm).name);
     return found;
   }
 
@@ -143,15 +173,51 @@ export class VmNameTwice extends ProblemError {
   }
 }
 
+/** The VM of a known UUID is not there under its name: that is another VM's, or the VM has another name now. */
+export class VmIsAnother extends ProblemError {
+  override readonly name = "VmIsAnother";
+  /** The VM itself, under another name. Undefined: no host has it. */
+  readonly renamed: Presence | undefined;
+  /** `VM "web" with UUID …: the VM of that name on "host2" is another one, …` */
+  readonly found: string;
+
+  /** @param presences of the VM's name, or of its UUID. */
+  constructor({ name, uuid = "" }: NamedVm, presences: readonly Presence[]) {
+    const renamed = presences.find(({ dom }) => dom.uuid === uuid);
+    const [namesake] = presences.filter(({ dom }) => dom.name === name);
+    const why = [
+      ...(renamed === undefined ? [] : [`it is called "${renamed.dom.name}" now, on "${renamed.host.name}"`]),
+      ...(namesake === undefined
+        ? []
+        : [`the VM of that name on "${namesake.host.name}" is another one, with UUID ${namesake.dom.uuid}`]),
+    ];
+    const found = `VM "${name}" with UUID ${uuid}: ${why.join(", and ")}`;
+    super({
+      code: "vm-is-another",
+      what: `Unable to find ${found}`,
+      remedy:
+        renamed === undefined
+          ? "Neither was changed. If the VM was made again under its name, run pulumi up with --replace and the resource's URN: the resource is then made for the new VM. Else give one of them another name (virsh domrename)."
+          : "Nothing was changed. Rename it back (virsh domrename), or declare its new name.",
+    });
+    this.renamed = renamed;
+    this.found = found;
+  }
+}
+
 /** Where the VM runs, or else where it is defined. @throws as {@link LibvirtCluster.locate} */
-export function placeOf(vm: string, { presences, silent }: Whereabouts): Presence | undefined {
-  const active = presences.filter(isActive);
-  const candidates = active.length === 0 ? presences : active;
-  if (candidates.some(({ dom }) => dom.uuid !== candidates[0]?.dom.uuid)) throw new VmNameTwice(vm, candidates);
-  if (active.length > 1) throw new VmOnSeveralHosts(vm, active);
+export function placeOf(vm: VmRef, { presences, silent }: Whereabouts): Presence | undefined {
+  const { name, uuid } = named(vm);
+  if (uuid === undefined && presences.some(({ dom }) => dom.uuid !== presences[0]?.dom.uuid))
+    throw new VmNameTwice(name, presences);
+  const own = presences.filter(({ dom }) => dom.name === name && (uuid === undefined || dom.uuid === uuid));
+  const active = own.filter(isActive);
+  if (active.length > 1) throw new VmOnSeveralHosts(name, active);
   const [unreachable] = refusedFirst(silent);
   if (active.length === 0 && unreachable !== undefined) throw unreachable;
-  return active[0] ?? presences[0];
+  const found = active[0] ?? own[0];
+  if (found === undefined && presences.length > 0) throw new VmIsAnother({ name, uuid }, presences);
+  return found;
 }
 
 /** Whether the domain has a QEMU, running or paused. */

@@ -19,6 +19,7 @@ import {
   type RemoteCommand,
   type Transport,
 } from "./transport/index.js";
+import { readable } from "./unreadable-vm.js";
 
 export type { DomainRef };
 
@@ -233,13 +234,16 @@ export class LibvirtHost {
     return (await (await this.connection()).call("domain_get_xml_desc", { dom, flags })).xml;
   }
 
+  /** @throws UnreadableVm */
   async liveDomain(dom: DomainRef): Promise<Domain> {
-    return parseDomain(await this.domainXml(dom));
+    const xml = await this.domainXml(dom);
+    return readable(this, dom, () => parseDomain(xml));
   }
 
-  /** The definition from which the domain will boot the next time. */
+  /** The definition from which the domain will boot the next time. @throws UnreadableVm */
   async inactiveDomain(dom: DomainRef): Promise<Domain> {
-    return parseDomain(await this.domainXml(dom, DomainXml.INACTIVE | DomainXml.SECURE));
+    const xml = await this.domainXml(dom, DomainXml.INACTIVE | DomainXml.SECURE);
+    return readable(this, dom, () => parseDomain(xml));
   }
 
   /** The definition where there is one: it names devices that a move has unplugged for the while. Else the live domain. */
@@ -301,12 +305,12 @@ export class LibvirtHost {
 
   // --- metadata
 
-  /** This package's element in the domain's metadata. */
+  /** This package's element in the domain's metadata. @throws UnreadableVm */
   async metadata(dom: DomainRef, uri: string, flags: number): Promise<Element | undefined> {
     const found = await unless("NO_DOMAIN_METADATA", async () =>
       (await this.connection()).call("domain_get_metadata", { dom, type: Metadata.ELEMENT, uri, flags }),
     );
-    return found === undefined ? undefined : parseXml(found.metadata);
+    return found === undefined ? undefined : readable(this, dom, () => parseXml(found.metadata));
   }
 
   /** `element` undefined removes it. On a running persistent domain both its definitions are written. `persistent`: where it is known. */

@@ -6,7 +6,13 @@ import { randomUUID } from "node:crypto";
 import { networkOn, pfsOf, type PfOfNetwork } from "../../config/index.js";
 import { ProblemError } from "../../model/problem.js";
 import { attribute, element, formatXml, withAttributes, withChildren, type Element } from "../../xml/element.js";
-import { parseInterfaceRecords, primaryAliasOf, standbyAliasOf, type InterfaceRecord } from "./xml/interface-record.js";
+import {
+  ownRecords,
+  parseInterfaceRecords,
+  primaryAliasOf,
+  standbyAliasOf,
+  type InterfaceRecord,
+} from "./xml/interface-record.js";
 import { findMetadata } from "./xml/metadata.js";
 import { type ProfileRecord } from "./xml/network.js";
 import type { PciAddress } from "./xml/pci-address.js";
@@ -142,7 +148,7 @@ function notConfigured({ name, network }: ProfileRecord, host: string, what: str
 // --- records
 
 export function recordsOf(domain: Domain): readonly InterfaceRecord[] {
-  return parseInterfaceRecords(findMetadata("interfaces", domain.raw));
+  return ownRecords(parseInterfaceRecords(findMetadata("interfaces", domain.raw)), domain.uuid);
 }
 
 /** The VM's records with this one in the place of the one of its id, or behind them. `persistent`: where it is known. */

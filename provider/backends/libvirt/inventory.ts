@@ -10,6 +10,7 @@ import {
 } from "./xml/pci-address.js";
 import { parseNodeDevice, type NetNodeDevice, type PciNodeDevice } from "./xml/node-device.js";
 import { parseDomain } from "./xml/domain.js";
+import { withoutMetadata } from "./xml/without-metadata.js";
 import { z } from "zod";
 import { parseHostInterface, type HostInterface } from "./xml/host-interface.js";
 import { LibvirtError } from "./rpc/errors.js";
@@ -18,6 +19,7 @@ import { DomainXml, ListNodeDevices } from "./constants.js";
 import { unless, type LibvirtHost } from "./host.js";
 import { netdevsAgain, netdevsOn, useOf, type Netdevs } from "./netdevs.js";
 import { claimsOn, isClaimAlive, type JournalReservations } from "./reservations.js";
+import { readable } from "./unreadable-vm.js";
 import { isVfioDriver, type PhysicalFunction, type VirtualFunction } from "./virtual-function.js";
 
 export {
@@ -211,7 +213,11 @@ export interface VfUser {
   readonly address: PciAddress;
 }
 
-/** Every host device that a domain has: `live` those of running domains, else also those that a definition names. */
+/**
+ * Every host device that a domain has: `live` those of running domains, else also those that a definition names. What a VM's owner
+ * may write as its metadata is not read: it neither fails nor costs those who ask for other VMs.
+ * @throws UnreadableVm
+ */
 export async function vfUsers(host: LibvirtHost, which: "live" | "all" = "all"): Promise<readonly VfUser[]> {
   const users = await Promise.all(
     (await host.domains()).map(async (dom) => {
@@ -221,7 +227,7 @@ export async function vfUsers(host: LibvirtHost, which: "live" | "all" = "all"):
       ]);
       return definitions
         .filter((xml) => xml !== undefined)
-        .flatMap((xml) => parseDomain(xml).hostdevs)
+        .flatMap((xml) => readable(host, dom, () => parseDomain(withoutMetadata(xml)).hostdevs))
         .map((address) => ({ domain: dom.name, address }));
     }),
   );

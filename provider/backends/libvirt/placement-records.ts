@@ -4,9 +4,10 @@ import { findMetadata, metadataNamespace, metadataPrefix } from "./xml/metadata.
 import { buildPlacementRecord, parsePlacementRecord, type PlacementRecord } from "./xml/placement-record.js";
 import type { Presence } from "./cluster.js";
 
-/** @throws XmlError for one that this package did not write. */
-export function placementRecordOf({ raw }: Pick<Domain, "raw">): PlacementRecord | undefined {
-  return parsePlacementRecord(findMetadata("placement", raw));
+/** Undefined also for one that came with a copy of another VM's definition. @throws XmlError for one that this package did not write. */
+export function placementRecordOf({ raw, uuid }: Pick<Domain, "raw" | "uuid">): PlacementRecord | undefined {
+  const record = parsePlacementRecord(findMetadata("placement", raw));
+  return record?.vmId !== undefined && record.vmId !== uuid ? undefined : record;
 }
 
 /** Live and in the definition. Undefined takes it away. */
@@ -14,6 +15,6 @@ export function writePlacementRecord(
   { host, dom }: Pick<Presence, "host" | "dom">,
   record: PlacementRecord | undefined,
 ): Promise<void> {
-  const element = record === undefined ? undefined : buildPlacementRecord(record);
+  const element = record === undefined ? undefined : buildPlacementRecord({ ...record, vmId: dom.uuid });
   return host.setMetadata(dom, metadataNamespace("placement"), metadataPrefix, element);
 }

@@ -17,15 +17,18 @@ export class ReadAhead<Host, Answer> {
     return shelf.take(dom);
   }
 
-  /** What was read may not be so any more. */
-  forget(): void {
-    this.shelves.clear();
+  /** What was read may not be so any more. @param dom the domain of which that is so. Default: each. */
+  forget(dom?: Pick<DomainRef, "uuid">): void {
+    if (dom === undefined) this.shelves.clear();
+    else for (const shelf of this.shelves.values()) shelf.forget(dom);
   }
 }
 
-/** Of one host: what was read and not yet asked for. */
+/** Of one host: what was read, and of that what was not asked for yet. */
 class Shelf<Answer> {
   private readonly order: readonly DomainRef[];
+  /** One VM may be asked for by its name here and with its UUID there. */
+  private readonly taken = new Map<string, Promise<Answer>>();
   private readonly read = new Map<string, Promise<Answer>>();
   private readonly known = new Set<string>();
   private asked = 0;
@@ -38,12 +41,21 @@ class Shelf<Answer> {
   }
 
   take(dom: DomainRef): Promise<Answer> {
+    const before = this.taken.get(dom.uuid);
+    if (before !== undefined) return before;
     const answer = this.read.get(dom.uuid) ?? this.ask(dom);
     this.read.delete(dom.uuid);
+    this.taken.set(dom.uuid, answer);
+    answer.catch(() => this.taken.delete(dom.uuid));
     this.known.add(dom.uuid);
     this.asked++;
     this.fill(dom);
     return answer;
+  }
+
+  forget({ uuid }: Pick<DomainRef, "uuid">): void {
+    this.taken.delete(uuid);
+    this.read.delete(uuid);
   }
 
   private fill(after: DomainRef): void {

@@ -2,7 +2,12 @@
  * Changing what a VM's interfaces were declared as. It is one element of the domain's metadata, which libvirt reads and
  * writes as a whole: changes of this process are made one after another, and those that wait are made by one write.
  */
-import { buildInterfaceRecords, parseInterfaceRecords, type InterfaceRecord } from "./xml/interface-record.js";
+import {
+  buildInterfaceRecords,
+  ownRecords,
+  parseInterfaceRecords,
+  type InterfaceRecord,
+} from "./xml/interface-record.js";
 import { metadataNamespace, metadataPrefix } from "./xml/metadata.js";
 import type { Presence } from "./cluster.js";
 import { Affect } from "./constants.js";
@@ -62,7 +67,9 @@ async function writeRecords(
   const defined = persistent ? await host.metadata(dom, uri, Affect.CONFIG) : undefined;
   // A definition that was written anew, from a file without metadata, has lost what the running domain still has.
   const stored = defined ?? (dom.id >= 0 ? await host.metadata(dom, uri, Affect.LIVE) : undefined);
-  const records = changes.reduce((sofar, change) => change(sofar), parseInterfaceRecords(stored));
+  const before = ownRecords(parseInterfaceRecords(stored), dom.uuid);
+  const changed = changes.reduce((sofar, change) => change(sofar), before);
+  const records = changed.map((record) => ({ ...record, vmId: dom.uuid }));
   const element = records.length === 0 ? undefined : buildInterfaceRecords(records);
   await host.setMetadata(dom, uri, metadataPrefix, element, persistent);
 }

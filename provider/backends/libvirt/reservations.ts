@@ -6,6 +6,7 @@ import { metadataNamespace } from "./xml/metadata.js";
 import { vfsOfJournal, type JournalVf } from "./xml/journal-vfs.js";
 import { isClaimName, parseVfClaim, type VfClaim } from "./xml/vf-claim.js";
 import { attribute } from "../../xml/element.js";
+import { UnreadableVm } from "./unreadable-vm.js";
 import { silenceOf, unless, type DomainRef, type LibvirtHost } from "./host.js";
 import { LibvirtError } from "./rpc/errors.js";
 
@@ -37,7 +38,10 @@ async function journalsOn(host: LibvirtHost): Promise<readonly JournalReservatio
 }
 
 async function journalOf(host: LibvirtHost, dom: DomainRef): Promise<readonly JournalReservation[]> {
-  const journal = await unless("NO_DOMAIN", () => host.metadata(dom, metadataNamespace("journal"), 0));
+  const journal = await unless("NO_DOMAIN", () => host.metadata(dom, metadataNamespace("journal"), 0)).catch(
+    // What nothing can read reserves nothing: else one VM's metadata would stop the plugs and moves of all.
+    noneWhereUnreadable,
+  );
   const move = attribute(journal, "id") ?? "";
   return vfsOfJournal(journal).map((vf) => ({ ...vf, vm: dom.name, move }));
 }
@@ -74,6 +78,10 @@ export async function unlessUnsupported<T>(call: () => Promise<T>): Promise<T | 
     if (LibvirtError.is(error, "NO_SUPPORT")) return undefined;
     throw error;
   }
+}
+
+function noneWhereUnreadable(error: unknown): undefined {
+  if (!(error instanceof UnreadableVm)) throw error;
 }
 
 function undefinedWhereSilent(error: unknown): undefined {

@@ -158,7 +158,7 @@ export function moverOf(
   return async ({ vm, to }, progress) => {
     const planned = found.get(vm);
     if (planned !== undefined) await requireAsPlanned(cluster, planned);
-    return moveVm(cluster, { vm, to, options, progress, command: "vnic-failover drain", signal });
+    return moveVm(cluster, { vm, uuid: planned?.uuid, to, options, progress, command: "vnic-failover drain", signal });
   };
 }
 
@@ -166,14 +166,7 @@ async function requireAsPlanned(
   cluster: LibvirtCluster,
   { name, uuid, from }: Pick<FoundVm, "name" | "uuid" | "from">,
 ): Promise<void> {
-  const { host, dom } = await cluster.require(name);
-  if (dom.uuid !== uuid) {
-    throw new ProblemError({
-      code: "vm-is-another",
-      what: `Unable to move VM "${name}": the VM of that name on "${host.name}" is another one, with UUID ${dom.uuid} and not ${uuid}`,
-      remedy: "Nothing has been changed. Look at both VMs, then retry.",
-    });
-  }
+  const { host } = await cluster.require({ name, uuid });
   if (host.name !== from) {
     throw new ProblemError({
       code: "vm-moved-on",

@@ -1,6 +1,6 @@
 /** The note in a VM's metadata that a stack places it: other stacks are refused by it. */
 import { placementRecordOf, writePlacementRecord } from "../../backends/libvirt/placement-records.js";
-import { VmOnSeveralHosts } from "../../backends/libvirt/cluster.js";
+import { named, VmIsAnother, VmOnSeveralHosts, type VmRef } from "../../backends/libvirt/cluster.js";
 import { HostUnreachable } from "../../backends/libvirt/host.js";
 import type { Sight } from "../../backends/libvirt/cluster-cache.js";
 import { ProblemError } from "../../model/problem.js";
@@ -21,15 +21,15 @@ export async function placementElsewhere(ctx: HandlerContext, vm: string): Promi
 }
 
 /** Before anything changes. An interrupted move is finished or rolled back first. @throws ProblemError */
-export async function refuseIfPlacedElsewhere(ctx: HandlerContext, vm: string): Promise<void> {
+export async function refuseIfPlacedElsewhere(ctx: HandlerContext, vm: VmRef): Promise<void> {
   if (ctx.urn === undefined) return;
   const sight = await whereKnown(atRestNow(ctx, pictureOf(ctx), vm));
   if (sight === undefined) return;
-  refuse(placedTwice(ctx, vm, ofAnotherStack(placementRecordOf(sight.domain), ctx.urn)));
+  refuse(placedTwice(ctx, named(vm).name, ofAnotherStack(placementRecordOf(sight.domain), ctx.urn)));
 }
 
 /** Writes the note, where it is not so already. What is done is done: a note that cannot be written is warned of. */
-export async function notePlacement(ctx: HandlerContext, vm: string, claim: string | undefined): Promise<void> {
+export async function notePlacement(ctx: HandlerContext, vm: VmRef, claim: string | undefined): Promise<void> {
   const { urn } = ctx;
   if (urn === undefined || claim === undefined) return;
   const { stack, project, name: resource } = urnParts(urn);
@@ -38,29 +38,32 @@ export async function notePlacement(ctx: HandlerContext, vm: string, claim: stri
     const sight = await pictureOf(ctx).fresh(vm);
     if (sight === undefined) return;
     const present = placementRecordOf(sight.domain);
-    const same = present !== undefined && JSON.stringify(present) === JSON.stringify(record);
+    const whole = { ...record, vmId: sight.presence.dom.uuid };
+    const same = present !== undefined && JSON.stringify(present) === JSON.stringify(whole);
     if (!same) await writePlacementRecord(sight.presence, record);
   } catch (error) {
     if (!(error instanceof ProblemError)) throw error;
     ctx.progress.warn(
-      `Unable to note in VM "${vm}" that this stack places it: ${error.message} A placement of it in another stack is refused only after the next pulumi up that changes this one.`,
+      `Unable to note in VM "${named(vm).name}" that this stack places it: ${error.message} A placement of it in another stack is refused only after the next pulumi up that changes this one.`,
     );
   }
 }
 
 /** Takes the note away, where it is this resource's. The resource may go all the same where that fails. */
-export async function forgetPlacement(ctx: HandlerContext, vm: string, claim: string | undefined): Promise<void> {
+export async function forgetPlacement(ctx: HandlerContext, vm: VmRef, claim: string | undefined): Promise<void> {
   if (claim === undefined) return;
   const picture = pictureOf(ctx);
+  const { name } = named(vm);
   try {
     const sight = await atRestNow(ctx, picture, vm);
     if (sight === undefined || placementRecordOf(sight.domain)?.id !== claim) return;
     await writePlacementRecord(sight.presence, undefined);
-    picture.forgetVm(vm);
+    picture.forgetVm(name);
   } catch (error) {
+    if (error instanceof VmIsAnother) return;
     if (!(error instanceof ProblemError)) throw error;
     ctx.progress.warn(
-      `Unable to take the note of this placement out of VM "${vm}": ${error.message} Before another stack places it, run vnic-failover release ${shellWord(vm)}.`,
+      `Unable to take the note of this placement out of VM "${name}": ${error.message} Before another stack places it, run vnic-failover release ${shellWord(name)}.`,
     );
   }
 }

@@ -19,7 +19,15 @@ import { networkOn } from "../../config/index.js";
 import { generateMac, normalizeMac } from "../../model/mac.js";
 import { primaryAliasOf, standbyAliasOf, type InterfaceRecord } from "../../backends/libvirt/xml/interface-record.js";
 import { formatPciAddress } from "../../backends/libvirt/xml/pci-address.js";
-import { isActive, type LibvirtCluster } from "../../backends/libvirt/cluster.js";
+import {
+  isActive,
+  named,
+  VmIsAnother,
+  VmNameTwice,
+  type LibvirtCluster,
+  type NamedVm,
+  type VmRef,
+} from "../../backends/libvirt/cluster.js";
 import { isFree } from "../../backends/libvirt/inventory.js";
 import { changeRecords } from "../../backends/libvirt/records.js";
 import {
@@ -36,6 +44,7 @@ import {
 import type { Picture, Sight } from "../../backends/libvirt/cluster-cache.js";
 import { agreedProfile, conflictOf, type StoredProfile } from "../../backends/libvirt/profile-store.js";
 import { plugMissingVfs } from "../../migration/repair.js";
+import { anotherOrError, ofAnotherVm, underItsNewName } from "./another-vm.js";
 import { atRestNow, lookAtRest } from "./stable-vm.js";
 import {
   devicesInTheWay,
@@ -68,6 +77,8 @@ export interface VmInterfaceState extends VmInterfaceInputs {
   readonly mac: string;
   /** The MAC was not declared. Absent: it was. */
   readonly macMadeUp?: true;
+  /** The VM's UUID. Absent in states of versions that had none, until the next read or update. */
+  readonly vmId?: string;
   /** Where the VM was when this was read last. */
   readonly host: string;
   readonly vf?: string;
@@ -106,13 +117,9 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     warnOfUnreadable(ctx, store.unreadable);
     const conflict = await profileConflict(picture, store, inputs.profile);
     if (conflict !== undefined) return { inputs, failures: [{ property: "profile", reason: conflict.message }] };
-    const facts = await factsFor(
-      picture,
-      store,
-      { nic: previewOf(inputs, ctx.urn), profileUrn, adopt: inputs.adopt === true },
-      self,
-      others,
-    );
+    const declaration = { nic: previewOf(inputs, ctx.urn), profileUrn, adopt: inputs.adopt === true };
+    const facts = await factsFor(picture, store, declaration, self, others).catch(nameTwiceOrError);
+    if (facts instanceof VmNameTwice) return { inputs, failures: [{ property: "vm", reason: facts.message }] };
     const failures = evaluate(interfaceRules, facts)
       // A VF that is missing today may be there when the interface is made; what is certain is refused.
       .filter(({ severity }) => severity === "error")
@@ -142,7 +149,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
         agreedProfile,
       );
       noteAdopted(ctx, idOf(inputs.vm, taken.id));
-      const now = taken === existing ? sight : await requireVm(ctx, picture, inputs.vm);
+      const now = taken === existing ? sight : await requireVm(ctx, picture, sight.presence.dom);
       return { id: idOf(inputs.vm, taken.id), state: await applied(ctx, picture, now, spec, inputs) };
     }
     if (existing !== undefined && existing.id !== replaced?.id) {
@@ -172,7 +179,11 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
 
   async read(ctx, id, state) {
     const picture = pictureOf(ctx);
-    const sight = await lookAtRest(ctx, picture, state.vm);
+    const sight = await lookAtRest(ctx, picture, vmOf(state)).catch(anotherOrError);
+    if (sight instanceof VmIsAnother) {
+      const next = ofAnotherVm(ctx, state, sight);
+      return { id, state: next, inputs: inputsOfInterface(next) };
+    }
     if (sight?.moving === true) return { id, state, inputs: inputsOfInterface(state) };
     const found = sight && (await recordIn(picture, sight, id, state));
     if (sight === undefined || found === undefined) return undefined;
@@ -196,7 +207,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
 
   async update(ctx, id, state, news) {
     const picture = pictureOf(ctx);
-    const sight = await requireVm(ctx, picture, state.vm);
+    const sight = await requireVm(ctx, picture, vmOf(state));
     const record = (await recordIn(picture, sight, id, state))?.record ?? {
       id: id.slice(state.vm.length + 1),
       profile: state.profile,
@@ -217,7 +228,9 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
   async delete(ctx, id, state) {
     if (wasAdopted(ctx, id)) return;
     const picture = pictureOf(ctx);
-    const sight = await atRestNow(ctx, picture, state.vm);
+    const sight = await atRestNow(ctx, picture, vmOf(state)).catch((error: unknown) =>
+      underItsNewName(ctx, picture, error),
+    );
     const record = sight && (await recordIn(picture, sight, id, state))?.record;
     if (sight === undefined || record === undefined) return;
     ctx.progress.report({ phase: "unplug", message: `unplugging ${record.mac} from ${state.vm}` });
@@ -352,9 +365,9 @@ async function inThePlaceOf<T>(
   { sight, replaced }: { readonly sight: Sight; readonly replaced: InterfaceRecord },
   make: (seen: Sight) => Promise<T>,
 ): Promise<T> {
-  const vm = sight.presence.dom.name;
+  const vm = sight.presence.dom;
   const old = await specOf(picture, replaced);
-  ctx.progress.report({ phase: "unplug", message: `unplugging ${replaced.mac} from ${vm}, to replace it` });
+  ctx.progress.report({ phase: "unplug", message: `unplugging ${replaced.mac} from ${vm.name}, to replace it` });
   await unplug(picture, sight, old, { forget: true });
   try {
     return await make(await requireVm(ctx, picture, vm));
@@ -364,7 +377,7 @@ async function inThePlaceOf<T>(
     else await saveRecord(presence, replaced);
     throw cause;
   } finally {
-    picture.forgetVm(vm);
+    picture.forgetVm(vm.name);
   }
 }
 
@@ -405,7 +418,7 @@ async function applied(
     else await saveRecord(presence, spec.record);
   } else if (recorded?.plugged === true && standsAlone(sight, spec)) {
     // Its standby carries the traffic, and goes on with it.
-    await plugMissingVfs(picture.cluster, inputs.vm, ctx.progress, spec);
+    await plugMissingVfs(picture.cluster, presence.dom, ctx.progress, spec);
     picture.forgetVm(inputs.vm);
   } else if (present.length < aliases.length) {
     if (hasRest) await unplug(picture, sight, spec, { forget: false });
@@ -414,7 +427,7 @@ async function applied(
     if (known !== undefined && known.owner !== spec.record.owner) await saveRecord(presence, spec.record);
     if (known !== undefined && known.linked !== spec.record.linked) await setLink(presence, spec);
   }
-  return stateNow(picture.cluster, await requireVm(ctx, picture, inputs.vm), spec, {
+  return stateNow(picture.cluster, await requireVm(ctx, picture, presence.dom), spec, {
     ...inputs,
     ...(inputs.mac === undefined && { macMadeUp: true }),
   });
@@ -443,10 +456,14 @@ async function unplug(
 }
 
 /** As it is at this moment: something is about to be changed, or was. @throws ProblemError when there is no such VM. */
-async function requireVm(ctx: HandlerContext, picture: Picture, vm: string): Promise<Sight> {
+async function requireVm(ctx: HandlerContext, picture: Picture, vm: VmRef): Promise<Sight> {
   const sight = await atRestNow(ctx, picture, vm);
-  if (sight === undefined) throw picture.cluster.unknownVm(vm);
+  if (sight === undefined) throw picture.cluster.unknownVm(named(vm).name);
   return sight;
+}
+
+function vmOf({ vm, vmId }: Pick<VmInterfaceState, "vm" | "vmId">): NamedVm {
+  return { name: vm, uuid: vmId };
 }
 
 function stateNow(
@@ -467,6 +484,7 @@ function stateNow(
   const { standby, primary } = aliasesOf(spec);
   return {
     vm: dom.name,
+    vmId: dom.uuid,
     profile: record.profile,
     mac: record.mac,
     ...(declared.macMadeUp && { macMadeUp: true }),
@@ -561,7 +579,10 @@ async function factsFor(
 ): Promise<InterfaceFacts> {
   const { olds } = self;
   const nic = withProfileId(store, declaration);
-  const stored = store.interfaces === notYetKnown ? [] : store.interfaces;
+  const recorded = store.interfaces === notYetKnown ? [] : store.interfaces;
+  // Another VM may have the name: the one that has this very interface is meant.
+  const own = olds && recorded.find(({ vm, record }) => vm === nic.vm && isSelf(vm, record, self))?.vmId;
+  const stored = recorded.filter(({ vm, vmId }) => vm !== nic.vm || own === undefined || vmId === own);
   // An interface of the program that exists is in the store too: once is enough.
   const others = stored
     .filter((entry) => isNear(nic, { vm: entry.vm, mac: entry.record.mac }) && !isSelf(entry.vm, entry.record, self))
@@ -585,7 +606,7 @@ async function factsFor(
     networks: networksOf(picture.cluster),
     vm:
       typeof nic.vm === "string" && store.silence === undefined
-        ? await vmFacts(picture, store, nic.vm, nic, {
+        ? await vmFacts(picture, store, { name: nic.vm, uuid: own }, nic, {
             leaving: leaving?.record,
             adopt: declaration.adopt,
             exists: olds !== undefined,
@@ -597,7 +618,7 @@ async function factsFor(
 async function vmFacts(
   picture: Picture,
   store: StoreView,
-  vm: string,
+  vm: NamedVm,
   { profile: profileId, mac }: Preview<VmNic>,
   {
     leaving,
@@ -605,7 +626,11 @@ async function vmFacts(
     exists,
   }: { readonly leaving: InterfaceRecord | undefined; readonly adopt: boolean; readonly exists: boolean },
 ): Promise<VmOfNic> {
-  const sight = await picture.vm(vm);
+  const sight = await picture.vm(vm).catch((error: unknown) => {
+    // Which of the VMs of that name it is, the state tells: the update has it.
+    if (exists && error instanceof VmNameTwice) return undefined;
+    throw error;
+  });
   if (sight === undefined) return {};
   const { presence, domain } = sight;
   const profileOf = (wanted: unknown) =>
@@ -638,6 +663,11 @@ async function vmFacts(
           .filter(isFree).length,
     }),
   };
+}
+
+function nameTwiceOrError(error: unknown): VmNameTwice {
+  if (error instanceof VmNameTwice) return error;
+  throw error;
 }
 
 /** What could not be known at preview is looked at once more before anything changes. */

@@ -13,8 +13,18 @@ import { saveReport } from "../../migration/report/files.js";
 import type { Violation } from "../../rules/index.js";
 import type { MoveReport } from "../../migration/report/report.js";
 import { silenceOf } from "../../backends/libvirt/host.js";
-import { isActive, type LibvirtCluster, type Presence } from "../../backends/libvirt/cluster.js";
+import {
+  isActive,
+  VmIsAnother,
+  VmNameTwice,
+  VmOnSeveralHosts,
+  type LibvirtCluster,
+  type NamedVm,
+  type Presence,
+} from "../../backends/libvirt/cluster.js";
+import type { Picture } from "../../backends/libvirt/cluster-cache.js";
 import { announceMove } from "../announcement.js";
+import { anotherOrError, ofAnotherVm } from "./another-vm.js";
 import { lookAtRest } from "./stable-vm.js";
 import {
   checkFailures,
@@ -44,6 +54,8 @@ import { isKnown, type MaybeUnknown, type Unknown } from "../../model/unknown.js
 import { urnParts } from "../../model/urn.js";
 
 export interface VmPlacementState extends VmPlacementInputs {
+  /** The VM's UUID. Absent in states of versions that had none, until the next read or update. */
+  readonly vmId?: string;
   /** Of the last move that this resource made, shortened where it would weigh on the state: the file report has all of it. */
   readonly lastMove?: MoveReport;
   /** VFs that should be there and are not, in words. */
@@ -63,6 +75,16 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
     const declared = await declarePlacement(ctx, inputs, { scope: clusterOf(ctx) });
     if (!isKnown(vm)) return { inputs, failures: [] };
     const unchanged = asksForNothing(inputs, olds);
+    if (!unchanged && isKnown(host)) {
+      const twice = await nameTwice(ctx, vm);
+      if (twice !== undefined && olds?.vm !== vm)
+        return { inputs, failures: [{ property: "vm", reason: twice.message }] };
+      if (twice !== undefined) {
+        // Which of them it is, the state tells: the update has it.
+        ctx.progress.warn(`Whether VM "${vm}" can move was not checked: ${twice.message}`);
+        return { inputs, failures: [] };
+      }
+    }
     const others = [...declared, ...(unchanged ? [] : await placementElsewhere(ctx, vm))];
     const failures = placedTwice(ctx, vm, others).map((violation) => failureOf(violation));
     if (failures.length > 0 || !isKnown(host)) return { inputs, failures };
@@ -81,7 +103,7 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
       differs.changes !== false && namesHostAtRest(ctx, news)
         ? diffOfPlacement(state, { ...news, host: state.host })
         : differs;
-    if (diff.changes !== false) await announceWhereElsewhere(ctx, news);
+    if (diff.changes !== false) await announceWhereElsewhere(ctx, news, state);
     return diff;
   },
 
@@ -99,7 +121,7 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
   },
 
   // The VM stays where it is.
-  delete: (ctx, _id, { vm, claim }) => forgetPlacement(ctx, vm, claim),
+  delete: (ctx, _id, { vm, vmId, claim }) => forgetPlacement(ctx, { name: vm, uuid: vmId }, claim),
 };
 
 /** Where the VM is. An interrupted move of it is told of, and left to `pulumi up`. */
@@ -109,7 +131,11 @@ async function found(
 ): Promise<Found<VmPlacementInputs, VmPlacementState> | undefined> {
   const picture = pictureOf(ctx);
   const { cluster } = picture;
-  const look = await lookAtRest(ctx, picture, state.vm);
+  const look = await lookAtRest(ctx, picture, { name: state.vm, uuid: state.vmId }).catch(anotherOrError);
+  if (look instanceof VmIsAnother) {
+    const next = ofAnotherVm(ctx, state, look);
+    return { id: state.vm, state: next, inputs: inputsOfPlacement(next) };
+  }
   if (look === undefined) return undefined;
   const { presence, moving, interrupted } = look;
   if (moving && state.host !== "") return { id: state.vm, state, inputs: inputsOfPlacement(state) };
@@ -120,7 +146,8 @@ async function found(
     ...state,
     // At rest it is where it was declared to be: what differs is told, and is no drift.
     host: resting ? state.host : on,
-    missing: interrupted === undefined ? await missingVfsOf(cluster, state.vm) : [interrupted],
+    vmId: presence.dom.uuid,
+    missing: interrupted === undefined ? await missingVfsOf(cluster, presence.dom) : [interrupted],
   };
   return { id: state.vm, state: next, inputs: inputsOfPlacement(next) };
 }
@@ -130,32 +157,35 @@ async function place(
   ctx: HandlerContext,
   inputs: VmPlacementInputs,
   {
+    vmId,
     lastMove,
     claim = ctx.urn === undefined ? undefined : randomUUID(),
-  }: Pick<Partial<VmPlacementState>, "lastMove" | "claim">,
+  }: Pick<Partial<VmPlacementState>, "vmId" | "lastMove" | "claim">,
 ): Promise<VmPlacementState> {
   const picture = pictureOf(ctx);
   const { cluster } = picture;
+  const vm: NamedVm = { name: inputs.vm, uuid: vmId ?? (await uuidOf(picture, inputs.vm)) };
   const stateWith = (report: MoveReport | undefined, host: string, missing: readonly string[]): VmPlacementState => ({
     ...inputs,
     host,
+    ...(vm.uuid !== undefined && { vmId: vm.uuid }),
     ...(report !== undefined && { lastMove: boundedReport(report) }),
     missing,
     ...(claim !== undefined && { claim }),
   });
   try {
-    await refuseIfPlacedElsewhere(ctx, inputs.vm);
-    const report = rests(ctx, inputs.host) ? undefined : await move(ctx, inputs);
-    if (rests(ctx, inputs.host)) await rest(ctx, inputs);
-    if (report === undefined) await plugMissingVfs(cluster, inputs.vm, ctx.progress);
+    await refuseIfPlacedElsewhere(ctx, vm);
+    const report = rests(ctx, inputs.host) ? undefined : await move(ctx, inputs, vm.uuid);
+    if (rests(ctx, inputs.host)) await rest(ctx, vm, inputs.host);
+    if (report === undefined) await plugMissingVfs(cluster, vm, ctx.progress);
     const file = report === undefined ? undefined : await tellOfMove(ctx, report);
-    await notePlacement(ctx, inputs.vm, claim);
-    const missing = await missingVfsOf(cluster, inputs.vm);
+    await notePlacement(ctx, vm, claim);
+    const missing = await missingVfsOf(cluster, vm);
     if (missing.length === 0) return stateWith(report ?? lastMove, inputs.host, []);
     throw new PartialFailure(
       {
         code: "moved-without-vf",
-        what: `VM "${inputs.vm}" runs on "${(await cluster.locate(inputs.vm))?.host.name ?? inputs.host}" without ${missing.join(", ")}`,
+        what: `VM "${inputs.vm}" runs on "${(await cluster.locate(vm))?.host.name ?? inputs.host}" without ${missing.join(", ")}`,
         ...(report?.error !== undefined && { where: report.error }),
         remedy: withFile("It goes on with its standby. Free a VF, then run pulumi up again.", file),
       },
@@ -165,11 +195,11 @@ async function place(
   } catch (error) {
     if (!(error instanceof MoveFailed)) throw error;
     const file = await tellOfMove(ctx, error.report);
-    await notePlacement(ctx, inputs.vm, claim);
+    await notePlacement(ctx, vm, claim);
     const at =
       error.report.outcome === "failed-on-source"
         ? error.report.from
-        : ((await cluster.locate(inputs.vm).catch(() => undefined))?.host.name ?? error.report.from);
+        : ((await cluster.locate(vm).catch(() => undefined))?.host.name ?? error.report.from);
     // The problem's words are those of its cause already.
     const problem = { ...error.problem, remedy: withFile(error.problem.remedy ?? "", file) };
     throw new PartialFailure(problem, inputs.vm, stateWith(error.report, at, []));
@@ -200,9 +230,14 @@ function namesHostAtRest(ctx: HandlerContext, { host }: MaybeUnknown<VmPlacement
   }
 }
 
-function move(ctx: HandlerContext, { vm, host, migration = {} }: VmPlacementInputs): Promise<MoveReport | undefined> {
+function move(
+  ctx: HandlerContext,
+  { vm, host, migration = {} }: VmPlacementInputs,
+  uuid: string | undefined,
+): Promise<MoveReport | undefined> {
   return moveVm(clusterOf(ctx), {
     vm,
+    uuid,
     to: host,
     options: migrationOptionsSchema.parse(migration),
     progress: ctx.progress,
@@ -212,12 +247,34 @@ function move(ctx: HandlerContext, { vm, host, migration = {} }: VmPlacementInpu
 }
 
 /** What is done instead of a move. */
-async function rest(ctx: HandlerContext, { vm, host }: VmPlacementInputs): Promise<void> {
+async function rest(ctx: HandlerContext, vm: NamedVm, host: string): Promise<void> {
   const { cluster } = pictureOf(ctx);
   const recovery = await recover(cluster, vm, { progress: ctx.progress });
   const presence = await cluster.require(vm);
   const on = recovery.host ?? presence.host.name;
-  tellOfRest(ctx, { vm, on, named: host, runs: isActive(presence) });
+  tellOfRest(ctx, { vm: vm.name, on, named: host, runs: isActive(presence) });
+}
+
+/** Of the VM that is called by its name. Undefined: what stands in the way is for the move to say. @throws VmNameTwice */
+async function uuidOf(picture: Picture, vm: string): Promise<string | undefined> {
+  try {
+    return (await picture.vm(vm))?.presence.dom.uuid;
+  } catch (error) {
+    if (error instanceof VmOnSeveralHosts) return error.presences[0]?.dom.uuid;
+    if (error instanceof VmNameTwice || !(error instanceof ProblemError)) throw error;
+    return undefined;
+  }
+}
+
+/** Where several VMs have the name. */
+async function nameTwice(ctx: HandlerContext, vm: string): Promise<VmNameTwice | undefined> {
+  try {
+    await uuidOf(pictureOf(ctx), vm);
+    return undefined;
+  } catch (error) {
+    if (error instanceof VmNameTwice) return error;
+    throw error;
+  }
 }
 
 /** The host that the inputs of a placement at rest have, and what cannot be checked. Undefined: no host has such a VM. */
@@ -271,10 +328,12 @@ function announceFrom(ctx: HandlerContext, presence: Presence | undefined, to: s
 async function announceWhereElsewhere(
   ctx: HandlerContext,
   { vm, host }: MaybeUnknown<VmPlacementInputs>,
+  before: Pick<VmPlacementState, "vm" | "vmId">,
 ): Promise<void> {
   if (!isKnown(vm) || !isKnown(host)) return;
+  const uuid = before.vm === vm ? before.vmId : undefined;
   try {
-    announceFrom(ctx, (await pictureOf(ctx).vm(vm))?.presence, host);
+    announceFrom(ctx, (await pictureOf(ctx).vm({ name: vm, uuid }))?.presence, host);
   } catch (error) {
     // What stands in the way of the move itself is the check's to say.
     if (!(error instanceof ProblemError)) throw error;

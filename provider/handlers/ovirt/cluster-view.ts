@@ -89,9 +89,9 @@ async function nicsOf(
   const failovers = new Map(profiles.map(({ id, failover }) => [id, failover]));
   const found: RecordedInterface[] = [];
   for (let first = 0; first < vms.length; first += vmsAtOnce) {
-    const turn = vms.slice(first, first + vmsAtOnce).map(async ({ id, name }) => {
-      const nics = await listNics(client, id);
-      return nics.map((nic) => nicOf(name, nic, failovers.get(nic.profile ?? "")));
+    const turn = vms.slice(first, first + vmsAtOnce).map(async (vm) => {
+      const nics = await listNics(client, vm.id);
+      return nics.map((nic) => nicOf(vm, nic, failovers.get(nic.profile ?? "")));
     });
     found.push(...(await Promise.all(turn)).flat());
   }
@@ -100,7 +100,7 @@ async function nicsOf(
 
 /** As the same pair would be recorded over libvirt: oVirt makes the standby of the failover profile. */
 export function nicOf(
-  vm: string,
+  vm: Pick<EngineVm, "id" | "name">,
   { id, name, profile = "", mac, plugged, linked }: EngineNic,
   failover?: string,
 ): RecordedInterface {
@@ -114,7 +114,7 @@ export function nicOf(
     owner: name,
     ...(failover !== undefined && { standbyProfile: failover }),
   };
-  return { vm, record };
+  return { vm: vm.name, vmId: vm.id, record };
 }
 
 /** The profile with names in the place of ids, where the data center has them. */

@@ -28,6 +28,7 @@ import {
 } from "../../rules/index.js";
 import { primaryAliasOf, standbyAliasOf } from "../../backends/libvirt/xml/interface-record.js";
 import { normalizeMac } from "../../model/mac.js";
+import { sayOnce } from "../announcement.js";
 import type { OvirtMark } from "../backend-dispatch.js";
 import { checkFailures, diffOf, PartialFailure, type Checked, type Handler, type HandlerContext } from "../handler.js";
 import {
@@ -47,14 +48,8 @@ import { failureOf, refuse } from "../rule-errors.js";
 import { noteAdopted, replacedInputs, wasAdopted } from "../replacement.js";
 import { leftUnchecked } from "../unreachable-warning.js";
 import type { MaybeUnknown } from "../../model/unknown.js";
-import {
-  logicalNetworks,
-  nicOf,
-  readEngine,
-  readEngineIfItAnswers,
-  spelledAs,
-  type EngineView,
-} from "./cluster-view.js";
+import { madeAgain } from "./another-vm.js";
+import { logicalNetworks, nicOf, readEngine, readEngineIfItAnswers, spelledAs, type EngineView } from "./cluster-view.js";
 import { addedOnce, setPlugged, type NewNic } from "../../backends/ovirt/plugging.js";
 import { replug } from "./replug.js";
 import { absenceOf, engineOf, unlessSilent, type Engine } from "./session.js";
@@ -65,6 +60,8 @@ export interface VmInterfaceState extends VmInterfaceInputs, OvirtMark {
   readonly mac: string;
   /** The MAC is of the engine's pool. Absent: it was declared. */
   readonly macMadeUp?: true;
+  /** The VM's id. Absent in states of versions that had none, until the next read or update. */
+  readonly vmId?: string;
   /** Where the VM was when this was read last; absent: it was down. */
   readonly host?: string;
   /** Where the engine tells: see `vfOf`. */
@@ -122,7 +119,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     const nics = await listNics(client, vm.id);
     const existing = inputs.mac === undefined ? undefined : nics.find(({ mac }) => mac.toLowerCase() === inputs.mac);
     const self: Self = { replaced: replacedInputs(ctx) };
-    const replaced = nics.find((nic) => isSelf(nicOf(vm.name, nic), self));
+    const replaced = nics.find((nic) => isSelf(nicOf(vm, nic), self));
     if (existing?.profile === inputs.profile && inputs.adopt === true) {
       noteAdopted(ctx, idOf(vm, existing));
       return { id: idOf(vm, existing), state: await applied(client, vm, existing, inputs) };
@@ -169,6 +166,12 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
   async read(ctx, id, state) {
     const { client } = engineOf(ctx);
     const found = await locate(client, id);
+    const another = found === undefined ? await madeAgain(client, vmOf(id, state)) : undefined;
+    if (another !== undefined) {
+      sayOnce(ctx, another.message, () => ctx.progress.warn(another.message));
+      const next = { ...state, missing: [another.found] };
+      return { id, state: next, inputs: inputsOfInterface(next) };
+    }
     if (found === undefined) return undefined;
     const next = await stateNow(client, found.vm, found.nic, state);
     return { id, state: next, inputs: inputsOfInterface(next) };
@@ -193,6 +196,8 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     const { client } = engineOf(ctx);
     const found = await locate(client, id);
     if (found === undefined) {
+      const another = await madeAgain(client, vmOf(id, state));
+      if (another !== undefined) throw another;
       throw new ProblemError({
         code: "interface-gone",
         what: `Unable to edit the interface of VM "${state.vm}": the engine has no such NIC any more`,
@@ -205,11 +210,16 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     return { state: await applied(client, vm, nic, news) };
   },
 
-  async delete(ctx, id) {
+  async delete(ctx, id, state) {
     if (wasAdopted(ctx, id)) return;
     const { client } = engineOf(ctx);
     const found = await locate(client, id);
-    if (found === undefined) return;
+    if (found === undefined) {
+      const another = await madeAgain(client, vmOf(id, state));
+      if (another !== undefined)
+        ctx.progress.warn(`Nothing was left to delete of ${another.found}. That one was not changed.`);
+      return;
+    }
     const { nic } = found;
     // An unplugged NIC can be removed at any time, also one that the engine is about to plug again, beside its standby.
     const vm = await withoutMigration(client, found.vm, ctx);
@@ -313,6 +323,7 @@ async function stateNow(
   return {
     backend: "ovirt",
     vm: spelledAs(declared.vm, vm),
+    vmId: vm.id,
     profile: nic.profile ?? "",
     mac,
     ...(declared.macMadeUp && { macMadeUp: true }),
@@ -334,6 +345,14 @@ async function hostName(client: EngineClient, vm: EngineVm): Promise<string | un
 
 function idOf(vm: EngineVm, nic: EngineNic): string {
   return `${vm.id}/${nic.id}`;
+}
+
+/** A state may come without the name. */
+function vmOf(
+  id: string,
+  { vm }: Partial<VmInterfaceState>,
+): { readonly name: string | undefined; readonly id: string } {
+  return { name: vm, id: id.split("/")[0] ?? "" };
 }
 
 async function locate(client: EngineClient, id: string): Promise<{ vm: EngineVm; nic: EngineNic } | undefined> {
@@ -375,9 +394,13 @@ interface Self {
   readonly replaced?: VmInterfaceInputs | undefined;
 }
 
-function isSelf({ record }: RecordedInterface, { olds, replaced }: Self): boolean {
+function isSelf({ vm, vmId, record }: RecordedInterface, { olds, replaced }: Self): boolean {
   const before = olds ?? replaced;
-  return record.profile === before?.profile && (before.mac === undefined || record.mac === before.mac);
+  return (
+    (before?.vm === vm || before?.vm === vmId) &&
+    record.profile === before?.profile &&
+    (before.mac === undefined || record.mac === before.mac)
+  );
 }
 
 /**

@@ -12,7 +12,7 @@ import { migrationOptionsSchema } from "../../migration/options.js";
 import { ProblemError, type Problem } from "../../model/problem.js";
 import { evaluate, isKnown, placementRules, type PlacementFacts, type Violation } from "../../rules/index.js";
 import { quoted } from "../../rules/wording.js";
-import { announceMove } from "../announcement.js";
+import { announceMove, sayOnce } from "../announcement.js";
 import type { OvirtMark } from "../backend-dispatch.js";
 import {
   checkFailures,
@@ -33,6 +33,7 @@ import { declarePlacement, placedTwice } from "../placement-owner.js";
 import { failureOf, refuse } from "../rule-errors.js";
 import { leftUnchecked } from "../unreachable-warning.js";
 import type { MaybeUnknown } from "../../model/unknown.js";
+import { EngineVmIsAnother, madeAgain } from "./another-vm.js";
 import { readEngine, spelledAs, type FullView } from "./cluster-view.js";
 import { powerCycleOf, pulumiAdviceWith } from "../../backends/ovirt/advice.js";
 import { migrate, pluggedNics, waitingOf } from "../../backends/ovirt/migration.js";
@@ -51,6 +52,8 @@ import { absenceOf, engineOf, silenceOf, unlessSilent, type Engine } from "./ses
 import { areOneVm, hostsUnder, isRunning, nicsWithoutVf, requireVm, spelledVf, vmIfAny } from "./vm.js";
 
 export interface VmPlacementState extends VmPlacementInputs, OvirtMark {
+  /** The VM's id. Absent in states of versions that had none, until the next read or update. */
+  readonly vmId?: string;
   /** VFs that should be there and are not, in words. */
   readonly missing: readonly string[];
   /** The ids of the NICs that these are of. */
@@ -101,6 +104,13 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
   async read(ctx, id, state) {
     const { client } = engineOf(ctx);
     const vm = await findVm(client, id);
+    const another =
+      vm === undefined ? await madeAgain(client, { name: (state as Partial<VmPlacementState>).vm, id }) : undefined;
+    if (another !== undefined) {
+      sayOnce(ctx, another.message, () => ctx.progress.warn(another.message));
+      const next = { ...state, missing: [another.found] };
+      return { id, state: next, inputs: inputsOfPlacement(next) };
+    }
     if (vm === undefined) return undefined;
     // A state may come without.
     const next = await stateNow(client, vm, state, (state as Partial<VmPlacementState>).unplugged ?? []);
@@ -117,8 +127,11 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
     return { id: vm.id, state, inputs: inputsOfPlacement(state) };
   },
 
-  async update(ctx, _id, state, news) {
-    return { state: await place(ctx, await requireVm(engineOf(ctx), news.vm), news, state) };
+  async update(ctx, id, state, news) {
+    const engine = engineOf(ctx);
+    const vm = await requireVm(engine, news.vm);
+    if (vm.id !== id) throw new EngineVmIsAnother({ name: state.vm, id }, vm, await findVm(engine.client, id));
+    return { state: await place(ctx, vm, news, state) };
   },
 
   // The VM stays where it is.
@@ -259,6 +272,7 @@ async function stateNow(
   return {
     ...mark,
     vm: spelledAs(declared.vm, vm),
+    vmId: vm.id,
     // A VM that is down is nowhere: that is no reason to move it.
     // Nor is one that rests elsewhere, since the host that was declared is under maintenance.
     host:

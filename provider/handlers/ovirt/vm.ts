@@ -2,10 +2,12 @@
 import {
   emptyList,
   findProfile,
+  isLostIn,
   listHostDevices,
   listHosts,
   listNics,
   lookUpVm,
+  recentEvents,
   reportedDevices,
   type EngineClient,
   type EngineHost,
@@ -89,8 +91,8 @@ export function spelledVf(nic: EngineNic): string {
 
 /**
  * The passthrough NICs that a VM should have plugged and has not: those that are said to be wanted, also while it is
- * down, when they can be plugged for its next start; and those of which the guest has the standby, as the engine leaves
- * it after a migration that lost the VF. Without a guest agent the latter are not seen.
+ * down, when they can be plugged for its next start; and those of a running VM that a migration has lost, by the engine's events.
+ * What its guest reports counts for nothing: a NIC that an administrator has unplugged stays so.
  */
 export async function nicsWithoutVf(
   client: EngineClient,
@@ -100,13 +102,13 @@ export async function nicsWithoutVf(
   const unplugged = (await listNics(client, vm.id)).filter(
     (nic) => nic.interface === "pci_passthrough" && !nic.plugged,
   );
-  const lost = await Promise.all(
-    unplugged.map(async (nic) => wanted.includes(nic.id) || (await hasOrphan(client, vm, nic))),
-  );
-  return unplugged.filter((_, index) => lost[index]);
+  if (!isRunning(vm) || unplugged.every(({ id }) => wanted.includes(id)))
+    return unplugged.filter(({ id }) => wanted.includes(id));
+  const events = await recentEvents(client);
+  return unplugged.filter(({ id, name }) => wanted.includes(id) || isLostIn(events, vm.id, name));
 }
 
-/** Whether the guest has a device of a NIC that is not plugged. */
+/** Whether the guest reports a device of a NIC that is not plugged: for people, who know whether it should be. */
 export async function hasOrphan(client: EngineClient, vm: EngineVm, nic: EngineNic): Promise<boolean> {
   if (nic.plugged || !isRunning(vm) || nic.profile === undefined) return false;
   if ((await findProfile(client, nic.profile))?.failover === undefined) return false;

@@ -16,8 +16,8 @@ export interface ResourceFacts {
 
 export const resourceFacts: Readonly<Record<Kind, ResourceFacts>> = {
   VnicProfile: { namedBy: "name", drift: ["differsOn"], constant: [] },
-  VmInterface: { drift: ["missing"], constant: ["mac", "aliases"] },
-  VmPlacement: { drift: ["missing"], constant: [] },
+  VmInterface: { drift: ["missing"], constant: ["mac", "aliases", "vmId"] },
+  VmPlacement: { drift: ["missing"], constant: ["vmId"] },
 };
 
 const kinds = new Map(Object.keys(resourceSpecs).map((kind) => [token(kind), kind as Kind]));
@@ -62,7 +62,8 @@ export function foreseen(
   const known: Readonly<Record<string, unknown>> = Object.fromEntries([
     ...defaultsOf(kind),
     ...drift.map((name) => [name, []] as const),
-    ...(state === undefined ? [] : constant.map((name) => [name, state[name]] as const)),
+    // A state of an older version may lack one.
+    ...constant.flatMap((name) => (state?.[name] == null ? [] : [[name, state[name]] as const])),
   ]);
   const unknown = [...Object.keys(outputs), ...required].map((name) => [name, UNKNOWN] as const);
   const declared = Object.entries(news).filter(([, value]) => value !== undefined);

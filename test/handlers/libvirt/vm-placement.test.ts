@@ -12,7 +12,7 @@ import { vmPlacement, type VmPlacementState } from "../../../provider/handlers/l
 import { moveVm } from "../../../provider/migration/move.js";
 import { contextWith } from "../../cli/command-context.js";
 import { declarePair } from "../../hosts/declared.js";
-import { labLike, type LabLike, vfs, occupy } from "../../hosts/lab-like.js";
+import { labLike, type LabLike, vfs, vm, occupy } from "../../hosts/lab-like.js";
 import { refusals } from "../../hosts/refusals.js";
 import { settled, standing } from "../../hosts/standing.js";
 
@@ -30,7 +30,7 @@ afterEach(async () => {
   vi.unstubAllEnvs();
 });
 
-const at = (host: string): VmPlacementState => ({ vm: "web", host, missing: [] });
+const at = (host: string): VmPlacementState => ({ vm: "web", vmId: vm.uuid, host, missing: [] });
 const callCounts = () => lab.hosts.map(({ callCount }) => callCount);
 
 async function failuresOf(news: unknown, olds?: { vm: string; host: string }) {
@@ -269,7 +269,7 @@ describe("read", () => {
   );
 
   it("is undefined where no host has the VM, and an error while one is silent", async () => {
-    expect(await vmPlacement.read(lab.context(), "nobody", { ...at("host1"), vm: "nobody" })).toBeUndefined();
+    expect(await vmPlacement.read(lab.context(), "nobody", { ...at("host1"), vm: "nobody", vmId: "99999999-2222-4333-8444-000000000050" })).toBeUndefined();
     const { stackConfig } = await lab.entrance();
     lab.host1.close();
     await expect(vmPlacement.read(lab.context({ config: stackConfig }), "web", at("host1"))).rejects.toThrow(
@@ -285,7 +285,7 @@ describe("one placement a VM", () => {
   const there = { vm: "web", host: "host2" };
   const noteOn = (host: LabLike["host1"]) => {
     const web = host.domains.requireNamed("web");
-    return [web.live, web.config].map((xml) => xml && placementRecordOf({ raw: xml }));
+    return [web.live, web.config].map((xml) => xml && placementRecordOf({ raw: xml, uuid: web.uuid }));
   };
 
   it("refuses a second one in the program, whichever comes first, also where nothing changes", async () => {
@@ -304,7 +304,7 @@ describe("one placement a VM", () => {
 
   it("is noted in the VM, travels with it, and is refused to other stacks at preview and before a move", async () => {
     const { state } = await vmPlacement.create(row("a"), here);
-    const note = { id: state.claim, stack: "dev", project: "test", resource: "a" };
+    const note = { id: state.claim, stack: "dev", project: "test", resource: "a", vmId: vm.uuid };
     expect(noteOn(lab.host1)).toEqual([note, note]);
     const { state: moved } = await vmPlacement.update(row("a"), "web", state, there);
     expect(moved.claim).toBe(state.claim);

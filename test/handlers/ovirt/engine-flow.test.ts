@@ -30,7 +30,7 @@ describe("a move on oVirt", () => {
   it("as slow as a real engine ends well, with nothing but reading in between", { timeout: 60_000 }, async () => {
     const over = await overEngine({ stepMillis: undefined });
     await declarePair(over);
-    expect((await vmPlacement.create(over.context(), toHost2)).state).toEqual(arrived);
+    expect((await vmPlacement.create(over.context(), toHost2)).state).toEqual({ ...arrived, vmId: over.vm("web").id });
     expect(new Set(afterMigrate(over))).toEqual(new Set(["GET"]));
     expect(errorEvents(over)).toEqual([]);
     expect(over.kinds("web")).toEqual(["bridge", "hostdev"]);
@@ -40,7 +40,7 @@ describe("a move on oVirt", () => {
     const over = await overEngine();
     await declarePair(over);
     over.engine.disruptions.add({ kind: "replug-late", milliseconds: 3500 });
-    expect((await vmPlacement.create(over.context(), toHost2)).state).toEqual(arrived);
+    expect((await vmPlacement.create(over.context(), toHost2)).state).toEqual({ ...arrived, vmId: over.vm("web").id });
     expect(new Set(afterMigrate(over))).toEqual(new Set(["GET"]));
     expect(errorEvents(over)).toEqual([]);
     expect(over.warnings).toEqual([]);
@@ -50,7 +50,7 @@ describe("a move on oVirt", () => {
     const over = await overEngine();
     await declarePair(over);
     over.engine.disruptions.add({ kind: "unplug-slow", milliseconds: 65_000 });
-    expect((await vmPlacement.create(over.context(), toHost2)).state).toEqual(arrived);
+    expect((await vmPlacement.create(over.context(), toHost2)).state).toEqual({ ...arrived, vmId: over.vm("web").id });
     expect(over.engine.received.filter(({ path }) => path.endsWith("/migrate"))).toHaveLength(1);
     expect(new Set(afterMigrate(over))).toEqual(new Set(["GET"]));
     expect(errorEvents(over)).toEqual([]);
@@ -67,7 +67,10 @@ describe("a move on oVirt", () => {
     expect(over.nic("web", "nic").plugged).toBe(false);
     const { id } = over.vm("web");
     const before = { ...arrived, unplugged: [over.nic("web", "nic").id] };
-    expect((await vmPlacement.update(over.context(), id, before, toHost2)).state).toEqual(arrived);
+    expect((await vmPlacement.update(over.context(), id, before, toHost2)).state).toEqual({
+      ...arrived,
+      vmId: over.vm("web").id,
+    });
     expect(over.engine.received.filter(({ path }) => path.endsWith("/activate"))).toEqual([]);
     expect(over.nic("web", "nic").profile).toBe(fast);
     expect(errorEvents(over)).toEqual([]);

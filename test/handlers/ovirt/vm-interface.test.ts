@@ -100,6 +100,7 @@ describe("an interface", () => {
     expect(state).toEqual({
       backend: "ovirt",
       vm: "web",
+      vmId: over.vm("web").id,
       profile: fast,
       mac: nic.mac,
       macMadeUp: true,

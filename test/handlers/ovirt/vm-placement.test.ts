@@ -41,6 +41,7 @@ async function failed(promise: Promise<unknown>): Promise<PartialFailure> {
 const at = (host: string): VmPlacementState => ({
   backend: "ovirt",
   vm: "web",
+  vmId: over.vm("web").id,
   host,
   missing: [],
   unplugged: [],
@@ -398,8 +399,9 @@ describe("read", () => {
     });
     stop(over.engine.model, over.vm("web"), administrator);
     expect((await vmPlacement.read(over.context(), id, at("host2")))?.inputs.host).toBe("host2");
+    const before = at("host2");
     over.engine.model.vms.delete(id);
-    expect(await vmPlacement.read(over.context(), id, at("host2"))).toBeUndefined();
+    expect(await vmPlacement.read(over.context(), id, before)).toBeUndefined();
   });
 
   it("is an error where the engine is silent", async () => {

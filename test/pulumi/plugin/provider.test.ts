@@ -176,6 +176,7 @@ describe("a preview", () => {
         mac: unknownValue,
         host: unknownValue,
         vf: unknownValue,
+        vmId: unknownValue,
         aliases: unknownValue,
         xml: unknownValue,
         plugged: true,
@@ -208,7 +209,7 @@ describe("an import", () => {
     }
     expect(await plugin.read(placementUrn, "web")).toEqual({
       id: "web",
-      state: { ...onHost1, lastMove: null },
+      state: { ...onHost1, vmId: vm.uuid, lastMove: null },
       inputs: { vm: "web", host: "host1" },
     });
   });

@@ -20,6 +20,8 @@ export interface InterfaceRecord {
   readonly adopted?: { readonly primaryAlias: string; readonly standbyAlias?: string };
   /** The Pulumi resource that it is of: `<stack>::<project>::<name>`. Older versions wrote none. */
   readonly owner?: string;
+  /** The VM's UUID: a record of another VM came with a copy of that one's definition. Older versions wrote none. */
+  readonly vmId?: string;
 }
 
 /** The alias of the interface's VF; of its only device where it has no VF. */
@@ -65,9 +67,15 @@ export function parseInterfaceRecords(metadata: Element | undefined): readonly I
         standbyProfile: attribute(entry, "standbyProfile"),
         adopted: primary === undefined ? undefined : { primaryAlias: primary, ...defined({ standbyAlias: standby }) },
         owner: attribute(entry, "owner"),
+        vmId: attribute(entry, "vmId"),
       }),
     };
   });
+}
+
+/** Those of the VM of that UUID. */
+export function ownRecords(records: readonly InterfaceRecord[], uuid: string): readonly InterfaceRecord[] {
+  return records.filter(({ vmId }) => vmId === undefined || vmId === uuid);
 }
 
 function yesOrNo(value: boolean): "yes" | "no" {

@@ -5,6 +5,7 @@
 import { attribute, children, element, type Element } from "../../../xml/element.js";
 import { buildMetadata } from "./metadata.js";
 import { formatPciAddress, parsePciAddress, type PciAddress } from "./pci-address.js";
+import { defined } from "../../../xml/values.js";
 import { XmlError } from "../../../xml/xml-error.js";
 
 export interface OwedToHost {
@@ -14,16 +15,18 @@ export interface OwedToHost {
   readonly move: string;
   /** To be given back to the host's own driver, where no domain there has them. */
   readonly vfs: readonly PciAddress[];
+  /** The VM's UUID: what is owed of another VM came with a copy of that one's definition. Older versions wrote none. */
+  readonly vmId?: string;
 }
 
 export function buildOwed(owed: readonly OwedToHost[]): Element {
   return buildMetadata(
     "owed",
     {},
-    owed.map(({ host, move, vfs }) =>
+    owed.map(({ host, move, vfs, vmId }) =>
       element(
         "host",
-        { name: host, move },
+        { name: host, move, vmId },
         vfs.map((vf) => element("vf", { address: formatPciAddress(vf) })),
       ),
     ),
@@ -36,6 +39,7 @@ export function parseOwed(metadata: Element | undefined): readonly OwedToHost[] 
     host: attribute(entry, "name") ?? unreadable("name"),
     move: attribute(entry, "move") ?? unreadable("move"),
     vfs: children(entry, "vf").map((vf) => parsePciAddress(attribute(vf, "address") ?? "") ?? unreadable("address")),
+    ...defined({ vmId: attribute(entry, "vmId") }),
   }));
 }
 

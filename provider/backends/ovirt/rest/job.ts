@@ -149,6 +149,31 @@ export function migrationGoesOnIn(events: readonly EngineEvent[], vm: string): b
 }
 
 /**
+ * Whether a migration has taken the NIC from the VM and not given it back, by the engine's own events, which name it
+ * (AuditLogMessages.properties VM_MIGRATION_NOT_ALL_VM_NICS_WERE_PLUGGED_BACK). One that was plugged or unplugged since is as
+ * somebody wants it.
+ * @param events oldest first.
+ */
+export function isLostIn(events: readonly EngineEvent[], vm: string, nic: string): boolean {
+  let lost = false;
+  for (const { code, description, vm: about } of events) {
+    if (about?.id !== vm) continue;
+    if (code === eventCodes.notAllNicsPluggedBack) lost = lost || namesIn(description).includes(nic);
+    else if (code === eventCodes.nicPlugged || code === eventCodes.nicUnplugged)
+      lost = lost && !description.startsWith(`Network Interface ${nic} (`);
+  }
+  return lost;
+}
+
+function namesIn(description: string): readonly string[] {
+  const end = description.endsWith(".") ? -1 : undefined;
+  return description
+    .slice(description.indexOf(": ") + 2, end)
+    .split(",")
+    .map((name) => name.trim());
+}
+
+/**
  * Whether the engine is not done yet with a migration of the VM's. Of migrations that are longer ago than the last some
  * hundred events nothing is known.
  */

@@ -3,6 +3,7 @@
  * plugs missing VFs.
  */
 import { ProblemError } from "../../../model/problem.js";
+import { named, type VmRef } from "../../../backends/libvirt/cluster.js";
 import { HostRefused, silenceOf, type LibvirtHost } from "../../../backends/libvirt/host.js";
 import { outcomeInWords, recover, type Recovery } from "../../../migration/recover.js";
 import { missingVfsOf, plugMissingVfs } from "../../../migration/repair.js";
@@ -41,11 +42,11 @@ interface Recovered {
 export async function recoverVms(context: CommandContext, request: RecoverRequest): Promise<Answer> {
   const { vm, dead } = request;
   if (dead !== undefined) await requireDead(context, dead, request);
-  const { names, silent } = vm === undefined ? await findBroken(context) : { names: [vm], silent: [] };
+  const { broken, silent } = vm === undefined ? await findBroken(context) : { broken: [vm], silent: [] };
   if (vm !== undefined) await refuseUnknown(context, vm, dead);
   const recovered: Recovered[] = [];
   // One after the other: what one VM leaves may be the VF that the next one misses.
-  for (const name of names) recovered.push(await recoverOne(context, name, request));
+  for (const each of broken) recovered.push(await recoverOne(context, each, request));
   const errors = [...recovered.flatMap(({ error }) => error ?? []), ...silent];
   return {
     // A silent host may hold a VM that needs it.
@@ -72,7 +73,7 @@ export async function recoverVms(context: CommandContext, request: RecoverReques
 async function findBroken({ cluster }: CommandContext) {
   const { vms, silent, answer } = await surveyVms(cluster);
   const broken = vms.filter((vm) => needsRecovery(vm, answer));
-  return { names: broken.map(({ vm }) => vm), silent };
+  return { broken: broken.map(({ vm, uuid }): VmRef => (uuid === undefined ? vm : { name: vm, uuid })), silent };
 }
 
 /** @throws ProblemError where the host answers, or the one who runs the command does not confirm. */
@@ -125,17 +126,19 @@ async function refuseUnknown({ cluster }: CommandContext, vm: string, dead: stri
 
 async function recoverOne(
   { cluster, progress }: CommandContext,
-  vm: string,
+  wanted: VmRef,
   { now, dead }: RecoverRequest,
 ): Promise<Recovered> {
+  const { name: vm } = named(wanted);
   const own = progress.of(vm);
   let recovery: Recovery | undefined;
   let missed: readonly string[] = [];
   try {
-    recovery = await recover(cluster, vm, { progress: own, now, dead });
-    missed = await missingVfsOf(cluster, vm);
-    await plugMissingVfs(cluster, vm, own);
-    const missing = await missingVfsOf(cluster, vm);
+    recovery = await recover(cluster, wanted, { progress: own, now, dead });
+    const recovered = { name: vm, uuid: recovery.uuid };
+    missed = await missingVfsOf(cluster, recovered);
+    await plugMissingVfs(cluster, recovered, own);
+    const missing = await missingVfsOf(cluster, recovered);
     return {
       vm,
       outcome: missing.length > 0 ? "moved-without-vf" : "ok",

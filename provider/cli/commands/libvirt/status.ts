@@ -39,7 +39,14 @@ export function describeSurvey({ vms, silent, answer }: ClusterSurvey): Answer {
     text: paragraphs(
       vms.length === 0
         ? "No VMs."
-        : table(["vm", "state", "host", "mac", "bridge", "network", "vf", "move"], vms.flatMap(rowsOf)),
+        : table(
+            ["vm", "state", "host", "mac", "bridge", "network", "vf", "move"],
+            vms.flatMap((vm) => rowsOf(vm, isNameTwice(vms, vm))),
+          ),
+      ...namesTwice(vms).map(
+        (name) =>
+          `Several VMs have the name "${name}": they are different ones, and what is asked of that name alone is refused. Give all but one another name (virsh domrename).`,
+      ),
       ...vms
         .filter(({ missing }) => missing.length > 0)
         .map(({ vm, missing }) => `VM "${vm}" runs without ${missing.join(", ")}.`),
@@ -54,14 +61,22 @@ function isUnderWay({ journal }: VmSurvey): boolean {
   return journal !== undefined && moverStanding(journal) !== "gone";
 }
 
+function isNameTwice(vms: readonly VmSurvey[], { vm, uuid }: VmSurvey): boolean {
+  return vms.some((other) => other.vm === vm && other.uuid !== uuid);
+}
+
+function namesTwice(vms: readonly VmSurvey[]): readonly string[] {
+  return [...new Set(vms.filter((vm) => isNameTwice(vms, vm)).map(({ vm }) => vm))];
+}
+
 /** A row for each interface, or one for a VM that has none. */
-function rowsOf({ vm, state, hosts, interfaces, journal }: VmSurvey): string[][] {
+function rowsOf({ vm, uuid, state, hosts, interfaces, journal }: VmSurvey, withUuid: boolean): string[][] {
   const move =
     journal === undefined
       ? ""
       : `${journal.from} -> ${journal.to}, ${journal.step}, ${standings[moverStanding(journal)]}`;
   const row = (mac = "", bridge = "", network = "", vf = "") => [
-    vm,
+    withUuid ? `${vm} (${uuid ?? ""})` : vm,
     state,
     hosts.join(" and "),
     mac,
@@ -74,9 +89,10 @@ function rowsOf({ vm, state, hosts, interfaces, journal }: VmSurvey): string[][]
   return interfaces.map(({ mac, bridge, network, vf }) => row(mac, bridge, network, vf ?? "none"));
 }
 
-function vmDocument({ vm, state, hosts, interfaces, missing, journal, owed = [] }: VmSurvey): object {
+function vmDocument({ vm, uuid, state, hosts, interfaces, missing, journal, owed = [] }: VmSurvey): object {
   return {
     vm,
+    ...(uuid !== undefined && { uuid }),
     state,
     hosts,
     interfaces: interfaces.map((nic) => ({

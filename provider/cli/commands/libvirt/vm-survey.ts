@@ -10,11 +10,13 @@ import { formatPciAddress } from "../../../backends/libvirt/xml/pci-address.js";
 import { pairs } from "../../../backends/libvirt/xml/pairs.js";
 import { isActive, type LibvirtCluster, type Presence } from "../../../backends/libvirt/cluster.js";
 import { DomainState } from "../../../backends/libvirt/constants.js";
-import { HostUnreachable } from "../../../backends/libvirt/host.js";
+import { HostUnreachable, type DomainRef } from "../../../backends/libvirt/host.js";
 import { shellWord } from "../../../model/shell-word.js";
 
 export interface VmSurvey {
   readonly vm: string;
+  /** The VM's own: two VMs may have one name. Default: they have not. */
+  readonly uuid?: string;
   readonly state: VmState;
   /** The hosts where it is active; else those that have its definition. */
   readonly hosts: readonly string[];
@@ -61,20 +63,23 @@ const states: Readonly<Record<number, VmState>> = {
   [DomainState.PMSUSPENDED]: "suspended",
 };
 
-/** Every VM of the cluster by name, or the named one. A VM that nobody has is not in the answer. */
+/** Every VM of the cluster by name, or those of that name: two VMs may have it. A VM that nobody has is not in the answer. */
 export async function surveyVms(cluster: LibvirtCluster, only?: string): Promise<ClusterSurvey> {
   const listed = await Promise.all(
     cluster.hosts.map(async (host) => {
       try {
-        return (await host.domains()).map(({ name }) => name);
+        return await host.domains();
       } catch (error) {
         if (error instanceof HostUnreachable) return error;
         throw error;
       }
     }),
   );
-  const names = new Set(listed.flatMap((names) => (names instanceof HostUnreachable ? [] : names)));
-  const wanted = [...names].filter((name) => only === undefined || name === only).toSorted();
+  const doms = listed.flatMap((answer) => (answer instanceof HostUnreachable ? [] : answer));
+  const each = new Map(doms.map(({ name, uuid }) => [`${name}/${uuid}`, { name, uuid }]));
+  const wanted = [...each]
+    .toSorted(([one], [other]) => (one < other ? -1 : 1))
+    .flatMap(([, vm]) => (only === undefined || vm.name === only ? [vm] : []));
   return {
     vms: (await Promise.all(wanted.map((vm) => surveyVm(cluster, vm)))).filter((vm) => vm !== undefined),
     silent: listed.filter((answer) => answer instanceof HostUnreachable),
@@ -83,13 +88,17 @@ export async function surveyVms(cluster: LibvirtCluster, only?: string): Promise
 }
 
 /** Undefined: it is gone meanwhile. */
-async function surveyVm(cluster: LibvirtCluster, vm: string): Promise<VmSurvey | undefined> {
-  const { presences } = await cluster.whereabouts(vm);
+async function surveyVm(
+  cluster: LibvirtCluster,
+  { name: vm, uuid }: Pick<DomainRef, "name" | "uuid">,
+): Promise<VmSurvey | undefined> {
+  const presences = (await cluster.whereabouts(vm)).presences.filter(({ dom }) => dom.uuid === uuid);
   const active = presences.filter(isActive);
   const found = active[0] ?? presences[0];
   if (found === undefined) return undefined;
   const base = {
     vm,
+    uuid,
     state: states[found.state] ?? "unknown",
     hosts: (active.length === 0 ? presences : active).map(({ host }) => host.name),
   };
@@ -98,7 +107,7 @@ async function surveyVm(cluster: LibvirtCluster, vm: string): Promise<VmSurvey |
       ...base,
       interfaces: await interfacesOf(cluster, found),
       // Where it runs twice, what it should have is the smaller worry.
-      missing: active.length > 1 ? [] : await missingVfsOf(cluster, vm),
+      missing: active.length > 1 ? [] : await missingVfsOf(cluster, { name: vm, uuid }),
       journal: (await journalAmong(presences))?.journal,
       owed: await readOwed(found.host, found.dom),
     };

@@ -3,6 +3,7 @@
  * VMs migrate and which run without a VF, plugs what the engine can plug, and says what helps the others.
  */
 import { plugMissing } from "../../../handlers/ovirt/replug.js";
+import type { EngineNic } from "../../../backends/ovirt/rest/index.js";
 import { nicsWithoutVf, spelledVf } from "../../../handlers/ovirt/vm.js";
 import { ProblemError } from "../../../model/problem.js";
 import type { Answer } from "../../command.js";
@@ -56,7 +57,7 @@ export async function engineRecover(context: EngineContext, { vm, now, dead }: R
               missing.join(", "),
             ]),
           ),
-      ...(vm === undefined ? [] : vms.flatMap(unplugged)),
+      ...vms.flatMap((survey) => unplugged(survey, vm !== undefined)),
     ),
     ...(errors.length > 0 && { errors }),
   };
@@ -103,14 +104,18 @@ function underWay({ vm, host }: EngineVmSurvey): Recovered {
   return { vm: vm.name, outcome: "refused", host, underWay: true, plugged: [], missing: [], errors: [error] };
 }
 
-/** NICs of which nothing says whether they should be plugged. */
-function unplugged({ vm, pairs, missing, underWay: moves }: EngineVmSurvey): readonly string[] {
+/**
+ * NICs of which nothing says whether they should be plugged.
+ * @param all also those of which the guest reports no standby.
+ */
+function unplugged({ vm, pairs, missing, reported, underWay: moves }: EngineVmSurvey, all: boolean): readonly string[] {
   if (moves) return [];
+  const isReported = (nic: EngineNic) => reported.some(({ id }) => id === nic.id);
   return pairs
-    .filter(({ nic }) => !nic.plugged && missing.every(({ id }) => id !== nic.id))
+    .filter(({ nic }) => !nic.plugged && missing.every(({ id }) => id !== nic.id) && (all || isReported(nic)))
     .map(
       ({ nic }) =>
-        `NIC "${nic.name}" of VM "${vm.name}" is unplugged, and the guest reports no standby of it. If it should be plugged: plug it in the Administration Portal, or with pulumi up where a stack declares it.`,
+        `NIC "${nic.name}" of VM "${vm.name}" is unplugged, and the guest reports ${isReported(nic) ? "a" : "no"} standby of it. If it should be plugged: plug it in the Administration Portal, or with pulumi up where a stack declares it.`,
     );
 }
 

@@ -11,15 +11,17 @@ import {
 } from "../../../backends/ovirt/rest/index.js";
 import { pairReader, type EnginePair } from "../../../handlers/ovirt/pairs.js";
 import type { Engine } from "../../../handlers/ovirt/session.js";
-import { nicsWithoutVf, requireVm } from "../../../handlers/ovirt/vm.js";
+import { hasOrphan, nicsWithoutVf, requireVm } from "../../../handlers/ovirt/vm.js";
 
 export interface EngineVmSurvey {
   readonly vm: EngineVm;
   /** The name of the host on which it runs. */
   readonly host: string | undefined;
   readonly pairs: readonly EnginePair[];
-  /** Those that run on their standby alone. Without a guest agent they are not seen. */
+  /** Those that a migration has lost, by the engine's events: the VM runs on their standby alone. */
   readonly missing: readonly EngineNic[];
+  /** Other unplugged ones of which the guest reports a standby. Perhaps a migration has lost them: only a person knows. */
+  readonly reported: readonly EngineNic[];
   /** The engine is not done with a migration: it migrates, or its VFs are to be plugged yet. */
   readonly underWay: boolean;
   /** Per cent, while it migrates. */
@@ -46,13 +48,18 @@ export async function surveyEngine(engine: Engine, only?: string): Promise<Engin
   const reader = pairReader(client);
   const survey = async (vm: EngineVm): Promise<EngineVmSurvey> => {
     const pairs = await reader.of(vm);
+    const open = pairs.flatMap(({ nic }) => (nic.plugged ? [] : [nic]));
     const underWay = vm.status === "migrating" || (vm.status !== "down" && migrationGoesOnIn(events, vm.id));
+    // While it migrates every VF is unplugged.
+    const missing = underWay || open.length === 0 ? [] : await nicsWithoutVf(client, vm, []);
+    const others = underWay ? [] : open.filter(({ id }) => missing.every((nic) => nic.id !== id));
+    const seen = await Promise.all(others.map((nic) => hasOrphan(client, vm, nic)));
     return {
       vm,
       host: hosts.find(({ id }) => id === vm.host)?.name,
       pairs,
-      // While it migrates every VF is unplugged.
-      missing: underWay || pairs.every(({ nic }) => nic.plugged) ? [] : await nicsWithoutVf(client, vm, []),
+      missing,
+      reported: others.filter((_, index) => seen[index]),
       underWay,
       percent: vm.status === "migrating" ? await migrationProgress(client, vm.id) : undefined,
     };

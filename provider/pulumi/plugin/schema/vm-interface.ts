@@ -37,6 +37,11 @@ const inputs = {
 } satisfies Properties<keyof VmInterfaceInputs>;
 
 const outputs = {
+  vmId: {
+    ...text,
+    description:
+      "The VM's UUID; on oVirt its id. What is declared is that VM's: another one that has its name is left alone, and an update refuses.",
+  },
   host: {
     ...text,
     description:

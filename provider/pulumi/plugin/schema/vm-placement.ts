@@ -75,6 +75,11 @@ const inputs = {
 } satisfies Properties<keyof VmPlacementInputs>;
 
 const outputs = {
+  vmId: {
+    ...text,
+    description:
+      "The VM's UUID; on oVirt its id. What is declared is that VM's: another one that has its name is left alone, and an update refuses.",
+  },
   lastMove: {
     ...typeNamed("MoveReport"),
     description:

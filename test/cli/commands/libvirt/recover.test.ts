@@ -1,5 +1,6 @@
 import { beforeEach, expect, test, vi } from "vitest";
 import { recoverVms } from "../../../../provider/cli/commands/libvirt/recover.js";
+import { named } from "../../../../provider/backends/libvirt/cluster.js";
 import { surveyVms, type VmSurvey } from "../../../../provider/cli/commands/libvirt/vm-survey.js";
 import { HostUnreachable } from "../../../../provider/backends/libvirt/host.js";
 import { recover } from "../../../../provider/migration/recover.js";
@@ -29,7 +30,15 @@ beforeEach(() => {
   vi.mocked(recover)
     .mockReset()
     .mockImplementation((_cluster, vm) =>
-      Promise.resolve({ vm, outcome: "finished", host: "host2", journal: undefined, settled: [], owed: [] }),
+      Promise.resolve({
+        vm: named(vm).name,
+        uuid: named(vm).uuid,
+        outcome: "finished",
+        host: "host2",
+        journal: undefined,
+        settled: [],
+        owed: [],
+      }),
     );
   vi.mocked(plugMissingVfs).mockReset().mockResolvedValue();
   vi.mocked(missingVfsOf).mockReset().mockResolvedValue([]);
