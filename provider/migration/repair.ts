@@ -3,7 +3,12 @@ import { networkOn } from "../config/index.js";
 import type { Element } from "../xml/element.js";
 import { formatPciAddress, type PciAddress } from "../backends/libvirt/xml/pci-address.js";
 import { replacePrimarySource } from "../backends/libvirt/xml/domain.js";
-import { identityOf, primaryAliasOf, standbyAliasOf, type InterfaceRecord } from "../backends/libvirt/xml/interface-record.js";
+import {
+  identityOf,
+  primaryAliasOf,
+  standbyAliasOf,
+  type InterfaceRecord,
+} from "../backends/libvirt/xml/interface-record.js";
 import { fitsVlan, attachable, findPrimary, withVlan } from "../backends/libvirt/xml/primary.js";
 import type { DomainInterface } from "../backends/libvirt/xml/teaming.js";
 import type { Progress } from "../model/progress.js";

@@ -49,7 +49,14 @@ import { noteAdopted, replacedInputs, wasAdopted } from "../replacement.js";
 import { leftUnchecked } from "../unreachable-warning.js";
 import type { MaybeUnknown } from "../../model/unknown.js";
 import { madeAgain } from "./another-vm.js";
-import { logicalNetworks, nicOf, readEngine, readEngineIfItAnswers, spelledAs, type EngineView } from "./cluster-view.js";
+import {
+  logicalNetworks,
+  nicOf,
+  readEngine,
+  readEngineIfItAnswers,
+  spelledAs,
+  type EngineView,
+} from "./cluster-view.js";
 import { addedOnce, setPlugged, type NewNic } from "../../backends/ovirt/plugging.js";
 import { replug } from "./replug.js";
 import { absenceOf, engineOf, unlessSilent, type Engine } from "./session.js";

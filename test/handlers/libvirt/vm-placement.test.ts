@@ -269,7 +269,13 @@ describe("read", () => {
   );
 
   it("is undefined where no host has the VM, and an error while one is silent", async () => {
-    expect(await vmPlacement.read(lab.context(), "nobody", { ...at("host1"), vm: "nobody", vmId: "99999999-2222-4333-8444-000000000050" })).toBeUndefined();
+    expect(
+      await vmPlacement.read(lab.context(), "nobody", {
+        ...at("host1"),
+        vm: "nobody",
+        vmId: "99999999-2222-4333-8444-000000000050",
+      }),
+    ).toBeUndefined();
     const { stackConfig } = await lab.entrance();
     lab.host1.close();
     await expect(vmPlacement.read(lab.context({ config: stackConfig }), "web", at("host1"))).rejects.toThrow(
