@@ -292,7 +292,13 @@ describe("read", () => {
   it("is undefined where the VM or the interface is gone, and an error while a host is silent", async () => {
     const { state } = await declarePair(lab);
     expect(await vmInterface.read(lab.context(), "web/00000000-0000-4000-8000-000000000000", state)).toBeUndefined();
-    expect(await vmInterface.read(lab.context(), "nobody/x", { ...state, vm: "nobody" })).toBeUndefined();
+    expect(
+      await vmInterface.read(lab.context(), "nobody/x", {
+        ...state,
+        vm: "nobody",
+        vmId: "99999999-2222-4333-8444-000000000050",
+      }),
+    ).toBeUndefined();
     const { stackConfig } = await lab.entrance();
     lab.host1.close();
     await expect(vmInterface.read(lab.context({ config: stackConfig }), "web/x", state)).rejects.toThrow(
