@@ -15,7 +15,7 @@ import { checkFailures, diffOf, type Checked, type CheckFailure, type HandlerCon
 import { attributes, vnicProfileSchema, type DeclaredInputs, type VnicProfileInputs } from "./inputs/vnic-profile.js";
 import { leftUnchecked } from "./unreachable-warning.js";
 import { declaredProfiles, futureId } from "./declarations.js";
-import { failureOf, refuse } from "./rule-errors.js";
+import { errorsAtCheck, failureOf, refuse } from "./rule-errors.js";
 import { replacedInputs } from "./replacement.js";
 import type { MaybeUnknown } from "../model/unknown.js";
 
@@ -74,25 +74,28 @@ export async function checkProfile(
   const replacement = (old: ProfileRecord, why: string) => {
     const removal = { ...factsOf({ action: "remove", stored: old, urn, withInterfaces: true }), profile: old };
     const addition = factsOf({ action: "add", stored: undefined, urn, failoverUrn, replaced: old });
-    return { inputs, failures: [...removalFailures(removal, why), ...failuresOf(addition)] };
+    return { inputs, failures: [...removalFailures(ctx, removal, why), ...failuresOf(ctx, addition)] };
   };
   const gone = olds === undefined && !adopts ? (replaced === undefined ? own : stored) : undefined;
   if (gone !== undefined) return replacement(gone, "It is to be replaced.");
   // What is adopted exists: it is edited, and not added once more.
-  if (olds === undefined && stored === undefined) return { inputs, failures: failuresOf(of("add")) };
+  if (olds === undefined && stored === undefined) return { inputs, failures: failuresOf(ctx, of("add")) };
   // It went in a command that could not make the other one any more.
   if (stored === undefined && silence === undefined && differ(declared.network, olds?.network))
-    return { inputs, failures: failuresOf(of("add")) };
+    return { inputs, failures: failuresOf(ctx, of("add")) };
   const edit = of("edit");
   if (stored !== undefined && edit.stored !== undefined && differ(edit.profile.network, edit.stored.network))
     return replacement(stored, "On another network it is another profile, in the place of this one.");
   // Who is silent cannot say that the profile is gone.
-  return { inputs, failures: failuresOf(edit, olds !== undefined && silence !== undefined ? ["profile-exists"] : []) };
+  return {
+    inputs,
+    failures: failuresOf(ctx, edit, olds !== undefined && silence !== undefined ? ["profile-exists"] : []),
+  };
 }
 
 /** @throws ProblemError of the first rule that is broken. */
 export function refuseProfile(facts: ProfileFacts): void {
-  refuse(violationsOf(facts));
+  refuse(violationsOf(facts).filter(({ severity }) => severity === "error"));
 }
 
 export function previewOf({ adopt: _, ...profile }: MaybeUnknown<DeclaredInputs>, id: string): Preview<Profile> {
@@ -100,15 +103,15 @@ export function previewOf({ adopt: _, ...profile }: MaybeUnknown<DeclaredInputs>
 }
 
 /** A profile's name is unique: the old one has to go before the other comes. */
-function removalFailures(facts: ProfileFacts, why: string): CheckFailure[] {
-  return failuresOf(facts).map(({ reason }) => ({ property: "network", reason: `${why} ${reason}` }));
+function removalFailures(ctx: HandlerContext, facts: ProfileFacts, why: string): CheckFailure[] {
+  return failuresOf(ctx, facts).map(({ reason }) => ({ property: "network", reason: `${why} ${reason}` }));
 }
 
-function failuresOf(facts: ProfileFacts, except: readonly string[] = []): CheckFailure[] {
-  return violationsOf(facts, except).map((violation) => failureOf(violation));
+function failuresOf(ctx: HandlerContext, facts: ProfileFacts, except: readonly string[] = []): CheckFailure[] {
+  return errorsAtCheck(ctx, violationsOf(facts, except)).map((violation) => failureOf(violation));
 }
 
 function violationsOf(facts: ProfileFacts, except: readonly string[] = []): Violation[] {
   const rules = profileRules[facts.action].filter(({ id }) => !except.includes(id));
-  return evaluate(rules, facts, { firstOnly: true }).filter(({ severity }) => severity === "error");
+  return evaluate(rules, facts, { firstOnly: true });
 }

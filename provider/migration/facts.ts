@@ -1,8 +1,9 @@
 /** Asks the hosts for everything that the rules of a move want to know. Pure reading; what cannot be told is left out. */
 import { isUnderMaintenance, networkOn, pfsOf } from "../config/index.js";
-import type { MovingInterface, MovingVm, PlacementFacts } from "../rules/index.js";
+import type { Guest, MovingInterface, MovingVm, PlacementFacts } from "../rules/index.js";
 import { attribute, child, children, find, formatXml } from "../xml/element.js";
 import type { Domain } from "../backends/libvirt/xml/domain.js";
+import { agentChannelOf } from "../backends/libvirt/xml/guest-agent.js";
 import { identityOf } from "../backends/libvirt/xml/interface-record.js";
 import type { ProfileRecord } from "../backends/libvirt/xml/network.js";
 import { formatPciAddress, samePciAddress, type PciAddress } from "../backends/libvirt/xml/pci-address.js";
@@ -18,9 +19,11 @@ import {
 } from "../backends/libvirt/cluster.js";
 import { CpuCompare, DomainState, JobOperation, JobType } from "../backends/libvirt/constants.js";
 import { silenceOf, type HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
+import { guestSystem } from "../backends/libvirt/guest-agent.js";
 import { vfAddresses, type PhysicalFunction } from "../backends/libvirt/inventory.js";
 import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
 import { recordsOf } from "../backends/libvirt/interfaces.js";
+import { networkTypesOn } from "../backends/libvirt/network-types.js";
 import { readVfSettings } from "../backends/libvirt/vf-settings/vf-settings.js";
 import { Asked } from "./host-facts-cache.js";
 import type { HostBasics, SurveyedHost } from "./host-facts.js";
@@ -53,6 +56,8 @@ export interface Gathered {
   readonly presence: Presence | undefined;
   readonly domain: Domain | undefined;
   readonly pairs: readonly PairOnNetwork[];
+  /** What interfaces of the libvirt networks that the VM's name are on its host. */
+  readonly networkTypes: ReadonlyMap<string, string>;
   /** The destination's PFs by their network, as they were a moment ago. */
   readonly physicalFunctions: ReadonlyMap<string, readonly PhysicalFunction[]>;
 }
@@ -79,6 +84,7 @@ export interface Departure {
   readonly allAnswered: boolean;
   readonly domain: Domain | undefined;
   readonly pairs: readonly PairOnNetwork[];
+  readonly networkTypes: ReadonlyMap<string, string>;
   /** Those that the VM needs. */
   readonly networks: readonly string[];
   readonly source: Promise<SurveyedHost | undefined>;
@@ -117,6 +123,7 @@ export async function lookAtVm(cluster: LibvirtCluster, wanted: VmRef, asked: As
     allAnswered: silent.length === 0,
     domain,
     pairs: moving,
+    networkTypes: domain === undefined || presence === undefined ? new Map() : await networkTypesOf(presence, domain),
     networks,
     source: begun(presence && asked.survey(presence.host, networks)),
     told: begun(presence && domain && factsOfVm(presence, domain, moving, plain)),
@@ -126,10 +133,22 @@ export async function lookAtVm(cluster: LibvirtCluster, wanted: VmRef, asked: As
 /** The facts of the VM's move to that host. */
 export async function factsTowards(
   cluster: LibvirtCluster,
-  { vm, presence, active, namesakes, allAnswered, domain, pairs: moving, networks, source: surveyed, told }: Departure,
+  departure: Departure,
   to: string,
   asked: Asked,
 ): Promise<Gathered> {
+  const {
+    vm,
+    presence,
+    active,
+    namesakes,
+    allAnswered,
+    domain,
+    pairs: moving,
+    networks,
+    source: surveyed,
+    told,
+  } = departure;
   const destination = cluster.hosts.find(({ name }) => name === to);
   const plain = moving.some(({ primary }) => primary.device === "hostdev");
   const [source, target, vmFacts, cpu, runsCommands] = await Promise.all([
@@ -143,6 +162,7 @@ export async function factsTowards(
     presence,
     domain,
     pairs: moving,
+    networkTypes: departure.networkTypes,
     physicalFunctions: target?.physicalFunctions ?? new Map<string, readonly PhysicalFunction[]>(),
     facts: {
       vm: {
@@ -201,7 +221,9 @@ async function factsOfVm(
   moving: readonly PairOnNetwork[],
   plain: readonly MovingInterface[],
 ): Promise<Omit<MovingVm, "name" | "exists" | "activeOn" | "namesakes">> {
-  const job = isActive(presence) ? await jobOf(presence) : undefined;
+  const [job, guest] = isActive(presence)
+    ? await Promise.all([jobOf(presence), moving.length === 0 ? undefined : guestOf(presence, domain)])
+    : [undefined, undefined];
   const inPairs = new Set(moving.map(({ primary }) => primary));
   const devices = child(domain.raw, "devices");
   const others = domain.hostdevs.filter(
@@ -219,6 +241,7 @@ async function factsOfVm(
         } as Record<number, "running" | "paused" | "shutoff">
       )[presence.state] ?? "other",
     ...(job !== undefined && { job }),
+    ...(guest !== undefined && { guest }),
     memoryKiB: domain.memoryKiB,
     interfaces: [
       ...moving.map(({ standby, primary, vfNetwork, networksOfPf, fitting, vlan, standbyNetwork, profile }) => ({
@@ -256,6 +279,25 @@ async function factsOfVm(
       ];
     }),
   };
+}
+
+/** Undefined: the VM has no channel to an agent, or the agent does not answer: nothing is known of the guest. */
+async function guestOf({ host, dom }: Presence, domain: Domain): Promise<Guest | undefined> {
+  const channel = agentChannelOf(domain.raw);
+  if (channel === "none") return undefined;
+  if (channel === "disconnected") return { agent: false };
+  const system = await guestSystem(host, dom);
+  return system && { agent: true, ...system };
+}
+
+/** Of VFs that a libvirt network gives: a definition says nothing else of them. A running domain's XML has what they are. */
+function networkTypesOf({ host }: Presence, { interfaces }: Domain): Promise<ReadonlyMap<string, string>> {
+  return networkTypesOn(
+    host,
+    interfaces.flatMap(({ type, teaming, source }) =>
+      type === "network" && teaming?.type === "transient" ? (source.network ?? []) : [],
+    ),
+  );
 }
 
 /** Bridged NICs that are in no pair: they need their bridge on the destination too. */

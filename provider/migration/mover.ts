@@ -32,6 +32,12 @@ export function moverStanding({ id, mover, until }: MoverTrace, now = Date.now()
   return now < until ? "perhaps at work" : "gone";
 }
 
+/** `vnic-failover drain (process 4242 on ops1)` */
+export function moverInWords({ machine, pid, command }: Mover): string {
+  const where = `process ${pid} on ${machine}`;
+  return command === undefined ? where : `${command} (${where})`;
+}
+
 type MoverTrace = Pick<Journal, "id" | "mover" | "until">;
 
 /** The journals of the moves that this process is at: that it lives tells nothing of those that it has given up. */

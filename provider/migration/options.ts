@@ -35,7 +35,7 @@ export const migrationOptionsSchema = z.strictObject({
    * first act and plugs the destination's before the guest runs there. Default `early`.
    */
   unplug: z.enum(["early", "late"]).default("early"),
-  /** IPv4 addresses of the guest to ask for. Default: those that libvirt or the guest's own frames tell. */
+  /** IPv4 addresses of the guest to ask for. Default: those that the guest's own frames tell. */
   addresses: z.array(z.ipv4()).max(16).default([]),
 });
 

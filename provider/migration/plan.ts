@@ -1,7 +1,14 @@
 /** What a move would do, and whether it can: looked at before anything changes, at preview as well as before the move. */
 import { randomUUID } from "node:crypto";
 import { ProblemError } from "../model/problem.js";
-import { evaluate, placementRules, problemOf, teamingRules, type Violation } from "../rules/index.js";
+import {
+  evaluate,
+  placementRules,
+  problemOf,
+  teamingRules,
+  type PlacementFacts,
+  type Violation,
+} from "../rules/index.js";
 import type { Domain } from "../backends/libvirt/xml/domain.js";
 import { primaryAliasOf } from "../backends/libvirt/xml/interface-record.js";
 import type { PciAddress } from "../backends/libvirt/xml/pci-address.js";
@@ -15,7 +22,7 @@ import type { Asked } from "./host-facts-cache.js";
 import { factsTowards, gatherFacts, lookAtVm, type Gathered } from "./facts.js";
 import { readJournal } from "./context.js";
 import type { Journal, JournalInterface } from "./journal.js";
-import { thisMover } from "./mover.js";
+import { moverInWords, moverStanding, thisMover } from "./mover.js";
 import { teamingFacts } from "./teaming-facts.js";
 
 export interface MovePlan {
@@ -63,12 +70,12 @@ async function journalOf({ presence }: Pick<Gathered, "presence">): Promise<Jour
 
 function planFrom(
   to: string,
-  { facts, presence, domain, pairs, physicalFunctions }: Gathered,
+  { facts, presence, domain, pairs, physicalFunctions, networkTypes }: Gathered,
   journal: Journal | undefined,
 ): MovePlan {
   const alreadyThere = presence?.host.name === to && facts.vm.state === "running";
-  const teaming = domain === undefined ? [] : evaluate(teamingRules, teamingFacts(domain));
-  const placement = alreadyThere ? [] : evaluate(placementRules, facts);
+  const teaming = domain === undefined ? [] : evaluate(teamingRules, teamingFacts(domain, networkTypes));
+  const placement = alreadyThere ? [] : evaluate(placementRules, withMover(facts, journal));
   const moving = pairs.flatMap(({ primary, standby, vfNetwork, standbyNetwork = "" }) => {
     // A <hostdev> has no MAC of its own; the guest pairs it by its standby's.
     const mac = primary.mac ?? standby.mac;
@@ -109,6 +116,12 @@ function planFrom(
     journal,
     presence,
   };
+}
+
+/** A move that was interrupted is ended first, and one of another machine waited for: only a process that is known to be at it counts. */
+function withMover(facts: PlacementFacts, journal: Journal | undefined): PlacementFacts {
+  if (journal === undefined || moverStanding(journal) !== "at work") return facts;
+  return { ...facts, vm: { ...facts.vm, moveBegunBy: moverInWords(journal.mover) } };
 }
 
 /** What the VM's VF was bound to before it was taken for the VM. Undefined: not known to have been taken from any. */
@@ -162,14 +175,7 @@ export class MoveRefused extends ProblemError {
 export function beginJournal(plan: MovePlan, from: string, command?: string): Journal {
   const interfaces = plan.interfaces.map(({ destinationVf, standbyNetwork: _, ...nic }) => {
     if (destinationVf === undefined) {
-      throw new MoveRefused(plan.vm, plan.to, [
-        {
-          rule: "move-free-vfs",
-          severity: "error",
-          message: `Host "${plan.to}" has no free VF of network "${nic.network}".`,
-          remedy: "Free one first.",
-        },
-      ]);
+      throw new MoveRefused(plan.vm, plan.to, noFreeVf(plan, nic));
     }
     return { ...nic, destinationVf };
   });
@@ -185,4 +191,18 @@ export function beginJournal(plan: MovePlan, from: string, command?: string): Jo
     until: Date.now(),
     interfaces,
   };
+}
+
+/** What the rule says of a VF that the scheduler has found no place for. */
+function noFreeVf(
+  { vm, to }: Pick<MovePlan, "vm" | "to">,
+  { primaryAlias: name, network }: Pick<JournalInterface, "primaryAlias" | "network">,
+): readonly Violation[] {
+  return evaluate(
+    placementRules.filter(({ id }) => id === "move-free-vfs"),
+    {
+      vm: { name: vm, interfaces: [{ name, vfNetwork: network }] },
+      destination: { name: to, networks: [{ name: network, physicalFunctions: [{ name: "", freeVfs: 0 }] }] },
+    },
+  );
 }

@@ -4,10 +4,11 @@
  */
 import { networkOn } from "../config/index.js";
 import { ProblemError } from "../model/problem.js";
+import { evaluate, migrationXmlRules, problemOf } from "../rules/index.js";
 import { attribute, child, formatXml, parseXml, withAttributes, withChildren, type Element } from "../xml/element.js";
 import { parseInterfaceRecords, primaryAliasOf } from "../backends/libvirt/xml/interface-record.js";
 import { findMetadata } from "../backends/libvirt/xml/metadata.js";
-import { replacePrimarySource } from "../backends/libvirt/xml/domain.js";
+import { parseDomain, replacePrimarySource } from "../backends/libvirt/xml/domain.js";
 import { formatPciAddress, samePciAddress, type PciAddress } from "../backends/libvirt/xml/pci-address.js";
 import { attachable, findPrimary, withoutGuestAddress, withVlan } from "../backends/libvirt/xml/primary.js";
 import { buildPrimary, parseInterface } from "../backends/libvirt/xml/teaming.js";
@@ -27,6 +28,7 @@ import { domainOn, isPluggedIn, readJournal, writeJournal, type MoveContext, typ
 import { describeJob } from "./job.js";
 import { noteOwed } from "./owed.js";
 import type { Journal, JournalInterface } from "./journal.js";
+import { moverInWords } from "./mover.js";
 import {
   atDestination,
   atSource,
@@ -40,6 +42,7 @@ import {
   type VfForPlug,
 } from "./reserve.js";
 import { rowFor, stepTable } from "./step-table.js";
+import { teamingFacts } from "./teaming-facts.js";
 import { shellWord } from "../model/shell-word.js";
 
 /** Takes the VM for this move: from here on another mover is refused, and a crash leaves a trace that tells what to do. */
@@ -106,10 +109,15 @@ const migrateVm: MoveStep = {
       ).call("domain_migrate_set_max_downtime", { dom, downtime: BigInt(options.maxDowntime), flags: 0 });
     }
     if (options.unplug === "late") await setDestination(context);
+    const [persistentXml, destinationXml] = [
+      persistent ? await definitionThere(context, dom) : undefined,
+      options.unplug === "late" ? await liveDefinitionThere(context, dom) : undefined,
+    ];
+    await refuseOtherDevices(context, dom, { persistentXml, destinationXml });
     const how = {
       persistent,
-      ...(persistent && { persistentXml: await definitionThere(context, dom) }),
-      ...(options.unplug === "late" && { destinationXml: await liveDefinitionThere(context, dom) }),
+      ...(persistentXml !== undefined && { persistentXml }),
+      ...(destinationXml !== undefined && { destinationXml }),
       ...(destination.config.migrationAddress !== undefined && {
         migrationUri: `tcp://${bracketed(destination.config.migrationAddress)}`,
       }),
@@ -262,14 +270,9 @@ async function requireDomain(host: LibvirtHost, context: MoveContext): Promise<D
 export function moveUnderWay(vm: string, mover: Journal["mover"] | undefined): ProblemError {
   return new ProblemError({
     code: "move-under-way",
-    what: `VM "${vm}" is being moved by ${mover === undefined ? "another process" : inWords(mover)}`,
+    what: `VM "${vm}" is being moved by ${mover === undefined ? "another process" : moverInWords(mover)}`,
     remedy: `Wait until that move has ended. If that process is dead, run \`vnic-failover recover ${shellWord(vm)}\`.`,
   });
-}
-
-function inWords({ machine, pid, command }: Journal["mover"]): string {
-  const where = `process ${pid} on ${machine}`;
-  return command === undefined ? where : `${command} (${where})`;
 }
 
 function releaseSource(context: MoveContext): Promise<void> {
@@ -538,6 +541,29 @@ function bindingOurs(definition: Element): Element {
 async function liveDefinitionThere(context: MoveContext, dom: DomainRef): Promise<string> {
   const raw = parseXml(await context.source.domainXml(dom, DomainXml.MIGRATABLE | DomainXml.SECURE));
   return formatXml(context.journal.interfaces.reduce((xml, nic) => withDestinationVf(context, xml, nic), raw));
+}
+
+/**
+ * What the destination is given differs from the VM in its VFs alone. Each is read once more: what another tool has edited
+ * meanwhile would be lost. @throws ProblemError of the first rule that is broken; nothing has been asked of the destination.
+ */
+async function refuseOtherDevices(
+  context: MoveContext,
+  dom: DomainRef,
+  given: { readonly persistentXml: string | undefined; readonly destinationXml: string | undefined },
+): Promise<void> {
+  const read = (flags: number) => context.source.domainXml(dom, flags);
+  for (const [target, flags] of [
+    [given.persistentXml, DomainXml.INACTIVE | DomainXml.SECURE],
+    [given.destinationXml, DomainXml.MIGRATABLE | DomainXml.SECURE],
+  ] as const) {
+    if (target === undefined) continue;
+    const [first] = evaluate(migrationXmlRules, {
+      source: teamingFacts(parseDomain(await read(flags))),
+      target: teamingFacts(parseDomain(target)),
+    });
+    if (first !== undefined) throw new ProblemError(problemOf(first));
+  }
 }
 
 function withDestinationVf(context: MoveContext, domain: Element, nic: JournalInterface): Element {

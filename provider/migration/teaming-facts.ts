@@ -5,11 +5,15 @@ import { attribute, child, children, find } from "../xml/element.js";
 import { formatPciAddress } from "../backends/libvirt/xml/pci-address.js";
 import type { DomainInterface } from "../backends/libvirt/xml/teaming.js";
 
-export function teamingFacts(domain: Domain): TeamingFacts {
+/** @param networkTypes what interfaces of each libvirt network are on the host. Default: not known. */
+export function teamingFacts(domain: Domain, networkTypes: ReadonlyMap<string, string> = new Map()): TeamingFacts {
   const devices = child(domain.raw, "devices");
   return {
     machine: domain.machine,
-    interfaces: domain.interfaces.map(teamingDevice),
+    interfaces: domain.interfaces.map((nic) => ({
+      ...teamingDevice(nic),
+      ...(nic.source.network !== undefined && { actualType: networkTypes.get(nic.source.network) }),
+    })),
     controllers: children(devices, "controller").map((controller) => ({
       type: attribute(controller, "type") ?? "",
       index: Number(attribute(controller, "index") ?? 0),

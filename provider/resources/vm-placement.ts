@@ -23,7 +23,7 @@ export interface MigrationArgs {
   announce?: pulumi.Input<"probe" | "qemu" | "none"> | undefined;
   /** `early`: the VF leaves before libvirt's migration. `late`: QEMU takes it out itself. Default `early`. */
   unplug?: pulumi.Input<"early" | "late"> | undefined;
-  /** IPv4 addresses of the guest to ask for. Default: those that libvirt or the guest's own frames tell. */
+  /** IPv4 addresses of the guest to ask for. Default: those that the guest's own frames tell. */
   addresses?: pulumi.Input<pulumi.Input<string>[]> | undefined;
 }
 

@@ -1,3 +1,5 @@
+import { engineRules } from "./engine.js";
+import { hostRules } from "./host.js";
 import { interfaceRules } from "./interface.js";
 import { placementRules } from "./placement.js";
 import { placementDeclarationRules } from "./placement-declaration.js";
@@ -7,7 +9,7 @@ import { migrationXmlRules, teamingRules } from "./teaming.js";
 
 /** A rule as the table prints it. */
 export interface RuleRow extends Omit<Rule<never>, "find"> {
-  readonly group: "profile" | "interface" | "teaming" | "migration-xml" | "placement";
+  readonly group: "profile" | "interface" | "teaming" | "migration-xml" | "placement" | "host" | "engine";
 }
 
 /** Every rule of the feature, each once. */
@@ -17,6 +19,8 @@ export const rules: readonly RuleRow[] = [
   ...rows("teaming", teamingRules),
   ...rows("migration-xml", migrationXmlRules),
   ...rows("placement", [...placementDeclarationRules, ...placementRules]),
+  ...rows("host", hostRules),
+  ...rows("engine", engineRules),
 ];
 
 function rows(group: RuleRow["group"], members: readonly Omit<Rule<never>, "find">[]): RuleRow[] {
@@ -32,6 +36,8 @@ function rows(group: RuleRow["group"], members: readonly Omit<Rule<never>, "find
   }));
 }
 
+export { engineRules, neededRoles, type EngineHealth } from "./engine.js";
+export { hostRules, type ClusterHealth, type PfHealth, type VfHealth } from "./host.js";
 export * from "./interface.js";
 export * from "./network.js";
 export * from "./placement.js";

@@ -19,8 +19,6 @@ export interface VmNic {
   readonly plugged?: boolean | undefined;
   /** Default true. */
   readonly linked?: boolean | undefined;
-  /** oVirt's interface type; undefined: the one that matches the profile. */
-  readonly type?: "virtio" | "pci_passthrough" | undefined;
 }
 
 /** What is known of the VM; undefined is not known. */
@@ -114,29 +112,6 @@ const networkInCluster: InterfaceRule = {
   },
 };
 
-const typeMatchesProfile: InterfaceRule = {
-  id: "interface-type-matches-profile",
-  title: "The interface is pci_passthrough if, and only if, its profile is passthrough",
-  engineId: "ACTION_TYPE_FAILED_VM_INTERFACE_TYPE_NOT_MATCH_PROFILE",
-  engineText:
-    "Cannot ${action} ${type}. The network interface type doesn't match the profile. Virtual machine interface of type 'PCI Passthrough' should have 'Passthrough' profile and vice versa.",
-  source: `${validator} typeMatchesProfile`,
-  ...refusedByEngine,
-  find: (facts) => {
-    const profile = profileOf(facts);
-    if (profile === undefined || !isKnown(profile.passThrough)) return undefined;
-    const fitting = profile.passThrough === "enabled" ? "pci_passthrough" : "virtio";
-    const { nic } = facts;
-    return isKnown(nic.type) && nic.type !== undefined && nic.type !== fitting
-      ? {
-          property: "type",
-          message: `Interface ${quoted(nic.name)} is of type ${nic.type}, but profile ${quoted(profile.name)} asks for ${fitting}.`,
-          remedy: "Leave the type out, or name a profile that matches.",
-        }
-      : undefined;
-  },
-};
-
 const passthroughLinked: InterfaceRule = {
   id: "interface-passthrough-linked",
   title: "A VF is not unlinked",
@@ -152,30 +127,6 @@ const passthroughLinked: InterfaceRule = {
           remedy: "Set plugged to false: that takes the VF away.",
         }
       : undefined,
-};
-
-const noHotUpdate: InterfaceRule = {
-  id: "interface-passthrough-no-hot-update",
-  title: "oVirt does not edit a plugged VF of a running VM",
-  engineId: "CANNOT_PERFORM_HOT_UPDATE",
-  engineText:
-    "Cannot ${action} ${type}. Updating some of the properties is not supported while the interface is plugged into a running virtual machine. Please un-plug the interface, update the properties, and then plug it back.",
-  source: "ovirt-engine: UpdateVmInterfaceCommand.java unplugPlugNotRequired",
-  ...refusedByEngine,
-  find: (facts) => {
-    const { backend, nic, stored, vm } = facts;
-    if (backend !== "ovirt" || stored === undefined || vm.running !== true) return undefined;
-    // Unplugging is the way out, so an interface that is to be unplugged may change.
-    if (!isPlugged(stored) || !isPlugged(nic) || profileOf(facts)?.passThrough !== "enabled") return undefined;
-    return [
-      ...(differ(nic.profile, stored.profile) ? ["profile"] : []),
-      ...(isGiven(nic.mac) && isGiven(stored.mac) && !sameMac(nic.mac, stored.mac) ? ["mac"] : []),
-    ].map((property) => ({
-      property,
-      message: `Interface ${quoted(stored.name)} is a VF plugged into running VM ${quoted(stored.vm)}, so its ${property} can't change.`,
-      remedy: "Set plugged to false, run pulumi up, then make the change and plug it again.",
-    }));
-  },
 };
 
 const freeVfHere: InterfaceRule = {
@@ -261,21 +212,6 @@ const oneVfPerFailover: InterfaceRule = {
         remedy: "Give one of them a profile with another failover profile.",
       }));
   },
-};
-
-const macWellFormed: InterfaceRule = {
-  id: "interface-mac-well-formed",
-  title: "A MAC address is six octets in hexadecimal with colons between",
-  source: "libvirt: src/util/virmacaddr.c virMacAddrParse",
-  ...refusedByUs,
-  find: ({ nic }) =>
-    isGiven(nic.mac) && canonicalMac(nic.mac) === undefined
-      ? {
-          property: "mac",
-          message: `Interface ${quoted(nic.name)} has ${quoted(nic.mac)} as MAC address, which is none.`,
-          remedy: "Write six octets, such as 52:54:00:12:34:56.",
-        }
-      : undefined,
 };
 
 const macUnicast: InterfaceRule = {
@@ -397,24 +333,6 @@ const vfPlain: InterfaceRule = {
   },
 };
 
-const vfNoVlanTrunk: InterfaceRule = {
-  id: "interface-vf-no-vlan-trunk",
-  title: "A VF's network has no VLAN trunk",
-  source: "libvirt: src/util/virnetdev.c virNetDevSetNetConfig",
-  ...refusedByUs,
-  find: (facts) => {
-    const profile = profileOf(facts);
-    return profile?.passThrough === "enabled" &&
-      knownPart(facts.networks).some(({ name, vlanTrunk }) => agree(profile.network, name) && vlanTrunk === true)
-      ? {
-          property: "profile",
-          message: `Interface ${quoted(facts.nic.name)} is a VF on network ${quoted(profile.network)}, which is a VLAN trunk: a VF takes one VLAN.`,
-          remedy: "Name a profile of a network with at most one VLAN.",
-        }
-      : undefined;
-  },
-};
-
 const vfHasStandby: InterfaceRule = {
   id: "interface-vf-has-standby",
   title: "A VF has a standby, else its VM can't migrate without losing the network",
@@ -476,14 +394,11 @@ const freeRootPort: InterfaceRule = {
 export const interfaceRules: readonly InterfaceRule[] = [
   profileExists,
   networkInCluster,
-  typeMatchesProfile,
   passthroughLinked,
-  noHotUpdate,
   freeVfHere,
   networkOnHost,
   clusterLevel,
   oneVfPerFailover,
-  macWellFormed,
   macUnicast,
   macNotZero,
   macOnceOnVm,
@@ -491,7 +406,6 @@ export const interfaceRules: readonly InterfaceRule[] = [
   macFreeOnVm,
   adoptedLikeProfile,
   vfPlain,
-  vfNoVlanTrunk,
   vfHasStandby,
   machineQ35,
   freeRootPort,

@@ -13,6 +13,4 @@ export interface LogicalNetwork {
   readonly physicalFunctions?: readonly string[] | undefined;
   /** Bytes. */
   readonly mtu?: number | undefined;
-  /** Several VLANs on one port. Default false. */
-  readonly vlanTrunk?: boolean | undefined;
 }

@@ -74,8 +74,10 @@ export interface MovingVm {
     readonly { readonly host: string; readonly uuid: string; readonly active: boolean }[] | undefined;
   /** libvirt's name of the job: `migration out`, `snapshot`, …; `none` without one. */
   readonly job?: string | undefined;
-  /** Who began a move that is still in the domain's journal; undefined: no journal, or not known. */
+  /** The process that is at a move of it now, in words; undefined: none, or not known. */
   readonly moveBegunBy?: string | undefined;
+  /** As the engine says it, on oVirt, where it does not migrate a VM that is in it. */
+  readonly unmovableStatus?: string | undefined;
   readonly memoryKiB?: number | undefined;
   readonly interfaces?: readonly MovingInterface[] | undefined;
   /** Host devices, other than VFs with a standby, that can't migrate. */
@@ -118,6 +120,8 @@ export interface HostFacts {
   readonly configuredHosts?: readonly string[] | undefined;
   /** Whether the cluster's configuration has it under maintenance. */
   readonly maintenance?: boolean | undefined;
+  /** As the engine says it, on oVirt: `up`, `maintenance`, … */
+  readonly status?: string | undefined;
   readonly answers?: boolean | undefined;
   /** Why not. */
   readonly silence?: string | undefined;
@@ -140,6 +144,8 @@ export interface PlacementFacts {
   readonly destination: HostFacts;
   /** How the destination's CPU compares with the one that the VM has (virConnectCompareCPU). */
   readonly cpu?: "identical" | "superset" | "incompatible" | undefined;
+  /** The logical networks that the VM's cluster has, on oVirt. */
+  readonly clusterNetworks?: readonly string[] | undefined;
 }
 
 type PlacementRule = Rule<PlacementFacts>;
@@ -259,7 +265,7 @@ const theVm: readonly PlacementRule[] = [
   },
   {
     id: "move-no-other-mover",
-    title: "No other move of the VM is in its journal",
+    title: "No other process is at a move of the VM",
     source: "the journal in the domain's metadata",
     ...refused,
     find: ({ vm }) =>
@@ -267,8 +273,22 @@ const theVm: readonly PlacementRule[] = [
         ? undefined
         : {
             property: "vm",
-            message: `VM ${quoted(vm.name)} has a move in its journal that is not finished, begun by ${vm.moveBegunBy}.`,
-            remedy: "Wait for that mover, or finish or undo the move with vnic-failover recover.",
+            message: `VM ${quoted(vm.name)} is being moved by ${vm.moveBegunBy}.`,
+            remedy: "Wait until that move has ended.",
+          },
+  },
+  {
+    id: "move-vm-status",
+    title: "The VM is in a status in which the engine migrates it",
+    source: `${vmValidator} canMigrate`,
+    ...refused,
+    find: ({ vm }) =>
+      vm.unmovableStatus === undefined
+        ? undefined
+        : {
+            property: "vm",
+            message: `VM ${quoted(vm.name)} is in status ${vm.unmovableStatus}, in which the engine does not migrate it.`,
+            remedy: "Wait until it is up, or start or resume it.",
           },
   },
 ];
@@ -294,20 +314,6 @@ const theHosts: readonly PlacementRule[] = [
         : undefined,
   },
   {
-    id: "move-destination-differs",
-    title: "The destination is another host",
-    source: `${qemuMigration} qemuMigrationDstPrepare`,
-    ...warnedOf,
-    find: (facts) =>
-      isAlreadyThere(facts)
-        ? {
-            property: "host",
-            message: `VM ${quoted(facts.vm.name)} already runs on host ${quoted(facts.destination.name)}, so there is nothing to do.`,
-            remedy: "Name another host, if it is to move.",
-          }
-        : undefined,
-  },
-  {
     id: "move-hosts-answer",
     title: "Source and destination answer",
     source: "libvirt: docs/uri.rst",
@@ -322,6 +328,20 @@ const theHosts: readonly PlacementRule[] = [
             }
           : [],
       ),
+  },
+  {
+    id: "move-host-up",
+    title: "The destination is up, as the engine sees it",
+    source: "ovirt-engine: MigrateVmToServerCommand.java",
+    ...refused,
+    find: ({ destination: { name, status } }) =>
+      status === undefined || status === "up"
+        ? undefined
+        : {
+            property: "host",
+            message: `Host ${quoted(name)} is in status ${status}, and the engine migrates only to hosts that are up.`,
+            remedy: "Activate it, or choose another host.",
+          },
   },
   {
     id: "move-host-uuids-differ",
@@ -482,16 +502,32 @@ const theNetworks: readonly PlacementRule[] = [
     ),
   },
   {
+    // No host can get it then, and the engine answers a migration with a failure that names nothing.
+    id: "move-standby-network-in-cluster",
+    title: "The VM's cluster has every standby's network",
+    source: "ovirt-engine: NetworkPolicyUnit.java findFailoverNetworkNotConnected",
+    ...refused,
+    find: ({ vm, clusterNetworks }) =>
+      distinct(vm.interfaces ?? [], ({ standbyNetwork }) => standbyNetwork)
+        .filter((network) => clusterNetworks?.includes(network) === false)
+        .map((network) => ({
+          property: "vm",
+          message: `Network ${quoted(network)}, which VM ${quoted(vm.name)} has its standby on, is not attached to its cluster: the engine can migrate the VM nowhere.`,
+          remedy: "Attach it to the cluster and to its hosts in the Administration Portal.",
+        })),
+  },
+  {
     id: "move-standby-network",
     title: "The destination has every standby's network, and its bridge",
     engineId: "VAR__DETAIL__NETWORK_MISSING",
     engineText: "network(s) ${networkNames} are missing",
     source: "ovirt-engine: NetworkPolicyUnit.java findFailoverNetworkNotConnected",
     ...refusedByEngineToo,
-    find: ({ vm, destination }) =>
+    find: ({ vm, destination, clusterNetworks }) =>
       distinct(vm.interfaces ?? [], ({ standbyNetwork }) => standbyNetwork).flatMap((name) => {
         const network = networkOn(destination, name);
-        if (destination.networks === undefined) return [];
+        // What the cluster lacks the host lacks as well: that is another rule's.
+        if (destination.networks === undefined || clusterNetworks?.includes(name) === false) return [];
         const lack =
           network?.bridge === undefined
             ? `no bridge for network ${quoted(name)}`
@@ -744,7 +780,7 @@ const theGuest: readonly PlacementRule[] = [
   },
   {
     id: "move-guest-virtio-drivers",
-    title: "A Windows guest's VirtIO drivers are 0.1.189 or newer",
+    title: "A Windows guest's VirtIO network driver is of 0.1.189 or newer",
     source: `${featurePage}, Limitations`,
     ...refused,
     find: ({ vm }) =>

@@ -143,8 +143,13 @@ const networkFilterExists: ProfileRule = {
 const customPropertiesDefined: ProfileRule = {
   id: "profile-custom-properties-defined",
   title: "The profile's custom properties are among those that the cluster defines",
+  engineId: "ACTION_TYPE_FAILED_INVALID_CUSTOM_PROPERTIES_INVALID_KEYS",
+  engineText:
+    "Cannot ${action} ${type} if some of the specified custom properties are not configured by the system. The keys are: ${MissingKeys}",
   source: "ovirt-engine: AddVnicProfileCommand.java validateCustomProperties",
-  ...refusedByEngine,
+  // Which ones those are, no answer of its REST API tells.
+  checkedAt: ["engine"],
+  severity: "error",
   find: ({ profile, customPropertyNames }) =>
     isKnown(profile.customProperties)
       ? Object.keys(profile.customProperties ?? {}).flatMap(
@@ -534,7 +539,9 @@ const removedProfileNotInTemplates: ProfileRule = {
   title: "A profile is removed only when no template uses it",
   ...usedByEntities,
   source: `${validator} vnicProfileNotUsedByTemplates`,
-  ...refusedByEngine,
+  // The engine refuses before it changes anything, and names them: to read the NICs of every template would tell no more.
+  checkedAt: ["engine"],
+  severity: "error",
   find: ({ profile, usedByTemplates }) =>
     whereUsed(knownPart(usedByTemplates), "template", (users) => ({
       message: `Profile ${quoted(profile.name)} is used by ${users} and can't be removed.`,

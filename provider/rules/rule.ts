@@ -1,7 +1,7 @@
 import type { Problem } from "../model/problem.js";
 
-/** Where a rule is looked at: when Pulumi checks inputs, before a move, or by oVirt's engine itself. */
-export type Checkpoint = "check" | "preflight" | "engine";
+/** Where a rule is looked at: when Pulumi checks inputs, before a move, by oVirt's engine itself, or by `vnic-failover doctor`. */
+export type Checkpoint = "check" | "preflight" | "engine" | "doctor";
 
 export type Severity = "error" | "warning";
 

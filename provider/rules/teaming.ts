@@ -519,7 +519,7 @@ export const teamingRules: readonly TeamingRule[] = [...form, ...graph, ...macs,
 
 export interface MigrationXmlFacts {
   readonly source: TeamingFacts;
-  /** The XML of `virsh migrate --xml`. */
+  /** What the destination is given. */
   readonly target: TeamingFacts;
 }
 
@@ -527,7 +527,7 @@ type MigrationXmlRule = Rule<MigrationXmlFacts>;
 
 const abi = "libvirt: src/conf/domain_conf.c";
 const refusedAtMove = { checkedAt: ["preflight"], severity: "error" } as const;
-const keepIt = "Change nothing but a VF's <source> in the destination's XML.";
+const keepIt = "The VM's definition was edited while the VM was being moved: finish that, then move it again.";
 
 /** What must not change on the way: libvirt's own check first, then what it does not look at. */
 export const migrationXmlRules: readonly MigrationXmlRule[] = [

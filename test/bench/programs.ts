@@ -78,7 +78,7 @@ const provider = {
     inputs: news,
     failures: evaluate(interfaceRules, {
       action: "add", backend: "libvirt", nic: news, others: [], profiles: [], networks: [], vm: {},
-    }).filter(({ rule }) => rule === "interface-mac-well-formed").map(({ message }) => ({ property: "mac", reason: message })),
+    }).filter(({ rule }) => rule === "interface-mac-unicast").map(({ message }) => ({ property: "mac", reason: message })),
   }),
   create: async (inputs) => {
     if (inputs.vm === undefined) return { id: inputs.name, outs: inputs };

@@ -12,6 +12,7 @@ import { typed, typedParameters, type Domain as DomainRef } from "../../provider
 import type { Args, ProcedureName } from "../../provider/backends/libvirt/rpc/procedures.js";
 import { child, element, find, formatXml, parseXml, type Element } from "../../provider/xml/element.js";
 import { parseDomain } from "../../provider/backends/libvirt/xml/domain.js";
+import { agentChannelOf } from "../../provider/backends/libvirt/xml/guest-agent.js";
 import { aliasOf, deviceNamed, hugepageKiB } from "./definition.js";
 import { Domains, isActive, refOf, type DomainModel } from "./domains.js";
 import { EventRegistrations } from "./events.js";
@@ -34,6 +35,16 @@ export interface GuestManners {
   after: number;
   /** Milliseconds for which the call itself waits (QEMU_UNPLUG_TIMEOUT); what the guest does later only an event tells. */
   callWaits: number;
+}
+
+/** What the agents of a host's guests answer. A guest without a channel to one has none, whatever stands here. */
+export interface AgentManners {
+  readonly answers: boolean;
+  /** `id` of its guest-get-osinfo: `debian`, `mswindows`. */
+  readonly os: string;
+  readonly kernel: string;
+  /** Answer of its guest-get-devices, which only a Windows agent knows. */
+  readonly devices?: readonly object[];
 }
 
 export interface HostDescription {
@@ -69,7 +80,7 @@ interface Befalling {
 
 export class LibvirtHostModel implements MigrationEnd {
   readonly name: string;
-  readonly uuid: string;
+  uuid: string;
   readonly devices: NodeDevices;
   readonly domains: Domains;
   readonly networks = new Networks();
@@ -84,7 +95,13 @@ export class LibvirtHostModel implements MigrationEnd {
   /** virCPUCompareResult of every comparison. */
   cpu: number = CpuCompare.IDENTICAL;
   readonly guest: GuestManners = { unplug: "lets go", after: 2, callWaits: 0 };
+  agent: AgentManners = { answers: true, os: "debian", kernel: "6.1.0-13-amd64" };
   readonly memory: MemoryPasses = { passes: 2, milliseconds: 2 };
+  /** major × 1,000,000 + minor × 1,000 + release. */
+  libvirtVersion = 11_003_000;
+  qemuVersion = 10_000_013;
+  /** Whether its IOMMU is on. */
+  iommu = true;
   /** Calls that were carried out or refused, by procedure. */
   readonly calls = new Map<ProcedureName, number>();
   /** The same, one after another. */
@@ -248,10 +265,10 @@ export class LibvirtHostModel implements MigrationEnd {
       connect_supports_feature: () => ({ supported: 0 }),
       connect_open: () => done,
       connect_close: () => done,
-      connect_get_version: () => ({ hv_ver: 10_000_013n }),
-      connect_get_lib_version: () => ({ lib_ver: 11_003_000n }),
+      connect_get_version: () => ({ hv_ver: BigInt(this.qemuVersion) }),
+      connect_get_lib_version: () => ({ lib_ver: BigInt(this.libvirtVersion) }),
       connect_get_hostname: () => ({ hostname: this.name }),
-      connect_get_capabilities: () => ({ capabilities: capabilities(this.uuid) }),
+      connect_get_capabilities: () => ({ capabilities: capabilities(this.uuid, this.iommu) }),
       connect_compare_cpu: () => ({ result: this.cpu }),
       connect_compare_hypervisor_cpu: () => ({ result: this.cpu }),
       node_get_free_memory: () => ({ freeMem: BigInt(this.freeMemoryKiB) * 1024n }),
@@ -350,6 +367,20 @@ export class LibvirtHostModel implements MigrationEnd {
         if (job.direction === "incoming") throw refusals.statisticsOnSource();
         return { type: JobType.UNBOUNDED, params: job.parameters };
       },
+      // src/qemu/qemu_driver.c, qemuDomainGetGuestInfo; types: VIR_DOMAIN_GUEST_INFO_OS
+      domain_get_guest_info: ({ dom, types }) => {
+        const { os, kernel } = this.requireAgent(dom);
+        if (types !== 2) throw new Error(`The model of a guest agent does not know the types ${types}.`);
+        return {
+          params: typedParameters({ "os.id": typed.string(os), "os.kernel-release": typed.string(kernel) }),
+        };
+      },
+      qemu_domain_agent_command: ({ dom, cmd }) => {
+        const { devices } = this.requireAgent(dom);
+        const { execute } = JSON.parse(cmd) as { execute: string };
+        if (execute !== "guest-get-devices" || devices === undefined) throw refusals.agentCommandUnknown(execute);
+        return { result: JSON.stringify({ return: devices }) };
+      },
       domain_migrate_set_max_downtime: () => done,
       qemu_domain_monitor_command: ({ dom, cmd }) => {
         domains.requireActive(dom);
@@ -399,6 +430,16 @@ export class LibvirtHostModel implements MigrationEnd {
       },
       interface_get_xml_desc: ({ iface }) => ({ xml: devices.interfaceXml(iface.name) }),
     };
+  }
+
+  /** src/qemu/qemu_domain.c, qemuDomainAgentAvailable. @throws Refusal */
+  private requireAgent(dom: DomainRef): AgentManners {
+    const { live } = this.domains.requireActive(dom);
+    const channel = agentChannelOf(live);
+    if (channel === "none") throw refusals.noAgent();
+    if (channel === "disconnected") throw refusals.agentNotConnected();
+    if (!this.agent.answers) throw refusals.agentSilent();
+    return this.agent;
   }
 
   /** @throws Refusal when a running domain has the VF (virHostdevIsPCINodeDeviceUsed). */
@@ -460,13 +501,13 @@ function vmOf(args: unknown): string {
   return dom?.name ?? (typeof named === "string" ? named : "");
 }
 
-function capabilities(uuid: string): string {
+function capabilities(uuid: string, iommu: boolean): string {
   return formatXml(
     element("capabilities", {}, [
       element("host", {}, [
         element("uuid", {}, uuid),
         element("cpu", {}, [element("arch", {}, "x86_64"), element("model", {}, "EPYC"), element("vendor", {}, "AMD")]),
-        element("iommu", { support: "yes" }),
+        element("iommu", { support: iommu ? "yes" : "no" }),
       ]),
     ]),
   );

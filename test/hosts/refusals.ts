@@ -105,6 +105,24 @@ export const refusals = {
       "unable to execute QEMU command 'device_del': Hot-unplug failed: guest is busy (power indicator blinking)",
     ),
 
+  // src/qemu/qemu_domain.c, src/qemu/qemu_agent.c
+  noAgent: () =>
+    new Refusal(VIR_ERR.ARGUMENT_UNSUPPORTED, from.qemu, "argument unsupported: QEMU guest agent is not configured"),
+  agentNotConnected: () =>
+    new Refusal(
+      VIR_ERR.AGENT_UNRESPONSIVE,
+      from.qemu,
+      "Guest agent is not responding: QEMU guest agent is not connected",
+    ),
+  agentSilent: () =>
+    new Refusal(
+      VIR_ERR.AGENT_UNRESPONSIVE,
+      from.qemu,
+      "Guest agent is not responding: Guest agent not available for now",
+    ),
+  agentCommandUnknown: (command: string) =>
+    internal(from.qemu, `unable to execute QEMU agent command '${command}': The command ${command} has not been found`),
+
   // src/conf/virnetworkobj.c, src/network/bridge_driver.c
   noNetworkNamed: (name: string) =>
     new Refusal(VIR_ERR.NO_NETWORK, from.network, `Network not found: no network with matching name '${name}'`),

@@ -117,31 +117,6 @@ rule("interface-network-in-cluster", {
   ],
 });
 
-rule("interface-type-matches-profile", {
-  breaks: [
-    [
-      add({ type: "virtio" }),
-      { property: "type", message: 'Interface "nic" is of type virtio, but profile "fast" asks for pci_passthrough.' },
-    ],
-    [
-      add({ type: "pci_passthrough", profile: "S" }),
-      { property: "type", message: 'Interface "nic" is of type pci_passthrough, but profile "data" asks for virtio.' },
-    ],
-    [
-      add({ type: "pci_passthrough", profile: "S" }, { profiles: [{ id: "S", name: "data", network: "data" }] }),
-      { property: "type", message: 'Interface "nic" is of type pci_passthrough, but profile "data" asks for virtio.' },
-    ],
-  ],
-  keeps: [
-    add(),
-    add({ type: "pci_passthrough" }),
-    add({ type: "virtio", profile: "S" }),
-    add({ type: notYetKnown }),
-    add({ type: "virtio", profile: "X" }),
-    add({ type: "pci_passthrough" }, { profiles: [{ ...fast, passThrough: notYetKnown }] }),
-  ],
-});
-
 rule("interface-passthrough-linked", {
   breaks: [
     [
@@ -158,32 +133,6 @@ rule("interface-passthrough-linked", {
 });
 
 const ovirt = { backend: "ovirt" } as const;
-
-rule("interface-passthrough-no-hot-update", {
-  breaks: [
-    [
-      edit(nic, { profile: "A", mac: "52:54:00:00:00:01" }, ovirt),
-      {
-        property: "profile",
-        message: 'Interface "nic" is a VF plugged into running VM "web", so its profile can\'t change.',
-      },
-      { property: "mac", message: 'Interface "nic" is a VF plugged into running VM "web", so its mac can\'t change.' },
-    ],
-  ],
-  keeps: [
-    edit({ ...nic, mac: "52:54:00:ab:cd:ef" }, { mac: "52:54:00:AB:CD:EF" }, ovirt),
-    edit(nic, { profile: "A" }),
-    edit(nic, { profile: "A", plugged: false }, ovirt),
-    edit(nic, { profile: "A", plugged: notYetKnown }, ovirt),
-    edit({ ...nic, plugged: false }, { profile: "A", plugged: true }, ovirt),
-    edit(nic, { profile: "A" }, { ...ovirt, vm: { running: false } }),
-    edit(nic, { profile: "S" }, ovirt),
-    edit(nic, { profile: "X" }, ovirt),
-    edit(nic, { mac: notYetKnown }, ovirt),
-    edit({ ...nic, mac: undefined }, { mac: "52:54:00:00:00:01" }, ovirt),
-    { ...edit(nic, { profile: "A" }, ovirt), stored: undefined },
-  ],
-});
 
 rule("interface-free-vf", {
   breaks: [
@@ -296,26 +245,6 @@ rule("interface-failover-once-per-vm", {
     add({ profile: "X" }, { others: [{ ...second, profile: "X" }] }),
     add({}, { others: notYetKnown }),
   ],
-});
-
-rule("interface-mac-well-formed", {
-  breaks: [
-    ...[
-      "52:54:00:12:34",
-      "52-54-00-12-34-56",
-      "52:54:00:12:34:5g",
-      "",
-      " 52:54:00:12:34:56",
-      "52:54:00:12:34:56:78",
-    ].map(
-      (mac) =>
-        [
-          add({ mac }),
-          { property: "mac", message: `Interface "nic" has "${mac}" as MAC address, which is none.` },
-        ] as const,
-    ),
-  ],
-  keeps: [add(), add({ mac: "AA:BB:CC:DD:EE:0F" }), add({ mac: undefined }), add({ mac: notYetKnown })],
 });
 
 rule("interface-mac-unicast", {
@@ -449,25 +378,6 @@ rule("interface-vf-plain", {
     add({ profile: "X" }),
     add({}, { profiles: [{ ...fast, networkFilter: notYetKnown, qos: notYetKnown, portMirroring: notYetKnown }] }),
     add({ profile: "S" }, { profiles: [{ ...standby, networkFilter: "clean", qos: "gold", portMirroring: true }] }),
-  ],
-});
-
-rule("interface-vf-no-vlan-trunk", {
-  breaks: [
-    [
-      add({}, { networks: [{ name: "data" }, { name: "data-vf", vlanTrunk: true }] }),
-      {
-        property: "profile",
-        message: 'Interface "nic" is a VF on network "data-vf", which is a VLAN trunk: a VF takes one VLAN.',
-      },
-    ],
-  ],
-  keeps: [
-    add(),
-    add({}, { networks: [{ name: "data", vlanTrunk: true }, { name: "data-vf" }] }),
-    add({ profile: "S" }, { networks: [{ name: "data", vlanTrunk: true }] }),
-    add({ profile: "X" }, { networks: [{ name: "data-vf", vlanTrunk: true }] }),
-    add({}, { networks: notYetKnown }),
   ],
 });
 

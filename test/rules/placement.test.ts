@@ -169,11 +169,18 @@ rule("move-no-other-job", {
 rule("move-no-other-mover", {
   breaks: [
     [
-      move({ moveBegunBy: "ann on ops1" }),
-      {
-        property: "vm",
-        message: 'VM "web" has a move in its journal that is not finished, begun by ann on ops1.',
-      },
+      move({ moveBegunBy: "process 4242 on ops1" }),
+      { property: "vm", message: 'VM "web" is being moved by process 4242 on ops1.' },
+    ],
+  ],
+  keeps: [good],
+});
+
+rule("move-vm-status", {
+  breaks: [
+    [
+      move({ unmovableStatus: "suspended" }),
+      { property: "vm", message: 'VM "web" is in status suspended, in which the engine does not migrate it.' },
     ],
   ],
   keeps: [good],
@@ -204,13 +211,6 @@ rule("move-destination-not-in-maintenance", {
   ],
 });
 
-rule("move-destination-differs", {
-  breaks: [
-    [nowhere(), { property: "host", message: 'VM "web" already runs on host "host1", so there is nothing to do.' }],
-  ],
-  keeps: [good, move({}, {}, { source: undefined })],
-});
-
 rule("move-hosts-answer", {
   breaks: [
     [
@@ -229,6 +229,19 @@ rule("move-hosts-answer", {
     ],
   ],
   keeps: [good, move({}, { answers: undefined })],
+});
+
+rule("move-host-up", {
+  breaks: [
+    [
+      move({}, { status: "non_operational" }),
+      {
+        property: "host",
+        message: 'Host "host2" is in status non_operational, and the engine migrates only to hosts that are up.',
+      },
+    ],
+  ],
+  keeps: [good, move({}, { status: "up" })],
 });
 
 rule("move-host-uuids-differ", {
@@ -320,6 +333,20 @@ rule("move-passthrough-ready", {
     move({ interfaces: [{ name: "nic", standbyNetwork: "data" }] }, { passthrough: false }),
     move({ interfaces: undefined }, { passthrough: false }),
   ],
+});
+
+rule("move-standby-network-in-cluster", {
+  breaks: [
+    [
+      move({}, {}, { clusterNetworks: ["data-vf"] }),
+      {
+        property: "vm",
+        message:
+          'Network "data", which VM "web" has its standby on, is not attached to its cluster: the engine can migrate the VM nowhere.',
+      },
+    ],
+  ],
+  keeps: [good, move({}, {}, { clusterNetworks: ["data"] })],
 });
 
 rule("move-standby-network", {

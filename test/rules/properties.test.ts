@@ -60,7 +60,6 @@ const network: fc.Arbitrary<LogicalNetwork> = fc.record({
   bridge: maybe(name),
   physicalFunctions: maybe(fc.array(name)),
   mtu: maybe(fc.constantFrom(1500, 9000)),
-  vlanTrunk: flag,
 });
 const networks = fc.uniqueArray(network, { selector: (one) => one.name });
 const names = fc.array(name);
@@ -88,7 +87,6 @@ const nic: fc.Arbitrary<VmNic> = fc.record({
   mac: maybe(mac),
   plugged: flag,
   linked: flag,
-  type: maybe(fc.constantFrom("virtio" as const, "pci_passthrough" as const)),
 });
 
 const interfaceFacts: fc.Arbitrary<InterfaceFacts> = fc.record({
@@ -238,6 +236,7 @@ const teamingFacts: fc.Arbitrary<TeamingFacts> = fc.record({
 const host = fc.record({
   name: fc.constantFrom("host1", "host2"),
   configured: flag,
+  status: maybe(fc.constantFrom("up", "maintenance")),
   answers: flag,
   silence: maybe(fc.string()),
   uuid: maybe(name),
@@ -266,6 +265,7 @@ const vm = fc.record({
   activeOn: maybe(names),
   job: maybe(fc.constantFrom("none", "migration out", "snapshot")),
   moveBegunBy: maybe(name),
+  unmovableStatus: maybe(fc.constantFrom("suspended")),
   memoryKiB: maybe(fc.nat()),
   interfaces: maybe(
     fc.array(
@@ -305,6 +305,7 @@ const placementFacts: fc.Arbitrary<PlacementFacts> = fc.record({
   source: maybe(host),
   destination: host,
   cpu: maybe(fc.constantFrom("identical" as const, "superset" as const, "incompatible" as const)),
+  clusterNetworks: maybe(names),
 });
 
 describe("a fact that nobody could tell", () => {

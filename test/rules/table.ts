@@ -1,26 +1,19 @@
-import { type RuleRow, rules } from "../../provider/rules/index.js";
-import { testsByRule } from "./locations.js";
-
 /** Prints every rule: `npm run rules [-- --json]`. */
-
-interface PrintedRow extends RuleRow {
-  /** `test/rules/FILE:LINE`, `none` without test. */
-  readonly test: string;
-}
+import { type PrintedRow, printedRows } from "./rows.js";
 
 function main(): void {
-  const tests = testsByRule();
-  const rows = rules.map((rule): PrintedRow => ({ ...rule, test: tests.get(rule.id) ?? "none" }));
+  const rows = printedRows();
   console.log(process.argv.includes("--json") ? JSON.stringify(rows, null, 2) : asText(rows));
 }
 
 function asText(rows: readonly PrintedRow[]): string {
-  const heading = ["ID", "RULE", "SEVERITY", "CHECKED AT", "SOURCE", "TEST"];
-  const lines = rows.map(({ id, title, severity, checkedAt, source, test }) => [
+  const heading = ["ID", "RULE", "SEVERITY", "CHECKED AT", "GATHERED IN", "SOURCE", "TEST"];
+  const lines = rows.map(({ id, title, severity, checkedAt, gatheredIn, source, test }) => [
     id,
     title,
     severity,
     checkedAt.join(", "),
+    gatheredIn.join(", "),
     source,
     test,
   ]);

@@ -549,7 +549,7 @@ rule("teaming-standby-link-up", {
 // --- the destination's XML
 
 const migrationRule = examplesOf(migrationXmlRules);
-const keepIt = "Change nothing but a VF's <source> in the destination's XML.";
+const keepIt = "The VM's definition was edited while the VM was being moved: finish that, then move it again.";
 
 function moved(...target: TeamingDevice[]): MigrationXmlFacts {
   return { source: domain(other, standby, hostdev), target: domain(...target) };

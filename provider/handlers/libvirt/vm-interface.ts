@@ -67,7 +67,7 @@ import {
 } from "../inputs/vm-interface.js";
 import { knownProfiles, networksOf, readStore, referredId, ruleNic, type StoreView } from "../cluster-view.js";
 import { declaredInterfaces, type DeclaredInterface } from "../declarations.js";
-import { failureOf, refuse } from "../rule-errors.js";
+import { errorsAtCheck, failureOf, refuse } from "../rule-errors.js";
 import { noteAdopted, ownerOf, replacedInputs, wasAdopted } from "../replacement.js";
 import { leftUnchecked, warnOfUnreadable } from "../unreachable-warning.js";
 import { pictureOf } from "./session.js";
@@ -120,12 +120,10 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     const declaration = { nic: previewOf(inputs, ctx.urn), profileUrn, adopt: inputs.adopt === true };
     const facts = await factsFor(picture, store, declaration, self, others).catch(nameTwiceOrError);
     if (facts instanceof VmNameTwice) return { inputs, failures: [{ property: "vm", reason: facts.message }] };
-    const failures = evaluate(interfaceRules, facts)
-      // A VF that is missing today may be there when the interface is made; what is certain is refused.
-      .filter(({ severity }) => severity === "error")
+    const broken = evaluate(interfaceRules, facts)
       .filter(({ rule }) => inputs.adopt !== true || !atOddsWithAdopted.includes(rule))
-      .filter(({ rule }) => facts.vm.differences === undefined || !neededToPlug.includes(rule))
-      .map((violation) => failureOf(violation));
+      .filter(({ rule }) => facts.vm.differences === undefined || !neededToPlug.includes(rule));
+    const failures = errorsAtCheck(ctx, broken).map((violation) => failureOf(violation));
     if (failures.length === 0 && inputs.adopt !== true) warnOfUntoldReplacement(ctx, store, inputs, self);
     return { inputs, failures };
   },

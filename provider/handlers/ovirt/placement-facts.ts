@@ -14,7 +14,6 @@ import {
   type HostNetworking,
 } from "../../backends/ovirt/rest/index.js";
 import type { HostFacts, MovingInterface, NetworkOnHost, PlacementFacts, Violation } from "../../rules/index.js";
-import { quoted } from "../../rules/wording.js";
 import type { ProfileRecord } from "../../backends/libvirt/xml/network.js";
 import type { FullView } from "./cluster-view.js";
 
@@ -24,42 +23,14 @@ import type { FullView } from "./cluster-view.js";
  */
 export const leftToTheEngine: readonly string[] = ["move-vf-network", "move-free-vfs"];
 
-export const standbyNetworkRule = "move-standby-network";
-
 /** What to do on oVirt where a rule's own remedy is for libvirt's hosts. */
 const remedies: Readonly<Record<string, string>> = {
   "move-no-other-migration": "Wait for it, or cancel it in the Administration Portal.",
-  [standbyNetworkRule]:
+  "move-standby-network":
     "Attach the network to the host in the Administration Portal (Setup Host Networks), or choose another host.",
   "move-vf-network":
     "Allow the network, or its label, for the VFs of a physical function in the Administration Portal (Setup Host Networks), or choose another host.",
 };
-
-/** A network that the VM's cluster does not have. */
-export interface Outside extends Violation {
-  readonly network: string;
-}
-
-/**
- * Networks of the VM that the cluster does not have: no host can get one of them then, and the engine answers a migration
- * with a failure of its own, which names nothing (NetworkPolicyUnit.java, findFailoverNetworkNotConnected).
- */
-export function outsideOfCluster({ vm }: PlacementFacts, { clusterNetworks }: FullView): readonly Outside[] {
-  const attached = new Set(clusterNetworks.map(({ name }) => name));
-  const missing = new Set(
-    (vm.interfaces ?? []).flatMap(({ standbyNetwork }) =>
-      standbyNetwork === undefined || attached.has(standbyNetwork) ? [] : [standbyNetwork],
-    ),
-  );
-  return [...missing].map((network) => ({
-    network,
-    rule: standbyNetworkRule,
-    severity: "error",
-    property: "vm",
-    message: `Network ${quoted(network)}, which VM ${quoted(vm.name)} has its standby on, is not attached to its cluster: the engine can migrate the VM nowhere.`,
-    remedy: "Attach it to the cluster and to its hosts in the Administration Portal.",
-  }));
-}
 
 /** The violation with a remedy that fits oVirt. */
 export function onOvirt(violation: Violation): Violation {
@@ -111,6 +82,7 @@ export async function placementFacts(
       name: vm.name,
       exists: true,
       state: stateOf(vm, interfaces),
+      ...(!migratesIn(vm, interfaces) && { unmovableStatus: vm.status }),
       ...(vm.status === "migrating" && { job: "migration out" }),
       interfaces,
       guest: { agent: applications.length > 0, ...(kernel !== undefined && { os: "linux" as const, kernel }) },
@@ -122,7 +94,19 @@ export async function placementFacts(
       destination,
       view.networks.filter(({ name }) => needed.has(name)),
     ),
+    clusterNetworks: view.clusterNetworks.map(({ name }) => name),
   };
+}
+
+/**
+ * Whether the engine begins a migration in the VM's status (VmValidator.java `canMigrate`), and unplugs its VFs
+ * (ActivateDeactivateVmNicCommand.java). Other rules have a VM that is paused or down.
+ */
+function migratesIn({ status }: EngineVm, interfaces: readonly MovingInterface[]): boolean {
+  const hasVf = interfaces.some(({ vfNetwork }) => vfNetwork !== undefined);
+  return (
+    ["up", "powering_up", "migrating", "paused", "down"].includes(status) || (status === "reboot_in_progress" && !hasVf)
+  );
 }
 
 /**
@@ -155,6 +139,7 @@ async function hostFacts(
   );
   return {
     name: host.name,
+    status: host.status,
     configured: host.cluster === vm.cluster,
     networks: networks.map(({ id, name }): NetworkOnHost => ({
       name,

@@ -44,7 +44,7 @@ import {
 } from "../inputs/vm-interface.js";
 import { knownProfiles, referredId, type RecordedInterface } from "../cluster-view.js";
 import { declaredInterfaces, type DeclaredInterface } from "../declarations.js";
-import { failureOf, refuse } from "../rule-errors.js";
+import { errorsAtCheck, failureOf, refuse } from "../rule-errors.js";
 import { noteAdopted, replacedInputs, wasAdopted } from "../replacement.js";
 import { leftUnchecked } from "../unreachable-warning.js";
 import type { MaybeUnknown } from "../../model/unknown.js";
@@ -103,17 +103,13 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     const facts = await factsFor(engine, view, vm, { ...declaration, inputs, self, others });
     if (view.silence === undefined && vm === undefined && isKnown(inputs.vm))
       ctx.progress.warn(`The engine has no VM "${inputs.vm}" yet. What depends on it could not be checked.`);
-    const failures = evaluate(interfaceRules, facts)
-      .filter(({ severity }) => severity === "error")
+    const broken = evaluate(interfaceRules, facts)
       .filter(({ rule }) => inputs.adopt !== true || !atOddsWithAdopted.includes(rule))
-      .filter(({ rule, message }) => {
-        // A VF may be allowed by a label, which is not looked at: the engine has the last word.
-        if (rule === "interface-free-vf") ctx.progress.warn(message);
-        return rule !== "interface-free-vf";
-      })
-      .map((violation) =>
-        failureOf(atOddsWithAdopted.includes(violation.rule) ? orItself(violation, ctx, view) : violation),
-      );
+      // A VF may be allowed by a label, which is not looked at: the engine has the last word.
+      .map((each): Violation => (each.rule === "interface-free-vf" ? { ...each, severity: "warning" } : each));
+    const failures = errorsAtCheck(ctx, broken).map((violation) =>
+      failureOf(atOddsWithAdopted.includes(violation.rule) ? orItself(violation, ctx, view) : violation),
+    );
     return { inputs, failures };
   },
 

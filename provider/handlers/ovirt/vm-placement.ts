@@ -10,8 +10,7 @@ import {
 import { moveLine } from "../../migration/report/line.js";
 import { migrationOptionsSchema } from "../../migration/options.js";
 import { ProblemError, type Problem } from "../../model/problem.js";
-import { evaluate, isKnown, placementRules, type PlacementFacts, type Violation } from "../../rules/index.js";
-import { quoted } from "../../rules/wording.js";
+import { evaluate, isKnown, placementRules, type Violation } from "../../rules/index.js";
 import { announceMove, sayOnce } from "../announcement.js";
 import type { OvirtMark } from "../backend-dispatch.js";
 import {
@@ -37,14 +36,7 @@ import { EngineVmIsAnother, madeAgain } from "./another-vm.js";
 import { readEngine, spelledAs, type FullView } from "./cluster-view.js";
 import { powerCycleOf, pulumiAdviceWith } from "../../backends/ovirt/advice.js";
 import { migrate, pluggedNics, waitingOf } from "../../backends/ovirt/migration.js";
-import {
-  leftToTheEngine,
-  onOvirt,
-  outsideOfCluster,
-  placementFacts,
-  standbyNetworkRule,
-  type HostReads,
-} from "./placement-facts.js";
+import { leftToTheEngine, onOvirt, placementFacts, type HostReads } from "./placement-facts.js";
 import { plugMissing } from "./replug.js";
 import { isAtRest, restingHost, restsElsewhere, tellWhereAtRest, unlessProblem } from "./resting.js";
 import { notOver, withoutMigration } from "../../backends/ovirt/settled.js";
@@ -356,50 +348,8 @@ export async function violationsIn(
   { warn = () => undefined, reads }: { readonly warn?: (violation: Violation) => void; readonly reads?: HostReads },
 ): Promise<readonly Violation[]> {
   const facts = await placementFacts(client, view, vm, host, reads);
-  const nowhere = outsideOfCluster(facts, view);
-  // That a host lacks them is no news, then.
-  const isTold = ({ rule, message }: Violation) =>
-    rule === standbyNetworkRule && nowhere.some(({ network }) => message.includes(quoted(network)));
-  const found = evaluate(placementRules, facts)
-    .filter((violation) => !isTold(violation))
-    .map(onOvirt);
+  const found = evaluate(placementRules, facts).map(onOvirt);
   const isError = ({ severity, rule }: Violation) => severity === "error" && !leftToTheEngine.includes(rule);
   for (const violation of found) if (!isError(violation)) warn(violation);
-  return [
-    ...(host.status === "up" ? [] : [hostNotUp(host)]),
-    ...(migratesIn(vm, facts) ? [] : [statusRefused(vm)]),
-    ...nowhere,
-    ...found.filter(isError),
-  ];
-}
-
-/**
- * Whether the engine begins a migration in the VM's status (VmValidator.java `canMigrate`), and unplugs its VFs
- * (ActivateDeactivateVmNicCommand.java). Rules have the other statuses.
- */
-function migratesIn({ status }: EngineVm, { vm }: PlacementFacts): boolean {
-  const hasVf = vm.interfaces?.some(({ vfNetwork }) => vfNetwork !== undefined) === true;
-  return (
-    ["up", "powering_up", "migrating", "paused", "down"].includes(status) || (status === "reboot_in_progress" && !hasVf)
-  );
-}
-
-function statusRefused({ name, status }: EngineVm): Violation {
-  return {
-    rule: "move-vm-status",
-    severity: "error",
-    property: "vm",
-    message: `VM "${name}" is in status ${status}, in which the engine does not migrate it.`,
-    remedy: "Wait until it is up, or start or resume it.",
-  };
-}
-
-function hostNotUp({ name, status }: EngineHost): Violation {
-  return {
-    rule: "move-host-up",
-    severity: "error",
-    property: "host",
-    message: `Host "${name}" is in status ${status}, and the engine migrates only to hosts that are up.`,
-    remedy: "Activate it, or choose another host.",
-  };
+  return found.filter(isError);
 }

@@ -52,12 +52,14 @@ export interface MessageDefinition<T> {
 
 const MIGRATE_PARAM_LIST_MAX = 64;
 const JOB_STATS_MAX = 64;
+const GUEST_INFO_PARAMS_MAX = 2048;
 
 const nothing = struct({});
 const flags = uint;
 const cookie = opaque(4_194_304);
 const migrateParameters = typedParameterList(MIGRATE_PARAM_LIST_MAX);
 const jobStats = typedParameterList(JOB_STATS_MAX);
+const guestInfo = typedParameterList(GUEST_INFO_PARAMS_MAX);
 
 /** C's `char[n]`, which XDR sends as one integer for each character. */
 const characters = (length: number): Codec<string> =>
@@ -211,6 +213,7 @@ export const procedures = {
     }),
     struct({ result: int }),
   ),
+  domain_get_guest_info: remote(418, struct({ dom: domain, types: uint, flags }), struct({ params: guestInfo })),
   network_define_xml_flags: remote(432, struct({ xml: nonnullString, flags }), onNetwork),
   domain_abort_job_flags: remote(442, onDomainWithFlags, nothing),
 

@@ -148,3 +148,15 @@ function incomplete(profile: ProfileRecord, setting: "bridge" | "physicalFunctio
     remedy: `Set ${setting} of the network in the stack's cluster config.`,
   });
 }
+
+/**
+ * What libvirt makes of an interface of the network (src/network/bridge_driver.c, networkAllocatePort): `hostdev`, `bridge`,
+ * `direct`, or `network` where the host routes.
+ */
+export function interfaceTypeOf(networkXml: string): "hostdev" | "bridge" | "direct" | "network" {
+  const network = parseXml(networkXml);
+  const mode = attribute(child(network, "forward"), "mode");
+  if (mode === "hostdev") return "hostdev";
+  if (mode === "bridge") return attribute(child(network, "bridge"), "name") === undefined ? "direct" : "bridge";
+  return mode === "private" || mode === "vepa" || mode === "passthrough" ? "direct" : "network";
+}

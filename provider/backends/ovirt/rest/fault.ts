@@ -1,6 +1,7 @@
 /** What the engine answers when it does not do what it was asked. */
 import { foreignText } from "../../../model/foreign-text.js";
 import { ProblemError, type Problem } from "../../../model/problem.js";
+import { neededRoles } from "../../../rules/index.js";
 import { child, parseXml, textOf, XmlError, type Element } from "../../../xml/element.js";
 import { EngineUnreachable, type HttpAnswer } from "./exchange.js";
 import { messageIdOf } from "./messages.js";
@@ -89,9 +90,7 @@ const remedies: Readonly<Record<string, string>> = {
     "Look into engine.log for what failed there. A migration ends so where a standby's network is not attached to the VM's cluster.",
 };
 
-/** What a user needs who is no administrator of the whole engine. */
-export const neededRoles =
-  "Give the user roles NetworkAdmin on the data center and ClusterAdmin on the cluster, in the Administration Portal.";
+export { neededRoles };
 
 /** A user without any role gets a token, and then 401 for everything; one with too few a fault in words. */
 function isRefusalOfPermission(status: number, detail: string | undefined): boolean {

@@ -3,12 +3,14 @@ import { rules } from "../../../rules/index.js";
 
 /** Messages that no rule of ours stands for: English texts of ovirt-engine's AppErrors and VdsmErrors properties. */
 const further: Readonly<Record<string, string>> = {
+  CANNOT_PERFORM_HOT_UPDATE:
+    "Cannot ${action} ${type}. Updating some of the properties is not supported while the interface is plugged into a running virtual machine. Please un-plug the interface, update the properties, and then plug it back.",
+  ACTION_TYPE_FAILED_VM_INTERFACE_TYPE_NOT_MATCH_PROFILE:
+    "Cannot ${action} ${type}. The network interface type doesn't match the profile. Virtual machine interface of type 'PCI Passthrough' should have 'Passthrough' profile and vice versa.",
   ACTION_TYPE_FAILED_VNIC_PROFILE_IN_MANY_USES:
     "This VM network interface profile is used by ${entities} (${ENTITIES_USING_VNIC_PROFILE_COUNTER}): ${ENTITIES_USING_VNIC_PROFILE}",
   ACTION_TYPE_FAILED_INVALID_VNIC_PROFILE_NETWORK_ID_CONFIGURATION:
     "Illegal configuration. vNIC '${VAR_VNIC_PROFILE_NAME}' is configured with network filter id value",
-  ACTION_TYPE_FAILED_INVALID_CUSTOM_PROPERTIES_INVALID_KEYS:
-    "if some of the specified custom properties are not configured by the system. The keys are: ${MissingKeys}",
   NETWORK_CANNOT_ADD_INTERFACE_WHEN_VM_STATUS_NOT_UP_DOWN_LOCKED:
     "Cannot ${action} a Network Interface when VM is not Down, Up or Image-Locked.",
   NETWORK_INTERFACE_NAME_ALREADY_IN_USE: "Network interface name is already in use",

@@ -1,11 +1,11 @@
 /** `vnic-failover doctor`: what every host has for failover, what is missing, and how to mend it. */
-import { evaluate, type Violation } from "../../../rules/index.js";
+import { evaluate, hostRules, type Violation } from "../../../rules/index.js";
 import { unpackedVersion } from "../../../rules/version.js";
 import { formatPciAddress } from "../../../backends/libvirt/xml/pci-address.js";
 import { HostUnreachable } from "../../../backends/libvirt/host.js";
 import { whyNotFree, type VirtualFunction } from "../../../backends/libvirt/inventory.js";
 import type { Answer, CommandContext } from "../../command.js";
-import { doctorRules, isLeftBehind, vfKey, vfsOf, type DoctorFacts } from "./doctor-rules.js";
+import { healthOf, isLeftBehind, vfKey, vfsOf, type DoctorFacts } from "./doctor-facts.js";
 import { describeFindings, findingsDocument } from "../../output/findings.js";
 import {
   answering,
@@ -37,7 +37,7 @@ export async function doctor({ cluster }: CommandContext): Promise<Answer> {
 
 /** The answer that the facts give. Pure. */
 export function diagnose(facts: DoctorFacts): Answer {
-  const findings = evaluate(doctorRules, facts);
+  const findings = evaluate(hostRules, healthOf(facts));
   return {
     outcome: findings.some(({ severity }) => severity === "error") ? "refused" : "ok",
     document: {

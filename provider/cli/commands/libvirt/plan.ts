@@ -33,7 +33,7 @@ function describePlan(found: MovePlan, refused: boolean): string {
   const begun =
     journal === undefined
       ? undefined
-      : `A move of it from "${journal.from}" to "${journal.to}" is in its journal (${journal.step}): that would be finished or taken back first.`;
+      : `A move of it from "${journal.from}" to "${journal.to}" is in its journal (${journal.step}): that would be finished or rolled back first.`;
   const steps = moveSteps.map(({ name, title }, index) => [String(index + 1), name, title]);
   return paragraphs(
     `VM "${vm}": ${from === undefined ? "found nowhere" : `"${from}"`} -> "${to}"`,

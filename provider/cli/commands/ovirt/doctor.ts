@@ -5,16 +5,46 @@ import {
   listClusterNetworks,
   listProfiles,
   readHostNetworking,
+  serves,
+  type EngineCluster,
   type EngineHost,
+  type EngineNetwork,
+  type EngineNic,
+  type EnginePhysicalFunction,
+  type EngineProfile,
+  type NetworkLabels,
 } from "../../../backends/ovirt/rest/index.js";
 import type { Engine } from "../../../handlers/ovirt/session.js";
-import { evaluate } from "../../../rules/index.js";
+import { engineRules, evaluate, type EngineHealth } from "../../../rules/index.js";
 import type { Answer } from "../../command.js";
 import { describeFindings, findingsDocument } from "../../output/findings.js";
 import { indented, paragraphs, table } from "../../output/table.js";
 import type { EngineContext } from "./context.js";
-import { engineDoctorRules, isLookedAt, type DoctoredHost, type EngineDoctorFacts } from "./doctor-rules.js";
 import { surveyEngine } from "./survey.js";
+
+interface DoctoredHost {
+  readonly host: EngineHost;
+  readonly functions: readonly EnginePhysicalFunction[];
+  /** Of the networks of passthrough profiles. */
+  readonly labels: NetworkLabels;
+  /** The ids of the networks that its NICs have. */
+  readonly attached: readonly string[];
+  /** The names of the VMs that have devices of it. */
+  readonly vms: readonly string[];
+}
+
+interface EngineDoctorFacts {
+  /** `4.5.7-1.el9`; undefined: the engine does not say. */
+  readonly version: string | undefined;
+  readonly cluster: EngineCluster;
+  /** Those of the cluster. */
+  readonly networks: readonly EngineNetwork[];
+  readonly hosts: readonly DoctoredHost[];
+  /** Those of the cluster's networks. */
+  readonly profiles: readonly EngineProfile[];
+  /** VMs that run on their standby alone. */
+  readonly withoutVf: readonly { readonly vm: string; readonly nics: readonly EngineNic[] }[];
+}
 
 export async function engineDoctor({ engine }: EngineContext): Promise<Answer> {
   return diagnoseEngine(await doctorFacts(engine));
@@ -55,9 +85,24 @@ async function doctorFacts(engine: Engine): Promise<EngineDoctorFacts> {
   };
 }
 
+/** What the engine has told, as the rules want it. Pure. */
+function healthOf({ version, cluster, networks, hosts, profiles, withoutVf }: EngineDoctorFacts): EngineHealth {
+  return {
+    ...{ version, cluster, networks, profiles },
+    hosts: hosts.map(({ host: { name, status }, functions, labels, attached }) => ({
+      ...{ name, status, attached },
+      functions: functions.map((pf) => ({
+        ...{ name: pf.name, number: pf.number, max: pf.max },
+        serves: networks.filter(({ id }) => serves(pf, id, labels)).map(({ id }) => id),
+      })),
+    })),
+    withoutVf: withoutVf.map(({ vm, nics }) => ({ vm, nics: nics.map(({ name }) => name) })),
+  };
+}
+
 /** The answer that the facts give. Pure. */
-export function diagnoseEngine(facts: EngineDoctorFacts): Answer {
-  const findings = evaluate(engineDoctorRules, facts);
+function diagnoseEngine(facts: EngineDoctorFacts): Answer {
+  const findings = evaluate(engineRules, healthOf(facts));
   const { version, cluster, hosts } = facts;
   const nameOf = (network: string) => facts.networks.find(({ id }) => id === network)?.name ?? network;
   const describeHost = ({ host, functions, vms }: DoctoredHost): string =>
@@ -91,7 +136,7 @@ export function diagnoseEngine(facts: EngineDoctorFacts): Answer {
           labels,
         })),
         vms: doctored.vms,
-        looked: isLookedAt(doctored),
+        looked: doctored.host.status === "up",
       })),
       findings: findingsDocument(findings),
     },

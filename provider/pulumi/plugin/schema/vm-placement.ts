@@ -60,7 +60,7 @@ export const Migration: ObjectSpec<keyof MigrationOptions> = {
     addresses: {
       ...listOf(text),
       description:
-        "IPv4 addresses of the guest to ask for, at most 16. Default: those that libvirt or the guest's own frames tell.",
+        "IPv4 addresses of the guest to ask for, at most 16. Default: those that the guest's own frames tell.",
     },
   },
 };

@@ -71,6 +71,7 @@ const numbers = {
   connect_register_close_callback: "remote 360",
   domain_detach_device_alias: "remote 392",
   connect_compare_hypervisor_cpu: "remote 393",
+  domain_get_guest_info: "remote 418",
   network_define_xml_flags: "remote 432",
   domain_abort_job_flags: "remote 442",
   qemu_domain_monitor_command: "qemu 1",

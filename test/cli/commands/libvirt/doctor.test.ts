@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { diagnose, reservations } from "../../../../provider/cli/commands/libvirt/doctor.js";
-import { doctorRules, type DoctorFacts } from "../../../../provider/cli/commands/libvirt/doctor-rules.js";
+import type { DoctorFacts } from "../../../../provider/cli/commands/libvirt/doctor-facts.js";
 import type { AnsweringHost, HostSurvey, SurveyedNetwork } from "../../../../provider/backends/libvirt/host-survey.js";
 import type { VirtualFunction } from "../../../../provider/backends/libvirt/inventory.js";
+import { hostRules } from "../../../../provider/rules/index.js";
 import { parsePciAddress } from "../../../../provider/backends/libvirt/xml/pci-address.js";
 
 const address = (text: string) => parsePciAddress(text) ?? expect.fail(`${text} is no address`);
@@ -113,7 +114,7 @@ Nothing is missing.`);
   });
 
   test("every rule has a case above", () => {
-    expect(doctorRules.map(({ id }) => id)).toEqual([...new Set(cases.map(([rule]) => rule))]);
+    expect(hostRules.map(({ id }) => id)).toEqual([...new Set(cases.map(([rule]) => rule))]);
   });
 
   test("a VF that two networks name, and a PF that is down for both, are told once", () => {

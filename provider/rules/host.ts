@@ -1,37 +1,91 @@
-/** What a host needs for moves, one row each. Pure. */
-import { heldVfs, isFree, isVfioDriver, type VirtualFunction } from "../../../backends/libvirt/inventory.js";
-import type { Rule } from "../../../rules/index.js";
-import { packedVersion, unpackedVersion } from "../../../rules/version.js";
-import { counted, listed, quoted } from "../../../rules/wording.js";
-import { claimName } from "../../../backends/libvirt/xml/vf-claim.js";
-import { shellWord } from "../../../model/shell-word.js";
-import { formatPciAddress, nodeDeviceName } from "../../../backends/libvirt/xml/pci-address.js";
-import {
-  answering,
-  type AnsweringHost,
-  type HostSurvey,
-  type SurveyedNetwork,
-  type SurveyedPf,
-} from "../../../backends/libvirt/host-survey.js";
+/** What a host needs so that moves can be, one row each: `vnic-failover doctor` with libvirt. */
+import { shellWord } from "../model/shell-word.js";
+import type { Finding, Rule } from "./rule.js";
+import { packedVersion, unpackedVersion } from "./version.js";
+import { counted, listed, quoted } from "./wording.js";
 
-export interface DoctorFacts {
-  readonly hosts: readonly HostSurvey[];
-  /** By `host address`: the VM in whose move that VF is reserved. */
-  readonly reservedFor: ReadonlyMap<string, string>;
+export interface ClusterHealth {
+  readonly hosts: readonly HostHealth[];
   /** Profiles that some hosts lack or have otherwise. */
   readonly unevenProfiles: readonly { readonly name: string; readonly differsOn: readonly string[] }[];
 }
 
-type DoctorRule = Rule<DoctorFacts>;
-type Found = readonly { readonly message: string; readonly remedy: string }[];
+export type HostHealth = UnreachableHost | AnsweringHost;
+
+export interface UnreachableHost {
+  readonly name: string;
+  readonly answers: false;
+  /** In the words of the attempt. */
+  readonly why: string;
+}
+
+export interface AnsweringHost {
+  readonly name: string;
+  readonly answers: true;
+  readonly uuid: string | undefined;
+  /** major × 1,000,000 + minor × 1,000 + release. */
+  readonly libvirtVersion: number;
+  readonly qemuVersion: number;
+  /** Undefined: libvirt does not say. */
+  readonly iommu: boolean | undefined;
+  readonly networks: readonly NetworkHealth[];
+  /** VMs that would not start again there. Default: none. */
+  readonly unstartable?:
+    readonly { readonly vm: string; readonly autostart: boolean; readonly why: string }[] | undefined;
+}
+
+export interface NetworkHealth {
+  readonly name: string;
+  /** As configured, bytes. */
+  readonly mtu: number | undefined;
+  readonly bridge: BridgeHealth | undefined;
+  readonly physicalFunctions: readonly PfHealth[];
+}
+
+export interface BridgeHealth {
+  readonly name: string;
+  /** `unknown`: the host has no way to say. */
+  readonly there: boolean | "unknown";
+  /** Bytes. */
+  readonly mtu?: number | undefined;
+  readonly ports?: readonly string[] | undefined;
+}
+
+export interface PfHealth {
+  /** With the network's range of its VFs, where it has one. */
+  readonly name: string;
+  /** Undefined: the host has no such interface, or it is no PF. */
+  readonly found: { readonly linkUp: boolean; readonly virtualFunctions: readonly VfHealth[] } | undefined;
+  /** Why VFs that no VM has are not free, a sentence without full stop each. */
+  readonly heldIdle: readonly string[];
+}
+
+export interface VfHealth {
+  readonly address: string;
+  readonly driver: string | undefined;
+  readonly free: boolean;
+  readonly sharesIommuGroup: boolean;
+  /** Bound for a VM by a process that died, and in no VM and no move. */
+  readonly leftBehind?:
+    | {
+        readonly vm: string;
+        /** libvirt's names of the VF, and of the network that claims it. */
+        readonly nodeDevice: string;
+        readonly claim: string;
+      }
+    | undefined;
+}
+
+type HostRule = Rule<ClusterHealth>;
+type Found = readonly Finding[];
 
 const libvirtFloor = packedVersion(7, 0);
 const qemuFloor = packedVersion(5, 2);
 
-const error = { checkedAt: ["preflight"], severity: "error" } as const;
-const warning = { checkedAt: ["preflight"], severity: "warning" } as const;
+const error = { checkedAt: ["doctor"], severity: "error" } as const;
+const warning = { checkedAt: ["doctor"], severity: "warning" } as const;
 
-export const doctorRules: readonly DoctorRule[] = [
+export const hostRules: readonly HostRule[] = [
   {
     id: "host-answers",
     title: "Every host answers",
@@ -224,7 +278,7 @@ export const doctorRules: readonly DoctorRule[] = [
     ...warning,
     find: eachNetwork((host, { name, physicalFunctions }) => {
       const vfs = physicalFunctions.flatMap(({ found }) => found?.virtualFunctions ?? []);
-      return vfs.length > 0 && !vfs.some((vf) => isFree(vf))
+      return vfs.length > 0 && !vfs.some(({ free }) => free)
         ? [
             {
               message: `None of the ${counted(vfs.length, "VF")} of network ${quoted(name)} on host ${quoted(host.name)} is free: no VM that has one can move there.${causes(physicalFunctions)}`,
@@ -256,15 +310,16 @@ export const doctorRules: readonly DoctorRule[] = [
     title: "No VF is left taken by a process that died",
     source: "libvirt: virNodeDeviceDetachFlags",
     ...warning,
-    find: ({ hosts, reservedFor }) =>
-      hosts.filter(answering).flatMap((host) =>
-        vfsOf(host)
-          .filter((vf) => isLeftBehind(vf) && !reservedFor.has(vfKey(host.name, vf)))
-          .map((vf) => ({
-            message: `VF ${formatPciAddress(vf.address)} of host ${quoted(host.name)} is bound to ${vf.driver ?? "vfio"}: it was taken for VM ${quoted(vf.leftBy ?? "")} by a process that died, and no VM and no move has it.`,
-            remedy: `The next VM that needs one may get it. To give it back to the host: virsh nodedev-reattach ${nodeDeviceName(vf.address)}; virsh net-undefine ${claimName(vf.address)}`,
-          })),
+    find: eachHost((host) =>
+      vfsOf(host).flatMap(({ address, driver, leftBehind }) =>
+        leftBehind === undefined
+          ? []
+          : {
+              message: `VF ${address} of host ${quoted(host.name)} is bound to ${driver ?? "vfio"}: it was taken for VM ${quoted(leftBehind.vm)} by a process that died, and no VM and no move has it.`,
+              remedy: `The next VM that needs one may get it. To give it back to the host: virsh nodedev-reattach ${leftBehind.nodeDevice}; virsh net-undefine ${leftBehind.claim}`,
+            },
       ),
+    ),
   },
   {
     id: "vm-starts-again",
@@ -291,56 +346,43 @@ export const doctorRules: readonly DoctorRule[] = [
   },
 ];
 
-/** Every VF of the host's networks once, though networks may share PFs. */
-export function vfsOf({ networks }: AnsweringHost): readonly VirtualFunction[] {
-  const all = pfsOf(networks).flatMap(({ found }) => found?.virtualFunctions ?? []);
-  return [...new Map(all.map((vf) => [formatPciAddress(vf.address), vf])).values()];
-}
-
-/** Bound to VFIO by a process that died: nothing else tells that from a host that binds its VFs at boot. */
-export function isLeftBehind({ driver, usedBy, reservedFor, leftBy }: VirtualFunction): boolean {
-  return isVfioDriver(driver) && usedBy === undefined && reservedFor === undefined && leftBy !== undefined;
-}
-
-/** Why VFs that no VM has are not free, a sentence each. */
-function causes(physicalFunctions: readonly SurveyedPf[]): string {
-  const idle = physicalFunctions.flatMap(({ pf, name, found }) =>
-    heldVfs({
-      name: pf ?? name,
-      virtualFunctions: (found?.virtualFunctions ?? []).filter(({ usedBy }) => usedBy === undefined),
-    }),
-  );
-  return idle.map((why) => ` ${why}.`).join("");
-}
-
-/** The key of {@link DoctorFacts.reservedFor}. */
-export function vfKey(host: string, { address }: Pick<VirtualFunction, "address">): string {
-  return `${host} ${formatPciAddress(address)}`;
-}
-
 // --- how the rows go through the hosts
 
-function eachHost(find: (host: AnsweringHost) => Found): DoctorRule["find"] {
+function answering(host: HostHealth): host is AnsweringHost {
+  return host.answers;
+}
+
+function eachHost(find: (host: AnsweringHost) => Found): HostRule["find"] {
   return ({ hosts }) => hosts.filter(answering).flatMap(find);
 }
 
-function eachNetwork(find: (host: AnsweringHost, network: SurveyedNetwork) => Found): DoctorRule["find"] {
+function eachNetwork(find: (host: AnsweringHost, network: NetworkHealth) => Found): HostRule["find"] {
   return eachHost((host) => host.networks.flatMap((network) => find(host, network)));
 }
 
 /** Each PF once, with the first network that names it. */
-function eachPf(find: (host: AnsweringHost, network: SurveyedNetwork, pf: SurveyedPf) => Found): DoctorRule["find"] {
+function eachPf(find: (host: AnsweringHost, network: NetworkHealth, pf: PfHealth) => Found): HostRule["find"] {
   return eachHost((host) =>
-    pfsOf(host.networks).flatMap((pf) => {
+    pfsOf(host).flatMap((pf) => {
       const network = host.networks.find(({ physicalFunctions }) => physicalFunctions.includes(pf));
       return network === undefined ? [] : find(host, network, pf);
     }),
   );
 }
 
-function pfsOf(networks: readonly SurveyedNetwork[]): readonly SurveyedPf[] {
+function pfsOf({ networks }: AnsweringHost): readonly PfHealth[] {
   const all = networks.flatMap(({ physicalFunctions }) => physicalFunctions);
   return all.filter((pf, index) => all.findIndex(({ name }) => name === pf.name) === index);
+}
+
+/** Every VF of the host's networks once, though networks may share PFs. */
+function vfsOf(host: AnsweringHost): readonly VfHealth[] {
+  const all = pfsOf(host).flatMap(({ found }) => found?.virtualFunctions ?? []);
+  return [...new Map(all.map((vf) => [vf.address, vf])).values()];
+}
+
+function causes(physicalFunctions: readonly PfHealth[]): string {
+  return physicalFunctions.flatMap(({ heldIdle }) => heldIdle.map((why) => ` ${why}.`)).join("");
 }
 
 function tooOld({ name }: AnsweringHost, program: string, version: number, floor: number): Found {

@@ -1,55 +1,66 @@
-/** What an engine's hosts and profiles need for moves, one row each. Pure. */
-import {
-  serves,
-  type EngineCluster,
-  type EngineHost,
-  type EngineNetwork,
-  type EngineNic,
-  type EnginePhysicalFunction,
-  type EngineProfile,
-  type NetworkLabels,
-} from "../../../backends/ovirt/rest/index.js";
-import { neededRoles } from "../../../backends/ovirt/rest/fault.js";
-import type { Rule } from "../../../rules/index.js";
-import { quoted } from "../../../rules/wording.js";
+/** What an engine, its hosts and its profiles need so that moves can be, one row each: `vnic-failover doctor` on oVirt. */
+import type { Rule } from "./rule.js";
+import { quoted } from "./wording.js";
 
-export interface DoctoredHost {
-  readonly host: EngineHost;
-  readonly functions: readonly EnginePhysicalFunction[];
-  /** Of the networks of passthrough profiles. */
-  readonly labels: NetworkLabels;
-  /** The ids of the networks that its NICs have. */
-  readonly attached: readonly string[];
-  /** The names of the VMs that have devices of it. */
-  readonly vms: readonly string[];
-}
-
-export interface EngineDoctorFacts {
+export interface EngineHealth {
   /** `4.5.7-1.el9`; undefined: the engine does not say. */
   readonly version: string | undefined;
-  readonly cluster: EngineCluster;
+  readonly cluster: {
+    readonly name: string;
+    readonly level: { readonly major: number; readonly minor: number };
+  };
   /** Those of the cluster. */
-  readonly networks: readonly EngineNetwork[];
-  readonly hosts: readonly DoctoredHost[];
+  readonly networks: readonly { readonly id: string; readonly name: string }[];
+  readonly hosts: readonly EngineHostHealth[];
   /** Those of the cluster's networks. */
-  readonly profiles: readonly EngineProfile[];
-  /** VMs that run on their standby alone. */
-  readonly withoutVf: readonly { readonly vm: string; readonly nics: readonly EngineNic[] }[];
+  readonly profiles: readonly ProfileHealth[];
+  /** VMs that run on their standby alone, with the names of the NICs. */
+  readonly withoutVf: readonly { readonly vm: string; readonly nics: readonly string[] }[];
+}
+
+export interface EngineHostHealth {
+  readonly name: string;
+  /** As the engine says it: `up`, `maintenance`, … */
+  readonly status: string;
+  readonly functions: readonly {
+    readonly name: string;
+    /** VFs that it has, and could have. */
+    readonly number: number;
+    readonly max: number;
+    /** The ids of the passthrough profiles' networks that its VFs may serve. */
+    readonly serves: readonly string[];
+  }[];
+  /** The ids of the networks that its NICs have. */
+  readonly attached: readonly string[];
+}
+
+export interface ProfileHealth {
+  readonly id: string;
+  readonly name: string;
+  /** The network's id. */
+  readonly network: string;
+  readonly passThrough: "enabled" | "disabled";
+  readonly migratable?: boolean | undefined;
+  readonly failover?: string | undefined;
 }
 
 type Found = { readonly message: string; readonly remedy: string };
 
-const error = { checkedAt: ["preflight"], severity: "error" } as const;
-const warning = { checkedAt: ["preflight"], severity: "warning" } as const;
+const error = { checkedAt: ["doctor"], severity: "error" } as const;
+const warning = { checkedAt: ["doctor"], severity: "warning" } as const;
 
 const inMaintenance: readonly string[] = ["maintenance", "preparing_for_maintenance"];
 
+/** What a user needs who is no administrator of the whole engine. */
+export const neededRoles =
+  "Give the user roles NetworkAdmin on the data center and ClusterAdmin on the cluster, in the Administration Portal.";
+
 /** What is said of a host that is not up comes first, and nothing else of it is. */
-export function isLookedAt({ host }: DoctoredHost): boolean {
-  return host.status === "up";
+function isUp({ status }: Pick<EngineHostHealth, "status">): boolean {
+  return status === "up";
 }
 
-export const engineDoctorRules: readonly Rule<EngineDoctorFacts>[] = [
+export const engineRules: readonly Rule<EngineHealth>[] = [
   {
     id: "engine-version",
     title: "The engine is 4.4.6 or newer",
@@ -87,7 +98,7 @@ export const engineDoctorRules: readonly Rule<EngineDoctorFacts>[] = [
           message: `The engine lists no host of cluster ${quoted(name)}.`,
           remedy: `If it has some: ${neededRoles}`,
         };
-      const up = hosts.filter(isLookedAt);
+      const up = hosts.filter(isUp);
       return up.length > 1
         ? []
         : {
@@ -103,8 +114,8 @@ export const engineDoctorRules: readonly Rule<EngineDoctorFacts>[] = [
     ...error,
     find: ({ hosts }) =>
       hosts
-        .filter((host) => !isLookedAt(host) && !inMaintenance.includes(host.host.status))
-        .map(({ host }) => ({
+        .filter((host) => !isUp(host) && !inMaintenance.includes(host.status))
+        .map((host) => ({
           message: `Host ${quoted(host.name)} is in status ${host.status}: the engine moves no VM there.`,
           remedy: "See to it in the Administration Portal.",
         })),
@@ -116,8 +127,8 @@ export const engineDoctorRules: readonly Rule<EngineDoctorFacts>[] = [
     ...warning,
     find: ({ hosts }) =>
       hosts
-        .filter(({ host }) => inMaintenance.includes(host.status))
-        .map(({ host }) => ({
+        .filter(({ status }) => inMaintenance.includes(status))
+        .map((host) => ({
           message: `Host ${quoted(host.name)} is in maintenance: the engine moves no VM there.`,
           remedy: "Activate it in the Administration Portal when the maintenance is over.",
         })),
@@ -128,11 +139,11 @@ export const engineDoctorRules: readonly Rule<EngineDoctorFacts>[] = [
     source: "ovirt-engine: VfSchedulerImpl.java",
     ...warning,
     find: (facts) =>
-      eachHost(facts, ({ host, functions }) =>
+      eachHost(facts, ({ name: host, functions }) =>
         functions
           .filter(({ number, max }) => number === 0 && max > 0)
           .map(({ name, max }) => ({
-            message: `Physical function ${quoted(name)} of host ${quoted(host.name)} has no VFs, and could have ${max}.`,
+            message: `Physical function ${quoted(name)} of host ${quoted(host)} has no VFs, and could have ${max}.`,
             remedy: "Set their number in the Administration Portal: Network Interfaces, Setup Host Networks.",
           })),
       ),
@@ -143,11 +154,11 @@ export const engineDoctorRules: readonly Rule<EngineDoctorFacts>[] = [
     source: "ovirt-engine: VfSchedulerImpl.java",
     ...warning,
     find: (facts) =>
-      eachHost(facts, ({ host, functions, labels }) =>
+      eachHost(facts, ({ name: host, functions }) =>
         networksOf(facts, passthrough(facts))
-          .filter(({ id }) => !functions.some((pf) => serves(pf, id, labels)))
+          .filter(({ id }) => !functions.some(({ serves }) => serves.includes(id)))
           .map(({ name }) => ({
-            message: `No physical function of host ${quoted(host.name)} gives its VFs to network ${quoted(name)}.`,
+            message: `No physical function of host ${quoted(host)} gives its VFs to network ${quoted(name)}.`,
             remedy:
               "Allow the network, or its label, for the VFs of a physical function in the Administration Portal: Setup Host Networks.",
           })),
@@ -161,11 +172,11 @@ export const engineDoctorRules: readonly Rule<EngineDoctorFacts>[] = [
     find: (facts) => {
       const failovers = new Set(passthrough(facts).flatMap(({ failover }) => failover ?? []));
       const standbys = facts.profiles.filter(({ id }) => failovers.has(id));
-      return eachHost(facts, ({ host, attached }) =>
+      return eachHost(facts, ({ name: host, attached }) =>
         networksOf(facts, standbys)
           .filter(({ id }) => !attached.includes(id))
           .map(({ name }) => ({
-            message: `Network ${quoted(name)}, which standbys use, is not attached to host ${quoted(host.name)}: no VM with such a standby can go there.`,
+            message: `Network ${quoted(name)}, which standbys use, is not attached to host ${quoted(host)}: no VM with such a standby can go there.`,
             remedy: "Attach it in the Administration Portal: Network Interfaces, Setup Host Networks.",
           })),
       );
@@ -191,7 +202,7 @@ export const engineDoctorRules: readonly Rule<EngineDoctorFacts>[] = [
     ...warning,
     find: ({ withoutVf }) =>
       withoutVf.map(({ vm, nics }) => ({
-        message: `VM ${quoted(vm)} runs without the VF of NIC ${nics.map(({ name }) => quoted(name)).join(", ")}.`,
+        message: `VM ${quoted(vm)} runs without the VF of NIC ${nics.map((nic) => quoted(nic)).join(", ")}.`,
         remedy: "What helps is told by: vnic-failover recover.",
       })),
   },
@@ -209,15 +220,15 @@ function isAtLeast(version: string, wanted: readonly number[]): boolean {
 }
 
 /** Those that are up. */
-function eachHost({ hosts }: EngineDoctorFacts, find: (host: DoctoredHost) => readonly Found[]): readonly Found[] {
-  return hosts.filter(isLookedAt).flatMap(find);
+function eachHost({ hosts }: EngineHealth, find: (host: EngineHostHealth) => readonly Found[]): readonly Found[] {
+  return hosts.filter(isUp).flatMap(find);
 }
 
-function passthrough({ profiles }: EngineDoctorFacts): readonly EngineProfile[] {
+function passthrough({ profiles }: EngineHealth): readonly ProfileHealth[] {
   return profiles.filter(({ passThrough }) => passThrough === "enabled");
 }
 
-function networksOf({ networks }: EngineDoctorFacts, profiles: readonly EngineProfile[]): readonly EngineNetwork[] {
+function networksOf({ networks }: EngineHealth, profiles: readonly ProfileHealth[]): EngineHealth["networks"] {
   const wanted = new Set(profiles.map(({ network }) => network));
   return networks.filter(({ id }) => wanted.has(id));
 }
