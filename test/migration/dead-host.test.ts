@@ -275,7 +275,8 @@ describe("recovery does no harm", () => {
 
   it.each([
     ["a backup", 9],
-    ["a migration by another tool", 6],
+    ["a snapshot", 6],
+    ["a migration by another tool", 5],
   ])("aborts no job that is another's: %s", async (_, operation) => {
     leave(lab, journalOf(pair));
     lab.host1.otherJob(web(lab.host1), operation);
@@ -283,7 +284,7 @@ describe("recovery does no harm", () => {
       (recovery) => recovery.outcome,
       (error: unknown) => (error instanceof ProblemError ? error.problem.code : error),
     );
-    expect(outcome).toBe(operation === 6 ? "vm-migrating" : "undone");
+    expect(outcome).toBe(operation === 5 ? "vm-migrating" : "undone");
     expect(lab.host1.calls.get("domain_abort_job")).toBeUndefined();
   });
 

@@ -54,8 +54,8 @@ export const JobType = { NONE: 0, BOUNDED: 1, UNBOUNDED: 2, COMPLETED: 3, FAILED
 /** virDomainGetJobStatsFlags. */
 export const JobStats = { COMPLETED: 1 << 0, KEEP_COMPLETED: 1 << 1 } as const;
 
-/** virDomainJobOperation. */
-export const JobOperation = { MIGRATION_IN: 5, MIGRATION_OUT: 6 } as const;
+/** virDomainJobOperation (include/libvirt/libvirt-domain.h): 6 is a snapshot. */
+export const JobOperation = { MIGRATION_IN: 4, MIGRATION_OUT: 5 } as const;
 
 /** virConnectListAllNodeDeviceFlags. */
 export const ListNodeDevices = { NET: 1 << 4, VDPA: 1 << 17 } as const;

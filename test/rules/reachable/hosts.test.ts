@@ -11,7 +11,7 @@ import { pci } from "../../hosts/left-journal.js";
 import { raises } from "./raises.js";
 
 vi.mock("../../../provider/rules/rule.js", async (original) => {
-  const { noting } = await import("./raises.js");
+  const { noting } = await import("./noting.js");
   return noting(await original());
 });
 

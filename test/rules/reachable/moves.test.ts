@@ -15,7 +15,7 @@ import { standing } from "../../hosts/standing.js";
 import { raises, refusalOf } from "./raises.js";
 
 vi.mock("../../../provider/rules/rule.js", async (original) => {
-  const { noting } = await import("./raises.js");
+  const { noting } = await import("./noting.js");
   return noting(await original());
 });
 

@@ -21,7 +21,7 @@ import {
 import { raises, raisesByEngine, refusalOf } from "./raises.js";
 
 vi.mock("../../../provider/rules/rule.js", async (original) => {
-  const { noting } = await import("./raises.js");
+  const { noting } = await import("./noting.js");
   return noting(await original());
 });
 

@@ -8,7 +8,7 @@ import { domainXml, labLike, vfs, type LabLike } from "../../hosts/lab-like.js";
 import { raises } from "./raises.js";
 
 vi.mock("../../../provider/rules/rule.js", async (original) => {
-  const { noting } = await import("./raises.js");
+  const { noting } = await import("./noting.js");
   return noting(await original());
 });
 

@@ -3,20 +3,8 @@
  * (test/rules/examples.ts) is given its facts by hand: it is also green where no host could ever tell them.
  */
 import { expect, it } from "vitest";
-import type { evaluate } from "../../../provider/rules/rule.js";
-import { rules, type Violation } from "../../../provider/rules/index.js";
-
-const found: Pick<Violation, "rule" | "message">[] = [];
-
-/** `evaluate`, which keeps a note of what it finds: test files mock provider/rules/rule.ts with it. */
-export function noting<Module extends { evaluate: typeof evaluate }>(module: Module): Module {
-  const noted: typeof evaluate = (table, facts, options) => {
-    const violations = module.evaluate(table, facts, options);
-    found.push(...violations);
-    return violations;
-  };
-  return { ...module, evaluate: noted };
-}
+import { rules } from "../../../provider/rules/index.js";
+import { found } from "./noting.js";
 
 /** @param story returns all that the user reads in it. */
 export function raises(id: string, story: () => Promise<string>): void {
