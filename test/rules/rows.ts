@@ -11,8 +11,8 @@ export interface PrintedRow extends RuleRow {
 
 /** By group. */
 const gatherers: Readonly<Record<RuleRow["group"], readonly string[]>> = {
-  profile: ["provider/handlers/vnic-profile.ts", "provider/handlers/ovirt/vnic-profile.ts"],
-  interface: ["provider/handlers/vm-interface.ts", "provider/handlers/ovirt/vm-interface.ts"],
+  profile: ["provider/handlers/libvirt/vnic-profile.ts", "provider/handlers/ovirt/vnic-profile.ts"],
+  interface: ["provider/handlers/libvirt/vm-interface.ts", "provider/handlers/ovirt/vm-interface.ts"],
   teaming: ["provider/migration/teaming-facts.ts"],
   "migration-xml": ["provider/migration/teaming-facts.ts"],
   placement: [
@@ -20,15 +20,15 @@ const gatherers: Readonly<Record<RuleRow["group"], readonly string[]>> = {
     "provider/migration/host-facts.ts",
     "provider/handlers/ovirt/placement-facts.ts",
   ],
-  host: ["provider/cli/host-survey.ts", "provider/cli/doctor-facts.ts"],
-  engine: ["provider/cli/ovirt/doctor.ts"],
+  host: ["provider/backends/libvirt/host-survey.ts", "provider/cli/commands/libvirt/doctor-facts.ts"],
+  engine: ["provider/cli/commands/ovirt/doctor.ts"],
 };
 
 /** Where they are not those of the group. */
 const exceptions: Readonly<Record<string, readonly string[]>> = {
   "profile-custom-properties-defined": ["provider/backends/ovirt/rest/fault.ts"],
   "profile-removed-not-in-templates": ["provider/backends/ovirt/rest/fault.ts"],
-  "placement-once-per-vm": ["provider/handlers/placement-owner.ts", "provider/handlers/placement-note.ts"],
+  "placement-once-per-vm": ["provider/handlers/placement-owner.ts", "provider/handlers/libvirt/placement-note.ts"],
   "move-no-other-mover": ["provider/migration/plan.ts"],
   "move-guest-kernel": ["provider/backends/libvirt/guest-agent.ts", "provider/handlers/ovirt/placement-facts.ts"],
   "move-guest-kernel-tested": [
@@ -40,7 +40,7 @@ const exceptions: Readonly<Record<string, readonly string[]>> = {
   "move-host-up": ["provider/handlers/ovirt/placement-facts.ts"],
   "move-standby-network-in-cluster": ["provider/handlers/ovirt/placement-facts.ts"],
   "teaming-network-gives-hostdev": ["provider/backends/libvirt/network-types.ts"],
-  "vm-starts-again": ["provider/cli/start-survey.ts"],
+  "vm-starts-again": ["provider/backends/libvirt/start-survey.ts"],
 };
 
 export function printedRows(): readonly PrintedRow[] {

@@ -1,8 +1,8 @@
 /** Rules of hosts: `vnic-failover doctor` with libvirt. */
 import { vi } from "vitest";
-import { doctor } from "../../../provider/cli/doctor.js";
+import { doctor } from "../../../provider/cli/commands/libvirt/doctor.js";
 import { parseXml } from "../../../provider/xml/element.js";
-import { formatVfClaim } from "../../../provider/xml/vf-claim.js";
+import { formatVfClaim } from "../../../provider/backends/libvirt/xml/vf-claim.js";
 import { contextWith } from "../../cli/command-context.js";
 import { pciAttributesOf } from "../../hosts/by-hand.js";
 import { declareProfiles } from "../../hosts/declared.js";

@@ -1,7 +1,7 @@
 /** Rules of a move with libvirt: of its plan, and of what the destination is given. */
 import { vi } from "vitest";
 import { Affect, CpuCompare, DomainState, DomainXml } from "../../../provider/backends/libvirt/constants.js";
-import { plan } from "../../../provider/cli/plan.js";
+import { plan } from "../../../provider/cli/commands/libvirt/plan.js";
 import { moveVm } from "../../../provider/migration/move.js";
 import { moverOf } from "../../../provider/migration/mover.js";
 import { child, formatXml, parseXml, withChildren, type Element } from "../../../provider/xml/element.js";

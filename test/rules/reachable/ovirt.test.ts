@@ -6,7 +6,7 @@ import type { VnicProfileInputs } from "../../../provider/handlers/inputs/vnic-p
 import { vmInterface } from "../../../provider/handlers/ovirt/vm-interface.js";
 import { vmPlacement } from "../../../provider/handlers/ovirt/vm-placement.js";
 import { vnicProfile } from "../../../provider/handlers/ovirt/vnic-profile.js";
-import { engineDoctor } from "../../../provider/cli/ovirt/doctor.js";
+import { engineDoctor } from "../../../provider/cli/commands/ovirt/doctor.js";
 import { engineOf } from "../../../provider/handlers/ovirt/session.js";
 import { contextWith } from "../../cli/command-context.js";
 import { named, put, type Host, type HostNic } from "../../engine/model.js";

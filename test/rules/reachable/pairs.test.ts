@@ -1,6 +1,6 @@
 /** Rules of a domain's pairs: of VMs that somebody else has made, as `vnic-failover plan` sees them. */
 import { afterAll, beforeAll, vi } from "vitest";
-import { plan } from "../../../provider/cli/plan.js";
+import { plan } from "../../../provider/cli/commands/libvirt/plan.js";
 import { parseXml } from "../../../provider/xml/element.js";
 import { contextWith } from "../../cli/command-context.js";
 import { pciAttributesOf } from "../../hosts/by-hand.js";
