@@ -132,8 +132,6 @@ rule("interface-passthrough-linked", {
   ],
 });
 
-const ovirt = { backend: "ovirt" } as const;
-
 rule("interface-free-vf", {
   breaks: [
     [

@@ -25,15 +25,15 @@ type More = Partial<HandlerContext>;
 
 /** What the user reads of two hosts' cluster. */
 async function within(
-  act: (lab: LabLike) => Promise<string | void>,
+  act: (lab: LabLike) => Promise<unknown>,
   options: Parameters<typeof labLike>[0] = {},
 ): Promise<string> {
   declaredProfiles.clear();
   declaredInterfaces.clear();
   const lab = await labLike(options);
   try {
-    const said = (await act(lab)) ?? "";
-    return [said, ...lab.progress.warnings, ...lab.progress.infos].join("\n");
+    const said = await act(lab);
+    return [typeof said === "string" ? said : "", ...lab.progress.warnings, ...lab.progress.infos].join("\n");
   } finally {
     await lab.close();
   }

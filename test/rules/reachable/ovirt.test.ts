@@ -1,6 +1,5 @@
 /** Rules that an oVirt engine's facts alone can break, and those of the engine itself. */
 import { vi } from "vitest";
-import type { HandlerContext } from "../../../provider/handlers/handler.js";
 import type { VmInterfaceInputs } from "../../../provider/handlers/inputs/vm-interface.js";
 import type { VnicProfileInputs } from "../../../provider/handlers/inputs/vnic-profile.js";
 import { vmInterface } from "../../../provider/handlers/ovirt/vm-interface.js";
@@ -28,28 +27,27 @@ vi.mock("../../../provider/rules/rule.js", async (original) => {
 type Cluster = NonNullable<Parameters<typeof overEngine>[1]>["cluster"];
 
 /** What the user reads. */
-async function within(act: (over: OverEngine) => Promise<string | void>, cluster?: Cluster): Promise<string> {
+async function within(act: (over: OverEngine) => Promise<string>, cluster?: Cluster): Promise<string> {
   const over = await overEngine({}, cluster === undefined ? {} : { cluster });
-  const said = (await act(over)) ?? "";
-  return [said, ...over.warnings, ...over.infos].join("\n");
+  return [await act(over), ...over.warnings, ...over.infos].join("\n");
 }
 
 const reasons = (failures: readonly { readonly reason: string }[]) => failures.map(({ reason }) => reason).join("\n");
 
-async function profile({ context }: OverEngine, news: unknown, olds?: VnicProfileInputs): Promise<string> {
-  return reasons((await vnicProfile.check(context(), news, olds)).failures);
+async function profile(over: OverEngine, news: unknown, olds?: VnicProfileInputs): Promise<string> {
+  return reasons((await vnicProfile.check(over.context(), news, olds)).failures);
 }
 
-async function nic({ context }: OverEngine, news: unknown, olds?: VmInterfaceInputs): Promise<string> {
-  return reasons((await vmInterface.check(context(), news, olds)).failures);
+async function nic(over: OverEngine, news: unknown, olds?: VmInterfaceInputs): Promise<string> {
+  return reasons((await vmInterface.check(over.context(), news, olds)).failures);
 }
 
-async function placement({ context }: OverEngine, more: Partial<HandlerContext> = {}): Promise<string> {
-  return reasons((await vmPlacement.check(context(more), { vm: "web", host: "host2" })).failures);
+async function placement(over: OverEngine): Promise<string> {
+  return reasons((await vmPlacement.check(over.context(), { vm: "web", host: "host2" })).failures);
 }
 
-async function diagnosis({ context }: OverEngine): Promise<string> {
-  return (await engineDoctor({ ...contextWith(), engine: engineOf(context()) })).text;
+async function diagnosis(over: OverEngine): Promise<string> {
+  return (await engineDoctor({ ...contextWith(), engine: engineOf(over.context()) })).text;
 }
 
 const missing = (what: string): never => {
@@ -77,8 +75,8 @@ raises("profile-port-mirroring-not-external", () =>
   within((over) => profile(over, { ...standbyInputs, network: "ext", portMirroring: true })),
 );
 raisesByEngine("profile-custom-properties-defined", () =>
-  within(({ context }) =>
-    refusalOf(vnicProfile.create(context(), { ...standbyInputs, customProperties: { queues: "4" } })),
+  within((over) =>
+    refusalOf(vnicProfile.create(over.context(), { ...standbyInputs, customProperties: { queues: "4" } })),
   ),
 );
 raises("profile-passthrough-no-port-isolation", () =>
