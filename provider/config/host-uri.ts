@@ -26,6 +26,12 @@ interface LibvirtAddress {
   readonly socket?: string;
 }
 
+/** How a host is reached that is used for reading alone. */
+export interface ReadOnlyAccess {
+  /** Who logs in there. Default: the user of the host's URI. */
+  readonly user?: string | undefined;
+}
+
 export interface UnixUri extends LibvirtAddress {
   readonly transport: "unix";
 }
@@ -49,6 +55,8 @@ export interface SshUri extends LibvirtAddress {
   readonly mode: "auto" | "direct" | "legacy";
   /** Whether the URI itself names the socket. */
   readonly socketGiven: boolean;
+  /** Whether virt-ssh-helper is to take libvirt's read-only socket. */
+  readonly readOnly: boolean;
 }
 
 export type LibvirtUri = UnixUri | SshUri;
@@ -97,8 +105,8 @@ export interface UriFault {
  * Reads a URI.
  * @throws ProblemError `libvirt-uri`. What it shows of the URI has no user part.
  */
-export function parseLibvirtUri(text: string): LibvirtUri {
-  const read = readLibvirtUri(text);
+export function parseLibvirtUri(text: string, readOnly?: ReadOnlyAccess): LibvirtUri {
+  const read = readLibvirtUri(text, readOnly);
   if (!("why" in read)) return read;
   throw new ProblemError({
     code: "libvirt-uri",
@@ -108,10 +116,13 @@ export function parseLibvirtUri(text: string): LibvirtUri {
   });
 }
 
-/** Reads a URI, or says what is wrong with it. */
-export function readLibvirtUri(text: string): LibvirtUri | UriFault {
+/**
+ * Reads a URI, or says what is wrong with it.
+ * @param readOnly leads to libvirt's read-only socket, unless the URI itself names one. Default: the read-write socket.
+ */
+export function readLibvirtUri(text: string, readOnly?: ReadOnlyAccess): LibvirtUri | UriFault {
   try {
-    return understood(text);
+    return understood(text, readOnly);
   } catch (error) {
     if (error instanceof Fault) return error.fault;
     throw error;
@@ -125,7 +136,7 @@ class Fault extends Error {
 }
 
 /** @throws Fault */
-function understood(text: string): LibvirtUri {
+function understood(text: string, readOnly: ReadOnlyAccess | undefined): LibvirtUri {
   const fail = (why: string, remedy: string) => new Fault({ why, remedy });
   const syntax = "Write it as qemu+ssh://user@host/system or qemu:///system.";
 
@@ -189,14 +200,15 @@ function understood(text: string): LibvirtUri {
 
   if (scheme === "unix") {
     if (host !== "") throw fail("a Unix socket has no host", `Use ${driver}+ssh://${host}${path} for another host.`);
-    const { socket = defaultSocket(name, read(unixParameters).mode) } = read(unixParameters);
+    const { mode, socket = defaultSocket(name, mode, readOnly !== undefined) } = read(unixParameters);
     return { transport: "unix", name, ...(socket === undefined ? {} : { socket }) };
   }
 
   if (host === "") throw fail("it names no host", syntax);
   const parameters = read(sshParameters);
   const { keyfile, known_hosts, mode, proxy, sshauth } = parameters;
-  const socket = parameters.socket ?? defaultSocket(name, mode);
+  const socket = parameters.socket ?? defaultSocket(name, mode, readOnly !== undefined);
+  const login = readOnly?.user ?? user;
   return {
     transport: "ssh",
     name,
@@ -208,7 +220,8 @@ function understood(text: string): LibvirtUri {
     hostKeyCheck: hostKeyCheck(parameters),
     socketGiven: parameters.socket !== undefined,
     ...(socket === undefined ? {} : { socket }),
-    ...(user === undefined ? {} : { user }),
+    readOnly: readOnly !== undefined,
+    ...(login === undefined ? {} : { user: login }),
     ...(keyfile === undefined ? {} : { keyFile: keyfile }),
     ...(known_hosts === undefined ? {} : { knownHosts: known_hosts }),
   };
@@ -227,10 +240,10 @@ function hostKeyCheck({ no_verify, known_hosts_verify }: z.output<typeof sshPara
  * Where libvirt listens (src/remote/remote_sockets.c, remoteGetUNIXSocketHelper): `/var/run` and not `/run`, for it
  * is there on every host. A session's socket lies in its user's runtime directory, of which the environment tells only here.
  */
-function defaultSocket(name: string, mode: "auto" | "direct" | "legacy"): string | undefined {
+function defaultSocket(name: string, mode: "auto" | "direct" | "legacy", readOnly: boolean): string | undefined {
   if (name.endsWith("/session")) return undefined;
   const [driver] = name.split(":");
-  return `/var/run/libvirt/${mode === "direct" ? `virt${driver ?? ""}d` : "libvirt"}-sock`;
+  return `/var/run/libvirt/${mode === "direct" ? `virt${driver ?? ""}d` : "libvirt"}-sock${readOnly ? "-ro" : ""}`;
 }
 
 interface Authority {

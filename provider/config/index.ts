@@ -1,7 +1,7 @@
 /** The stack's configuration: the hosts and networks of a cluster over libvirt, or an oVirt engine. */
 import { z } from "zod";
 import { readHostKeyPin } from "./host-key-pin.js";
-import { passwordMethods, readLibvirtUri } from "./host-uri.js";
+import { passwordMethods, readLibvirtUri, type ReadOnlyAccess } from "./host-uri.js";
 import type { EngineCredentials } from "./engine-credentials.js";
 import { ConfigError } from "./config-error.js";
 import { certificateFault, fileFault } from "./named-file.js";
@@ -68,6 +68,11 @@ export const clusterSchema = z.strictObject({
    * libvirt's socket alone cannot tell the switches when the VF takes over. Default: true.
    */
   hostCommands: z.boolean().default(true),
+  /** Who logs in to the hosts where `vnic-failover:readOnly` is true. Default: the user of each host's URI. */
+  readOnlyUser: z
+    .string()
+    .regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,31}$/, "is not an account's name")
+    .optional(),
 });
 
 export type ClusterConfig = z.output<typeof clusterSchema>;
@@ -94,6 +99,14 @@ export type SshCredentials = z.output<typeof credentialsSchema>;
 export const hostCredentialsSchema = z.record(name, credentialsSchema);
 export type HostCredentials = z.output<typeof hostCredentialsSchema>;
 
+/** A stack's configuration is text. */
+const readOnlySchema = z
+  .custom<boolean | "true" | "false">(
+    (value) => [true, false, "true", "false"].some((each) => each === value),
+    "must be true or false",
+  )
+  .transform((value) => value === true || value === "true");
+
 /** What becomes of a check that a host or an engine which cannot be reached leaves open. */
 export const unreachableHostsSchema = z.enum(["error", "warn"]);
 export type UnreachableHosts = z.output<typeof unreachableHostsSchema>;
@@ -103,11 +116,13 @@ export interface Configuration {
   /** Of the hosts that have none of their own. */
   readonly credentials: SshCredentials;
   readonly hostCredentials?: HostCredentials | undefined;
+  /** The hosts are used for reading alone. Default: for changes, too. */
+  readonly readOnly?: ReadOnlyAccess | undefined;
 }
 
 /** What this host, and no other, is logged in to with. */
 export function credentialsOf(
-  { credentials, hostCredentials = {} }: Omit<Configuration, "cluster">,
+  { credentials, hostCredentials = {} }: Pick<Configuration, "credentials" | "hostCredentials">,
   host: string,
 ): SshCredentials {
   return Object.hasOwn(hostCredentials, host) ? (hostCredentials[host] ?? {}) : credentials;
@@ -144,6 +159,7 @@ export const configKeys = [
   "sshPassphrase",
   "sshPassword",
   "hostCredentials",
+  "readOnly",
   "ovirt",
   "ovirtPassword",
   "ovirtToken",
@@ -221,6 +237,7 @@ export function parseConfiguration(values: ConfigValues): Configuration {
     values.hostCredentials === undefined
       ? undefined
       : readKey("hostCredentials", hostCredentialsSchema, fromJson("hostCredentials", values.hostCredentials));
+  const readOnly = values.readOnly === undefined ? undefined : readKey("readOnly", readOnlySchema, values.readOnly);
   refuse([
     ...ofNamespace(unknownKeys),
     ...mistakesOf(cluster),
@@ -228,12 +245,15 @@ export function parseConfiguration(values: ConfigValues): Configuration {
     ...mistakesOf(credentials).map(inNamespace),
     ...mistakesOf(hostCredentials),
     ...ofOtherHosts(values),
+    ...mistakesOf(readOnly),
     ...mistakesOf(unreachableHostsIn(values)),
   ]);
   if (cluster === undefined) throw missing("vnic-failover:cluster");
+  const data = dataOf(cluster);
   return {
-    cluster: dataOf(cluster),
+    cluster: data,
     credentials: dataOf(credentials),
+    ...(readOnly !== undefined && dataOf(readOnly) && { readOnly: { user: data.readOnlyUser } }),
     ...(hostCredentials !== undefined && { hostCredentials: dataOf(hostCredentials) }),
   };
 }

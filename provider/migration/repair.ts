@@ -135,7 +135,7 @@ function isDefinedSo(
 
 /** The definition names the VF that is plugged, unless a libvirt network does; the guest finds it where it was. */
 async function definePrimary({ host, dom }: Presence, record: InterfaceRecord, primary: Element, vf: PciAddress) {
-  const { raw, interfaces } = await host.inactiveDomain(dom);
+  const { raw, interfaces } = await host.definitionToChange(dom);
   const pair = identityOf(record);
   if (findPrimary(interfaces, pair) === undefined) await host.attach(dom, primary, Affect.CONFIG);
   else {

@@ -395,7 +395,7 @@ async function aliasesNow(
 async function definePlugged(context: MoveContext, host: LibvirtHost, dom: DomainRef): Promise<void> {
   if (!(await host.isPersistent(dom))) return;
   const live = (await host.liveDomain(dom)).interfaces;
-  const { raw, interfaces } = await host.inactiveDomain(dom);
+  const { raw, interfaces } = await host.definitionToChange(dom);
   let definition = raw;
   for (const nic of context.journal.interfaces) {
     const plugged = findPrimary(live, nic)?.vf;
@@ -513,7 +513,7 @@ function vlanOn({ cluster }: MoveContext, host: LibvirtHost, { network }: Journa
 
 /** The definition that the destination is to keep: the VM's own, with the destination's VFs. */
 async function definitionThere(context: MoveContext, dom: DomainRef): Promise<string> {
-  const { raw, interfaces } = await context.source.inactiveDomain(dom);
+  const { raw, interfaces } = await context.source.definitionToChange(dom);
   const present = context.journal.interfaces.filter((nic) => isPluggedIn(interfaces, nic));
   return formatXml(bindingOurs(present.reduce((xml, nic) => withDestinationVf(context, xml, nic), raw)));
 }

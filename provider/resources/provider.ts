@@ -19,6 +19,8 @@ export interface ProviderArgs {
    * Kept secret in the state. Default: none.
    */
   hostCredentials?: DeepInput<HostCredentials> | undefined;
+  /** The hosts of the cluster are used for reading alone: for previews. Default `false`. */
+  readOnly?: pulumi.Input<boolean> | undefined;
   /** An oVirt engine. */
   ovirt?: DeepInput<EngineArgs> | undefined;
   /** Of `ovirt.username`. Either this or `ovirtToken` is needed. Kept secret in the state. */
@@ -39,6 +41,7 @@ const asProperty: Readonly<Record<ConfigKey, (value: pulumi.Input<unknown>) => p
   sshPassphrase: pulumi.secret,
   sshPassword: pulumi.secret,
   hostCredentials: (value) => pulumi.secret(pulumi.jsonStringify(value)),
+  readOnly: pulumi.jsonStringify,
   ovirt: pulumi.jsonStringify,
   ovirtPassword: pulumi.secret,
   ovirtToken: pulumi.secret,

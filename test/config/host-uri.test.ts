@@ -14,6 +14,7 @@ const ssh = {
   mode: "auto",
   socket: "/var/run/libvirt/libvirt-sock",
   socketGiven: false,
+  readOnly: false,
 };
 
 describe("a libvirt URI", () => {

@@ -228,7 +228,7 @@ describe("the stack's configuration", () => {
   vnic-failover:cluster.hosts.a.uri is missing.
   vnic-failover:cluster.hosts.b has an unknown key "url"; did you mean "uri"?
   vnic-failover:cluster.hosts.c.uri cannot be used: the transport "tcp" is not supported. Use ssh or unix, e.g. qemu+ssh://c/system.
-  vnic-failover:cluster has an unknown key "vlans"; its keys are hosts, networks, hostCommands.
+  vnic-failover:cluster has an unknown key "vlans"; its keys are hosts, networks, hostCommands, readOnlyUser.
   vnic-failover:cluster.hosts.c.networks.x is not among the cluster's networks, which are none.
   vnic-failover:unreachableHosts must be "error" or "warn".
 Correct them in Pulumi.<stack>.yaml, or with pulumi config set.`,
@@ -255,6 +255,22 @@ Correct them in Pulumi.<stack>.yaml, or with pulumi config set.`,
       "vnic-failover:sshPrivateKey is not a private key: it must be the text of the key file itself",
     );
     expect(parse).not.toThrow(sshPrivateKey);
+  });
+
+  it.each([
+    ["true", { user: undefined }],
+    [true, { user: undefined }],
+    ["false", undefined],
+    [undefined, undefined],
+  ])("is for reading alone: %j", (readOnly, expected) => {
+    expect(parseConfiguration({ cluster, readOnly }).readOnly).toEqual(expected);
+    if (expected === undefined) return;
+    const withUser = { ...cluster, readOnlyUser: "reader" };
+    expect(parseConfiguration({ cluster: withUser, readOnly }).readOnly).toEqual({ user: "reader" });
+  });
+
+  it.each(["yes", 1, null])("is not for reading alone by %j, which is a mistake", (readOnly) => {
+    expect(() => parseConfiguration({ cluster, readOnly })).toThrow("vnic-failover:readOnly must be true or false");
   });
 
   it("has credentials of single hosts, as an object or as JSON", () => {

@@ -1,7 +1,16 @@
 /** The domains of one host: definitions, states, metadata, devices. What a guest does with an unplug is the host's to say. */
 import { Affect, DomainState, DomainXml, PausedReason, Undefine } from "../../provider/backends/libvirt/constants.js";
 import type { Domain as DomainRef, TypedParameter } from "../../provider/backends/libvirt/rpc/datatypes.js";
-import { attribute, child, find, formatXml, parseXml, textOf, type Element } from "../../provider/xml/element.js";
+import {
+  attribute,
+  child,
+  find,
+  formatXml,
+  parseXml,
+  textOf,
+  withChildren,
+  type Element,
+} from "../../provider/xml/element.js";
 import { hostPciAddress } from "../../provider/backends/libvirt/xml/interface.js";
 import { formatPciAddress } from "../../provider/backends/libvirt/xml/pci-address.js";
 import * as definition from "./definition.js";
@@ -187,7 +196,8 @@ export class Domains {
   xml(domain: DomainModel, flags: number): string {
     const shown = (flags & DomainXml.INACTIVE) !== 0 ? (domain.config ?? domain.live) : (domain.live ?? domain.config);
     if (shown === undefined) throw refusals.noDomain(domain);
-    return printed(shown, (flags & DomainXml.INACTIVE) !== 0 ? -1 : domain.id);
+    const told = (flags & DomainXml.SECURE) !== 0 ? shown : withoutPasswords(shown);
+    return printed(told, (flags & DomainXml.INACTIVE) !== 0 ? -1 : domain.id);
   }
 
   // --- metadata
@@ -339,4 +349,19 @@ function identityOf(xml: Element): { name: string; uuid: string } {
 
 function raise(what: string): never {
   throw new Error(what);
+}
+
+/** libvirt tells a display's password only on being asked for it (src/conf/domain_conf.c, virDomainGraphicsAuthDefFormatAttr). */
+function withoutPasswords(definition: Element): Element {
+  const hasOne = ({ name, attributes }: Element) => name === "graphics" && "passwd" in attributes;
+  if (child(definition, "devices")?.children.some(hasOne) !== true) return definition;
+  const bare = (device: Element): Element => {
+    if (!hasOne(device)) return device;
+    const { passwd: _, ...attributes } = device.attributes;
+    return { ...device, attributes };
+  };
+  return withChildren(
+    definition,
+    definition.children.map((each) => (each.name === "devices" ? withChildren(each, each.children.map(bare)) : each)),
+  );
 }

@@ -26,6 +26,7 @@ import {
 import { Networks } from "./networks.js";
 import { NodeDevices, type BridgeModel, type PhysicalFunctionModel } from "./node-devices.js";
 import { Refusal, refusals } from "./refusals.js";
+import { ReadOnlyPeers } from "./read-only.js";
 import { RpcEndpoint, type Answers, type Call } from "./rpc-endpoint.js";
 
 /** What the guests of a host do when they are asked to let go of a device. */
@@ -115,9 +116,12 @@ export class LibvirtHostModel implements MigrationEnd {
 
   /** Called before each call is carried out. */
   onCall: (call: Call) => void | Promise<void> = () => undefined;
+  /** Called for each call that a connection for reading may not make. */
+  onRefusal: (call: Call) => void = () => undefined;
   /** Called after whatever may have changed something here. */
   onSettled: () => void = () => undefined;
   private powered = true;
+  private readonly readOnly = new ReadOnlyPeers();
   private readonly endpoint: RpcEndpoint;
   private readonly arriving: Befalling[] = [];
   private readonly leaving: Befalling[] = [];
@@ -134,6 +138,12 @@ export class LibvirtHostModel implements MigrationEnd {
     this.endpoint = new RpcEndpoint(this.answers(), {
       delay: () => this.delay,
       arriving: (call) => {
+        try {
+          this.readOnly.look(call);
+        } catch (error) {
+          this.onRefusal(call);
+          throw error;
+        }
         this.calls.set(call.procedure, (this.calls.get(call.procedure) ?? 0) + 1);
         this.journal.push(call.procedure);
         const seen = this.onCall(call);

@@ -28,6 +28,11 @@ export const refusals = {
     new Refusal(VIR_ERR.NO_DOMAIN, from.qemu, `Domain not found: no domain with matching name '${name}'`),
   noDomain: ({ uuid, name }: { uuid: string; name: string }) =>
     new Refusal(VIR_ERR.NO_DOMAIN, from.qemu, `Domain not found: no domain with matching uuid '${uuid}' (${name})`),
+  // src/internal.h, virCheckReadOnlyGoto
+  readOnly: (call: string) =>
+    new Refusal(VIR_ERR.OPERATION_DENIED, from.none, `operation forbidden: read only access prevents ${call}`),
+  secureXml: () =>
+    new Refusal(VIR_ERR.OPERATION_DENIED, from.domain, "operation forbidden: virDomainGetXMLDesc with secure flag"),
   domainNotRunning: () => invalid(from.qemu, "domain is not running"),
   domainNotPaused: () => invalid(from.qemu, "domain is already running"),
   // src/internal.h, virCheckFlags

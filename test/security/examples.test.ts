@@ -53,6 +53,30 @@ describe("X7: the preview of pull requests that people copy", () => {
   });
 });
 
+describe("X7: the account of previews", () => {
+  test("is that of a reader, for the workflow's run alone", () => {
+    const step = workflow("examples/ci/preview.yml").jobs["preview"]?.steps.find(({ uses }) =>
+      uses?.startsWith("pulumi/actions@"),
+    );
+    expect(parse(String(step?.with?.["config-map"]))).toMatchObject({ "vnic-failover:readOnly": { value: "true" } });
+  });
+
+  test("gets libvirt's read-only socket, whatever it asks for", () => {
+    const file = readFileSync(join(root, "examples/hardening/sshd_config.d/51-vnic-failover-reader.conf"), "utf8");
+    const { Match, ForceCommand, DisableForwarding } = Object.fromEntries(
+      [...file.matchAll(/^ *(?<key>[A-Z]\w+) (?<value>.+)$/gm)].map(({ groups }) => [
+        groups?.["key"],
+        groups?.["value"],
+      ]),
+    ) as Record<string, string>;
+    expect({ Match, ForceCommand, DisableForwarding }).toEqual({
+      Match: "User vnic-reader",
+      ForceCommand: "exec /usr/bin/virt-ssh-helper -r qemu:///system",
+      DisableForwarding: "yes",
+    });
+  });
+});
+
 test("X8: every npx of the docs is of this package's own name", () => {
   const { name, bin } = z
     .object({ name: z.string(), bin: z.record(z.string(), z.string()) })

@@ -52,10 +52,10 @@ export class LibvirtCluster {
   readonly hosts: readonly LibvirtHost[];
   readonly profiles: ProfileStore;
 
-  constructor({ cluster, ...credentials }: Configuration) {
-    this.config = cluster;
+  constructor({ cluster, readOnly, ...credentials }: Configuration) {
+    this.config = readOnly === undefined ? cluster : { ...cluster, hostCommands: false };
     this.hosts = Object.entries(cluster.hosts).map(
-      ([name, config]) => new LibvirtHost(name, config, credentialsOf(credentials, name)),
+      ([name, config]) => new LibvirtHost(name, config, credentialsOf(credentials, name), {}, readOnly),
     );
     this.profiles = new ProfileStore(this.hosts, cluster);
   }

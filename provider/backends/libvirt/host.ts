@@ -1,4 +1,5 @@
 /** One hypervisor: its connection, opened when it is first needed, and libvirt's calls in this package's own words. */
+import type { ReadOnlyAccess } from "../../config/host-uri.js";
 import type { HostConfig, SshCredentials } from "../../config/index.js";
 import { ProblemError, reasonOf, type Problem } from "../../model/problem.js";
 import { parseDomain, type Domain } from "./xml/domain.js";
@@ -21,7 +22,7 @@ import {
 } from "./transport/index.js";
 import { readable } from "./unreadable-vm.js";
 
-export type { DomainRef };
+export type { DomainRef, ReadOnlyAccess };
 
 export interface DomainStateNow {
   /** One of {@link DomainState}. */
@@ -105,6 +106,7 @@ export class LibvirtHost {
     readonly config: HostConfig,
     private readonly credentials: SshCredentials,
     private readonly keepalive: KeepaliveOptions = {},
+    private readonly readOnly?: ReadOnlyAccess,
   ) {}
 
   /** @throws HostUnreachable, of which HostRefused is one */
@@ -114,12 +116,12 @@ export class LibvirtHost {
 
   /** Starts a constant command on the host; see announcer.ts. Undefined: the transport has no such way. */
   async commands(): Promise<Transport["start"]> {
-    return (await this.open()).transport.start;
+    return this.readOnly === undefined ? (await this.open()).transport.start : undefined;
   }
 
   /** Runs a constant command on the host to its end. Undefined: the transport has no such way. */
   async command(command: RemoteCommand, stdin?: string): Promise<ExecResult | undefined> {
-    return (await this.open()).transport.exec?.(command, stdin);
+    return this.readOnly === undefined ? (await this.open()).transport.exec?.(command, stdin) : undefined;
   }
 
   private async open(): Promise<Opened> {
@@ -141,7 +143,7 @@ export class LibvirtHost {
    * five calls in work (src/rpc/virnetserverclient.c), and a migration keeps one in work for as long as it takes.
    */
   dedicated(): LibvirtHost {
-    return new LibvirtHost(this.name, this.config, this.credentials, migrationKeepalive);
+    return new LibvirtHost(this.name, this.config, this.credentials, migrationKeepalive, this.readOnly);
   }
 
   /** The same host: `check` is awaited before each call that changes something there, and stops it by failing. */
@@ -151,7 +153,7 @@ export class LibvirtHost {
 
   private async connect(): Promise<Opened> {
     // A mistake in the URI is one of the configuration, and says nothing about the host.
-    const uri = parseLibvirtUri(this.config.uri);
+    const uri = parseLibvirtUri(this.config.uri, this.readOnly);
     try {
       return await this.reach(uri);
     } catch (cause) {
@@ -167,14 +169,16 @@ export class LibvirtHost {
       ...(this.config.hostKey !== undefined && { hostKey: this.config.hostKey }),
     });
     try {
-      return {
-        transport,
-        connection: await LibvirtConnection.open(transport.stream, {
-          name: uri.name,
-          where: this.name,
-          keepalive: this.keepalive,
-        }),
-      };
+      const connection = await LibvirtConnection.open(transport.stream, {
+        name: uri.name,
+        where: this.name,
+        keepalive: this.keepalive,
+        readOnly: this.readOnly !== undefined,
+      });
+      if (this.readOnly === undefined) return { transport, connection };
+      // libvirt would refuse it, too, call by call: nothing is begun.
+      const refuse = () => Promise.reject(openForReading(this.name));
+      return { transport, connection: checkedBefore(connection, refuse) };
     } catch (error) {
       await transport.close();
       throw error;
@@ -240,8 +244,14 @@ export class LibvirtHost {
     return readable(this, dom, () => parseDomain(xml));
   }
 
-  /** The definition from which the domain will boot the next time. @throws UnreadableVm */
+  /** The definition from which the domain will boot the next time, without its passwords. @throws UnreadableVm */
   async inactiveDomain(dom: DomainRef): Promise<Domain> {
+    const xml = await this.domainXml(dom, DomainXml.INACTIVE);
+    return readable(this, dom, () => parseDomain(xml));
+  }
+
+  /** The same with its passwords (VNC, SPICE): for what is about to be defined again. @throws UnreadableVm */
+  async definitionToChange(dom: DomainRef): Promise<Domain> {
     const xml = await this.domainXml(dom, DomainXml.INACTIVE | DomainXml.SECURE);
     return readable(this, dom, () => parseDomain(xml));
   }
@@ -396,6 +406,27 @@ const changing: ReadonlySet<ProcedureName> = new Set<ProcedureName>([
   "qemu_domain_monitor_command",
 ]);
 
+/** The same connection: `check` is awaited before each call that changes something. */
+function checkedBefore(connection: LibvirtConnection, check: () => Promise<void>): LibvirtConnection {
+  return Object.create(connection, {
+    call: {
+      value: async <P extends ProcedureName>(procedure: P, args: Args<P>, options?: CallOptions): Promise<Ret<P>> => {
+        if (changing.has(procedure)) await check();
+        return connection.call(procedure, args, options);
+      },
+    },
+  }) as LibvirtConnection;
+}
+
+function openForReading(host: string): ProblemError {
+  return new ProblemError({
+    code: "read-only",
+    what: `Unable to change anything on host "${host}": it is used for reading only`,
+    where: host,
+    remedy: "vnic-failover:readOnly is true. Run what changes something without it.",
+  });
+}
+
 class GuardedHost extends LibvirtHost {
   private readonly connections = new WeakMap<LibvirtConnection, LibvirtConnection>();
 
@@ -411,14 +442,7 @@ class GuardedHost extends LibvirtHost {
     const connection = await this.host.connection();
     const known = this.connections.get(connection);
     if (known !== undefined) return known;
-    const guarded = Object.create(connection, {
-      call: {
-        value: async <P extends ProcedureName>(procedure: P, args: Args<P>, options?: CallOptions): Promise<Ret<P>> => {
-          if (changing.has(procedure)) await this.check();
-          return connection.call(procedure, args, options);
-        },
-      },
-    }) as LibvirtConnection;
+    const guarded = checkedBefore(connection, this.check);
     this.connections.set(connection, guarded);
     return guarded;
   }

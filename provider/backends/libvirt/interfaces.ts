@@ -429,7 +429,7 @@ async function detachHalf(presence: Presence, spec: InterfaceSpec, half: "standb
     if (alias !== undefined) await unplug(host, dom, alias, { timeout: unplugTimeout });
   }
   if ((flags & Affect.CONFIG) === 0) return;
-  const definition = await host.inactiveDomain(dom);
+  const definition = await host.definitionToChange(dom);
   const defined = halvesOf(definition, spec)[half];
   if (defined === undefined) return;
   if (isUserAlias(defined.alias)) await host.detachAlias(dom, defined.alias, Affect.CONFIG);

@@ -13,6 +13,8 @@ export interface OpenOptions {
   /** `false` sends no pings; those of libvirt are answered all the same. Default: every 5 s, lost after 5. */
   readonly keepalive?: KeepaliveOptions | false;
   readonly maxCallsInWork?: number;
+  /** libvirt then refuses every call that changes something or tells secrets. Default: false. */
+  readonly readOnly?: boolean;
 }
 
 /** What happens to domains, with what libvirt tells about it (include/libvirt/libvirt-domain.h, virDomainEventID). */
@@ -75,6 +77,9 @@ const openTimeout = 90_000;
 const AUTH_NONE = 0;
 const AUTH_POLKIT = 2;
 
+/** virConnectFlags. */
+const CONNECT_RO = 1 << 0;
+
 /** virDrvFeature (src/libvirt_internal.h). */
 const FEATURE_PROGRAM_KEEPALIVE = 10;
 
@@ -94,7 +99,7 @@ export class LibvirtConnection {
    * @throws LibvirtError, ConnectionLostError; ProblemError `libvirt-authentication` when only SASL is offered.
    */
   static async open(stream: Duplex, options: OpenOptions): Promise<LibvirtConnection> {
-    const { where, name = "qemu:///system", keepalive = {}, maxCallsInWork } = options;
+    const { where, name = "qemu:///system", keepalive = {}, maxCallsInWork, readOnly = false } = options;
     const client = new RpcClient(stream, { where, ...(maxCallsInWork === undefined ? {} : { maxCallsInWork }) });
     // A daemon that accepts and never answers: keepalive cannot tell before it is agreed upon.
     const deadline = setTimeout(() => {
@@ -103,7 +108,7 @@ export class LibvirtConnection {
     try {
       await authenticate(client, where);
       if (keepalive !== false && (await supportsKeepalive(client))) client.startKeepalive(keepalive);
-      await client.call("connect_open", { name, flags: 0 });
+      await client.call("connect_open", { name, flags: readOnly ? CONNECT_RO : 0 });
     } catch (error) {
       stream.destroy();
       throw error;

@@ -27,14 +27,20 @@ const ADMINISTRATIVELY_PROHIBITED = 1;
 const MAX_OUTPUT_BYTES = 1024 * 1024;
 const MAX_COMPLAINT_CHARACTERS = 500;
 
-/** libvirt's own proxy from standard input and output to its socket (src/remote/remote_ssh_helper.c), by what it is to reach. */
+/** libvirt's own proxy from standard input and output to its socket (src/remote/remote_ssh_helper.c), by what it is to reach, and whether for reading alone. */
 const helperCommands: Readonly<Record<string, RemoteCommand>> = {
-  "qemu:///system auto": remoteCommand`virt-ssh-helper qemu:///system`,
-  "qemu:///system direct": remoteCommand`virt-ssh-helper 'qemu:///system?mode=direct'`,
-  "qemu:///system legacy": remoteCommand`virt-ssh-helper 'qemu:///system?mode=legacy'`,
-  "qemu:///session auto": remoteCommand`virt-ssh-helper qemu:///session`,
-  "qemu:///session direct": remoteCommand`virt-ssh-helper 'qemu:///session?mode=direct'`,
-  "qemu:///session legacy": remoteCommand`virt-ssh-helper 'qemu:///session?mode=legacy'`,
+  "qemu:///system auto false": remoteCommand`virt-ssh-helper qemu:///system`,
+  "qemu:///system auto true": remoteCommand`virt-ssh-helper -r qemu:///system`,
+  "qemu:///system direct false": remoteCommand`virt-ssh-helper 'qemu:///system?mode=direct'`,
+  "qemu:///system direct true": remoteCommand`virt-ssh-helper -r 'qemu:///system?mode=direct'`,
+  "qemu:///system legacy false": remoteCommand`virt-ssh-helper 'qemu:///system?mode=legacy'`,
+  "qemu:///system legacy true": remoteCommand`virt-ssh-helper -r 'qemu:///system?mode=legacy'`,
+  "qemu:///session auto false": remoteCommand`virt-ssh-helper qemu:///session`,
+  "qemu:///session auto true": remoteCommand`virt-ssh-helper -r qemu:///session`,
+  "qemu:///session direct false": remoteCommand`virt-ssh-helper 'qemu:///session?mode=direct'`,
+  "qemu:///session direct true": remoteCommand`virt-ssh-helper -r 'qemu:///session?mode=direct'`,
+  "qemu:///session legacy false": remoteCommand`virt-ssh-helper 'qemu:///session?mode=legacy'`,
+  "qemu:///session legacy true": remoteCommand`virt-ssh-helper -r 'qemu:///session?mode=legacy'`,
 };
 
 /** One SSH connection to a host, on which streams to libvirt and commands run side by side. ~/.ssh/config is not read. */
@@ -82,7 +88,9 @@ export class SshSession {
     const { proxy, socket } = this.uri;
     const refusal = proxy === "native" || socket === undefined ? undefined : await this.forward(socket);
     if (refusal instanceof ChannelStream) return refusal;
-    const helper = this.uri.socketGiven ? undefined : helperCommands[`${this.uri.name} ${this.uri.mode}`];
+    const helper = this.uri.socketGiven
+      ? undefined
+      : helperCommands[`${this.uri.name} ${this.uri.mode} ${this.uri.readOnly}`];
     if (helper === undefined) throw this.unreachableSocket(refusal);
     return this.throughHelper(helper, refusal);
   }

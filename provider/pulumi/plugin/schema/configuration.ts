@@ -31,6 +31,11 @@ export const configuration: Properties<ConfigKey> = {
       "What single hosts are logged in to with, by their names: no other host gets it, and they get none of `sshPrivateKey`, `sshPassphrase` and `sshPassword`. Default: none.",
     secret: true,
   },
+  readOnly: {
+    ...boolean,
+    description:
+      "The hosts of the cluster are used for reading alone, by libvirt's read-only socket and without host commands: previews and `refresh` work, whatever changes something is refused. Default `false`.",
+  },
   ovirt: { ...typeNamed("OvirtEngine"), description: "An oVirt engine. Either this or `cluster` is needed." },
   ovirtPassword: { ...text, description: "Of `ovirt.username`. Either this or `ovirtToken` is needed.", secret: true },
   ovirtToken: {
@@ -55,6 +60,10 @@ export const Cluster: ObjectSpec<keyof ClusterConfig> = {
       ...boolean,
       description:
         "Whether a move may run this package's own announcer on the hosts (python3, over the same SSH connection). libvirt's socket alone cannot tell the switches when the VF takes over. Default `true`.",
+    },
+    readOnlyUser: {
+      ...text,
+      description: "Who logs in to the hosts where `readOnly` is true. Default: the user of each host's URI.",
     },
   },
   required: ["hosts"],
