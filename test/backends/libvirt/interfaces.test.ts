@@ -69,7 +69,7 @@ describe("an interface with failover", () => {
           primary: { type: "hostdev", mac: vm.mac, vf: parsePciAddress(vfs[0]), driver: "vfio" },
         },
       ]);
-      expect(recordsOf(domain)).toEqual([spec.record]);
+      expect(recordsOf(domain)).toEqual([{ ...spec.record, vmId: vm.uuid }]);
     }
     expect(xmlOf(lab.cluster, "host1", spec, vf)).toContain('managed="no"');
   });
@@ -87,7 +87,7 @@ describe("an interface with failover", () => {
     await unplugInterface(lab.cluster, await presence(), spec, { forget: false });
     expect((await domainNow()).interfaces).toEqual([]);
     expect(drivers()).toEqual(["igbvf", "igbvf", "igbvf", "igbvf"]);
-    expect(recordsOf(await domainNow())).toEqual([{ ...spec.record, plugged: false }]);
+    expect(recordsOf(await domainNow())).toEqual([{ ...spec.record, plugged: false, vmId: vm.uuid }]);
     await unplugInterface(lab.cluster, await presence(), spec, { forget: true });
     expect(recordsOf(await domainNow())).toEqual([]);
   });
