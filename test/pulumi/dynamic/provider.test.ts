@@ -53,7 +53,7 @@ describe("configuration", () => {
 
 describe("values", () => {
   /** What an interface's state has for outputs that are none. */
-  const nothing = { host: null, vf: null, xml: null };
+  const nothing = { vmId: null, host: null, vf: null, xml: null };
 
   test("unknown ones reach the handler as UNKNOWN and go back as Pulumi's own, however deep", async () => {
     const check = vi.fn((_ctx: HandlerContext, news: unknown) =>
