@@ -94,12 +94,18 @@ describe("while the engine is not done with a move", () => {
 });
 
 describe("a move of which there will be no end", () => {
-  it("since the engine was restarted, is not waited for, and its VF is told to be missing", async () => {
+  /** It may be an administrator's doing as well: the interface has drifted, and `up` plugs it. */
+  const isToldByItsInterface = async () => {
+    const { state } = await vmPlacement.create(over.context(), { vm: "web", host: "host2" });
+    expect(state).toMatchObject({ missing: [], unplugged: [] });
+    expect(await vmInterface.read(over.context(), pair.id, pair.state)).toMatchObject({ state: { plugged: false } });
+    expect(over.nic("web", "nic").plugged).toBe(false);
+  };
+
+  it("since the engine was restarted, is not waited for, and its VF is not plugged", async () => {
     await upBeforeItsReplug();
     over.engine.restart();
-    await expect(vmPlacement.create(over.context(), { vm: "web", host: "host2" })).rejects.toMatchObject({
-      problem: { code: "moved-without-vf" },
-    });
+    await isToldByItsInterface();
     await vmInterface.delete(over.context(), pair.id, pair.state);
     expect(over.vm("web").nics).toEqual([]);
     expect(over.warnings.join()).toContain(`goes on using MAC ${pair.state.mac}`);
@@ -107,7 +113,7 @@ describe("a move of which there will be no end", () => {
 
   it("since it was cancelled so late that the VM arrives, is not waited for", async () => {
     over = await overEngine({ stepMillis: "manual" });
-    await declarePair(over);
+    pair = await declarePair(over);
     over.engine.disruptions.add({ kind: "cancelled-late" });
     await migrateVm(over.client, over.vm("web").id, idOf(over.engine, "hosts", "host2"));
     await over.client.post(`/vms/${over.vm("web").id}/cancelmigration`, element("action"));
@@ -118,8 +124,6 @@ describe("a move of which there will be no end", () => {
       nics.flatMap(({ usedBy }) => usedBy ?? []),
     );
     expect(reserved).toEqual([over.vm("web").id]);
-    await expect(vmPlacement.create(over.context(), { vm: "web", host: "host2" })).rejects.toMatchObject({
-      problem: { code: "moved-without-vf" },
-    });
+    await isToldByItsInterface();
   });
 });
