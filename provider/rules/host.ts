@@ -316,7 +316,7 @@ export const hostRules: readonly HostRule[] = [
           ? []
           : {
               message: `VF ${address} of host ${quoted(host.name)} is bound to ${driver ?? "vfio"}: it was taken for VM ${quoted(leftBehind.vm)} by a process that died, and no VM and no move has it.`,
-              remedy: `The next VM that needs one may get it. To give it back to the host: virsh nodedev-reattach ${leftBehind.nodeDevice}; virsh net-undefine ${leftBehind.claim}`,
+              remedy: `The next VM that needs one may get it. To give it back to the host: virsh nodedev-reattach ${shellWord(leftBehind.nodeDevice)}; virsh net-undefine ${shellWord(leftBehind.claim)}`,
             },
       ),
     ),
