@@ -15,8 +15,8 @@ test("what changes only the source can be undone, and what follows the migration
   const past = stepNames.filter(isPastNoReturn);
   expect(past).toEqual(["plug", "verify", "release"]);
   for (const name of stepNames) {
-    const { undo } = moveSteps.find((step) => step.name === name) ?? {};
-    expect(undo !== undefined, name).toBe(!past.includes(name));
+    const step = moveSteps.find((each) => each.name === name);
+    expect(step?.undo !== undefined, name).toBe(!past.includes(name));
   }
   expect(stepsBefore("migrate")).toEqual(["journal", "reserve", "unplug"]);
 });
