@@ -6,6 +6,8 @@ const onLab = ["test/e2e/**/*.test.ts"];
 export default defineConfig({
   test: {
     reporters: ["default", "./test/summary-reporter.ts"],
+    // The default leaves a core to the runner, which needs little of it: on two cores that would be one worker.
+    maxWorkers: "100%",
     projects: [
       {
         resolve: { alias: sources() },
