@@ -554,8 +554,8 @@ async function refuseOtherDevices(
 ): Promise<void> {
   const read = (flags: number) => context.source.domainXml(dom, flags);
   for (const [target, flags] of [
-    [given.persistentXml, DomainXml.INACTIVE | DomainXml.SECURE],
-    [given.destinationXml, DomainXml.MIGRATABLE | DomainXml.SECURE],
+    [given.persistentXml, DomainXml.INACTIVE],
+    [given.destinationXml, DomainXml.MIGRATABLE],
   ] as const) {
     if (target === undefined) continue;
     const [first] = evaluate(migrationXmlRules, {
