@@ -98,8 +98,8 @@ async function recoverAlone(
   const found = await journalAmong(presences);
   const active = presences.find(({ state }) => state === DomainState.RUNNING) ?? presences.find(isActive);
   if (found === undefined) {
-    const [silence] = unanswered;
-    if (silence !== undefined && active === undefined && silence.host !== options.dead) throw silence;
+    const [unreachable] = unanswered;
+    if (unreachable !== undefined && active === undefined && unreachable.host !== options.dead) throw unreachable;
     if (presences.some(({ dom }) => dom.uuid !== presences[0]?.dom.uuid)) throw new VmNameTwice(vm, presences);
     return settleAfter(cluster, vm, "none", active ?? presences[0], undefined);
   }

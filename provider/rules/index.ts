@@ -37,7 +37,7 @@ function rows(group: RuleRow["group"], members: readonly Omit<Rule<never>, "find
 }
 
 export { engineRules, neededRoles, type EngineHealth } from "./engine.js";
-export { hostRules, type ClusterHealth, type PfHealth, type VfHealth } from "./host.js";
+export { hostRules, type BridgeHealth, type ClusterHealth, type PfHealth, type VfHealth } from "./host.js";
 export * from "./interface.js";
 export * from "./network.js";
 export * from "./placement.js";

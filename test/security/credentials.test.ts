@@ -134,7 +134,7 @@ describe("X5: credentials of one host", () => {
     expect(offeredTo(server)).toEqual(new Set([blob(common), blob(own)]));
   });
 
-  test("no password is told to a host whose key nobody verifies", async () => {
+  test("no password is told to a host whose key is not verified", async () => {
     const server = await SshServer.start({ hostKeys: [hostKey], password: "of-host1" });
     cleanups.push(() => server.stop());
     const uri = `qemu+ssh://virt@127.0.0.1:${server.port}/system?${withPassword}&known_hosts_verify=ignore`;

@@ -1,11 +1,11 @@
 /** What a host has for SR-IOV failover: versions, IOMMU, bridges, PFs and VFs. Pure reading. */
+import type { BridgeHealth } from "../../rules/index.js";
 import { networkOn, pfInWords, pfsOf } from "../../config/index.js";
 import { parseHostCapabilities } from "./xml/capabilities.js";
 import type { LibvirtCluster } from "./cluster.js";
 import { HostUnreachable, type LibvirtHost } from "./host.js";
 import { hostInterface, physicalFunction, type PhysicalFunction } from "./inventory.js";
 import { hostUseIn } from "./interfaces.js";
-
 import { unstartableOn, type Unstartable } from "./start-survey.js";
 
 export interface SilentHost {
@@ -37,17 +37,8 @@ export interface SurveyedNetwork {
   readonly name: string;
   /** As configured, bytes. */
   readonly mtu: number | undefined;
-  readonly bridge: SurveyedBridge | undefined;
+  readonly bridge: BridgeHealth | undefined;
   readonly physicalFunctions: readonly SurveyedPf[];
-}
-
-export interface SurveyedBridge {
-  readonly name: string;
-  /** `unknown`: the host has no way to say. */
-  readonly there: boolean | "unknown";
-  /** Bytes. */
-  readonly mtu?: number | undefined;
-  readonly ports?: readonly string[] | undefined;
 }
 
 export interface SurveyedPf {
@@ -121,7 +112,7 @@ async function surveyNetworks(
   );
 }
 
-async function surveyBridge(host: LibvirtHost, name: string, commands: boolean): Promise<SurveyedBridge> {
+async function surveyBridge(host: LibvirtHost, name: string, commands: boolean): Promise<BridgeHealth> {
   const answer = await hostInterface(host, name, { commands });
   if (answer === "unknown") return { name, there: "unknown" };
   if (answer === "absent") return { name, there: false };

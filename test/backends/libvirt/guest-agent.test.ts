@@ -49,7 +49,7 @@ it.each([
   expect(await guest()).toEqual({ agent: true, ...facts });
 });
 
-it("is not asked where the VM has no channel to one, or nobody has opened it", async () => {
+it("is not asked where the VM has no channel to one, or no program in the guest has opened it", async () => {
   expect(await guest()).toBeUndefined();
   withAgent(web(), "disconnected");
   expect(await guest()).toEqual({ agent: false });

@@ -36,7 +36,7 @@ export async function authenticationPlan(
 ): Promise<AuthenticationPlan> {
   const attempts: Attempt[] = [];
   const skipped: string[] = [];
-  // As OpenSSH does (sshconnect.c, check_host_key): a host whose key nobody verifies may be any machine.
+  // As OpenSSH does (sshconnect.c, check_host_key): a host whose key is not verified may be any machine.
   const verified = credentials.hostKey !== undefined || uri.hostKeyCheck !== "off";
   const password = verified ? credentials.sshPassword : undefined;
   const ways: Record<AuthenticationMethod, () => void | Promise<void>> = {

@@ -150,8 +150,8 @@ export function migrationGoesOnIn(events: readonly EngineEvent[], vm: string): b
 
 /**
  * Whether a migration has taken the NIC from the VM and not given it back, by the engine's own events, which name it
- * (AuditLogMessages.properties VM_MIGRATION_NOT_ALL_VM_NICS_WERE_PLUGGED_BACK). One that was plugged or unplugged since is as
- * somebody wants it.
+ * (AuditLogMessages.properties VM_MIGRATION_NOT_ALL_VM_NICS_WERE_PLUGGED_BACK). One that was plugged or unplugged since is left
+ * as it is.
  * @param events oldest first.
  */
 export function isLostIn(events: readonly EngineEvent[], vm: string, nic: string): boolean {

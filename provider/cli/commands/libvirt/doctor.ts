@@ -1,5 +1,5 @@
-/** `vnic-failover doctor`: what every host has for failover, what is missing, and how to mend it. */
-import { evaluate, hostRules, type Violation } from "../../../rules/index.js";
+/** `vnic-failover doctor`: what every host has for failover, what is missing, and how to fix it. */
+import { evaluate, hostRules, type BridgeHealth, type Violation } from "../../../rules/index.js";
 import { unpackedVersion } from "../../../rules/version.js";
 import { formatPciAddress } from "../../../backends/libvirt/xml/pci-address.js";
 import { HostUnreachable } from "../../../backends/libvirt/host.js";
@@ -7,13 +7,7 @@ import { whyNotFree, type VirtualFunction } from "../../../backends/libvirt/inve
 import type { Answer, CommandContext } from "../../command.js";
 import { healthOf, isLeftBehind, vfKey, vfsOf, type DoctorFacts } from "./doctor-facts.js";
 import { describeFindings, findingsDocument } from "../../output/findings.js";
-import {
-  answering,
-  surveyHosts,
-  type AnsweringHost,
-  type HostSurvey,
-  type SurveyedBridge,
-} from "../../../backends/libvirt/host-survey.js";
+import { answering, surveyHosts, type AnsweringHost, type HostSurvey } from "../../../backends/libvirt/host-survey.js";
 import { indented, paragraphs, table } from "../../output/table.js";
 import { surveyVms, type VmSurvey } from "./vm-survey.js";
 
@@ -99,7 +93,7 @@ function describeHost(host: HostSurvey, facts: DoctorFacts): string {
   return [heading, indented(networks), indented(vfs)].filter((part) => part !== "").join("\n");
 }
 
-function describeBridge({ name, there }: SurveyedBridge): string {
+function describeBridge({ name, there }: BridgeHealth): string {
   return there === true ? name : `${name} (${there === "unknown" ? "not known" : "missing"})`;
 }
 

@@ -2,12 +2,12 @@
 import { isUnderMaintenance } from "../../../config/index.js";
 import { ProblemError } from "../../../model/problem.js";
 import { isActive, type LibvirtCluster, type Presence } from "../../../backends/libvirt/cluster.js";
-import { planDrain, type DrainPlan, type StuckVm } from "../../../drain/plan.js";
 import { readDrainReport, type DrainedVm } from "../../../drain/report.js";
 import type { MigrationOptions } from "../../../migration/options.js";
 import type { Answer, CommandContext } from "../../command.js";
-import { factsOf, type FoundVm } from "../../../drain/facts.js";
-import { carryOut, moverOf, type ManyMovesRequest, type SkippedVm } from "../many-moves.js";
+import { factsOf } from "../../../drain/facts.js";
+import { carryOut, moverOf, type ManyMovesRequest } from "../many-moves.js";
+import { mayHaveMoved, planUndo, type UndoState } from "../undo-plan.js";
 import { endMaintenance, nextOfStacks } from "../../output/stacks-next.js";
 
 export interface UndoRequest extends ManyMovesRequest {
@@ -25,52 +25,26 @@ export async function undoDrain(context: CommandContext, request: UndoRequest): 
   const origins = [...new Set(back.map(({ drained: { from } }) => from))];
   for (const origin of origins) refuseMaintenance(context, host, origin);
 
-  const { vms, destinations, silent } = await factsOf(
+  const facts = await factsOf(
     cluster,
     back.map(({ presence }) => presence),
     origins,
   );
   const origin = new Map(back.map(({ drained: { vm, from } }) => [vm, from]));
-  const plan = onlyTo(
-    origin,
-    planDrain(
-      vms.map((vm) => onlyBack(vm, origin, origins)),
-      destinations,
-    ),
-  );
   return carryOut(
     context,
     request,
-    {
-      kind: "undo",
-      host,
-      vms,
-      plan: { ...plan, stuck: [...states.flatMap((state) => ("stuck" in state ? state.stuck : [])), ...plan.stuck] },
-      skipped: states.flatMap((state) => ("skipped" in state ? state.skipped : [])),
-      silent,
-      next: nextOfStacks(context, host),
-    },
-    moverOf(context, request.options, vms),
+    { ...planUndo(states, origin, origins, facts), host, silent: facts.silent, next: nextOfStacks(context, host) },
+    moverOf(context, request.options, facts.vms),
   );
 }
 
-type UndoState =
-  | { readonly drained: DrainedVm; readonly presence: Presence }
-  | { readonly skipped: SkippedVm }
-  | { readonly stuck: StuckVm };
+type State = UndoState<{ readonly presence: Presence }>;
 
-/** What the drain has left at the destination, or may have. */
-export const mayHaveMoved: ReadonlySet<DrainedVm["outcome"]> = new Set([
-  "moved",
-  "moved-without-vf",
-  "unclear",
-  "under-way",
-]);
-
-async function stateOf(cluster: LibvirtCluster, drained: DrainedVm): Promise<UndoState> {
+async function stateOf(cluster: LibvirtCluster, drained: DrainedVm): Promise<State> {
   const { vm, uuid, from, to, outcome } = drained;
-  const skipped = (why: string): UndoState => ({ skipped: { vm, why } });
-  const stuck = (where: string, why: string): UndoState => ({ stuck: { vm, reasons: new Map([[where, why]]) } });
+  const skipped = (why: string): State => ({ skipped: { vm, why } });
+  const stuck = (where: string, why: string): State => ({ stuck: { vm, reasons: new Map([[where, why]]) } });
   if (!mayHaveMoved.has(outcome)) return skipped("the drain did not move it");
 
   const { presences, silent } = await cluster.whereabouts(vm);
@@ -101,24 +75,4 @@ function refuseMaintenance({ cluster, configuration }: CommandContext, host: str
     what: `Unable to undo the drain of "${host}": "${origin}" is under maintenance, so nothing is moved there`,
     remedy: `Nothing has been changed. End its maintenance first: ${endMaintenance(origin, configuration)}`,
   });
-}
-
-/** Each VM goes to the host that it came from, and to no other. */
-export function onlyBack(vm: FoundVm, origin: ReadonlyMap<string, string>, origins: readonly string[]): FoundVm {
-  const others = origins.filter((name) => name !== origin.get(vm.name));
-  return {
-    ...vm,
-    excluded: new Map([...vm.excluded, ...others.map((name) => [name, "it did not come from there"] as const)]),
-  };
-}
-
-/** Without the reasons against hosts that were never meant. */
-export function onlyTo(origin: ReadonlyMap<string, string>, { moves, stuck }: DrainPlan): DrainPlan {
-  return {
-    moves,
-    stuck: stuck.map(({ vm, reasons }) => ({
-      vm,
-      reasons: new Map([...reasons].filter(([name]) => name === origin.get(vm))),
-    })),
-  };
 }

@@ -63,7 +63,7 @@ const states: Readonly<Record<number, VmState>> = {
   [DomainState.PMSUSPENDED]: "suspended",
 };
 
-/** Every VM of the cluster by name, or those of that name: two VMs may have it. A VM that nobody has is not in the answer. */
+/** Every VM of the cluster by name, or those of that name: two VMs may have it. A VM that no host has is not in the answer. */
 export async function surveyVms(cluster: LibvirtCluster, only?: string): Promise<ClusterSurvey> {
   const listed = await Promise.all(
     cluster.hosts.map(async (host) => {

@@ -11,15 +11,16 @@ import { moveOnEngine } from "../../../handlers/ovirt/move.js";
 import { isAtRest } from "../../../handlers/ovirt/resting.js";
 import type { Engine } from "../../../handlers/ovirt/session.js";
 import { isRunning } from "../../../handlers/ovirt/vm.js";
-import { elsewhere, planDrain, type StuckVm } from "../../../drain/plan.js";
+import { elsewhere, planDrain } from "../../../drain/plan.js";
 import { readDrainReport, type DrainedVm } from "../../../drain/report.js";
 import { ProblemError } from "../../../model/problem.js";
 import type { Answer } from "../../command.js";
 import type { GivenOptions } from "../index.js";
 import type { DrainRequest } from "../libvirt/drain.js";
 import type { FoundVm } from "../../../drain/facts.js";
-import { mayHaveMoved, onlyBack, onlyTo, type UndoRequest } from "../libvirt/drain-undo.js";
-import { carryOut, type Mover, type SkippedVm } from "../many-moves.js";
+import type { UndoRequest } from "../libvirt/drain-undo.js";
+import { carryOut, type Mover } from "../many-moves.js";
+import { mayHaveMoved, planUndo, type UndoState } from "../undo-plan.js";
 import type { NextOfStacks } from "../../output/stacks-next.js";
 import { commandAdvice, refuseForeignOptions, type EngineContext } from "./context.js";
 import { engineDrainFacts } from "./drain-facts.js";
@@ -68,7 +69,7 @@ export async function engineUndoDrain(context: EngineContext, request: UndoReque
   const back = states.flatMap((state) => ("vm" in state ? state : []));
   const origins = [...new Set(back.map(({ drained: { from } }) => from))].map((name) => hostNamed(hosts, name));
   for (const origin of origins) requireUp(origin, `undo the drain of "${host}"`);
-  const { vms, destinations } = await engineDrainFacts(
+  const facts = await engineDrainFacts(
     engine,
     back.map(({ vm }) => vm),
     origins,
@@ -76,28 +77,18 @@ export async function engineUndoDrain(context: EngineContext, request: UndoReque
   );
   const origin = new Map(back.map(({ drained: { from }, vm }) => [vm.name, from]));
   const names = origins.map(({ name }) => name);
-  const plan = onlyTo(
-    origin,
-    planDrain(
-      vms.map((vm) => onlyBack(vm, origin, names)),
-      destinations,
-    ),
-  );
   const source = hosts.find(({ name }) => name === host);
   return carryOut(
     context,
     request,
     {
-      kind: "undo",
+      ...planUndo(states, origin, names, facts),
       host,
-      vms,
-      plan: { ...plan, stuck: [...states.flatMap((state) => ("stuck" in state ? state.stuck : [])), ...plan.stuck] },
-      skipped: states.flatMap((state) => ("skipped" in state ? state.skipped : [])),
       silent: [],
       next: nextOf(source, context),
       headlines: engineHeadlines,
     },
-    engineMover(context, request.options, vms),
+    engineMover(context, request.options, facts.vms),
   );
 }
 
@@ -133,14 +124,11 @@ async function requireAsPlanned({ client }: Engine, { name, uuid, from }: FoundV
   });
 }
 
-type UndoState =
-  | { readonly drained: DrainedVm; readonly vm: EngineVm }
-  | { readonly skipped: SkippedVm }
-  | { readonly stuck: StuckVm };
+type State = UndoState<{ readonly vm: EngineVm }>;
 
-async function stateOf({ client }: Engine, hosts: readonly EngineHost[], drained: DrainedVm): Promise<UndoState> {
+async function stateOf({ client }: Engine, hosts: readonly EngineHost[], drained: DrainedVm): Promise<State> {
   const { vm: name, uuid, from, to, outcome } = drained;
-  const skipped = (why: string): UndoState => ({ skipped: { vm: name, why } });
+  const skipped = (why: string): State => ({ skipped: { vm: name, why } });
   if (!mayHaveMoved.has(outcome)) return skipped("the drain did not move it");
   const vm = await findVm(client, uuid);
   if (vm === undefined) return skipped("the engine has it no longer");
