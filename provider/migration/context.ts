@@ -31,6 +31,8 @@ export interface MoveContext {
   readonly progress: Progress;
   readonly signal: AbortSignal | undefined;
   journal: Journal;
+  /** What the VM named of its host when the move began. Undefined: another process began it. */
+  readonly resources: ReadonlySet<string> | undefined;
   /** Where each interface's VF is now; undefined: it has none. By the VF's alias. */
   readonly vfs: Map<string, { readonly host: string; readonly address: string } | undefined>;
   /** Why interfaces go without a VF on the destination, in words. */

@@ -24,6 +24,7 @@ export function newContext(
     signal,
     timeline = new Timeline(),
     absent = [],
+    resources,
   }: {
     options?: MigrationOptions;
     progress?: Progress;
@@ -31,6 +32,8 @@ export function newContext(
     timeline?: Timeline;
     /** Hosts of the move that are not asked. Default: none. */
     absent?: readonly HostUnreachable[];
+    /** Default: as the VM is when it is to migrate. */
+    resources?: ReadonlySet<string>;
   },
 ): MoveContext {
   const current = { journal };
@@ -54,6 +57,7 @@ export function newContext(
     set journal(journal) {
       current.journal = journal;
     },
+    resources,
     vfs: new Map(
       journal.interfaces.map(({ primaryAlias, sourceVf }) => [
         primaryAlias,

@@ -11,6 +11,7 @@ import { beginJournal, errorsOf, MoveRefused, planMove, warningsOf, type MovePla
 import { newContext, observerOf } from "./execution.js";
 import { recover } from "./recover.js";
 import type { MoveOutcome, MoveReport } from "./report/report.js";
+import { resourcesOf } from "./source-xml.js";
 import { runSteps, StepFailed } from "./runner.js";
 import { moveSteps } from "./steps.js";
 import { Timeline } from "./report/timeline.js";
@@ -75,7 +76,7 @@ export async function moveVm(
     plan.presence.host,
     cluster.host(to),
     beginJournal(plan, plan.presence.host.name, command),
-    { options, progress, signal, timeline },
+    { options, progress, signal, timeline, resources: await resourcesOf(plan.presence.host, plan.presence.dom) },
   );
   const standbyNetworks = new Map(plan.interfaces.map((nic) => [nic.primaryAlias, nic.standbyNetwork]));
   context.announcers = startAnnouncers(context, plannedPlaces(context, standbyNetworks));

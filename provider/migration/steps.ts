@@ -42,6 +42,7 @@ import {
   type VfForPlug,
 } from "./reserve.js";
 import { rowFor, stepTable } from "./step-table.js";
+import { refuseForeignXml, resourcesOf } from "./source-xml.js";
 import { teamingFacts } from "./teaming-facts.js";
 import { shellWord } from "../model/shell-word.js";
 
@@ -109,13 +110,16 @@ const migrateVm: MoveStep = {
       ).call("domain_migrate_set_max_downtime", { dom, downtime: BigInt(options.maxDowntime), flags: 0 });
     }
     if (options.unplug === "late") await setDestination(context);
+    const before = context.resources ?? (await resourcesOf(source, dom));
     const [persistentXml, destinationXml] = [
       persistent ? await definitionThere(context, dom) : undefined,
       options.unplug === "late" ? await liveDefinitionThere(context, dom) : undefined,
     ];
+    if (persistentXml !== undefined) refuseForeignXml(context, before, persistentXml);
     await refuseOtherDevices(context, dom, { persistentXml, destinationXml });
     const how = {
       persistent,
+      inspect: (xml: string) => refuseForeignXml(context, before, xml),
       ...(persistentXml !== undefined && { persistentXml }),
       ...(destinationXml !== undefined && { destinationXml }),
       ...(destination.config.migrationAddress !== undefined && {

@@ -5,8 +5,8 @@ export interface Finding {
   /** The attacker's means. */
   readonly means: string;
   /**
-   * `refused`: it does not act. `bounded`: it costs no more than the tests say. `documented`: it acts, docs/security.md says so with
-   * this sentence, and what can be done about it.
+   * `refused`: it does not act. `bounded`: it costs no more than the tests say. `documented`: it acts, or a part of it does beyond
+   * what its tests refuse; docs/security.md says so with this sentence, and what can be done about it.
    */
   readonly verdict: "refused" | "bounded" | "documented";
   /** For `documented`: a sentence of docs/security.md, word by word. */

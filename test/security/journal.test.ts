@@ -5,6 +5,8 @@ import { vnicProfile } from "../../provider/handlers/libvirt/vnic-profile.js";
 import { vmPlacement } from "../../provider/handlers/libvirt/vm-placement.js";
 import { declaredInterfaces, declaredProfiles } from "../../provider/handlers/declarations.js";
 import { buildJournal, type Journal } from "../../provider/migration/journal.js";
+import { settleOwed } from "../../provider/migration/owed.js";
+import { buildOwed } from "../../provider/backends/libvirt/xml/owed-record.js";
 import { plugMissingVfs } from "../../provider/migration/repair.js";
 import { recover } from "../../provider/migration/recover.js";
 import { child, formatXml } from "../../provider/xml/element.js";
@@ -12,7 +14,8 @@ import { buildInterfaceRecords, type InterfaceRecord } from "../../provider/back
 import { metadataNamespace, metadataPrefix } from "../../provider/backends/libvirt/xml/metadata.js";
 import { changing } from "../hosts/changing-calls.js";
 import { declarePair, vfProfile, type DeclaredPair } from "../hosts/declared.js";
-import { domainXml, labLike, vfs, vm, type LabLike } from "../hosts/lab-like.js";
+import { domainXml, labLike, physicalFunction, vfs, vm, type LabLike } from "../hosts/lab-like.js";
+import type { VirtualFunctionModel } from "../hosts/node-devices.js";
 import { journalOf, leave, nobody, pci } from "../hosts/left-journal.js";
 import { standing } from "../hosts/standing.js";
 import type { DomainModel } from "../hosts/domains.js";
@@ -143,20 +146,55 @@ describe("X16, X2: a journal that names devices and networks of others", () => {
   });
   const [nic] = [() => journalOf(pair).interfaces[0] ?? expect.unreachable()];
 
-  test("X16: gives no device back that is bound to VFIO by others", async () => {
-    const foreign = lab.host2.devices.virtualFunctions().at(-1);
-    if (foreign !== undefined) foreign.driver = "vfio-pci";
-    leave(lab, journalOf(pair, { interfaces: [{ ...nic(), destinationVf: pci("0000:09:10.0") }] }));
-    const counts = lab.host2.calls.get("node_device_re_attach") ?? 0;
-    await recover(lab.cluster, "web").catch(() => undefined);
-    expect(lab.host2.calls.get("node_device_re_attach") ?? 0).toBe(counts);
-    expect(foreign?.driver).toBe("vfio-pci");
-  });
+  /** A VF of a PF that no network names, which something else on the host has bound. */
+  function bindForeign(host: LabLike["host1"]): VirtualFunctionModel {
+    const pf = physicalFunction("pf9", 2, "09");
+    host.devices.physicalFunctions.push(pf);
+    const [vf = expect.unreachable()] = pf.virtualFunctions;
+    vf.driver = "vfio-pci";
+    return vf;
+  }
 
-  test("X2: an attribute is no device", async () => {
-    const text = formatXml(buildJournal(journalOf(pair))).replace("<interface ", '<interface device="evil" ');
-    leave(lab, text);
-    expect(await recover(lab.cluster, "web")).toMatchObject({ outcome: "undone" });
+  test.each(["host1", "host2"] as const)(
+    "X16: gives no device of %s back that others have bound to VFIO",
+    async (name) => {
+      const host = lab[name];
+      const foreign = bindForeign(host);
+      const named = name === "host1" ? "sourceVf" : "destinationVf";
+      leave(lab, journalOf(pair, { interfaces: [{ ...nic(), [named]: pci(foreign.address) }] }));
+      if (name === "host1") {
+        // The VM is on the destination: that one's devices are looked at, and the source's are to be returned.
+        const web = lab.host1.domains.requireNamed("web");
+        const xml = formatXml(web.config ?? expect.unreachable());
+        lab.host1.domains.stop(web);
+        lab.host1.domains.undefine(web);
+        lab.host2.domains.start(lab.host2.domains.define(xml));
+      }
+      await expect(recover(lab.cluster, "web")).rejects.toMatchObject({ problem: { code: "journal-foreign-device" } });
+      expect(host.calls.get("node_device_re_attach") ?? 0).toBe(0);
+      expect(foreign.driver).toBe("vfio-pci");
+    },
+  );
+
+  test("X16: a note of what is owed returns no VF that another move has reserved", async () => {
+    const [, vf] = vfs;
+    const other = lab.host1.domains.define(domainXml(victim));
+    writeInto(lab.host1, other, forged({ interfaces: [{ ...nic(), destinationVf: pci(vf) }] }));
+    const bound = lab.host2.devices.virtualFunctions()[1] ?? expect.unreachable();
+    bound.driver = "vfio-pci";
+    const web = lab.host1.domains.requireNamed("web");
+    const owe = (vfs: readonly string[]) => {
+      const text = formatXml(buildOwed([{ host: "host2", move: "a-move", vfs: vfs.map(pci) }]));
+      lab.host1.domains.setMetadata(web, metadataNamespace("owed"), metadataPrefix, text, 3);
+    };
+    const settle = async () => settleOwed(lab.cluster, await lab.cluster.require("web"));
+    owe([vf]);
+    await settle();
+    expect(bound.driver).toBe("vfio-pci");
+    lab.host1.domains.undefine(other);
+    owe([vf]);
+    await settle();
+    expect(bound.driver).not.toBe("vfio-pci");
   });
 
   test("X2: plugs no interface that the definition lacks", async () => {

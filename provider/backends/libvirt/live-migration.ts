@@ -18,6 +18,8 @@ export interface MigrationOptions {
   readonly persistentXml?: string | undefined;
   /** The live definition for the destination. Default: the source's, as libvirt sends it. */
   readonly destinationXml?: string | undefined;
+  /** Looks at what the source sends to the destination before that gets it, and throws where it must not. Default: nothing is looked at. */
+  readonly inspect?: ((xml: string) => void) | undefined;
   /** `tcp://address`; default: what the destination's libvirt offers, its own host name. */
   readonly migrationUri?: string | undefined;
   /** MiB/s. Default: no limit. */
@@ -146,6 +148,7 @@ async function lead(
   params = replaced(params, "destination_xml", begun.xml);
   try {
     stop.throwIfAborted();
+    options.inspect?.(begun.xml);
     prepared = await onDestination.call("domain_migrate_prepare3_params", {
       params,
       cookie_in: begun.cookie_out,

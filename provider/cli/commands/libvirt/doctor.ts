@@ -38,8 +38,15 @@ export function diagnose(facts: DoctorFacts): Answer {
       hosts: facts.hosts.map((host) => hostDocument(host, facts)),
       findings: findingsDocument(findings),
     },
-    text: paragraphs(...facts.hosts.map((host) => describeHost(host, facts)), summary(findings)),
+    text: paragraphs(...facts.hosts.map((host) => describeHost(host, facts)), summary(findings), trust(facts)),
   };
+}
+
+/** What no look at the hosts can tell, and a person should know. Undefined: nothing moves between them. */
+function trust({ hosts }: DoctorFacts): string | undefined {
+  return hosts.length < 2
+    ? undefined
+    : "Hosts that VMs move between trust each other: who controls one may become root on those that its VMs are moved to. See docs/security.md.";
 }
 
 /** The VFs that journals speak for: bound to vfio, and rightly so. */

@@ -124,6 +124,14 @@ Nothing is missing.`);
     expect(answer.text.match(/0000:01:10\.0/g)).toHaveLength(1);
   });
 
+  test("X3: says that hosts which VMs move between trust each other", () => {
+    const said = "Hosts that VMs move between trust each other";
+    expect(
+      diagnose(facts(host(), host({ name: "host2", uuid: "22222222-2222-4333-8444-000000000002" }))).text,
+    ).toContain(said);
+    expect(diagnose(facts(host())).text).not.toContain(said);
+  });
+
   test("a VF that a journal speaks for was not left behind", () => {
     const journal = {
       id: "",
