@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { z } from "zod";
 import { describe, expect, it } from "vitest";
 import {
@@ -152,6 +154,11 @@ describe("functions", () => {
     expect(sorted(Object.keys(inputs.properties))).toEqual(sorted(Object.keys((args as unknown as z.ZodObject).shape)));
     expect(sorted(inputs.required ?? [])).toEqual(sorted(Object.keys(inputs.properties)));
   });
+});
+
+it("is the golden file's: a change of the schema is seen in its diff", () => {
+  const golden = readFileSync(join(import.meta.dirname, "fixtures", "schema.json"), "utf8");
+  expect(packageSchema("0.0.0")).toEqual(JSON.parse(golden));
 });
 
 it("everything is described", () => {
