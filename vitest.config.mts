@@ -3,6 +3,9 @@ import { defineConfig } from "vitest/config";
 /** Tests that need the lab (root, Linux, two emulated hosts) stand in their own folders and run one after another. */
 const onLab = ["test/e2e/**/*.test.ts"];
 
+/** The SSH configuration of the account that runs the tests is none of theirs. */
+const env = { VNIC_FAILOVER_SSH_CONFIG: "none" };
+
 export default defineConfig({
   test: {
     reporters: ["default", "./test/summary-reporter.ts"],
@@ -11,13 +14,14 @@ export default defineConfig({
     projects: [
       {
         resolve: { alias: sources() },
-        test: { name: "unit", include: ["test/**/*.test.ts"], exclude: onLab, testTimeout: 20_000 },
+        test: { name: "unit", include: ["test/**/*.test.ts"], exclude: onLab, testTimeout: 20_000, env },
       },
       {
         resolve: { alias: sources() },
         test: {
           name: "e2e",
           include: onLab,
+          env,
           fileParallelism: false,
           testTimeout: 300_000,
           hookTimeout: 900_000,

@@ -41,6 +41,8 @@ export interface SshUri extends LibvirtAddress {
   readonly host: string;
   /** Default 22. */
   readonly port: number;
+  /** Whether the URI itself names the port. */
+  readonly portGiven: boolean;
   /** Default: the user that runs this. */
   readonly user?: string;
   readonly keyFile?: string;
@@ -214,6 +216,7 @@ function understood(text: string, readOnly: ReadOnlyAccess | undefined): Libvirt
     name,
     host,
     port: port ?? 22,
+    portGiven: port !== undefined,
     mode,
     proxy,
     authentication: sshauth,

@@ -5,6 +5,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vi
 import { parseLibvirtUri } from "../../provider/backends/libvirt/transport/index.js";
 import type { SshCredentials } from "../../provider/backends/libvirt/transport/index.js";
 import { SshSession } from "../../provider/backends/libvirt/transport/ssh.js";
+import { targetOf } from "../../provider/backends/libvirt/transport/ssh-target.js";
 import { makeKey, scratch, type KeyPair } from "../backends/libvirt/transport/keys.js";
 import { SshServer, type SshServerOptions } from "../backends/libvirt/transport/ssh-server.js";
 
@@ -36,7 +37,7 @@ async function logIn(server: SshServer, query: string, credentials: SshCredentia
   const uri = parseLibvirtUri(`qemu+ssh://virt@127.0.0.1:${server.port}/system?${query}`);
   if (uri.transport !== "ssh") throw new Error("is of SSH");
   try {
-    const session = await SshSession.open(uri, credentials);
+    const session = await SshSession.open(await targetOf(uri, false), credentials);
     await session.close();
     return undefined;
   } catch (error) {

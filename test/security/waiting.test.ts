@@ -5,6 +5,8 @@ import { ConnectionLostError } from "../../provider/backends/libvirt/rpc/errors.
 import { onlyReads, procedures, type ProcedureName } from "../../provider/backends/libvirt/rpc/procedures.js";
 import { parseLibvirtUri, remoteCommand } from "../../provider/backends/libvirt/transport/index.js";
 import { SshSession } from "../../provider/backends/libvirt/transport/ssh.js";
+import { targetOf } from "../../provider/backends/libvirt/transport/ssh-target.js";
+import type { SshUri } from "../../provider/config/host-uri.js";
 import { KEEPALIVE, REMOTE, str, TestServer } from "../backends/libvirt/rpc/server.js";
 import { makeKey } from "../backends/libvirt/transport/keys.js";
 import { SshServer, type SshServerOptions } from "../backends/libvirt/transport/ssh-server.js";
@@ -74,25 +76,25 @@ describe("X14: libvirt that answers pings and no call", () => {
 });
 
 describe("X14: an SSH server that lets us in and goes no further", () => {
-  async function session(options: Partial<SshServerOptions>): Promise<SshSession> {
+  async function session(options: Partial<SshServerOptions>): Promise<{ opened: SshSession; uri: SshUri }> {
     const [hostKey, userKey] = [makeKey("ed25519"), makeKey("ed25519")];
     const server = await SshServer.start({ hostKeys: [hostKey], authorized: [userKey], ...options });
     cleanups.push(() => server.stop());
     const uri = parseLibvirtUri(`qemu+ssh://virt@127.0.0.1:${server.port}/system?sshauth=privkey`);
     if (uri.transport !== "ssh") throw new Error("is of SSH");
     const credentials = { sshPrivateKey: userKey.privateKey, hostKey: hostKey.publicKey };
-    const opened = await SshSession.open(uri, credentials, 100);
+    const opened = await SshSession.open(await targetOf(uri, false), credentials, { channelTimeoutMs: 100 });
     cleanups.push(() => opened.close());
-    return opened;
+    return { opened, uri };
   }
 
   test("opens no channel: that is an error in time", async () => {
-    const opened = await session({ opensNothing: true });
-    await expect(opened.openLibvirt()).rejects.toThrow(/opened no channel within 0.1 s/);
+    const { opened, uri } = await session({ opensNothing: true });
+    await expect(opened.openLibvirt(uri)).rejects.toThrow(/opened no channel within 0.1 s/);
   });
 
   test("runs a command without end: that is an error in time", async () => {
-    const opened = await session({ run: () => undefined });
+    const { opened } = await session({ run: () => undefined });
     const running = opened.exec(remoteCommand`ip -json link`, "", { timeoutMs: 100 });
     await expect(running).rejects.toThrow(/The command "ip -json link" has not ended within 0.1 s/);
   });

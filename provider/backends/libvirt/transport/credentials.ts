@@ -11,3 +11,8 @@ export interface SshCredentials {
    */
   readonly hostKey?: string | undefined;
 }
+
+export interface SshOptions extends SshCredentials {
+  /** OpenSSH's client configuration: `false` reads none, a name that file alone. Default: the user's and the system's. */
+  readonly sshConfig?: false | string | undefined;
+}

@@ -1,10 +1,10 @@
 import type { Duplex } from "node:stream";
-import type { SshCredentials } from "./credentials.js";
+import type { SshOptions } from "./credentials.js";
 import type { ExecOptions, ExecResult, RemoteCommand, RunningCommand } from "./remote-command.js";
 import { connectUnix } from "./unix.js";
 import type { LibvirtUri } from "../../../config/host-uri.js";
 
-export type { SshCredentials } from "./credentials.js";
+export type { SshCredentials, SshOptions } from "./credentials.js";
 export {
   type ExecOptions,
   type ExecResult,
@@ -31,16 +31,17 @@ export interface Transport {
  * Connects to libvirt's socket as the URI says. Transports to one host share one SSH connection.
  * @throws SshError; ProblemError `libvirt-socket`.
  */
-export async function openTransport(uri: LibvirtUri, credentials: SshCredentials = {}): Promise<Transport> {
+export async function openTransport(uri: LibvirtUri, credentials: SshOptions = {}): Promise<Transport> {
   if (uri.transport === "unix") {
     const stream = await connectUnix(uri);
     return { stream, close: () => Promise.resolve(void stream.destroy()) };
   }
   // ssh2 is loaded where a host is asked: an unchanged program asks none.
-  const { shareSession } = await import("./shared-sessions.js");
-  const { session, release } = await shareSession(uri, credentials);
+  const [{ shareSession }, { targetOf }] = await Promise.all([import("./shared-sessions.js"), import("./ssh-target.js")]);
+  const { sshConfig, ...login } = credentials;
+  const { session, release } = await shareSession(await targetOf(uri, sshConfig), login);
   try {
-    const stream = await session.openLibvirt();
+    const stream = await session.openLibvirt(uri);
     return {
       stream,
       exec: (...args) => session.exec(...args),

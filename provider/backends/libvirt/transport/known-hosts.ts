@@ -1,5 +1,6 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { keyTypeOf } from "../../../config/host-key.js";
+import { patternList } from "./wildcard.js";
 
 /** OpenSSH's known_hosts (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"). No I/O. */
 
@@ -15,8 +16,16 @@ export interface KnownHost {
   readonly source: string;
 }
 
+export interface Authority {
+  readonly matches: (name: string) => boolean;
+  /** Where the line stands, `file:line`. */
+  readonly source: string;
+}
+
 export interface KnownHosts {
   readonly entries: readonly KnownHost[];
+  /** Authorities that sign hosts' keys (`@cert-authority`), whose certificates are not supported. */
+  readonly authorities: readonly Authority[];
   /** What was left out and why, one sentence a line. */
   readonly notes: readonly string[];
   /** The lines that revoke a key which cannot be read: no key may be accepted while it is not known which. */
@@ -35,6 +44,7 @@ const DEFAULT_PORT = 22;
 /** `file` only says in notes and verdicts where a line stands. Lines that can't be read are left out, with a note. */
 export function parseKnownHosts(text: string, file = "known_hosts"): KnownHosts {
   const entries: KnownHost[] = [];
+  const authorities: Authority[] = [];
   const notes: string[] = [];
   const unreadableRevocations: string[] = [];
   for (const [index, line] of text.split(/\r?\n/).entries()) {
@@ -44,7 +54,8 @@ export function parseKnownHosts(text: string, file = "known_hosts"): KnownHosts 
     const marker = fields[0]?.startsWith("@") === true ? fields.shift() : undefined;
     const [hosts, keyType, encoded] = fields;
     if (marker === "@cert-authority") {
-      notes.push(`${source}: host certificates are not supported, the authority is ignored`);
+      if (hosts === undefined) notes.push(`${source}: not a line of an authority, ignored`);
+      else authorities.push({ matches: hostMatcher(hosts), source });
       continue;
     }
     const key = encoded === undefined ? undefined : decodeKey(encoded);
@@ -59,7 +70,7 @@ export function parseKnownHosts(text: string, file = "known_hosts"): KnownHosts 
     }
     entries.push({ matches: hostMatcher(hosts), revoked: marker === "@revoked", keyType, key, source });
   }
-  return { entries, notes, unreadableRevocations };
+  return { entries, authorities, notes, unreadableRevocations };
 }
 
 /**
@@ -80,6 +91,12 @@ export function judgeHostKey(entries: readonly KnownHost[], host: string, port: 
 export function knownKeyTypes(entries: readonly KnownHost[], host: string, port: number): string[] {
   const valid = entriesAbout(entries, nameOf(host, port)).filter((entry) => !entry.revoked);
   return [...new Set(valid.map((entry) => entry.keyType))];
+}
+
+/** The authority whose certificate OpenSSH would take for the host. */
+export function authorityOf(authorities: readonly Authority[], host: string, port: number): Authority | undefined {
+  const names = [nameOf(host, port), nameOf(host, DEFAULT_PORT)];
+  return authorities.find(({ matches }) => names.some(matches));
 }
 
 function judge(about: readonly KnownHost[], key: Buffer): HostKeyVerdict {
@@ -105,17 +122,7 @@ function decodeKey(encoded: string): Buffer | undefined {
 }
 
 function hostMatcher(hosts: string): (name: string) => boolean {
-  if (hosts.startsWith("|")) return hashedMatcher(hosts);
-  const patterns = hosts
-    .toLowerCase()
-    .split(",")
-    .map((pattern) => {
-      const negated = pattern.startsWith("!");
-      return { negated, matches: wildcard(negated ? pattern.slice(1) : pattern) };
-    });
-  return (name) =>
-    !patterns.some(({ negated, matches }) => negated && matches(name)) &&
-    patterns.some(({ negated, matches }) => !negated && matches(name));
+  return hosts.startsWith("|") ? hashedMatcher(hosts) : patternList(hosts.toLowerCase().split(","));
 }
 
 /** `|1|salt|hash`: HMAC-SHA1 of the name, keyed with the salt (OpenSSH's hostfile.c, host_hash). */
@@ -124,32 +131,6 @@ function hashedMatcher(hosts: string): (name: string) => boolean {
   if (magic !== "1" || salt === undefined || hash === undefined || more.length > 0) return () => false;
   const [key, wanted] = [Buffer.from(salt, "base64"), Buffer.from(hash, "base64")];
   return (name) => sameBytes(createHmac("sha1", key).update(name).digest(), wanted);
-}
-
-/** `*` any run of characters, `?` any one. Two positions and no recursion: no pattern takes more than quadratic time. */
-function wildcard(pattern: string): (name: string) => boolean {
-  return (name) => {
-    let at = 0;
-    let here = 0;
-    let star = -1;
-    let resume = 0;
-    while (here < name.length) {
-      if (pattern[at] === "*") {
-        star = at++;
-        resume = here;
-      } else if (at < pattern.length && (pattern[at] === "?" || pattern[at] === name[here])) {
-        at++;
-        here++;
-      } else if (star >= 0) {
-        at = star + 1;
-        here = ++resume;
-      } else {
-        return false;
-      }
-    }
-    while (pattern[at] === "*") at++;
-    return at === pattern.length;
-  };
 }
 
 function sameBytes(a: Buffer, b: Buffer): boolean {

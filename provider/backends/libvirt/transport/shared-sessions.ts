@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { SshCredentials } from "./credentials.js";
 import { SshSession } from "./ssh.js";
-import type { SshUri } from "../../../config/host-uri.js";
+import type { SshTarget } from "./ssh-target.js";
 
 interface Shared {
   readonly session: Promise<SshSession>;
@@ -10,17 +10,17 @@ interface Shared {
   users: number;
 }
 
-/** One SSH connection for each host and way to log in, for as long as someone uses it. */
+/** One SSH connection for each host and way to log in, jump hosts among them, for as long as it is used. */
 const sessions = new Map<string, Shared>();
 
 /** The session with this host, opened or joined. `release` gives it back; the last one closes it. */
 export async function shareSession(
-  uri: SshUri,
+  target: SshTarget,
   credentials: SshCredentials,
 ): Promise<{ session: SshSession; release: () => Promise<void> }> {
-  const key = keyOf(uri, credentials);
+  const key = keyOf(target, credentials);
   const existing = sessions.get(key);
-  const shared = existing === undefined || existing.opened?.closed === true ? start(key, uri, credentials) : existing;
+  const shared = existing === undefined || existing.opened?.closed === true ? start(key, target, credentials) : existing;
   shared.users += 1;
   let released = false;
   const release = async () => {
@@ -40,24 +40,36 @@ export async function shareSession(
   }
 }
 
-function start(key: string, uri: SshUri, credentials: SshCredentials): Shared {
-  const shared = { session: SshSession.open(uri, credentials), opened: undefined, users: 0 };
+function start(key: string, target: SshTarget, credentials: SshCredentials): Shared {
+  const shared = { session: openSession(target, credentials), opened: undefined, users: 0 };
   sessions.set(key, shared);
   return shared;
 }
 
+/** Opens it, through its jump host if it has one, whose session it holds for as long as it lives. */
+async function openSession(target: SshTarget, credentials: SshCredentials): Promise<SshSession> {
+  const { jump } = target;
+  if (jump === undefined) return SshSession.open(target, credentials);
+  const { session: before, release } = await shareSession(jump, onTheWay(credentials));
+  try {
+    const session = await SshSession.open(target, credentials, { through: () => before.openTcp(target) });
+    session.onceEnded(() => void release());
+    return session;
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+/** A jump host sees no more than the signature of a key: no password, and its own host key. */
+function onTheWay({ sshPrivateKey, sshPassphrase }: SshCredentials): SshCredentials {
+  return { sshPrivateKey, sshPassphrase };
+}
+
 /** What decides who is reached and as whom. Only a digest, so that no secret stays behind as a key. */
-function keyOf(uri: SshUri, credentials: SshCredentials): string {
-  const { host, port, user, keyFile, knownHosts, hostKeyCheck, authentication } = uri;
-  const identity = JSON.stringify([
-    host,
-    port,
-    user,
-    keyFile,
-    knownHosts,
-    hostKeyCheck,
-    authentication,
-    Object.entries(credentials).sort(),
-  ]);
-  return createHash("sha256").update(identity).digest("hex");
+function keyOf(target: SshTarget, credentials: SshCredentials): string {
+  const given = Object.entries(credentials).filter(([, value]) => value !== undefined);
+  return createHash("sha256")
+    .update(JSON.stringify([target, given.sort()]))
+    .digest("hex");
 }

@@ -4,7 +4,10 @@ import type { SshCredentials } from "./credentials.js";
 import { expandHome } from "../../../config/home.js";
 import { shellWord } from "../../../model/shell-word.js";
 import { SshError } from "./ssh-error.js";
-import { passwordMethods, type AuthenticationMethod, type SshUri } from "../../../config/host-uri.js";
+import { passwordMethods, type AuthenticationMethod } from "../../../config/host-uri.js";
+import { publicPartOf } from "./public-key.js";
+import { keysOf, OneKeyAgent, type AgentKey, type AgentLimits } from "./ssh-agent.js";
+import type { SshTarget } from "./ssh-target.js";
 
 /** One way to log in. */
 export interface Attempt {
@@ -17,53 +20,30 @@ export interface Attempt {
 
 export interface AuthenticationPlan {
   readonly attempts: readonly Attempt[];
-  /** What could not be tried and why, one phrase each. */
-  readonly skipped: readonly string[];
+  /** What could not be tried and why, one phrase each. An agent that is given up later is added to it. */
+  readonly skipped: string[];
 }
 
 /** As ssh(1) tries them, without the kinds that need hardware. */
 const DEFAULT_KEY_FILES = ["~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa"];
 
 /**
- * All ways to log in, in the order of the URI's `sshauth` (agent, keys, password).
- * @throws SshError `ssh-key` when a key that was named can't be used.
+ * All ways to log in, in the order of the URI's `sshauth` (agent, keys, password); but keys that were named come before the
+ * agent's other keys and the usual files: a host counts the keys that are offered, and ends the connection after a few.
+ * @throws SshError `ssh-key` when a key that has to do can't be used.
  */
 export async function authenticationPlan(
-  uri: SshUri,
-  user: string,
+  target: SshTarget,
   credentials: SshCredentials,
-  environment: NodeJS.ProcessEnv = process.env,
+  limits?: AgentLimits,
 ): Promise<AuthenticationPlan> {
-  const attempts: Attempt[] = [];
+  const { user } = target;
   const skipped: string[] = [];
   // As OpenSSH does (sshconnect.c, check_host_key): a host whose key is not verified may be any machine.
-  const verified = credentials.hostKey !== undefined || uri.hostKeyCheck !== "off";
+  const verified = credentials.hostKey !== undefined || target.hostKeyCheck !== "off";
   const password = verified ? credentials.sshPassword : undefined;
-  const ways: Record<AuthenticationMethod, () => void | Promise<void>> = {
-    agent() {
-      const agent = environment["SSH_AUTH_SOCK"];
-      if (agent === undefined || agent === "") skipped.push("SSH agent (SSH_AUTH_SOCK is not set)");
-      else
-        attempts.push({
-          description: "SSH agent",
-          method: "publickey",
-          login: { type: "agent", username: user, agent },
-        });
-    },
-    async privkey() {
-      const files =
-        uri.keyFile !== undefined ? [uri.keyFile] : credentials.sshPrivateKey === undefined ? DEFAULT_KEY_FILES : [];
-      for (const file of files) {
-        const key = await fileKey(uri, file, credentials.sshPassphrase);
-        if (typeof key === "string") skipped.push(key);
-        else attempts.push(keyAttempt(user, `key file ${file}`, key.key));
-      }
-      if (credentials.sshPrivateKey !== undefined) {
-        const key = parseKey(credentials.sshPrivateKey, credentials.sshPassphrase);
-        if (!key) throw unusableKey(uri, "the configured private key");
-        attempts.push(keyAttempt(user, "configured private key", key));
-      }
-    },
+  const attempts: Attempt[] = [];
+  const ways: Record<Exclude<AuthenticationMethod, "agent" | "privkey">, () => void> = {
     password() {
       if (password === undefined)
         skipped.push(verified ? "password (none configured)" : "password (the host's key is not verified)");
@@ -85,10 +65,97 @@ export async function authenticationPlan(
       attempts.push({ description: "password (keyboard-interactive)", method: "keyboard-interactive", login });
     },
   };
-  for (const method of uri.authentication) await ways[method]();
-  if (credentials.sshPassword !== undefined && !uri.authentication.some((method) => passwordMethods.includes(method)))
+  const keyMethods = target.authentication.filter((method) => method === "agent" || method === "privkey");
+  let keysDone = false;
+  for (const method of target.authentication) {
+    if (method === "password" || method === "keyboard-interactive") ways[method]();
+    else if (!keysDone) {
+      attempts.push(...(await keyAttempts(target, keyMethods, credentials, skipped, limits)));
+      keysDone = true;
+    }
+  }
+  if (
+    credentials.sshPassword !== undefined &&
+    !target.authentication.some((method) => passwordMethods.includes(method))
+  )
     skipped.push("password (the host's URI does not name it: sshauth=agent,privkey,password)");
+  skipped.push(...target.loginNotes);
   return { attempts, skipped };
+}
+
+async function keyAttempts(
+  target: SshTarget,
+  methods: readonly AuthenticationMethod[],
+  credentials: SshCredentials,
+  skipped: string[],
+  limits: AgentLimits | undefined,
+): Promise<readonly Attempt[]> {
+  const { user } = target;
+  const { sshPrivateKey, sshPassphrase } = credentials;
+  const agentKeys = methods.includes("agent") ? await agentsKeys(target, skipped, limits) : [];
+  const left = new Set(agentKeys);
+  const ofAgent = (entry: AgentKey, description: string): Attempt => {
+    left.delete(entry);
+    const giveUp = (why: string): void => void skipped.push(`SSH agent (${why})`);
+    const login = { type: "agent" as const, username: user, agent: new OneKeyAgent(agentOf(target), entry.key, giveUp, limits) };
+    return { description, method: "publickey", login };
+  };
+
+  const named: Attempt[] = [];
+  const usual: Attempt[] = [];
+  if (methods.includes("privkey")) {
+    const use = async (files: readonly NamedFile[], attempts: Attempt[]): Promise<void> => {
+      for (const file of files) {
+        const found = await fileKey(target, file, sshPassphrase, left);
+        if ("agentKey" in found) attempts.push(ofAgent(found.agentKey, `key file ${file.file} (by the SSH agent)`));
+        else if ("key" in found) {
+          const blob = found.key.getPublicSSH();
+          for (const entry of left) if (entry.blob.equals(blob)) left.delete(entry);
+          attempts.push(keyAttempt(user, `key file ${file.file}`, found.key));
+        } else skipped.push(found.why);
+      }
+    };
+    await use(target.keyFiles, named);
+    if (sshPrivateKey !== undefined) {
+      const key = parseKey(sshPrivateKey, sshPassphrase);
+      if (!key) throw unusableKey(target, "the configured private key");
+      named.push(keyAttempt(user, "configured private key", key));
+    }
+    if (target.keyFiles.length === 0 && sshPrivateKey === undefined)
+      await use(
+        DEFAULT_KEY_FILES.map((file) => ({ file, required: false })),
+        usual,
+      );
+  }
+  if (target.identitiesOnly && left.size > 0)
+    skipped.push(`the SSH agent's ${left.size === 1 ? "other key" : `${left.size} other keys`} (IdentitiesOnly)`);
+  const others = target.identitiesOnly ? [] : [...left].map((entry) => ofAgent(entry, `SSH agent's ${nameOf(entry)}`));
+  return [...named, ...(methods[0] === "privkey" ? [...usual, ...others] : [...others, ...usual])];
+}
+
+async function agentsKeys(
+  target: SshTarget,
+  skipped: string[],
+  limits: AgentLimits | undefined,
+): Promise<readonly AgentKey[]> {
+  if (target.agent === undefined) {
+    skipped.push("SSH agent (SSH_AUTH_SOCK is not set)");
+    return [];
+  }
+  const answer = await keysOf(target.agent, limits);
+  if ("why" in answer) skipped.push(`SSH agent ${target.agent} (${answer.why})`);
+  else if (answer.keys.length === 0) skipped.push("SSH agent (it has no keys)");
+  else return answer.keys;
+  return [];
+}
+
+/** Only where there is one keys of it are found. */
+function agentOf({ agent = "" }: SshTarget): string {
+  return agent;
+}
+
+function nameOf({ key }: AgentKey): string {
+  return `key "${key.comment === "" ? key.type : key.comment}"`;
 }
 
 /**
@@ -100,35 +167,40 @@ function asksForPassword(question: { readonly prompt: string; readonly echo?: bo
 }
 
 type PrivateKey = Exclude<ReturnType<typeof utils.parseKey>, Error>;
+type NamedFile = SshTarget["keyFiles"][number];
 
-/** The key, or why it is skipped. A default key file may be missing or locked; one that was named must do. */
+/** The key, the agent's own of it where the file is locked or has the public part alone, or why it is skipped. */
 async function fileKey(
-  uri: SshUri,
-  file: string,
+  target: SshTarget,
+  { file, required }: NamedFile,
   passphrase: string | undefined,
-): Promise<{ key: PrivateKey } | string> {
-  const named = uri.keyFile !== undefined;
+  agentKeys: ReadonlySet<AgentKey>,
+): Promise<{ readonly key: PrivateKey } | { readonly agentKey: AgentKey } | { readonly why: string }> {
   let text: string;
   try {
     text = await readFile(expandHome(file), "utf8");
   } catch (cause) {
-    if (named) throw unusableKey(uri, `the key file "${file}"`, cause);
-    return `key file ${file} (${(cause as NodeJS.ErrnoException).code === "ENOENT" ? "not there" : "can't be read"})`;
+    if (required) throw unusableKey(target, `the key file "${file}"`, cause);
+    const reason = (cause as NodeJS.ErrnoException).code === "ENOENT" ? "not there" : "can't be read";
+    return { why: `key file ${file} (${reason})` };
   }
+  const key = parseKey(text, passphrase);
+  const blob = key === undefined ? publicPartOf(text) : undefined;
+  const agentKey = blob === undefined ? undefined : [...agentKeys].find((entry) => entry.blob.equals(blob));
+  if (agentKey !== undefined) return { agentKey };
   if (await othersMayRead(file)) {
-    if (named) {
-      throw new SshError(uri, {
+    if (required) {
+      throw new SshError(target, {
         code: "ssh-key",
         what: `Unable to use the key file "${file}": other users of this machine may read it`,
         remedy: `Run chmod 600 ${shellWord(file)}.`,
       });
     }
-    return `key file ${file} (other users of this machine may read it: chmod 600)`;
+    return { why: `key file ${file} (other users of this machine may read it: chmod 600)` };
   }
-  const key = parseKey(text, passphrase);
   if (key) return { key };
-  if (named) throw unusableKey(uri, `the key file "${file}"`);
-  return `key file ${file} (needs a passphrase, or is of a format that is not supported)`;
+  if (required) throw unusableKey(target, `the key file "${file}"`);
+  return { why: `key file ${file} (needs a passphrase, or is of a format that is not supported)` };
 }
 
 /** OpenSSH's rule (authfile.c, sshkey_perm_ok): the user's own private key is nobody else's. Windows has no such modes. */
@@ -147,8 +219,8 @@ function keyAttempt(user: string, description: string, key: PrivateKey): Attempt
   return { description, method: "publickey", login: { type: "publickey", username: user, key } };
 }
 
-function unusableKey(uri: SshUri, which: string, cause?: unknown): SshError {
+function unusableKey(target: SshTarget, which: string, cause?: unknown): SshError {
   const remedy =
     "Give a private key in OpenSSH or PEM format, and its passphrase if it has one, or load it into the SSH agent.";
-  return new SshError(uri, { code: "ssh-key", what: `Unable to use ${which}`, remedy }, cause);
+  return new SshError(target, { code: "ssh-key", what: `Unable to use ${which}`, remedy }, cause);
 }

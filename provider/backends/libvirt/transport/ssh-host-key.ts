@@ -4,9 +4,17 @@ import type { ServerHostKeyAlgorithm } from "ssh2";
 import { expandHome } from "../../../config/home.js";
 import { fingerprintOf, keyTypeOf } from "../../../config/host-key.js";
 import { algorithmsOf, readHostKeyPin } from "../../../config/host-key-pin.js";
-import { judgeHostKey, type KnownHost, knownKeyTypes, nameOf, parseKnownHosts } from "./known-hosts.js";
+import {
+  type Authority,
+  authorityOf,
+  judgeHostKey,
+  type KnownHost,
+  knownKeyTypes,
+  nameOf,
+  parseKnownHosts,
+} from "./known-hosts.js";
 import { SshError } from "./ssh-error.js";
-import type { SshUri } from "../../../config/host-uri.js";
+import type { SshTarget } from "./ssh-target.js";
 
 /** Which host keys are accepted for one connection: what is asked for, and the decision on what is shown. */
 export interface HostKeyPolicy {
@@ -22,59 +30,59 @@ export interface HostKeyPolicy {
   accept(key: Buffer): Promise<void>;
 }
 
-const DEFAULT_FILES = ["~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts"];
-
 const allAlgorithms = Object.values(algorithmsOf).flat();
 
 /**
  * The policy for a host: the pinned key if there is one, else known_hosts, as strict as the URI asks for.
  * @throws SshError `ssh-host-key-pin` for a pin that is none, `ssh-known-hosts` for a named file that can't be read.
  */
-export async function hostKeyPolicy(uri: SshUri, pin: string | undefined): Promise<HostKeyPolicy> {
-  if (pin !== undefined) return pinnedPolicy(uri, pin);
-  if (uri.hostKeyCheck === "off") return { algorithms: allAlgorithms, refuse: () => undefined, accept: nothingToKeep };
-  const { entries, notes } = await readKnownHosts(uri);
-  return knownHostsPolicy(uri, entries, notes);
+export async function hostKeyPolicy(target: SshTarget, pin: string | undefined): Promise<HostKeyPolicy> {
+  if (pin !== undefined) return pinnedPolicy(target, pin);
+  if (target.hostKeyCheck === "off") return { algorithms: allAlgorithms, refuse: () => undefined, accept: nothingToKeep };
+  return knownHostsPolicy(target, await readKnownHosts(target));
 }
 
 const nothingToKeep = (): Promise<void> => Promise.resolve();
 
-function pinnedPolicy(uri: SshUri, text: string): HostKeyPolicy {
+function pinnedPolicy(target: SshTarget, text: string): HostKeyPolicy {
   const pin = readHostKeyPin(text);
   if ("why" in pin) {
-    throw new SshError(uri, {
+    throw new SshError(target, {
       code: "ssh-host-key-pin",
       what: `Unable to use the pinned host key: it ${pin.why}`,
       remedy: pin.remedy,
     });
   }
   return {
-    algorithms: pin.type === undefined ? allAlgorithms : algorithmsFor(uri, [pin.type]),
+    algorithms: pin.type === undefined ? allAlgorithms : algorithmsFor(target, [pin.type]),
     refuse: (key) =>
       fingerprintOf(key) === pin.fingerprint
         ? undefined
-        : mismatch(uri, key, `the pinned one is ${pin.fingerprint}`, "change the pinned host key"),
+        : mismatch(target, key, `the pinned one is ${pin.fingerprint}`, "change the pinned host key"),
     accept: nothingToKeep,
   };
 }
 
-function knownHostsPolicy(uri: SshUri, entries: readonly KnownHost[], notes: readonly string[]): HostKeyPolicy {
-  const types = knownKeyTypes(entries, uri.host, uri.port);
+function knownHostsPolicy(target: SshTarget, { entries, authorities, notes }: Known): HostKeyPolicy {
+  const { host, port } = target.knownAs;
+  const types = knownKeyTypes(entries, host, port);
+  const authority = authorityOf(authorities, host, port);
   return {
-    algorithms: types.length > 0 ? algorithmsFor(uri, types) : allAlgorithms,
+    algorithms: types.length > 0 ? algorithmsFor(target, types) : allAlgorithms,
     refuse(key) {
-      const judged = judgeHostKey(entries, uri.host, uri.port, key);
+      const judged = judgeHostKey(entries, host, port, key);
       switch (judged.verdict) {
         case "match":
           return undefined;
         case "unknown":
-          return uri.hostKeyCheck === "accept-new" ? undefined : unknown(uri, key, notes);
+          return target.hostKeyCheck === "accept-new" ? undefined : unknown(target, key, authority, [...notes, ...target.hostKeyNotes]);
         case "mismatch": {
           const known = judged.known.map((entry) => `${fingerprintOf(entry.key)} (${entry.keyType}, ${entry.source})`);
-          return mismatch(uri, key, `known are ${known.join(", ")}`, "replace the line in known_hosts");
+          const certified = authority === undefined ? "" : ` (${authority.source}: host certificates are not supported)`;
+          return mismatch(target, key, `known are ${known.join(", ")}${certified}`, "replace the line in known_hosts");
         }
         case "revoked":
-          return new SshError(uri, {
+          return new SshError(target, {
             code: "ssh-host-key-revoked",
             what: `The host shows a key that is revoked (${judged.source}): ${describe(key)}`,
             remedy: "Someone may be in possession of that key. Give the host a new one.",
@@ -82,26 +90,27 @@ function knownHostsPolicy(uri: SshUri, entries: readonly KnownHost[], notes: rea
       }
     },
     async accept(key) {
-      if (judgeHostKey(entries, uri.host, uri.port, key).verdict === "unknown") await keep(uri, key);
+      if (judgeHostKey(entries, host, port, key).verdict === "unknown") await keep(target, key);
     },
   };
 }
 
 /** Adds the key to known_hosts, as ssh(1) does with `StrictHostKeyChecking=accept-new`. */
-async function keep(uri: SshUri, key: Buffer): Promise<void> {
-  const file = uri.knownHosts ?? DEFAULT_FILES[0] ?? "";
+async function keep(target: SshTarget, key: Buffer): Promise<void> {
+  const [file] = target.knownHosts.user;
   const type = keyTypeOf(key) ?? "";
   try {
+    if (file === undefined) throw new Error("UserKnownHostsFile names none");
     const path = expandHome(file);
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     // One write of one line: of two programs at once each adds a whole one (O_APPEND).
-    await appendFile(path, `\n${nameOf(uri.host, uri.port)} ${type} ${key.toString("base64")}\n`, { mode: 0o600 });
+    await appendFile(path, `\n${nameOf(target.knownAs.host, target.knownAs.port)} ${type} ${key.toString("base64")}\n`, { mode: 0o600 });
   } catch (cause) {
     throw new SshError(
-      uri,
+      target,
       {
         code: "ssh-known-hosts",
-        what: `Unable to add the new host's key ${describe(key)} to "${file}"`,
+        what: `Unable to add the new host's key ${describe(key)} to "${file ?? "known_hosts"}"`,
         remedy: "Make that file writable, or pin the key as hostKey.",
       },
       cause,
@@ -109,29 +118,35 @@ async function keep(uri: SshUri, key: Buffer): Promise<void> {
   }
 }
 
-function algorithmsFor(uri: SshUri, keyTypes: readonly string[]): ServerHostKeyAlgorithm[] {
+function algorithmsFor(target: SshTarget, keyTypes: readonly string[]): ServerHostKeyAlgorithm[] {
   const algorithms = keyTypes.flatMap((type) => algorithmsOf[type] ?? []);
   if (algorithms.length > 0) return algorithms;
-  throw new SshError(uri, {
+  throw new SshError(target, {
     code: "ssh-host-key-type",
     what: `The only known host keys are of types that are not supported: ${keyTypes.join(", ")}`,
     remedy: `Add the host's key of one of these types: ${Object.keys(algorithmsOf).join(", ")} (ssh-keyscan).`,
   });
 }
 
-async function readKnownHosts(uri: SshUri): Promise<{ entries: readonly KnownHost[]; notes: readonly string[] }> {
-  const files = uri.knownHosts === undefined ? DEFAULT_FILES : [uri.knownHosts];
-  const texts = files.map(async (file) => {
+interface Known {
+  readonly entries: readonly KnownHost[];
+  readonly authorities: readonly Authority[];
+  readonly notes: readonly string[];
+}
+
+async function readKnownHosts(target: SshTarget): Promise<Known> {
+  const { user, system, named } = target.knownHosts;
+  const texts = [...user, ...system].map(async (file) => {
     let text: string;
     try {
       text = await readFile(expandHome(file), "utf8");
     } catch (cause) {
       const { code } = cause as NodeJS.ErrnoException;
-      if (code === "ENOENT" && (uri.knownHosts === undefined || uri.hostKeyCheck === "accept-new"))
+      if (code === "ENOENT" && (!named || target.hostKeyCheck === "accept-new"))
         return parseKnownHosts("");
       const remedy = "Name a file that can be read in known_hosts=, or leave it out.";
       throw new SshError(
-        uri,
+        target,
         { code: "ssh-known-hosts", what: `Unable to read the known_hosts file "${file}"`, remedy },
         cause,
       );
@@ -141,23 +156,38 @@ async function readKnownHosts(uri: SshUri): Promise<{ entries: readonly KnownHos
   const read = await Promise.all(texts);
   const [revocation] = read.flatMap(({ unreadableRevocations }) => unreadableRevocations);
   if (revocation !== undefined) {
-    throw new SshError(uri, {
+    throw new SshError(target, {
       code: "ssh-known-hosts",
       what: `Unable to read the revoked key on ${revocation}`,
       remedy: "Correct that line (@revoked HOSTS TYPE KEY), or remove it if the key is not to be revoked.",
     });
   }
-  return { entries: read.flatMap(({ entries }) => entries), notes: read.flatMap(({ notes }) => notes) };
+  return {
+    entries: read.flatMap(({ entries }) => entries),
+    authorities: read.flatMap(({ authorities }) => authorities),
+    notes: read.flatMap(({ notes }) => notes),
+  };
 }
 
-function unknown(uri: SshUri, key: Buffer, notes: readonly string[]): SshError {
-  const port = uri.port === 22 ? "" : `-p ${uri.port} `;
-  return new SshError(uri, {
+function unknown(
+  target: SshTarget,
+  key: Buffer,
+  authority: Authority | undefined,
+  notes: readonly string[],
+): SshError {
+  const { host } = target.knownAs;
+  // By an alias ssh-keyscan would ask another host.
+  const scan = host === target.host ? ` (ssh-keyscan ${target.port === 22 ? "" : `-p ${target.port} `}${host})` : ` as ${host}`;
+  const certified =
+    authority === undefined
+      ? ""
+      : ` (${authority.source}: host certificates are not supported)`;
+  return new SshError(target, {
     code: "ssh-host-key-unknown",
-    what: `The host is not known. It shows ${describe(key)}${ignoredLines(notes)}`,
+    what: `The host is not known. It shows ${describe(key)}${certified}${ignoredLines(notes)}`,
     remedy:
       `Compare that with the host's own (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub there); if it is the same, ` +
-      `add it to known_hosts (ssh-keyscan ${port}${uri.host}) or pin it as hostKey.`,
+      `add it to known_hosts${scan} or pin it as hostKey${authority === undefined ? "" : ", or add command=ssh to the URI: the system's ssh takes certificates"}.`,
   });
 }
 
@@ -168,8 +198,8 @@ function ignoredLines(notes: readonly string[]): string {
   return ` (${first}${more.length === 0 ? "" : `; and ${more.length} more such lines`})`;
 }
 
-function mismatch(uri: SshUri, key: Buffer, expected: string, change: string): SshError {
-  return new SshError(uri, {
+function mismatch(target: SshTarget, key: Buffer, expected: string, change: string): SshError {
+  return new SshError(target, {
     code: "ssh-host-key-mismatch",
     what: `The host shows another key than expected: it shows ${describe(key)}, ${expected}`,
     remedy: `Someone may be listening in. Only if the host is known to have got a new key, ${change}.`,

@@ -1,4 +1,3 @@
-import { userInfo } from "node:os";
 import type { Duplex } from "node:stream";
 import { type AnyAuthMethod, Client, type ClientChannel, type ConnectConfig } from "ssh2";
 import { ChannelStream } from "./channel-stream.js";
@@ -10,11 +9,13 @@ import {
   type RunningCommand,
   remoteCommand,
 } from "./remote-command.js";
+import type { AgentLimits } from "./ssh-agent.js";
 import { type AuthenticationPlan, authenticationPlan } from "./ssh-authentication.js";
 import type { Problem } from "../../../model/problem.js";
 import { SshError } from "./ssh-error.js";
 import { type HostKeyPolicy, hostKeyPolicy } from "./ssh-host-key.js";
 import type { SshUri } from "../../../config/host-uri.js";
+import type { SshTarget } from "./ssh-target.js";
 
 const CONNECT_TIMEOUT_MS = 20_000;
 /** For the host to open a channel, and for a command that is run to its end. */
@@ -43,7 +44,20 @@ const helperCommands: Readonly<Record<string, RemoteCommand>> = {
   "qemu:///session legacy true": remoteCommand`virt-ssh-helper -r 'qemu:///session?mode=legacy'`,
 };
 
-/** One SSH connection to a host, on which streams to libvirt and commands run side by side. ~/.ssh/config is not read. */
+/** The one that opens what the URI names; none is a command with a socket in it that a user named. */
+export function helperCommand(uri: SshUri): RemoteCommand | undefined {
+  return uri.socketGiven ? undefined : helperCommands[`${uri.name} ${uri.mode} ${uri.readOnly}`];
+}
+
+export interface SessionOptions {
+  /** For the host to open a channel. Default 20,000. */
+  readonly channelTimeoutMs?: number;
+  readonly agentLimits?: AgentLimits;
+  /** Makes the stream to the SSH server. Default: a TCP connection. */
+  readonly through?: () => Promise<Duplex>;
+}
+
+/** One SSH connection to a host, on which streams to libvirt and commands run side by side. */
 export class SshSession {
   /** Why the connection is no more; undefined while it lives, and after {@link close}. */
   private loss: SshError | undefined;
@@ -51,13 +65,13 @@ export class SshSession {
 
   private constructor(
     private readonly client: Client,
-    private readonly uri: SshUri,
+    private readonly target: SshTarget,
     private readonly channelTimeoutMs = CHANNEL_TIMEOUT_MS,
   ) {
     let cause: Error | undefined;
     client.on("error", (error) => (cause = error));
     client.on("close", () => {
-      if (!this.ended) this.loss = new SshError(uri, { code: "ssh-lost", what: "The SSH connection was lost" }, cause);
+      if (!this.ended) this.loss = new SshError(target, { code: "ssh-lost", what: "The SSH connection was lost" }, cause);
       this.ended = true;
     });
   }
@@ -66,14 +80,18 @@ export class SshSession {
    * Connects: verifies the host's key, then logs in.
    * @throws SshError `ssh-unreachable`, `ssh-timeout` (20 s), `ssh-closed`, `ssh-handshake`, `ssh-host-key-…`, `ssh-key`,
    *   `ssh-authentication`.
-   * @param channelTimeoutMs for the host to open a channel. Default 20,000.
    */
-  static async open(uri: SshUri, credentials: SshCredentials, channelTimeoutMs?: number): Promise<SshSession> {
-    const user = uri.user ?? userInfo().username;
-    const named = { ...uri, user };
-    const hostKeys = await hostKeyPolicy(named, credentials.hostKey);
-    const plan = await authenticationPlan(named, user, credentials);
-    return new SshSession(await connect(named, hostKeys, plan), named, channelTimeoutMs);
+  static async open(target: SshTarget, credentials: SshCredentials, options: SessionOptions = {}): Promise<SshSession> {
+    const hostKeys = await hostKeyPolicy(target, credentials.hostKey);
+    const plan = await authenticationPlan(target, credentials, options.agentLimits);
+    const client = await connect(target, hostKeys, plan, await options.through?.());
+    return new SshSession(client, target, options.channelTimeoutMs);
+  }
+
+  /** Calls `done` when the connection has ended, however it did. */
+  onceEnded(done: () => void): void {
+    if (this.ended) done();
+    else this.client.once("close", done);
   }
 
   get closed(): boolean {
@@ -84,14 +102,12 @@ export class SshSession {
    * A new stream to libvirt's socket: forwarded by the SSH server, or, where it refuses that, through virt-ssh-helper.
    * @throws SshError `ssh-libvirt-socket` when neither is possible. What the helper complains of comes as the stream's error.
    */
-  async openLibvirt(): Promise<Duplex> {
-    const { proxy, socket } = this.uri;
+  async openLibvirt(uri: SshUri): Promise<Duplex> {
+    const { proxy, socket } = uri;
     const refusal = proxy === "native" || socket === undefined ? undefined : await this.forward(socket);
     if (refusal instanceof ChannelStream) return refusal;
-    const helper = this.uri.socketGiven
-      ? undefined
-      : helperCommands[`${this.uri.name} ${this.uri.mode} ${this.uri.readOnly}`];
-    if (helper === undefined) throw this.unreachableSocket(refusal);
+    const helper = helperCommand(uri);
+    if (helper === undefined) throw this.unreachableSocket(uri, refusal);
     return this.throughHelper(helper, refusal);
   }
 
@@ -110,7 +126,7 @@ export class SshSession {
       };
       const tooMuch = () =>
         fail(
-          new SshError(this.uri, {
+          new SshError(this.target, {
             code: "ssh-exec",
             what: `The command "${command.text}" says more than ${maxOutputBytes} bytes`,
           }),
@@ -120,7 +136,7 @@ export class SshSession {
       if (signal?.aborted === true) onAbort();
       const tooLong = setTimeout(() => {
         const what = `The command "${command.text}" has not ended within ${timeoutMs / 1000} s`;
-        fail(new SshError(this.uri, { code: "ssh-exec", what }));
+        fail(new SshError(this.target, { code: "ssh-exec", what }));
       }, timeoutMs);
       const stdout = collect(channel, maxOutputBytes, tooMuch);
       const stderr = collect(channel.stderr, maxOutputBytes, tooMuch);
@@ -140,6 +156,42 @@ export class SshSession {
   async start(command: RemoteCommand): Promise<RunningCommand> {
     const channel = await this.run(command);
     return { stdin: channel, stdout: channel, stderr: channel.stderr };
+  }
+
+  /**
+   * A new stream to where this host can connect to.
+   * @throws SshError `ssh-jump-refused` where this host does not do that; `ssh-unreachable` where it cannot.
+   */
+  async openTcp(to: SshTarget): Promise<Duplex> {
+    try {
+      return await this.channel(
+        (done) => this.client.forwardOut("127.0.0.1", 0, to.host, to.port, done),
+        (channel) => new ChannelStream(channel, () => this.loss),
+      );
+    } catch (cause) {
+      if (this.loss !== undefined) throw this.loss;
+      const place = `${to.host}:${to.port}`;
+      if (isProhibited(cause as Error)) {
+        throw new SshError(
+          this.target,
+          {
+            code: "ssh-jump-refused",
+            what: `The jump host does not forward to ${place}`,
+            remedy: "Allow it in its sshd_config (AllowTcpForwarding, PermitOpen, DisableForwarding), or use another jump host.",
+          },
+          cause,
+        );
+      }
+      throw new SshError(
+        this.target,
+        {
+          code: "ssh-unreachable",
+          what: `The jump host is unable to connect to ${place}`,
+          remedy: "See that the name and port are right as seen from there, and that an SSH server runs there.",
+        },
+        cause,
+      );
+    }
   }
 
   /** Ends the connection and all that runs on it. Never throws. */
@@ -176,7 +228,7 @@ export class SshSession {
     } catch (cause) {
       throw (
         this.loss ??
-        new SshError(this.uri, { code: "ssh-exec", what: `Unable to run "${command.text}" on the host` }, cause)
+        new SshError(this.target, { code: "ssh-exec", what: `Unable to run "${command.text}" on the host` }, cause)
       );
     }
   }
@@ -191,10 +243,10 @@ export class SshSession {
   ): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.ended)
-        throw this.loss ?? new SshError(this.uri, { code: "ssh-lost", what: "The SSH connection is closed" });
+        throw this.loss ?? new SshError(this.target, { code: "ssh-lost", what: "The SSH connection is closed" });
       const giveUp = setTimeout(() => {
         // Whatever else is asked of it will fare no better.
-        this.loss ??= new SshError(this.uri, this.noChannel());
+        this.loss ??= new SshError(this.target, this.noChannel());
         this.ended = true;
         this.hangUp();
         reject(this.loss);
@@ -233,16 +285,16 @@ export class SshSession {
         const says = complaint.trim().replace(/\s+/g, " ");
         const what = `Unable to reach libvirt through "${command.text}"${code === null ? "" : `, which ended with ${code}`}: ${says || "no message"}`;
         const problem = /permission denied|authentication/i.test(says) ? "ssh-libvirt-denied" : "ssh-libvirt-socket";
-        return new SshError(this.uri, { code: problem, what, remedy: remedyFor(refusal) });
+        return new SshError(this.target, { code: problem, what, remedy: remedyFor(refusal) });
       });
     });
   }
 
-  private unreachableSocket(refusal: Error | undefined): SshError {
+  private unreachableSocket(uri: SshUri, refusal: Error | undefined): SshError {
     if (this.loss !== undefined) return this.loss;
-    const what = `Unable to reach libvirt's socket ${this.uri.socket ?? `of ${this.uri.name}`} through SSH`;
+    const what = `Unable to reach libvirt's socket ${uri.socket ?? `of ${uri.name}`} through SSH`;
     const code = isProhibited(refusal) ? "ssh-libvirt-denied" : "ssh-libvirt-socket";
-    return new SshError(this.uri, { code, what, remedy: remedyFor(refusal) }, refusal);
+    return new SshError(this.target, { code, what, remedy: remedyFor(refusal) }, refusal);
   }
 }
 
@@ -261,10 +313,15 @@ function remedyFor(refusal: Error | undefined): string {
 /** Errors that ssh2 marks as these concern one attempt to log in; the next one follows. */
 const passingLevels = new Set(["agent", "client-authentication"]);
 
-function connect(uri: SshUri & { user: string }, hostKeys: HostKeyPolicy, plan: AuthenticationPlan): Promise<Client> {
+function connect(
+  target: SshTarget,
+  hostKeys: HostKeyPolicy,
+  plan: AuthenticationPlan,
+  through: Duplex | undefined,
+): Promise<Client> {
   const client = new Client();
   const tried: string[] = [];
-  const skipped = [...plan.skipped];
+  const { skipped } = plan;
   const attempts = [...plan.attempts];
   let exhausted = false;
   let refusal: SshError | undefined;
@@ -285,9 +342,13 @@ function connect(uri: SshUri & { user: string }, hostKeys: HostKeyPolicy, plan: 
   };
 
   const config: ConnectConfig = {
-    host: uri.host,
-    port: uri.port,
-    username: uri.user,
+    host: target.host,
+    port: target.port,
+    username: target.user,
+    ...(through !== undefined && { sock: through }),
+    ...(target.addressFamily === 4 && { forceIPv4: true }),
+    ...(target.addressFamily === 6 && { forceIPv6: true }),
+    ...(target.bindAddress !== undefined && { localAddress: target.bindAddress }),
     readyTimeout: CONNECT_TIMEOUT_MS,
     keepaliveInterval: KEEPALIVE_INTERVAL_MS,
     keepaliveCountMax: KEEPALIVE_COUNT,
@@ -315,7 +376,7 @@ function connect(uri: SshUri & { user: string }, hostKeys: HostKeyPolicy, plan: 
   return new Promise((resolve, reject) => {
     const onError = (error: Error & { level?: string }) => {
       if (refusal === undefined && !exhausted && passingLevels.has(error.level ?? "")) return;
-      reject(refusal ?? connectError(uri, error, { exhausted, tried, skipped }));
+      reject(refusal ?? connectError(target, error, { exhausted, tried, skipped }));
       client.end();
     };
     // Stays attached: after the first failure ssh2 may report more of them, and an unheard one would end the process.
@@ -335,10 +396,10 @@ interface Login {
   readonly skipped: readonly string[];
 }
 
-function refusedLogin(uri: SshUri, { tried, skipped }: Pick<Login, "tried" | "skipped">, cause?: Error): SshError {
+function refusedLogin(target: SshTarget, { tried, skipped }: Pick<Login, "tried" | "skipped">, cause?: Error): SshError {
   const list = (items: readonly string[]) => (items.length > 0 ? items.join(", ") : "nothing");
   return new SshError(
-    uri,
+    target,
     {
       code: "ssh-authentication",
       what: `Unable to log in. Tried: ${list(tried)}; not tried: ${list(skipped)}`,
@@ -354,11 +415,11 @@ function isDisconnect(error: Error & { code?: unknown }): boolean {
   return typeof error.code === "number";
 }
 
-function connectError(uri: SshUri, cause: Error & { level?: string }, { exhausted, tried, skipped }: Login): SshError {
-  if (exhausted) return refusedLogin(uri, { tried, skipped });
+function connectError(target: SshTarget, cause: Error & { level?: string }, { exhausted, tried, skipped }: Login): SshError {
+  if (exhausted) return refusedLogin(target, { tried, skipped });
   if (cause.level === "client-timeout") {
     const remedy = "See that the host is up and that its SSH port is not filtered.";
-    return new SshError(uri, {
+    return new SshError(target, {
       code: "ssh-timeout",
       what: `Unable to connect within ${CONNECT_TIMEOUT_MS / 1000} s`,
       remedy,
@@ -366,16 +427,16 @@ function connectError(uri: SshUri, cause: Error & { level?: string }, { exhauste
   }
   if (cause.level === "client-socket" || cause.level === "client-dns") {
     const remedy = "See that the host's name and port are right, and that its SSH server runs.";
-    return new SshError(uri, { code: "ssh-unreachable", what: "Unable to connect", remedy }, cause);
+    return new SshError(target, { code: "ssh-unreachable", what: "Unable to connect", remedy }, cause);
   }
   if (cause.level === "handshake") {
     const remedy = "If no host key algorithm matched: the host no longer has a key of the type that is known of it.";
-    return new SshError(uri, { code: "ssh-handshake", what: "Unable to set up an SSH connection", remedy }, cause);
+    return new SshError(target, { code: "ssh-handshake", what: "Unable to set up an SSH connection", remedy }, cause);
   }
   // sshd ends the connection after a few attempts (MaxAuthTries) before all ways were tried.
-  if (tried.length > 0 && isDisconnect(cause)) return refusedLogin(uri, { tried, skipped }, cause);
+  if (tried.length > 0 && isDisconnect(cause)) return refusedLogin(target, { tried, skipped }, cause);
   const remedy = "See that its SSH server is not overloaded (MaxStartups) or about to end.";
-  return new SshError(uri, { code: "ssh-closed", what: "Unable to set up an SSH connection", remedy }, cause);
+  return new SshError(target, { code: "ssh-closed", what: "Unable to set up an SSH connection", remedy }, cause);
 }
 
 /** Gathers a stream's bytes as long as they are few enough. */
