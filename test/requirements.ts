@@ -4,12 +4,16 @@ import type { Requirement } from "../toolchain/requirement.js";
 import { ovirtSdk } from "./engine/sdk/environment.js";
 import { labRequirements } from "./lab/requirements.js";
 import { npmCache } from "./package/npm-cache.js";
-import { openssl, sshKeygen } from "./programs.js";
+import { openssl, python, ssh, sshAdd, sshAgent, sshKeygen } from "./programs.js";
 import { schemaFiles, xmllint } from "./backends/libvirt/xml/schemas.js";
 
 export const testRequirements: readonly Requirement[] = [
   openssl,
   sshKeygen,
+  ssh,
+  python,
+  sshAgent,
+  sshAdd,
   schemaFiles,
   xmllint,
   ovirtSdk,

@@ -57,6 +57,8 @@ export interface SshUri extends LibvirtAddress {
   readonly mode: "auto" | "direct" | "legacy";
   /** Whether the URI itself names the socket. */
   readonly socketGiven: boolean;
+  /** The program that is the way to the host, the system's ssh. Undefined: the SSH client of this package. */
+  readonly command?: string;
   /** Whether virt-ssh-helper is to take libvirt's read-only socket. */
   readonly readOnly: boolean;
 }
@@ -81,8 +83,15 @@ const sshParameters = unixParameters.extend({
   known_hosts: filePath.optional(),
   known_hosts_verify: z.enum(["normal", "auto", "ignore"]).default("normal"),
   no_verify: flag.default(false),
-  /** Accepted for the sake of URIs that work with virsh: nothing is ever asked on a terminal here. */
+  /** libvirt starts it by this name, or this path. It is never given to a shell. */
+  command: z
+    .string()
+    .regex(/^(\/[^\0]*[^\0/]|[A-Za-z0-9_][A-Za-z0-9._+-]*)$/, "must be the name of a program or its absolute path, without arguments")
+    .optional(),
+  /** These two are accepted for the sake of URIs that work with virsh: nothing is ever asked on a terminal here, */
   no_tty: flag.optional(),
+  /** and the socket is reached without netcat. */
+  netcat: z.string().optional(),
   proxy: z
     .enum(["auto", "native"], {
       error: "must be auto or native: the socket is reached by SSH forwarding, without netcat",
@@ -208,7 +217,12 @@ function understood(text: string, readOnly: ReadOnlyAccess | undefined): Libvirt
 
   if (host === "") throw fail("it names no host", syntax);
   const parameters = read(sshParameters);
-  const { keyfile, known_hosts, mode, proxy, sshauth } = parameters;
+  const { keyfile, known_hosts, mode, proxy, sshauth, command } = parameters;
+  for (const other of ["socket", "sshauth"].filter((key) => command !== undefined && given.has(key))) {
+    const why =
+      other === "socket" ? "the socket is then found by virt-ssh-helper on the host" : "that program logs in by itself";
+    throw fail(`its parameter ${other} cannot stand beside command: ${why}`, `Take ${other}= or command= out.`);
+  }
   const socket = parameters.socket ?? defaultSocket(name, mode, readOnly !== undefined);
   const login = readOnly?.user ?? user;
   return {
@@ -227,6 +241,7 @@ function understood(text: string, readOnly: ReadOnlyAccess | undefined): Libvirt
     ...(login === undefined ? {} : { user: login }),
     ...(keyfile === undefined ? {} : { keyFile: keyfile }),
     ...(known_hosts === undefined ? {} : { knownHosts: known_hosts }),
+    ...(command === undefined ? {} : { command }),
   };
 }
 

@@ -68,6 +68,11 @@ export const clusterSchema = z.strictObject({
    * libvirt's socket alone cannot tell the switches when the VF takes over. Default: true.
    */
   hostCommands: z.boolean().default(true),
+  /**
+   * OpenSSH's client configuration: the file that is read in place of the user's and the system's, from the program's folder on,
+   * or `none`. Default: `~/.ssh/config` and `/etc/ssh/ssh_config`.
+   */
+  sshConfig: z.string().min(1).superRefine(sshConfigIsThere).optional(),
   /** Who logs in to the hosts where `vnic-failover:readOnly` is true. Default: the user of each host's URI. */
   readOnlyUser: z
     .string()
@@ -367,6 +372,13 @@ function uriIsUsable(text: string, context: z.RefinementCtx): void {
     if (fault !== undefined)
       say(`names the known_hosts file "${uri.knownHosts}", which ${fault}. Correct known_hosts=, or leave it out.`);
   }
+}
+
+function sshConfigIsThere(file: string, context: z.RefinementCtx): void {
+  const fault = file === "" || file === "none" ? undefined : fileFault(file);
+  if (fault === undefined) return;
+  const message = `names the file "${file}", which ${fault}. Correct it, or write none to read no SSH configuration.`;
+  context.addIssue({ code: "custom", message });
 }
 
 function rangesAreUsable(text: string, context: z.RefinementCtx): void {

@@ -45,6 +45,8 @@ describe("a libvirt URI", () => {
       "qemu+ssh://host1/system?mode=direct&proxy=native",
       { ...ssh, mode: "direct", proxy: "native", socket: "/var/run/libvirt/virtqemud-sock" },
     ],
+    ["qemu+ssh://host1/system?command=/opt/openssh/bin/ssh", { ...ssh, command: "/opt/openssh/bin/ssh" }],
+    ["qemu+ssh://host1/system?command=ssh&netcat=/bin/nc", { ...ssh, command: "ssh" }],
     ["qemu+ssh://host1/system?socket=/s", { ...ssh, socket: "/s", socketGiven: true }],
   ])("%s is read as libvirt does", (text, expected) => {
     expect(parseLibvirtUri(text)).toEqual(expected);
@@ -63,9 +65,13 @@ describe("a libvirt URI", () => {
     ["qemu+ssh://host1:65536/system", /port/],
     ["qemu+ssh://-o a/system", /host/],
     ["qemu+ssh://@host1/system", /user/],
-    ["qemu+ssh://host1/system?command=/bin/sh", /unknown parameter "command"/],
+    ["qemu+ssh://host1/system?command=ssh%20-v", /its parameter command must be the name of a program/],
+    ["qemu+ssh://host1/system?command=-oProxyCommand=x", /its parameter command must be the name of a program/],
+    ["qemu+ssh://host1/system?command=bin/ssh", /its parameter command must be the name of a program/],
+    ["qemu+ssh://host1/system?command=ssh&socket=/s", /its parameter socket cannot stand beside command/],
+    ["qemu+ssh://host1/system?command=ssh&sshauth=agent", /its parameter sshauth cannot stand beside command/],
+    ["qemu+unix:///system?command=ssh", /unknown parameter "command"/],
     ["qemu+ssh://host1/system?__proto__=1", /unknown parameter "__proto__"/],
-    ["qemu+ssh://host1/system?netcat=nc", /netcat/],
     [
       "qemu+ssh://host1/system?mode=legcy",
       /its parameter mode must be "auto" or "direct" or "legacy"; did you mean "legacy"\?/,

@@ -228,7 +228,7 @@ describe("the stack's configuration", () => {
   vnic-failover:cluster.hosts.a.uri is missing.
   vnic-failover:cluster.hosts.b has an unknown key "url"; did you mean "uri"?
   vnic-failover:cluster.hosts.c.uri cannot be used: the transport "tcp" is not supported. Use ssh or unix, e.g. qemu+ssh://c/system.
-  vnic-failover:cluster has an unknown key "vlans"; its keys are hosts, networks, hostCommands, readOnlyUser.
+  vnic-failover:cluster has an unknown key "vlans"; its keys are hosts, networks, hostCommands, sshConfig, readOnlyUser.
   vnic-failover:cluster.hosts.c.networks.x is not among the cluster's networks, which are none.
   vnic-failover:unreachableHosts must be "error" or "warn".
 Correct them in Pulumi.<stack>.yaml, or with pulumi config set.`,

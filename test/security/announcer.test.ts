@@ -1,4 +1,8 @@
 /** A host that runs something else than this package's announcer, or says what it likes. */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { expect, test } from "vitest";
 import { startAnnouncer } from "../../provider/backends/libvirt/announcer/announcer.js";
@@ -66,5 +70,12 @@ test("X18: what it complains of is one bounded line", async () => {
 });
 
 test("X29: its Python takes no module from the account's folder", () => {
-  expect(remotePython("import json").text).toBe("exec python3 -I -c 'import json'");
+  const folder = mkdtempSync(join(tmpdir(), "account-"));
+  writeFileSync(join(folder, "json.py"), "print('of the account')");
+  const said = execFileSync("sh", ["-c", remotePython(`import json\nprint("it's", json.dumps(1))`).text], {
+    cwd: folder,
+    env: { ...process.env, PYTHONPATH: folder },
+    encoding: "utf8",
+  });
+  expect(said).toBe("it's 1\n");
 });

@@ -37,7 +37,7 @@ async function logIn(server: SshServer, query: string, credentials: SshCredentia
   const uri = parseLibvirtUri(`qemu+ssh://virt@127.0.0.1:${server.port}/system?${query}`);
   if (uri.transport !== "ssh") throw new Error("is of SSH");
   try {
-    const session = await SshSession.open(await targetOf(uri, false), credentials);
+    const session = await SshSession.open(await targetOf(uri), credentials);
     await session.close();
     return undefined;
   } catch (error) {

@@ -83,7 +83,7 @@ describe("X14: an SSH server that lets us in and goes no further", () => {
     const uri = parseLibvirtUri(`qemu+ssh://virt@127.0.0.1:${server.port}/system?sshauth=privkey`);
     if (uri.transport !== "ssh") throw new Error("is of SSH");
     const credentials = { sshPrivateKey: userKey.privateKey, hostKey: hostKey.publicKey };
-    const opened = await SshSession.open(await targetOf(uri, false), credentials, { channelTimeoutMs: 100 });
+    const opened = await SshSession.open(await targetOf(uri), credentials, { channelTimeoutMs: 100 });
     cleanups.push(() => opened.close());
     return { opened, uri };
   }

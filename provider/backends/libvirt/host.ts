@@ -1,6 +1,6 @@
 /** One hypervisor: its connection, opened when it is first needed, and libvirt's calls in this package's own words. */
 import type { ReadOnlyAccess } from "../../config/host-uri.js";
-import type { HostConfig, SshCredentials } from "../../config/index.js";
+import type { HostConfig } from "../../config/index.js";
 import { ProblemError, reasonOf, type Problem } from "../../model/problem.js";
 import { parseDomain, type Domain } from "./xml/domain.js";
 import { formatXml, parseXml, type Element } from "../../xml/element.js";
@@ -18,6 +18,7 @@ import {
   type ExecResult,
   type LibvirtUri,
   type RemoteCommand,
+  type SshOptions,
   type Transport,
 } from "./transport/index.js";
 import { readable } from "./unreadable-vm.js";
@@ -104,7 +105,7 @@ export class LibvirtHost {
   constructor(
     readonly name: string,
     readonly config: HostConfig,
-    private readonly credentials: SshCredentials,
+    private readonly credentials: SshOptions,
     private readonly keepalive: KeepaliveOptions = {},
     private readonly readOnly?: ReadOnlyAccess,
   ) {}
@@ -433,7 +434,7 @@ class GuardedHost extends LibvirtHost {
   constructor(
     private readonly host: LibvirtHost,
     private readonly check: () => Promise<void>,
-    credentials: SshCredentials,
+    credentials: SshOptions,
   ) {
     super(host.name, host.config, credentials);
   }

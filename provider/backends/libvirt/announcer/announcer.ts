@@ -138,9 +138,7 @@ export async function startAnnouncer(
     eachLine(stdout, onLine, onExcess);
     const onEnd = (): void => {
       clearTimeout(giveUp);
-      resolve(
-        `python3 on "${host.name}" ended: ${foreignText(complaint.trim().split("\n").at(-1) ?? "no reason given")}`,
-      );
+      resolve(`python3 on "${host.name}" ended: ${reasonFor(complaint)}`);
       for (const look of waiting) look();
     };
     stdout.once("end", onEnd);
@@ -162,6 +160,15 @@ export async function startAnnouncer(
       look();
     });
   }
+}
+
+/** The last line of what it says; without root, what to do. */
+function reasonFor(complaint: string): string {
+  const line = complaint.trim().split("\n").at(-1) ?? "";
+  const reason = line === "" ? "no reason given" : foreignText(line);
+  return /^sudo: |^PermissionError/.test(line)
+    ? `${reason}. It has to be root there: docs/ssh.md has the line for sudoers`
+    : reason;
 }
 
 /** Calls `each` for every whole line, until there are too many, or one is too long. */

@@ -13,6 +13,6 @@ export interface SshCredentials {
 }
 
 export interface SshOptions extends SshCredentials {
-  /** OpenSSH's client configuration: `false` reads none, a name that file alone. Default: the user's and the system's. */
-  readonly sshConfig?: false | string | undefined;
+  /** OpenSSH's client configuration: `none`, or the file that is read alone. Default: the user's and the system's. */
+  readonly sshConfig?: string | undefined;
 }

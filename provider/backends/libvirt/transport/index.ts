@@ -28,13 +28,25 @@ export interface Transport {
 }
 
 /**
- * Connects to libvirt's socket as the URI says. Transports to one host share one SSH connection.
+ * Connects to libvirt's socket as the URI says. Transports to one host share one SSH connection; with
+ * `command=` in the URI each is a process of that program.
  * @throws SshError; ProblemError `libvirt-socket`.
  */
 export async function openTransport(uri: LibvirtUri, credentials: SshOptions = {}): Promise<Transport> {
   if (uri.transport === "unix") {
     const stream = await connectUnix(uri);
     return { stream, close: () => Promise.resolve(void stream.destroy()) };
+  }
+  const { command } = uri;
+  if (command !== undefined) {
+    const { SystemSsh } = await import("./system-ssh.js");
+    const ssh = SystemSsh.of({ ...uri, command }, credentials);
+    return {
+      stream: ssh.openLibvirt(),
+      exec: (...args) => ssh.exec(...args),
+      start: (each) => ssh.start(each),
+      close: () => ssh.close(),
+    };
   }
   // ssh2 is loaded where a host is asked: an unchanged program asks none.
   const [{ shareSession }, { targetOf }] = await Promise.all([import("./shared-sessions.js"), import("./ssh-target.js")]);

@@ -16,12 +16,16 @@ export function remoteCommand(parts: TemplateStringsArray): RemoteCommand {
   return { text: parts.join("") } as RemoteCommand;
 }
 
+/** The interpreter that takes it, as root where the account is another and has sudo; which asks nothing (`-n`). */
+const asRoot =
+  'test "$(id -u)" = 0 || ! command -v sudo >/dev/null || exec sudo -n python3 -I -c "$0"; exec python3 -I -c "$0"';
+
 /**
- * A program that is part of this package, for the host's python3: single-quoted for the host's shell, as a whole. `-I`: modules
- * are the system's only, whatever stands in the account's folder or environment.
+ * A program that is part of this package, for the host's python3 and root: single-quoted for the host's shell, as a whole. `-I`:
+ * modules are the system's only, whatever stands in the account's folder or environment.
  */
 export function remotePython(program: string): RemoteCommand {
-  return { text: `exec python3 -I -c '${program.replaceAll("'", `'\\''`)}'` } as RemoteCommand;
+  return { text: `exec sh -c '${asRoot}' '${program.replaceAll("'", `'\\''`)}'` } as RemoteCommand;
 }
 
 /** A command while it runs. It is told to end by the end of its standard input. */

@@ -8,8 +8,8 @@ import { shellWord } from "../../../model/shell-word.js";
 import { ConfigFault, optionsThatCount, type ConfigLine } from "./ssh-config.js";
 import { wildcard } from "./wildcard.js";
 
-/** `false`: none is read. A file's name: that one alone, as with `ssh -F`. Undefined: the user's and the system's. */
-export type SshConfigChoice = false | string | undefined;
+/** `none`: none is read. A file's name: that one alone. Both as with `ssh -F`. Undefined: the user's and the system's. */
+export type SshConfigChoice = string | undefined;
 
 /** As OpenSSH limits includes of includes (readconf.c, READCONF_MAX_DEPTH). */
 const MAX_DEPTH = 16;
@@ -21,7 +21,7 @@ const systemsFile = "/etc/ssh/ssh_config";
 
 /** Which files were looked for, and their lines. @throws ConfigFault */
 export async function readSshConfig(choice: SshConfigChoice): Promise<readonly (readonly ConfigLine[])[]> {
-  if (choice === false) return [];
+  if (choice === "none") return [];
   const { parse } = await import("ssh-config");
   const reader = new Reader((text) => parse(text));
   if (choice !== undefined) return [await reader.file(resolve(expandHome(choice)), "~/.ssh", { named: true })];
@@ -130,7 +130,7 @@ async function contentOf(name: string, { checked = false, named = false }: FileO
     if (!named && (code === "ENOENT" || code === "ENOTDIR")) return undefined;
     throw new ConfigFault(
       `Unable to read ${name}: ${code === "ENOENT" ? "it is not there" : (cause as Error).message}`,
-      "Make it readable, or add sshConfig: false to the cluster, which reads no SSH configuration.",
+      "Make it readable, or add sshConfig: none to the cluster, which reads no SSH configuration.",
     );
   }
 }

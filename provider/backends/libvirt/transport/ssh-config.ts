@@ -80,7 +80,7 @@ const lists = ["userknownhostsfile", "globalknownhostsfile"] as const;
 /** Options that are read; all others neither change which host is reached nor how it is logged in to. */
 export const optionsThatCount: ReadonlySet<string> = new Set([...single, ...lists, "identityfile"]);
 
-const way = "Add command=ssh to the host's URI, so that the system's ssh is used, or sshConfig: false to the cluster.";
+const way = "Add command=ssh to the host's URI, so that the system's ssh is used, or sshConfig: none to the cluster.";
 
 /** Of a host that these options are of. @throws ConfigFault */
 export function settingsOf(files: readonly (readonly ConfigLine[])[], asked: Asked): HostSettings {

@@ -49,7 +49,7 @@ export async function targetOf(
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<SshTarget> {
   try {
-    const files = await readSshConfig(sshConfig ?? choiceOf(environment));
+    const files = await readSshConfig(sshConfigChoice(sshConfig, environment));
     const resolution = new Resolution(files, environment, uri.host);
     return resolution.target({ host: uri.host, user: uri.user, port: uri.portGiven ? uri.port : undefined }, { uri });
   } catch (error) {
@@ -58,10 +58,10 @@ export async function targetOf(
   }
 }
 
-/** `VNIC_FAILOVER_SSH_CONFIG`: the name of a file, or `none`. */
-function choiceOf({ VNIC_FAILOVER_SSH_CONFIG: given = "" }: NodeJS.ProcessEnv): SshConfigChoice {
-  if (given === "") return undefined;
-  return given === "none" ? false : given;
+/** What the cluster says, else `VNIC_FAILOVER_SSH_CONFIG`. */
+export function sshConfigChoice(given: SshConfigChoice, environment: NodeJS.ProcessEnv = process.env): SshConfigChoice {
+  const { VNIC_FAILOVER_SSH_CONFIG: variable = "" } = environment;
+  return given ?? (variable === "" ? undefined : variable);
 }
 
 interface Hop {

@@ -61,6 +61,11 @@ export const Cluster: ObjectSpec<keyof ClusterConfig> = {
       description:
         "Whether a move may run this package's own announcer on the hosts (python3, over the same SSH connection). libvirt's socket alone cannot tell the switches when the VF takes over. Default `true`.",
     },
+    sshConfig: {
+      ...text,
+      description:
+        "OpenSSH's client configuration: the file that is read in place of `~/.ssh/config` and `/etc/ssh/ssh_config`, from the program's folder on, or `none`. Default: these two.",
+    },
     readOnlyUser: {
       ...text,
       description: "Who logs in to the hosts where `readOnly` is true. Default: the user of each host's URI.",

@@ -114,7 +114,7 @@ describe("the SSH configuration", () => {
     const uri = parseLibvirtUri("qemu+ssh://kvm1/system");
     if (uri.transport !== "ssh") throw new Error("is of SSH");
     expect((await targetOf(uri, undefined, {})).host).toBe("10.1.0.7");
-    expect((await targetOf(uri, false, {})).host).toBe("kvm1");
+    expect((await targetOf(uri, "none", {})).host).toBe("kvm1");
     expect((await targetOf(uri, undefined, { VNIC_FAILOVER_SSH_CONFIG: "none" })).host).toBe("kvm1");
     expect((await targetOf(uri, write("other", "HostName other"), {})).host).toBe("other");
   });

@@ -20,6 +20,10 @@ export interface SshServerOptions {
   readonly hangsUp?: boolean;
   /** Whether requests for channels are left without an answer. */
   readonly opensNothing?: boolean;
+  /** Whether it is a jump host: forwards to TCP ports. */
+  readonly jump?: boolean;
+  /** Refused logins after which it ends the connection, as sshd's MaxAuthTries. Default: any number. */
+  readonly maxTries?: number;
   /** What a command does. */
   readonly run?: (command: string, channel: ServerChannel) => void;
 }
@@ -30,6 +34,8 @@ export class SshServer {
   readonly users: string[] = [];
   /** Public keys that a login was tried with. */
   readonly offered: string[] = [];
+  /** Where was connected to through it, `host:port`. */
+  readonly forwarded: string[] = [];
   /** What was given as a password, or in answer to a question. */
   readonly told: string[] = [];
   connections = 0;
@@ -50,8 +56,11 @@ export class SshServer {
       forwarding = true,
       hangsUp = false,
       opensNothing = false,
+      jump = false,
+      maxTries = Infinity,
       run,
     } = options;
+    const isAuthorized = (key: Buffer): boolean => authorized.some(({ blob }) => blob.equals(key));
     const self: { server?: SshServer } = {};
     const server = new ssh2.Server({ hostKeys: hostKeys.map(({ privateKey }) => privateKey) }, (client) => {
       const me = self.server;
@@ -60,15 +69,22 @@ export class SshServer {
       me.clients.add(client);
       client.on("error", () => undefined);
       client.on("close", () => me.clients.delete(client));
+      let tries = 0;
       client.on("authentication", (context) => {
+        if (context.method !== "none" && (context.method !== "publickey" || !isAuthorized(context.key.data))) {
+          tries += 1;
+          if (tries > maxTries) {
+            client.end();
+            return;
+          }
+        }
         me.users.push(context.username);
         if (context.method === "publickey") me.offered.push(context.key.data.toString("base64"));
         const methods = [
           ...(authorized.length > 0 ? ["publickey" as const] : []),
           ...(password === undefined ? [] : [interactive ? ("keyboard-interactive" as const) : ("password" as const)]),
         ];
-        if (context.method === "publickey" && authorized.some(({ blob }) => blob.equals(context.key.data)))
-          context.accept();
+        if (context.method === "publickey" && isAuthorized(context.key.data)) context.accept();
         else if (context.method === "password") {
           me.told.push(context.password);
           if (!interactive && context.password === password) context.accept();
@@ -103,6 +119,21 @@ export class SshServer {
           });
         }) as never,
       );
+      if (jump) {
+        client.on("tcpip", (accept, reject, { destIP, destPort }) => {
+          me.forwarded.push(`${destIP}:${destPort}`);
+          const socket = connect(destPort, destIP);
+          socket.once("error", () => reject());
+          socket.once("connect", () => {
+            const channel = accept();
+            // One of them may be gone before the other.
+            socket.on("error", () => channel.destroy());
+            channel.on("error", () => socket.destroy());
+            channel.on("close", () => socket.destroy());
+            channel.pipe(socket).pipe(channel);
+          });
+        });
+      }
       client.on("session", (acceptSession) => {
         if (opensNothing) return;
         acceptSession().on("exec", (accept, reject, { command }) => {

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
-import { connect, createServer, type Server } from "node:net";
+import { connect, type Server } from "node:net";
 import { join } from "node:path";
 import type { ServerChannel } from "ssh2";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
@@ -15,8 +15,8 @@ import {
 } from "../../../../provider/backends/libvirt/transport/index.js";
 import { fingerprintOf } from "../../../../provider/config/host-key.js";
 import { parseLibvirtUri } from "../../../../provider/config/host-uri.js";
-import { opening, REMOTE, str, TestServer } from "../rpc/server.js";
 import { type KeyPair, makeKey, scratch } from "./keys.js";
+import { hostname, libvirtSocket } from "./libvirt-socket.js";
 import { LibvirtHost } from "../../../../provider/backends/libvirt/host.js";
 import { SshServer, type SshServerOptions } from "./ssh-server.js";
 
@@ -35,18 +35,7 @@ beforeEach(async () => {
   // Neither the agent nor the keys of whoever runs the tests.
   vi.stubEnv("SSH_AUTH_SOCK", "");
   vi.stubEnv("HOME", scratch());
-  socket = join(scratch(), "libvirt-sock");
-  libvirt = createServer((client) => {
-    const server = new TestServer({
-      ...opening(),
-      [`${REMOTE}/59`]: () => str("host1"),
-      [`${REMOTE}/7`]: () => undefined,
-    });
-    client.on("error", () => undefined);
-    client.pipe(server.client).pipe(client);
-  });
-  libvirt.listen(socket);
-  await once(libvirt, "listening");
+  ({ path: socket, server: libvirt } = await libvirtSocket());
   cleanups.push(() => libvirt.close());
 });
 
@@ -88,13 +77,6 @@ const failure = (promise: Promise<unknown>): Promise<SshError> =>
       return error as SshError;
     },
   );
-
-const hostname = async ({ stream }: Transport) => {
-  const connection = await LibvirtConnection.open(stream, { where: "host1" });
-  const answer = await connection.call("connect_get_hostname", {});
-  await connection.close();
-  return answer.hostname;
-};
 
 describe("the host's key", () => {
   const noPin = { hostKey: undefined };

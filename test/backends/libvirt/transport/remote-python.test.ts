@@ -1,0 +1,48 @@
+/** The programs that need root on a host, started as the host's shell starts them. */
+import { spawnSync } from "node:child_process";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { remotePython } from "../../../../provider/backends/libvirt/transport/index.js";
+import { need } from "../../../../toolchain/requirement.js";
+import { python } from "../../../programs.js";
+import { scratch } from "./keys.js";
+
+/** An account with this user id, and `sudo` if it has one, on a host with nothing else. */
+function account(uid: number, sudo?: string): string {
+  const folder = join(scratch(), "bin");
+  mkdirSync(folder);
+  const program = (name: string, text: string): void => writeFileSync(join(folder, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+  program("id", `echo ${uid}`);
+  program("python3", `echo "$HAS_ROOT python3 $1 $2"; exec ${need(python)} "$@"`);
+  if (sudo !== undefined) program("sudo", sudo);
+  symlinkSync("/bin/sh", join(folder, "sh"));
+  return folder;
+}
+
+/** sudo as it is with a line for it in sudoers, and without. */
+const allows = 'test "$1" = -n && shift && HAS_ROOT=root exec "$@"';
+const denies = "echo 'sudo: a password is required' >&2; exit 1";
+
+function run(path: string): { readonly stdout: string; readonly stderr: string; readonly status: number | null } {
+  const program = remotePython("import sys\nprint('it\\'s', sys.stdin.read())");
+  return spawnSync("/bin/sh", ["-c", program.text], { env: { PATH: path }, input: "task $(id)", encoding: "utf8" });
+}
+
+describe("a program for root", () => {
+  it("is run as it is by root", () => {
+    expect(run(account(0, denies)).stdout).toBe(" python3 -I -c\nit's task $(id)\n");
+  });
+
+  it("is run by sudo, which asks nothing, for any other account", () => {
+    expect(run(account(1000, allows)).stdout).toBe("root python3 -I -c\nit's task $(id)\n");
+  });
+
+  it("is not run where sudo refuses, and says so", () => {
+    expect(run(account(1000, denies))).toMatchObject({ stdout: "", stderr: "sudo: a password is required\n", status: 1 });
+  });
+
+  it("is run as it is where there is no sudo: its account may have what it needs", () => {
+    expect(run(account(1000)).stdout).toBe(" python3 -I -c\nit's task $(id)\n");
+  });
+});
