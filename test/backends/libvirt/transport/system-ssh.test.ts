@@ -50,6 +50,7 @@ function shell(command: string, channel: ServerChannel): void {
   }
   const child = spawn("sh", ["-c", command], { stdio: "pipe" });
   channel.pipe(child.stdin);
+  channel.on("close", () => child.kill());
   child.stdin.on("error", () => undefined);
   child.stdout.pipe(channel, { end: false });
   child.stderr.pipe(channel.stderr, { end: false });
