@@ -86,7 +86,10 @@ const sshParameters = unixParameters.extend({
   /** libvirt starts it by this name, or this path. It is never given to a shell. */
   command: z
     .string()
-    .regex(/^(\/[^\0]*[^\0/]|[A-Za-z0-9_][A-Za-z0-9._+-]*)$/, "must be the name of a program or its absolute path, without arguments")
+    .regex(
+      /^(\/[^\0]*[^\0/]|[A-Za-z0-9_][A-Za-z0-9._+-]*)$/,
+      "must be the name of a program or its absolute path, without arguments",
+    )
     .optional(),
   /** These two are accepted for the sake of URIs that work with virsh: nothing is ever asked on a terminal here, */
   no_tty: flag.optional(),

@@ -31,7 +31,10 @@ describe("a libvirt URI", () => {
     ["qemu+ssh://host1/system", ssh],
     ["QEMU+SSH://host1/system", ssh],
     ["qemu+ssh://virt@host1:2222/system", { ...ssh, user: "virt", port: 2222, portGiven: true }],
-    ["qemu+ssh://dom%40in@[fe80::1%25eth0]:22/system", { ...ssh, user: "dom@in", host: "fe80::1%eth0", portGiven: true }],
+    [
+      "qemu+ssh://dom%40in@[fe80::1%25eth0]:22/system",
+      { ...ssh, user: "dom@in", host: "fe80::1%eth0", portGiven: true },
+    ],
     ["qemu+ssh://host1/system?keyfile=~/.ssh/k+1;no_tty=1", { ...ssh, keyFile: "~/.ssh/k+1" }],
     [
       "qemu+ssh://host1/system?known_hosts=/k&sshauth=privkey,agent",

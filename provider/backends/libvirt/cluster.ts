@@ -55,7 +55,14 @@ export class LibvirtCluster {
   constructor({ cluster, readOnly, ...credentials }: Configuration) {
     this.config = readOnly === undefined ? cluster : { ...cluster, hostCommands: false };
     this.hosts = Object.entries(cluster.hosts).map(
-      ([name, config]) => new LibvirtHost(name, config, { ...credentialsOf(credentials, name), sshConfig: cluster.sshConfig }, {}, readOnly),
+      ([name, config]) =>
+        new LibvirtHost(
+          name,
+          config,
+          { ...credentialsOf(credentials, name), sshConfig: cluster.sshConfig },
+          {},
+          readOnly,
+        ),
     );
     this.profiles = new ProfileStore(this.hosts, cluster);
   }

@@ -49,7 +49,10 @@ export async function openTransport(uri: LibvirtUri, credentials: SshOptions = {
     };
   }
   // ssh2 is loaded where a host is asked: an unchanged program asks none.
-  const [{ shareSession }, { targetOf }] = await Promise.all([import("./shared-sessions.js"), import("./ssh-target.js")]);
+  const [{ shareSession }, { targetOf }] = await Promise.all([
+    import("./shared-sessions.js"),
+    import("./ssh-target.js"),
+  ]);
   const { sshConfig, ...login } = credentials;
   const { session, release } = await shareSession(await targetOf(uri, sshConfig), login);
   try {

@@ -5,7 +5,7 @@ const MAGIC = "openssh-key-v1\0";
 
 /** The public key as SSH sends it: of `type base64 comment`, or of a private key in OpenSSH's own format (PROTOCOL.key). */
 export function publicPartOf(text: string): Buffer | undefined {
-  const [, type, encoded] = /^([\w@.-]+)[ \t]+([A-Za-z0-9+/]+={0,2})(?:[ \t].*)?\s*$/.exec(text) ?? [];
+  const [, type, encoded] = /^([\w@.-]+)[ \t]+([A-Za-z0-9+/]+={0,2})(?:[ \t].*)?$/.exec(text.trim()) ?? [];
   if (type !== undefined && encoded !== undefined) return ifKey(Buffer.from(encoded, "base64"), type);
   const [, body] = /-----BEGIN OPENSSH PRIVATE KEY-----([A-Za-z0-9+/=\s]+)-----END/.exec(text) ?? [];
   if (body === undefined) return undefined;

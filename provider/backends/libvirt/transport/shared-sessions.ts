@@ -20,7 +20,8 @@ export async function shareSession(
 ): Promise<{ session: SshSession; release: () => Promise<void> }> {
   const key = keyOf(target, credentials);
   const existing = sessions.get(key);
-  const shared = existing === undefined || existing.opened?.closed === true ? start(key, target, credentials) : existing;
+  const shared =
+    existing === undefined || existing.opened?.closed === true ? start(key, target, credentials) : existing;
   shared.users += 1;
   let released = false;
   const release = async () => {

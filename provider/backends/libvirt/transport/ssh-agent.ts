@@ -87,7 +87,7 @@ export class OneKeyAgent extends BaseAgent {
       end(new Error(`The SSH agent was given up: ${why}`));
       hangUp();
     }, signMs);
-    agent.sign(key, data, typeof options === "function" ? {} : (options ?? {}), (error, signature) =>
+    agent.sign(key, data, typeof options === "function" ? {} : options, (error, signature) =>
       end(error ?? undefined, signature),
     );
   }

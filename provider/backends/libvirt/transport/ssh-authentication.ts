@@ -97,7 +97,11 @@ async function keyAttempts(
   const ofAgent = (entry: AgentKey, description: string): Attempt => {
     left.delete(entry);
     const giveUp = (why: string): void => void skipped.push(`SSH agent (${why})`);
-    const login = { type: "agent" as const, username: user, agent: new OneKeyAgent(agentOf(target), entry.key, giveUp, limits) };
+    const login = {
+      type: "agent" as const,
+      username: user,
+      agent: new OneKeyAgent(agentOf(target), entry.key, giveUp, limits),
+    };
     return { description, method: "publickey", login };
   };
 

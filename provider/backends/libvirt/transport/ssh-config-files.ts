@@ -81,7 +81,8 @@ class Reader {
       new ConfigFault(`Unable to read ${source} (${keyword}): ${why}`, "Correct that line.");
     const unquoted = text.replace(/"(?:[^"\\]|\\.)*"/g, "");
     // OpenSSH reads these, the library does not.
-    if (/'|\\[\\ ']/.test(unquoted)) throw fail('only double quotes are understood, and no "\\" before a blank or quote');
+    if (/'|\\[\\ ']/.test(unquoted))
+      throw fail('only double quotes are understood, and no "\\" before a blank or quote');
     if (/[^\s]#/.test(unquoted)) throw fail('a "#" within a word needs double quotes around it');
     let directive: Directive | undefined;
     try {

@@ -104,7 +104,8 @@ class Evaluation {
   private readonly identityFiles: Said[] = [];
   private readonly notes: { readonly login: string[]; readonly hostKey: string[] } = { login: [], hostKey: [] };
   private host: string;
-  private final = false;
+  /** Once the final pass has begun: it no longer changes which host is reached. */
+  private final: { readonly hostName: Said | undefined } | undefined;
   wantsFinalPass = false;
 
   constructor(private readonly asked: Asked) {
@@ -113,8 +114,8 @@ class Evaluation {
 
   /** For `Match final`: everything once more, with the name that was found (ssh.c, main). */
   beginFinalPass(): void {
+    this.final = { hostName: this.word("hostname") };
     this.host = this.hostName().toLowerCase();
-    this.final = true;
   }
 
   apply(lines: readonly ConfigLine[], start: Active): void {
@@ -179,7 +180,8 @@ class Evaluation {
   private matches({ words, source }: ConfigLine): Active {
     let result: Active = true;
     const left = [...words];
-    if (left.length === 0) throw new ConfigFault(`Unable to read ${source}: Match has no criteria`, "Correct the line.");
+    if (left.length === 0)
+      throw new ConfigFault(`Unable to read ${source}: Match has no criteria`, "Correct the line.");
     while (left.length > 0) {
       const written = left.shift() ?? "";
       const negated = written.startsWith("!");
@@ -188,7 +190,7 @@ class Evaluation {
       if (criterion === "all") fits = true;
       else if (criterion === "canonical" || criterion === "final") {
         if (criterion === "final") this.wantsFinalPass = true;
-        fits = this.final;
+        fits = this.final !== undefined;
       } else {
         const argument = left.shift();
         if (argument === undefined)
@@ -205,8 +207,7 @@ class Evaluation {
   private fits(criterion: string, argument: string, source: string): Active {
     const among = patternList(argument.split(","));
     // Hosts' names in any case (match.c, match_hostname), unlike those of Host.
-    const amongHosts = (host: string): boolean =>
-      patternList(argument.toLowerCase().split(","))(host.toLowerCase());
+    const amongHosts = (host: string): boolean => patternList(argument.toLowerCase().split(","))(host.toLowerCase());
     switch (criterion) {
       case "host":
         return amongHosts(this.hostName());
@@ -235,7 +236,8 @@ class Evaluation {
   }
 
   settings(): HostSettings {
-    const [hostName, port, user] = [this.word("hostname"), this.word("port"), this.word("user")];
+    const { hostName } = this.final ?? { hostName: this.word("hostname") };
+    const [port, user] = [this.word("port"), this.word("user")];
     const [identitiesOnly, identityAgent] = [this.word("identitiesonly"), this.word("identityagent")];
     const [proxyJump, hostKeyAlias] = [this.word("proxyjump"), this.word("hostkeyalias")];
     const [addressFamily, bindAddress] = [this.word("addressfamily"), this.word("bindaddress")];

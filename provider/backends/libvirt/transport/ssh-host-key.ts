@@ -38,7 +38,8 @@ const allAlgorithms = Object.values(algorithmsOf).flat();
  */
 export async function hostKeyPolicy(target: SshTarget, pin: string | undefined): Promise<HostKeyPolicy> {
   if (pin !== undefined) return pinnedPolicy(target, pin);
-  if (target.hostKeyCheck === "off") return { algorithms: allAlgorithms, refuse: () => undefined, accept: nothingToKeep };
+  if (target.hostKeyCheck === "off")
+    return { algorithms: allAlgorithms, refuse: () => undefined, accept: nothingToKeep };
   return knownHostsPolicy(target, await readKnownHosts(target));
 }
 
@@ -75,10 +76,13 @@ function knownHostsPolicy(target: SshTarget, { entries, authorities, notes }: Kn
         case "match":
           return undefined;
         case "unknown":
-          return target.hostKeyCheck === "accept-new" ? undefined : unknown(target, key, authority, [...notes, ...target.hostKeyNotes]);
+          return target.hostKeyCheck === "accept-new"
+            ? undefined
+            : unknown(target, key, authority, [...notes, ...target.hostKeyNotes]);
         case "mismatch": {
           const known = judged.known.map((entry) => `${fingerprintOf(entry.key)} (${entry.keyType}, ${entry.source})`);
-          const certified = authority === undefined ? "" : ` (${authority.source}: host certificates are not supported)`;
+          const certified =
+            authority === undefined ? "" : ` (${authority.source}: host certificates are not supported)`;
           return mismatch(target, key, `known are ${known.join(", ")}${certified}`, "replace the line in known_hosts");
         }
         case "revoked":
@@ -104,7 +108,11 @@ async function keep(target: SshTarget, key: Buffer): Promise<void> {
     const path = expandHome(file);
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     // One write of one line: of two programs at once each adds a whole one (O_APPEND).
-    await appendFile(path, `\n${nameOf(target.knownAs.host, target.knownAs.port)} ${type} ${key.toString("base64")}\n`, { mode: 0o600 });
+    await appendFile(
+      path,
+      `\n${nameOf(target.knownAs.host, target.knownAs.port)} ${type} ${key.toString("base64")}\n`,
+      { mode: 0o600 },
+    );
   } catch (cause) {
     throw new SshError(
       target,
@@ -142,8 +150,7 @@ async function readKnownHosts(target: SshTarget): Promise<Known> {
       text = await readFile(expandHome(file), "utf8");
     } catch (cause) {
       const { code } = cause as NodeJS.ErrnoException;
-      if (code === "ENOENT" && (!named || target.hostKeyCheck === "accept-new"))
-        return parseKnownHosts("");
+      if (code === "ENOENT" && (!named || target.hostKeyCheck === "accept-new")) return parseKnownHosts("");
       const remedy = "Name a file that can be read in known_hosts=, or leave it out.";
       throw new SshError(
         target,
@@ -169,19 +176,12 @@ async function readKnownHosts(target: SshTarget): Promise<Known> {
   };
 }
 
-function unknown(
-  target: SshTarget,
-  key: Buffer,
-  authority: Authority | undefined,
-  notes: readonly string[],
-): SshError {
+function unknown(target: SshTarget, key: Buffer, authority: Authority | undefined, notes: readonly string[]): SshError {
   const { host } = target.knownAs;
   // By an alias ssh-keyscan would ask another host.
-  const scan = host === target.host ? ` (ssh-keyscan ${target.port === 22 ? "" : `-p ${target.port} `}${host})` : ` as ${host}`;
-  const certified =
-    authority === undefined
-      ? ""
-      : ` (${authority.source}: host certificates are not supported)`;
+  const scan =
+    host === target.host ? ` (ssh-keyscan ${target.port === 22 ? "" : `-p ${target.port} `}${host})` : ` as ${host}`;
+  const certified = authority === undefined ? "" : ` (${authority.source}: host certificates are not supported)`;
   return new SshError(target, {
     code: "ssh-host-key-unknown",
     what: `The host is not known. It shows ${describe(key)}${certified}${ignoredLines(notes)}`,

@@ -15,7 +15,11 @@ export interface SshTarget {
   /** The name by which known_hosts knows it. */
   readonly knownAs: { readonly host: string; readonly port: number };
   /** The user's files, to the first of which the key of a new host is added, and then the system's. */
-  readonly knownHosts: { readonly user: readonly string[]; readonly system: readonly string[]; readonly named: boolean };
+  readonly knownHosts: {
+    readonly user: readonly string[];
+    readonly system: readonly string[];
+    readonly named: boolean;
+  };
   readonly hostKeyCheck: HostKeyCheck;
   /** What of the configuration is not followed, and may be why a key is not known. */
   readonly hostKeyNotes: readonly string[];
@@ -225,6 +229,9 @@ function hopsOf({ value, source }: Said): readonly Hop[] {
 
 function pathOf({ value, source }: Said): string {
   if (/^~[^/]/.test(value) || value === "~")
-    throw new ConfigFault(`Unable to follow ${source}: other users' homes are not looked for`, "Write the path in full.");
+    throw new ConfigFault(
+      `Unable to follow ${source}: other users' homes are not looked for`,
+      "Write the path in full.",
+    );
   return resolve(expandHome(value));
 }

@@ -2,12 +2,7 @@ import type { Duplex } from "node:stream";
 import { type AnyAuthMethod, Client, type ClientChannel, type ConnectConfig } from "ssh2";
 import { ChannelStream } from "./channel-stream.js";
 import type { SshCredentials } from "./credentials.js";
-import {
-  type ExecOptions,
-  type ExecResult,
-  type RemoteCommand,
-  type RunningCommand,
-} from "./remote-command.js";
+import { type ExecOptions, type ExecResult, type RemoteCommand, type RunningCommand } from "./remote-command.js";
 import { helperCommand } from "./helper-command.js";
 import type { AgentLimits } from "./ssh-agent.js";
 import { type AuthenticationPlan, authenticationPlan } from "./ssh-authentication.js";
@@ -50,7 +45,8 @@ export class SshSession {
     let cause: Error | undefined;
     client.on("error", (error) => (cause = error));
     client.on("close", () => {
-      if (!this.ended) this.loss = new SshError(target, { code: "ssh-lost", what: "The SSH connection was lost" }, cause);
+      if (!this.ended)
+        this.loss = new SshError(target, { code: "ssh-lost", what: "The SSH connection was lost" }, cause);
       this.ended = true;
     });
   }
@@ -156,7 +152,8 @@ export class SshSession {
           {
             code: "ssh-jump-refused",
             what: `The jump host does not forward to ${place}`,
-            remedy: "Allow it in its sshd_config (AllowTcpForwarding, PermitOpen, DisableForwarding), or use another jump host.",
+            remedy:
+              "Allow it in its sshd_config (AllowTcpForwarding, PermitOpen, DisableForwarding), or use another jump host.",
           },
           cause,
         );
@@ -375,7 +372,11 @@ interface Login {
   readonly skipped: readonly string[];
 }
 
-function refusedLogin(target: SshTarget, { tried, skipped }: Pick<Login, "tried" | "skipped">, cause?: Error): SshError {
+function refusedLogin(
+  target: SshTarget,
+  { tried, skipped }: Pick<Login, "tried" | "skipped">,
+  cause?: Error,
+): SshError {
   const list = (items: readonly string[]) => (items.length > 0 ? items.join(", ") : "nothing");
   return new SshError(
     target,
@@ -394,7 +395,11 @@ function isDisconnect(error: Error & { code?: unknown }): boolean {
   return typeof error.code === "number";
 }
 
-function connectError(target: SshTarget, cause: Error & { level?: string }, { exhausted, tried, skipped }: Login): SshError {
+function connectError(
+  target: SshTarget,
+  cause: Error & { level?: string },
+  { exhausted, tried, skipped }: Login,
+): SshError {
   if (exhausted) return refusedLogin(target, { tried, skipped });
   if (cause.level === "client-timeout") {
     const remedy = "See that the host is up and that its SSH port is not filtered.";

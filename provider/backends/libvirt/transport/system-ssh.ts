@@ -58,7 +58,11 @@ export class SystemSsh {
     { sshConfig, ...given }: SshOptions,
     limits: SystemSshLimits = {},
   ): SystemSsh {
-    const names = { sshPrivateKey: "sshPrivateKey", sshPassphrase: "sshPassphrase", sshPassword: "sshPassword" } as const;
+    const names = {
+      sshPrivateKey: "sshPrivateKey",
+      sshPassphrase: "sshPassphrase",
+      sshPassword: "sshPassword",
+    } as const;
     const secrets = Object.values(names).filter((name) => given[name] !== undefined);
     if (secrets.length > 0) {
       throw new SshError(uri, {
@@ -184,7 +188,11 @@ export class SystemSsh {
   private failed(complaint: string): SshError {
     const says = lastWords(complaint);
     const { code, remedy } = faults.find(({ says: pattern }) => pattern.test(complaint)) ?? closed;
-    return new SshError(this.uri, { code, what: `${this.uri.command} failed: ${says}`, remedy: `${remedy} ${this.byHand()}` });
+    return new SshError(this.uri, {
+      code,
+      what: `${this.uri.command} failed: ${says}`,
+      remedy: `${remedy} ${this.byHand()}`,
+    });
   }
 
   private endedWith(command: RemoteCommand, how: Ended): SshError | undefined {
@@ -210,7 +218,13 @@ export class SystemSsh {
   /** The same for a person. */
   private byHand(): string {
     const { command, host, port, portGiven, user } = this.uri;
-    const words = [command, ...(portGiven ? ["-p", String(port)] : []), ...(user === undefined ? [] : ["-l", user]), "--", host];
+    const words = [
+      command,
+      ...(portGiven ? ["-p", String(port)] : []),
+      ...(user === undefined ? [] : ["-l", user]),
+      "--",
+      host,
+    ];
     return `Try it by hand: ${words.map(shellWord).join(" ")} true`;
   }
 }
@@ -288,7 +302,8 @@ const faults: readonly Fault[] = [
   {
     says: /REMOTE HOST IDENTIFICATION HAS CHANGED|host key for \S+ has changed/i,
     code: "ssh-host-key-mismatch",
-    remedy: "Someone may be listening in. Only if the host is known to have got a new key, replace the line in known_hosts.",
+    remedy:
+      "Someone may be listening in. Only if the host is known to have got a new key, replace the line in known_hosts.",
   },
   { says: /REVOKED/, code: "ssh-host-key-revoked", remedy: "Give the host a key that is not revoked." },
   {
@@ -299,7 +314,8 @@ const faults: readonly Fault[] = [
   {
     says: /Permission denied|Too many authentication failures|No more authentication methods/i,
     code: "ssh-authentication",
-    remedy: "Nothing can be asked here: load the key into the SSH agent, or log in once with ControlMaster and ControlPath.",
+    remedy:
+      "Nothing can be asked here: load the key into the SSH agent, or log in once with ControlMaster and ControlPath.",
   },
   {
     says: /Bad configuration option|Bad owner or permissions|bad configuration options/i,

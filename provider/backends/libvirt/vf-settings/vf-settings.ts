@@ -40,7 +40,8 @@ export async function setVf(host: LibvirtHost, vf: PciAddress, settings: VfSetti
     code: "vf-settings-failed",
     what: `Unable to set MAC ${settings.mac} and VLAN ${settings.vlan} of VF ${formatPciAddress(vf)}: ${said}`,
     where: host.name,
-    remedy: "See that the account that libvirt is reached with may run python3 and `ip link set` on the host, as root or by sudo: docs/ssh.md has the line for sudoers.",
+    remedy:
+      "See that the account that libvirt is reached with may run python3 and `ip link set` on the host, as root or by sudo: docs/ssh.md has the line for sudoers.",
   });
 }
 

@@ -21,7 +21,13 @@ export async function agentWith(
   }, 10_000);
   const askpass = join(folder, "askpass");
   writeFileSync(askpass, `#!/bin/sh\necho '${passphrase ?? ""}'\n`, { mode: 0o700 });
-  const env = { ...process.env, SSH_AUTH_SOCK: socket, SSH_ASKPASS: askpass, SSH_ASKPASS_REQUIRE: "force", DISPLAY: ":0" };
+  const env = {
+    ...process.env,
+    SSH_AUTH_SOCK: socket,
+    SSH_ASKPASS: askpass,
+    SSH_ASKPASS_REQUIRE: "force",
+    DISPLAY: ":0",
+  };
   for (const { file } of keys) execFileSync(need(sshAdd), ["-q", file], { env, stdio: ["ignore", "ignore", "pipe"] });
   return { socket, stop: () => void agent.kill() };
 }

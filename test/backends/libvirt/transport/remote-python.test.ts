@@ -1,5 +1,5 @@
 /** The programs that need root on a host, started as the host's shell starts them. */
-import { spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -8,13 +8,19 @@ import { need } from "../../../../toolchain/requirement.js";
 import { python } from "../../../programs.js";
 import { scratch } from "./keys.js";
 
+/** The program itself: what stands on the PATH may be a script that looks for it there. */
+const interpreter = execFileSync(need(python), ["-c", "import sys; print(sys.executable)"], {
+  encoding: "utf8",
+}).trim();
+
 /** An account with this user id, and `sudo` if it has one, on a host with nothing else. */
 function account(uid: number, sudo?: string): string {
   const folder = join(scratch(), "bin");
   mkdirSync(folder);
-  const program = (name: string, text: string): void => writeFileSync(join(folder, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+  const program = (name: string, text: string): void =>
+    writeFileSync(join(folder, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
   program("id", `echo ${uid}`);
-  program("python3", `echo "$HAS_ROOT python3 $1 $2"; exec ${need(python)} "$@"`);
+  program("python3", `echo "$HAS_ROOT python3 $1 $2"; exec ${interpreter} "$@"`);
   if (sudo !== undefined) program("sudo", sudo);
   symlinkSync("/bin/sh", join(folder, "sh"));
   return folder;
@@ -39,7 +45,11 @@ describe("a program for root", () => {
   });
 
   it("is not run where sudo refuses, and says so", () => {
-    expect(run(account(1000, denies))).toMatchObject({ stdout: "", stderr: "sudo: a password is required\n", status: 1 });
+    expect(run(account(1000, denies))).toMatchObject({
+      stdout: "",
+      stderr: "sudo: a password is required\n",
+      status: 1,
+    });
   });
 
   it("is run as it is where there is no sudo: its account may have what it needs", () => {

@@ -122,7 +122,9 @@ describe("the SSH configuration", () => {
   it("that was named has to be there", async () => {
     const uri = parseLibvirtUri("qemu+ssh://kvm1/system");
     if (uri.transport !== "ssh") throw new Error("is of SSH");
-    expect(await refusal(targetOf(uri, "/nowhere/config"))).toMatch(/Unable to read \/nowhere\/config: it is not there/);
+    expect(await refusal(targetOf(uri, "/nowhere/config"))).toMatch(
+      /Unable to read \/nowhere\/config: it is not there/,
+    );
   });
 
   it.each([0o620, 0o602])("that others may write is refused (%o)", async (mode) => {
@@ -179,7 +181,11 @@ describe("the SSH configuration", () => {
   });
 
   it.each([
-    ["ProxyCommand", "ProxyCommand nc %h %p", /config:2: ProxyCommand is not supported.*Use ProxyJump\. Add command=ssh/],
+    [
+      "ProxyCommand",
+      "ProxyCommand nc %h %p",
+      /config:2: ProxyCommand is not supported.*Use ProxyJump\. Add command=ssh/,
+    ],
     ["CanonicalizeHostname", "CanonicalizeHostname yes", /config:2: CanonicalizeHostname is not supported/],
     ["RevokedHostKeys", "RevokedHostKeys /k", /@revoked lines in known_hosts/],
     ["a jump host that is none", "ProxyJump a b", /config:2 \(proxyjump\): it has more than one value/],
@@ -204,7 +210,9 @@ describe("the SSH configuration", () => {
   });
 
   it("that runs a program to decide is refused only where something is to be decided", async () => {
-    expect(await target('Match host kvm1 exec "true"\n SendEnv LANG\nHost *\n User virt')).toMatchObject({ user: "virt" });
+    expect(await target('Match host kvm1 exec "true"\n SendEnv LANG\nHost *\n User virt')).toMatchObject({
+      user: "virt",
+    });
     expect(await refusal(target('Match host kvm1 exec "true"\n HostName other'))).toMatch(
       /Unable to tell whether .*config:2 \(hostname\) counts: "exec" of .*config:1 is not looked at here/,
     );
@@ -222,10 +230,14 @@ describe("the SSH configuration", () => {
 describe("as ssh -G reads it", () => {
   /** What ssh itself makes of a file. */
   function bySsh(file: string, host: string, user: string | undefined): Record<string, readonly string[]> {
-    const output = execFileSync(need(ssh), ["-G", "-F", file, ...(user === undefined ? [] : ["-l", user]), "--", host], {
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "ignore"],
-    });
+    const output = execFileSync(
+      need(ssh),
+      ["-G", "-F", file, ...(user === undefined ? [] : ["-l", user]), "--", host],
+      {
+        encoding: "utf8",
+        stdio: ["ignore", "pipe", "ignore"],
+      },
+    );
     const found: Record<string, string[]> = {};
     for (const line of output.split("\n")) {
       const [keyword = "", ...rest] = line.split(" ");
@@ -277,7 +289,10 @@ describe("as ssh -G reads it", () => {
   );
   const criterion = fc.oneof(
     fc
-      .tuple(fc.constantFrom("host", "!host", "originalhost", "user", "!user", "localuser"), fc.array(pattern, { minLength: 1, maxLength: 2 }))
+      .tuple(
+        fc.constantFrom("host", "!host", "originalhost", "user", "!user", "localuser"),
+        fc.array(pattern, { minLength: 1, maxLength: 2 }),
+      )
       .map(([kind, patterns]) => `${kind} ${patterns.join(",")}`),
     fc.constantFrom("final", "canonical"),
   );

@@ -3,8 +3,15 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { LibvirtConnection } from "../../../../provider/backends/libvirt/rpc/connection.js";
-import { openTransport, type SshCredentials, type Transport } from "../../../../provider/backends/libvirt/transport/index.js";
+import {
+  openTransport,
+  type SshCredentials,
+  type Transport,
+} from "../../../../provider/backends/libvirt/transport/index.js";
+import { LibvirtCluster } from "../../../../provider/backends/libvirt/cluster.js";
+import { parseConfiguration } from "../../../../provider/config/index.js";
 import { parseLibvirtUri } from "../../../../provider/config/host-uri.js";
+import { labLike, vm } from "../../../hosts/lab-like.js";
 import { type KeyPair, makeKey, scratch } from "./keys.js";
 import { hostname, libvirtSocket } from "./libvirt-socket.js";
 import { SshServer, type SshServerOptions } from "./ssh-server.js";
@@ -43,7 +50,9 @@ interface Site {
   readonly config: string;
 }
 
-async function site(options: { readonly jump?: Partial<SshServerOptions>; readonly known?: string } = {}): Promise<Site> {
+async function site(
+  options: { readonly jump?: Partial<SshServerOptions>; readonly known?: string } = {},
+): Promise<Site> {
   const host = await start({ hostKeys: [keys.host], authorized: [keys.user] });
   const jump = await start({ hostKeys: [keys.jump], authorized: [keys.jumpUser], jump: true, ...options.jump });
   const folder = scratch();
@@ -75,7 +84,11 @@ async function site(options: { readonly jump?: Partial<SshServerOptions>; readon
   return { host, jump, config };
 }
 
-async function open({ config }: Pick<Site, "config">, query = "", credentials: SshCredentials = {}): Promise<Transport> {
+async function open(
+  { config }: Pick<Site, "config">,
+  query = "",
+  credentials: SshCredentials = {},
+): Promise<Transport> {
   const uri = parseLibvirtUri(`qemu+ssh://kvm1/system?socket=${encodeURIComponent(socket)}&${query}`);
   const transport = await openTransport(uri, { sshConfig: config, ...credentials });
   cleanups.push(() => transport.close());
@@ -133,6 +146,34 @@ describe("through a jump host", () => {
   });
 });
 
+it("a cluster's hosts are reached as the SSH configuration that it names says", async () => {
+  const way = await site();
+  const lab = await labLike();
+  cleanups.push(() => lab.close());
+  const uri = new URL(lab.configuration.cluster.hosts["host1"]?.uri ?? "");
+  const cluster = {
+    hosts: { host1: { uri: `qemu+ssh://kvm1/system?socket=${uri.searchParams.get("socket") ?? ""}` } },
+    networks: lab.configuration.cluster.networks,
+  };
+  const reached = new LibvirtCluster(parseConfiguration({ cluster: { ...cluster, sshConfig: way.config } }));
+  cleanups.push(() => reached.close());
+  expect((await reached.whereabouts(vm.name)).presences.map(({ host }) => host.name)).toEqual(["host1"]);
+  expect(way.jump.forwarded).toEqual([`127.0.0.1:${way.host.port}`]);
+  // The same without it: there is no host of that name.
+  const lost = new LibvirtCluster(parseConfiguration({ cluster: { ...cluster, sshConfig: "none" } }));
+  cleanups.push(() => lost.close());
+  expect((await lost.whereabouts(vm.name)).silent.map(({ message }) => message)).toEqual([
+    expect.stringMatching(/Unable to reach|kvm1/),
+  ]);
+});
+
+it("an SSH configuration that is named and not there is a mistake in the stack's configuration", () => {
+  const cluster = { hosts: { host1: { uri: "qemu+ssh://kvm1/system" } }, sshConfig: "/nowhere/config" };
+  expect(() => parseConfiguration({ cluster })).toThrow(
+    /sshConfig names the file "\/nowhere\/config", which is not there\. Correct it, or write none/,
+  );
+});
+
 describe("a jump host", () => {
   const place = ({ jump }: Site): string => `ops@127.0.0.1:${jump.port}, the jump host on the way to kvm1`;
 
@@ -159,13 +200,20 @@ describe("a jump host", () => {
 
   it("that refuses the login is named", async () => {
     const way = await site({ jump: { authorized: [keys.host] } });
-    await expect(open(way)).rejects.toMatchObject({ problem: { code: "ssh-authentication", where: place(way) }, refused: true });
+    await expect(open(way)).rejects.toMatchObject({
+      problem: { code: "ssh-authentication", where: place(way) },
+      refused: true,
+    });
   });
 
   it("that forwards nothing is named", async () => {
     const way = await site({ jump: { jump: false } });
     await expect(open(way)).rejects.toMatchObject({
-      problem: { code: "ssh-jump-refused", where: place(way), what: `The jump host does not forward to 127.0.0.1:${way.host.port}` },
+      problem: {
+        code: "ssh-jump-refused",
+        where: place(way),
+        what: `The jump host does not forward to 127.0.0.1:${way.host.port}`,
+      },
     });
     await expect.poll(() => way.jump.open).toBe(0);
   });

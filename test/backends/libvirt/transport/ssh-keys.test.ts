@@ -49,7 +49,10 @@ interface Login {
 }
 
 /** Undefined: logged in. */
-async function logIn(server: SshServer, { query = "", config, credentials, options }: Login): Promise<string | undefined> {
+async function logIn(
+  server: SshServer,
+  { query = "", config, credentials, options }: Login,
+): Promise<string | undefined> {
   const uri = parseLibvirtUri(`qemu+ssh://virt@127.0.0.1:${server.port}/system?${query}`);
   if (uri.transport !== "ssh") throw new Error("is of SSH");
   let file: string | undefined;
@@ -124,7 +127,9 @@ it("IdentitiesOnly leaves the agent's other keys out, and the error says so", as
 
 it("an end after too many keys says which were tried", async () => {
   await agent(others);
-  expect(await logIn(await sshd({ maxTries: 1 }), {})).toMatch(/Unable to log in\. Tried: SSH agent's key .*, SSH agent's key/);
+  expect(await logIn(await sshd({ maxTries: 1 }), {})).toMatch(
+    /Unable to log in\. Tried: SSH agent's key .*, SSH agent's key/,
+  );
 });
 
 it("the configuration's agent is asked, or none", async () => {

@@ -74,6 +74,8 @@ export class SshServer {
         if (context.method !== "none" && (context.method !== "publickey" || !isAuthorized(context.key.data))) {
           tries += 1;
           if (tries > maxTries) {
+            // SSH_DISCONNECT_PROTOCOL_ERROR, "Too many authentication failures" (packet.c, sshpkt_disconnect).
+            (client as unknown as { _protocol: { disconnect(reason: number): void } })._protocol.disconnect(2);
             client.end();
             return;
           }

@@ -70,7 +70,10 @@ async function host(options: Options = {}): Promise<{ server: SshServer; sshConf
   cleanups.push(() => server.stop());
   const folder = scratch();
   const known = join(folder, "known_hosts");
-  writeFileSync(known, (options.known ?? [hostKey]).map((key) => `[127.0.0.1]:${server.port} ${key.publicKey}\n`).join(""));
+  writeFileSync(
+    known,
+    (options.known ?? [hostKey]).map((key) => `[127.0.0.1]:${server.port} ${key.publicKey}\n`).join(""),
+  );
   const sshConfig = join(folder, "config");
   writeFileSync(
     sshConfig,
@@ -142,14 +145,19 @@ describe("the system's ssh", () => {
 
   it("verifies the host's key, whatever its configuration says", async () => {
     const unknown = await host({ known: [], config: "StrictHostKeyChecking no" });
-    expect(await failure(unknown.sshConfig)).toMatchObject({ problem: { code: "ssh-host-key-unknown" }, refused: true });
+    expect(await failure(unknown.sshConfig)).toMatchObject({
+      problem: { code: "ssh-host-key-unknown" },
+      refused: true,
+    });
     expect(unknown.server.users).toEqual([]);
     const other = await host({ known: [otherKey], config: "StrictHostKeyChecking no" });
     expect(await failure(other.sshConfig, "no_verify=1")).toMatchObject({ problem: { code: "ssh-host-key-mismatch" } });
     expect(other.server.users).toEqual([]);
     const fresh = await host({ known: [] });
     expect(await hostname(await open(fresh.sshConfig, "no_verify=1"))).toBe("host1");
-    expect(await hostname(await open((await host({ known: [] })).sshConfig, "known_hosts_verify=ignore"))).toBe("host1");
+    expect(await hostname(await open((await host({ known: [] })).sshConfig, "known_hosts_verify=ignore"))).toBe(
+      "host1",
+    );
   });
 
   it("reads the known_hosts and the key that the URI names", async () => {
@@ -163,7 +171,10 @@ describe("the system's ssh", () => {
   it("that is not let in, or finds no host or no helper, says so", async () => {
     const refused = await host({ authorized: [otherKey] });
     expect(await failure(refused.sshConfig)).toMatchObject({
-      problem: { code: "ssh-authentication", remedy: expect.stringMatching(/Try it by hand: \S+ -l virt -- kvm1 true$/) as unknown },
+      problem: {
+        code: "ssh-authentication",
+        remedy: expect.stringMatching(/Try it by hand: \S+ -l virt -- kvm1 true$/) as unknown,
+      },
       refused: true,
     });
     const gone = await host();
@@ -177,7 +188,10 @@ describe("the system's ssh", () => {
       },
     });
     expect(await failure(without.sshConfig)).toMatchObject({
-      problem: { code: "ssh-libvirt-socket", what: expect.stringMatching(/ended with 127: sh: virt-ssh-helper: not found/) as unknown },
+      problem: {
+        code: "ssh-libvirt-socket",
+        what: expect.stringMatching(/ended with 127: sh: virt-ssh-helper: not found/) as unknown,
+      },
     });
     expect(await failure((await host({ config: "NoSuchOption yes" })).sshConfig)).toMatchObject({
       problem: { code: "ssh-config" },
@@ -194,7 +208,9 @@ describe("the system's ssh", () => {
 
   it("that is not there is named", async () => {
     const { sshConfig } = await host();
-    const { stream } = await openTransport(parseLibvirtUri("qemu+ssh://kvm1/system?command=/nowhere/ssh"), { sshConfig });
+    const { stream } = await openTransport(parseLibvirtUri("qemu+ssh://kvm1/system?command=/nowhere/ssh"), {
+      sshConfig,
+    });
     const error: unknown = await LibvirtConnection.open(stream, { where: "host1" }).catch((reason: unknown) => reason);
     expect((error as Error).message).toMatch(/Unable to start the program "\/nowhere\/ssh" of command=/);
   });
@@ -223,7 +239,11 @@ describe("the system's ssh", () => {
   it("gets words that no shell reads, and none of this process's secrets", async () => {
     const folder = scratch();
     const [program, seen] = [join(folder, "ssh"), join(folder, "seen")];
-    writeFileSync(program, `#!/bin/sh\nprintf '%s\\n' "$@" > ${seen}.new\nenv >> ${seen}.new\nmv ${seen}.new ${seen}\n`, { mode: 0o700 });
+    writeFileSync(
+      program,
+      `#!/bin/sh\nprintf '%s\\n' "$@" > ${seen}.new\nenv >> ${seen}.new\nmv ${seen}.new ${seen}\n`,
+      { mode: 0o700 },
+    );
     vi.stubEnv("PULUMI_CONFIG_PASSPHRASE", "hunter2");
     vi.stubEnv("SSH_AUTH_SOCK", "/run/agent");
     const user = encodeURIComponent("-oProxyCommand=touch /tmp/owned;$(id)");
