@@ -65,4 +65,17 @@ export default tseslint.config(
       "import-x/no-restricted-paths": ["error", { zones }],
     },
   },
+  {
+    files: ["provider/**/*.ts"],
+    ignores: ["provider/backends/**"],
+    rules: {
+      "no-restricted-syntax": [
+        "error",
+        {
+          selector: "CallExpression[callee.property.name='call'][arguments.0.type='Literal']",
+          message: "Only backends/ names the procedures of a host: give the host's class a method.",
+        },
+      ],
+    },
+  },
 );

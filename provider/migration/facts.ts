@@ -1,7 +1,7 @@
 /** Asks the hosts for everything that the rules of a move want to know. Pure reading; what cannot be told is left out. */
 import { isUnderMaintenance, networkOn, pfsOf } from "../config/index.js";
 import type { Guest, MovingInterface, MovingVm, PlacementFacts } from "../rules/index.js";
-import { attribute, child, children, find, formatXml } from "../xml/element.js";
+import { attribute, child, children } from "../xml/element.js";
 import type { Domain } from "../backends/libvirt/xml/domain.js";
 import { agentChannelOf } from "../backends/libvirt/xml/guest-agent.js";
 import { identityOf } from "../backends/libvirt/xml/interface-record.js";
@@ -17,16 +17,17 @@ import {
   type Presence,
   type VmRef,
 } from "../backends/libvirt/cluster.js";
-import { CpuCompare, DomainState, JobOperation, JobType } from "../backends/libvirt/constants.js";
+import { DomainState, JobOperation, JobType } from "../backends/libvirt/constants.js";
 import { silenceOf, type HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
 import { guestSystem } from "../backends/libvirt/guest-agent.js";
 import { vfAddresses, type PhysicalFunction } from "../backends/libvirt/inventory.js";
-import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
 import { recordsOf } from "../backends/libvirt/interfaces.js";
 import { networkTypesOn } from "../backends/libvirt/network-types.js";
 import { readVfSettings } from "../backends/libvirt/vf-settings/vf-settings.js";
 import { Asked } from "./host-facts-cache.js";
-import type { HostBasics, SurveyedHost } from "./host-facts.js";
+import type { SurveyedHost } from "./host-facts.js";
+import type { HostBasics } from "../backends/libvirt/host-basics.js";
+import { compareCpu } from "../backends/libvirt/cpu-comparison.js";
 
 /** A pair of the VM, with the networks that serve its two halves. */
 export interface PairOnNetwork {
@@ -155,7 +156,7 @@ export async function factsTowards(
     surveyed,
     destination && asked.survey(destination, networks),
     told,
-    domain && presence && destination && compareCpu(domain, await asked.basics(presence.host), destination),
+    domain && presence && destination && cpuOn(destination, domain, await asked.basics(presence.host)),
     plain && destination ? canRunCommands(cluster, destination) : undefined,
   ]);
   return {
@@ -208,6 +209,14 @@ async function canRunCommands(cluster: LibvirtCluster, host: LibvirtHost): Promi
 function begun<T>(asked: Promise<T> | undefined): Promise<T | undefined> {
   asked?.catch(() => undefined);
   return asked ?? Promise.resolve(undefined);
+}
+
+async function cpuOn(
+  destination: LibvirtHost,
+  domain: Domain,
+  source: HostBasics | HostUnreachable,
+): Promise<PlacementFacts["cpu"]> {
+  return source instanceof Error ? undefined : compareCpu(domain, source.capabilities.cpuXml, destination);
 }
 
 function domainOf(presence: Presence): Promise<Domain> {
@@ -407,52 +416,4 @@ async function vfsByNetwork(
       return { network, vfs: (await Promise.all(pfs.map((pf) => vfAddresses(host, pf)))).flat() };
     }),
   );
-}
-
-/**
- * Whether the VM can go on on the destination's CPU. Two hosts with equal CPUs need no closer look: libvirt's comparison
- * of a guest's expanded CPU with a hypervisor's knows no feature that only KVM provides, and would refuse it.
- */
-async function compareCpu(
-  domain: Domain,
-  source: HostBasics | HostUnreachable,
-  destination: LibvirtHost,
-): Promise<PlacementFacts["cpu"]> {
-  if (source instanceof Error) return undefined;
-  const results = {
-    [CpuCompare.INCOMPATIBLE]: "incompatible",
-    [CpuCompare.IDENTICAL]: "identical",
-    [CpuCompare.SUPERSET]: "superset",
-  } as const;
-  const named = (result: number): PlacementFacts["cpu"] => results[result as keyof typeof results];
-  try {
-    const there = await destination.connection();
-    const { cpuXml } = source.capabilities;
-    const hosts =
-      cpuXml === undefined
-        ? undefined
-        : named((await there.call("connect_compare_cpu", { xml: cpuXml, flags: 0 })).result);
-    if (hosts === "identical" || hosts === "superset") return hosts;
-    const cpu = child(domain.raw, "cpu");
-    if (cpu === undefined || attribute(cpu, "mode") !== "custom" || attribute(cpu, "check") === "none")
-      return undefined;
-    const arch = attribute(find(domain.raw, "os", "type"), "arch") ?? null;
-    const virttype = attribute(domain.raw, "type") ?? null;
-    return named(
-      (
-        await there.call("connect_compare_hypervisor_cpu", {
-          emulator: null,
-          arch,
-          machine: null,
-          virttype,
-          xmlCPU: formatXml(cpu),
-          flags: 0,
-        })
-      ).result,
-    );
-  } catch (error) {
-    if (!LibvirtError.is(error) && silenceOf(error) === undefined) throw error;
-    // libvirt itself compares once more when the migration begins.
-    return undefined;
-  }
 }

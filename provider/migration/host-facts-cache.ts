@@ -8,7 +8,8 @@ import type { HostUnreachable, LibvirtHost } from "../backends/libvirt/host.js";
 import { conflictOf } from "../backends/libvirt/profile-store.js";
 import { Once } from "../backends/libvirt/async-cache.js";
 import { journalReservations, type JournalReservations } from "../backends/libvirt/reservations.js";
-import { basicsOf, hostFacts, type HostBasics, type SurveyedHost } from "./host-facts.js";
+import type { HostBasics } from "../backends/libvirt/host-basics.js";
+import { basicsOf, hostFacts, type SurveyedHost } from "./host-facts.js";
 
 export class Asked {
   private readonly journals = new Once<"all", JournalReservations>(() => journalReservations(this.cluster.hosts));

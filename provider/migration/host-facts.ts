@@ -1,57 +1,25 @@
 /** What the rules of a move want to know of one host: what holds whichever VM moves, and its part of the VM's networks. */
 import { networkOn, pfsOf, type ClusterConfig } from "../config/index.js";
 import type { HostFacts, NetworkOnHost } from "../rules/index.js";
-import { parseHostCapabilities, type HostCapabilities } from "../backends/libvirt/xml/capabilities.js";
+import { hostBasics, type HostBasics } from "../backends/libvirt/host-basics.js";
 import { silenceOf, type HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
 import {
   heldVfs,
   hostInterface,
-  hostUse,
   isFree,
   physicalFunction,
   type HostUse,
   type InterfaceAnswer,
   type PhysicalFunction,
 } from "../backends/libvirt/inventory.js";
-import type { JournalReservations } from "../backends/libvirt/reservations.js";
 import { formatPciAddress } from "../backends/libvirt/xml/pci-address.js";
 
-/** What can be asked before anything is known of the VM. */
-export interface HostBasics {
-  readonly capabilities: HostCapabilities;
-  /** As libvirt packs it: major × 1,000,000 + minor × 1,000 + release. */
-  readonly libvirtVersion: number;
-  readonly qemuVersion: number;
-  readonly freeMemoryKiB: number;
-  readonly use: HostUse;
-}
-
-/**
- * @param commands whether commands may be run on it.
- * @param journals of the cluster's moves.
- * @returns the silence of a host that does not answer: that is a fact.
- */
+/** @returns the error of a host that is unreachable: that is a fact. */
 export async function basicsOf(
   host: LibvirtHost,
-  { commands, journals }: { readonly commands: boolean; readonly journals: Promise<JournalReservations> },
+  how: Parameters<typeof hostBasics>[1],
 ): Promise<HostBasics | HostUnreachable> {
-  return orSilence(async () => {
-    const connection = await host.connection();
-    const [{ capabilities }, { lib_ver }, { hv_ver }, { freeMem }, use] = await Promise.all([
-      connection.call("connect_get_capabilities", {}),
-      connection.call("connect_get_lib_version", {}),
-      connection.call("connect_get_version", {}),
-      connection.call("node_get_free_memory", {}),
-      journals.then((known) => hostUse(host, { commands, journals: known })),
-    ]);
-    return {
-      capabilities: parseHostCapabilities(capabilities),
-      libvirtVersion: Number(lib_ver),
-      qemuVersion: Number(hv_ver),
-      freeMemoryKiB: Number(freeMem / 1024n),
-      use,
-    };
-  });
+  return orSilence(() => hostBasics(host, how));
 }
 
 export interface SurveyedHost {

@@ -105,9 +105,7 @@ const migrateVm: MoveStep = {
     const dom = await requireDomain(source, context);
     const persistent = await source.isPersistent(dom);
     if (options.maxDowntime !== undefined) {
-      await (
-        await source.connection()
-      ).call("domain_migrate_set_max_downtime", { dom, downtime: BigInt(options.maxDowntime), flags: 0 });
+      await source.setMaxDowntime(dom, options.maxDowntime);
     }
     if (options.unplug === "late") await setDestination(context);
     const before = context.resources ?? (await resourcesOf(source, dom));

@@ -372,6 +372,12 @@ export class LibvirtHost {
     await unless("OPERATION_INVALID", async () => (await this.connection()).call("domain_abort_job", { dom }));
   }
 
+  /** For the migrations of the domain that begin from now on. @param milliseconds at most 60,000 */
+  async setMaxDowntime(dom: DomainRef, milliseconds: number): Promise<void> {
+    const downtime = BigInt(milliseconds);
+    await (await this.connection()).call("domain_migrate_set_max_downtime", { dom, downtime, flags: 0 });
+  }
+
   /** One command for the domain's own QEMU, as QMP has it. libvirt marks the domain as tainted by `custom-monitor`. */
   async monitorCommand(dom: DomainRef, command: object): Promise<unknown> {
     const { result } = await (

@@ -1,0 +1,40 @@
+/** What holds of a host whichever VM is asked about. */
+import { parseHostCapabilities, type HostCapabilities } from "./xml/capabilities.js";
+import type { LibvirtHost } from "./host.js";
+import { hostUse, type HostUse } from "./inventory.js";
+import type { JournalReservations } from "./reservations.js";
+
+export interface HostBasics {
+  readonly capabilities: HostCapabilities;
+  /** As libvirt packs it: major × 1,000,000 + minor × 1,000 + release. */
+  readonly libvirtVersion: number;
+  readonly qemuVersion: number;
+  readonly freeMemoryKiB: number;
+  readonly use: HostUse;
+}
+
+/**
+ * @param commands whether commands may be run on it.
+ * @param journals of the cluster's moves.
+ * @throws HostUnreachable
+ */
+export async function hostBasics(
+  host: LibvirtHost,
+  { commands, journals }: { readonly commands: boolean; readonly journals: Promise<JournalReservations> },
+): Promise<HostBasics> {
+  const connection = await host.connection();
+  const [{ capabilities }, { lib_ver }, { hv_ver }, { freeMem }, use] = await Promise.all([
+    connection.call("connect_get_capabilities", {}),
+    connection.call("connect_get_lib_version", {}),
+    connection.call("connect_get_version", {}),
+    connection.call("node_get_free_memory", {}),
+    journals.then((known) => hostUse(host, { commands, journals: known })),
+  ]);
+  return {
+    capabilities: parseHostCapabilities(capabilities),
+    libvirtVersion: Number(lib_ver),
+    qemuVersion: Number(hv_ver),
+    freeMemoryKiB: Number(freeMem / 1024n),
+    use,
+  };
+}
