@@ -1,6 +1,6 @@
 import type * as z from "zod";
 import { CONFIG_NAMESPACE, configKeys, type ConfigKey } from "../config/index.js";
-import { ProblemError, type Problem } from "../model/problem.js";
+import { ProblemError, type Problem, type ProblemOptions } from "../model/problem.js";
 import type { Progress } from "../model/progress.js";
 import { isWhollyKnown, type MaybeUnknown } from "../model/unknown.js";
 
@@ -101,7 +101,7 @@ export class PartialFailure extends ProblemError {
     problem: Problem,
     readonly id: string,
     readonly state: object,
-    options?: { cause?: unknown },
+    options?: ProblemOptions,
   ) {
     super(problem, options);
   }

@@ -47,7 +47,8 @@ export async function refuseForeignPairs(
         code: "journal-foreign-device",
         what: `The journal of a move in the metadata of VM "${vm}" has a device for ${nic.mac} with ${strange}, which the VM's definition does not have`,
         where: host.name,
-        remedy: "Nothing has been changed. Find out who wrote the journal before anything is done with the VM.",
+        state: "Nothing was changed.",
+        remedy: "Find out who wrote the journal before anything is done with the VM.",
       });
     }
   }
@@ -70,8 +71,8 @@ async function refuseOn(
       code: "journal-foreign-device",
       what: `The journal of a move in the metadata of VM "${vm}" names ${formatPciAddress(named(nic))}, which is no VF of network "${nic.network}"`,
       where: host.name,
-      remedy:
-        "Nothing has been changed. If the network's physicalFunctions in vnic-failover:cluster are right, find out who wrote the journal before anything is done with the VM.",
+      state: "Nothing was changed.",
+      remedy: "If the network's physicalFunctions in vnic-failover:cluster are right, find out who wrote the journal before anything is done with the VM.",
     });
   }
 }

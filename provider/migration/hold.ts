@@ -25,8 +25,9 @@ export class Overtaken extends ProblemError {
   constructor(vm: string) {
     super({
       code: "move-overtaken",
-      what: `The move of VM "${vm}" is in the hands of another process now, or was ended by one`,
-      remedy: `Nothing more was changed here. See \`vnic-failover status ${shellWord(vm)}\`.`,
+      what: `Another process carries on with the move of VM "${vm}", or has ended it`,
+      state: "This one changed nothing more.",
+      remedy: `See \`vnic-failover status ${shellWord(vm)}\`.`,
     });
   }
 }

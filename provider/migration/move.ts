@@ -12,7 +12,8 @@ import { newContext, observerOf } from "./execution.js";
 import { recover } from "./recover.js";
 import type { MoveOutcome, MoveReport } from "./report/report.js";
 import { resourcesOf } from "./source-xml.js";
-import { runSteps, StepFailed } from "./runner.js";
+import { runSteps, StepFailed, type RunWords } from "./runner.js";
+import { shellWord } from "../model/shell-word.js";
 import { moveSteps } from "./steps.js";
 import { Timeline } from "./report/timeline.js";
 
@@ -35,9 +36,8 @@ export class MoveFailed extends StepFailed {
   constructor(
     failure: StepFailed,
     readonly report: MoveReport,
-    vm: string,
   ) {
-    super(failure.step, failure.committed, failure.notUndone, `VM "${vm}"`, failure.cause, failure.overtaken);
+    super(failure.step, failure.committed, failure.notUndone, failure.words, failure.cause, failure.overtaken);
   }
 }
 
@@ -83,7 +83,7 @@ export async function moveVm(
   // They are awaited where they are needed; until then a failure must not count as unhandled.
   context.announcers.catch(() => undefined);
   try {
-    await context.hold.during(() => runSteps(moveSteps, context, observerOf(context), `VM "${vm}"`));
+    await context.hold.during(() => runSteps(moveSteps, context, observerOf(context), wordsFor(context)));
   } catch (error) {
     if (!(error instanceof StepFailed)) throw error;
     const outcome: MoveOutcome = error.overtaken
@@ -93,12 +93,21 @@ export async function moveVm(
         : error.notUndone.length === 0
           ? "failed-on-source"
           : "unclear";
-    throw new MoveFailed(error, reportOf(context, plan, outcome, error), vm);
+    throw new MoveFailed(error, reportOf(context, plan, outcome, error));
   } finally {
     await stopAnnouncers(context);
     progress.done();
   }
   return reportOf(context, plan, context.notPlugged.length === 0 ? "moved" : "moved-without-vf");
+}
+
+function wordsFor({ vm, source, destination }: MoveContext): RunWords {
+  return {
+    action: `move VM "${vm}" from "${source.name}" to "${destination.name}"`,
+    rolledBack: "The move was rolled back: the VM is on the source, as it was.",
+    committed: "The VM is running on the destination.",
+    remedy: `Run \`vnic-failover recover ${shellWord(vm)}\`.`,
+  };
 }
 
 function reportOf(context: MoveContext, plan: MovePlan, outcome: MoveOutcome, error?: Error): MoveReport {

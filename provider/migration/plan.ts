@@ -166,7 +166,7 @@ export class MoveRefused extends ProblemError {
     super({
       code: findings[0] === undefined ? "move-refused" : problemOf(findings[0]).code,
       what: `Unable to move VM "${vm}" to "${to}": ${reasons}`,
-      remedy: "Nothing has been changed.",
+      state: "Nothing was changed.",
     });
   }
 }

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ProblemError } from "../model/problem.js";
+import { ProblemError, reasonOf } from "../model/problem.js";
 import { silent, type Progress } from "../model/progress.js";
 import {
   isActive,
@@ -206,7 +206,8 @@ function refuseUnlessAbsent(
       ? `Unable to take host "${dead}" for dead: it answers`
       : `Unable to take host "${dead}" for dead: the interrupted move of VM "${vm}" is from "${hosts.join('" to "')}"`,
     where: dead,
-    remedy: `Nothing has been changed. Run \`vnic-failover recover ${shellWord(vm)}\` without --host-is-dead.`,
+    state: "Nothing was changed.",
+    remedy: `Run \`vnic-failover recover ${shellWord(vm)}\` without --host-is-dead.`,
   });
 }
 
@@ -253,11 +254,12 @@ async function goBack({ home, copy, reset }: Extract<Verdict, { way: "back" }>, 
   throw new ProblemError(
     {
       code: "recovery-incomplete",
-      what: `Unable to roll back the move of VM "${vm}": ${failures.map(({ step, error }) => `${step}: ${error instanceof Error ? error.message : String(error)}`).join("; ")}`,
+      what: `Unable to roll back the move of VM "${vm}": ${failures.map(({ step, error }) => `${step}: ${reasonOf(error)}`).join("; ")}`,
       where: source.name,
-      remedy: "Fix that, then run `vnic-failover recover` again: the journal is kept.",
+      state: "The journal is kept.",
+      remedy: `Resolve what is reported, then run \`vnic-failover recover ${shellWord(vm)}\`.`,
     },
-    { cause: failures[0]?.error },
+    { cause: failures[0]?.error, causeIsTold: true },
   );
 }
 
@@ -265,7 +267,8 @@ function endedMeanwhile(vm: string): ProblemError {
   return new ProblemError({
     code: "move-under-way",
     what: `Unable to recover VM "${vm}": another process has just ended its move`,
-    remedy: `Nothing has been changed. See \`vnic-failover status ${shellWord(vm)}\`.`,
+    state: "Nothing was changed.",
+    remedy: `See \`vnic-failover status ${shellWord(vm)}\`.`,
   });
 }
 
@@ -282,7 +285,7 @@ async function waitForMover(
   if (standing === "perhaps at work" && !now) {
     progress.report({
       phase: "recover",
-      message: `waiting until the mover on ${mover.machine} is surely dead (${Math.ceil((until - Date.now()) / 1000)} s)`,
+      message: `waiting for the move started on ${mover.machine} to time out (${Math.ceil((until - Date.now()) / 1000)} s)`,
     });
     // A timer takes 24 days at most, and ends at once with more.
     while (Date.now() < until) await sleep(Math.min(until - Date.now(), 3_600_000));
@@ -298,7 +301,7 @@ async function waitForMover(
       const outgoing = migrations.filter(({ host }) => host.name === journal.from);
       for (const { host, dom } of outgoing) await host.abortJob(dom).catch(() => undefined);
     }
-    progress.report({ phase: "recover", message: "waiting for libvirt's own job to end" });
+    progress.report({ phase: "recover", message: "waiting for the libvirt migration job to finish" });
     await sleep(1000);
   }
   throw moveUnderWay(vm, mover);
@@ -319,6 +322,7 @@ function migratedByAnother(vm: string, [presence]: readonly Presence[]): Problem
     code: "vm-migrating",
     what: `Unable to recover VM "${vm}": another tool migrates it at this moment`,
     ...(presence !== undefined && { where: presence.host.name }),
-    remedy: `Nothing has been changed. Run \`vnic-failover recover ${shellWord(vm)}\` once that migration has ended.`,
+    state: "Nothing was changed.",
+    remedy: `Run \`vnic-failover recover ${shellWord(vm)}\` once that migration has ended.`,
   });
 }

@@ -2,8 +2,7 @@
  * Runs a list of steps so that nothing is lost: each knows how it is done, how it is undone and how to see whether it
  * is so. The same list serves a first run, the way back after a failure, and a recovery after a crash.
  */
-import { foreignText, withoutFullStop } from "../model/foreign-text.js";
-import { ProblemError } from "../model/problem.js";
+import { ProblemError, reasonOf } from "../model/problem.js";
 
 export interface Step<Context, Name extends string = string> {
   /** The step's name in reports and in the journal: one word. */
@@ -42,6 +41,18 @@ export interface StepObserver<Name extends string = string> {
 
 export type Direction = "forward" | "back";
 
+/** What the steps are done for, in the words of messages. */
+export interface RunWords {
+  /** What could not be done where a step fails: `move VM "web" from "host1" to "host2"`. */
+  readonly action: string;
+  /** How things stand when all was rolled back, in a sentence. */
+  readonly rolledBack: string;
+  /** How things stand once the point of no return is passed, in a sentence. */
+  readonly committed: string;
+  /** What settles a run that was neither finished nor rolled back, in a sentence. */
+  readonly remedy: string;
+}
+
 /** A step failed. What was done before is undone, except for what `notUndone` names. */
 export class StepFailed extends ProblemError {
   override readonly name: string = "StepFailed";
@@ -50,56 +61,56 @@ export class StepFailed extends ProblemError {
     readonly step: string,
     readonly committed: boolean,
     readonly notUndone: readonly { readonly step: string; readonly error: unknown }[],
-    subject: string,
+    readonly words: RunWords,
     cause: unknown,
-    /** The run is in other hands: nothing was undone. */
+    /** Another process has taken the run over: nothing was undone. */
     readonly overtaken = false,
   ) {
-    const rest = notUndone.map(({ step, error }) => `${step}: ${messageOf(error)}`).join("; ");
+    const left = notUndone.map(({ step, error }) => `${step} (${reasonOf(error)})`).join(", ");
+    const settled = left === "" && !committed && !overtaken;
     super(
       {
         code: `step-${step}-failed`,
-        what: `Unable to ${step} ${subject}: ${withoutFullStop(messageOf(cause))}`,
-        remedy: overtaken
-          ? "Another process goes on with it: nothing more was changed here."
+        what: `Unable to ${words.action}`,
+        state: overtaken
+          ? "Another process carries on with it: this one changed nothing more."
           : committed
-            ? "The VM has moved already; run `vnic-failover recover` to finish what is left."
-            : rest === ""
-              ? "Everything that was done before has been undone."
-              : `Not everything could be undone (${withoutFullStop(rest)}): run \`vnic-failover recover\`.`,
+            ? words.committed
+            : settled
+              ? words.rolledBack
+              : `These steps could not be rolled back: ${left}.`,
+        remedy: settled ? "Resolve what is reported, then retry." : words.remedy,
       },
-      { cause },
+      { cause, remedyFirst: !settled },
     );
-    this.message = `${this.problem.what}. ${this.problem.remedy ?? ""}`;
   }
 }
 
 /**
  * Does each step in turn. A failure undoes the failed step and those before it, last first, unless a point of no return
  * has been passed.
- * @param subject what the steps are about, for messages: `VM "web"`.
  * @throws StepFailed
  */
 export async function runSteps<Context, Name extends string>(
   steps: readonly Step<Context, Name>[],
   context: Context,
   observer: StepObserver<Name>,
-  subject: string,
+  words: RunWords,
 ): Promise<void> {
   let committed = false;
   for (const [index, step] of steps.entries()) {
     try {
       await observed(step, "forward", observer, () => step.do(context));
     } catch (error) {
-      if (observer.isOvertaken?.(error) === true) throw new StepFailed(step.name, committed, [], subject, error, true);
+      if (observer.isOvertaken?.(error) === true) throw new StepFailed(step.name, committed, [], words, error, true);
       if (committed || (step.pointOfNoReturn === true && (await step.isDone(context).catch(() => false)))) {
-        throw new StepFailed(step.name, true, [], subject, error);
+        throw new StepFailed(step.name, true, [], words, error);
       }
       throw new StepFailed(
         step.name,
         false,
         await undoSteps(steps.slice(0, index + 1), context, observer),
-        subject,
+        words,
         error,
       );
     }
@@ -154,10 +165,4 @@ async function observed<Context, Name extends string>(
     throw error;
   }
   observer.ended(step.name, direction);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof ProblemError
-    ? error.message
-    : foreignText(error instanceof Error ? error.message : String(error));
 }

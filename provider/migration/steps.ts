@@ -75,6 +75,7 @@ const unplugVfs: MoveStep = {
       const gone = await unplug(context.source, dom, aliases.get(nic) ?? nic.primaryAlias, {
         timeout,
         signal: context.signal,
+        device: `VF ${formatPciAddress(nic.sourceVf)}`,
       });
       context.vfs.set(nic.primaryAlias, undefined);
       context.timeline.mark("vf-unplugged", `the guest released VF ${formatPciAddress(nic.sourceVf)}`, gone);
@@ -263,17 +264,17 @@ async function requireDomain(host: LibvirtHost, context: MoveContext): Promise<D
   if (dom !== undefined && dom.id >= 0) return dom;
   throw new ProblemError({
     code: "vm-not-running",
-    what: `VM "${context.vm}" does not run on "${host.name}" any more`,
+    what: `VM "${context.vm}" no longer runs on "${host.name}": another client stopped or moved it`,
     where: host.name,
-    remedy: "Somebody else stopped or moved it meanwhile: look where it is, then try again.",
+    remedy: `See \`vnic-failover status ${shellWord(context.vm)}\`, then retry.`,
   });
 }
 
 export function moveUnderWay(vm: string, mover: Journal["mover"] | undefined): ProblemError {
   return new ProblemError({
     code: "move-under-way",
-    what: `VM "${vm}" is being moved by ${mover === undefined ? "another process" : moverInWords(mover)}`,
-    remedy: `Wait until that move has ended. If that process is dead, run \`vnic-failover recover ${shellWord(vm)}\`.`,
+    what: `Another move of VM "${vm}" is in progress, by ${mover === undefined ? "another process" : moverInWords(mover)}`,
+    remedy: `Wait for it to finish. If that process no longer runs, run \`vnic-failover recover ${shellWord(vm)}\`.`,
   });
 }
 
@@ -446,7 +447,8 @@ async function plugOne(
       code: "vf-not-plugged",
       what: `Unable to plug a VF of network "${nic.network}" into VM "${context.vm}" (tried ${tried.map(formatPciAddress).join(", ")})`,
       where: host.name,
-      remedy: `The VM runs on its standby. Free a VF, then run \`vnic-failover recover ${shellWord(context.vm)}\`.`,
+      state: "The VM runs on its standby.",
+      remedy: `Free a VF, then run \`vnic-failover recover ${shellWord(context.vm)}\`.`,
     },
     { cause: failure },
   );

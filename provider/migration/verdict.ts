@@ -101,9 +101,10 @@ function fateUnknown({ vm }: Situation, here: Presence, silence: HostUnreachable
       code: "host-fate-unknown",
       what: `Unable to recover VM "${vm}": it is ${isActive(here) ? "stopped" : "shut off"} on "${here.host.name}", and "${host}", where it may run, does not answer`,
       where: host,
-      remedy: `Nothing has been changed. Run \`vnic-failover recover ${shellWord(vm)}\` once "${host}" answers. If that host is switched off, run \`vnic-failover recover ${shellWord(vm)} --host-is-dead ${host}\`: the VM then starts from its disks again on "${here.host.name}". If it still runs on "${host}", that destroys its disks.`,
+      state: "Nothing was changed.",
+      remedy: `Run \`vnic-failover recover ${shellWord(vm)}\` once "${host}" answers. If that host is switched off, run \`vnic-failover recover ${shellWord(vm)} --host-is-dead ${host}\`: the VM then starts from its disks again on "${here.host.name}". If it still runs on "${host}", that destroys its disks.`,
     },
-    { cause: silence },
+    { cause: silence, causeIsTold: true, remedyFirst: true },
   );
 }
 
@@ -112,6 +113,7 @@ function stoppedThere(vm: string, { host }: Presence): ProblemError {
     code: "vm-stopped-there",
     what: `Unable to recover VM "${vm}": it is on "${host.name}" already, and does not run`,
     where: host.name,
-    remedy: `Nothing has been changed. Let it run (\`virsh resume ${shellWord(vm)}\`, or \`virsh dompmwakeup ${shellWord(vm)}\`), then run \`vnic-failover recover ${shellWord(vm)}\`. If it cannot, end it there first (\`virsh destroy ${shellWord(vm)}\`): what its memory holds is lost with it.`,
+    state: "Nothing was changed.",
+    remedy: `Let it run (\`virsh resume ${shellWord(vm)}\`, or \`virsh dompmwakeup ${shellWord(vm)}\`), then run \`vnic-failover recover ${shellWord(vm)}\`. If it cannot, end it there first (\`virsh destroy ${shellWord(vm)}\`): what its memory holds is lost with it.`,
   });
 }

@@ -1,6 +1,6 @@
-import { foreignText, printable } from "./foreign-text.js";
+import { foreignText, printable, withoutFullStop } from "./foreign-text.js";
 
-/** What is wrong, where, and what to do about it. */
+/** What is wrong, where, how things stand, and what to do about it. {@link describeProblem} makes one paragraph of it. */
 export interface Problem {
   /** Stable and machine-readable: `kebab-case`. */
   readonly code: string;
@@ -8,8 +8,18 @@ export interface Problem {
   readonly what: string;
   /** The host, VM, profile, file or property that it is about. */
   readonly where?: string;
-  /** What the reader can do about it. */
+  /** How things stand now, in sentences: what was changed, and what runs. */
+  readonly state?: string;
+  /** What the reader can do about it, in sentences. */
   readonly remedy?: string;
+}
+
+export interface ProblemOptions {
+  readonly cause?: unknown;
+  /** `what` has the cause's words already. Default: false. */
+  readonly causeIsTold?: boolean;
+  /** Its remedy goes before its cause's: what the cause advises is not the next thing to do. Default: false. */
+  readonly remedyFirst?: boolean;
 }
 
 /**
@@ -18,41 +28,113 @@ export interface Problem {
  */
 export class ProblemError extends Error {
   override readonly name: string = "ProblemError";
+  private readonly causeIsTold: boolean;
+  private readonly remedyFirst: boolean;
 
   constructor(
     readonly problem: Problem,
-    /** `causeIsTold`: `what` has the cause's words already. */
-    options?: { cause?: unknown; causeIsTold?: boolean },
+    options: ProblemOptions = {},
   ) {
-    super(printable(describeProblem(problem, options?.causeIsTold === true ? undefined : options?.cause)), options);
+    super(printable(describeProblem(problem, options)), options);
+    this.causeIsTold = options.causeIsTold ?? false;
+    this.remedyFirst = options.remedyFirst ?? false;
+  }
+
+  /** What another program said: the problem that it caused says what could not be done. Default: none. */
+  get quote(): string | undefined {
+    return undefined;
+  }
+
+  get options(): ProblemOptions {
+    const { cause, causeIsTold, remedyFirst } = this;
+    return { cause, causeIsTold, remedyFirst };
   }
 }
 
-/** The problem as one paragraph for a person: what, where unless that says it, why (the cause's own words), what to do. */
-export function describeProblem(problem: Problem, cause?: unknown): string {
-  const { what } = problem;
-  const where = problem.where === undefined || saysWhere(what, problem.where) ? "" : ` (${problem.where})`;
-  const why = cause instanceof Error ? `: ${wordsOf(cause)}` : "";
-  // Below a list the remedy has a line of its own.
-  const remedy = problem.remedy === undefined ? "" : `${what.includes("\n") ? "\n" : " "}${problem.remedy}`;
-  return endSentence(`${what}${where}${why}`) + remedy;
+/**
+ * The problem as one paragraph for a person. Of a chain of problems it tells what the outermost could not do, what the innermost
+ * says is wrong, the outermost's state, and one remedy: the innermost's, since it knows what is wrong.
+ */
+export function describeProblem(problem: Problem, options: ProblemOptions = {}): string {
+  const layers = [{ problem, options }, ...causesOf(options)];
+  const state = layers.find((each) => each.problem.state !== undefined)?.problem.state;
+  // Below a list each has a line of its own.
+  const separator = problem.what.includes("\n") ? "\n" : " ";
+  return [endSentence(reasonFor(problem, options)), state, remedyOf(layers)]
+    .filter((part) => part !== undefined && part !== "")
+    .join(separator);
+}
+
+type Layer = Pick<ProblemError, "problem" | "options">;
+
+/** The problems that caused it, the nearest first. */
+function causesOf({ cause }: ProblemOptions): readonly ProblemError[] {
+  return cause instanceof ProblemError ? [cause, ...causesOf(cause.options)] : [];
+}
+
+/** The errors that caused it, and that its own words do not tell. */
+function untoldCausesOf({ cause, causeIsTold }: ProblemOptions): readonly Error[] {
+  if (causeIsTold === true || !(cause instanceof Error)) return [];
+  return [cause, ...(cause instanceof ProblemError ? untoldCausesOf(cause.options) : [])];
+}
+
+/** The innermost one; what lies below a problem whose remedy goes first does not count. */
+function remedyOf(layers: readonly Layer[]): string | undefined {
+  const last = layers.findIndex(({ problem, options }) => options.remedyFirst === true && problem.remedy !== undefined);
+  return layers
+    .slice(0, last < 0 ? undefined : last + 1)
+    .map(({ problem }) => problem.remedy)
+    .findLast((remedy) => remedy !== undefined);
+}
+
+/** What the error's message says can be done about it. */
+export function remedyFor(error: ProblemError): string | undefined {
+  return remedyOf([error, ...causesOf(error.options)]);
+}
+
+/** What is wrong and why, without what to do. */
+function reasonFor(problem: Problem, options: ProblemOptions): string {
+  const causes = untoldCausesOf(options);
+  const [described, last] = [causes.findLast(isDescribed), causes.at(-1)];
+  const why = [
+    ...(described === undefined ? [] : [withWhere(described.problem)]),
+    ...(last === undefined || last === described ? [] : [wordsOf(last)]),
+  ];
+  return [withWhere(problem), ...why].reduce((text, part) => `${withoutFullStop(text)}: ${withinSentence(part, text)}`);
+}
+
+function isDescribed(error: Error): error is ProblemError {
+  return error instanceof ProblemError && error.quote === undefined;
+}
+
+function withWhere({ what, where }: Problem): string {
+  return where === undefined || saysWhere(what, where) ? what : `${withoutFullStop(what)} (${where})`;
 }
 
 function saysWhere(what: string, where: string): boolean {
-  return what.includes(`"${where}"`) || what.includes(`${where}:`);
+  return what.includes(`"${where}"`) || what.includes(`${where}:`) || what.includes(`(${where})`);
+}
+
+/** A sentence that goes on another one: it begins in lower case, and repeats no quoted name of it. */
+function withinSentence(part: string, before: string): string {
+  const named = [...before.matchAll(/"([\w.-]+)"/g)].map(([, name = ""]) => name);
+  const short = named.reduce(
+    (text, name) => text.replaceAll(`VM "${name}"`, "the VM").replaceAll(`"${name}"`, name),
+    part,
+  );
+  return /^(?:Unable|The|A|An|No|Another) /.test(short) ? short.charAt(0).toLowerCase() + short.slice(1) : short;
 }
 
 /** What is wrong and why, without what to do and without a full stop: for the sentence of another problem. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return foreignText(String(error));
-  if (!(error instanceof ProblemError)) return wordsOf(error);
-  const { remedy: _, ...problem } = error.problem;
-  return printable(describeProblem(problem, error.cause)).replace(/\.$/, "");
+  if (!(error instanceof ProblemError)) return foreignText(error.message);
+  return withoutFullStop(printable(reasonFor(error.problem, error.options)));
 }
 
-/** An error that is not this package's may quote a host. */
+/** Of an error that only says what another program said, which may be a host. */
 function wordsOf(error: Error): string {
-  return error instanceof ProblemError ? error.message : foreignText(error.message);
+  return error instanceof ProblemError ? (error.quote ?? error.problem.what) : foreignText(error.message);
 }
 
 function endSentence(text: string): string {

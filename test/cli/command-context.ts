@@ -3,6 +3,7 @@ import { vi } from "vitest";
 import type { CommandContext } from "../../provider/cli/command.js";
 import type { LibvirtCluster } from "../../provider/backends/libvirt/cluster.js";
 import type { MoveReport } from "../../provider/migration/report/report.js";
+import { StepFailed } from "../../provider/migration/runner.js";
 
 export interface KeptContext extends CommandContext {
   readonly shown: string[];
@@ -37,6 +38,17 @@ export function contextWith(over: Partial<CommandContext> = {}): KeptContext {
 export function clusterOf(...names: string[]): LibvirtCluster {
   const hosts = names.map((name) => ({ name }));
   return { hosts, close: vi.fn(() => Promise.resolve()) } as unknown as LibvirtCluster;
+}
+
+/** A move of that VM that failed, and was rolled back. */
+export function stepFailed(vm: string, why: string): StepFailed {
+  const words = {
+    action: `move VM "${vm}" from "host1" to "host2"`,
+    rolledBack: "The move was rolled back.",
+    committed: "The VM is running on the destination.",
+    remedy: "Recover it.",
+  };
+  return new StepFailed("migrate", false, [], words, new Error(why));
 }
 
 export function reportWith(over: Partial<MoveReport> = {}): MoveReport {

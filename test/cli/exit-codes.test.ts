@@ -7,12 +7,11 @@ import { MoveFailed } from "../../provider/migration/move.js";
 import { MoveRefused } from "../../provider/migration/plan.js";
 import { moveUnderWay } from "../../provider/migration/steps.js";
 import type { MoveOutcome } from "../../provider/migration/report/report.js";
-import { StepFailed } from "../../provider/migration/runner.js";
 import { ConfigError } from "../../provider/config/index.js";
-import { reportWith } from "./command-context.js";
+import { reportWith, stepFailed } from "./command-context.js";
 
 const failed = (outcome: MoveOutcome) =>
-  new MoveFailed(new StepFailed("migrate", false, [], 'VM "web"', new Error("no")), reportWith({ outcome }), "web");
+  new MoveFailed(stepFailed("web", "no"), reportWith({ outcome }));
 
 describe("exit codes", () => {
   test.each<[string, unknown, number]>([

@@ -122,7 +122,7 @@ describe("with libvirt", () => {
     expect(await refusal).toMatchObject({
       problem: {
         code: "move-under-way",
-        what: `VM "web" is being moved by vnic-failover migrate (process ${process.pid} on ${hostname()})`,
+        what: `Another move of VM "web" is in progress, by vnic-failover migrate (process ${process.pid} on ${hostname()})`,
       },
     });
   });

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import {
   finishSteps,
   runSteps,
+  type RunWords,
   type Step,
   StepFailed,
   type StepObserver,
@@ -52,25 +53,32 @@ async function failureOf(run: Promise<void>): Promise<StepFailed> {
   return error as StepFailed;
 }
 
+const words: RunWords = {
+  action: "do all",
+  rolledBack: "All was rolled back.",
+  committed: "It is done.",
+  remedy: "Settle it.",
+};
+
 describe("runSteps", () => {
   it("does each step once, in order", async () => {
     const context = trace();
-    await runSteps([step("a"), step("b"), step("c")], context, quiet, "it");
+    await runSteps([step("a"), step("b"), step("c")], context, quiet, words);
     expect(context.events).toEqual(["do a", "do b", "do c"]);
   });
 
   it("undoes the failed step and those before it, last first", async () => {
     const context = trace({ doing: ["c"] });
-    const failure = await failureOf(runSteps([step("a"), step("b"), step("c"), step("d")], context, quiet, "it"));
+    const failure = await failureOf(runSteps([step("a"), step("b"), step("c"), step("d")], context, quiet, words));
     expect(context.events).toEqual(["do a", "do b", "do c", "undo c", "undo b", "undo a"]);
     expect(failure).toMatchObject({ step: "c", committed: false, notUndone: [] });
-    expect(failure.message).toBe("Unable to c it: cannot do c. Everything that was done before has been undone.");
+    expect(failure.message).toBe("Unable to do all: cannot do c. All was rolled back. Resolve what is reported, then retry.");
   });
 
   it("undoes nothing once the point of no return is passed", async () => {
     const context = trace({ doing: ["c"] });
     const failure = await failureOf(
-      runSteps([step("a"), step("b", { pointOfNoReturn: true }), step("c")], context, quiet, "it"),
+      runSteps([step("a"), step("b", { pointOfNoReturn: true }), step("c")], context, quiet, words),
     );
     expect(context.events).toEqual(["do a", "do b", "do c"]);
     expect(failure).toMatchObject({ step: "c", committed: true });
@@ -81,7 +89,7 @@ describe("runSteps", () => {
     [[], false, ["undo b", "undo a"]],
   ])("asks whether the point of no return itself holds when it fails (%j)", async (holding, committed, undone) => {
     const context = trace({ doing: ["b"], holding });
-    const failure = await failureOf(runSteps([step("a"), step("b", { pointOfNoReturn: true })], context, quiet, "it"));
+    const failure = await failureOf(runSteps([step("a"), step("b", { pointOfNoReturn: true })], context, quiet, words));
     expect(failure.committed).toBe(committed);
     expect(context.events.slice(2)).toEqual(undone);
   });
@@ -89,11 +97,13 @@ describe("runSteps", () => {
   it("goes on past an undo that fails, names it, and keeps the mark", async () => {
     const context = trace({ doing: ["c"], undoing: ["b"] });
     const failure = await failureOf(
-      runSteps([step("mark", { undoLast: true }), step("a"), step("b"), step("c")], context, quiet, "it"),
+      runSteps([step("mark", { undoLast: true }), step("a"), step("b"), step("c")], context, quiet, words),
     );
     expect(context.events.slice(4)).toEqual(["undo c", "undo b", "undo a"]);
     expect(failure.notUndone.map(({ step: name }) => name)).toEqual(["b"]);
-    expect(failure.message).toContain("Not everything could be undone (b: cannot undo b)");
+    expect(failure.message).toBe(
+      "Unable to do all: cannot do c. These steps could not be rolled back: b (cannot undo b). Settle it.",
+    );
   });
 
   it("takes an observer's refusal for the step's own failure", async () => {
@@ -103,7 +113,7 @@ describe("runSteps", () => {
         name === "b" && direction === "forward" ? Promise.reject(new Error("stopped")) : undefined,
       ended: () => undefined,
     };
-    await failureOf(runSteps([step("a"), step("b")], context, observer, "it"));
+    await failureOf(runSteps([step("a"), step("b")], context, observer, words));
     expect(context.events).toEqual(["do a", "undo b", "undo a"]);
   });
 
@@ -123,7 +133,7 @@ describe("runSteps", () => {
             step(String(index), { ...(index === turning && { pointOfNoReturn: true }) }),
           );
           const context = trace({ doing: [String(failing)], undoing });
-          const failure = await failureOf(runSteps(steps, context, quiet, "it"));
+          const failure = await failureOf(runSteps(steps, context, quiet, words));
           const done = Array.from({ length: failing + 1 }, (_, index) => `do ${index}`);
           const committed = turning !== null && turning < failing;
           const undone = committed ? [] : Array.from({ length: failing + 1 }, (_, index) => `undo ${failing - index}`);

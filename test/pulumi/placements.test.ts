@@ -101,7 +101,7 @@ describe("a move", () => {
         const failed = await stack.up();
         expect(failed.exitCode).not.toBe(0);
         const [html = ""] = readdirSync(reports).filter((name) => name.endsWith(".html"));
-        expect(said(failed)).toContainEqual(expect.stringMatching(/^error: .*Unable to migrate VM "web"/s));
+        expect(said(failed)).toContainEqual(expect.stringMatching(/^error: .*Unable to move VM "web" from/s));
         expect(failed.text).toContain(`Report: ${join(reports, html)}`);
         expect(await stack.destroy()).toMatchObject({ exitCode: 0 });
       },

@@ -17,6 +17,7 @@ const hostile =
 
 const obeyed = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
 
+const words = { action: "move it", rolledBack: "", committed: "", remedy: "" };
 const refusal = () => new LibvirtError("domain_create", { code: 1, domain: 10, level: 2, message: hostile }, "host1");
 
 describe("X11: text of a host", () => {
@@ -31,7 +32,7 @@ describe("X11: text of a host", () => {
   test("does so below other errors, and from errors that are not this package's", () => {
     for (const cause of [refusal(), new Error(hostile)]) {
       const outer = new ProblemError({ code: "outer", what: "Unable to do it", remedy: "Retry." }, { cause });
-      const failed = new StepFailed("plug", false, [{ step: "reserve", error: cause }], 'VM "web"', outer);
+      const failed = new StepFailed("plug", false, [{ step: "reserve", error: cause }], words, outer);
       for (const { message } of [outer, failed]) {
         expect(message).not.toMatch(obeyed);
         expect(message).not.toMatch(/^::/m);
@@ -108,8 +109,8 @@ describe("X13: an error text of dots", () => {
       { code: 1, domain: 10, level: 2, message: dots },
       "host1",
     );
-    expect(best(() => new StepFailed("plug", false, [{ step: "plug", error }], 'VM "web"', error))).toBeLessThan(200);
-    expect(best(() => new StepFailed("plug", false, [], 'VM "web"', new Error(dots)))).toBeLessThan(1000);
+    expect(best(() => new StepFailed("plug", false, [{ step: "plug", error }], words, error))).toBeLessThan(200);
+    expect(best(() => new StepFailed("plug", false, [], words, new Error(dots)))).toBeLessThan(1000);
     expect(best(() => withoutFullStop(`${" ".repeat(1_000_000)}x`))).toBeLessThan(200);
     expect(withoutFullStop("It failed. . ")).toBe("It failed");
   });

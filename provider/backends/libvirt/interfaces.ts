@@ -4,7 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { networkOn, pfsOf, type PfOfNetwork } from "../../config/index.js";
-import { ProblemError } from "../../model/problem.js";
+import { ProblemError, reasonOf } from "../../model/problem.js";
 import { attribute, element, formatXml, withAttributes, withChildren, type Element } from "../../xml/element.js";
 import {
   ownRecords,
@@ -323,18 +323,16 @@ export async function plugInterface(
     await saveRecord(presence, spec.record, (flags & Affect.CONFIG) !== 0);
     return taken?.address;
   } catch (cause) {
-    const left = (await settle(undo.toReversed())).map((error) =>
-      error instanceof Error ? error.message : String(error),
-    );
+    const left = (await settle(undo.toReversed())).map(reasonOf);
     throw new ProblemError(
       {
         code: "interface-not-plugged",
         what: `Unable to plug interface ${spec.record.mac} into VM "${dom.name}"`,
         where: host.name,
-        remedy:
+        state:
           left.length === 0
-            ? "What had been done for it is undone."
-            : `Not everything could be undone: ${left.join("; ")}`,
+            ? "The changes were rolled back."
+            : `Not all changes could be rolled back: ${left.join("; ")}.`,
       },
       { cause },
     );

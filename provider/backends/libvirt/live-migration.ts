@@ -4,7 +4,8 @@
  * knows at every moment how far the migration has come.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { ProblemError } from "../../model/problem.js";
+import { ProblemError, type Problem } from "../../model/problem.js";
+import { shellWord } from "../../model/shell-word.js";
 import { isActive, isIncoming } from "./cluster.js";
 import { JobType, Migrate } from "./constants.js";
 import { isConnectionLost, parameter, unless, type DomainRef, type JobNow, type LibvirtHost } from "./host.js";
@@ -40,6 +41,9 @@ export type MigrationPhase = "begin" | "prepare" | "perform" | "finish" | "confi
 export class MigrationFailed extends ProblemError {
   override readonly name = "MigrationFailed";
 }
+
+/** How a migration ends that has not passed the point of no return. */
+const atSource = { state: "The VM is still running on the source." };
 
 /** Milliseconds between two looks at the job. */
 const jobInterval = 400;
@@ -112,7 +116,7 @@ async function lead(
   });
   const deadline = AbortSignal.timeout(options.timeout * 1000);
   const stop = options.signal === undefined ? deadline : AbortSignal.any([deadline, options.signal]);
-  const failed = (cause: unknown, rest: string) =>
+  const failed = (cause: unknown, { state, remedy }: Pick<Problem, "state" | "remedy"> = atSource) =>
     new MigrationFailed(
       {
         code: "migration-failed",
@@ -120,7 +124,8 @@ async function lead(
           ? `Unable to migrate VM "${dom.name}" to "${destination.name}" within ${options.timeout} s`
           : `Unable to migrate VM "${dom.name}" to "${destination.name}"`,
         where: source.name,
-        remedy: rest,
+        ...(state !== undefined && { state }),
+        ...(remedy !== undefined && { remedy }),
       },
       { cause },
     );
@@ -156,7 +161,7 @@ async function lead(
     });
   } catch (cause) {
     await confirm(Buffer.alloc(0), true).catch(() => undefined);
-    throw failed(cause, "The VM runs on, where it was.");
+    throw failed(cause);
   }
   if (prepared.uri_out !== null)
     params = replaced(params, "migrate_uri", migrationUriOf(options.migrationUri, prepared.uri_out));
@@ -208,29 +213,30 @@ async function lead(
   if (finishError !== undefined && performError === undefined && isConnectionLost(finishError)) {
     // The destination was told to take over and its answer got lost: ask it what it did.
     finished = await hasTakenOver(destination, dom, options.settleTimeout).catch((cause: unknown) => {
-      throw failed(
-        cause,
-        `The source has stopped the VM and "${destination.name}" does not say whether it has taken over: nothing was guessed. Run \`vnic-failover recover\` once it answers.`,
-      );
+      throw failed(cause, {
+        state: "The source has stopped the VM, and it is unknown whether the destination runs it. The VM was left stopped, so that it does not run twice.",
+        remedy: `Run \`vnic-failover recover ${shellWord(dom.name)}\` once ${destination.name} answers.`,
+      });
     });
   }
   if (performError !== undefined && lost.signal.aborted) {
-    throw failed(
-      new Error(`the connection to "${destination.name}" was lost`, { cause: performError }),
-      "The VM runs on, where it was.",
-    );
+    throw failed(new Error(`the connection to "${destination.name}" was lost`, { cause: performError }));
   }
   if (performError !== undefined) {
     // libvirt wants no Confirm after a failed Perform: the source has gone on by itself.
-    throw failed(bothSaid(performError, finishError), "The VM runs on, where it was.");
+    throw failed(bothSaid(performError, finishError));
   }
   try {
     await confirm(cookie, !finished);
   } catch (cause) {
     if (finished && !isConnectionLost(cause)) return; // the domain runs on the destination: what is left on the source is for the caller's check
-    if (!finished) throw failed(cause, `The VM may be paused on "${source.name}": run \`vnic-failover recover\`.`);
+    if (!finished) 
+      throw failed(cause, {
+        state: "The VM may be paused on the source.",
+        remedy: `Run \`vnic-failover recover ${shellWord(dom.name)}\`.`,
+      });
   }
-  if (!finished) throw failed(finishError, "The VM runs on, where it was.");
+  if (!finished) throw failed(finishError);
 }
 
 /** Reports the job as it goes and aborts it when asked to; ends when Perform has ended. Never fails by itself. */

@@ -108,7 +108,7 @@ export class ProfileStore {
         {
           code: "profile-not-saved",
           what: `Unable to save vNIC profile "${profile.name}"`,
-          remedy: "The hosts that had been written are as they were before.",
+          state: "The hosts already updated were restored.",
         },
         { cause },
       );

@@ -9,18 +9,20 @@ import type { DomainRef, LibvirtHost } from "./host.js";
 export class UnplugFailed extends ProblemError {
   override readonly name = "UnplugFailed";
   constructor(
-    alias: string,
+    /** In words, with its name: `VF 0000:01:10.0`. */
+    device: string,
     domain: string,
     host: string,
-    why: string,
+    /** What became of the request, with the guest as its subject. */
+    why: (device: string) => string,
     /** The guest was asked and has not answered: it may let go later. */
     readonly mayStillGo: boolean,
   ) {
     super({
       code: "unplug-failed",
-      what: `Unable to unplug device "${alias}" from VM "${domain}": ${why}`,
+      what: `The guest of VM "${domain}" ${why(device)}`,
       where: host,
-      remedy: "See in the guest what holds the device (a bond, a user of the VF, a stopped kernel), then move again.",
+      remedy: "Check what uses the device in the guest (a bond, a DPDK application, a stopped kernel), then retry.",
     });
   }
 }
@@ -32,6 +34,8 @@ export interface UnplugOptions {
   /** Seconds to wait for the guest. */
   readonly timeout: number;
   readonly signal?: AbortSignal | undefined;
+  /** The device in words. Default: `device "<alias>"`. */
+  readonly device?: string | undefined;
 }
 
 /**
@@ -45,20 +49,21 @@ export async function unplug(
   host: LibvirtHost,
   dom: DomainRef,
   alias: string,
-  { timeout, signal }: UnplugOptions,
+  { timeout, signal, device = `device "${alias}"` }: UnplugOptions,
 ): Promise<number> {
   const connection = await host.connection();
   const { promise: over, resolve, reject } = deferred<number>();
   // Whoever fails first tells; this one must not count as unhandled until it is awaited.
   over.catch(() => undefined);
   const mine = (event: { dom: DomainRef; devAlias: string }) => event.dom.uuid === dom.uuid && event.devAlias === alias;
-  const refused = () => new UnplugFailed(alias, dom.name, host.name, "the guest refused to let go of it", false);
+  const failure = (why: (device: string) => string, mayStillGo: boolean) =>
+    new UnplugFailed(device, dom.name, host.name, why, mayStillGo);
+  const refused = () => failure((it) => `rejected the unplug request of ${it}`, false);
   const stopListening = await Promise.all([
     connection.on("device_removed", (event) => mine(event) && resolve(Date.now())),
     connection.on("device_removal_failed", (event) => mine(event) && reject(refused())),
   ]);
-  const tooLate = () =>
-    reject(new UnplugFailed(alias, dom.name, host.name, `the guest did not let go of it within ${timeout} s`, true));
+  const tooLate = () => reject(failure((it) => `did not release ${it} within ${timeout} s`, true));
   const end = Date.now() + timeout * 1000;
   const timer = setTimeout(tooLate, timeout * 1000);
   const cancelled = () => reject(signal?.reason);
@@ -71,7 +76,7 @@ export async function unplug(
       if (answer === "asked") return await over;
       // It has not been asked: unless it was before, it keeps the device.
       if (Date.now() + busyPause >= end)
-        throw new UnplugFailed(alias, dom.name, host.name, `the guest was busy with its slot for ${timeout} s`, true);
+        throw failure((it) => `was busy with the slot of ${it} for ${timeout} s`, true);
       const gone = await Promise.race([over, sleep(busyPause, undefined)]);
       if (gone !== undefined) return gone;
     }

@@ -171,7 +171,8 @@ async function requireAsPlanned(
     throw new ProblemError({
       code: "vm-moved-on",
       what: `Unable to move VM "${name}" away from "${from}": it is on "${host.name}" now`,
-      remedy: "Nothing has been changed. Retry to plan with what is there now.",
+      state: "Nothing was changed.",
+      remedy: "Retry to plan with what is there now.",
     });
   }
 }

@@ -20,6 +20,6 @@ export async function ask<Args extends object, Result extends object>(
   throw new ProblemError({
     code: "arguments-invalid",
     what: parsed.error.issues.map(({ path, message }) => `${path.map(String).join(".")}: ${message}`).join("; "),
-    remedy: "Mend the function's arguments.",
+    remedy: "Correct the arguments of the function.",
   });
 }

@@ -187,7 +187,8 @@ async function place(
         code: "moved-without-vf",
         what: `VM "${inputs.vm}" runs on "${(await cluster.locate(vm))?.host.name ?? inputs.host}" without ${missing.join(", ")}`,
         ...(report?.error !== undefined && { where: report.error }),
-        remedy: withFile("It goes on with its standby. Free a VF, then run pulumi up again.", file),
+        state: withReport("It is running on its standby.", file),
+        remedy: "Free a VF, then run pulumi up again.",
       },
       inputs.vm,
       stateWith(report ?? lastMove, inputs.host, missing),
@@ -200,9 +201,8 @@ async function place(
       error.report.outcome === "failed-on-source"
         ? error.report.from
         : ((await cluster.locate(vm).catch(() => undefined))?.host.name ?? error.report.from);
-    // The problem's words are those of its cause already.
-    const problem = { ...error.problem, remedy: withFile(error.problem.remedy ?? "", file) };
-    throw new PartialFailure(problem, inputs.vm, stateWith(error.report, at, []));
+    const problem = { ...error.problem, state: withReport(error.problem.state ?? "", file) };
+    throw new PartialFailure(problem, inputs.vm, stateWith(error.report, at, []), error.options);
   } finally {
     picture.forgetVm(inputs.vm);
   }
@@ -310,8 +310,8 @@ async function tellOfMove({ progress }: HandlerContext, report: MoveReport): Pro
   return file;
 }
 
-function withFile(remedy: string, file: string | undefined): string {
-  return file === undefined ? remedy : `${remedy} Report: ${file}`.trimStart();
+function withReport(state: string, file: string | undefined): string {
+  return file === undefined ? state : `${state} Report: ${file}.`.trimStart();
 }
 
 /** No reason to refuse a placement: it rests. */

@@ -21,7 +21,7 @@ import type { MigrationOptions } from "../../migration/options.js";
 import { MoveRefused } from "../../migration/plan.js";
 import type { InterfaceReport, MoveOutcome, MoveReport } from "../../migration/report/report.js";
 import { Timeline } from "../../migration/report/timeline.js";
-import { ProblemError, reasonOf, type Problem } from "../../model/problem.js";
+import { ProblemError, reasonOf, remedyFor, type Problem, type ProblemOptions } from "../../model/problem.js";
 import type { Progress } from "../../model/progress.js";
 import type { Violation } from "../../rules/index.js";
 import type { Advice } from "../../backends/ovirt/advice.js";
@@ -66,7 +66,7 @@ export class EngineMoveFailed extends ProblemError {
   constructor(
     problem: Problem,
     readonly report: MoveReport,
-    options?: { cause?: unknown; causeIsTold?: boolean },
+    options?: ProblemOptions,
   ) {
     super(problem, options);
   }
@@ -217,22 +217,24 @@ class EngineMove {
     const settled = known !== undefined && isBack(plan.vm, known.vm) && !mayHaveArrived(cause);
     const outcome = settled && known.missing.length === 0 ? "failed-on-source" : "unclear";
     const seen = { vm: known?.vm ?? plan.vm, events: end?.events ?? [] };
-    const problem = settled ? this.withoutVfs(cause.problem, known.missing) : cause.problem;
+    const problem = settled ? this.withoutVfs(cause, known.missing) : cause.problem;
     return new EngineMoveFailed(problem, await this.report(outcome, seen, reasonOf(cause)), {
-      cause: cause.cause,
+      ...cause.options,
+      remedyFirst: true,
     });
   }
 
   /** Of VFs that were unplugged before it went wrong the engine plugs none again. */
-  private withoutVfs(problem: Problem, missing: readonly EngineNic[]): Problem {
+  private withoutVfs(error: ProblemError, missing: readonly EngineNic[]): Problem {
+    const { problem } = error;
     if (missing.length === 0) return problem;
     const { vm } = this.plan;
     const { advice } = this.request;
     const cycles = missing.map((nic) => advice.powerCycle(vm.name, nic.name));
     return {
       ...problem,
-      what: `${problem.what}; VM "${vm.name}" runs without ${missing.map(spelledVf).join(", ")}`,
-      remedy: [problem.remedy, `For what is missing: ${[...new Set(cycles)].join(" ")}`]
+      state: `The VM runs without ${missing.map(spelledVf).join(", ")}.`,
+      remedy: [remedyFor(error), `For what is missing: ${[...new Set(cycles)].join(" ")}`]
         .flatMap((each) => each ?? [])
         .join(" "),
     };
@@ -319,7 +321,7 @@ function notMoved(
   return {
     code: "move-failed",
     what: `Unable to move VM "${vm.name}" to "${destination.name}": ${where}${why.length === 0 ? "" : `: ${why.join("; ")}`}`,
-    remedy: remedy || `See to what the engine says, then ${retry}.`,
+    remedy: remedy || `Resolve the problem reported by the engine, then ${retry}.`,
   };
 }
 

@@ -70,5 +70,5 @@ export async function plugMissing(
 function remedyOf({ messageId }: OvirtFault, { name }: EngineVm, nic: EngineNic, { plug, powerCycle }: Advice): string {
   return messageId === "ACTIVATE_NIC_FAILED"
     ? `The standby goes on working. The engine can't plug the VF beside it before a power cycle (a reboot is not enough): ${powerCycle(name, nic.name)}`
-    : `The standby goes on working. See to a free VF on the host, then ${plug(name)}.`;
+    : `The standby goes on working. Free a VF on the host, then ${plug(name)}.`;
 }

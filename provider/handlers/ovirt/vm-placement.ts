@@ -9,7 +9,7 @@ import {
 } from "../../backends/ovirt/rest/index.js";
 import { moveLine } from "../../migration/report/line.js";
 import { migrationOptionsSchema } from "../../migration/options.js";
-import { ProblemError, type Problem } from "../../model/problem.js";
+import { ProblemError, remedyFor, type Problem } from "../../model/problem.js";
 import { evaluate, isKnown, placementRules, type Violation } from "../../rules/index.js";
 import { announceMove, sayOnce } from "../announcement.js";
 import type { OvirtMark } from "../backend-dispatch.js";
@@ -231,7 +231,7 @@ async function cutShort(
     const state = await stateNow(client, now, inputs, expected);
     const untouched = now.status !== "migrating" && now.host === vm.host && state.missing.length === 0;
     if (untouched) return cause;
-    return new PartialFailure(withoutVfs(cause.problem, now, state), vm.id, state, { cause: cause.cause });
+    return new PartialFailure(withoutVfs(cause, now, state), vm.id, state, { ...cause.options, remedyFirst: true });
   } catch (error) {
     if (silenceOf(error) === undefined) return error;
     const state: VmPlacementState = { ...mark, ...inputs, host: "", missing: [], unplugged: expected };
@@ -239,16 +239,20 @@ async function cutShort(
       { ...cause.problem, remedy: "Run pulumi refresh once the engine answers." },
       vm.id,
       state,
-      { cause: cause.cause },
+      { ...cause.options, remedyFirst: true },
     );
   }
 }
 
 /** What was unplugged before it went wrong stays so. */
-function withoutVfs(problem: Problem, { name, status }: EngineVm, { missing }: VmPlacementState): Problem {
+function withoutVfs(error: ProblemError, { name, status }: EngineVm, { missing }: VmPlacementState): Problem {
+  const { problem } = error;
   if (missing.length === 0 || status === "migrating") return problem;
-  const remedy = `${problem.remedy ?? ""} Without ${missing.join(", ")} the VM is on its standby until a power cycle: ${powerCycleOf(name, "up after the start")}`;
-  return { ...problem, remedy: remedy.trimStart() };
+  return {
+    ...problem,
+    state: `The VM is on its standby, without ${missing.join(", ")}, until a power cycle.`,
+    remedy: [remedyFor(error), `Then ${powerCycleOf(name, "up after the start")}`].filter((part) => part !== undefined).join(" "),
+  };
 }
 
 const mark: OvirtMark = { backend: "ovirt" };

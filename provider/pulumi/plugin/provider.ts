@@ -273,7 +273,7 @@ async function tellingHalfWay<T>(kind: Kind, operation: Promise<T>): Promise<T> 
     return await operation;
   } catch (error) {
     if (!(error instanceof PartialFailure)) throw error;
-    throw new PartialFailure(error.problem, error.id, told(kind, error.state), { cause: error.cause });
+    throw new PartialFailure(error.problem, error.id, told(kind, error.state), error.options);
   }
 }
 

@@ -98,7 +98,7 @@ describe("an interface with failover", () => {
   ])("is taken back whole when %s cannot be plugged", async (_, skip) => {
     lab.host1.refuse("domain_attach_device_flags", refusals.noSlot(), { skip });
     await expect(plugInterface(lab.cluster, await presence(), spec)).rejects.toThrow(
-      /No more available PCI slots.*What had been done for it is undone/,
+      /No more available PCI slots.*The changes were rolled back/,
     );
     expect(standing(lab)).toMatchObject(untouched);
     expect((await domainNow()).interfaces).toEqual([]);
@@ -116,7 +116,7 @@ describe("an interface with failover", () => {
     lab.host1.refuse("domain_attach_device_flags", refusals.noSlot(), { skip: 1 });
     lab.host1.refuse("domain_detach_device_alias", refusals.jobHeld(), { times: 9 });
     await expect(plugInterface(lab.cluster, await presence(), spec)).rejects.toThrow(
-      /Not everything could be undone: .*cannot acquire state change lock/,
+      /Not all changes could be rolled back: .*cannot acquire state change lock/,
     );
     expect(drivers()[0]).toBe("igbvf");
   });
@@ -137,7 +137,7 @@ describe("an interface with failover", () => {
     await plugInterface(lab.cluster, await presence(), spec);
     lab.host1.guest.unplug = "refuses";
     await expect(unplugInterface(lab.cluster, await presence(), spec, { forget: true })).rejects.toThrow(
-      /the guest refused to let go of it/,
+      /rejected the unplug request of device/,
     );
     expect(standing(lab)).toMatchObject({ vfs: [vfs[0]], definedVfs: [vfs[0]] });
     expect(pairs(await domainNow()).pairs).toHaveLength(1);

@@ -108,7 +108,7 @@ describe("a migration that fails leaves the domain running where it was", () => 
     lab[host].refuse(procedure, refusal);
     const { message } = await failureOf(run());
     expect(message).toContain(refusal.message);
-    expect(message).toContain("The VM runs on, where it was.");
+    expect(message).toContain("The VM is still running on the source.");
     expect(where()).toEqual(here);
     expect(lab.host1.domains.requireNamed("web").job).toBeUndefined();
     await run();

@@ -77,7 +77,7 @@ describe("a profile that one host does not take", () => {
 
   it("is on none", async () => {
     lab.host2.refuse("network_define_xml_flags", refusal);
-    await expect(store().save(profile)).rejects.toThrow(/No space left on device.*as they were before/);
+    await expect(store().save(profile)).rejects.toThrow(/No space left on device.*already updated were restored/);
     expect(lab.hosts.map(namesOn)).toEqual([[], []]);
   });
 

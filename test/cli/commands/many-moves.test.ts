@@ -6,8 +6,7 @@ import { carryOut, type ManyMoves, type Mover } from "../../../provider/cli/comm
 import { readDrainReport } from "../../../provider/drain/report.js";
 import { MoveFailed } from "../../../provider/migration/move.js";
 import { MoveRefused } from "../../../provider/migration/plan.js";
-import { StepFailed } from "../../../provider/migration/runner.js";
-import { contextWith, reportWith } from "../command-context.js";
+import { contextWith, reportWith, stepFailed } from "../command-context.js";
 
 let reportDir: string;
 beforeAll(async () => {
@@ -95,8 +94,9 @@ describe("moving", () => {
     const mover: Mover = ({ vm, to }) => {
       if (vm === "a") return Promise.reject(new MoveRefused("a", to, []));
       if (vm !== "b") return moved({ vm, to, physicalFunctions: [] }, contextWith().progress.of(vm));
-      const cause = new StepFailed("migrate", false, [], 'VM "b"', new Error("no"));
-      return Promise.reject(new MoveFailed(cause, reportWith({ vm: "b", outcome: "failed-on-source" }), "b"));
+      return Promise.reject(
+        new MoveFailed(stepFailed("b", "no"), reportWith({ vm: "b", outcome: "failed-on-source" })),
+      );
     };
     const plan = planOf(["a", "host2"], ["b", "host2"], ["c", "host2"]);
     const { outcome, document, errors, text } = await carryOut(contextWith(), request(), plan, mover);

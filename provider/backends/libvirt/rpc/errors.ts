@@ -25,7 +25,8 @@ export class ConnectionLostError extends ProblemError {
         code: "libvirt-connection-lost",
         what,
         where,
-        remedy: "Whether a call in flight took effect is unknown: look at the host before doing it again.",
+        state: "Whether the call in flight took effect is unknown.",
+        remedy: "Check the host, then retry.",
       },
       cause === undefined ? undefined : { cause },
     );
@@ -129,6 +130,10 @@ export class LibvirtError extends ProblemError {
     this.domain = fault.domain;
     this.level = fault.level;
     this.libvirtMessage = text;
+  }
+
+  override get quote(): string {
+    return `libvirt${this.problem.where === undefined ? "" : ` on ${this.problem.where}`} reports: ${foreignText(this.libvirtMessage)}`;
   }
 
   /** Whether `error` is one that libvirt itself raised, with one of these codes (any code, if none is named). */

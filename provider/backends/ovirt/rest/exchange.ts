@@ -190,7 +190,8 @@ function silent({ host }: URL, milliseconds: number): Problem {
     code: "engine-silent",
     what: `Unable to get the oVirt engine's answer within ${milliseconds} ms`,
     where: host,
-    remedy: "What was asked for may have been done all the same: run pulumi refresh before the next update.",
+    state: "The request may have taken effect.",
+    remedy: "Run pulumi refresh before the next update.",
   };
 }
 
@@ -199,7 +200,8 @@ function cutOff({ host }: URL): Problem {
     code: "engine-cut-off",
     what: "Unable to get the oVirt engine's answer: the connection broke off",
     where: host,
-    remedy: "What was asked for may have been done all the same: run pulumi refresh before the next update.",
+    state: "The request may have taken effect.",
+    remedy: "Run pulumi refresh before the next update.",
   };
 }
 

@@ -73,6 +73,7 @@ function refuseMaintenance({ cluster, configuration }: CommandContext, host: str
   throw new ProblemError({
     code: "undo-to-maintenance",
     what: `Unable to undo the drain of "${host}": "${origin}" is under maintenance, so nothing is moved there`,
-    remedy: `Nothing has been changed. End its maintenance first: ${endMaintenance(origin, configuration)}`,
+    state: "Nothing was changed.",
+    remedy: `End its maintenance first: ${endMaintenance(origin, configuration)}`,
   });
 }

@@ -88,7 +88,8 @@ async function requireDead(
       code: "host-not-dead",
       what: `Unable to take host "${dead}" for dead: it answers`,
       where: dead,
-      remedy: "Nothing has been changed. Run the command without --host-is-dead.",
+      state: "Nothing was changed.",
+      remedy: "Run the command without --host-is-dead.",
     });
   }
   const risk = `A VM that still runs on "${dead}" would then run twice, which destroys its disks.`;
@@ -101,7 +102,8 @@ async function requireDead(
     code: "host-death-not-confirmed",
     what: `Unable to take host "${dead}" for dead: it was not confirmed`,
     where: dead,
-    remedy: `Nothing has been changed. ${risk} Make sure that it is switched off, then run \`vnic-failover recover ${shellWord(vm ?? "VM")} --host-is-dead ${dead} --yes\`.`,
+    state: "Nothing was changed.",
+    remedy: `${risk} Make sure that it is switched off, then run \`vnic-failover recover ${shellWord(vm ?? "VM")} --host-is-dead ${dead} --yes\`.`,
   });
 }
 

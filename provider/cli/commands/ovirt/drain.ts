@@ -120,7 +120,8 @@ async function requireAsPlanned({ client }: Engine, { name, uuid, from }: FoundV
           ? "it does not run"
           : `it is on "${host.name}" now`
     }`,
-    remedy: "Nothing has been changed. Retry to plan with what is there now.",
+    state: "Nothing was changed.",
+    remedy: "Retry to plan with what is there now.",
   });
 }
 
@@ -191,7 +192,8 @@ function requireUp(host: EngineHost, action: string): void {
   throw new ProblemError({
     code: isAtRest(host) ? "drain-to-maintenance" : "drain-to-host-not-up",
     what: `Unable to ${action}: host "${host.name}" is in status ${host.status}, and the engine migrates only to hosts that are up`,
-    remedy: "Nothing has been changed. Activate it in the Administration Portal first.",
+    state: "Nothing was changed.",
+    remedy: "Activate it in the Administration Portal first.",
   });
 }
 

@@ -7,8 +7,7 @@ import { moveVm, MoveFailed } from "../../../../provider/migration/move.js";
 import { defaultMigrationOptions as options } from "../../../../provider/migration/options.js";
 import { MoveRefused } from "../../../../provider/migration/plan.js";
 import { missingVfsOf } from "../../../../provider/migration/repair.js";
-import { StepFailed } from "../../../../provider/migration/runner.js";
-import { contextWith, reportWith } from "../../command-context.js";
+import { contextWith, reportWith, stepFailed } from "../../command-context.js";
 
 vi.mock(import("../../../../provider/migration/move.js"), async (original) => ({
   ...(await original()),
@@ -55,8 +54,7 @@ test("a move's answer: from, to, VFs, downtime, and where the report is", async 
 });
 
 test("a failed move is reported, too, with its error", async () => {
-  const cause = new StepFailed("migrate", false, [], 'VM "web"', new Error("out of memory"));
-  const failure = new MoveFailed(cause, reportWith({ outcome: "failed-on-source" }), "web");
+  const failure = new MoveFailed(stepFailed("web", "out of memory"), reportWith({ outcome: "failed-on-source" }));
   vi.mocked(moveVm).mockRejectedValue(failure);
   const { outcome, text, errors } = await migrate(contextWith(), request());
   expect(outcome).toBe("failed-on-source");
