@@ -13,7 +13,7 @@ export interface CommandConsole {
   readonly signal: AbortSignal;
   /** Shows something before the answer is there: a plan that is to be confirmed. Silent with `--json`. */
   show(text: string): void;
-  /** Asks for a yes. Undefined: there is nobody to ask. */
+  /** Asks for a yes. Undefined: there is no terminal to ask on. */
   readonly confirm: ((question: string) => Promise<boolean>) | undefined;
 }
 

@@ -38,7 +38,7 @@ const unclearProblems: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * How a command ended that threw `error`. What nobody foresaw leaves it unclear: whether anything had been changed can
+ * How a command ended that threw `error`. What is unexpected leaves it unclear: whether anything was changed can
  * only be told of a problem that is known.
  */
 export function outcomeOf(error: unknown): Outcome {

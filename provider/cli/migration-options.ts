@@ -27,7 +27,7 @@ export function addMigrationFlags(command: Command): Command {
   return command
     .option(
       "--unplug-timeout <s>",
-      `seconds for the guest to let go of its VF (default ${defaults.unplugTimeout})`,
+      `seconds for the guest to release its VF (default ${defaults.unplugTimeout})`,
       number,
     )
     .option("--migrate-timeout <s>", `seconds for libvirt's migration (default ${defaults.migrateTimeout})`, number)

@@ -17,7 +17,7 @@ export interface GlobalOptions extends ConfigurationSource {
 export interface Invocation {
   readonly name: string;
   readonly globals: GlobalOptions;
-  /** Whether Ctrl-C has something to take back. */
+  /** Whether Ctrl-C has something to roll back. */
   readonly movesVms: boolean;
   readonly act: (commands: Commands, context: CommandConsole) => Promise<Answer>;
 }
@@ -46,7 +46,7 @@ export function commandLine(run: (invocation: Invocation) => Promise<void>): Com
 
   program
     .command("doctor")
-    .description("look at every host: versions, IOMMU, bridges, PFs and VFs, what is missing and how to mend it")
+    .description("look at every host: versions, IOMMU, bridges, PFs and VFs, what is missing and how to fix it")
     .addHelpText(
       "after",
       help([

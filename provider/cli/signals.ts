@@ -1,4 +1,4 @@
-/** Ctrl-C: once brings what was begun to an end and waits for that; twice leaves at once, whatever that leaves behind. */
+/** Ctrl-C: once brings what was begun to an end and waits for that; twice exits at once, whatever that leaves behind. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { ProblemError } from "../model/problem.js";
 
@@ -17,7 +17,7 @@ export interface Interrupts {
 export interface Interruption {
   readonly first: string;
   readonly second: string;
-  /** Gives back what must not be left open, before the process leaves at once. Default: nothing. */
+  /** Closes what must not be left open, before the process exits at once. Default: nothing. */
   readonly leave?: () => Promise<void>;
 }
 
@@ -26,8 +26,8 @@ const grace = 2000;
 
 export const libvirtInterruption: Interruption = {
   first:
-    "Stopping: what was begun is taken back, unless it has passed the point of no return. Ctrl-C again leaves at once.",
-  second: "Left where it stands. The VM will need: vnic-failover recover",
+    "Rolling back what was begun (not possible after the switch-over). Press Ctrl-C again to abort immediately.",
+  second: "Aborted without rolling back. Run vnic-failover recover.",
 };
 
 type SignalSource = Pick<NodeJS.Process, "on" | "off"> & { exit(code: number): void };
@@ -59,7 +59,7 @@ export function catchInterrupts(
   return { signal: controller.signal, release: listen(source, onSignal) };
 }
 
-/** For commands that have nothing to bring to an end: the first signal gives back what is open and leaves, the second leaves at once. */
+/** For commands that have nothing to bring to an end: the first signal closes what is open and exits, the second exits at once. */
 export function leaveOnInterrupt(
   close: () => Promise<void>,
   source: SignalSource = process,

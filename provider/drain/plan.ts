@@ -1,5 +1,5 @@
 /**
- * Where VMs can go, all of them together: no VF, no memory is promised twice. Pure.
+ * Where VMs can go, all of them together: no VF and no memory is reserved twice. Pure.
  *
  * Which VM goes where is a bin-packing problem. The first answer is the greedy one: the VMs that are hardest to place
  * first, each to the host that has the most memory left. Its time grows with the number of VMs, not faster. Only where it

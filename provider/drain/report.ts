@@ -91,7 +91,7 @@ export class DrainRecord {
     this.written = this.written.then(async () => {
       try {
         await makeFolder(this.folder);
-        // Whoever reads it never finds half of it.
+        // A reader never finds half of it.
         await rm(`${this.file}.new`, { force: true });
         await writeFile(`${this.file}.new`, text, { flag: "wx", mode: 0o600 });
         await rename(`${this.file}.new`, this.file);

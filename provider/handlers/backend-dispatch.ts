@@ -3,7 +3,7 @@ import { backendOf, type Backend } from "../config/index.js";
 import { ProblemError } from "../model/problem.js";
 import type { Handler, HandlerContext } from "./handler.js";
 
-/** What the state of a resource over oVirt has; over libvirt it has no such mark. */
+/** What the state of a resource on oVirt has; with libvirt it has no such mark. */
 export interface OvirtMark {
   readonly backend: "ovirt";
 }

@@ -61,7 +61,7 @@ export async function checkProfile(
   const { urn } = ctx;
   const failoverUrn = ctx.references?.["failover"];
   if (urn !== undefined) declaredProfiles.set(urn, { profile: previewOf(declared, futureId(urn)), failoverUrn });
-  // What stands and is not changed was checked when it came to be: nobody is asked for it.
+  // What exists and is not changed was checked when it was created: no host is asked for it.
   if (olds !== undefined && diffOf(olds, inputs, { inputs: attributes }).changes === false)
     return { inputs, failures: [] };
   const replaced = replacedInputs(ctx, olds);

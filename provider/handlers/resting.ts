@@ -28,7 +28,7 @@ export function tellOfRest(ctx: Pick<HandlerContext, "command" | "urn" | "progre
  * The one before, unless the VM would have to move there; for a new placement the one that the VM is on. So the next preview
  * after the maintenance shows the move as any other.
  * @param before the host in the inputs so far; undefined: the placement is new, or was of another VM.
- * @param on the host that the VM is on; undefined: nobody can say.
+ * @param on the host that the VM is on; undefined: unknown.
  * @param isAtRest whether a host is under maintenance.
  */
 export function hostAtRest(

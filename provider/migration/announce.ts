@@ -13,7 +13,7 @@ import type { JournalInterface } from "./journal.js";
 import { defaultMigrationOptions } from "./options.js";
 import { Timeline } from "./report/timeline.js";
 
-/** Seconds after which a program on a host ends by itself although nobody stopped it. */
+/** Seconds after which a program on a host ends by itself although it was not stopped. */
 const announcerLife = 7200;
 
 /**
@@ -201,7 +201,7 @@ async function runningInterfaces({ uuid }: Announcing, host: LibvirtHost): Promi
   return dom === undefined || dom.id < 0 ? [] : (await host.liveDomain(dom)).interfaces;
 }
 
-/** Where the standbys are now, as the running domain has them: for whoever takes a move up that somebody else began. */
+/** Where the standbys are now, as the running domain has them: for a process that resumes a move that another one began. */
 export async function placesNow(context: MoveContext): Promise<StandbyPlace[]> {
   const hosts = [context.source, context.destination].filter((host) => context.owed.absence(host) === undefined);
   const places = await Promise.all(

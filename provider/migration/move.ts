@@ -26,7 +26,7 @@ export interface MoveRequest {
   readonly progress?: Progress;
   /** By whom, in words for another mover's operator: `vnic-failover drain`. */
   readonly command?: string;
-  /** Aborts the move where it stands and takes it back, as far as it has not passed the point of no return. */
+  /** Aborts the move and rolls it back, as far as it has not passed the point of no return. */
   readonly signal?: AbortSignal;
 }
 

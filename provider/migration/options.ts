@@ -7,7 +7,7 @@ const seconds = z.number().positive().max(86_400);
 export const announceStrategies = ["probe", "qemu", "none"] as const;
 
 export const migrationOptionsSchema = z.strictObject({
-  /** Seconds that the guest has to let go of a VF. Default 30. */
+  /** Seconds that the guest has to release a VF. Default 30. */
   unplugTimeout: seconds.default(30),
   /** Seconds for libvirt's migration; then it is aborted. Default 1800. */
   migrateTimeout: seconds.default(1800),

@@ -106,7 +106,7 @@ async function recoverAlone(
   const { journal, presence } = found;
   const { uuid } = presence.dom;
   await waitForMover(vm, journal, (await cluster.whereIs(uuid)).presences, options);
-  // Whoever it was may have ended the move by itself meanwhile.
+  // That process may have ended the move by itself meanwhile.
   const first = await lookAgain(cluster, vm, uuid, journal, options);
   if (first === undefined)
     return settleAfter(cluster, vm, "none", (await cluster.whereIs(uuid)).presences.find(isActive), undefined);

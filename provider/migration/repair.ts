@@ -1,4 +1,4 @@
-/** VFs that a VM should have and has not: after a move that found none free, or when somebody took one out by hand. */
+/** VFs that a VM should have and has not: after a move that found none free, or when one was taken out by hand. */
 import { networkOn } from "../config/index.js";
 import type { Element } from "../xml/element.js";
 import { formatPciAddress, type PciAddress } from "../backends/libvirt/xml/pci-address.js";
@@ -149,7 +149,7 @@ async function missingOn(presence: Presence): Promise<readonly InterfaceRecord[]
   const live = await host.liveDomain(dom);
   const { interfaces } = live;
   const defined = recordsOf(await host.inactiveOrLive(dom));
-  // A definition that was written anew has none.
+  // A definition that was written again has none.
   return (defined.length === 0 ? recordsOf(live) : defined).filter((record) => {
     const standby = standbyAliasOf(record);
     return (

@@ -1,4 +1,4 @@
-/** The VFs of a move: claimed and bound before they are plugged, and given back to the driver that they had where they are not used. */
+/** The VFs of a move: claimed and bound before they are plugged, and returned to the driver that they had where they are not used. */
 import { ProblemError } from "../model/problem.js";
 import { formatPciAddress, samePciAddress, type PciAddress } from "../backends/libvirt/xml/pci-address.js";
 import { anyDriver, noDriver } from "../backends/libvirt/xml/vf-drivers.js";
@@ -26,7 +26,7 @@ import { rowFor } from "./step-table.js";
 /** Seconds for which a claim counts that no journal stands behind: longer than the journal of a new move takes to be written. */
 const claimLasts = 900;
 
-/** Takes the destination's VFs, so that nobody else does. */
+/** Takes the destination's VFs, so that no other process does. */
 export const reserve: MoveStep = {
   ...rowFor("reserve"),
   async do(context) {
@@ -185,7 +185,7 @@ export function releaseOn(context: MoveContext, host: LibvirtHost, vfs: readonly
  */
 export async function releaseUnused(context: MoveContext, host: LibvirtHost, vfs: readonly MovesVf[]): Promise<void> {
   const taker = takerFor(context, { primaryAlias: "" });
-  // Claimed, so that it is not given back in the moment in which another takes it.
+  // Claimed, so that it is not returned in the moment in which another takes it.
   const ours: MovesVf[] = [];
   for (const vf of vfs) if ((await claimVf(host, vf.address, taker, "any interface")) !== undefined) ours.push(vf);
   const users = await vfUsers(host);

@@ -21,7 +21,7 @@ export interface Step<Context, Name extends string = string> {
   readonly undoLast?: boolean;
   /**
    * Whether the steps before it may be undone hangs on its own undoing: where that fails, nothing else is undone, since
-   * nobody knows what is true. Default: false.
+   * it is unknown what is true. Default: false.
    */
   readonly decisive?: boolean;
   /** Makes it so. Harmless where it is so already. */

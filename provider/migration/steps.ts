@@ -343,7 +343,7 @@ async function endMove(context: MoveContext): Promise<void> {
 const requestSettles = 5;
 
 /**
- * A guest that was asked to let go of its VF may still do so, after everybody has seen the VF in its place. A request
+ * A guest that was asked to release its VF may still do so, after the VF was seen in its place. A request
  * cannot be withdrawn: so it is made once more, and seen through. A guest that keeps its VF is right, too.
  */
 async function settleRequests({ source, journal: { interfaces } }: MoveContext, dom: DomainRef): Promise<void> {

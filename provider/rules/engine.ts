@@ -117,7 +117,7 @@ export const engineRules: readonly Rule<EngineHealth>[] = [
         .filter((host) => !isUp(host) && !inMaintenance.includes(host.status))
         .map((host) => ({
           message: `Host ${quoted(host.name)} is in status ${host.status}: the engine moves no VM there.`,
-          remedy: "See to it in the Administration Portal.",
+          remedy: "Resolve it in the Administration Portal.",
         })),
   },
   {

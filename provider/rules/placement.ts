@@ -7,7 +7,7 @@ import { shellWord } from "../model/shell-word.js";
 
 /**
  * Whether a VM can move to a host, looked at before anything changes. Every finding is wanted at once. A fact that
- * nobody could tell is absent, and raises nothing: a host that does not answer is one finding, not twenty.
+ * could not be told is absent, and raises nothing: a host that does not answer is one finding, not twenty.
  */
 
 /** An interface that is to move: a VF, its standby, or both. */
@@ -193,7 +193,7 @@ const theVm: readonly PlacementRule[] = [
         : undefined,
   },
   {
-    // The guest must let go of the VF, and QEMU waits for that without end.
+    // The guest must release the VF, and QEMU waits for that without end.
     id: "move-vm-not-paused",
     title: "The VM is not paused",
     source: "QEMU: migration/migration.c qemu_savevm_wait_unplug",
@@ -202,7 +202,7 @@ const theVm: readonly PlacementRule[] = [
       vm.state === "paused"
         ? {
             property: "vm",
-            message: `VM ${quoted(vm.name)} is paused, so its guest can't let go of a VF.`,
+            message: `VM ${quoted(vm.name)} is paused, so its guest cannot release a VF.`,
             remedy: "Resume it first.",
           }
         : undefined,
@@ -324,7 +324,7 @@ const theHosts: readonly PlacementRule[] = [
           ? {
               property: "host",
               message: `Host ${quoted(host.name)} does not answer${host.silence === undefined ? "" : `: ${host.silence.replace(/\.$/, "")}`}.`,
-              remedy: "See that the host is up, that its SSH key is known and that libvirt's socket is there.",
+              remedy: "Check that the host is up, its SSH host key is in known_hosts, and libvirt's socket is available.",
             }
           : [],
       ),

@@ -75,7 +75,7 @@ const profileExists: ProfileRule = {
     stored === undefined
       ? {
           message: `Profile ${quoted(profile.name)} does not exist any more.`,
-          remedy: "Run pulumi refresh, so that the profile is created anew.",
+          remedy: "Run pulumi refresh, then pulumi up: the profile is created again.",
         }
       : undefined,
 };
@@ -461,7 +461,7 @@ const failoverNotCleared: ProfileRule = {
     action === "edit" && backend === "ovirt" && stored?.failover !== undefined && profile.failover === undefined
       ? {
           property: "failover",
-          message: `The failover of profile ${quoted(stored.name)} can't be cleared over oVirt's REST API.`,
+          message: `The failover of profile ${quoted(stored.name)} cannot be cleared by oVirt's REST API.`,
           remedy:
             "Choose failover None in the Administration Portal and run pulumi refresh, or declare a new profile in place of this one.",
         }
@@ -569,7 +569,7 @@ const removedProfileNoStandby: ProfileRule = {
 /** oVirt's foreign key is ON DELETE SET NULL: it clears the failover of every profile that names this one, and says nothing. */
 const removedProfileNoFailover: ProfileRule = {
   id: "profile-removed-not-failover",
-  title: "A profile is removed only when it is nobody's failover (oVirt clears theirs silently)",
+  title: "A profile is removed only when no other profile has it as failover (oVirt clears that of others without a word)",
   source: "ovirt-engine: dbscripts/upgrade/04_04_1050_add_failover_vnic_id.sql",
   ...refusedByUs,
   find: ({ profile, others }) => {

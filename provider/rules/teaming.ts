@@ -503,7 +503,7 @@ const vf: readonly TeamingRule[] = [
   },
   {
     id: "teaming-standby-link-up",
-    title: "The standby's link is up, else the guest is cut off while the VF is away",
+    title: "The standby's link is up, else the guest has no network while the VF is away",
     source: "ovirt-engine: LibvirtVmXmlBuilder.java writeInterface",
     ...warnedOf,
     find: onEach(isStandby, "Write <link state='up'/> on it.", (device, facts) =>

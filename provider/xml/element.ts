@@ -1,6 +1,6 @@
 /**
  * An XML element, and how to find one's way in it. It keeps what editing a libvirt document needs: the order of elements
- * and attributes, elements nobody here knows, prefixes and `xmlns` attributes, mixed content. Comments, processing
+ * and attributes, unknown elements, prefixes and `xmlns` attributes, mixed content. Comments, processing
  * instructions and indentation are not kept.
  */
 export interface Element {

@@ -26,7 +26,7 @@ describe("Ctrl-C", () => {
   test.each([
     ["SIGINT", 130],
     ["SIGTERM", 143],
-  ])("twice leaves at once: %s with %d, and says what is needed then", (name, code) => {
+  ])("twice exits at once: %s with %d, and says what is needed then", (name, code) => {
     const { exits, said, source } = interrupted();
     source.emit("SIGINT", "SIGINT");
     source.emit(name, name);

@@ -130,7 +130,7 @@ describe("VFs", () => {
     expect(drivers()[2]).toBe("mlx5_core");
   });
 
-  it("that libvirt manages are bound and given back by it", async () => {
+  it("that libvirt manages are bound and returned by it", async () => {
     const { host1, state } = await serve({ hosts: { host1: { domains: [web("")] } } });
     const driver = () => state().hosts["host1"]?.virtualFunctions[vfs[1]]?.driver;
     const dom = (await host1.findDomain("web")) ?? expect.fail("no web");

@@ -220,7 +220,7 @@ describe.concurrent("a VF that somebody takes between preflight and plug", () =>
     expect(standing(lab)).toEqual(there);
   });
 
-  it("in other hands before it is reserved: taken back, the VM keeps its own", async ({ lab }) => {
+  it("in other hands before it is reserved: rolled back, the VM keeps its own", async ({ lab }) => {
     const other = domainXml(
       { name: "other", uuid: "11111111-2222-4333-8444-000000000099" },
       `<interface type='hostdev'><mac address='52:54:00:00:00:99'/><source><address type='pci' domain='0x0000' bus='0x01' slot='0x10' function='0x2'/></source></interface>`,
@@ -251,7 +251,7 @@ describe.concurrent("a VF that QEMU has and libvirt does not know of", () => {
   });
 });
 
-describe.concurrent("a guest that does not let go of its VF", () => {
+describe.concurrent("a guest that does not release its VF", () => {
   it("refuses: the move ends at once, and the VM has its VF", async ({ lab }) => {
     lab.host1.guest.unplug = "refuses";
     const { report, message, step } = await failure(move(lab));

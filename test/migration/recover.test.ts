@@ -93,7 +93,7 @@ describe("recover", () => {
     expect(standing(lab)).toEqual(settled("host2", vfs[0]));
   });
 
-  it("keeps the journal as long as not everything could be taken back, and ends the work later", async () => {
+  it("keeps the journal as long as not everything could be rolled back, and ends the work later", async () => {
     leave(journal());
     const alias = pair.state.aliases[1] ?? "";
     lab.host1.guestLetsGo(lab.host1.domains.requireNamed("web"), alias);

@@ -10,7 +10,7 @@ const plain = (name: string, network = "data") =>
 const clearing: Difference = {
   because: "ovirt-engine's VnicProfileMapper.java keeps the stored failover where the body has none or an empty one",
   libvirt: { changes: { "data-vf": "update" } },
-  ovirt: { refused: { resource: "data-vf", property: "failover", words: /can't be cleared over oVirt's REST API/ } },
+  ovirt: { refused: { resource: "data-vf", property: "failover", words: /cannot be cleared by oVirt's REST API/ } },
 };
 
 export const profiles: Scenario = {

@@ -42,7 +42,7 @@ export class Once<Key, Answer> {
   }
 }
 
-/** Nobody's answer is older than his question: who asks while one is under way shares the next one with others. */
+/** No answer is older than its question: a caller that asks while one is under way shares the next one with others. */
 export class Freshly<Key, Answer> {
   private readonly underWay = new Map<Key, Promise<Answer>>();
   private readonly next = new Map<Key, Promise<Answer>>();

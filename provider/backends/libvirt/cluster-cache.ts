@@ -1,6 +1,6 @@
 /**
  * What the hosts of a cluster say, each asked once: a command that looks at a thousand interfaces needs each VM's XML once,
- * not a thousand times. Whatever is about to be changed is looked at anew, by `fresh`.
+ * not a thousand times. Whatever is about to be changed is read again, by `fresh`.
  */
 import { parseDomain, type Domain } from "./xml/domain.js";
 import type { InterfaceRecord } from "./xml/interface-record.js";
@@ -193,7 +193,7 @@ export class Picture {
     return seen;
   }
 
-  /** A VM on two hosts is no hindrance to whoever asks about others. */
+  /** A VM on two hosts does not hinder a caller that asks about others. */
   private beingMoved(error: unknown): Promise<Sight | undefined> | undefined {
     const presence = error instanceof VmOnSeveralHosts ? error.presences[0] : undefined;
     if (presence === undefined) throw error;

@@ -46,7 +46,7 @@ export class HostUnreachable extends ProblemError {
     { code, what, remedy }: Problem = {
       code: "host-unreachable",
       what: `Unable to reach host "${host}"`,
-      remedy: "See that it is up and that its libvirt answers; nothing was assumed about what runs on it.",
+      remedy: "Check that the host is up and that libvirt runs there.",
     },
   ) {
     const help = (cause instanceof ProblemError ? cause.problem.remedy : undefined) ?? remedy;

@@ -51,7 +51,7 @@ export interface InterfaceSpec {
   readonly standby?: ProfileRecord | undefined;
 }
 
-/** Seconds to wait for a guest that lets go of a device, outside a move. */
+/** Seconds to wait for a guest that releases a device, outside a move. */
 export const unplugTimeout = 30;
 
 /** The devices of an interface: a virtio NIC, a VF, or both as a pair. */
@@ -166,7 +166,7 @@ export async function removeRecord(presence: Presence, removed: Pick<InterfaceRe
 const plugLasts = 300;
 
 /**
- * A free VF of the profile's network on the host, claimed for the VM and bound to VFIO. Whoever takes it lets go of the claim
+ * A free VF of the profile's network on the host, claimed for the VM and bound to VFIO. The caller releases the claim
  * once a domain names the VF.
  * @throws ProblemError with what stands in the way.
  */
@@ -248,7 +248,7 @@ export async function physicalFunctionsOf(
   return found.filter((pf) => pf !== undefined);
 }
 
-/** The addresses of the network's VFs on the host, whoever uses them. @throws as {@link physicalFunctionsOf} */
+/** The addresses of the network's VFs on the host, in use or not. @throws as {@link physicalFunctionsOf} */
 export async function vfsOf(
   cluster: LibvirtCluster,
   host: LibvirtHost,

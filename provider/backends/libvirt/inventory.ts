@@ -242,7 +242,7 @@ export async function reserveVf(host: LibvirtHost, vf: PciAddress): Promise<void
 
 /**
  * Gives a VF back to the driver that it had before it was taken: one that was on VFIO stays there, and so does one that is
- * not known to have been taken from a driver, since whoever has bound it may want it there.
+ * not known to have been taken from a driver, since the process that bound it may want it there.
  */
 export async function returnVf(host: LibvirtHost, vf: PciAddress, driver: string | undefined): Promise<void> {
   if (driver !== undefined && !isVfioDriver(driver)) await releaseVf(host, vf);

@@ -267,7 +267,7 @@ async function watchJob(
   }
 }
 
-/** @throws where nobody can tell. */
+/** @throws where it cannot be told. */
 async function hasTakenOver(host: LibvirtHost, dom: DomainRef, timeout?: number): Promise<boolean> {
   const copy = await copyOn(host, dom.uuid, timeout);
   if (copy === "waiting") throw new Error(`"${host.name}" has a copy of the VM that still waits`);

@@ -1,5 +1,5 @@
 /**
- * Whoever asks for a second VM of a host will ask for more, and mostly in the order of their names. So as many again as were
+ * A caller that asks for a second VM of a host will ask for more, and mostly in the order of their names. So as many again as were
  * asked for are read meanwhile: round trips pass beside each other, not one after another. Never more than that, since a
  * program may know a few VMs among thousands.
  */
@@ -65,7 +65,7 @@ class Shelf<Answer> {
       if (this.known.has(next.uuid)) continue;
       this.known.add(next.uuid);
       const answer = this.ask(next);
-      // A failure is for whoever asks for it, perhaps nobody.
+      // A failure is for the caller that asks for it, if any.
       answer.catch(() => undefined);
       this.read.set(next.uuid, answer);
     }

@@ -16,7 +16,7 @@ import type { LibvirtHost } from "./host.js";
 export type RecordChange = (records: readonly InterfaceRecord[]) => readonly InterfaceRecord[];
 
 interface Write {
-  /** Undefined: nobody who waits knows. */
+  /** Undefined: unknown. */
   persistent: boolean | undefined;
   /** Undefined: it has begun, and takes no further ones. */
   changes: RecordChange[] | undefined;
@@ -65,7 +65,7 @@ async function writeRecords(
   const uri = metadataNamespace("interfaces");
   // The definition first: it is what the VM boots from.
   const defined = persistent ? await host.metadata(dom, uri, Affect.CONFIG) : undefined;
-  // A definition that was written anew, from a file without metadata, has lost what the running domain still has.
+  // A definition that was written again, from a file without metadata, has lost what the running domain still has.
   const stored = defined ?? (dom.id >= 0 ? await host.metadata(dom, uri, Affect.LIVE) : undefined);
   const before = ownRecords(parseInterfaceRecords(stored), dom.uuid);
   const changed = changes.reduce((sofar, change) => change(sofar), before);

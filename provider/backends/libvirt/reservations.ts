@@ -1,6 +1,6 @@
 /**
  * VFs that are spoken for although no domain names them yet: by the journals of the cluster's moves, and by the claims of
- * whoever takes a VF of the host at this moment.
+ * any process that takes a VF of the host at this moment.
  */
 import { metadataNamespace } from "./xml/metadata.js";
 import { vfsOfJournal, type JournalVf } from "./xml/journal-vfs.js";

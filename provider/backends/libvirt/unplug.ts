@@ -39,7 +39,7 @@ export interface UnplugOptions {
 }
 
 /**
- * Asks the guest to let go of a device and waits for DEVICE_REMOVED. The call itself returns before that: libvirt waits
+ * Asks the guest to release a device and waits for DEVICE_REMOVED. The call itself returns before that: libvirt waits
  * for at most five seconds (qemu_hotplug.c, QEMU_UNPLUG_TIMEOUT). A device that is not there counts as unplugged.
  * @returns when the device went, in milliseconds since the epoch.
  * A guest that is busy with the device's slot, as it is for some seconds after a plug, is asked again until the time-out.
@@ -53,7 +53,7 @@ export async function unplug(
 ): Promise<number> {
   const connection = await host.connection();
   const { promise: over, resolve, reject } = deferred<number>();
-  // Whoever fails first tells; this one must not count as unhandled until it is awaited.
+  // The first failure is told; this one must not count as unhandled until it is awaited.
   over.catch(() => undefined);
   const mine = (event: { dom: DomainRef; devAlias: string }) => event.dom.uuid === dom.uuid && event.devAlias === alias;
   const failure = (why: (device: string) => string, mayStillGo: boolean) =>

@@ -34,8 +34,8 @@ export interface TakenVf {
 type SeenVf = Pick<VirtualFunction, "address" | "driver" | "netdevs">;
 
 /**
- * Takes the VF if it is still as it was seen. @returns undefined: somebody else has taken it meanwhile, or uses it.
- * @throws LibvirtError where it cannot be bound; the claim is let go of.
+ * Takes the VF if it is still as it was seen. @returns undefined: another process has taken it meanwhile, or uses it.
+ * @throws LibvirtError where it cannot be bound; the claim is released.
  */
 export async function takeFreeVf(host: LibvirtHost, seen: SeenVf, taker: Taker): Promise<TakenVf | undefined> {
   const claim = await claimVf(host, seen.address, taker);
@@ -55,7 +55,7 @@ export async function takeFreeVf(host: LibvirtHost, seen: SeenVf, taker: Taker):
 }
 
 /**
- * Nothing has happened to the VF since it was seen. Whoever takes a VF claims it, binds it, and lets go of the claim once a
+ * Nothing has happened to the VF since it was seen. A process that takes a VF claims it, binds it, and releases the claim once a
  * domain names it: so one that is with a network driver still has not been taken, and one that was on VFIO before is not
  * in a domain now.
  */
@@ -92,7 +92,7 @@ export async function claimVf(
       return present;
     if (present !== undefined && (Date.now() < present.until || isClaimAlive(present, await taker.journals())))
       return undefined;
-    // Its holder is dead. By its UUID: whoever has claimed the VF meanwhile keeps it.
+    // Its holder is dead. By its UUID: a process that has claimed the VF meanwhile keeps it.
     if (present !== undefined) await letGo(host, present);
     try {
       await unlessUnsupported(() =>

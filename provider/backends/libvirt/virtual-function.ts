@@ -74,7 +74,7 @@ export function vfAt(
 }
 
 /**
- * What a VF was probably with before it was bound to VFIO, where nothing was kept of that, by the PF's other VFs that nobody has.
+ * What a VF was probably with before it was bound to VFIO, where nothing was kept of that, by the PF's other VFs that are free.
  * Undefined: its host seems to bind its VFs at boot, or nothing tells.
  */
 export function likelyDriver(functions: readonly PhysicalFunction[], address: PciAddress): string | undefined {

@@ -33,9 +33,9 @@ import { until } from "./until.js";
 export interface MigrationRequest {
   readonly vm: EngineVm;
   readonly host: EngineHost;
-  /** Seconds that the guest has to let go of each VF. The engine's hosts have a limit of their own, of 30 s. */
+  /** Seconds that the guest has to release each VF. The engine's hosts have a limit of their own, of 30 s. */
   readonly unplugTimeout: number;
-  /** Seconds until nobody waits for the migration any more. The engine goes on with it. */
+  /** Seconds to wait for the migration. The engine carries on with it. */
   readonly migrateTimeout: number;
   /** Seconds for the engine to plug each of the VFs, once the VM is up. */
   readonly plugTimeout: number;
@@ -66,7 +66,7 @@ const answerMillis = 60_000;
 /**
  * Migrates, and waits until the engine says that it is over: what was plugged is plugged again, or will not be.
  * @throws ProblemError when the engine does not begin, does not answer, or takes too long, also with an earlier migration;
- *   `cancelled` when nobody waits for it any more.
+ *   `cancelled` when it is no longer waited for.
  */
 export async function migrate(client: EngineClient, request: MigrationRequest): Promise<MigrationEnd> {
   const { host, progress } = request;
@@ -181,7 +181,7 @@ class News {
     return (await this.all()).some(({ correlationId }) => correlationId === this.correlationId);
   }
 
-  /** Whether a guest or host did not let go of a device. */
+  /** Whether a guest or host did not release a device. */
   async unplugFailed(): Promise<boolean> {
     return (await this.all()).some(({ code }) => code === eventCodes.unplugFailed);
   }
@@ -203,7 +203,7 @@ class News {
 interface Beginning {
   readonly correlationId: string;
   readonly news: News;
-  /** How many VFs the guest has to let go of before the engine answers. */
+  /** How many VFs the guest has to release before the engine answers. */
   readonly vfs: number;
 }
 
@@ -242,7 +242,7 @@ async function reasoned(
       what: `Unable to migrate VM "${vm.name}" to host "${host.name}": ${why}`,
       remedy: keptVf
         ? `Check what uses the VF in the guest, then ${advice.retry}.`
-        : `See to what the engine says, then ${advice.retry}.`,
+        : `Resolve the problem reported by the engine, then ${advice.retry}.`,
     },
     { cause: fault },
   );

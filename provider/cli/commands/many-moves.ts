@@ -23,7 +23,7 @@ export interface ManyMovesRequest {
   readonly concurrency: number;
   /** Moves at a time to one destination. Default 2. */
   readonly incoming?: number | undefined;
-  /** Nobody has to be asked. */
+  /** No confirmation is needed. */
   readonly confirmed: boolean;
   /** Only the plan is wanted. */
   readonly dryRun?: boolean | undefined;

@@ -16,7 +16,7 @@ export interface TextSink {
 }
 
 /**
- * Lines for a log: a new phase, and every tenth of a phase. A migration reports several times a second, and nobody wants
+ * Lines for a log: a new phase, and every tenth of a phase. A migration reports several times a second, and no log wants
  * to read that in a CI's log.
  */
 export function lineBoard(sink: TextSink): ProgressBoard {

@@ -24,9 +24,9 @@ export interface PlanMoveResult {
   readonly alreadyThere: boolean;
   readonly refused: boolean;
   readonly findings: readonly PlanFinding[];
-  /** Empty over oVirt: which VF a NIC gets, its engine decides when it migrates. */
+  /** Empty on oVirt, whose engine chooses VFs when it migrates. */
   readonly interfaces: readonly PlannedMove[];
-  /** Empty where nothing would be done, and over oVirt. */
+  /** Empty where nothing would be done, and on oVirt. */
   readonly steps: readonly PlannedStep[];
 }
 

@@ -100,7 +100,7 @@ export function devicesOfRecord({ interfaces }: Domain, record: InterfaceRecord)
 
 /**
  * Devices of no recorded interface that have the MAC, or the standby's alias, that the new interface would have.
- * @param taken the pair that is taken over, which is in nobody's way.
+ * @param taken the pair that is taken over, which is in the way of none.
  */
 export function devicesInTheWay(
   domain: Domain,

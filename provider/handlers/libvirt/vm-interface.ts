@@ -409,7 +409,7 @@ async function applied(
   // Devices without a record are the interface's all the same: it was lost, or they are being taken over.
   const recorded = known ?? (present.length > 0 ? { ...spec.record, plugged: true } : undefined);
   if (known === undefined && present.length > 0 && spec.record.plugged) await saveRecord(presence, spec.record);
-  // What somebody took from the running VM may still be in its definition.
+  // What another client took from the running VM may still be in its definition.
   const hasRest = present.length > 0 || recorded?.plugged === true;
   if (!spec.record.plugged) {
     if (hasRest) await unplug(picture, sight, spec, { forget: false });

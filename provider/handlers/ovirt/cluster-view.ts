@@ -98,7 +98,7 @@ async function nicsOf(
   return found;
 }
 
-/** As the same pair would be recorded over libvirt: oVirt makes the standby of the failover profile. */
+/** As the same pair would be recorded with libvirt: oVirt makes the standby of the failover profile. */
 export function nicOf(
   vm: Pick<EngineVm, "id" | "name">,
   { id, name, profile = "", mac, plugged, linked }: EngineNic,
@@ -178,7 +178,7 @@ export function namesOf(things: Eventual<readonly EngineNamed[]>): Eventual<read
   return things === notYetKnown ? notYetKnown : things.map(({ name }) => name);
 }
 
-/** An id that is nobody's name stays what it is. */
+/** An id that is no name stays what it is. */
 function nameOf(things: readonly EngineNamed[], id: string | undefined): string | undefined {
   return things.find((thing) => thing.id === id)?.name ?? id;
 }

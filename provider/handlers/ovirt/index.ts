@@ -1,4 +1,4 @@
-/** The three resources over oVirt's engine. */
+/** The three resources on oVirt. */
 export { keyOfVm } from "./vm.js";
 export { vmInterface } from "./vm-interface.js";
 export { vmPlacement } from "./vm-placement.js";

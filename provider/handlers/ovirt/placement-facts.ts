@@ -152,7 +152,7 @@ async function hostFacts(
   };
 }
 
-/** A paused VM can't let go of a VF. Without one the engine migrates it. */
+/** A paused VM cannot release a VF. Without one the engine migrates it. */
 function stateOf(
   { status }: EngineVm,
   interfaces: readonly MovingInterface[],

@@ -1,4 +1,4 @@
-/** VmInterface over oVirt: one NIC of the engine's, of which it makes the pair where the profile has a failover. */
+/** VmInterface on oVirt: one NIC of the engine's, of which it makes the pair where the profile has a failover. */
 import {
   findNic,
   findProfile,
@@ -204,7 +204,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
       throw new ProblemError({
         code: "interface-gone",
         what: `Unable to edit the interface of VM "${state.vm}": the engine has no such NIC any more`,
-        remedy: "Run pulumi refresh, so that it is created anew.",
+        remedy: "Run pulumi refresh, then pulumi up: it is created again.",
       });
     }
     const vm = await readyForNics(client, found.vm, ctx);

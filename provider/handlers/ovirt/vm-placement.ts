@@ -1,4 +1,4 @@
-/** VmPlacement over oVirt: the engine moves the VM, and this looks whether every VF came along. */
+/** VmPlacement on oVirt: the engine moves the VM, and this checks that every VF came along. */
 import {
   findVm,
   listHosts,
@@ -52,7 +52,7 @@ export interface VmPlacementState extends VmPlacementInputs, OvirtMark {
   readonly unplugged: readonly string[];
 }
 
-/** What a migration may be told over libvirt and the engine decides by itself. */
+/** The options of a migration with libvirt that the engine decides on by itself. */
 const ours = ["unplugTimeout", "migrateTimeout", "plugTimeout"];
 
 export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
@@ -203,7 +203,7 @@ function shortfallOf(
     what: `${arrived ? `VM "${vm.name}" runs${vm.host === host.id ? ` on "${host.name}"` : ""}` : `Unable to move VM "${vm.name}" to "${host.name}": it is where it was`}${without}${why === "" ? "" : `: ${why}`}`,
     remedy:
       [...new Set(problems.flatMap(({ remedy }) => remedy ?? []))].join(" ") ||
-      "See to what the engine says, then run pulumi up again.",
+      "Resolve the problem reported by the engine, then run pulumi up again.",
   };
 }
 

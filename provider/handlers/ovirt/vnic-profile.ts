@@ -1,4 +1,4 @@
-/** VnicProfile over oVirt: the engine's own profile. */
+/** VnicProfile on oVirt: the engine's own profile. */
 import {
   addProfile,
   findProfile,
@@ -103,7 +103,7 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
       throw new ProblemError({
         code: "profile-gone",
         what: `Unable to edit vNIC profile "${news.name}": the engine has it no longer`,
-        remedy: "Run pulumi refresh, so that the profile is created anew.",
+        remedy: "Run pulumi refresh, then pulumi up: the profile is created again.",
       });
     }
     return {
@@ -151,7 +151,7 @@ async function edited(
 }
 
 /**
- * Where the answer was lost nobody knows whether the profile was added, and a second request would be refused for its
+ * Where the answer was lost it is unknown whether the profile was added, and a second request would be refused for its
  * name: so it is looked for.
  */
 async function addedOnce(

@@ -169,7 +169,7 @@ function fromWire({ __provider, __urn, __references, ...properties }: Wire): Pro
 
 /**
  * The wire's values, with the hidden properties of `from` that a state needs: whoever checks a resource is told its
- * references anew. The wire has no `undefined` (pulumi/pulumi#2721).
+ * references again. The wire has no `undefined` (pulumi/pulumi#2721).
  */
 function toWire(value: object, { __provider, __urn }: Wire): Wire {
   const hidden = { __provider, __urn };
@@ -211,7 +211,7 @@ async function savingWhatExists<T>(kind: Kind, wire: Wire, operation: () => Prom
 
 /**
  * The SDK prints `${error}: ${error.stack}` beside an error of check, diff, read and delete. Of a problem the user gets
- * the words; the stack stays on errors that nobody foresaw.
+ * the words; the stack stays on unexpected errors.
  */
 async function readably<T>(kind: Kind, id: string, operation: () => Promise<T>): Promise<T> {
   try {

@@ -8,7 +8,7 @@ export class EngineLog {
   #engine: EngineClient | undefined;
   readonly #underWay = new Set<Promise<void>>();
 
-  /** @param address the engine's `host:port`. Until there is one, nobody listens. */
+  /** @param address the engine's `host:port`. Until there is one, nothing is logged. */
   connect(address: string): void {
     this.#engine?.close();
     this.#engine = new EngineClient(address, grpc.credentials.createInsecure());

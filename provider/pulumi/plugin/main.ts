@@ -18,7 +18,7 @@ async function main([address]: readonly string[]): Promise<void> {
   exitOnInterrupt();
   const { port, stop } = await startServer(version, log);
   console.log(String(port));
-  // Of a pipe the engine holds the other end: where it dies without a word, nobody would ever end this process.
+  // Of a pipe the engine holds the other end: where it dies without a word, nothing else would end this process.
   const input = fstatSync(0);
   if (input.isFIFO() || input.isSocket()) {
     process.stdin.resume().once("end", () => {

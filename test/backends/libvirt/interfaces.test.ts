@@ -95,7 +95,7 @@ describe("an interface with failover", () => {
   it.each([
     ["the standby", 0],
     ["the VF", 1],
-  ])("is taken back whole when %s cannot be plugged", async (_, skip) => {
+  ])("is rolled back whole when %s cannot be plugged", async (_, skip) => {
     lab.host1.refuse("domain_attach_device_flags", refusals.noSlot(), { skip });
     await expect(plugInterface(lab.cluster, await presence(), spec)).rejects.toThrow(
       /No more available PCI slots.*The changes were rolled back/,
@@ -105,14 +105,14 @@ describe("an interface with failover", () => {
     expect(recordsOf(await domainNow())).toEqual([]);
   });
 
-  it("is taken back whole when it cannot be recorded", async () => {
+  it("is rolled back whole when it cannot be recorded", async () => {
     lab.host1.refuse("domain_set_metadata", refusals.noConfig());
     await expect(plugInterface(lab.cluster, await presence(), spec)).rejects.toThrow(/cannot change persistent config/);
     expect(standing(lab)).toMatchObject(untouched);
     expect((await domainNow()).interfaces).toEqual([]);
   });
 
-  it("says what could not be taken back", async () => {
+  it("says what could not be rolled back", async () => {
     lab.host1.refuse("domain_attach_device_flags", refusals.noSlot(), { skip: 1 });
     lab.host1.refuse("domain_detach_device_alias", refusals.jobHeld(), { times: 9 });
     await expect(plugInterface(lab.cluster, await presence(), spec)).rejects.toThrow(
@@ -133,7 +133,7 @@ describe("an interface with failover", () => {
     expect(pairs(await domainNow()).pairs).toHaveLength(1);
   });
 
-  it("keeps its VF when the guest does not let go of it", async () => {
+  it("keeps its VF when the guest does not release it", async () => {
     await plugInterface(lab.cluster, await presence(), spec);
     lab.host1.guest.unplug = "refuses";
     await expect(unplugInterface(lab.cluster, await presence(), spec, { forget: true })).rejects.toThrow(

@@ -69,7 +69,7 @@ describe("a PF", () => {
 });
 
 describe("a VF", () => {
-  it("is bound to vfio and given back", async () => {
+  it("is bound to vfio and returned", async () => {
     await reserveVf(host1(), pci(vfs[3]));
     expect(await isBoundToVfio(host1(), pci(vfs[3]))).toBe(true);
     await releaseVf(host1(), pci(vfs[3]));

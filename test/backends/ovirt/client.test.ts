@@ -24,7 +24,7 @@ function profilesMade(engine: TestEngine): number {
 }
 
 describe("signing on", () => {
-  it("one token serves many requests at once, and is given back at the end", async () => {
+  it("one token serves many requests at once, and is returned at the end", async () => {
     const { engine, client } = await startEngine();
     await Promise.all([listVms(client), listVms(client), listProfiles(client)]);
     expect(engine.signOn).toMatchObject({ issued: 1, live: 1 });

@@ -23,7 +23,7 @@ async function clientWith(engine: TestEngine, token: string): Promise<EngineClie
 }
 
 describe("at the end", () => {
-  it("each token of ours is given back, also those that were replaced", async () => {
+  it("each token of ours is returned, also those that were replaced", async () => {
     const { engine, client } = await startEngine();
     await listVms(client);
     // A user without roles has a valid token, and 401 for everything.
@@ -34,7 +34,7 @@ describe("at the end", () => {
     expect(engine.signOn.live).toBe(0);
   });
 
-  it("a token that is just being got is given back, too, and none is got later", async () => {
+  it("a token that is just being got is returned, too, and none is got later", async () => {
     const { engine, client } = await startEngine();
     const asked = failure(listVms(client));
     await client.close();
@@ -44,7 +44,7 @@ describe("at the end", () => {
     expect(engine.signOn.live).toBe(0);
   });
 
-  it("what cannot be given back is no failure", async () => {
+  it("what cannot be returned is no failure", async () => {
     const { engine, client } = await startEngine();
     await listVms(client);
     await engine.stop();
@@ -54,7 +54,7 @@ describe("at the end", () => {
 });
 
 describe("a token from outside", () => {
-  it("is used without a sign-on, and is not given back: it is not ours", async () => {
+  it("is used without a sign-on, and is not returned: it is not ours", async () => {
     const { engine } = await startEngine();
     const client = await clientWith(engine, tokenOf(engine));
     expect(await listVms(client)).toHaveLength(3);

@@ -64,7 +64,7 @@ it("a session that was closed is made again by what asks later", async () => {
   }
 });
 
-it("functions in a program end with their tokens given back", async () => {
+it("functions in a program end with their tokens returned", async () => {
   const over = await overEngine();
   const { progress, config } = over.context();
   const asked = await Promise.all([

@@ -66,7 +66,7 @@ describe("check", () => {
     const olds = { ...fastInputs, failover: standby };
     const [cleared] = await failuresOf(fastInputs, olds);
     expect(cleared?.property).toBe("failover");
-    expect(cleared?.reason).toMatch(/can't be cleared over oVirt's REST API.*Administration Portal/);
+    expect(cleared?.reason).toMatch(/cannot be cleared by oVirt's REST API.*Administration Portal/);
     const [off] = await failuresOf({ ...fastInputs, passThrough: "disabled" }, olds);
     expect(off?.property).toBe("passThrough");
   });

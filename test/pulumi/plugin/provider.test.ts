@@ -267,7 +267,7 @@ describe("a move", () => {
   it.each([
     ["is cancelled", 0, /was cancelled/],
     ["takes longer than its resource's timeout", 0.4, /timeout/],
-  ])("that %s is taken back, and it is said why", async (_, timeout, message) => {
+  ])("that %s is rolled back, and it is said why", async (_, timeout, message) => {
     const engine = await logOfAnEngine();
     await plugin.handshake(engine.address);
     Object.assign(lab.host1.memory, { passes: 10_000, milliseconds: 5 });

@@ -21,7 +21,7 @@ export interface AnnouncerTask {
   readonly mac: string;
   /** IPv4 addresses of the guest, as far as they are known. */
   readonly addresses: readonly string[];
-  /** The VF that is about to leave, where it does: its MAC filter is cleared as soon as the guest has let go of it. */
+  /** The VF that is about to leave, where it does: its MAC filter is cleared as soon as the guest has released it. */
   readonly vf?: string | undefined;
   /** Seconds after which the program ends by itself, whatever becomes of us. */
   readonly seconds: number;

@@ -41,7 +41,7 @@ export interface MonitorEvent {
   readonly details: string | null;
 }
 
-/** Hears no more from now on, and tells libvirt so when nobody else listens. Never throws. */
+/** Hears no more from now on, and tells libvirt so when no other listener is left. Never throws. */
 export type StopListening = () => Promise<void>;
 
 interface EventSource<M extends MessageName, E> {

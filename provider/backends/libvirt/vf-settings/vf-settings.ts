@@ -41,7 +41,7 @@ export async function setVf(host: LibvirtHost, vf: PciAddress, settings: VfSetti
     what: `Unable to set MAC ${settings.mac} and VLAN ${settings.vlan} of VF ${formatPciAddress(vf)}: ${said}`,
     where: host.name,
     remedy:
-      "See that the account that libvirt is reached with may run python3 and `ip link set` on the host, as root or by sudo: docs/ssh.md has the line for sudoers.",
+      "Allow the account of the host's URI to run python3 and `ip link set` there, as root or by sudo: docs/ssh.md has the line for sudoers.",
   });
 }
 

@@ -14,7 +14,7 @@ const inDomain = new Set([
   ...["bootloader", "bootloader_args", "seclabel", "sysinfo"],
   ...["commandline", "capabilities", "override", "deprecation"],
 ]);
-/** Written of a running domain only, or made up anew each time: nothing of the host is chosen by them. */
+/** Written of a running domain only, or generated each time: nothing of the host is chosen by them. */
 const passing = new Set(["index", "portid"]);
 
 /** In words, each once. */

@@ -3,7 +3,7 @@ import { attribute, children, type Element } from "../../../xml/element.js";
 import { parsePciAddress, type PciAddress } from "./pci-address.js";
 
 export interface JournalVf {
-  /** By its name in the configuration of whoever wrote the journal. */
+  /** By its name in the configuration of the process that wrote the journal. */
   readonly host: string;
   readonly address: PciAddress;
 }

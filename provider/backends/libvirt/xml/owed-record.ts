@@ -13,7 +13,7 @@ export interface OwedToHost {
   readonly host: string;
   /** The journal's id of the move: a copy of the VM there that has it too is a leftover of that move, to be ended. */
   readonly move: string;
-  /** To be given back to the host's own driver, where no domain there has them. */
+  /** To be returned to the host's own driver, where no domain there has them. */
   readonly vfs: readonly PciAddress[];
   /** The VM's UUID: what is owed of another VM came with a copy of that one's definition. Older versions wrote none. */
   readonly vmId?: string;

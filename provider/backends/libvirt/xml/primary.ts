@@ -46,13 +46,13 @@ export function withHostDevice(device: Element, vf: PciAddress): Element {
       );
 }
 
-/** What libvirt prints of a running domain's device and does not take back, or what was the host's. */
+/** What libvirt prints of a running domain's device and does not accept, or what was the host's. */
 const hostsOwn: readonly string[] = ["target", "backenddomain"];
 
 /**
  * The device as libvirt takes it to plug it into a running domain, with that VF behind it. All that its owner wrote stays: VLAN,
  * place in the guest, boot order, ROM, ACPI index, driver model, alias. An `<interface>` by a libvirt network becomes the
- * host's device that the network would have given. Not managed: whoever plugs it has bound the VF to VFIO before.
+ * host's device that the network would have given. Not managed: the caller that plugs it has bound the VF to VFIO before.
  */
 export function attachable(device: Element, vf: PciAddress): Element {
   const kept = device.children.filter(({ name }) => name !== "source" && !hostsOwn.includes(name));

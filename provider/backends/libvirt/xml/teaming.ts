@@ -75,7 +75,7 @@ export function buildStandby(standby: StandbyInterface): Element {
 }
 
 /**
- * The `<interface>` of the VF, as the feature page shows it. `managed='no'`: whoever plugs it binds the VF to vfio-pci first.
+ * The `<interface>` of the VF, as the feature page shows it. `managed='no'`: the caller that plugs it binds the VF to vfio-pci first.
  * @throws XmlError `xml-unwritable` if the MAC is none.
  */
 export function buildPrimary(primary: PrimaryInterface): Element {

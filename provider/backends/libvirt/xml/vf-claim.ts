@@ -1,6 +1,6 @@
 /**
  * A VF that is being taken for a VM, as its host's libvirt keeps it: a network of that VF alone, defined and never started.
- * libvirt gives a name to one network only, whoever defines it (src/conf/virnetworkobj.c, virNetworkObjAssignDef, which holds
+ * libvirt gives a name to one network only, whichever client defines it (src/conf/virnetworkobj.c, virNetworkObjAssignDef, which holds
  * the list's lock): of two processes that would take a VF one is refused, which nothing else in libvirt's API can do.
  */
 import { attribute, child, element, formatXml, parseXml, textOf } from "../../../xml/element.js";

@@ -7,7 +7,7 @@ import { buildMetadata, findMetadata } from "./metadata.js";
 import { formatPciAddress, parsePciAddress, samePciAddress, type PciAddress } from "./pci-address.js";
 
 export interface VfDriver {
-  /** The host's name in the configuration of whoever took the VF. */
+  /** The host's name in the configuration of the process that reserved the VF. */
   readonly host: string;
   readonly address: PciAddress;
   /** The kernel's driver; {@link noDriver} where it had none. */

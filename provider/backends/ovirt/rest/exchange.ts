@@ -55,7 +55,7 @@ export class EngineUnreachable extends ProblemError {
     super(problem, options);
   }
 
-  /** Whether somebody answered, and refused: the engine is not trusted, or the proxy does not let us through. */
+  /** Whether there was an answer that refused: the engine is not trusted, or the proxy does not let us through. */
   get isRefusal(): boolean {
     return refusals.has(this.problem.code);
   }
@@ -69,7 +69,7 @@ const maxAnswer = 16 * 1024 * 1024;
 
 export class Connection {
   // Only what may be repeated shares connections. One that has idled may be closed by the other side just when a request
-  // goes out on it, and then nobody knows whether that arrived; on one of its own the request is sent once TLS stands.
+  // goes out on it, and then it is unknown whether that arrived; on one of its own the request is sent once TLS stands.
   readonly #shared = new Map<string, Agent>();
   readonly #options: ConnectionOptions;
 

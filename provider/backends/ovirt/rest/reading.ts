@@ -26,7 +26,7 @@ export function requiredTextIn(element: Element, name: string): string {
 }
 
 /**
- * A name exactly as the engine keeps it: with the blanks around it, and nothing but blanks where somebody chose that.
+ * A name exactly as the engine keeps it: with the blanks around it, and nothing but blanks where that was chosen.
  * @throws XmlError where there is no such element.
  */
 export function verbatimIn(element: Element, name: string): string {
@@ -35,7 +35,7 @@ export function verbatimIn(element: Element, name: string): string {
 }
 
 /**
- * What could be read of a collection. A member that can't be read is somebody else's oddity and is left out; where
+ * What could be read of a collection. A member that cannot be read concerns others and is left out; where
  * nothing can be read, it is no collection of the engine's.
  * @throws XmlError of the first member, where none can be read.
  */

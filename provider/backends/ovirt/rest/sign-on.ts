@@ -1,5 +1,5 @@
 /**
- * The engine's OAuth token: got with the password, kept until shortly before its end, given back at the end; or one that was
+ * The engine's OAuth token: got with the password, kept until shortly before its end, returned at the end; or one that was
  * got elsewhere, which is used as it is.
  */
 import { z } from "zod";
@@ -60,7 +60,7 @@ const tokenPath = "/ovirt-engine/sso/oauth/token";
 export class SignOn implements TokenSource {
   #token: Promise<Token> | undefined;
   #unwanted: string | undefined;
-  /** Those that were not given back: also one that was refused may be valid, where its user has no role. */
+  /** Those that were not returned: also one that was refused may be valid, where its user has no role. */
   readonly #ours = new Set<string>();
   #ended = false;
 
@@ -84,7 +84,7 @@ export class SignOn implements TokenSource {
     this.#unwanted = token;
   }
 
-  /** Gives every token back that is not given back yet; what fails ends by itself. Nothing is signed on after it. */
+  /** Returns every token that is not returned yet; what fails ends by itself. Nothing is signed on after it. */
   async signOff(): Promise<void> {
     this.#ended = true;
     await this.#token?.catch(() => undefined);
@@ -155,7 +155,7 @@ export class SignOn implements TokenSource {
   }
 }
 
-/** A token of somebody else's: it is not given back, and there is no password to get another one with. */
+/** A token that was got elsewhere: it is not returned, and there is no password to get another one with. */
 class TokenFromOutside implements TokenSource {
   #refused = false;
 
@@ -180,7 +180,7 @@ class TokenFromOutside implements TokenSource {
     const { origin, tokenUrl = new URL(tokenPath, origin) } = this.places;
     return new SignOnRefused({
       code: "engine-token",
-      what: "Unable to use vnic-failover:ovirtToken: the engine does not take the token, which has ended or was given back",
+      what: "Unable to use vnic-failover:ovirtToken: the engine does not accept the token, which has expired or was returned",
       where: origin.host,
       remedy: `Get another one from ${tokenUrl.origin}${tokenUrl.pathname} and set it with pulumi config set --secret vnic-failover:ovirtToken. If that is refused, too: ${neededRoles}`,
     });

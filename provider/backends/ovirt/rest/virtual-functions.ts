@@ -19,7 +19,7 @@ export interface EnginePhysicalFunction {
   readonly networks: "all" | readonly string[];
   /** Networks with one of these labels may be served as well. */
   readonly labels: readonly string[];
-  /** VFs that are nobody's. */
+  /** VFs that are in no use. */
   readonly free: readonly EngineHostNic[];
 }
 

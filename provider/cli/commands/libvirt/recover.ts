@@ -164,7 +164,7 @@ async function recoverOne(
 function outcomeOfFailure(error: unknown, settled: boolean): Outcome {
   if (settled && error instanceof ProblemError) return "moved-without-vf";
   const outcome = outcomeOf(error);
-  // Nobody knows how a VM stands whose recovery could not even look.
+  // The state of a VM is unknown whose recovery could not even look.
   return outcome === "refused" && !isUnderWay(error) ? "unclear" : outcome;
 }
 

@@ -21,7 +21,7 @@ const interruption = {
 /** Connects to nothing yet. */
 export function ovirtCommands(config: StackConfig): Commands {
   const engine = newEngine(config);
-  // The engine's token is given back.
+  // The engine's token is returned.
   const close = () => engine.client.close();
   const on = (context: CommandConsole) => ({ ...context, engine });
   return {

@@ -99,7 +99,7 @@ test.each([
   ["the mover lives", "recover", moveUnderWay("web", { machine: "m", pid: 1 }), "refused", /web +- +under way/],
   ["a host is silent", "recover", new HostUnreachable("host2", new Error("x")), "unclear", /web +- +unclear/],
   [
-    "it could not be taken back",
+    "it could not be rolled back",
     "recover",
     new ProblemError({ code: "recovery-incomplete", what: "no" }),
     "unclear",

@@ -1,4 +1,4 @@
-/** Ctrl-C to a process of the command line: the engine's token is given back however the command ends. */
+/** Ctrl-C to a process of the command line: the engine's token is returned however the command ends. */
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -64,7 +64,7 @@ describe("Ctrl-C", () => {
     },
   );
 
-  it("twice to a move leaves at once, without the token", { timeout }, async () => {
+  it("twice to a move exits at once, without the token", { timeout }, async () => {
     const cli = await engineCli({ stepMillis: "manual" });
     const { engine } = cli.over;
     const before = engine.signOn.live;

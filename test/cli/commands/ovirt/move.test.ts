@@ -37,7 +37,7 @@ describe("the configuration", () => {
     expect((await cli.ran("status")).err).toContain("both vnic-failover:cluster and vnic-failover:ovirt");
   });
 
-  it("ends with the token given back", async () => {
+  it("ends with the token returned", async () => {
     const cli = await engineCli();
     const { signOn } = cli.over.engine;
     const { live, issued } = signOn;
