@@ -127,7 +127,10 @@ function problemIn(error: unknown, debug: boolean): Problem & { message: string;
 
 function paragraphOf(error: unknown, debug: boolean): string {
   if (debug) return `vnic-failover: ${stackOf(error) ?? messageOf(error)}`;
-  const hint = error instanceof ProblemError ? "" : " This error is unexpected: run the command again with --debug, and report it.";
+  const hint =
+    error instanceof ProblemError
+      ? ""
+      : " This error is unexpected: run the command again with --debug, and report it.";
   return `vnic-failover: ${messageOf(error)}${hint}`;
 }
 

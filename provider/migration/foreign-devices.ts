@@ -72,7 +72,8 @@ async function refuseOn(
       what: `The journal of a move in the metadata of VM "${vm}" names ${formatPciAddress(named(nic))}, which is no VF of network "${nic.network}"`,
       where: host.name,
       state: "Nothing was changed.",
-      remedy: "If the network's physicalFunctions in vnic-failover:cluster are right, find out who wrote the journal before anything is done with the VM.",
+      remedy:
+        "If the network's physicalFunctions in vnic-failover:cluster are right, find out who wrote the journal before anything is done with the VM.",
     });
   }
 }

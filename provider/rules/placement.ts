@@ -324,7 +324,8 @@ const theHosts: readonly PlacementRule[] = [
           ? {
               property: "host",
               message: `Host ${quoted(host.name)} does not answer${host.silence === undefined ? "" : `: ${host.silence.replace(/\.$/, "")}`}.`,
-              remedy: "Check that the host is up, its SSH host key is in known_hosts, and libvirt's socket is available.",
+              remedy:
+                "Check that the host is up, its SSH host key is in known_hosts, and libvirt's socket is available.",
             }
           : [],
       ),

@@ -569,7 +569,8 @@ const removedProfileNoStandby: ProfileRule = {
 /** oVirt's foreign key is ON DELETE SET NULL: it clears the failover of every profile that names this one, and says nothing. */
 const removedProfileNoFailover: ProfileRule = {
   id: "profile-removed-not-failover",
-  title: "A profile is removed only when no other profile has it as failover (oVirt clears that of others without a word)",
+  title:
+    "A profile is removed only when no other profile has it as failover (oVirt clears that of others without a word)",
   source: "ovirt-engine: dbscripts/upgrade/04_04_1050_add_failover_vnic_id.sql",
   ...refusedByUs,
   find: ({ profile, others }) => {

@@ -10,8 +10,7 @@ import type { MoveOutcome } from "../../provider/migration/report/report.js";
 import { ConfigError } from "../../provider/config/index.js";
 import { reportWith, stepFailed } from "./command-context.js";
 
-const failed = (outcome: MoveOutcome) =>
-  new MoveFailed(stepFailed("web", "no"), reportWith({ outcome }));
+const failed = (outcome: MoveOutcome) => new MoveFailed(stepFailed("web", "no"), reportWith({ outcome }));
 
 describe("exit codes", () => {
   test.each<[string, unknown, number]>([

@@ -74,7 +74,9 @@ describe("an answer", () => {
     const plain = await ran("recover web --now");
     expect(plain.code).toBe(4);
     expect(plain.out).toBe("No VMs.\n");
-    expect(plain.err).toBe("vnic-failover: half done This error is unexpected: run the command again with --debug, and report it.\n");
+    expect(plain.err).toBe(
+      "vnic-failover: half done This error is unexpected: run the command again with --debug, and report it.\n",
+    );
     expect(vi.mocked(recoverVms).mock.lastCall?.[1]).toMatchObject({ vm: "web", now: true });
     expect(documentIn((await ran("recover --json")).out)).toMatchObject({
       outcome: "unclear",

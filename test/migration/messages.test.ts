@@ -24,9 +24,15 @@ function expectReadable(error: unknown): void {
   expect(quoted, message).toEqual([...new Set(quoted)]);
   expect(message.match(/\.\.|: \.|undefined|\(\)/), message).toBeNull();
   const remedies = new Set(chainOf(error).flatMap(({ problem }) => problem.remedy ?? []));
-  expect([...remedies].filter((remedy) => message.includes(remedy)), message).toHaveLength(1);
+  expect(
+    [...remedies].filter((remedy) => message.includes(remedy)),
+    message,
+  ).toHaveLength(1);
   const states = new Set(chainOf(error).flatMap(({ problem }) => problem.state ?? []));
-  expect([...states].filter((state) => message.includes(state)), message).toHaveLength(1);
+  expect(
+    [...states].filter((state) => message.includes(state)),
+    message,
+  ).toHaveLength(1);
 }
 
 describe.concurrent("libvirt refuses", () => {

@@ -72,7 +72,9 @@ describe("runSteps", () => {
     const failure = await failureOf(runSteps([step("a"), step("b"), step("c"), step("d")], context, quiet, words));
     expect(context.events).toEqual(["do a", "do b", "do c", "undo c", "undo b", "undo a"]);
     expect(failure).toMatchObject({ step: "c", committed: false, notUndone: [] });
-    expect(failure.message).toBe("Unable to do all: cannot do c. All was rolled back. Resolve what is reported, then retry.");
+    expect(failure.message).toBe(
+      "Unable to do all: cannot do c. All was rolled back. Resolve what is reported, then retry.",
+    );
   });
 
   it("undoes nothing once the point of no return is passed", async () => {

@@ -468,7 +468,7 @@ rule("failover-not-cleared-over-rest", {
       edit(fast, { failover: undefined }, { backend: "ovirt" }),
       {
         property: "failover",
-        message: "The failover of profile \"fast\" cannot be cleared by oVirt's REST API.",
+        message: 'The failover of profile "fast" cannot be cleared by oVirt\'s REST API.',
       },
     ],
   ],

@@ -214,7 +214,8 @@ async function lead(
     // The destination was told to take over and its answer got lost: ask it what it did.
     finished = await hasTakenOver(destination, dom, options.settleTimeout).catch((cause: unknown) => {
       throw failed(cause, {
-        state: "The source has stopped the VM, and it is unknown whether the destination runs it. The VM was left stopped, so that it does not run twice.",
+        state:
+          "The source has stopped the VM, and it is unknown whether the destination runs it. The VM was left stopped, so that it does not run twice.",
         remedy: `Run \`vnic-failover recover ${shellWord(dom.name)}\` once ${destination.name} answers.`,
       });
     });
@@ -230,7 +231,7 @@ async function lead(
     await confirm(cookie, !finished);
   } catch (cause) {
     if (finished && !isConnectionLost(cause)) return; // the domain runs on the destination: what is left on the source is for the caller's check
-    if (!finished) 
+    if (!finished)
       throw failed(cause, {
         state: "The VM may be paused on the source.",
         remedy: `Run \`vnic-failover recover ${shellWord(dom.name)}\`.`,

@@ -11,8 +11,7 @@ export const libvirtHeadlines: Headlines = {
   "moved-without-vf": ({ vm, from, to }) =>
     `VM "${vm}" has moved from "${from}" to "${to}", and runs there on its standby: a VF is missing. Free one, then run: vnic-failover recover ${shellWord(vm)}`,
   "failed-on-source": ({ vm, from }) => `VM "${vm}" has not moved: it is on "${from}", with its VF.`,
-  unclear: ({ vm }) =>
-    `The state of VM "${vm}" is unclear. Run vnic-failover recover ${shellWord(vm)}`,
+  unclear: ({ vm }) => `The state of VM "${vm}" is unclear. Run vnic-failover recover ${shellWord(vm)}`,
 };
 
 /** What became of the VM, its VFs, and what it cost. */

@@ -251,7 +251,9 @@ function withoutVfs(error: ProblemError, { name, status }: EngineVm, { missing }
   return {
     ...problem,
     state: `The VM is on its standby, without ${missing.join(", ")}, until a power cycle.`,
-    remedy: [remedyFor(error), `Then ${powerCycleOf(name, "up after the start")}`].filter((part) => part !== undefined).join(" "),
+    remedy: [remedyFor(error), `Then ${powerCycleOf(name, "up after the start")}`]
+      .filter((part) => part !== undefined)
+      .join(" "),
   };
 }
 
