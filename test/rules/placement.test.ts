@@ -118,7 +118,7 @@ rule("move-vm-runs", {
 
 rule("move-vm-not-paused", {
   breaks: [
-    [move({ state: "paused" }), { property: "vm", message: 'VM "web" is paused, so its guest can\'t let go of a VF.' }],
+    [move({ state: "paused" }), { property: "vm", message: 'VM "web" is paused, so its guest cannot release a VF.' }],
   ],
   keeps: [good, move({ state: "shutoff" }), move({ state: undefined })],
 });

@@ -244,7 +244,7 @@ async function reasoned(
         ? `Check what uses the VF in the guest, then ${advice.retry}.`
         : `Resolve the problem reported by the engine, then ${advice.retry}.`,
     },
-    { cause: fault },
+    { cause: fault, causeIsTold: true },
   );
 }
 

@@ -326,11 +326,11 @@ describe("update", () => {
     expect(dom && pairs(await host.liveDomain(dom)).pairs).toHaveLength(1);
   });
 
-  it("keeps the pair as it was where the guest does not let go", async () => {
+  it("keeps the pair as it was where the guest does not release it", async () => {
     const { id, state, profile } = await declarePair(lab);
     lab.host1.guest.unplug = "refuses";
     await expect(vmInterface.update(lab.context(), id, state, inputs(profile, { plugged: false }))).rejects.toThrow(
-      /refused to let go/,
+      /rejected the unplug request/,
     );
     expect(standing(lab)).toMatchObject({ vfs: [vfs[0]], definedVfs: [vfs[0]] });
   });
