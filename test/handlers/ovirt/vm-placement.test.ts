@@ -367,7 +367,9 @@ describe("a placement", () => {
     const failure = await failed(
       vmPlacement.update(over.context(), over.vm("web").id, at("host1"), { vm: "web", host: "host2" }),
     );
-    expect(failure.message).toMatch(/without VF of NIC "nic".*until a power cycle\. Check what uses the VF in the guest.*Then shut VM "web" down/s);
+    expect(failure.message).toMatch(
+      /without VF of NIC "nic".*until a power cycle\. Check what uses the VF in the guest.*Then shut VM "web" down/s,
+    );
     expect(failure.state).toMatchObject({ host: "host1", unplugged: [over.nic("web", "nic").id] });
   });
 
