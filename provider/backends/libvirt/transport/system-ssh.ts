@@ -186,8 +186,9 @@ export class SystemSsh {
   }
 
   private failed(complaint: string): SshError {
-    const says = lastWords(complaint);
-    const { code, remedy } = faults.find(({ says: pattern }) => pattern.test(complaint)) ?? closed;
+    const fault = faults.find(({ says }) => says.test(complaint));
+    const { code, remedy } = fault ?? closed;
+    const says = lastWords(complaint, fault?.says);
     return new SshError(this.uri, {
       code,
       what: `${this.uri.command} failed: ${says}`,
@@ -315,7 +316,7 @@ const faults: readonly Fault[] = [
     says: /Permission denied|Too many authentication failures|No more authentication methods/i,
     code: "ssh-authentication",
     remedy:
-      "Nothing can be asked here: load the key into the SSH agent, or log in once with ControlMaster and ControlPath.",
+      "Nothing can be asked here: name the key (IdentityFile, IdentitiesOnly), load it into the SSH agent, or log in once by hand with ControlPath.",
   },
   {
     says: /Bad configuration option|Bad owner or permissions|bad configuration options/i,
@@ -330,9 +331,10 @@ const faults: readonly Fault[] = [
 ];
 const closed = { code: "ssh-closed", remedy: "See what ssh says of it." };
 
-/** The last line, which says what it comes to. */
-function lastWords(complaint: string): string {
-  const line = complaint.trim().split("\n").at(-1)?.trim() ?? "";
+/** The last line of those that match, or of all: that says what it comes to. */
+function lastWords(complaint: string, matching = /./): string {
+  const lines = complaint.split("\n").map((each) => each.trim());
+  const line = lines.findLast((each) => matching.test(each)) ?? "";
   return line === "" ? "no message" : foreignText(line);
 }
 

@@ -215,6 +215,23 @@ describe("the system's ssh", () => {
     expect((error as Error).message).toMatch(/Unable to start the program "\/nowhere\/ssh" of command=/);
   });
 
+  it("that fails is quoted with the line that says why", async () => {
+    const failing = join(scratch(), "ssh");
+    const says = "Received disconnect from UNKNOWN port 65535:2: Too many authentication failures";
+    writeFileSync(
+      failing,
+      `#!/bin/sh\nprintf '%s\\n' '${says}' 'Disconnected from UNKNOWN port 65535' >&2\nexit 255\n`,
+      {
+        mode: 0o700,
+      },
+    );
+    const transport = await openTransport(parseLibvirtUri(`qemu+ssh://kvm1/system?command=${failing}`));
+    cleanups.push(() => transport.close());
+    await expect(transport.exec?.(remoteCommand`true`)).rejects.toMatchObject({
+      problem: { code: "ssh-authentication", what: `${failing} failed: ${says}` },
+    });
+  });
+
   it("that does not get through is given up", async () => {
     const slow = join(scratch(), "ssh");
     writeFileSync(slow, "#!/bin/sh\nexec sleep 60\n", { mode: 0o700 });
