@@ -212,7 +212,9 @@ describe("the system's ssh", () => {
       sshConfig,
     });
     const error: unknown = await LibvirtConnection.open(stream, { where: "host1" }).catch((reason: unknown) => reason);
-    expect((error as Error).message).toMatch(/Unable to start the program "\/nowhere\/ssh" of command=/);
+    expect((error as Error).cause).toMatchObject({
+      problem: { code: "ssh-command", what: 'Unable to start the program "/nowhere/ssh" of command=' },
+    });
   });
 
   it("that fails is quoted with the line that says why", async () => {
