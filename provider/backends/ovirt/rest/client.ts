@@ -45,7 +45,9 @@ export interface ListOptions extends CallOptions {
 }
 
 /** Far more than any engine has members for; one that goes on is not read for ever. */
-const mostPages = 10_000;
+const mostPages = 1_000;
+/** Members of one collection: a page may have more than were asked for, and all are kept. */
+const mostMembers = 100_000;
 
 /**
  * Errors of every call: {@link OvirtFault}, EngineUnreachable, SignOnRefused, XmlError. None holds a password or token.
@@ -85,7 +87,8 @@ export class EngineClient {
 
   /**
    * A collection's members, page by page where `pageSize` is given. What is added or removed meanwhile may move a member
-   * to another page: one that was seen is not given twice, but one may be missed.
+   * to another page: one that was seen is not given twice, but one may be missed. At most 1,000 pages and 100,000 members.
+   * @throws ProblemError `engine-list-too-long` where there are more.
    */
   async *list(
     path: string,
@@ -108,16 +111,13 @@ export class EngineClient {
         const id = member.attributes["id"] ?? "";
         if (seen.has(id)) continue;
         seen.add(id);
+        if (seen.size > mostMembers) throw this.#tooLong(path, `${mostMembers} members`);
         yield member;
       }
       // A page that has no member but known ones is the last: of an engine that gives the same page for ever, too.
       if (found.children.length < pageSize || seen.size === before) return;
     }
-    throw new ProblemError({
-      code: "engine-list-too-long",
-      what: `Unable to read ${path}: the engine has given ${mostPages} pages, and there are more`,
-      where: this.where,
-    });
+    throw this.#tooLong(path, `${mostPages} pages`);
   }
 
   /** What can be read of a collection that has no pages: see {@link readable}. @throws XmlError */
@@ -147,6 +147,15 @@ export class EngineClient {
   async close(): Promise<void> {
     await this.#signOn.signOff();
     this.#connection.close();
+  }
+
+  #tooLong(path: string, given: string): ProblemError {
+    return new ProblemError({
+      code: "engine-list-too-long",
+      what: `Unable to read ${path}: the engine has given ${given}, and there are more`,
+      where: this.where,
+      remedy: "Check that the URL is that of an oVirt engine.",
+    });
   }
 
   async #document(

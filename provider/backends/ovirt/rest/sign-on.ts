@@ -41,7 +41,8 @@ export function tokenSource(places: Places, credentials: EngineCredentials, send
 }
 
 const answerSchema = z.union([
-  z.object({ access_token: z.string().min(1), exp: z.coerce.number().optional() }),
+  // It becomes part of a header: what has line ends, blanks or controls is no token (RFC 6749, appendix A.12).
+  z.object({ access_token: z.string().regex(/^[\x21-\x7e]+$/), exp: z.coerce.number().optional() }),
   // OAuth has `error` and `error_description`; the engine's own answers to API clients `error_code` and `error`.
   z.object({ error: z.string(), error_description: z.string().optional() }),
 ]);
