@@ -1,11 +1,13 @@
 /** SSH host keys: their type and fingerprint. */
 import { createHash } from "node:crypto";
 
-/** The name that a public key itself gives for its type; undefined when it is none. */
+/** The name that a public key itself gives for its type (RFC 4251, 6); undefined when it is none. */
 export function keyTypeOf(key: Buffer): string | undefined {
   if (key.length < 4) return undefined;
   const length = key.readUInt32BE();
-  return length === 0 || length > 64 || length > key.length - 4 ? undefined : key.toString("latin1", 4, 4 + length);
+  if (length > 64 || length > key.length - 4) return undefined;
+  const type = key.toString("latin1", 4, 4 + length);
+  return /^[\x21-\x7e]+$/.test(type) ? type : undefined;
 }
 
 /** As `ssh-keygen -l` prints it: `SHA256:…`. */

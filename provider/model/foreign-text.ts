@@ -12,9 +12,15 @@ export const longestForeignText = 1000;
  */
 const unprintable = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
-/** What a terminal may be given. Line ends stay: they are our own. */
+/**
+ * What a CI takes as a command to itself: GitHub at the beginning of a line (actions/runner, ActionCommand.cs), Azure and TeamCity
+ * anywhere in it. No line of ours has one.
+ */
+const commands = /^[ \t]*::|##(?=[a-z]*\[)/gm;
+
+/** What a terminal or a CI's log may be given. Line ends stay: they are our own. */
 export function printable(text: string): string {
-  return text.replaceAll(unprintable, "?");
+  return text.replaceAll(unprintable, "?").replaceAll(commands, (found) => found.replace(/::|##/, "??"));
 }
 
 /** Foreign text for a sentence of ours: one line, printable, at most {@link longestForeignText} characters. */

@@ -1,13 +1,18 @@
 /** A host that runs something else than this package's announcer, or says what it likes. */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { startAnnouncer } from "../../provider/backends/libvirt/announcer/announcer.js";
 import { LibvirtHost } from "../../provider/backends/libvirt/host.js";
-import { remotePython, type RunningCommand } from "../../provider/backends/libvirt/transport/index.js";
+import { parseLibvirtUri, remotePython, type RunningCommand } from "../../provider/backends/libvirt/transport/index.js";
+import { SshSession } from "../../provider/backends/libvirt/transport/ssh.js";
+import { targetOf } from "../../provider/backends/libvirt/transport/ssh-target.js";
+import { findOnPath } from "../../toolchain/pulumi.js";
+import { makeKey } from "../backends/libvirt/transport/keys.js";
+import { SshServer } from "../backends/libvirt/transport/ssh-server.js";
 
 class TalkativeHost extends LibvirtHost {
   readonly stdout = new PassThrough();
@@ -69,13 +74,33 @@ test("X18: what it complains of is one bounded line", async () => {
   expect(await starting).toMatch(/^python3 on "host1" ended: /);
 });
 
-test("X29: its Python takes no module from the account's folder", () => {
-  const folder = mkdtempSync(join(tmpdir(), "account-"));
-  writeFileSync(join(folder, "json.py"), "print('of the account')");
-  const said = execFileSync("sh", ["-c", remotePython(`import json\nprint("it's", json.dumps(1))`).text], {
+test("a host that runs no commands is told of without the program's text", async () => {
+  const [hostKey, userKey] = [makeKey("ed25519"), makeKey("ed25519")];
+  const server = await SshServer.start({ hostKeys: [hostKey], authorized: [userKey] });
+  onTestFinished(() => server.stop());
+  const uri = parseLibvirtUri(`qemu+ssh://virt@127.0.0.1:${server.port}/system?sshauth=privkey`);
+  if (uri.transport !== "ssh") throw new Error("is of SSH");
+  const session = await SshSession.open(await targetOf(uri), {
+    sshPrivateKey: userKey.privateKey,
+    hostKey: hostKey.publicKey,
+  });
+  const error = await session.start(remotePython("print('a program')")).catch((reason: unknown) => reason);
+  await session.close();
+  expect(String(error)).toContain('Unable to run "python3 -I -c …" on the host');
+  expect(String(error)).not.toContain("a program");
+});
+
+const python = findOnPath("python3", process.env["PATH"] ?? "");
+
+test.skipIf(python === undefined)("X29: its Python takes no module from the account's folder or environment", () => {
+  const folder = mkdtempSync(join(tmpdir(), "home-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  for (const name of ["json", "array", "sitecustomize"])
+    writeFileSync(join(folder, `${name}.py`), "import sys\nsys.stdout.write('owned')\n");
+  const ran = execFileSync("sh", ["-c", remotePython(`import json, array\nprint("it's", json.loads("1"))`).text], {
     cwd: folder,
-    env: { ...process.env, PYTHONPATH: folder },
+    env: { ...process.env, HOME: folder, PYTHONPATH: folder },
     encoding: "utf8",
   });
-  expect(said).toBe("it's 1\n");
+  expect(ran).toBe("it's 1\n");
 });

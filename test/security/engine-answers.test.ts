@@ -1,8 +1,9 @@
 /** What an engine, or whoever answers in its place, makes a client read. */
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import type { ServerResponse } from "node:http";
 import { createServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import { createServer as createTcpServer, type AddressInfo } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { EngineClient, listVms, SignOnRefused } from "../../provider/backends/ovirt/rest/index.js";
 import { ProblemError } from "../../provider/model/problem.js";
@@ -17,21 +18,12 @@ interface LyingEngine {
 
 const vm = (id: string) => `<vm id="${id}"><name>${id}</name><status>down</status><cluster id="c"/></vm>`;
 
-/** An engine whose list of VMs is what a test says of each page; `listVms` asks for 100 at a time. */
-async function engineWith(page: (number: number) => readonly string[], token = "t0k3n"): Promise<LyingEngine> {
+/** A server that answers so, and a client that takes it for the engine. */
+async function serving(answer: (url: URL, response: ServerResponse) => void): Promise<EngineClient> {
   const certificate = await makeCertificate();
-  const asked: number[] = [];
   const server = createServer({ key: certificate.key, cert: certificate.certificate }, (request, response) => {
-    const url = new URL(request.url ?? "/", "https://localhost");
     request.resume();
-    if (!url.pathname.endsWith("/vms")) {
-      response.end(JSON.stringify({ access_token: token }));
-      return;
-    }
-    const number = Number(/ page (\d+)$/.exec(url.searchParams.get("search") ?? "")?.[1]);
-    asked.push(number);
-    response.writeHead(200, { "Content-Type": "application/xml" });
-    response.end(`<vms>${page(number).map(vm).join("")}</vms>`);
+    answer(new URL(request.url ?? "/", "https://localhost"), response);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -47,6 +39,22 @@ async function engineWith(page: (number: number) => readonly string[], token = "
     server.closeAllConnections();
     server.close();
     await certificate.remove();
+  });
+  return client;
+}
+
+/** An engine whose list of VMs is what a test says of each page; `listVms` asks for 100 at a time. */
+async function engineWith(page: (number: number) => readonly string[], token = "t0k3n"): Promise<LyingEngine> {
+  const asked: number[] = [];
+  const client = await serving((url, response) => {
+    if (!url.pathname.endsWith("/vms")) {
+      response.end(JSON.stringify({ access_token: token }));
+      return;
+    }
+    const number = Number(/ page (\d+)$/.exec(url.searchParams.get("search") ?? "")?.[1]);
+    asked.push(number);
+    response.writeHead(200, { "Content-Type": "application/xml" });
+    response.end(`<vms>${page(number).map(vm).join("")}</vms>`);
   });
   return { client, asked };
 }
@@ -98,4 +106,23 @@ test("X27: a token that would break out of its header is none", async () => {
   expect(error).toBeInstanceOf(SignOnRefused);
   expect((error as Error).message).not.toContain("t0k3n");
   expect(asked).toEqual([]);
+});
+
+describe("an engine that sends its clients elsewhere", () => {
+  test.each([
+    ["with the sign-on", "/token", 308],
+    ["with the API's calls", "/vms", 307],
+  ])("%s: nothing is sent there", async (_, path, status) => {
+    let arrived = 0;
+    const other = createTcpServer(() => (arrived += 1)).listen(0, "127.0.0.1");
+    onTestFinished(() => void other.close());
+    await once(other, "listening");
+    const { port } = other.address() as AddressInfo;
+    const client = await serving((url, response) => {
+      if (url.pathname.endsWith(path)) response.writeHead(status, { Location: `https://localhost:${port}${url.pathname}` });
+      response.end(JSON.stringify({ access_token: "t0k3n" }));
+    });
+    expect(await failure(listVms(client))).toBeInstanceOf(ProblemError);
+    expect(arrived).toBe(0);
+  });
 });

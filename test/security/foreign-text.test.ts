@@ -67,6 +67,14 @@ describe("X11: text of a host", () => {
     expect(JSON.parse(json)).toEqual({ hostile });
   });
 
+  test("is no command to a CI, also where a name with a line end brings it into a message", () => {
+    const name = "web\n::error::a\n \t::set-output name=x::y ##vso[task.setvariable]z ##[error]";
+    const { message } = new ProblemError({ code: "c", what: `Unable to find VM "${name}"` });
+    expect(message).not.toMatch(/^\s*::/m);
+    expect(message).not.toMatch(/##\w*\[/);
+    expect(printable("::1 is an address, and a::b stays")).toBe("??1 is an address, and a::b stays");
+  });
+
   test("is cut at 1,000 characters within a sentence", () => {
     expect(foreignText("x".repeat(5000))).toBe(`${"x".repeat(1000)}…`);
     expect(printable("Größe → 3 €\n")).toBe("Größe → 3 €\n");

@@ -3,7 +3,7 @@ import * as grpc from "@grpc/grpc-js";
 import { ResourceProviderClient } from "@pulumi/pulumi/proto/provider_grpc_pb.js";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb.js";
 import { afterEach, describe, expect, test } from "vitest";
-import { isOwnUser } from "../../provider/pulumi/plugin/caller.js";
+import { ownUserOnly } from "../../provider/pulumi/plugin/caller.js";
 import { EngineLog } from "../../provider/pulumi/plugin/engine-log.js";
 import { startServer } from "../../provider/pulumi/plugin/server.js";
 import { PluginClient } from "../pulumi/plugin/plugin-client.js";
@@ -21,23 +21,46 @@ describe("X17: another user of this machine", () => {
     const client = await PluginClient.start();
     cleanups.push(() => client.close());
     expect((await client.pluginInfo()).getVersion()).toBe("1.2.3");
-    const table = [
-      "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode",
-      "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1",
-      `   1: 0100007F:A001 0100007F:1F90 01 00000000:00000000 00:00000000 00000000 ${process.getuid?.() ?? 0} 0 2 1`,
-      "   2: 0100007F:A002 0100007F:1F90 01 00000000:00000000 00:00000000 00000000 65534 0 3 1",
-      "   3: 0100007F:A003 0100007F:1F90 01 00000000:00000000 00:00000000 00000000 0 0 3 1",
-      "   4: 0100007F:A004 0100007F:1F91 01 00000000:00000000 00:00000000 00000000 0 0 3 1",
-    ].join("\n");
-    const allowed = (port: number) => isOwnUser(`127.0.0.1:${port}`, 0x1f90, () => table);
-    if (process.platform !== "linux") return;
-    expect([0xa001, 0xa002, 0xa003, 0xa004, 0xa005].map(allowed)).toEqual([true, false, true, false, false]);
-    expect(isOwnUser("unix:", 0x1f90, () => table)).toBe(false);
-    expect(isOwnUser("127.0.0.1:1", 0x1f90, () => "header\n")).toBe(true);
+  });
+
+  const self = process.getuid?.() ?? 0;
+  const row = (local: string, remote: string, state: string, uid: number) =>
+    `   1: ${local} ${remote} ${state} 00000000:00000000 00:00000000 00000000 ${uid} 0 2 1`;
+  const own = "0100007F:1F90";
+  const plugin = row(own, "00000000:0000", "0A", self);
+  const admitted = (rows: readonly string[], peer = "127.0.0.1:40961") =>
+    ownUserOnly(0x1f90, () => ["  sl  local_address rem_address   st …", ...rows, ""].join("\n"))(peer);
+
+  test.runIf(process.platform === "linux").each([
+    ["of this user is admitted", [row("0100007F:A001", own, "01", self)], true],
+    ["of root is admitted", [row("0100007F:A001", own, "01", 0)], true],
+    ["of another user is not", [row("0100007F:A001", own, "01", 65534)], false],
+    ["that is not in the table is not", [], false],
+    // What another user has closed is nobody's, and shown as root's.
+    ["that was closed is not", [row("0100007F:A001", own, "05", 0)], false],
+    ["that was closed a while ago is not", [row("0100007F:A001", own, "06", 0)], false],
+    // Another user may take the same ports at another address of this machine.
+    ["of another user, with root's between the same ports, is not", [row("0200007F:A001", "0200007F:1F90", "01", 0), row("0100007F:A001", own, "01", 65534)], false],
+    ["of another user, with root's to another plugin, is not", [row("0100007F:A001", "0100007F:1F91", "01", 0), row("0100007F:A001", own, "01", 65534)], false],
+  ])("a connection %s", (_, rows, expected) => {
+    expect(admitted([plugin, ...rows])).toBe(expected);
+  });
+
+  test.runIf(process.platform === "linux")("is refused where the table cannot be read any more", () => {
+    let reads = 0;
+    const admits = ownUserOnly(0x1f90, () => {
+      reads += 1;
+      if (reads > 1) throw new Error("EMFILE: too many open files");
+      return `header\n${plugin}\n`;
+    });
+    expect(admits("127.0.0.1:40961")).toBe(false);
+    expect(admitted([plugin, row("0100007F:A001", own, "01", self)], "unix:")).toBe(false);
+    // Where this process is not in the table itself, it tells nothing.
+    expect(admitted([])).toBe(true);
   });
 
   test("who is not admitted gets no answer from any method", async () => {
-    const { port, stop } = await startServer("1.2.3", new EngineLog(), () => false);
+    const { port, stop } = await startServer("1.2.3", new EngineLog(), () => () => false);
     cleanups.push(stop);
     const raw = new ResourceProviderClient(`127.0.0.1:${port}`, grpc.credentials.createInsecure());
     cleanups.push(() => raw.close());

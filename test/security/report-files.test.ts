@@ -1,8 +1,8 @@
 /** Other users of the operator's machine, and names that hosts make. */
-import { lstat, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { chown, lstat, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { DrainRecord } from "../../provider/drain/report.js";
 import { saveReport } from "../../provider/migration/report/files.js";
 import { report } from "../migration/a-report.js";
@@ -11,7 +11,10 @@ let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "reports-"));
 });
-afterEach(() => rm(folder, { recursive: true }));
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await rm(folder, { recursive: true });
+});
 
 async function saved(...args: Parameters<typeof saveReport>): Promise<{ json: string; html: string }> {
   const files = await saveReport(...args);
@@ -39,6 +42,22 @@ describe("X23: the report of a move", () => {
     expect(second.html).not.toBe(first.html);
     expect(second.json).not.toBe(first.json);
     expect(JSON.parse(await readFile(second.json, "utf8"))).toEqual(report());
+  });
+
+  test.runIf(process.getuid !== undefined)("is not written into a folder of another user, and root's is none", async () => {
+    const uid = process.getuid?.() ?? 0;
+    vi.spyOn(process, "getuid").mockReturnValue(uid + 1);
+    if (uid === 0) await chown(folder, 65_534, 65_534);
+    expect(await saveReport(report(), folder)).toBe(
+      `Unable to write the report to ${folder}: Folder "${folder}" is another user's`,
+    );
+    const file = new DrainRecord("drain", "host1", folder, 0);
+    file.begin({ vm: "web", uuid: "00112233-4455-6677-8899-aabbccddeeff", from: "host1", to: "host2" });
+    expect((await file.close()).problem?.message).toContain("is another user's");
+    expect(await readdir(folder)).toEqual([]);
+    if (uid !== 0) return;
+    await chown(folder, 0, 0);
+    expect(await saveReport(report(), folder)).toHaveProperty("json");
   });
 
   test("of a drain is written so, too", async () => {

@@ -1,6 +1,7 @@
 /** A host that is not what it says, or asks for more than it should get, over SSH. */
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { MacAlgorithm } from "ssh2";
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { parseLibvirtUri } from "../../provider/backends/libvirt/transport/index.js";
 import type { SshCredentials } from "../../provider/backends/libvirt/transport/index.js";
@@ -162,5 +163,21 @@ describe("X32: lines of known_hosts that are not understood", () => {
     expect(await logIn(server, `known_hosts=${known}`, { sshPrivateKey: userKey.privateKey })).toMatch(
       /The host is not known\. .*known_hosts:1: host certificates are not supported/,
     );
+  });
+});
+
+describe("SHA-1", () => {
+  // Of a cipher that needs a MAC: those of GCM need none.
+  const only = (mac: MacAlgorithm) => sshd({ algorithms: { cipher: ["aes256-ctr"], hmac: [mac] } });
+  const credentials = () => ({ sshPrivateKey: userKey.privateKey, hostKey: hostKey.publicKey });
+
+  test.each(["hmac-sha1", "hmac-sha1-etm@openssh.com"] as const)("is not taken as MAC %s", async (mac) => {
+    const server = await only(mac);
+    expect(await logIn(server, "", credentials())).toMatch(/Unable to set up an SSH connection.*no matching/i);
+    expect(server.users).toEqual([]);
+  });
+
+  test.each(["hmac-sha2-256", "hmac-sha2-512-etm@openssh.com"] as const)("is not needed beside %s", async (mac) => {
+    expect(await logIn(await only(mac), "", credentials())).toBe(undefined);
   });
 });

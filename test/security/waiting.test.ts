@@ -45,6 +45,25 @@ describe("X14: libvirt that answers pings and no call", () => {
     expect(client.closed).toBe(false);
   });
 
+  test("is not waited for longer where it lists more than it can tell, however fast each answer comes", async () => {
+    vi.useFakeTimers();
+    const server = new TestServer({ [`${REMOTE}/14`]: () => undefined });
+    const client = new RpcClient(server.client, { where: "host2" });
+    const dom = { name: "web", uuid: "00112233-4455-6677-8899-aabbccddeeff", id: 1 };
+    // A second for each would take half an hour; one list may have 16,384 (remote_protocol.x, REMOTE_DOMAIN_LIST_MAX).
+    const answers = Array.from({ length: 2000 }, () => client.call("domain_get_xml_desc", { dom, flags: 0 }));
+    const settled = Promise.allSettled(answers);
+    for (let second = 0; second < 61; second += 1) {
+      const request = server.requests[second];
+      if (!client.closed && request !== undefined) server.reply(request, str("<domain/>"));
+      await vi.advanceTimersByTimeAsync(1000);
+    }
+    const told = await settled;
+    expect(told.filter(({ status }) => status === "fulfilled").length).toBeGreaterThan(50);
+    expect(told.at(-1)).toMatchObject({ reason: expect.any(ConnectionLostError) as Error });
+    expect(client.closed).toBe(true);
+  });
+
   test("an answer in time leaves no timer behind", async () => {
     const server = new TestServer({ [`${REMOTE}/59`]: () => str("host2") });
     const client = new RpcClient(server.client, { where: "host2", readTimeoutMs: 20 });

@@ -1,8 +1,8 @@
 /** Where the reports of moves are left: two files a move, JSON for machines and one HTML page for people. */
 import { createHash } from "node:crypto";
-import { mkdir, open, type FileHandle } from "node:fs/promises";
+import { mkdir, open, stat, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { reasonOf } from "../../model/problem.js";
+import { ProblemError, reasonOf } from "../../model/problem.js";
 import { reportPage } from "./page.js";
 import type { MoveReport } from "./report.js";
 
@@ -64,10 +64,29 @@ async function firstFree(name: string, ending: string): Promise<readonly [FileHa
   }
 }
 
-/** Makes the folder that reports are to be written to: this user's, where it is not there yet. */
+/**
+ * Makes the folder that reports are to be written to: this user's, where it is not there yet.
+ * @throws ProblemError `report-folder-of-another` where it is another user's, who could put another in its place; root's will do.
+ */
 export async function makeFolder(folder: string): Promise<void> {
-  if (folder === reportFolder) await makeOwnFolder();
+  if (folder === reportFolder) {
+    await makeOwnFolder();
+    await refuseAnothers(ownFolder);
+  }
   await mkdir(folder, { recursive: true, mode: 0o700 });
+  await refuseAnothers(folder);
+}
+
+async function refuseAnothers(folder: string): Promise<void> {
+  const self = process.getuid?.();
+  const { uid } = await stat(folder);
+  if (self === undefined || uid === self || uid === 0) return;
+  throw new ProblemError({
+    code: "report-folder-of-another",
+    what: `Folder "${folder}" is another user's`,
+    where: folder,
+    remedy: "Name a folder of your own: --report-dir, or VNIC_FAILOVER_REPORTS in the environment.",
+  });
 }
 
 /** Reports belong to the machine that made the move, not into the user's repository. */

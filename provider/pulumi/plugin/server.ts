@@ -2,7 +2,7 @@
 import * as grpc from "@grpc/grpc-js";
 import { ResourceProviderService, type IResourceProviderServer } from "@pulumi/pulumi/proto/provider_grpc_pb.js";
 import type { EngineLog } from "./engine-log.js";
-import { isOwnUser } from "./caller.js";
+import { ownUserOnly, type Admission } from "./caller.js";
 import { serviceError } from "./failure.js";
 import { PluginProvider, type Call } from "./provider.js";
 import { Secrets } from "./secrets.js";
@@ -18,23 +18,26 @@ export interface PluginServer {
 
 /**
  * The server on a free port of the loopback interface, for this process's own user.
- * @param isAllowed of a caller, by its address and the server's port. Default: {@link isOwnUser}.
+ * @param admission who may call, once the port is known. Default: {@link ownUserOnly}.
  */
-export async function startServer(version: string, log: EngineLog, isAllowed = isOwnUser): Promise<PluginServer> {
-  let listening = 0;
-  const admitted = (peer: string): boolean => isAllowed(peer, listening);
+export async function startServer(
+  version: string,
+  log: EngineLog,
+  admission: (port: number) => Admission = ownUserOnly,
+): Promise<PluginServer> {
+  let admits: Admission = () => false;
   const provider = new PluginProvider(version, log);
   const server = new grpc.Server({
     "grpc.max_receive_message_length": LARGEST_MESSAGE,
     "grpc.max_send_message_length": LARGEST_MESSAGE,
   });
-  server.addService(ResourceProviderService, serviceOf(provider, admitted));
+  server.addService(ResourceProviderService, serviceOf(provider, (peer) => admits(peer)));
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, bound) =>
       error === null ? resolve(bound) : reject(error),
     );
   });
-  listening = port;
+  admits = admission(port);
   return {
     port,
     stop: () => {
@@ -52,7 +55,7 @@ export async function startServer(version: string, log: EngineLog, isAllowed = i
 /** The methods that there are; gRPC answers UNIMPLEMENTED for the rest. */
 function serviceOf(
   provider: PluginProvider,
-  admitted: (peer: string) => boolean,
+  admitted: Admission,
 ): Pick<IResourceProviderServer, keyof PluginProvider> {
   const unary = <Request, Response>(method: Method<Request, Response>) => answering(method, admitted);
   return {
@@ -78,7 +81,7 @@ type Method<Request, Response> = (request: Request, call: Call) => Response | Pr
 
 function answering<Request, Response>(
   method: Method<Request, Response>,
-  admitted: (peer: string) => boolean,
+  admitted: Admission,
 ): grpc.handleUnaryCall<Request, Response> {
   return (received, answer) => {
     const { request } = received;

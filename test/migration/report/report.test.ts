@@ -259,7 +259,7 @@ describe("the report that a state keeps", () => {
     expect([kept.samples[0], kept.samples.at(-1)]).toEqual([samples[0], samples.at(-1)]);
   });
 
-  it("is within bounds whatever there is in it", () => {
+  it("X18: is within bounds whatever there is in it", () => {
     const text = fc.string({ unit: "binary", maxLength: 3000 });
     const long = <T>(item: fc.Arbitrary<T>) => fc.array(item, { maxLength: 40, size: "max" });
     const at = fc.integer({ min: start, max: start + 1e7 });

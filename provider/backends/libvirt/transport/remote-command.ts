@@ -9,11 +9,14 @@ declare const constant: unique symbol;
  */
 export interface RemoteCommand {
   readonly text: string;
+  /** For people: what is run, without a program's text. */
+  readonly name: string;
   readonly [constant]: true;
 }
 
 export function remoteCommand(parts: TemplateStringsArray): RemoteCommand {
-  return { text: parts.join("") } as RemoteCommand;
+  const text = parts.join("");
+  return { text, name: text } as RemoteCommand;
 }
 
 /** The interpreter that takes it, as root where the account is another and has sudo; which asks nothing (`-n`). */
@@ -25,7 +28,8 @@ const asRoot =
  * modules are the system's only, whatever stands in the account's folder or environment.
  */
 export function remotePython(program: string): RemoteCommand {
-  return { text: `exec sh -c '${asRoot}' '${program.replaceAll("'", `'\\''`)}'` } as RemoteCommand;
+  const text = `exec sh -c '${asRoot}' '${program.replaceAll("'", `'\\''`)}'`;
+  return { text, name: "python3 -I -c …" } as RemoteCommand;
 }
 
 /** A command while it runs. It is told to end by the end of its standard input. */

@@ -1,5 +1,5 @@
 import type { Duplex } from "node:stream";
-import { type AnyAuthMethod, Client, type ClientChannel, type ConnectConfig } from "ssh2";
+import { type AnyAuthMethod, Client, type ClientChannel, type ConnectConfig, type MacAlgorithm } from "ssh2";
 import { ChannelStream } from "./channel-stream.js";
 import type { SshCredentials } from "./credentials.js";
 import { type ExecOptions, type ExecResult, type RemoteCommand, type RunningCommand } from "./remote-command.js";
@@ -20,6 +20,13 @@ const KEEPALIVE_INTERVAL_MS = 5_000;
 const KEEPALIVE_COUNT = 5;
 const GOOD_BYE_TIMEOUT_MS = 1_000;
 const ADMINISTRATIVELY_PROHIBITED = 1;
+/** ssh2's own list without SHA-1's: every OpenSSH since 5.9 (2011) has one of these, or a cipher that needs none. */
+const messageAuthentication: MacAlgorithm[] = [
+  "hmac-sha2-256-etm@openssh.com",
+  "hmac-sha2-512-etm@openssh.com",
+  "hmac-sha2-256",
+  "hmac-sha2-512",
+];
 const MAX_OUTPUT_BYTES = 1024 * 1024;
 const MAX_COMPLAINT_CHARACTERS = 500;
 
@@ -103,14 +110,14 @@ export class SshSession {
         fail(
           new SshError(this.target, {
             code: "ssh-exec",
-            what: `The command "${command.text}" says more than ${maxOutputBytes} bytes`,
+            what: `The command "${command.name}" says more than ${maxOutputBytes} bytes`,
           }),
         );
       const onAbort = () => fail(signal?.reason as Error);
       signal?.addEventListener("abort", onAbort, { once: true });
       if (signal?.aborted === true) onAbort();
       const tooLong = setTimeout(() => {
-        const what = `The command "${command.text}" has not ended within ${timeoutMs / 1000} s`;
+        const what = `The command "${command.name}" has not ended within ${timeoutMs / 1000} s`;
         fail(new SshError(this.target, { code: "ssh-exec", what }));
       }, timeoutMs);
       const stdout = collect(channel, maxOutputBytes, tooMuch);
@@ -204,7 +211,7 @@ export class SshSession {
     } catch (cause) {
       throw (
         this.loss ??
-        new SshError(this.target, { code: "ssh-exec", what: `Unable to run "${command.text}" on the host` }, cause)
+        new SshError(this.target, { code: "ssh-exec", what: `Unable to run "${command.name}" on the host` }, cause)
       );
     }
   }
@@ -259,7 +266,7 @@ export class SshSession {
       return new ChannelStream(channel, () => {
         if (this.loss !== undefined || code === 0) return this.loss;
         const says = complaint.trim().replace(/\s+/g, " ");
-        const what = `Unable to reach libvirt through "${command.text}"${code === null ? "" : `, which ended with ${code}`}: ${says || "no message"}`;
+        const what = `Unable to reach libvirt through "${command.name}"${code === null ? "" : `, which ended with ${code}`}: ${says || "no message"}`;
         const problem = /permission denied|authentication/i.test(says) ? "ssh-libvirt-denied" : "ssh-libvirt-socket";
         return new SshError(this.target, { code: problem, what, remedy: remedyFor(refusal) });
       });
@@ -330,7 +337,10 @@ function connect(
     keepaliveCountMax: KEEPALIVE_COUNT,
     // Forwarding to Unix sockets is OpenSSH's invention, but not only OpenSSH offers it.
     strictVendor: false,
-    algorithms: hostKeys.algorithms === undefined ? {} : { serverHostKey: hostKeys.algorithms },
+    algorithms: {
+      hmac: messageAuthentication,
+      ...(hostKeys.algorithms !== undefined && { serverHostKey: hostKeys.algorithms }),
+    },
     hostVerifier: (key: Buffer) => {
       shownKey = key;
       refusal = hostKeys.refuse(key);

@@ -105,11 +105,11 @@ export class SystemSsh {
     const stop = { onAbort: (): void => undefined };
     const failure = new Promise<never>((_, reject) => {
       const fail = (what: string): void => reject(new SshError(this.uri, { code: "ssh-exec", what }));
-      const tooMuch = (): void => fail(`The command "${command.text}" says more than ${maxOutputBytes} bytes`);
+      const tooMuch = (): void => fail(`The command "${command.name}" says more than ${maxOutputBytes} bytes`);
       limit(child.stdout, maxOutputBytes, tooMuch);
       limit(child.stderr, maxOutputBytes, tooMuch);
       const tooLong = setTimeout(
-        () => fail(`The command "${command.text}" has not ended within ${timeoutMs / 1000} s`),
+        () => fail(`The command "${command.name}" has not ended within ${timeoutMs / 1000} s`),
         timeoutMs,
       );
       child.once("close", () => clearTimeout(tooLong));
@@ -202,7 +202,7 @@ export class SystemSsh {
     const ending = how.code === undefined ? "" : `, which ended with ${how.code}`;
     return new SshError(this.uri, {
       code: /permission denied|authentication/i.test(says) ? "ssh-libvirt-denied" : "ssh-libvirt-socket",
-      what: `Unable to reach libvirt through "${command.text}"${ending}: ${says}`,
+      what: `Unable to reach libvirt through "${command.name}"${ending}: ${says}`,
       remedy: "Check that libvirt runs on the host and that the user may use its socket (group libvirt).",
     });
   }

@@ -1,6 +1,6 @@
 import { connect, type AddressInfo, type Socket } from "node:net";
 import { once } from "node:events";
-import ssh2, { type Connection, type ServerChannel } from "ssh2";
+import ssh2, { type Algorithms, type Connection, type ServerChannel } from "ssh2";
 import type { KeyPair } from "./keys.js";
 
 export interface SshServerOptions {
@@ -24,6 +24,8 @@ export interface SshServerOptions {
   readonly jump?: boolean;
   /** Refused logins after which it ends the connection, as sshd's MaxAuthTries. Default: any number. */
   readonly maxTries?: number;
+  /** Default: ssh2's own. */
+  readonly algorithms?: Algorithms;
   /** What a command does. */
   readonly run?: (command: string, channel: ServerChannel) => void;
 }
@@ -58,11 +60,12 @@ export class SshServer {
       opensNothing = false,
       jump = false,
       maxTries = Infinity,
+      algorithms = {},
       run,
     } = options;
     const isAuthorized = (key: Buffer): boolean => authorized.some(({ blob }) => blob.equals(key));
     const self: { server?: SshServer } = {};
-    const server = new ssh2.Server({ hostKeys: hostKeys.map(({ privateKey }) => privateKey) }, (client) => {
+    const server = new ssh2.Server({ hostKeys: hostKeys.map(({ privateKey }) => privateKey), algorithms }, (client) => {
       const me = self.server;
       if (me === undefined) return;
       me.connections += 1;
