@@ -1,7 +1,12 @@
 /** What hosts and engines say, on its way to a terminal, a log or a CI. */
 import { describe, expect, test } from "vitest";
 import { foreignText, printable, printableJson, withoutFullStop } from "../../provider/model/foreign-text.js";
+import { LibvirtHost } from "../../provider/backends/libvirt/host.js";
+import { hostInterface } from "../../provider/backends/libvirt/inventory.js";
+import type { LibvirtConnection } from "../../provider/backends/libvirt/rpc/connection.js";
 import { LibvirtError } from "../../provider/backends/libvirt/rpc/errors.js";
+import type { ExecResult } from "../../provider/backends/libvirt/transport/remote-command.js";
+import { setVf, unsetVf } from "../../provider/backends/libvirt/vf-settings/vf-settings.js";
 import { faultOf } from "../../provider/backends/ovirt/rest/fault.js";
 import { messageIdOf } from "../../provider/backends/ovirt/rest/messages.js";
 import { withoutSecrets } from "../../provider/backends/ovirt/rest/secrets.js";
@@ -47,6 +52,32 @@ describe("X11: text of a host", () => {
     const answer = { status: 400, statusText: hostile, contentType: "application/xml", retryAfter: undefined, body };
     expect(faultOf(answer, "list VMs", "engine", []).message).not.toMatch(obeyed);
     expect(faultOf({ ...answer, body: "" }, "list VMs", "engine", []).message).not.toMatch(obeyed);
+  });
+
+  describe("that a command there says", () => {
+    const saying = (answer: Partial<ExecResult>): LibvirtHost => {
+      const host = new LibvirtHost("host1", { uri: "qemu:///system", networks: {}, maintenance: false }, {});
+      const call = () => Promise.reject(refusal());
+      host.connection = () => Promise.resolve({ call } as unknown as LibvirtConnection);
+      host.command = () => Promise.resolve({ code: 0, stdout: "", stderr: "", ...answer });
+      return host;
+    };
+    const vf = { domain: 0, bus: 1, slot: 16, function: 0 };
+
+    test.each([
+      ["in an error", { code: 1, stderr: `first\n${hostile.replaceAll("\n", " ")}${"x".repeat(5000)}` }],
+      ["instead of JSON", { stdout: hostile }],
+      ["as other JSON", { stdout: '{"mac": 1}' }],
+    ])("is one bounded sentence, %s", async (_, answer) => {
+      const error: unknown = await setVf(saying(answer), vf, unsetVf).catch((reason: unknown) => reason);
+      expect(error).toMatchObject({ problem: { code: "vf-settings-failed" } });
+      expect((error as Error).message).not.toMatch(obeyed);
+      expect((error as Error).message.length).toBeLessThan(1500);
+    });
+
+    test.each(["", hostile, "[1]", '{"a": []}'])("is no answer where it is %j", async (stdout) => {
+      expect(await hostInterface(saying({ stdout }), "br0", { commands: true })).toBe("unknown");
+    });
   });
 
   test("reaches progress lines so, of both faces", () => {

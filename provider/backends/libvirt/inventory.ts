@@ -1,6 +1,7 @@
 /** What a host has for SR-IOV: its PFs, their VFs and who uses each. From libvirt's node-device API, nothing cached. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { isInRange, type PfOfNetwork } from "../../config/index.js";
+import { jsonIn } from "../../model/json.js";
 import {
   formatPciAddress,
   nodeDeviceName,
@@ -323,7 +324,7 @@ const links = z.array(
 async function fromIproute(host: LibvirtHost, name: string): Promise<InterfaceAnswer> {
   const answer = await host.command(remoteCommand`ip -json -details link show`).catch(() => undefined);
   if (answer?.code !== 0) return "unknown";
-  const parsed = links.safeParse(JSON.parse(answer.stdout));
+  const parsed = links.safeParse(jsonIn(answer.stdout));
   if (!parsed.success) return "unknown";
   const found = parsed.data.find(({ ifname }) => ifname === name);
   if (found === undefined) return "absent";

@@ -7,6 +7,7 @@ import { z } from "zod";
 import { parseHostInterface } from "./xml/host-interface.js";
 import { parseNodeDevice } from "./xml/node-device.js";
 import { ListNodeDevices } from "./constants.js";
+import { jsonIn } from "../../model/json.js";
 import { ProblemError } from "../../model/problem.js";
 import { silenceOf, unless, type LibvirtHost } from "./host.js";
 import { LibvirtError } from "./rpc/errors.js";
@@ -139,7 +140,7 @@ async function linksOn(host: LibvirtHost, commands: boolean): Promise<Uses | und
 
 /** By what `ip -json -details address show` says; undefined where that is not understood. */
 export function usesByIp(json: string): Uses | undefined {
-  const parsed = ipLinks.safeParse(fromJson(json));
+  const parsed = ipLinks.safeParse(jsonIn(json));
   if (!parsed.success) return undefined;
   return (name) => {
     const own = parsed.data.find(({ ifname }) => ifname === name);
@@ -152,14 +153,6 @@ export function usesByIp(json: string): Uses | undefined {
       uppers: parsed.data.flatMap(({ ifname, link }) => (link === name ? ifname : [])),
     };
   };
-}
-
-function fromJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** By libvirt's interface driver: the bridges, bonds and VLANs, which are no node devices. */

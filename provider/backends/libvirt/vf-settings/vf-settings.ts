@@ -5,6 +5,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { foreignText } from "../../../model/foreign-text.js";
+import { jsonIn } from "../../../model/json.js";
 import { ProblemError } from "../../../model/problem.js";
 import { formatPciAddress, type PciAddress } from "../xml/pci-address.js";
 import type { LibvirtHost } from "../host.js";
@@ -52,6 +54,6 @@ async function ask(
 ): Promise<VfSettings | string> {
   const result = await host.command(program, `${JSON.stringify(task)}\n`);
   if (result === undefined) return "the host is not reached over SSH";
-  if (result.code !== 0) return result.stderr.trim().split("\n").at(-1) ?? "";
-  return answer.parse(JSON.parse(result.stdout));
+  if (result.code !== 0) return foreignText(result.stderr.trim().split("\n").at(-1) ?? "");
+  return answer.safeParse(jsonIn(result.stdout)).data ?? "the host answers with something else than a VF's settings";
 }
