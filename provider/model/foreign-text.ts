@@ -30,6 +30,20 @@ export function foreignText(text: string, longest = longestForeignText): string 
   return text.length > longest ? `${line}…` : line;
 }
 
+/** An error that is not this package's, as it may be shown: it may quote a host. Its stack has those of its causes. */
+export function printableError(error: unknown): Error {
+  const shown = new Error(foreignText(error instanceof Error ? error.message : String(error)));
+  shown.stack = printable(stackOf(error)).slice(0, longestStack);
+  return shown;
+}
+
+const longestStack = 10_000;
+
+function stackOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return `${error.stack ?? error.message}${error.cause === undefined ? "" : `\ncaused by ${stackOf(error.cause)}`}`;
+}
+
 /** JSON for a terminal or a log: the same document, with what is not printable as `\u…`. */
 export function printableJson(value: unknown, indent?: number): string {
   return JSON.stringify(value, undefined, indent).replaceAll(

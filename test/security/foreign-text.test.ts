@@ -1,5 +1,5 @@
 /** What hosts and engines say, on its way to a terminal, a log or a CI. */
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { foreignText, printable, printableJson, withoutFullStop } from "../../provider/model/foreign-text.js";
 import { LibvirtHost } from "../../provider/backends/libvirt/host.js";
 import { hostInterface } from "../../provider/backends/libvirt/inventory.js";
@@ -14,6 +14,10 @@ import { StepFailed } from "../../provider/migration/runner.js";
 import { ProblemError } from "../../provider/model/problem.js";
 import { progressOn } from "../../provider/model/progress.js";
 import { rules } from "../../provider/rules/index.js";
+import { dynamicProvider } from "../../provider/pulumi/dynamic/provider.js";
+import { serviceError } from "../../provider/pulumi/plugin/failure.js";
+import { Secrets } from "../../provider/pulumi/plugin/secrets.js";
+import { vmInterface } from "../../provider/handlers/libvirt/vm-interface.js";
 import { element, formatXml } from "../../provider/xml/element.js";
 
 /** Title, clear screen, cursor, C1's CSI, a workflow command of GitHub, right-to-left override, marks, separators. */
@@ -52,6 +56,25 @@ describe("X11: text of a host", () => {
     const answer = { status: 400, statusText: hostile, contentType: "application/xml", retryAfter: undefined, body };
     expect(faultOf(answer, "list VMs", "engine", []).message).not.toMatch(obeyed);
     expect(faultOf({ ...answer, body: "" }, "list VMs", "engine", []).message).not.toMatch(obeyed);
+  });
+
+  test("reaches Pulumi so from errors that are not this package's, of both faces", async () => {
+    const cause = new Error("outer", { cause: new Error(hostile) });
+    for (const thrown of [new Error(hostile), cause, hostile as unknown as Error]) {
+      const said = vi.spyOn(console, "error").mockImplementation(() => undefined);
+      const { details } = serviceError(thrown, new Secrets());
+      const printed = said.mock.calls.flat().map(String).join("");
+      said.mockRestore();
+      const provider = dynamicProvider({ ...vmInterface, read: () => Promise.reject(thrown) }, "VmInterface");
+      void provider.configure({ config: { get: () => undefined, require: () => "" } });
+      const error: unknown = await provider.read("nic", {}).catch((reason: unknown) => reason);
+      const { message, stack } = error as Error;
+      for (const text of [details, printed, message, stack]) {
+        expect(text).not.toMatch(obeyed);
+        expect(text).not.toMatch(/^\s*::/m);
+      }
+      expect(stack).toContain("from the host");
+    }
   });
 
   describe("that a command there says", () => {

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { unknownKeysAmong } from "../../config/index.js";
+import { printableError } from "../../model/foreign-text.js";
 import { ProblemError } from "../../model/problem.js";
 import type { Kind } from "../../model/kind.js";
 import { engineProgress, logDelivered } from "./engine-log.js";
@@ -64,6 +65,9 @@ export function dynamicProvider<Inputs extends object, State extends object>(
         ...(urn !== undefined && { urn }),
         ...(references !== undefined && { references }),
       });
+    } catch (error) {
+      // The SDK prints what it does not know, with its stack.
+      throw error instanceof ProblemError ? error : printableError(error);
     } finally {
       progress.done();
       await logDelivered();

@@ -4,6 +4,7 @@ import { ErrorResourceInitFailed } from "@pulumi/pulumi/proto/provider_pb.js";
 import { Status } from "@pulumi/pulumi/proto/status_pb.js";
 import { Any } from "google-protobuf/google/protobuf/any_pb.js";
 import { PartialFailure } from "../../handlers/handler.js";
+import { printableError } from "../../model/foreign-text.js";
 import { ProblemError } from "../../model/problem.js";
 import type { Secrets } from "./secrets.js";
 import { send } from "./wire.js";
@@ -13,10 +14,10 @@ const DETAILS = "grpc-status-details-bin";
 
 /** The error for the engine: of a problem the words, of a bug the stack besides, on standard error. */
 export function serviceError(error: unknown, secrets: Secrets): Partial<grpc.ServiceError> {
-  const message = error instanceof Error ? error.message : String(error);
   if (error instanceof PartialFailure) return halfWay(error, secrets);
-  if (error instanceof ProblemError) return { code: grpc.status.UNKNOWN, details: message };
-  console.error(error);
+  if (error instanceof ProblemError) return { code: grpc.status.UNKNOWN, details: error.message };
+  const { message, stack } = printableError(error);
+  console.error(stack);
   return { code: grpc.status.INTERNAL, details: message };
 }
 
