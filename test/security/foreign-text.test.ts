@@ -15,6 +15,7 @@ import { ProblemError } from "../../provider/model/problem.js";
 import { progressOn } from "../../provider/model/progress.js";
 import { rules } from "../../provider/rules/index.js";
 import { dynamicProvider } from "../../provider/pulumi/dynamic/provider.js";
+import { failureOf } from "../../provider/pulumi/plugin/provider.js";
 import { serviceError } from "../../provider/pulumi/plugin/failure.js";
 import { Secrets } from "../../provider/pulumi/plugin/secrets.js";
 import { vmInterface } from "../../provider/handlers/libvirt/vm-interface.js";
@@ -74,6 +75,23 @@ describe("X11: text of a host", () => {
         expect(text).not.toMatch(/^\s*::/m);
       }
       expect(stack).toContain("from the host");
+    }
+  });
+
+  test("reaches Pulumi so in what a check refuses, of both faces", async () => {
+    const failures = [{ property: "vm", reason: hostile }];
+    const check = () => Promise.resolve({ inputs: {}, failures });
+    const provider = dynamicProvider({ ...vmInterface, check } as typeof vmInterface, "VmInterface");
+    void provider.configure({ config: { get: () => undefined, require: () => "" } });
+    const answer = await provider.check({}, {});
+    const reasons = [
+      ...(answer.failures ?? []).map(({ reason }) => reason),
+      ...failures.map((failure) => failureOf(failure).getReason()),
+    ];
+    expect(reasons).toHaveLength(2);
+    for (const reason of reasons) {
+      expect(reason).not.toMatch(obeyed);
+      expect(reason).not.toMatch(/^\s*::/m);
     }
   });
 

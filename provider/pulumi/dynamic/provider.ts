@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { unknownKeysAmong } from "../../config/index.js";
-import { printableError } from "../../model/foreign-text.js";
+import { printable, printableError } from "../../model/foreign-text.js";
 import { ProblemError } from "../../model/problem.js";
 import type { Kind } from "../../model/kind.js";
 import { engineProgress, logDelivered } from "./engine-log.js";
@@ -163,7 +163,7 @@ function keysOfNamespace(config: pulumi.dynamic.Config): readonly string[] {
  * the whole resource's for the engine, and the property stands in the text.
  */
 function onWholeResource({ property, reason }: CheckFailure): pulumi.dynamic.CheckFailure {
-  return { property: "", reason: property === "" ? reason : `${property}: ${reason}` };
+  return { property: "", reason: printable(property === "" ? reason : `${property}: ${reason}`) };
 }
 
 /** Handlers' values: UNKNOWN for what a preview does not know, without the hidden properties. */

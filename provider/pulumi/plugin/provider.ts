@@ -20,6 +20,7 @@ import {
   type StackConfig,
 } from "../../handlers/handler.js";
 import { withoutNulls } from "../../handlers/outputs.js";
+import { printable } from "../../model/foreign-text.js";
 import { ProblemError } from "../../model/problem.js";
 import { configurationFailures, stackConfigOf } from "./configuration.js";
 import { detailedDiff, type PropertyChange } from "./detailed-diff.js";
@@ -289,8 +290,9 @@ function receivedIn(call: Call, struct: Struct | undefined): { values: Values; s
   return received;
 }
 
-function failureOf({ property, reason }: CheckFailure): proto.CheckFailure {
-  return new proto.CheckFailure().setProperty(property).setReason(reason);
+/** As the engine wants it, which shows it as it is. */
+export function failureOf({ property, reason }: CheckFailure): proto.CheckFailure {
+  return new proto.CheckFailure().setProperty(property).setReason(printable(reason));
 }
 
 /** The engine prints the value of a property that fails its check, in clear even if it is a secret. */
