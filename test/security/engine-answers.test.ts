@@ -119,7 +119,8 @@ describe("an engine that sends its clients elsewhere", () => {
     await once(other, "listening");
     const { port } = other.address() as AddressInfo;
     const client = await serving((url, response) => {
-      if (url.pathname.endsWith(path)) response.writeHead(status, { Location: `https://localhost:${port}${url.pathname}` });
+      if (url.pathname.endsWith(path))
+        response.writeHead(status, { Location: `https://localhost:${port}${url.pathname}` });
       response.end(JSON.stringify({ access_token: "t0k3n" }));
     });
     expect(await failure(listVms(client))).toBeInstanceOf(ProblemError);

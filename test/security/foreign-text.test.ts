@@ -80,8 +80,8 @@ describe("X11: text of a host", () => {
 
   test("reaches Pulumi so in what a check refuses, of both faces", async () => {
     const failures = [{ property: "vm", reason: hostile }];
-    const check = () => Promise.resolve({ inputs: {}, failures });
-    const provider = dynamicProvider({ ...vmInterface, check } as typeof vmInterface, "VmInterface");
+    const check = () => Promise.resolve({ inputs: { vm: "web", profile: "data" }, failures });
+    const provider = dynamicProvider({ ...vmInterface, check }, "VmInterface");
     void provider.configure({ config: { get: () => undefined, require: () => "" } });
     const answer = await provider.check({}, {});
     const reasons = [

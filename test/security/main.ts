@@ -41,14 +41,12 @@ function run(): readonly Test[] {
       ["run", "-t", oneOfAll, "--reporter=json", `--outputFile=${output}`, ...files.trim().split("\n")],
       { cwd: root, env: { ...process.env, ...withoutRoot() }, stdio: ["ignore", "ignore", "inherit"] },
     );
-    return resultSchema
-      .parse(JSON.parse(readFileSync(output, "utf8")))
-      .testResults.flatMap(({ assertionResults }) =>
-        assertionResults.map(({ fullName: name, status }) => ({
-          name,
-          how: status === "passed" ? "passed" : status === "skipped" || status === "pending" ? "skipped" : "failed",
-        })),
-      );
+    return resultSchema.parse(JSON.parse(readFileSync(output, "utf8"))).testResults.flatMap(({ assertionResults }) =>
+      assertionResults.map(({ fullName: name, status }) => ({
+        name,
+        how: status === "passed" ? "passed" : status === "skipped" || status === "pending" ? "skipped" : "failed",
+      })),
+    );
   } finally {
     rmSync(folder, { recursive: true });
   }

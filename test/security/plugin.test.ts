@@ -40,8 +40,16 @@ describe("X17: another user of this machine", () => {
     ["that was closed is not", [row("0100007F:A001", own, "05", 0)], false],
     ["that was closed a while ago is not", [row("0100007F:A001", own, "06", 0)], false],
     // Another user may take the same ports at another address of this machine.
-    ["of another user, with root's between the same ports, is not", [row("0200007F:A001", "0200007F:1F90", "01", 0), row("0100007F:A001", own, "01", 65534)], false],
-    ["of another user, with root's to another plugin, is not", [row("0100007F:A001", "0100007F:1F91", "01", 0), row("0100007F:A001", own, "01", 65534)], false],
+    [
+      "of another user, with root's between the same ports, is not",
+      [row("0200007F:A001", "0200007F:1F90", "01", 0), row("0100007F:A001", own, "01", 65534)],
+      false,
+    ],
+    [
+      "of another user, with root's to another plugin, is not",
+      [row("0100007F:A001", "0100007F:1F91", "01", 0), row("0100007F:A001", own, "01", 65534)],
+      false,
+    ],
   ])("a connection %s", (_, rows, expected) => {
     expect(admitted([plugin, ...rows])).toBe(expected);
   });

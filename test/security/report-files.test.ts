@@ -44,21 +44,24 @@ describe("X23: the report of a move", () => {
     expect(JSON.parse(await readFile(second.json, "utf8"))).toEqual(report());
   });
 
-  test.runIf(process.getuid !== undefined)("is not written into a folder of another user, and root's is none", async () => {
-    const uid = process.getuid?.() ?? 0;
-    vi.spyOn(process, "getuid").mockReturnValue(uid + 1);
-    if (uid === 0) await chown(folder, 65_534, 65_534);
-    expect(await saveReport(report(), folder)).toBe(
-      `Unable to write the report to ${folder}: Folder "${folder}" is another user's`,
-    );
-    const file = new DrainRecord("drain", "host1", folder, 0);
-    file.begin({ vm: "web", uuid: "00112233-4455-6677-8899-aabbccddeeff", from: "host1", to: "host2" });
-    expect((await file.close()).problem?.message).toContain("is another user's");
-    expect(await readdir(folder)).toEqual([]);
-    if (uid !== 0) return;
-    await chown(folder, 0, 0);
-    expect(await saveReport(report(), folder)).toHaveProperty("json");
-  });
+  test.runIf(process.getuid !== undefined)(
+    "is not written into a folder of another user, and root's is none",
+    async () => {
+      const uid = process.getuid?.() ?? 0;
+      vi.spyOn(process, "getuid").mockReturnValue(uid + 1);
+      if (uid === 0) await chown(folder, 65_534, 65_534);
+      expect(await saveReport(report(), folder)).toBe(
+        `Unable to write the report to ${folder}: Folder "${folder}" is another user's`,
+      );
+      const file = new DrainRecord("drain", "host1", folder, 0);
+      file.begin({ vm: "web", uuid: "00112233-4455-6677-8899-aabbccddeeff", from: "host1", to: "host2" });
+      expect((await file.close()).problem?.message).toContain("is another user's");
+      expect(await readdir(folder)).toEqual([]);
+      if (uid !== 0) return;
+      await chown(folder, 0, 0);
+      expect(await saveReport(report(), folder)).toHaveProperty("json");
+    },
+  );
 
   test("of a drain is written so, too", async () => {
     const victim = join(folder, "victim");

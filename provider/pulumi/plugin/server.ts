@@ -31,7 +31,10 @@ export async function startServer(
     "grpc.max_receive_message_length": LARGEST_MESSAGE,
     "grpc.max_send_message_length": LARGEST_MESSAGE,
   });
-  server.addService(ResourceProviderService, serviceOf(provider, (peer) => admits(peer)));
+  server.addService(
+    ResourceProviderService,
+    serviceOf(provider, (peer) => admits(peer)),
+  );
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, bound) =>
       error === null ? resolve(bound) : reject(error),
@@ -53,10 +56,7 @@ export async function startServer(
 }
 
 /** The methods that there are; gRPC answers UNIMPLEMENTED for the rest. */
-function serviceOf(
-  provider: PluginProvider,
-  admitted: Admission,
-): Pick<IResourceProviderServer, keyof PluginProvider> {
+function serviceOf(provider: PluginProvider, admitted: Admission): Pick<IResourceProviderServer, keyof PluginProvider> {
   const unary = <Request, Response>(method: Method<Request, Response>) => answering(method, admitted);
   return {
     handshake: unary((request) => provider.handshake(request)),

@@ -62,7 +62,7 @@ function charactersIn(parsed: Parsed, flags: string): Characters {
     if (!byKind.has(kind) || (/[!-~]/.test(character) && !/[!-~]/.test(byKind.get(kind) ?? "")))
       byKind.set(kind, character);
   }
-  const taken = (kind: string) => [...kind].filter((is) => is === "1").length;
+  const taken = (kind: string) => kind.replaceAll("0", "").length;
   const inOrder = [...byKind].toSorted(([one], [other]) => taken(other) - taken(one));
   return {
     first: (source) => {
