@@ -1,5 +1,5 @@
 /** X17: a process of another user calls the plugin. It takes root's privileges, which unit tests are run without. */
-import { execFileSync, fork, type ChildProcess } from "node:child_process";
+import { execFileSync, fork, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createRequire } from "node:module";
 import { afterEach, expect, test } from "vitest";
@@ -22,12 +22,13 @@ async function plugin(): Promise<{ readonly server: ChildProcess; readonly port:
   return { server, port };
 }
 
+const become = (uid: number) => `process.setgroups([]); process.setgid(${uid}); process.setuid(${uid});`;
+
 /** What that program prints, run by that user. */
 function runBy(uid: number, program: string): string {
   // Node.js changes its user itself, with its modules loaded: the other user may not be allowed to read what is in this one's home.
-  const asUser = `process.setgroups([]); process.setgid(${uid}); process.setuid(${uid});`;
   const grpc = `const grpc = require(${JSON.stringify(createRequire(import.meta.url).resolve("@grpc/grpc-js"))});`;
-  return execFileSync(process.execPath, ["-e", `${grpc}\n${asUser}\n${program}`], {
+  return execFileSync(process.execPath, ["-e", `${grpc}\n${become(uid)}\n${program}`], {
     cwd: "/",
     encoding: "utf8",
     timeout: 60_000,
@@ -50,10 +51,14 @@ function callBy(uid: number, port: number, method = "GetPluginInfo", request = B
 /** A PluginAttach with that address. */
 const attachTo = (address: string) => Buffer.concat([Buffer.from([0x0a, address.length]), Buffer.from(address)]);
 
-/** All frames of a call over HTTP/2 (RFC 9113) with HPACK's plain literals (RFC 7541, 6.2.2). */
+const frame = (type: number, flags: number, stream: number, payload = Buffer.alloc(0)) =>
+  Buffer.concat([Buffer.from([0, 0, payload.length, type, flags, 0, 0, 0, stream]), payload]);
+
+/** How a connection over HTTP/2 begins (RFC 9113, 3.4), with what answers the server's own beginning. */
+const beginning = Buffer.concat([Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), frame(4, 0, 0), frame(4, 1, 0)]);
+
+/** A call, with HPACK's plain literals (RFC 7541, 6.2.2). */
 function framesOf(method: string, request: Buffer): Buffer {
-  const frame = (type: number, flags: number, stream: number, payload: Buffer) =>
-    Buffer.concat([Buffer.from([0, 0, payload.length, type, flags, 0, 0, 0, stream]), payload]);
   const text = (value: string) => Buffer.concat([Buffer.from([value.length]), Buffer.from(value)]);
   const header = (name: string, value: string) => Buffer.concat([Buffer.from([0]), text(name), text(value)]);
   const headers = [
@@ -65,8 +70,6 @@ function framesOf(method: string, request: Buffer): Buffer {
     header("te", "trailers"),
   ];
   return Buffer.concat([
-    Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
-    frame(4, 0, 0, Buffer.alloc(0)),
     frame(1, 4, 1, Buffer.concat(headers)),
     frame(0, 1, 1, Buffer.concat([Buffer.from([0, 0, 0, 0, request.length]), request])),
   ]);
@@ -83,12 +86,22 @@ test.skipIf(labSkipped !== undefined)(
   async () => {
     const { server, port } = await plugin();
     const frames = framesOf("Attach", attachTo("127.0.0.1:1111"));
+    const client = spawn(process.execPath, [
+      "-e",
+      `${become(nobody)}
+      const socket = require("node:net").connect(${port}, "127.0.0.1");
+      socket.write(Buffer.from("${beginning.toString("hex")}", "hex"));
+      socket.resume();
+      // By then the plugin has said all that it says before a call: with something left unread the end would be a reset.
+      socket.once("data", () => setTimeout(() => console.log("ready"), 2000));
+      process.stdin.once("data", () => socket.write(Buffer.from("${frames.toString("hex")}", "hex"), () => process.exit()));`,
+    ]);
+    cleanups.push(() => client.kill("SIGKILL"));
+    await once(client.stdout, "data");
     // While the plugin is busy, all of the call arrives, and the end of its connection.
     server.kill("SIGSTOP");
-    runBy(
-      nobody,
-      `require("node:net").connect(${port}, "127.0.0.1").write(Buffer.from("${frames.toString("hex")}", "hex"), () => process.exit());`,
-    );
+    client.stdin.write("now");
+    await once(client, "exit");
     server.kill("SIGCONT");
     // Had it been answered, another engine would have the plugin.
     expect(callBy(0, port, "Attach", attachTo("127.0.0.1:2222"))).toBe(0);
