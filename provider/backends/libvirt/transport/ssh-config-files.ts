@@ -79,7 +79,7 @@ class Reader {
     if (!["host", "match", "include"].includes(keyword) && !optionsThatCount.has(keyword)) return undefined;
     const fail = (why: string): ConfigFault =>
       new ConfigFault(`Unable to read ${source} (${keyword}): ${why}`, "Correct that line.");
-    const unquoted = text.replace(/"(?:[^"\\]|\\.)*"/g, "");
+    const unquoted = text.replace(/"(?:[^"\\]|\\.?)*(?:"|$)/g, "");
     // OpenSSH reads these, the library does not.
     if (/'|\\[\\ ']/.test(unquoted))
       throw fail('only double quotes are understood, and no "\\" before a blank or quote');

@@ -181,7 +181,7 @@ class Resolution {
       L: hostname().split(".")[0] ?? "",
       u: this.localUser,
     };
-    return value.replace(/%(.?)|\$\{([^}]*)\}/g, (_, token: string | undefined, name: string | undefined) => {
+    return value.replace(/%(.?)|\$\{([^}]*)(?:\}|$)/g, (_, token: string | undefined, name: string | undefined) => {
       const found = token === undefined ? this.environment[name ?? ""] : tokens[token];
       if (found !== undefined) return found;
       throw token === undefined
