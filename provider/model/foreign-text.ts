@@ -33,6 +33,7 @@ export function foreignText(text: string, longest = longestForeignText): string 
 /** An error that is not this package's, as it may be shown: it may quote a host. Its stack has those of its causes. */
 export function printableError(error: unknown): Error {
   const shown = new Error(foreignText(error instanceof Error ? error.message : String(error)));
+  if (error instanceof Error) shown.name = printable(error.name);
   shown.stack = printable(stackOf(error)).slice(0, longestStack);
   return shown;
 }
