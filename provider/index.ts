@@ -2,7 +2,8 @@
 export { VmInterface, type VmInterfaceArgs } from "./resources/vm-interface.js";
 export { VmPlacement, type MigrationArgs, type VmPlacementArgs } from "./resources/vm-placement.js";
 export { VnicProfile, type VnicProfileArgs } from "./resources/vnic-profile.js";
-export { Provider, type ProviderArgs } from "./resources/provider.js";
+export { Provider } from "./resources/provider.js";
+export type { ProviderArgs } from "./resources/provider-args.js";
 export {
   getFreeVfs,
   getFreeVfsOutput,
@@ -16,10 +17,10 @@ export type {
   GetFreeVfsResult,
   GetVmPlacementArgs,
   GetVmPlacementResult,
+  MoveReport,
   PlanFinding,
   PlanMoveArgs,
   PlanMoveResult,
   PlannedMove,
   PlannedStep,
-} from "./handlers/functions/index.js";
-export type { MoveReport } from "./migration/report/report.js";
+} from "./model/values.js";

@@ -1,60 +1,22 @@
-/** The options of a move on the command line; names, defaults and limits are those of the migration's own schema. */
+/** The options of a move on the command line: those of the migration's description that have a flag. */
 import { InvalidArgumentError, Option, type Command } from "commander";
+import type { Property } from "../model/describe.js";
+import { migration } from "../model/migration.js";
 import { ProblemError } from "../model/problem.js";
-import {
-  announceStrategies,
-  defaultMigrationOptions,
-  migrationOptionsSchema,
-  type MigrationOptions,
-} from "../migration/options.js";
+import { shapeIn } from "../model/shape.js";
+import { continued, defaultIn } from "../model/wording.js";
+import { migrationOptionsSchema, type MigrationOptions } from "../migration/options.js";
 
 /** As commander collects them: by camel-cased flag. */
-export interface MigrationFlags {
-  readonly unplugTimeout?: number;
-  readonly migrateTimeout?: number;
-  readonly plugTimeout?: number;
-  readonly bandwidth?: number;
-  readonly maxDowntime?: number;
-  readonly autoConverge?: boolean;
-  readonly announce?: string;
-  readonly unplug?: string;
-  readonly address?: readonly string[];
-}
+export type MigrationFlags = Readonly<Record<string, unknown>>;
 
-const defaults = defaultMigrationOptions;
+const properties = Object.entries(migration.properties as Readonly<Record<string, Property>>);
 
 export function addMigrationFlags(command: Command): Command {
-  return command
-    .option(
-      "--unplug-timeout <s>",
-      `seconds for the guest to release its VF (default ${defaults.unplugTimeout})`,
-      number,
-    )
-    .option("--migrate-timeout <s>", `seconds for libvirt's migration (default ${defaults.migrateTimeout})`, number)
-    .option(
-      "--plug-timeout <s>",
-      `seconds for plugging a VF, and for the guest to use it (default ${defaults.plugTimeout})`,
-      number,
-    )
-    .option("--bandwidth <MiB/s>", "the most that the migration may send (default: no limit)", number)
-    .option("--max-downtime <ms>", "milliseconds that the VM may stand still (default: QEMU's, 300)", number)
-    .option("--auto-converge", "slow the guest down where it writes faster than the network carries")
-    .addOption(
-      new Option(
-        "--announce <how>",
-        `how the network learns the guest's new port (default ${defaults.announce})`,
-      ).choices(announceStrategies),
-    )
-    .addOption(
-      new Option(
-        "--unplug <when>",
-        `before libvirt's migration, or by QEMU in it (default ${defaults.unplug})`,
-      ).choices(["early", "late"]),
-    )
-    .option(
-      "--address <ip...>",
-      "IPv4 addresses of the guest to ask for (default: what libvirt or its own frames tell)",
-    );
+  return properties.reduce((all, [, property]) => {
+    const option = optionOf(property);
+    return option === undefined ? all : all.addOption(option);
+  }, command);
 }
 
 /** @throws ProblemError that names each flag at fault. */
@@ -74,34 +36,33 @@ export function givenOptions(flags: MigrationFlags): readonly (keyof MigrationOp
   return migrationOptionsSchema.keyof().options.filter((name) => options[name] !== undefined);
 }
 
-function asOptions({
-  unplugTimeout,
-  migrateTimeout,
-  plugTimeout,
-  bandwidth,
-  maxDowntime,
-  autoConverge,
-  announce,
-  unplug,
-  address,
-}: MigrationFlags): Readonly<Partial<Record<keyof MigrationOptions, unknown>>> {
-  return {
-    unplugTimeout,
-    migrateTimeout,
-    plugTimeout,
-    bandwidth,
-    maxDowntime,
-    autoConverge,
-    announce,
-    unplug,
-    addresses: address,
-  };
-}
-
 /** `--unplug-timeout` of `unplugTimeout`. */
 export function flagOf([name = ""]: readonly PropertyKey[]): string {
-  const flag = name === "addresses" ? "address" : String(name);
-  return `--${flag.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  const [flag = `--${String(name)}`] = properties.find(([property]) => property === name)?.[1].flag?.split(" ") ?? [];
+  return flag;
+}
+
+function asOptions(flags: MigrationFlags): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
+    properties.map(([name, property]) => [name, flags[optionOf(property)?.attributeName() ?? name]] as const),
+  );
+}
+
+function optionOf(property: Property): Option | undefined {
+  if (property.flag === undefined) return undefined;
+  const shape = shapeIn(property.schema);
+  const option = new Option(
+    property.flag,
+    `${inOneLine(property.doc)} (default: ${defaultIn(property).replaceAll("`", "")})`,
+  );
+  if (shape.is === "enum") return option.choices(Object.keys(shape.type.values));
+  return shape.is === "number" || shape.is === "integer" ? option.argParser(number) : option;
+}
+
+/** The first sentence, as help has it: "seconds that the guest has to release a VF". */
+function inOneLine(doc: string): string {
+  const [sentence = ""] = doc.split(/\.(?:\s|$)/);
+  return continued(sentence);
 }
 
 function number(text: string): number {

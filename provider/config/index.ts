@@ -6,103 +6,35 @@ import type { EngineCredentials } from "./engine-credentials.js";
 import { ConfigError } from "./config-error.js";
 import { certificateFault, fileFault } from "./named-file.js";
 import { read, type Mistake } from "./mistake.js";
-import { parseRanges, pfOf } from "./virtual-functions.js";
+import { parseRanges, pfOf, type ConfiguredPf } from "./virtual-functions.js";
+import { configKeys, configurationType, type ConfigKey } from "../model/configuration.js";
+import { CONFIG_NAMESPACE, pulumiKeys } from "../model/namespace.js";
 import { didYouMean } from "../model/suggestion.js";
 
 export { ConfigError } from "./config-error.js";
 export { isInRange, pfInWords, pfsOf, type PfOfNetwork } from "./virtual-functions.js";
 
-const name = z
-  .string()
-  .regex(
-    /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
-    'is not a valid name: it must begin with a letter or digit and hold only letters, digits, ".", "_" and "-", at most 63',
-  );
-/** A Linux interface's name: at most 15 characters, none of them a blank or '/' (Linux net/core/dev.c dev_valid_name). */
-const interfaceName = z
-  .string()
-  .regex(/^[^\s/:]{1,15}$/, 'must be an interface\'s name of at most 15 characters, without blanks, "/" and ":"');
-
-const physicalFunctionSchema = z.union([
-  interfaceName,
-  z.strictObject({
-    /** The PF's interface. */
-    pf: interfaceName,
-    /** The VFs of it that are the network's, by their numbers from 0 on: `2-7`, `0,2-4`. Default: all. */
-    virtualFunctions: z.string().min(1).superRefine(rangesAreUsable).optional(),
-  }),
-]);
-
-const networkSchema = z.strictObject({
-  /** The Linux bridge of the standby. */
-  bridge: interfaceName.optional(),
-  /** Bytes. Default: what libvirt takes, 1500. */
-  mtu: z.number().int().min(68).max(65535).optional(),
-  /** The PFs whose VFs the network's interfaces may get, in order of preference. */
-  physicalFunctions: z.array(physicalFunctionSchema).min(1).superRefine(pfsAreNamedOnce).optional(),
-  /** VLAN tag of a VF; a bridge carries its VLAN itself. */
-  vlan: z.number().int().min(1).max(4094).optional(),
+const types = configurationType({
+  uri: uriIsUsable,
+  hostKey: pinIsUsable,
+  ranges: rangesAreUsable,
+  physicalFunctions: pfsAreNamedOnce,
+  url: urlIsUsable,
+  certificates: certificatesAreThere,
+  sshConfig: sshConfigIsThere,
 });
 
-const hostSchema = z.strictObject({
-  /** libvirt's own URI syntax: `qemu+ssh://user@host:port/system?keyfile=…&known_hosts=…`. */
-  uri: z.string().min(1).superRefine(uriIsUsable),
-  /** Pins the host's SSH key: `ssh-ed25519 AAAA…` or `SHA256:…`. Default: known_hosts decides. */
-  hostKey: z.string().min(1).superRefine(pinIsUsable).optional(),
-  /** The address at which other hosts reach this one for a migration. Default: the host's own name, as libvirt offers it. */
-  migrationAddress: z
-    .string()
-    .regex(/^[A-Za-z0-9.:_-]+$/, "must be a host name or an IP address")
-    .optional(),
-  /** Nothing is moved there; VMs may run on it and move away from it. Default: false. */
-  maintenance: z.boolean().optional(),
-  /** What differs on this host. */
-  networks: z.record(name, networkSchema).optional(),
-});
-
-export const clusterSchema = z.strictObject({
-  hosts: z.record(name, hostSchema).refine((hosts) => Object.keys(hosts).length > 0, "must name at least one host"),
-  networks: z.record(name, networkSchema).default({}),
-  /**
-   * Whether a move may run this package's own announcer on the hosts (python3, over the same SSH connection).
-   * libvirt's socket alone cannot tell the switches when the VF takes over. Default: true.
-   */
-  hostCommands: z.boolean().default(true),
-  /**
-   * OpenSSH's client configuration: the file that is read in place of the user's and the system's, from the program's folder on,
-   * or `none`. Default: `~/.ssh/config` and `/etc/ssh/ssh_config`.
-   */
-  sshConfig: z.string().min(1).superRefine(sshConfigIsThere).optional(),
-  /** Who logs in to the hosts where `vnic-failover:readOnly` is true. Default: the user of each host's URI. */
-  readOnlyUser: z
-    .string()
-    .regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,31}$/, "is not an account's name")
-    .optional(),
-});
-
+export const clusterSchema = types.cluster.schema;
 export type ClusterConfig = z.output<typeof clusterSchema>;
-/** The same as it is written, where defaults may be left out. */
-export type ClusterArgs = z.input<typeof clusterSchema>;
-export type HostConfig = z.output<typeof hostSchema>;
-export type NetworkConfig = z.output<typeof networkSchema>;
+export type HostConfig = z.output<typeof types.host.schema>;
+export type NetworkConfig = z.output<typeof types.network.schema>;
 
 /** How the hosts are logged in to; from secret config, the SSH agent or key files. Never part of a resource. */
-export const credentialsSchema = z.strictObject({
-  sshPrivateKey: z
-    .string()
-    .regex(
-      /-----BEGIN [A-Z ]*PRIVATE KEY-----|^PuTTY-User-Key-File-/,
-      "is not a private key: it must be the text of the key file itself, not its name, nor the public key",
-    )
-    .optional(),
-  sshPassphrase: z.string().optional(),
-  sshPassword: z.string().optional(),
-});
+export const credentialsSchema = types.credentials.schema;
 export type SshCredentials = z.output<typeof credentialsSchema>;
 
 /** The same of single hosts, by their names in the cluster. What a host has here takes the place of all three above. */
-export const hostCredentialsSchema = z.record(name, credentialsSchema);
-export type HostCredentials = z.output<typeof hostCredentialsSchema>;
+export type HostCredentials = z.output<typeof types.keys.hostCredentials.schema>;
 
 /** A stack's configuration is text. */
 const readOnlySchema = z
@@ -112,9 +44,7 @@ const readOnlySchema = z
   )
   .transform((value) => value === true || value === "true");
 
-/** What becomes of a check that a host or an engine which cannot be reached leaves open. */
-export const unreachableHostsSchema = z.enum(["error", "warn"]);
-export type UnreachableHosts = z.output<typeof unreachableHostsSchema>;
+export type UnreachableHosts = z.output<typeof types.keys.unreachableHosts.schema>;
 
 export interface Configuration {
   readonly cluster: ClusterConfig;
@@ -133,20 +63,8 @@ export function credentialsOf(
   return Object.hasOwn(hostCredentials, host) ? (hostCredentials[host] ?? {}) : credentials;
 }
 
-export const engineSchema = z.strictObject({
-  /** Of oVirt's engine or of its API: `https://engine.example`. */
-  url: z.string().superRefine(urlIsUsable),
-  /** The cluster of the stack's VMs: its name or id. */
-  cluster: z.string().min(1),
-  /** With its profile: `admin@internal`, or `admin@ovirt@internalsso` with Keycloak. Not needed with a token. */
-  username: z.string().min(1).optional(),
-  /** Where the engine's sign-on gives out tokens. Default: on the engine itself. */
-  tokenUrl: z.string().superRefine(urlIsUsable).optional(),
-  /** A PEM file of the authorities that are trusted, from the program's folder on. Default: Node's own. */
-  caFile: z.string().min(1).superRefine(certificatesAreThere).optional(),
-});
+export const engineSchema = types.engine.schema;
 export type EngineConfig = z.output<typeof engineSchema>;
-export type EngineArgs = z.input<typeof engineSchema>;
 
 export interface EngineConfiguration {
   readonly engine: EngineConfig;
@@ -154,51 +72,19 @@ export interface EngineConfiguration {
   readonly credentials: EngineCredentials;
 }
 
-/** The namespace of this package's keys in a stack's configuration. */
-export const CONFIG_NAMESPACE = "vnic-failover";
+export { CONFIG_NAMESPACE };
 
 /** The keys of `vnic-failover:<key>` in `Pulumi.<stack>.yaml`. */
-export const configKeys = [
-  "cluster",
-  "sshPrivateKey",
-  "sshPassphrase",
-  "sshPassword",
-  "hostCredentials",
-  "readOnly",
-  "ovirt",
-  "ovirtPassword",
-  "ovirtToken",
-  "unreachableHosts",
-] as const;
-export type ConfigKey = (typeof configKeys)[number];
-
-/** Those that should be encrypted. */
-export const secretKeys = [
-  "sshPrivateKey",
-  "sshPassphrase",
-  "sshPassword",
-  "hostCredentials",
-  "ovirtPassword",
-  "ovirtToken",
-] as const satisfies ConfigKey[];
-
-/** Of one that is not. */
-export function plainSecret(key: (typeof secretKeys)[number]): string {
-  const name = `${CONFIG_NAMESPACE}:${key}`;
-  return `${name} is in the stack's configuration in clear. Encrypt it with pulumi config set --secret ${name}, and take it for known to whoever has seen the file.`;
-}
+export { configKeys, type ConfigKey };
 
 /** The stack's values by their keys, objects as JSON text or as such, and the keys of the namespace that have no meaning. */
 export type ConfigValues = Readonly<Partial<Record<ConfigKey, unknown>>> & {
   readonly unknownKeys?: readonly string[] | undefined;
 };
 
-/** Keys that Pulumi itself reads of any package's configuration. */
-const pulumisOwn = ["version", "pluginDownloadURL", "pluginChecksums", "parameterization"];
-
 /** Which of the keys, without their namespace, mean nothing to this package. */
 export function unknownKeysAmong(keys: readonly string[]): readonly string[] {
-  const known: readonly string[] = [...configKeys, ...pulumisOwn];
+  const known: readonly string[] = [...configKeys, ...pulumiKeys];
   return keys.filter((key) => !known.includes(key) && !key.startsWith("__"));
 }
 
@@ -241,7 +127,11 @@ export function parseConfiguration(values: ConfigValues): Configuration {
   const hostCredentials =
     values.hostCredentials === undefined
       ? undefined
-      : readKey("hostCredentials", hostCredentialsSchema, fromJson("hostCredentials", values.hostCredentials));
+      : readKey(
+          "hostCredentials",
+          types.keys.hostCredentials.schema,
+          fromJson("hostCredentials", values.hostCredentials),
+        );
   const readOnly = values.readOnly === undefined ? undefined : readKey("readOnly", readOnlySchema, values.readOnly);
   refuse([
     ...ofNamespace(unknownKeys),
@@ -283,13 +173,8 @@ export function parseEngineConfiguration(values: ConfigValues): EngineConfigurat
 
 /** How the engine lets us in. From secret config. */
 const engineSecretsSchema = z.object({
-  ovirtPassword: z.string().optional(),
-  /** The token itself, as the engine's sign-on has given it out. */
-  ovirtToken: z
-    .string()
-    .trim()
-    .regex(/^[\x21-\x7e]*$/, "is not a token: it has blanks or other characters in it that no token has")
-    .optional(),
+  ovirtPassword: types.keys.ovirtPassword.schema.optional(),
+  ovirtToken: types.keys.ovirtToken.schema.optional(),
 });
 
 /** What is empty is not set. */
@@ -387,10 +272,7 @@ function rangesAreUsable(text: string, context: z.RefinementCtx): void {
 }
 
 /** A PF with a range and again without one would have the range mean nothing. */
-function pfsAreNamedOnce(
-  configured: readonly z.output<typeof physicalFunctionSchema>[],
-  context: z.RefinementCtx,
-): void {
+function pfsAreNamedOnce(configured: readonly ConfiguredPf[], context: z.RefinementCtx): void {
   const names = configured.map((each) => pfOf(each).name);
   for (const [index, name] of names.entries()) {
     const first = names.indexOf(name);
@@ -436,7 +318,7 @@ function unreachableHostsIn({
 }: Pick<ConfigValues, "unreachableHosts">): Read<UnreachableHosts> | undefined {
   return unreachableHosts === undefined
     ? undefined
-    : readKey("unreachableHosts", unreachableHostsSchema, unreachableHosts);
+    : readKey("unreachableHosts", types.keys.unreachableHosts.schema, unreachableHosts);
 }
 
 function mistakesOf(result: Read<unknown> | undefined): readonly Mistake[] {

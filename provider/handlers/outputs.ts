@@ -2,14 +2,16 @@
  * What a program reads of a resource where its state says nothing. A preview takes an output that a state leaves out for one
  * that is not known yet, and shows each stack output that comes from it as changed: so nothing is written as null.
  */
+import { nullableOutputs } from "../model/describe.js";
 import type { Kind } from "../model/kind.js";
+import { resourceTypes } from "../model/resources/index.js";
 
 type Values = Readonly<Record<string, unknown>>;
 
 const perhapsNothing: Readonly<Record<Kind, readonly string[]>> = {
-  VnicProfile: ["failover"],
-  VmInterface: ["vmId", "host", "vf", "xml"],
-  VmPlacement: ["vmId", "lastMove"],
+  VnicProfile: nullableOutputs(resourceTypes.VnicProfile),
+  VmInterface: nullableOutputs(resourceTypes.VmInterface),
+  VmPlacement: nullableOutputs(resourceTypes.VmPlacement),
 };
 
 /** The state of a resource as the engine keeps it. */

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import { CONFIG_NAMESPACE, plainSecret, secretKeys } from "../config/index.js";
+import { CONFIG_NAMESPACE, plainSecret } from "../model/namespace.js";
+import { configurationKeys } from "./provider-args.js";
 
 let looked = false;
 
@@ -13,7 +14,8 @@ export function warnOfPlainSecrets(): void {
   // The SDK has it, as its own Config does, and leaves it out of its types.
   const { isConfigSecret } = pulumi.runtime as { readonly isConfigSecret?: (key: string) => boolean };
   if (isConfigSecret === undefined) return;
-  for (const key of secretKeys) {
+  for (const [key, { secret }] of Object.entries(configurationKeys)) {
+    if (!secret) continue;
     const name = `${CONFIG_NAMESPACE}:${key}`;
     if (pulumi.runtime.getConfig(name) !== undefined && !isConfigSecret(name)) void pulumi.log.warn(plainSecret(key));
   }

@@ -1,52 +1,18 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { ClusterArgs, ConfigKey, EngineArgs, HostCredentials, UnreachableHosts } from "../config/index.js";
-import type { CONFIG_NAMESPACE, StackConfig } from "../handlers/handler.js";
-import type { DeepInput } from "./deep-input.js";
+import type { StackConfig } from "../handlers/handler.js";
+import { CONFIG_NAMESPACE } from "../model/namespace.js";
+import { configurationKeys, type ProviderArgs } from "./provider-args.js";
 import { wordsOf, wordsOnly } from "./words-only.js";
 
-/** The same as the stack's configuration under `vnic-failover:`. Either `cluster` or `ovirt` is needed. */
-export interface ProviderArgs {
-  /** The hosts and networks of a libvirt cluster. */
-  cluster?: DeepInput<ClusterArgs> | undefined;
-  /** The text of the private key that logs in to the hosts. Kept secret in the state. Default: the SSH agent or key files. */
-  sshPrivateKey?: pulumi.Input<string> | undefined;
-  /** Of the private key, where it has one. Kept secret in the state. */
-  sshPassphrase?: pulumi.Input<string> | undefined;
-  /** Of the user on the hosts, where no key is used: for hosts whose URI names it (`sshauth`). Kept secret in the state. */
-  sshPassword?: pulumi.Input<string> | undefined;
-  /**
-   * What single hosts are logged in to with, by their names: no other host gets it, and they get none of the three above.
-   * Kept secret in the state. Default: none.
-   */
-  hostCredentials?: DeepInput<HostCredentials> | undefined;
-  /** The hosts of the cluster are used for reading alone: for previews. Default `false`. */
-  readOnly?: pulumi.Input<boolean> | undefined;
-  /** An oVirt engine. */
-  ovirt?: DeepInput<EngineArgs> | undefined;
-  /** Of `ovirt.username`. Either this or `ovirtToken` is needed. Kept secret in the state. */
-  ovirtPassword?: pulumi.Input<string> | undefined;
-  /** A token of the engine's sign-on that was got elsewhere, in place of user and password. Kept secret in the state. */
-  ovirtToken?: pulumi.Input<string> | undefined;
-  /** What a preview makes of a host or an engine that cannot be reached. Default `warn`. */
-  unreachableHosts?: pulumi.Input<UnreachableHosts> | undefined;
+type ConfigKey = keyof typeof configurationKeys;
+
+/** How a value goes into the state: objects as the JSON text that the stack's configuration comes as, too. */
+function asProperty(key: string, value: pulumi.Input<unknown>): pulumi.Output<unknown> {
+  const { secret, json } =
+    key in configurationKeys ? configurationKeys[key as ConfigKey] : { secret: false, json: false };
+  const property = json ? pulumi.jsonStringify(value) : pulumi.output(value);
+  return secret ? pulumi.secret(property) : property;
 }
-
-/** Not imported: each program would load what reads a configuration, which takes longer than all of its resources. */
-const namespace: typeof CONFIG_NAMESPACE = "vnic-failover";
-
-/** How each value goes into the state: objects as the JSON text that the stack's configuration comes as, too. */
-const asProperty: Readonly<Record<ConfigKey, (value: pulumi.Input<unknown>) => pulumi.Output<unknown>>> = {
-  cluster: pulumi.jsonStringify,
-  sshPrivateKey: pulumi.secret,
-  sshPassphrase: pulumi.secret,
-  sshPassword: pulumi.secret,
-  hostCredentials: (value) => pulumi.secret(pulumi.jsonStringify(value)),
-  readOnly: pulumi.jsonStringify,
-  ovirt: pulumi.jsonStringify,
-  ovirtPassword: pulumi.secret,
-  ovirtToken: pulumi.secret,
-  unreachableHosts: pulumi.output,
-};
 
 /** The configuration that a provider was made with, also one of another copy of this package. */
 const configuration = Symbol.for("pulumi-vnic-failover.configuration");
@@ -69,9 +35,9 @@ export class Provider extends pulumi.ProviderResource {
     const properties = Object.fromEntries(
       Object.entries(args as Readonly<Record<string, pulumi.Input<unknown>>>)
         .filter(([, value]) => value !== undefined)
-        .map(([key, value]) => [key, key in asProperty ? asProperty[key as ConfigKey](value) : pulumi.output(value)]),
+        .map(([key, value]) => [key, asProperty(key, value)]),
     );
-    const namespaced = Object.entries(properties).map(([key, value]) => [`${namespace}:${key}`, value] as const);
+    const namespaced = Object.entries(properties).map(([key, value]) => [`${CONFIG_NAMESPACE}:${key}`, value] as const);
     super("pulumi-nodejs", name, Object.fromEntries(namespaced), opts);
     const config = pulumi.unsecret(pulumi.all(properties)).apply(withoutUndefined);
     Object.defineProperty(this, configuration, { value: config });

@@ -22,6 +22,18 @@ test("a profile has its outputs, also those that were not declared", async () =>
   expect(await valueOf(passThrough)).toBe("disabled");
 });
 
+test("a profile and a placement have the inputs that were not declared among their outputs", async () => {
+  const { networkFilter, qos, description } = new VnicProfile("plain", { network: "data" });
+  for (const output of [networkFilter, qos, description]) expect(await valueOf(output)).toBeNull();
+  const described = new VnicProfile("described", { network: "data", description: pulumi.output("for people") });
+  expect(await valueOf(described.description)).toBe("for people");
+  const { portMirroring, customProperties } = described;
+  for (const output of [portMirroring, customProperties]) expect(pulumi.Output.isInstance(output)).toBe(true);
+  const slow = new VmPlacement("slow", { vm: "web", host: "host1", migration: { maxDowntime: 500 } });
+  expect(await valueOf(slow.migration)).toEqual({ maxDowntime: 500 });
+  expect(await valueOf(new VmPlacement("usual", { vm: "web", host: "host1" }).migration)).toBeNull();
+});
+
 test("an interface has its outputs, also those that were not declared", async () => {
   const nic = new VmInterface("nic", { vm: "web", profile: "p" });
   const { mac, plugged, linked, host, vf, aliases, xml, missing } = nic;

@@ -1,5 +1,4 @@
 /** getFreeVfs: what a host has left for interfaces of a network. */
-import { z } from "zod";
 import { isFree } from "../../backends/libvirt/inventory.js";
 import { physicalFunctionsOf } from "../../backends/libvirt/interfaces.js";
 import { freeVirtualFunctions, lookUpHost } from "../../backends/ovirt/rest/index.js";
@@ -7,22 +6,12 @@ import { formatPciAddress } from "../../backends/libvirt/xml/pci-address.js";
 import { idNamed, readEngine } from "../ovirt/cluster-view.js";
 import { engineOf } from "../ovirt/session.js";
 import { clusterOf } from "../libvirt/session.js";
+import { functionTypes } from "../../model/functions.js";
+import type { GetFreeVfsArgs, GetFreeVfsResult } from "../../model/values.js";
 import type { ClusterFunction } from "./function.js";
 
-export interface GetFreeVfsArgs {
-  readonly host: string;
-  readonly network: string;
-}
-
-export interface GetFreeVfsResult {
-  readonly host: string;
-  readonly network: string;
-  readonly count: number;
-  readonly vfs: readonly string[];
-}
-
 export const getFreeVfs: ClusterFunction<GetFreeVfsArgs, GetFreeVfsResult> = {
-  args: z.strictObject({ host: z.string().min(1), network: z.string().min(1) }),
+  args: functionTypes.getFreeVfs.args.schema,
   over: {
     async libvirt(ctx, { host, network }) {
       const cluster = clusterOf(ctx);

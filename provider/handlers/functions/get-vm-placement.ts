@@ -1,22 +1,12 @@
 /** getVmPlacement: where a VM runs. */
-import { z } from "zod";
 import { DomainState } from "../../backends/libvirt/constants.js";
 import { listHosts } from "../../backends/ovirt/rest/index.js";
 import { engineOf } from "../ovirt/session.js";
 import { requireVm } from "../ovirt/vm.js";
 import { clusterOf } from "../libvirt/session.js";
+import { functionTypes } from "../../model/functions.js";
+import type { GetVmPlacementArgs, GetVmPlacementResult } from "../../model/values.js";
 import type { ClusterFunction } from "./function.js";
-
-export interface GetVmPlacementArgs {
-  readonly vm: string;
-}
-
-export interface GetVmPlacementResult {
-  readonly vm: string;
-  /** Absent: the VM is down, and the engine keeps it nowhere. */
-  readonly host?: string;
-  readonly state: string;
-}
 
 const states: Readonly<Record<number, string>> = {
   [DomainState.RUNNING]: "running",
@@ -29,7 +19,7 @@ const states: Readonly<Record<number, string>> = {
 };
 
 export const getVmPlacement: ClusterFunction<GetVmPlacementArgs, GetVmPlacementResult> = {
-  args: z.strictObject({ vm: z.string().min(1) }),
+  args: functionTypes.getVmPlacement.args.schema,
   over: {
     async libvirt(ctx, { vm }) {
       const { host, state } = await clusterOf(ctx).require(vm);

@@ -1,5 +1,4 @@
 /** planMove: what moving a VM to a host would do, and whether it can. */
-import { z } from "zod";
 import { listHosts, lookUpHost } from "../../backends/ovirt/rest/index.js";
 import { isRefused, planMove as planOverLibvirt, type MovePlan } from "../../migration/plan.js";
 import { moveSteps } from "../../migration/steps.js";
@@ -9,50 +8,12 @@ import { engineOf } from "../ovirt/session.js";
 import { violationsOf } from "../ovirt/vm-placement.js";
 import { requireVm } from "../ovirt/vm.js";
 import { clusterOf } from "../libvirt/session.js";
+import { functionTypes } from "../../model/functions.js";
+import type { PlanMoveArgs, PlanMoveResult, PlanFinding } from "../../model/values.js";
 import type { ClusterFunction } from "./function.js";
 
-export interface PlanMoveArgs {
-  readonly vm: string;
-  readonly host: string;
-}
-
-export interface PlanMoveResult {
-  readonly vm: string;
-  /** Absent: the VM was found nowhere, or is down. */
-  readonly from?: string;
-  readonly to: string;
-  readonly alreadyThere: boolean;
-  readonly refused: boolean;
-  readonly findings: readonly PlanFinding[];
-  /** Empty on oVirt, whose engine chooses VFs when it migrates. */
-  readonly interfaces: readonly PlannedMove[];
-  /** Empty where nothing would be done, and on oVirt. */
-  readonly steps: readonly PlannedStep[];
-}
-
-export interface PlanFinding {
-  readonly rule: string;
-  readonly severity: string;
-  readonly message: string;
-  readonly remedy: string;
-}
-
-export interface PlannedMove {
-  readonly mac: string;
-  readonly network: string;
-  readonly standbyNetwork: string;
-  readonly vfBefore: string;
-  /** Absent: none is free there. */
-  readonly vfAfter?: string;
-}
-
-export interface PlannedStep {
-  readonly name: string;
-  readonly title: string;
-}
-
 export const planMove: ClusterFunction<PlanMoveArgs, PlanMoveResult> = {
-  args: z.strictObject({ vm: z.string().min(1), host: z.string().min(1) }),
+  args: functionTypes.planMove.args.schema,
   over: {
     libvirt: async (ctx, { vm, host }) => planResult(await planOverLibvirt(clusterOf(ctx), vm, host)),
 

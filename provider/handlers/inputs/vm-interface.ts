@@ -1,44 +1,14 @@
 /** What a VmInterface is declared as, whatever the backend. */
-import { z } from "zod";
+import { checkSchema, comparedInputs, replacingInputs, type ValuesOf } from "../../model/describe.js";
 import { ProblemError } from "../../model/problem.js";
-import { normalizeMac } from "../../model/mac.js";
+import { vmInterface } from "../../model/resources/vm-interface.js";
+import { isKnown, type MaybeUnknown, type Unknown } from "../../model/unknown.js";
 import { diffOf, type ResourceDiff } from "../handler.js";
-import { isKnown, known, type MaybeUnknown, type Unknown } from "../../model/unknown.js";
 
-const mac = z.string().transform((text, context) => {
-  const normal = normalizeMac(text);
-  if (normal !== undefined) return normal;
-  context.addIssue({ code: "custom", message: "must be a MAC address such as 52:54:00:12:34:56" });
-  return z.NEVER;
-});
+export const vmInterfaceSchema = checkSchema(vmInterface);
 
-/**
- * What is so by default goes unsaid, also where the program says it: the engine's time with a thousand resources goes by
- * the number of their properties.
- */
-const unsaidIfTrue = known(z.boolean())
-  .transform((value) => (value === true ? undefined : value))
-  .optional();
-
-export const vmInterfaceSchema = z.strictObject({
-  vm: known(z.string().min(1).max(255)),
-  profile: known(z.string().min(1)),
-  mac: known(mac).optional(),
-  plugged: unsaidIfTrue,
-  linked: unsaidIfTrue,
-  adopt: known(z.boolean()).optional(),
-});
-
-export interface VmInterfaceInputs {
-  readonly vm: string;
-  readonly profile: string;
-  readonly mac?: string;
-  /** Default true. */
-  readonly plugged?: boolean;
-  /** Default true. */
-  readonly linked?: boolean;
-  readonly adopt?: boolean;
-}
+export type VmInterfaceInputs = ValuesOf<typeof vmInterface.inputs>;
+export type VmInterfaceOutputs = ValuesOf<typeof vmInterface.outputs>;
 
 /** Inputs or a state, with what goes unsaid. */
 export function inFull<Inputs extends Readonly<Partial<Record<"plugged" | "linked", boolean | Unknown | undefined>>>>(
@@ -52,11 +22,11 @@ export function unsaid({ plugged, linked }: { readonly plugged?: boolean; readon
   return { ...(plugged === false && { plugged }), ...(linked === false && { linked }) };
 }
 
-/** The inputs that the interface has: `adopt` says only how to begin. */
-export const compared = ["vm", "profile", "mac", "plugged", "linked"] as const;
+/** The inputs that the interface has. */
+export const compared = comparedInputs(vmInterface);
 
 /** The inputs whose change makes it another interface. */
-export const identity = ["vm", "profile", "mac"] as const;
+export const identity = replacingInputs(vmInterface);
 
 /** What a state says beside the inputs, over either backend. */
 interface InterfaceState extends VmInterfaceInputs {

@@ -1,20 +1,13 @@
 /** What a VmPlacement is declared as, whatever the backend. */
-import { z } from "zod";
-import { migrationOptionsSchema } from "../../migration/options.js";
+import { checkSchema, comparedInputs, replacingInputs, type ValuesOf } from "../../model/describe.js";
+import { vmPlacement } from "../../model/resources/vm-placement.js";
+import type { MaybeUnknown } from "../../model/unknown.js";
 import { diffOf, isSameValue, type ResourceDiff } from "../handler.js";
-import { known, type MaybeUnknown } from "../../model/unknown.js";
 
-export const vmPlacementSchema = z.strictObject({
-  vm: known(z.string().min(1).max(255)),
-  host: known(z.string().min(1)),
-  migration: known(migrationOptionsSchema.partial()).optional(),
-});
+export const vmPlacementSchema = checkSchema(vmPlacement);
 
-export interface VmPlacementInputs {
-  readonly vm: string;
-  readonly host: string;
-  readonly migration?: z.input<typeof migrationOptionsSchema>;
-}
+export type VmPlacementInputs = ValuesOf<typeof vmPlacement.inputs>;
+export type VmPlacementOutputs = ValuesOf<typeof vmPlacement.outputs>;
 
 /** Nothing differs from what stands: no host need be asked about it. */
 export function asksForNothing(
@@ -30,8 +23,8 @@ export function diffOfPlacement(
   news: MaybeUnknown<VmPlacementInputs>,
 ): ResourceDiff {
   return diffOf<VmPlacementInputs>(state, news, {
-    inputs: ["vm", "host", "migration"],
-    replaceOn: ["vm"],
+    inputs: comparedInputs(vmPlacement),
+    replaceOn: replacingInputs(vmPlacement),
     deleteBeforeReplace: true,
     drifted: state.missing.length > 0,
   });

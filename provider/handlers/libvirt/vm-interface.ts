@@ -64,6 +64,7 @@ import {
   vmAndNic,
   vmInterfaceSchema,
   type VmInterfaceInputs,
+  type VmInterfaceOutputs,
 } from "../inputs/vm-interface.js";
 import { knownProfiles, networksOf, readStore, referredId, ruleNic, type StoreView } from "../cluster-view.js";
 import { declaredInterfaces, type DeclaredInterface } from "../declarations.js";
@@ -73,19 +74,12 @@ import { leftUnchecked, warnOfUnreadable } from "../unreachable-warning.js";
 import { pictureOf } from "./session.js";
 import type { MaybeUnknown } from "../../model/unknown.js";
 
-export interface VmInterfaceState extends VmInterfaceInputs {
+export interface VmInterfaceState extends VmInterfaceInputs, VmInterfaceOutputs {
   readonly mac: string;
   /** The MAC was not declared. Absent: it was. */
   readonly macMadeUp?: true;
-  /** The VM's UUID. Absent in states of versions that had none, until the next read or update. */
-  readonly vmId?: string;
-  /** Where the VM was when this was read last. */
   readonly host: string;
-  readonly vf?: string;
-  readonly aliases: readonly string[];
   readonly xml: string;
-  /** What is missing of what was declared, in words; empty when nothing is. */
-  readonly missing: readonly string[];
 }
 
 /** What is adopted is there already, and is no clash with itself. */

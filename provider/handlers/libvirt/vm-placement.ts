@@ -41,6 +41,7 @@ import {
   inputsOfPlacement,
   vmPlacementSchema,
   type VmPlacementInputs,
+  type VmPlacementOutputs,
 } from "../inputs/vm-placement.js";
 import { forgetPlacement, notePlacement, placementElsewhere, refuseIfPlacedElsewhere } from "./placement-note.js";
 import { declarePlacement, placedTwice } from "../placement-owner.js";
@@ -53,13 +54,8 @@ import { leftUnchecked } from "../unreachable-warning.js";
 import { isKnown, type MaybeUnknown, type Unknown } from "../../model/unknown.js";
 import { urnParts } from "../../model/urn.js";
 
-export interface VmPlacementState extends VmPlacementInputs {
-  /** The VM's UUID. Absent in states of versions that had none, until the next read or update. */
-  readonly vmId?: string;
-  /** Of the last move that this resource made, shortened where it would weigh on the state: the file report has all of it. */
+export interface VmPlacementState extends VmPlacementInputs, VmPlacementOutputs {
   readonly lastMove?: MoveReport;
-  /** VFs that should be there and are not, in words. */
-  readonly missing: readonly string[];
   /** The id of its note in the VM's metadata. Absent in states of versions that had none, until the next update. */
   readonly claim?: string;
 }

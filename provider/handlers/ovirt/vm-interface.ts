@@ -41,6 +41,7 @@ import {
   vmAndNic,
   vmInterfaceSchema,
   type VmInterfaceInputs,
+  type VmInterfaceOutputs,
 } from "../inputs/vm-interface.js";
 import { knownProfiles, referredId, type RecordedInterface } from "../cluster-view.js";
 import { declaredInterfaces, type DeclaredInterface } from "../declarations.js";
@@ -63,20 +64,10 @@ import { absenceOf, engineOf, unlessSilent, type Engine } from "./session.js";
 import { isPassing, lastingRefusal, readyForNics, withoutMigration } from "../../backends/ovirt/settled.js";
 import { hasOrphan, hostsUnder, isRunning, requireVm, spelledVf, vfOf, vmIfAny } from "./vm.js";
 
-export interface VmInterfaceState extends VmInterfaceInputs, OvirtMark {
+export interface VmInterfaceState extends VmInterfaceInputs, VmInterfaceOutputs, OvirtMark {
   readonly mac: string;
   /** The MAC is of the engine's pool. Absent: it was declared. */
   readonly macMadeUp?: true;
-  /** The VM's id. Absent in states of versions that had none, until the next read or update. */
-  readonly vmId?: string;
-  /** Where the VM was when this was read last; absent: it was down. */
-  readonly host?: string;
-  /** Where the engine tells: see `vfOf`. */
-  readonly vf?: string;
-  /** Of its devices while it is plugged, the standby's first. */
-  readonly aliases: readonly string[];
-  /** What is missing of what was declared, in words; empty when nothing is. */
-  readonly missing: readonly string[];
 }
 
 export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {

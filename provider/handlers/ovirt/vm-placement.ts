@@ -27,6 +27,7 @@ import {
   inputsOfPlacement,
   vmPlacementSchema,
   type VmPlacementInputs,
+  type VmPlacementOutputs,
 } from "../inputs/vm-placement.js";
 import { declarePlacement, placedTwice } from "../placement-owner.js";
 import { failureOf, refuse } from "../rule-errors.js";
@@ -43,12 +44,8 @@ import { notOver, withoutMigration } from "../../backends/ovirt/settled.js";
 import { absenceOf, engineOf, silenceOf, unlessSilent, type Engine } from "./session.js";
 import { areOneVm, hostsUnder, isRunning, nicsWithoutVf, requireVm, spelledVf, vmIfAny } from "./vm.js";
 
-export interface VmPlacementState extends VmPlacementInputs, OvirtMark {
-  /** The VM's id. Absent in states of versions that had none, until the next read or update. */
-  readonly vmId?: string;
-  /** VFs that should be there and are not, in words. */
-  readonly missing: readonly string[];
-  /** The ids of the NICs that these are of. */
+export interface VmPlacementState extends VmPlacementInputs, Omit<VmPlacementOutputs, "lastMove">, OvirtMark {
+  /** The ids of the NICs that `missing` is of. */
   readonly unplugged: readonly string[];
 }
 

@@ -1,44 +1,11 @@
 /** Who did what when in a move: collected as it goes, and the raw material of its report. */
 
-export interface PhaseTime {
-  readonly name: string;
-  /** Milliseconds since the epoch. */
-  readonly start: number;
-  readonly end: number;
-  readonly outcome: "done" | "failed" | "undone";
-}
+import type { JobSample, MoveMoment as Moment, MovePhase as PhaseTime } from "../../model/values.js";
 
-export interface JobSample {
-  readonly at: number;
-  /** 0 to 100, of the memory's first pass; later passes keep it below 100. */
-  readonly percent: number;
-  /** Bytes. */
-  readonly remaining: number;
-  /** Bytes per second. */
-  readonly rate: number;
-}
+export type { JobSample, Moment, PhaseTime };
 
 /** What a moment is, for programs; `what` is for people. */
-export type MomentKind =
-  /** The guest released a VF. */
-  | "vf-unplugged"
-  | "vf-plugged"
-  /** The guest's traffic was seen behind the VF. */
-  | "vf-used"
-  /** The source has stopped the VM: its downtime begins. */
-  | "vm-stopped"
-  | "vm-moved"
-  | "announced"
-  /** As oVirt's engine tells it. */
-  | "engine-event";
-
-export interface Moment {
-  /** Absent in reports of older versions. */
-  readonly kind?: MomentKind;
-  /** Milliseconds since the epoch. */
-  readonly at: number;
-  readonly what: string;
-}
+export type MomentKind = NonNullable<Moment["kind"]>;
 
 /** The largest of the values, at least `least`. A spread into Math.max would end with some 120,000 arguments. */
 export function largest(least: number, values: readonly number[]): number {

@@ -1,9 +1,11 @@
 /** What the plugin knows of each kind of resource beside its handler. */
+import { alwaysPresent, namesWhere, scalarDefault, type ResourceType } from "../../model/describe.js";
 import type { Kind } from "../../model/kind.js";
+import { resourceTypes } from "../../model/resources/index.js";
 import { withNulls } from "../../handlers/outputs.js";
 import { UNKNOWN } from "../../model/unknown.js";
 import { ProblemError } from "../../model/problem.js";
-import { resourceSpecs, token } from "./schema/index.js";
+import { token } from "./schema/index.js";
 
 export interface ResourceFacts {
   /** The input that is the resource's name where nothing else is declared. */
@@ -15,12 +17,21 @@ export interface ResourceFacts {
 }
 
 export const resourceFacts: Readonly<Record<Kind, ResourceFacts>> = {
-  VnicProfile: { namedBy: "name", drift: ["differsOn"], constant: [] },
-  VmInterface: { drift: ["missing"], constant: ["mac", "aliases", "vmId"] },
-  VmPlacement: { drift: ["missing"], constant: ["vmId"] },
+  VnicProfile: factsOf(resourceTypes.VnicProfile),
+  VmInterface: factsOf(resourceTypes.VmInterface),
+  VmPlacement: factsOf(resourceTypes.VmPlacement),
 };
 
-const kinds = new Map(Object.keys(resourceSpecs).map((kind) => [token(kind), kind as Kind]));
+function factsOf({ inputs, outputs }: ResourceType): ResourceFacts {
+  const [namedBy] = namesWhere(inputs, ({ isName }) => isName === true);
+  return {
+    ...(namedBy !== undefined && { namedBy }),
+    drift: namesWhere(outputs, ({ drift }) => drift === true),
+    constant: namesWhere({ ...inputs, ...outputs }, ({ constant }) => constant === true),
+  };
+}
+
+const kinds = new Map(Object.keys(resourceTypes).map((kind) => [token(kind), kind as Kind]));
 
 /** @throws ProblemError: the resource is of no kind of this package's. */
 export function kindOf(urn: string): Kind {
@@ -45,10 +56,10 @@ export function told(kind: Kind, state: object): Readonly<Record<string, unknown
 }
 
 function defaultsOf(kind: Kind): readonly (readonly [name: string, value: unknown])[] {
-  const { inputs, required } = resourceSpecs[kind];
-  return Object.entries(inputs)
-    .filter(([name, input]) => input.default !== undefined && required.includes(name))
-    .map(([name, input]) => [name, input.default] as const);
+  return Object.entries(resourceTypes[kind].inputs).flatMap(([name, input]) => {
+    const value = scalarDefault(input);
+    return value === undefined ? [] : [[name, value] as const];
+  });
 }
 
 /** The state that a resource will have, as far as a preview can know it: `state` is the one that it has now. */
@@ -57,7 +68,7 @@ export function foreseen(
   news: Readonly<Record<string, unknown>>,
   state?: Readonly<Record<string, unknown>>,
 ): Readonly<Record<string, unknown>> {
-  const { outputs, required } = resourceSpecs[kind];
+  const type = resourceTypes[kind];
   const { drift, constant } = resourceFacts[kind];
   const known: Readonly<Record<string, unknown>> = Object.fromEntries([
     ...defaultsOf(kind),
@@ -65,7 +76,7 @@ export function foreseen(
     // A state of an older version may lack one.
     ...constant.flatMap((name) => (state?.[name] == null ? [] : [[name, state[name]] as const])),
   ]);
-  const unknown = [...Object.keys(outputs), ...required].map((name) => [name, UNKNOWN] as const);
+  const unknown = [...Object.keys(type.outputs), ...alwaysPresent(type)].map((name) => [name, UNKNOWN] as const);
   const declared = Object.entries(news).filter(([, value]) => value !== undefined);
   return { ...Object.fromEntries(unknown), ...known, ...Object.fromEntries(declared) };
 }

@@ -1,6 +1,14 @@
-/** Pulumi's package schema, as far as this package needs it (pulumi/pulumi: pkg/codegen/schema/pulumi.json). */
+/** Pulumi's package schema, as far as this package needs it (pulumi/pulumi: pkg/codegen/schema/pulumi.json), made of descriptions. */
+import { scalarDefault, type ObjectType, type Properties, type Property } from "../../../model/describe.js";
+import { shapeIn, type Shape } from "../../../model/shape.js";
+import { sentencesOf } from "../../../model/wording.js";
 
 export const PACKAGE = "vnic-failover";
+
+/** The token of one of the package's resources, functions or types. */
+export function token(name: string): string {
+  return `${PACKAGE}:index:${name}`;
+}
 
 export interface TypeSpec {
   readonly type?: "string" | "integer" | "number" | "boolean" | "array" | "object";
@@ -19,49 +27,67 @@ export interface PropertySpec extends TypeSpec {
   readonly willReplaceOnChanges?: true;
 }
 
-export type Properties<Names extends string = string> = Readonly<Record<Names, PropertySpec>>;
-
-export interface ObjectSpec<Names extends string = string> {
+export interface ObjectSpec {
   readonly description: string;
-  readonly properties: Properties<Names>;
-  readonly required?: readonly NoInfer<Names>[];
+  readonly properties: Readonly<Record<string, PropertySpec>>;
+  readonly required?: readonly string[];
 }
 
-export interface EnumSpec {
-  readonly description: string;
-  readonly values: Readonly<Record<string, string>>;
+export function objectSpec({ doc, properties }: ObjectType): ObjectSpec {
+  const required = Object.keys(properties).filter((name) => isNeeded(properties[name] as Property));
+  return {
+    description: doc,
+    properties: propertySpecs(properties),
+    ...(required.length > 0 && { required }),
+  };
 }
 
-export interface ResourceSpec {
-  readonly description: string;
-  readonly inputs: Properties;
-  readonly requiredInputs: readonly string[];
-  /** What the state has beyond the inputs. */
-  readonly outputs: Properties;
-  /** What every state has, of inputs and outputs. */
-  readonly required: readonly string[];
+/** @param defaults whether they are the program's: a state has its value, and of other objects the default is filled in later. */
+export function propertySpecs(
+  properties: Properties,
+  { defaults = false } = {},
+): Readonly<Record<string, PropertySpec>> {
+  return Object.fromEntries(Object.entries(properties).map(([name, each]) => [name, propertySpec(each, defaults)]));
 }
 
-export interface FunctionSpec {
-  readonly description: string;
-  readonly inputs: ObjectSpec;
-  readonly outputs: ObjectSpec;
+/** What is null is absent to SDKs. */
+function isNeeded({ presence, schema }: Property): boolean {
+  return presence === "required" && shapeIn(schema).is !== "nullable";
 }
 
-export const text = { type: "string" } as const;
-export const integer = { type: "integer" } as const;
-export const number = { type: "number" } as const;
-export const boolean = { type: "boolean" } as const;
-
-export function listOf<Item extends TypeSpec>(items: Item) {
-  return { type: "array", items } as const;
+function propertySpec(property: Property, defaults: boolean): PropertySpec {
+  const value = defaults ? scalarDefault(property) : undefined;
+  const { secret, replaces } = property;
+  return {
+    ...typeSpec(shapeIn(property.schema)),
+    description: sentencesOf(property),
+    ...(secret && { secret }),
+    ...(replaces && { willReplaceOnChanges: replaces }),
+    ...(value !== undefined && { default: value }),
+  };
 }
 
-export function mapOf<Value extends TypeSpec>(additionalProperties: Value) {
-  return { type: "object", additionalProperties } as const;
+function typeSpec(shape: Shape): TypeSpec {
+  switch (shape.is) {
+    case "literal":
+      return { type: typeof shape.value === "number" ? "integer" : "string" };
+    case "enum":
+      return shape.type.name === undefined ? { type: "string" } : typeNamed(shape.type.name);
+    case "object":
+      return typeNamed(shape.type.name);
+    case "list":
+      return { type: "array", items: typeSpec(shape.items) };
+    case "map":
+      return { type: "object", additionalProperties: typeSpec(shape.values) };
+    case "union":
+      return { type: "string", oneOf: shape.options.map(typeSpec) };
+    case "nullable":
+      return typeSpec(shape.inner);
+    default:
+      return { type: shape.is };
+  }
 }
 
-/** One of the package's own types. */
-export function typeNamed(name: string) {
-  return { $ref: `#/types/${PACKAGE}:index:${name}` } as const;
+function typeNamed(name: string): TypeSpec {
+  return { $ref: `#/types/${token(name)}` };
 }

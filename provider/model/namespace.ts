@@ -1,0 +1,11 @@
+/** The namespace of this package's keys in a stack's configuration. */
+export const CONFIG_NAMESPACE = "vnic-failover";
+
+/** Keys that Pulumi itself reads of any package's configuration. */
+export const pulumiKeys: readonly string[] = ["version", "pluginDownloadURL", "pluginChecksums", "parameterization"];
+
+/** Of a secret that is not encrypted. */
+export function plainSecret(key: string): string {
+  const name = `${CONFIG_NAMESPACE}:${key}`;
+  return `${name} is in the stack's configuration in clear. Encrypt it with pulumi config set --secret ${name}, and take it for known to whoever has seen the file.`;
+}
