@@ -11,7 +11,7 @@ export interface CommandConsole {
   readonly progress: ProgressBoard;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
-  /** Shows something before the answer is there: a plan that is to be confirmed. Silent with `--json`. */
+  /** Shows something before the answer is there: a plan that is to be confirmed. Shows nothing with `--json`. */
   show(text: string): void;
   /** Asks for a yes. Undefined: there is no terminal to ask on. */
   readonly confirm: ((question: string) => Promise<boolean>) | undefined;

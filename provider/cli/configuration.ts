@@ -184,7 +184,7 @@ async function stackValues(source: ConfigurationSource, environment: NodeJS.Proc
     // What is in there may be secret: not a word of it.
     throw new ConfigError({
       code: "config-unreadable",
-      what: "Unable to understand what `pulumi config --json` printed",
+      what: "Unable to parse the output of `pulumi config --json`",
       remedy: "Use the Pulumi CLI 3.x, or name a file with --config.",
     });
   }
@@ -261,6 +261,6 @@ function stackUnreadable(why: string): ConfigError {
     code: "config-missing",
     what: `Unable to read the stack's configuration: ${why}`,
     remedy:
-      "Run it in the Pulumi project's folder or name that with --cwd, and the stack with --stack; or name a file that has the cluster with --config.",
+      "Run the command in the Pulumi project's folder or pass it as --cwd, and pass the stack as --stack; or pass a file with the cluster as --config.",
   });
 }

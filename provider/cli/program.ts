@@ -25,19 +25,19 @@ export interface Invocation {
 export function commandLine(run: (invocation: Invocation) => Promise<void>): Command {
   const program = new Command("vnic-failover")
     .description(
-      "Moves VMs whose SR-IOV VFs fail over to a virtio standby, between libvirt hosts or on oVirt, and repairs what an interrupted move left.",
+      "Migrates VMs with SR-IOV failover pairs between libvirt hosts or on oVirt, and recovers interrupted moves.",
     )
     .version(version())
     .option("--json", "print one JSON document; progress as JSON lines on stderr")
     .option(
       "--config <file>",
-      "JSON or YAML file that has the cluster or the engine (default: the Pulumi stack's config)",
+      "JSON or YAML file with the cluster or the engine (default: the Pulumi stack's configuration)",
     )
-    .option("--stack <name>", "the Pulumi stack whose config is read (default: the selected one)")
-    .option("--cwd <dir>", "the folder of the Pulumi project (default: here)")
-    .option("--debug", "show where in the program an error happened")
+    .option("--stack <name>", "the Pulumi stack whose configuration is read (default: the selected one)")
+    .option("--cwd <dir>", "the folder of the Pulumi project (default: the current one)")
+    .option("--debug", "show stack traces of errors")
     .configureHelp({ showGlobalOptions: true })
-    .showHelpAfterError("(--help tells more)");
+    .showHelpAfterError("(see --help)");
 
   const act = (command: Command, movesVms: boolean, action: Invocation["act"]): Promise<void> => {
     const { json = false, debug = false, config, stack, cwd } = command.optsWithGlobals<Partial<GlobalOptions>>();
@@ -46,19 +46,19 @@ export function commandLine(run: (invocation: Invocation) => Promise<void>): Com
 
   program
     .command("doctor")
-    .description("look at every host: versions, IOMMU, bridges, PFs and VFs, what is missing and how to fix it")
+    .description("check every host: versions, IOMMU, bridges, PFs and VFs, what is missing and how to fix it")
     .addHelpText(
       "after",
       help([
         ["vnic-failover doctor", "exits 1 if something is missing"],
-        ["vnic-failover doctor --config cluster.yaml --json", "for a monitor"],
+        ["vnic-failover doctor --config cluster.yaml --json", "for monitoring"],
       ]),
     )
     .action((_flags: object, command: Command) => act(command, false, (commands, context) => commands.doctor(context)));
 
   program
     .command("plan")
-    .description("tell what a move would do, and whether it can; changes nothing")
+    .description("show what a move would do and whether it is possible; changes nothing")
     .argument("<vm>", "the VM's name in libvirt; on oVirt its name or id")
     .requiredOption(
       "--to <host>",
@@ -72,18 +72,18 @@ export function commandLine(run: (invocation: Invocation) => Promise<void>): Com
   addMigrationFlags(
     program
       .command("migrate")
-      .description("move a VM, its VFs unplugged for the while")
+      .description("move a VM; its VFs are unplugged during the move")
       .argument("<vm>", "the VM's name in libvirt; on oVirt its name or id")
       .requiredOption(
         "--to <host>",
         "the destination, by its name in the configuration; on oVirt by its name or id in the engine",
       ),
   )
-    .option("--report-dir <dir>", "where the report goes (default .vnic-failover/reports)")
+    .option("--report-dir <dir>", "folder for the report (default .vnic-failover/reports)")
     .addHelpText(
       "after",
       help([
-        ["vnic-failover migrate web --to host2", "moves it, with a bar on a terminal"],
+        ["vnic-failover migrate web --to host2", "moves it, with a progress bar on a terminal"],
         ["vnic-failover migrate web --to host2 --json 2>progress.jsonl", "for scripts"],
         ["vnic-failover migrate web --to host2 --bandwidth 500 --auto-converge", "a busy VM on a shared network"],
       ]),
@@ -103,32 +103,32 @@ export function commandLine(run: (invocation: Invocation) => Promise<void>): Com
   addMigrationFlags(
     program
       .command("drain")
-      .description("move all running VMs away from a host, after a plan that has room for all of them")
+      .description("move all running VMs away from a host, by a plan with room for all of them")
       .argument(
         "[host]",
-        "the host to be emptied, by its name in the configuration; on oVirt by its name or id in the engine",
+        "the host to drain, by its name in the configuration; on oVirt by its name or id in the engine",
       )
-      .option("--to <host...>", "where they may go (default: every other host that is not under maintenance)")
+      .option("--to <host...>", "allowed destinations (default: every other host that is not under maintenance)")
       .addOption(
-        new Option("--undo <report>", "move the VMs of a drain back, by the report that it left").conflicts([
+        new Option("--undo <report>", "move the VMs of a drain back, using its report").conflicts([
           "to",
           "maintenance",
         ]),
       )
       .option("--maintenance", "on oVirt: put the host into maintenance once no VM runs there")
       .option("--dry-run", "print the plan and exit with 0; nothing is moved")
-      .option("--concurrency <n>", "moves at a time (default 1)", wholeNumber)
-      .option("--incoming <n>", "moves at a time to one destination (default 2)", wholeNumber)
-      .option("--yes", "do not ask"),
+      .option("--concurrency <n>", "concurrent moves (default 1)", wholeNumber)
+      .option("--incoming <n>", "concurrent moves to one destination (default 2)", wholeNumber)
+      .option("--yes", "skip the confirmation"),
   )
-    .option("--report-dir <dir>", "where the reports go (default .vnic-failover/reports)")
+    .option("--report-dir <dir>", "folder for the reports (default .vnic-failover/reports)")
     .addHelpText(
       "after",
       help([
         ["vnic-failover drain host1", "shows the plan and asks"],
         ["vnic-failover drain host1 --dry-run --json", "the plan, for scripts"],
         ["vnic-failover drain host1 --to host2 host3 --concurrency 2 --yes", "for scripts"],
-        ["vnic-failover drain host1 --maintenance --yes", "on oVirt: and puts it into maintenance"],
+        ["vnic-failover drain host1 --maintenance --yes", "on oVirt: also puts it into maintenance"],
         ["vnic-failover drain --undo .vnic-failover/reports/drain-host1-….json", "moves them back"],
       ]),
     )
@@ -155,7 +155,7 @@ export function commandLine(run: (invocation: Invocation) => Promise<void>): Com
 
   program
     .command("status")
-    .description("tell where VMs run, with which VFs, and in which move; changes nothing")
+    .description("show where VMs run, their VFs, and moves in progress; changes nothing")
     .argument("[vm]", "default: every VM")
     .addHelpText(
       "after",
@@ -170,19 +170,19 @@ export function commandLine(run: (invocation: Invocation) => Promise<void>): Com
 
   program
     .command("recover")
-    .description("end interrupted moves, forward or back, and plug missing VFs")
+    .description("complete or roll back interrupted moves, and plug missing VFs")
     .argument("[vm]", "default: every VM that needs it")
-    .option("--now", "do not wait for the lease of a mover on another machine: it is known to be dead")
-    .option("--host-is-dead <host>", "a host that does not answer is switched off: nothing runs there any more")
-    .option("--yes", "with --host-is-dead: do not ask")
+    .option("--now", "do not wait for the lease of a move from another machine: that machine is known to be down")
+    .option("--host-is-dead <host>", "treat this unreachable host as switched off: nothing runs there any more")
+    .option("--yes", "with --host-is-dead: skip the confirmation")
     .addHelpText(
       "after",
       help([
-        ["vnic-failover recover", "fixes whatever needs it"],
-        ["vnic-failover recover web --now", "the machine that moved it is dead"],
+        ["vnic-failover recover", "recovers every VM that needs it"],
+        ["vnic-failover recover web --now", "the machine that moved it is down"],
         [
           "vnic-failover recover web --host-is-dead host2",
-          "host2 is switched off: web is reset and goes on on the other host. If it still ran on host2, its disks would be destroyed",
+          "host2 is switched off: web is reset and continues on the other host. If it still ran on host2, its disks would be corrupted",
         ],
       ]),
     )
@@ -195,7 +195,7 @@ export function commandLine(run: (invocation: Invocation) => Promise<void>): Com
 
   program
     .command("release")
-    .description("let another stack place a VM: takes away the note of a stack that was lost or renamed; moves nothing")
+    .description("let another stack place a VM: removes the record of a stack that was lost or renamed; moves nothing")
     .argument("<vm>", "the VM's name in libvirt; on oVirt its name or id")
     .addHelpText("after", help([["vnic-failover release web", "pulumi said that another stack places it"]]))
     .action((vm: string, _flags: object, command: Command) =>

@@ -25,7 +25,7 @@ export interface Interruption {
 const grace = 2000;
 
 export const libvirtInterruption: Interruption = {
-  first: "Rolling back what was begun (not possible after the switch-over). Press Ctrl-C again to abort immediately.",
+  first: "Rolling back (not possible after the switch-over). Press Ctrl-C again to abort immediately.",
   second: "Aborted without rolling back. Run vnic-failover recover.",
 };
 

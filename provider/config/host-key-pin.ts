@@ -1,7 +1,7 @@
 import type { ServerHostKeyAlgorithm } from "ssh2";
 import { fingerprintOf, keyTypeOf } from "./host-key.js";
 
-/** The pinned host key of the configuration, read without asking anybody. */
+/** The pinned host key of the configuration, read without asking a host. */
 
 export interface HostKeyPin {
   /** `SHA256:…` without padding. */

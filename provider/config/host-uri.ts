@@ -313,7 +313,7 @@ function parseQuery(query: string): Map<string, string> {
     const value = equals < 0 ? "" : decoded(pair.slice(equals + 1));
     if (key === undefined || value === undefined)
       throw new Error("a parameter has a percent sign that encodes nothing");
-    if (parameters.has(key)) throw new Error(`the parameter ${JSON.stringify(key)} stands there twice`);
+    if (parameters.has(key)) throw new Error(`the parameter ${JSON.stringify(key)} appears twice`);
     parameters.set(key, value);
   }
   return parameters;

@@ -1,4 +1,4 @@
-/** The stack's configuration: the hosts and networks of a cluster over libvirt, or an oVirt engine. */
+/** The stack's configuration: the hosts and networks of a cluster with libvirt, or an oVirt engine. */
 import { z } from "zod";
 import { readHostKeyPin } from "./host-key-pin.js";
 import { passwordMethods, readLibvirtUri, type ReadOnlyAccess } from "./host-uri.js";
@@ -88,7 +88,7 @@ export function unknownKeysAmong(keys: readonly string[]): readonly string[] {
   return keys.filter((key) => !known.includes(key) && !key.startsWith("__"));
 }
 
-/** Who keeps the profiles and moves the VMs: this package over libvirt, or oVirt's engine. */
+/** What keeps the profiles and moves the VMs: this package with libvirt, or oVirt's engine. */
 export type Backend = "libvirt" | "ovirt";
 
 /**

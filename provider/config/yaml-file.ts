@@ -74,9 +74,9 @@ export class YamlFile {
 const wordsOf: Readonly<Record<string, string>> = {
   BAD_INDENT: "it is indented wrongly, or a bracket is not closed",
   BLOCK_AS_IMPLICIT_KEY: "a value with a colon in it needs quotes, or a line is indented wrongly",
-  DUPLICATE_KEY: "this key stands there twice",
+  DUPLICATE_KEY: "this key appears twice",
   MISSING_CHAR: "a quote, bracket, comma or colon is missing",
-  TAB_AS_INDENT: "a tab is no indentation in YAML",
+  TAB_AS_INDENT: "YAML does not allow a tab as indentation",
 };
 
 function contentOf(document: Document, name: string): unknown {

@@ -93,7 +93,7 @@ export function elsewhere(vms: readonly DrainVm[], failed: ReadonlyMap<string, s
   return vms.flatMap((vm) => {
     const tried = failed.get(vm.name);
     if (tried === undefined) return [];
-    return { ...vm, excluded: new Map([...vm.excluded, [tried, "the move there has failed a moment ago"]]) };
+    return { ...vm, excluded: new Map([...vm.excluded, [tried, "a move to it has just failed"]]) };
   });
 }
 
@@ -129,7 +129,7 @@ function fit(vm: DrainVm, room: Room): DrainMove["physicalFunctions"] | string {
   const excluded = vm.excluded.get(room.name);
   if (excluded !== undefined) return excluded;
   if (room.memoryKiB < vm.memoryKiB)
-    return `${mebibytes(room.memoryKiB)} MiB of memory free, ${mebibytes(vm.memoryKiB)} needed`;
+    return `${mebibytes(room.memoryKiB)} MiB of free memory, ${mebibytes(vm.memoryKiB)} MiB needed`;
   return served(vm.interfaces, room);
 }
 
@@ -265,7 +265,7 @@ function reasonsFor(vm: DrainVm, whole: readonly Room[], left: readonly Room[]):
       const beside = rest === undefined ? "" : fit(vm, rest);
       return [
         room.name,
-        `room for it alone, but not beside the others that go there${typeof beside === "string" ? `: ${beside}` : ""}`,
+        `insufficient capacity together with the other planned moves${typeof beside === "string" ? `: ${beside}` : ""}`,
       ];
     }),
   );

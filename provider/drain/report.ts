@@ -102,8 +102,8 @@ export class DrainRecord {
             code: "drain-report-unwritable",
             what: "Unable to write the drain's report",
             where: this.file,
-            remedy:
-              "The drain is not affected, but drain --undo has nothing to go by. Name a folder with --report-dir.",
+            state: "The drain is not affected, but drain --undo cannot undo it.",
+            remedy: "Choose another folder with --report-dir.",
           },
           { cause },
         );
@@ -123,7 +123,7 @@ export async function readDrainReport(file: string): Promise<DrainReport> {
         code: "drain-report-unreadable",
         what: "Unable to read the drain's report",
         where: file,
-        remedy: `Name the file that the drain printed at its end; reports are in ${reportFolder} unless --report-dir said otherwise.`,
+        remedy: `Name the file that the drain printed at its end; by default it is in ${reportFolder}.`,
       },
       { cause },
     );
@@ -133,10 +133,10 @@ export async function readDrainReport(file: string): Promise<DrainReport> {
   const places = parsed.error.issues.slice(0, 3).map(({ path, message }) => [...path, message].map(String).join(": "));
   throw new ProblemError({
     code: "drain-report-invalid",
-    what: `The file is not the report of a drain: ${places.join("; ")}`,
+    what: `Unable to use the file as the report of a drain: ${places.join("; ")}`,
     where: file,
     remedy:
-      "Name the file drain-<host>-<time>.json that the drain printed at its end. The report of a single move cannot be undone: use vnic-failover migrate.",
+      "Name the file drain-<host>-<time>.json that the drain printed at its end; for the report of a single move, use vnic-failover migrate.",
   });
 }
 

@@ -43,10 +43,11 @@ function ownerOf(state: object): Backend | undefined {
 }
 
 function elsewhere(owner: Backend, configured: Backend): ProblemError {
-  const words = { libvirt: "libvirt hosts", ovirt: "an oVirt engine" };
+  const made = { libvirt: "with libvirt", ovirt: "on oVirt" };
+  const named = { libvirt: "libvirt hosts", ovirt: "an oVirt engine" };
   return new ProblemError({
     code: "other-backend",
-    what: `The resource was made over ${words[owner]}, and the stack's configuration names ${words[configured]}`,
-    remedy: "Take the old configuration back, or use a stack of its own for the other backend.",
+    what: `The resource was created ${made[owner]}, but the stack is configured for ${named[configured]}`,
+    remedy: "Restore the previous configuration, or use a separate stack for the other backend.",
   });
 }

@@ -54,7 +54,7 @@ export interface Handler<Inputs extends object, State extends object> {
   read(ctx: HandlerContext, id: string, state: State): Promise<Found<Inputs, State> | undefined>;
 
   /**
-   * What exists already, by its id or by what a person calls it: `pulumi import` has no state to go by. Undefined if there
+   * What exists already, by its id or by what a person calls it: `pulumi import` has no state to read. Undefined if there
    * is none.
    * @throws ProblemError if the name is of no form that is understood.
    */

@@ -30,7 +30,7 @@ export function inTurn<Inputs extends OfVm, State extends OfVm>(
     const turns = turnsOf.get(scope) ?? new Turns();
     turnsOf.set(scope, turns);
     const who = ctx.urn === undefined ? "another resource" : `resource "${ctx.urn.split("::").at(-1) ?? ""}"`;
-    const turn = { alone, name: alone ? `the move of VM "${name}" by ${who}` : `${who} to be done with VM "${name}"` };
+    const turn = { alone, name: alone ? `the move of VM "${name}" by ${who}` : `${who} to finish with VM "${name}"` };
     return turns.take(vm, turn, act, {
       waiting: (forWhom) => ctx.progress.report({ phase: "wait", message: `waiting for ${forWhom}` }),
       signal: ctx.signal,

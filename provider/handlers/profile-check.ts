@@ -77,7 +77,7 @@ export async function checkProfile(
     return { inputs, failures: [...removalFailures(ctx, removal, why), ...failuresOf(ctx, addition)] };
   };
   const gone = olds === undefined && !adopts ? (replaced === undefined ? own : stored) : undefined;
-  if (gone !== undefined) return replacement(gone, "It is to be replaced.");
+  if (gone !== undefined) return replacement(gone, "The profile must be replaced.");
   // What is adopted exists: it is edited, and not added once more.
   if (olds === undefined && stored === undefined) return { inputs, failures: failuresOf(ctx, of("add")) };
   // It went in a command that could not make the other one any more.
@@ -85,8 +85,8 @@ export async function checkProfile(
     return { inputs, failures: failuresOf(ctx, of("add")) };
   const edit = of("edit");
   if (stored !== undefined && edit.stored !== undefined && differ(edit.profile.network, edit.stored.network))
-    return replacement(stored, "On another network it is another profile, in the place of this one.");
-  // Who is silent cannot say that the profile is gone.
+    return replacement(stored, "Changing the network replaces the profile.");
+  // A host that does not answer cannot say that the profile is gone.
   return {
     inputs,
     failures: failuresOf(ctx, edit, olds !== undefined && silence !== undefined ? ["profile-exists"] : []),

@@ -23,7 +23,7 @@ export function leftUnchecked(
     return [
       {
         property: "",
-        reason: `${problem.message} What depends on it cannot be checked, and vnic-failover:unreachableHosts is "error".`,
+        reason: `${problem.message} Rules that need it could not be checked, and vnic-failover:unreachableHosts is "error".`,
       },
     ];
   }
@@ -32,7 +32,7 @@ export function leftUnchecked(
   const before = warned.get(command) ?? new Set();
   if (before.has(where)) return [];
   warned.set(command, before.add(where));
-  progress.warn(`${problem.message} What depends on it was not checked.`);
+  progress.warn(`${problem.message} Rules that need it were skipped.`);
   return [];
 }
 
@@ -42,7 +42,7 @@ export function warnOfUnreadable(
   unreadable: readonly UnreadableVm[] = [],
 ): void {
   for (const { message } of unreadable) {
-    const sentence = `${message} Which interfaces it has is not known.`;
+    const sentence = `${message} Its interfaces are unknown.`;
     sayOnce({ command }, sentence, () => progress.warn(sentence));
   }
 }

@@ -53,7 +53,7 @@ export async function startAnnouncers(
   if (options.announce !== "probe") return [];
   if (!cluster.config.hostCommands) {
     announced.notes.push(
-      "The cluster's hostCommands are off: only QEMU announced the standby. With them, what is lost from the new VF's plugging to the guest's first own frame through it would have been saved.",
+      "hostCommands of the cluster are off, so only QEMU announced the standby. With them, no traffic would be lost between the plugging of the new VF and the guest's first frame through it.",
     );
     return [];
   }
@@ -65,7 +65,7 @@ export async function startAnnouncers(
         onAddress: (address) => timeline.mark("announced", `${host.name} learnt the guest's address ${address}`),
         onPort: (port) => timeline.mark("announced", `${host.name} sees ${nic.mac} behind ${port}`),
         onCleared: () => timeline.mark("announced", `${host.name} cleared the VF's MAC filter`),
-        onGivenUp: (why) => announced.notes.push(`No more probing from "${host.name}": ${why}.`),
+        onGivenUp: (why) => announced.notes.push(`Probing from "${host.name}" stopped: ${why}.`),
         onCopied: (frames) =>
           timeline.mark("announced", `${host.name} passed ${frames} frames on to the VF while its link came up`),
       });
@@ -152,7 +152,7 @@ export async function vfInUse(context: Announcing, place: LibvirtHost, nic: Anno
     return;
   }
   context.announced.notes.push(
-    `The guest was not seen to answer through its VF (${nic.mac}) within ${context.options.plugTimeout} s: it may have no address that is known, or its driver no link.`,
+    `No answer of the guest through its VF (${nic.mac}) was seen within ${context.options.plugTimeout} s: its address may be unknown, or the VF's driver may have no link.`,
   );
   context.progress.warn(context.announced.notes.at(-1) ?? "");
 }

@@ -80,7 +80,7 @@ export function observerOf(context: MoveContext): StepObserver<StepName> {
       // The way back is not cancelled, nor is the way forward once it is the only one.
       if (direction === "forward" && !isPastNoReturn(step)) context.signal?.throwIfAborted();
       timeline.begin(step);
-      progress.report({ phase: step, message: direction === "forward" ? title : "rolling it back" });
+      progress.report({ phase: step, message: direction === "forward" ? title : "rolling back" });
       const { undoLast, limit, withoutLease } = rowOf(step);
       if (undoLast === true || direction === "back") return;
       await context.hold.write({ step }, withoutLease === true ? (limit?.(options) ?? 0) * 1000 + lease : lease);

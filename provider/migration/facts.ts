@@ -168,7 +168,7 @@ export async function factsTowards(
     facts: {
       vm: {
         name: vm,
-        // A silent host may have it.
+        // An unreachable host may have it.
         ...(presence !== undefined || allAnswered ? { exists: presence !== undefined } : {}),
         activeOn: active.map(({ host }) => host.name),
         ...(namesakes.length > 0 && {

@@ -48,7 +48,7 @@ export async function refuseForeignPairs(
         what: `The journal of a move in the metadata of VM "${vm}" has a device for ${nic.mac} with ${strange}, which the VM's definition does not have`,
         where: host.name,
         state: "Nothing was changed.",
-        remedy: "Find out who wrote the journal before anything is done with the VM.",
+        remedy: "The journal may have been tampered with: investigate before you continue with this VM.",
       });
     }
   }
@@ -69,11 +69,11 @@ async function refuseOn(
     if ((await vfsOf(cluster, host, nic.network)).some(isNamed)) continue;
     throw new ProblemError({
       code: "journal-foreign-device",
-      what: `The journal of a move in the metadata of VM "${vm}" names ${formatPciAddress(named(nic))}, which is no VF of network "${nic.network}"`,
+      what: `The journal of a move in the metadata of VM "${vm}" names ${formatPciAddress(named(nic))}, which is not a VF of network "${nic.network}"`,
       where: host.name,
       state: "Nothing was changed.",
       remedy:
-        "If the network's physicalFunctions in vnic-failover:cluster are right, find out who wrote the journal before anything is done with the VM.",
+        "Check the network's physicalFunctions in vnic-failover:cluster. If they are right, the journal may have been tampered with: investigate before you continue with this VM.",
     });
   }
 }

@@ -25,8 +25,8 @@ export class Overtaken extends ProblemError {
   constructor(vm: string) {
     super({
       code: "move-overtaken",
-      what: `Another process carries on with the move of VM "${vm}", or has ended it`,
-      state: "This one changed nothing more.",
+      what: `Another process has taken over the move of VM "${vm}", or has ended it`,
+      state: "This process changed nothing more.",
       remedy: `See \`vnic-failover status ${shellWord(vm)}\`.`,
     });
   }

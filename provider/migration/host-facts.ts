@@ -1,5 +1,6 @@
 /** What the rules of a move want to know of one host: what holds whichever VM moves, and its part of the VM's networks. */
 import { networkOn, pfsOf, type ClusterConfig } from "../config/index.js";
+import { reasonOf, remedyFor } from "../model/problem.js";
 import type { HostFacts, NetworkOnHost } from "../rules/index.js";
 import { hostBasics, type HostBasics } from "../backends/libvirt/host-basics.js";
 import { silenceOf, type HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
@@ -115,7 +116,10 @@ function bridgeFacts(bridge: string, answer: InterfaceAnswer): Partial<NetworkOn
 }
 
 function silent({ name }: LibvirtHost, silence: HostUnreachable): SurveyedHost {
-  return { physicalFunctions: new Map(), facts: { name, answers: false, silence: silence.message } };
+  return {
+    physicalFunctions: new Map(),
+    facts: { name, answers: false, unreachable: { why: reasonOf(silence), remedy: remedyFor(silence) } },
+  };
 }
 
 async function orSilence<T>(ask: () => Promise<T>): Promise<T | HostUnreachable> {

@@ -69,7 +69,7 @@ export interface Journal {
 const pci = z.string().transform((text, context) => {
   const address = parsePciAddress(text);
   if (address !== undefined) return address;
-  context.addIssue({ code: "custom", message: "is no PCI address" });
+  context.addIssue({ code: "custom", message: "is not a PCI address" });
   return z.NEVER;
 });
 const schema = z.object({
@@ -128,7 +128,7 @@ export function parseJournal(metadata: Element | undefined, vm?: string): Journa
     throw new ProblemError({
       code: "journal-unreadable",
       what: `Unable to read the journal of a move in ${vm === undefined ? "the domain's metadata" : `the metadata of VM "${vm}"`}: ${parsed.error.issues.map(({ path, message }) => `${path.join(".")} ${message}`).join("; ")}`,
-      remedy: "A newer version of this package may have written it: use that one for `vnic-failover recover`.",
+      remedy: "Run `vnic-failover recover` with the version of this package that wrote it, perhaps a newer one.",
     });
   }
   const { machine, pid, command, boot, pidNamespace, processStart, uuid, holder, autostart, ...journal } = parsed.data;

@@ -51,7 +51,7 @@ export async function moveVm(
   { vm, uuid, to, options = defaultMigrationOptions, progress = silent, command, signal }: MoveRequest,
 ): Promise<MoveReport | undefined> {
   cluster.host(to);
-  progress.report({ phase: "preflight", message: `looking whether "${vm}" can move to "${to}"` });
+  progress.report({ phase: "preflight", message: `checking whether "${vm}" can move to "${to}"` });
   const timeline = new Timeline();
   timeline.begin("preflight");
   let wanted = { name: vm, uuid };

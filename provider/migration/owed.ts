@@ -101,9 +101,9 @@ export async function settleOwed(cluster: LibvirtCluster, { host, dom }: Presenc
   return { settled, owed: left.map(inWords) };
 }
 
-/** `"host1": VF 0000:01:10.0, and a stopped copy of the VM, if it has one` */
+/** `"host1": return VF 0000:01:10.0, end the VM's stopped copy, if there is one` */
 export function inWords({ host, vfs }: OwedToHost): string {
-  const parts = [...vfs.map((vf) => `the return of VF ${formatPciAddress(vf)}`), "the end of its copy, if it has one"];
+  const parts = [...vfs.map((vf) => `return VF ${formatPciAddress(vf)}`), "end the VM's stopped copy, if there is one"];
   return `"${host}": ${parts.join(", ")}`;
 }
 

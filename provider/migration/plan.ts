@@ -162,12 +162,17 @@ export class MoveRefused extends ProblemError {
     to: string,
     readonly findings: readonly Violation[],
   ) {
-    const reasons = findings.map((finding) => `${finding.message} ${finding.remedy}`).join(" ");
-    super({
-      code: findings[0] === undefined ? "move-refused" : problemOf(findings[0]).code,
-      what: `Unable to move VM "${vm}" to "${to}": ${reasons}`,
-      state: "Nothing was changed.",
-    });
+    const [first, ...others] = findings;
+    const what = `Unable to move VM "${vm}" to "${to}"`;
+    const reasons = findings.map(({ message, remedy }) => `\n  ${message} ${remedy}`);
+    super(
+      {
+        code: first === undefined ? "move-refused" : problemOf(first).code,
+        what: others.length === 0 ? what : `${what}:${reasons.join("")}`,
+        state: "Nothing was changed.",
+      },
+      first === undefined || others.length > 0 ? {} : { cause: new ProblemError(problemOf(first)) },
+    );
   }
 }
 

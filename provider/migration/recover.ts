@@ -203,8 +203,8 @@ function refuseUnlessAbsent(
   throw new ProblemError({
     code: "host-not-dead",
     what: hosts.includes(dead)
-      ? `Unable to take host "${dead}" for dead: it answers`
-      : `Unable to take host "${dead}" for dead: the interrupted move of VM "${vm}" is from "${hosts.join('" to "')}"`,
+      ? `Unable to treat host "${dead}" as dead: it answers`
+      : `Unable to treat host "${dead}" as dead: the interrupted move of VM "${vm}" is from "${hosts.join('" to "')}"`,
     where: dead,
     state: "Nothing was changed.",
     remedy: `Run \`vnic-failover recover ${shellWord(vm)}\` without --host-is-dead.`,

@@ -86,9 +86,9 @@ async function reserveFor(context: MoveContext, nic: JournalInterface): Promise<
     if (chosen === undefined) {
       throw new ProblemError({
         code: "no-free-vf",
-        what: `Unable to reserve a VF of network "${nic.network}" for VM "${vm}": others have taken ${tried.map(formatPciAddress).join(", ")} meanwhile, and no other is free`,
+        what: `Unable to reserve a VF of network "${nic.network}" for VM "${vm}": other processes have taken ${tried.map(formatPciAddress).join(", ")} meanwhile, and no other VF is free`,
         where: destination.name,
-        remedy: "Free a VF there, or move the VM to another host.",
+        remedy: "Free a VF on that host, or move the VM to another host.",
       });
     }
     tried.push(chosen.address);

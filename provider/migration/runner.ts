@@ -73,7 +73,7 @@ export class StepFailed extends ProblemError {
         code: `step-${step}-failed`,
         what: `Unable to ${words.action}`,
         state: overtaken
-          ? "Another process carries on with it: this one changed nothing more."
+          ? "Another process has taken it over: this process changed nothing more."
           : committed
             ? words.committed
             : settled

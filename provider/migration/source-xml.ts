@@ -33,8 +33,8 @@ export function refuseForeignXml(
   if (foreign.length === 0) return;
   throw new ProblemError({
     code: "source-xml-foreign",
-    what: `Unable to give VM "${vm}" to "${destination.name}": "${source.name}" names for it what the VM had not when the move began: ${foreign.join("; ")}`,
+    what: `Unable to migrate VM "${vm}" to "${destination.name}": the XML from "${source.name}" names what the VM did not have when the move began: ${foreign.join("; ")}`,
     where: source.name,
-    remedy: `If the VM was changed meanwhile, retry. Else do not trust "${source.name}".`,
+    remedy: `If the VM was changed during the move, retry. Otherwise "${source.name}" may be compromised: investigate it.`,
   });
 }

@@ -216,7 +216,7 @@ const verify: MoveStep = {
     if (!(await migrateVm.isDone(context))) {
       throw new ProblemError({
         code: "vm-not-moved",
-        what: `VM "${context.vm}" does not run on "${context.destination.name}" alone`,
+        what: `Unable to confirm that VM "${context.vm}" runs on "${context.destination.name}" only`,
         remedy: `Run \`vnic-failover recover ${shellWord(context.vm)}\`.`,
       });
     }
@@ -229,7 +229,7 @@ const verify: MoveStep = {
   isDone: () => Promise.resolve(true),
 };
 
-/** Gives back what is not used after all and takes the journal away. */
+/** Returns what is not used after all, and removes the journal. */
 export const release: MoveStep = {
   ...rowFor("release"),
   async do(context) {
@@ -473,12 +473,12 @@ async function attachPrimary(
     }
     await host.attach(dom, withoutGuestAddress(device), Affect.LIVE);
     context.progress.warn(
-      `VF ${formatPciAddress(vf)} of VM "${context.vm}" has another PCI address in the guest than before: another device was plugged at its own. Its name in the guest may differ until the VM's next start.`,
+      `VF ${formatPciAddress(vf)} of VM "${context.vm}" has another PCI address in the guest than before, because another device took that address. The interface's name in the guest may differ until the VM's next start.`,
     );
   }
 }
 
-/** QEMU itself plugs the VFs there, before anybody could set them. */
+/** QEMU itself plugs the VFs there, before they could be set. */
 async function setDestination(context: MoveContext): Promise<void> {
   const { destination, journal } = context;
   for (const nic of journal.interfaces.filter(isSetByHosts))

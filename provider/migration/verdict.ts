@@ -102,7 +102,7 @@ function fateUnknown({ vm }: Situation, here: Presence, silence: HostUnreachable
       what: `Unable to recover VM "${vm}": it is ${isActive(here) ? "stopped" : "shut off"} on "${here.host.name}", and "${host}", where it may run, does not answer`,
       where: host,
       state: "Nothing was changed.",
-      remedy: `Run \`vnic-failover recover ${shellWord(vm)}\` once "${host}" answers. If that host is switched off, run \`vnic-failover recover ${shellWord(vm)} --host-is-dead ${host}\`: the VM then starts from its disks again on "${here.host.name}". If it still runs on "${host}", that destroys its disks.`,
+      remedy: `Run \`vnic-failover recover ${shellWord(vm)}\` once "${host}" answers. If that host is switched off, run \`vnic-failover recover ${shellWord(vm)} --host-is-dead ${host}\`: the VM then boots from its disks on "${here.host.name}". If it still runs on "${host}", that corrupts its disks.`,
     },
     { cause: silence, causeIsTold: true, remedyFirst: true },
   );
@@ -111,9 +111,9 @@ function fateUnknown({ vm }: Situation, here: Presence, silence: HostUnreachable
 function stoppedThere(vm: string, { host }: Presence): ProblemError {
   return new ProblemError({
     code: "vm-stopped-there",
-    what: `Unable to recover VM "${vm}": it is on "${host.name}" already, and does not run`,
+    what: `Unable to recover VM "${vm}": it is on "${host.name}" already, but does not run`,
     where: host.name,
     state: "Nothing was changed.",
-    remedy: `Let it run (\`virsh resume ${shellWord(vm)}\`, or \`virsh dompmwakeup ${shellWord(vm)}\`), then run \`vnic-failover recover ${shellWord(vm)}\`. If it cannot, end it there first (\`virsh destroy ${shellWord(vm)}\`): what its memory holds is lost with it.`,
+    remedy: `Resume it (\`virsh resume ${shellWord(vm)}\`, or \`virsh dompmwakeup ${shellWord(vm)}\`), then run \`vnic-failover recover ${shellWord(vm)}\`. If that is not possible, end it there first (\`virsh destroy ${shellWord(vm)}\`): the contents of its memory are lost.`,
   });
 }

@@ -34,7 +34,7 @@ export function generateMac(random: Uint8Array): string {
 /** Six octets in hexadecimal with colons, as libvirt prints them. */
 const octets = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
 
-/** In lower case, or undefined where it is no MAC address. */
+/** In lower case, or undefined where it is not a MAC address. */
 export function canonicalMac(mac: string): string | undefined {
   const lower = mac.toLowerCase();
   return octets.test(lower) ? lower : undefined;

@@ -122,7 +122,9 @@ function withinSentence(part: string, before: string): string {
     (text, name) => text.replaceAll(`VM "${name}"`, "the VM").replaceAll(`"${name}"`, name),
     part,
   );
-  return /^(?:Unable|The|A|An|No|Another) /.test(short) ? short.charAt(0).toLowerCase() + short.slice(1) : short;
+  return /^(?:Unable|The|A|An|No|On|Another|Hosts?|Networks?|Interfaces?|Profiles?) /.test(short)
+    ? short.charAt(0).toLowerCase() + short.slice(1)
+    : short;
 }
 
 /** What is wrong and why, without what to do and without a full stop: for the sentence of another problem. */

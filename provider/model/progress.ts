@@ -47,7 +47,7 @@ export function progressOn(status: StatusLine): Progress {
     if (line === shown) return;
     shown = line;
     status.show(printable(line));
-    // A line that nobody will see must not keep the process alive.
+    // A line that is never shown must not keep the process alive.
     pause = setTimeout(resume, MILLISECONDS_PER_LINE).unref();
   };
   const resume = (): void => {

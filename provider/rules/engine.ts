@@ -83,8 +83,8 @@ export const engineRules: readonly Rule<EngineHealth>[] = [
       isAtLeast(`${level.major}.${level.minor}`, [4, 6])
         ? []
         : {
-            message: `Cluster ${quoted(name)} is of level ${level.major}.${level.minor}: the engine refuses its VMs NICs whose profile has a failover.`,
-            remedy: "Raise its compatibility version to 4.6 or newer in the Administration Portal.",
+            message: `Cluster ${quoted(name)} has compatibility level ${level.major}.${level.minor}: the engine refuses NICs whose profile has a failover.`,
+            remedy: "Raise the level to 4.6 or newer in the Administration Portal.",
           },
   },
   {
@@ -96,13 +96,13 @@ export const engineRules: readonly Rule<EngineHealth>[] = [
       if (hosts.length === 0)
         return {
           message: `The engine lists no host of cluster ${quoted(name)}.`,
-          remedy: `If it has some: ${neededRoles}`,
+          remedy: `If the cluster has hosts: ${neededRoles}`,
         };
       const up = hosts.filter(isUp);
       return up.length > 1
         ? []
         : {
-            message: `${up.length === 0 ? "No host" : "One host only"} of cluster ${quoted(name)} is up: no VM can move.`,
+            message: `${up.length === 0 ? "No host" : "Only one host"} of cluster ${quoted(name)} is up: no VM can move.`,
             remedy: "Activate or add hosts in the Administration Portal.",
           };
     },
@@ -116,7 +116,7 @@ export const engineRules: readonly Rule<EngineHealth>[] = [
       hosts
         .filter((host) => !isUp(host) && !inMaintenance.includes(host.status))
         .map((host) => ({
-          message: `Host ${quoted(host.name)} is in status ${host.status}: the engine moves no VM there.`,
+          message: `Host ${quoted(host.name)} is in status ${host.status}: the engine moves no VM to it.`,
           remedy: "Resolve it in the Administration Portal.",
         })),
   },
@@ -129,7 +129,7 @@ export const engineRules: readonly Rule<EngineHealth>[] = [
       hosts
         .filter(({ status }) => inMaintenance.includes(status))
         .map((host) => ({
-          message: `Host ${quoted(host.name)} is in maintenance: the engine moves no VM there.`,
+          message: `Host ${quoted(host.name)} is in maintenance: the engine moves no VM to it.`,
           remedy: "Activate it in the Administration Portal when the maintenance is over.",
         })),
   },
@@ -143,14 +143,14 @@ export const engineRules: readonly Rule<EngineHealth>[] = [
         functions
           .filter(({ number, max }) => number === 0 && max > 0)
           .map(({ name, max }) => ({
-            message: `Physical function ${quoted(name)} of host ${quoted(host)} has no VFs, and could have ${max}.`,
-            remedy: "Set their number in the Administration Portal: Network Interfaces, Setup Host Networks.",
+            message: `Physical function ${quoted(name)} of host ${quoted(host)} has no VFs; it supports up to ${max}.`,
+            remedy: "Set the number of VFs in the Administration Portal: Network Interfaces, Setup Host Networks.",
           })),
       ),
   },
   {
     id: "engine-vf-network",
-    title: "Every network of a passthrough profile may get VFs on every host",
+    title: "Every host has a physical function that allows the network of every passthrough profile for its VFs",
     source: "ovirt-engine: VfSchedulerImpl.java",
     ...warning,
     find: (facts) =>
@@ -158,7 +158,7 @@ export const engineRules: readonly Rule<EngineHealth>[] = [
         networksOf(facts, passthrough(facts))
           .filter(({ id }) => !functions.some(({ serves }) => serves.includes(id)))
           .map(({ name }) => ({
-            message: `No physical function of host ${quoted(host)} gives its VFs to network ${quoted(name)}.`,
+            message: `No physical function of host ${quoted(host)} allows network ${quoted(name)} for its VFs.`,
             remedy:
               "Allow the network, or its label, for the VFs of a physical function in the Administration Portal: Setup Host Networks.",
           })),
@@ -176,7 +176,7 @@ export const engineRules: readonly Rule<EngineHealth>[] = [
         networksOf(facts, standbys)
           .filter(({ id }) => !attached.includes(id))
           .map(({ name }) => ({
-            message: `Network ${quoted(name)}, which standbys use, is not attached to host ${quoted(host)}: no VM with such a standby can go there.`,
+            message: `Network ${quoted(name)}, which standbys use, is not attached to host ${quoted(host)}: no VM with such a standby can move to it.`,
             remedy: "Attach it in the Administration Portal: Network Interfaces, Setup Host Networks.",
           })),
       );
@@ -191,7 +191,7 @@ export const engineRules: readonly Rule<EngineHealth>[] = [
       passthrough(facts)
         .filter(({ migratable, failover }) => migratable === true && failover === undefined)
         .map(({ name }) => ({
-          message: `Profile ${quoted(name)} is migratable and has no failover: a VM is without network while it moves.`,
+          message: `Profile ${quoted(name)} is migratable and has no failover: its VMs lose this network during a move.`,
           remedy: "Give it a failover profile while no VM uses it.",
         })),
   },
@@ -203,7 +203,7 @@ export const engineRules: readonly Rule<EngineHealth>[] = [
     find: ({ withoutVf }) =>
       withoutVf.map(({ vm, nics }) => ({
         message: `VM ${quoted(vm)} runs without the VF of NIC ${nics.map((nic) => quoted(nic)).join(", ")}.`,
-        remedy: "What helps is told by: vnic-failover recover.",
+        remedy: "Run vnic-failover recover: it plugs what it can, and says what else to do.",
       })),
   },
 ];

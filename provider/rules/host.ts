@@ -15,8 +15,9 @@ export type HostHealth = UnreachableHost | AnsweringHost;
 export interface UnreachableHost {
   readonly name: string;
   readonly answers: false;
-  /** In the words of the attempt. */
+  /** In the words of the attempt, without a full stop. */
   readonly why: string;
+  readonly remedy: string | undefined;
 }
 
 export interface AnsweringHost {
@@ -96,14 +97,14 @@ export const hostRules: readonly HostRule[] = [
         host.answers
           ? []
           : {
-              message: `Host ${quoted(host.name)} does not answer: ${host.why}`,
-              remedy: "Nothing else could be looked at there.",
+              message: `${host.why}.`,
+              remedy: host.remedy ?? "Check that the host is up and that libvirt runs there.",
             },
       ),
   },
   {
     id: "host-uuids-differ",
-    title: "Every host has a UUID of its own",
+    title: "No two hosts have the same UUID",
     source: "libvirt: src/qemu/qemu_migration_cookie.c qemuMigrationCookieXMLParse",
     ...error,
     find: ({ hosts }) => {
@@ -113,7 +114,7 @@ export const hostRules: readonly HostRule[] = [
         return uuid === undefined || same.length < 2
           ? []
           : {
-              message: `Hosts ${listed(same.map(({ name }) => name))} have the same UUID, ${uuid}: libvirt takes them for one.`,
+              message: `Hosts ${listed(same.map(({ name }) => name))} have the same UUID, ${uuid}: libvirt treats them as the same host.`,
               remedy: "Set host_uuid in libvirtd.conf (or virtqemud.conf) of all but one.",
             };
       });
@@ -135,16 +136,16 @@ export const hostRules: readonly HostRule[] = [
   },
   {
     id: "host-iommu",
-    title: "The IOMMU is on, where VFs are to be given away",
+    title: "The IOMMU is on where VFs are to be assigned",
     source: "libvirt: src/conf/capabilities.c virCapabilitiesHostInitIOMMU",
     ...error,
     find: eachHost((host) =>
       host.iommu === false && host.networks.some(({ physicalFunctions }) => physicalFunctions.length > 0)
         ? [
             {
-              message: `Host ${quoted(host.name)} has no IOMMU switched on, so no VF can be given to a VM.`,
+              message: `Host ${quoted(host.name)} has no IOMMU enabled, so no VF can be assigned to a VM.`,
               remedy:
-                "Switch VT-d or AMD-Vi on in the firmware, and add intel_iommu=on to the kernel's command line (Intel).",
+                "Enable VT-d or AMD-Vi in the firmware, and add intel_iommu=on to the kernel command line (Intel).",
             },
           ]
         : [],
@@ -160,7 +161,7 @@ export const hostRules: readonly HostRule[] = [
         ? [
             {
               message: `Network ${quoted(name)} has neither bridge nor physicalFunctions on host ${quoted(host.name)}.`,
-              remedy: "Set one of them in vnic-failover:cluster, or take the network out.",
+              remedy: "Set one of them in vnic-failover:cluster, or remove the network.",
             },
           ]
         : [],
@@ -168,15 +169,15 @@ export const hostRules: readonly HostRule[] = [
   },
   {
     id: "host-bridge",
-    title: "The bridges are there",
+    title: "The bridges exist",
     source: "ovirt-engine: NetworkPolicyUnit.java",
     ...error,
     find: eachNetwork((host, { name, bridge }) =>
       bridge?.there === false
         ? [
             {
-              message: `Host ${quoted(host.name)} has no bridge ${quoted(bridge.name)}, which is network ${quoted(name)}.`,
-              remedy: `Make it (ip link add ${bridge.name} type bridge, and its uplink a port of it), or correct the name in vnic-failover:cluster.`,
+              message: `Host ${quoted(host.name)} has no bridge ${quoted(bridge.name)} (network ${quoted(name)}).`,
+              remedy: `Create it (ip link add ${bridge.name} type bridge) and attach its uplink, or correct the name in vnic-failover:cluster.`,
             },
           ]
         : [],
@@ -184,14 +185,14 @@ export const hostRules: readonly HostRule[] = [
   },
   {
     id: "host-bridge-unseen",
-    title: "The bridges can be looked at",
+    title: "The bridges can be checked",
     source: "libvirt: src/node_device/node_device_udev.c udevGetDeviceType leaves bridges out",
     ...warning,
     find: eachNetwork((host, { bridge }) =>
       bridge?.there === "unknown"
         ? [
             {
-              message: `Host ${quoted(host.name)} can't say whether it has bridge ${quoted(bridge.name)}.`,
+              message: `Host ${quoted(host.name)} cannot report whether it has bridge ${quoted(bridge.name)}.`,
               remedy: "Install libvirt's interface driver (libvirt-daemon-driver-interface), or allow hostCommands.",
             },
           ]
@@ -207,7 +208,7 @@ export const hostRules: readonly HostRule[] = [
       mtu !== undefined && bridge?.mtu !== undefined && bridge.mtu < mtu
         ? [
             {
-              message: `Bridge ${quoted(bridge.name)} of host ${quoted(host.name)} has MTU ${bridge.mtu}, and network ${quoted(name)} wants ${mtu}.`,
+              message: `Bridge ${quoted(bridge.name)} of host ${quoted(host.name)} has MTU ${bridge.mtu}, but network ${quoted(name)} needs ${mtu}.`,
               remedy: `Raise it (ip link set ${bridge.name} mtu ${mtu}, its ports first), or lower the network's mtu.`,
             },
           ]
@@ -216,15 +217,15 @@ export const hostRules: readonly HostRule[] = [
   },
   {
     id: "host-bridge-uplink",
-    title: "A bridge has a port",
+    title: "A bridge has an uplink",
     source: "oVirt: a bridged network is attached to a host's NIC",
     ...warning,
     find: eachNetwork((host, { name, bridge }) =>
       bridge?.ports?.length === 0
         ? [
             {
-              message: `Bridge ${quoted(bridge.name)} of host ${quoted(host.name)} has no port: network ${quoted(name)} leads nowhere from there.`,
-              remedy: `Give it an uplink (ip link set DEV master ${bridge.name}).`,
+              message: `Bridge ${quoted(bridge.name)} of host ${quoted(host.name)} has no ports, so network ${quoted(name)} has no uplink.`,
+              remedy: `Attach an uplink (ip link set DEV master ${bridge.name}).`,
             },
           ]
         : [],
@@ -232,7 +233,7 @@ export const hostRules: readonly HostRule[] = [
   },
   {
     id: "host-pf",
-    title: "The physical functions are there, and have VFs",
+    title: "The physical functions exist, and have VFs",
     source: "Linux: Documentation/PCI/pci-iov-howto.rst",
     ...error,
     find: eachPf((host, network, { name, found }) => {
@@ -240,8 +241,7 @@ export const hostRules: readonly HostRule[] = [
         return [
           {
             message: `Host ${quoted(host.name)} has no physical function ${quoted(name)}, which network ${quoted(network.name)} names: no such interface, or one without SR-IOV.`,
-            remedy:
-              "Correct physicalFunctions in vnic-failover:cluster, or switch SR-IOV on in the firmware and the NIC.",
+            remedy: "Correct physicalFunctions in vnic-failover:cluster, or enable SR-IOV in the firmware and the NIC.",
           },
         ];
       }
@@ -250,7 +250,7 @@ export const hostRules: readonly HostRule[] = [
         : [
             {
               message: `Physical function ${quoted(name)} of host ${quoted(host.name)} has no VFs.`,
-              remedy: `Make some: echo N > /sys/class/net/${name}/device/sriov_numvfs.`,
+              remedy: `Create VFs: echo N > /sys/class/net/${name}/device/sriov_numvfs.`,
             },
           ];
     }),
@@ -264,8 +264,8 @@ export const hostRules: readonly HostRule[] = [
       found?.linkUp === false
         ? [
             {
-              message: `Physical function ${quoted(name)} of host ${quoted(host.name)} is down: none of its VFs will be given away.`,
-              remedy: `Bring it up (ip link set ${name} up), and look at its cable.`,
+              message: `Physical function ${quoted(name)} of host ${quoted(host.name)} is down, so its VFs will not be assigned.`,
+              remedy: `Bring it up (ip link set ${name} up), and check its cable.`,
             },
           ]
         : [],
@@ -281,8 +281,8 @@ export const hostRules: readonly HostRule[] = [
       return vfs.length > 0 && !vfs.some(({ free }) => free)
         ? [
             {
-              message: `None of the ${counted(vfs.length, "VF")} of network ${quoted(name)} on host ${quoted(host.name)} is free: no VM that has one can move there.${causes(physicalFunctions)}`,
-              remedy: "Free one, or make more (sriov_numvfs).",
+              message: `None of the ${counted(vfs.length, "VF")} of network ${quoted(name)} on host ${quoted(host.name)} is free, so no VM with a VF of this network can move there.${causes(physicalFunctions)}`,
+              remedy: "Free a VF, or create more (sriov_numvfs).",
             },
           ]
         : [];
@@ -299,7 +299,7 @@ export const hostRules: readonly HostRule[] = [
         ? []
         : [
             {
-              message: `${counted(sharing.length, "VF")} of ${quoted(name)} on host ${quoted(host.name)} can't be given away alone, because other devices are in the same IOMMU group and in use.`,
+              message: `${counted(sharing.length, "VF")} of ${quoted(name)} on host ${quoted(host.name)} cannot be assigned: other devices in the same IOMMU group are in use.`,
               remedy: "Put the NIC into a slot behind a root port with ACS.",
             },
           ];
@@ -307,7 +307,7 @@ export const hostRules: readonly HostRule[] = [
   },
   {
     id: "host-vf-left-behind",
-    title: "No VF is left taken by a process that died",
+    title: "No VF is left reserved by a process that died",
     source: "libvirt: virNodeDeviceDetachFlags",
     ...warning,
     find: eachHost((host) =>
@@ -315,8 +315,8 @@ export const hostRules: readonly HostRule[] = [
         leftBehind === undefined
           ? []
           : {
-              message: `VF ${address} of host ${quoted(host.name)} is bound to ${driver ?? "vfio"}: it was taken for VM ${quoted(leftBehind.vm)} by a process that died, and no VM and no move has it.`,
-              remedy: `The next VM that needs one may get it. To give it back to the host: virsh nodedev-reattach ${shellWord(leftBehind.nodeDevice)}; virsh net-undefine ${shellWord(leftBehind.claim)}`,
+              message: `VF ${address} of host ${quoted(host.name)} is orphaned: it is bound to ${driver ?? "vfio"}, reserved for VM ${quoted(leftBehind.vm)} by a process that died, and no VM or move uses it.`,
+              remedy: `Return it to the host's driver: virsh nodedev-reattach ${shellWord(leftBehind.nodeDevice)}; virsh net-undefine ${shellWord(leftBehind.claim)}`,
             },
       ),
     ),
@@ -329,7 +329,7 @@ export const hostRules: readonly HostRule[] = [
     find: eachHost(({ name, unstartable = [] }) =>
       unstartable.map(({ vm, autostart, why }) => ({
         message: `VM ${quoted(vm)}${autostart ? ", which is set to autostart," : ""} would not start on host ${quoted(name)} after a reboot: ${why}.`,
-        remedy: `Set managed='yes' there, or another VF (virsh edit ${shellWord(vm)}), or bind the VF at boot. A pair of this package's gets it with its next move.`,
+        remedy: `In the definition (virsh edit ${shellWord(vm)}), set managed='yes' or choose another VF; or bind the VF at boot. A pair of this package gets managed='yes' with its next move.`,
       })),
     ),
   },
@@ -390,8 +390,8 @@ function tooOld({ name }: AnsweringHost, program: string, version: number, floor
     ? []
     : [
         {
-          message: `Host ${quoted(name)} has ${program} ${unpackedVersion(version)}, and failover needs ${unpackedVersion(floor)}.`,
-          remedy: `Upgrade ${program} on it.`,
+          message: `Host ${quoted(name)} has ${program} ${unpackedVersion(version)}, but failover needs ${unpackedVersion(floor)}.`,
+          remedy: `Upgrade ${program} on that host.`,
         },
       ];
 }

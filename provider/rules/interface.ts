@@ -86,7 +86,7 @@ const profileExists: InterfaceRule = {
     isKnown(nic.profile) && isKnown(profiles) && profiles.every(({ id }) => differ(id, nic.profile))
       ? {
           property: "profile",
-          message: `Interface ${quoted(nic.name)} names profile ${quoted(nic.profile)}, and there is no profile of that id.`,
+          message: `Interface ${quoted(nic.name)} names profile ${quoted(nic.profile)}, which does not exist.`,
           remedy: "Name an existing profile by its id, or pass the VnicProfile itself.",
         }
       : undefined,
@@ -123,8 +123,8 @@ const passthroughLinked: InterfaceRule = {
     profileOf(facts)?.passThrough === "enabled" && facts.nic.linked === false
       ? {
           property: "linked",
-          message: `Interface ${quoted(facts.nic.name)} is a VF, whose link can't be switched off from outside.`,
-          remedy: "Set plugged to false: that takes the VF away.",
+          message: `Interface ${quoted(facts.nic.name)} is a VF, whose link cannot be set down from outside the guest.`,
+          remedy: "Set plugged to false, which unplugs the VF.",
         }
       : undefined,
 };
@@ -151,7 +151,7 @@ const freeVfHere: InterfaceRule = {
 
 const networkOnHost: InterfaceRule = {
   id: "interface-network-on-host",
-  title: "The VM's host has the network of the interface and of its standby (oVirt never looks at the standby's)",
+  title: "The VM's host has the network of the interface and of its standby (oVirt does not check the standby's)",
   engineId: "ACTIVATE_DEACTIVATE_NETWORK_NOT_IN_VDS",
   engineText:
     "The Network does not exist on the host the VM is running on.\n Either add the Network to the Host, migrate the VM to a Host that has this Network, or add the vNic as unplugged.",
@@ -185,8 +185,8 @@ const clusterLevel: InterfaceRule = {
     return level.major < 4 || (level.major === 4 && level.minor < 6)
       ? {
           property: "profile",
-          message: `Profile ${quoted(profile.name)} of interface ${quoted(facts.nic.name)} has a failover, which needs cluster level 4.6; VM ${quoted(facts.nic.vm)} is in one of level ${level.major}.${level.minor}.`,
-          remedy: "Raise the cluster's level, or name a profile without failover.",
+          message: `Profile ${quoted(profile.name)} of interface ${quoted(facts.nic.name)} has a failover, which needs cluster level 4.6; the cluster of VM ${quoted(facts.nic.vm)} has level ${level.major}.${level.minor}.`,
+          remedy: "Raise the cluster's level, or use a profile without failover.",
         }
       : undefined;
   },
@@ -239,8 +239,8 @@ const macNotZero: InterfaceRule = {
     isGiven(nic.mac) && isZeroMac(nic.mac)
       ? {
           property: "mac",
-          message: `Interface ${quoted(nic.name)} has the zero MAC address: standby and VF would each get another one, and never pair.`,
-          remedy: "Write another address, or leave mac out.",
+          message: `Interface ${quoted(nic.name)} has the zero MAC address: standby and VF would get different generated addresses, and the guest would not pair them.`,
+          remedy: "Use another address, or omit mac.",
         }
       : undefined,
 };
@@ -257,8 +257,8 @@ const macOnceOnVm: InterfaceRule = {
       .filter((other) => isGiven(nic.mac) && isGiven(other.mac) && sameMac(nic.mac, other.mac))
       .map((other) => ({
         property: "mac",
-        message: `Interfaces ${quoted(nic.name)} and ${quoted(other.name)} of VM ${quoted(nic.vm)} have the same MAC address ${String(nic.mac)}: the guest pairs by it.`,
-        remedy: "Give one of them another address, or leave its mac out.",
+        message: `Interfaces ${quoted(nic.name)} and ${quoted(other.name)} of VM ${quoted(nic.vm)} have the same MAC address ${String(nic.mac)}: the guest pairs devices by it.`,
+        remedy: "Give one of them another address, or omit its mac.",
       }));
   },
 };
@@ -289,7 +289,7 @@ const macFreeOnVm: InterfaceRule = {
   find: ({ nic, vm }) =>
     (vm.inTheWay ?? []).map(({ device, mac, adoptable }) => ({
       property: "mac",
-      message: `VM ${quoted(nic.vm)} has ${device} already${mac === undefined ? "" : `, with MAC address ${mac}`}: interface ${quoted(nic.name)} would be a second one.`,
+      message: `VM ${quoted(nic.vm)} has ${device} already${mac === undefined ? "" : `, with MAC address ${mac}`}, which interface ${quoted(nic.name)} would duplicate.`,
       remedy: adoptable
         ? `Take it over with adopt: true${mac === undefined ? "" : ` and mac: ${quoted(mac)}`}, or unplug it first.`
         : "Unplug it first, or give the interface another address.",
@@ -307,7 +307,7 @@ const adoptedLikeProfile: InterfaceRule = {
       : {
           property: "profile",
           message: `Interface ${quoted(nic.name)} can't take over the pair with MAC address ${String(nic.mac)} of VM ${quoted(nic.vm)}: ${vm.differences.join("; ")}.`,
-          remedy: "Name a profile of the pair's own networks, or correct them in vnic-failover:cluster.",
+          remedy: "Use profiles of the networks that the pair is on, or correct the networks in vnic-failover:cluster.",
         },
 };
 
@@ -326,8 +326,8 @@ const vfPlain: InterfaceRule = {
           ...(profile.portMirroring === true ? ["portMirroring"] : []),
         ].map((setting) => ({
           property: "profile",
-          message: `Interface ${quoted(facts.nic.name)} is a VF, but its profile ${quoted(profile.name)} has ${setting}, which does not act on a VF.`,
-          remedy: `Take ${setting} out of the profile.`,
+          message: `Interface ${quoted(facts.nic.name)} is a VF, but its profile ${quoted(profile.name)} has ${setting}, which has no effect on a VF.`,
+          remedy: `Remove ${setting} from the profile.`,
         }))
       : undefined;
   },
@@ -335,7 +335,7 @@ const vfPlain: InterfaceRule = {
 
 const vfHasStandby: InterfaceRule = {
   id: "interface-vf-has-standby",
-  title: "A VF has a standby, else its VM can't migrate without losing the network",
+  title: "A VF has a standby; otherwise its VM loses the network during a move",
   source: "QEMU: docs/system/virtio-net-failover.rst",
   ...warnedOfByUs,
   find: (facts) => {
@@ -343,8 +343,8 @@ const vfHasStandby: InterfaceRule = {
     return profile?.passThrough === "enabled" && profile.failover === undefined
       ? {
           property: "profile",
-          message: `Profile ${quoted(profile.name)} of interface ${quoted(facts.nic.name)} has no failover: VM ${quoted(facts.nic.vm)} will have no network from this interface while it moves.`,
-          remedy: "Give the profile a failover, or name one that has it.",
+          message: `Profile ${quoted(profile.name)} of interface ${quoted(facts.nic.name)} has no failover: VM ${quoted(facts.nic.vm)} will have no network on this interface during a move.`,
+          remedy: "Give the profile a failover, or use one that has it.",
         }
       : undefined;
   },
@@ -362,8 +362,8 @@ const machineQ35: InterfaceRule = {
     return profile !== undefined && isGiven(profile.failover) && vm.machine !== undefined && !vm.machine.includes("q35")
       ? {
           property: "vm",
-          message: `Interface ${quoted(nic.name)} needs PCI Express, and VM ${quoted(nic.vm)} is a machine ${quoted(vm.machine)}.`,
-          remedy: "Give the VM a q35 machine.",
+          message: `Interface ${quoted(nic.name)} needs PCI Express, but VM ${quoted(nic.vm)} has machine type ${quoted(vm.machine)}.`,
+          remedy: "Use machine type q35 for the VM.",
         }
       : undefined;
   },
@@ -384,7 +384,7 @@ const freeRootPort: InterfaceRule = {
     return vm.freeRootPorts < needed
       ? {
           property: "vm",
-          message: `Interface ${quoted(nic.name)} needs ${counted(needed, "free pcie-root-port")}, and running VM ${quoted(nic.vm)} has ${vm.freeRootPorts}.`,
+          message: `Interface ${quoted(nic.name)} needs ${counted(needed, "free pcie-root-port")}, but running VM ${quoted(nic.vm)} has ${vm.freeRootPorts}.`,
           remedy: "Shut the VM off and add pcie-root-port controllers to it.",
         }
       : undefined;

@@ -36,7 +36,7 @@ export const placementDeclarationRules: readonly Rule<PlacementDeclaration>[] = 
             }
           : {
               message: `VM ${quoted(vm)} is placed by resource ${quoted(other.name)} of stack ${quoted(other.stack.name)} (project ${quoted(other.stack.project)}).`,
-              remedy: `Remove one of the two placements. If that stack has it no longer, or was renamed, run vnic-failover release ${shellWord(vm)}.`,
+              remedy: `Remove one of the two placements. If that stack no longer has it, or was renamed, run vnic-failover release ${shellWord(vm)}.`,
             }),
       })),
   },

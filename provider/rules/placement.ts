@@ -123,8 +123,8 @@ export interface HostFacts {
   /** As the engine says it, on oVirt: `up`, `maintenance`, … */
   readonly status?: string | undefined;
   readonly answers?: boolean | undefined;
-  /** Why not. */
-  readonly silence?: string | undefined;
+  /** Why not, without a full stop, and what to do about it. */
+  readonly unreachable?: { readonly why: string; readonly remedy: string | undefined } | undefined;
   readonly uuid?: string | undefined;
   /** major × 1,000,000 + minor × 1,000 + release. */
   readonly libvirtVersion?: number | undefined;
@@ -217,13 +217,13 @@ const theVm: readonly PlacementRule[] = [
         ? {
             property: "vm",
             message: `VM ${quoted(vm.name)} is active on ${counted(vm.activeOn.length, "host")}: ${listed(vm.activeOn)}.`,
-            remedy: `If a move is under way, wait for its end; if one was interrupted, run \`vnic-failover recover ${shellWord(vm.name)}\`. Else find out, before anything is ended, which of them is right: two that run on the same disks destroy them.`,
+            remedy: `If a move is in progress, wait for it to finish; if one was interrupted, run \`vnic-failover recover ${shellWord(vm.name)}\`. Otherwise determine which instance is valid, and destroy the others: VMs that run twice corrupt their disks.`,
           }
         : undefined,
   },
   {
     id: "move-vm-name-once",
-    title: "No other VM has its name where it matters",
+    title: "No host that the move concerns has another VM of the same name",
     source: "libvirt: src/conf/virdomainobjlist.c virDomainObjListAddLocked",
     ...refused,
     find: ({ vm, destination }) =>
@@ -231,8 +231,8 @@ const theVm: readonly PlacementRule[] = [
         .filter(({ host, active }) => active || host === destination.name)
         .map(({ host, uuid }) => ({
           property: "vm",
-          message: `Host ${quoted(host)} has another VM of the name ${quoted(vm.name)} (UUID ${uuid}).`,
-          remedy: "They are different VMs: give one of them another name (virsh domrename).",
+          message: `Host ${quoted(host)} has another VM named ${quoted(vm.name)} (UUID ${uuid}).`,
+          remedy: "Rename one of the two VMs (virsh domrename).",
         })),
   },
   {
@@ -245,7 +245,7 @@ const theVm: readonly PlacementRule[] = [
         ? {
             property: "vm",
             message: `VM ${quoted(vm.name)} is already migrating (${vm.job}).`,
-            remedy: "Wait for it, or abort it with virsh domjobabort.",
+            remedy: "Wait for it to finish, or abort it with virsh domjobabort.",
           }
         : undefined,
   },
@@ -259,13 +259,13 @@ const theVm: readonly PlacementRule[] = [
         ? {
             property: "vm",
             message: `VM ${quoted(vm.name)} is busy with another job (${vm.job}).`,
-            remedy: "Wait until it has ended.",
+            remedy: "Wait for the job to finish.",
           }
         : undefined,
   },
   {
     id: "move-no-other-mover",
-    title: "No other process is at a move of the VM",
+    title: "No other process is moving the VM",
     source: "the journal in the domain's metadata",
     ...refused,
     find: ({ vm }) =>
@@ -274,12 +274,12 @@ const theVm: readonly PlacementRule[] = [
         : {
             property: "vm",
             message: `VM ${quoted(vm.name)} is being moved by ${vm.moveBegunBy}.`,
-            remedy: "Wait until that move has ended.",
+            remedy: "Wait for that move to finish.",
           },
   },
   {
     id: "move-vm-status",
-    title: "The VM is in a status in which the engine migrates it",
+    title: "The VM is in a status in which the engine can migrate it",
     source: `${vmValidator} canMigrate`,
     ...refused,
     find: ({ vm }) =>
@@ -287,7 +287,7 @@ const theVm: readonly PlacementRule[] = [
         ? undefined
         : {
             property: "vm",
-            message: `VM ${quoted(vm.name)} is in status ${vm.unmovableStatus}, in which the engine does not migrate it.`,
+            message: `VM ${quoted(vm.name)} is in status ${vm.unmovableStatus}, in which the engine cannot migrate it.`,
             remedy: "Wait until it is up, or start or resume it.",
           },
   },
@@ -308,7 +308,7 @@ const theHosts: readonly PlacementRule[] = [
             message: `The cluster has no host ${quoted(destination.name)}.`,
             remedy:
               destination.configuredHosts === undefined
-                ? "Name one of vnic-failover:cluster's hosts, or add it there."
+                ? "Choose a host of vnic-failover:cluster, or add this one there."
                 : suggestion("Hosts", destination.name, destination.configuredHosts),
           }
         : undefined,
@@ -323,8 +323,9 @@ const theHosts: readonly PlacementRule[] = [
         host.answers === false
           ? {
               property: "host",
-              message: `Host ${quoted(host.name)} does not answer${host.silence === undefined ? "" : `: ${host.silence.replace(/\.$/, "")}`}.`,
+              message: `${host.unreachable?.why ?? `Host ${quoted(host.name)} does not answer`}.`,
               remedy:
+                host.unreachable?.remedy ??
                 "Check that the host is up, its SSH host key is in known_hosts, and libvirt's socket is available.",
             }
           : [],
@@ -332,7 +333,7 @@ const theHosts: readonly PlacementRule[] = [
   },
   {
     id: "move-host-up",
-    title: "The destination is up, as the engine sees it",
+    title: "The destination is up, according to the engine",
     source: "ovirt-engine: MigrateVmToServerCommand.java",
     ...refused,
     find: ({ destination: { name, status } }) =>
@@ -346,14 +347,14 @@ const theHosts: readonly PlacementRule[] = [
   },
   {
     id: "move-host-uuids-differ",
-    title: "Source and destination have UUIDs of their own",
+    title: "Source and destination have different UUIDs",
     source: "libvirt: src/qemu/qemu_migration_cookie.c qemuMigrationCookieXMLParse",
     ...refused,
     find: ({ source, destination }) =>
       source?.uuid !== undefined && source.uuid === destination.uuid && source.name !== destination.name
         ? {
             property: "host",
-            message: `Hosts ${listed([source.name, destination.name])} have the same UUID, ${source.uuid}: libvirt takes them for one.`,
+            message: `Hosts ${listed([source.name, destination.name])} have the same UUID, ${source.uuid}: libvirt treats them as the same host.`,
             remedy: "Set host_uuid in libvirtd.conf (or virtqemud.conf) of one of them.",
           }
         : undefined,
@@ -386,14 +387,14 @@ const fitness: readonly PlacementRule[] = [
       destination.maintenance === true
         ? {
             property: "host",
-            message: `Host ${quoted(destination.name)} is under maintenance, so nothing is moved there.`,
+            message: `Host ${quoted(destination.name)} is under maintenance, so no VM is moved to it.`,
             remedy: `Choose another host, or end its maintenance: set hosts.${destination.name}.maintenance of vnic-failover:cluster to false.`,
           }
         : undefined,
   },
   {
     id: "move-cpu-compatible",
-    title: "The destination's CPU has all that the VM's has",
+    title: "The destination's CPU has every feature of the VM's CPU",
     source: "libvirt: virConnectCompareCPU",
     ...refused,
     find: ({ vm, destination, cpu }) =>
@@ -401,7 +402,7 @@ const fitness: readonly PlacementRule[] = [
         ? {
             property: "host",
             message: `The CPU of host ${quoted(destination.name)} lacks features that VM ${quoted(vm.name)} has.`,
-            remedy: "Give the VM a named CPU model that both hosts have, or choose another host.",
+            remedy: "Give the VM a named CPU model that both hosts support, or choose another host.",
           }
         : undefined,
   },
@@ -414,8 +415,8 @@ const fitness: readonly PlacementRule[] = [
       vm.memoryKiB !== undefined && destination.freeMemoryKiB !== undefined && destination.freeMemoryKiB < vm.memoryKiB
         ? {
             property: "host",
-            message: `Host ${quoted(destination.name)} has ${mebibytes(destination.freeMemoryKiB)} MiB of memory free, and VM ${quoted(vm.name)} needs ${mebibytes(vm.memoryKiB)} MiB.`,
-            remedy: "Free memory there, or choose another host.",
+            message: `Host ${quoted(destination.name)} has ${mebibytes(destination.freeMemoryKiB)} MiB of free memory, but VM ${quoted(vm.name)} needs ${mebibytes(vm.memoryKiB)} MiB.`,
+            remedy: "Free memory on it, or choose another host.",
           }
         : undefined,
   },
@@ -430,7 +431,7 @@ const fitness: readonly PlacementRule[] = [
             property: "host",
             message: `Host ${quoted(destination.name)} can't assign VFs to VM ${quoted(vm.name)}: it has no IOMMU groups, or no /dev/vfio/vfio.`,
             remedy:
-              "Switch the IOMMU on (firmware, and intel_iommu=on on the kernel's command line) and load vfio-pci.",
+              "Enable the IOMMU (in the firmware, and with intel_iommu=on on the kernel command line), and load vfio-pci.",
           }
         : undefined,
   },
@@ -442,21 +443,21 @@ const theNetworks: readonly PlacementRule[] = [
   {
     // Without its network no VF of the destination can be chosen, and libvirt would pass the source's PCI address on.
     id: "move-vf-of-known-network",
-    title: "A network of the configuration has the PF of every VF",
+    title: "The PF of every VF belongs to a network of the configuration",
     source: "vnic-failover:cluster, networks.<name>.physicalFunctions",
     ...refused,
     find: onEachVf(({ networks }, vf, { source }) =>
       networks.length > 0
         ? undefined
         : {
-            message: `${vf} belongs to no network of vnic-failover:cluster: no network of the configuration has the PF of this VF${source === undefined ? "" : ` on host ${quoted(source.name)}`}.`,
-            remedy: "Add the PF, by the name that it has on that host, to physicalFunctions of the VF's network.",
+            message: `${vf} belongs to no network of vnic-failover:cluster: no network lists its PF${source === undefined ? "" : ` on host ${quoted(source.name)}`} in physicalFunctions.`,
+            remedy: "Add the PF, by its name on that host, to physicalFunctions of the VF's network.",
           },
     ),
   },
   {
     id: "move-hostdev-settings",
-    title: "Where a VF is a <hostdev>, both hosts run commands: libvirt does not set its MAC and VLAN",
+    title: "Hosts allow commands where a VF is a <hostdev>, whose MAC and VLAN libvirt does not set",
     source: "libvirt: docs/formatdomain.rst, Teaming a virtio/hostdev NIC pair",
     ...refused,
     find: onEachVf(({ setByHosts, settingsRead }, vf, { source, destination }) => {
@@ -468,9 +469,9 @@ const theNetworks: readonly PlacementRule[] = [
       return unable.length === 0
         ? undefined
         : {
-            message: `${vf} is a <hostdev>, whose MAC and VLAN the hosts themselves set, and there is no way to do that on ${listed(unable)}.`,
+            message: `${vf} is a <hostdev>, whose MAC and VLAN libvirt does not set; setting them needs commands, which cannot be run on ${listed(unable)}.`,
             remedy:
-              "Reach the hosts over SSH with hostCommands of vnic-failover:cluster on, or make the VF an <interface type='hostdev'>.",
+              "Connect to the hosts with SSH and set hostCommands of vnic-failover:cluster to true, or make the VF an <interface type='hostdev'>.",
           };
     }),
   },
@@ -490,15 +491,15 @@ const theNetworks: readonly PlacementRule[] = [
   },
   {
     id: "move-vf-of-one-network",
-    title: "PF and VLAN of a VF tell its network",
+    title: "The PF and VLAN of a VF identify its network",
     source: "vnic-failover:cluster, networks.<name>.vlan",
     ...refused,
     find: onEachVf(({ fitting }, vf) =>
       fitting.length < 2
         ? undefined
         : {
-            message: `${vf} may belong to any of networks ${listed(fitting)}: neither its PF nor its VLAN tells which.`,
-            remedy: "Take the VF over with a VmInterface that has adopt: true, whose profile names its network.",
+            message: `${vf} fits networks ${listed(fitting)}: its PF and VLAN do not identify one of them.`,
+            remedy: "Take the VF over with a VmInterface that has adopt: true and a profile of its network.",
           },
     ),
   },
@@ -513,8 +514,8 @@ const theNetworks: readonly PlacementRule[] = [
         .filter((network) => clusterNetworks?.includes(network) === false)
         .map((network) => ({
           property: "vm",
-          message: `Network ${quoted(network)}, which VM ${quoted(vm.name)} has its standby on, is not attached to its cluster: the engine can migrate the VM nowhere.`,
-          remedy: "Attach it to the cluster and to its hosts in the Administration Portal.",
+          message: `Network ${quoted(network)}, which a standby of VM ${quoted(vm.name)} uses, is not attached to the VM's cluster, so the engine cannot migrate the VM.`,
+          remedy: "Attach the network to the cluster and to its hosts in the Administration Portal.",
         })),
   },
   {
@@ -533,13 +534,13 @@ const theNetworks: readonly PlacementRule[] = [
           network?.bridge === undefined
             ? `no bridge for network ${quoted(name)}`
             : network.bridgeExists === false
-              ? `no bridge ${quoted(network.bridge)}, which is network ${quoted(name)}`
+              ? `no bridge ${quoted(network.bridge)} (network ${quoted(name)})`
               : undefined;
         return lack === undefined
           ? []
           : {
               property: "host",
-              message: `Host ${quoted(destination.name)} has ${lack}, and VM ${quoted(vm.name)} has its virtio interface there.`,
+              message: `Host ${quoted(destination.name)} has ${lack}, which a virtio interface of VM ${quoted(vm.name)} needs.`,
               remedy: "Add the bridge to the host, or choose another host.",
             };
       }),
@@ -557,7 +558,7 @@ const theNetworks: readonly PlacementRule[] = [
           ? {
               property: "host",
               message: `Host ${quoted(destination.name)} has no physical function for network ${quoted(name)} of VM ${quoted(vm.name)}.`,
-              remedy: "Give the network physicalFunctions on that host, or choose another host.",
+              remedy: "Set physicalFunctions of the network for that host, or choose another host.",
             }
           : [],
       ),
@@ -573,7 +574,7 @@ const theNetworks: readonly PlacementRule[] = [
         return functions.length > 0 && functions.every(({ up }) => up === false)
           ? {
               property: "host",
-              message: `On host ${quoted(destination.name)} ${listed(functions.map((pf) => pf.name))} of network ${quoted(name)} ${functions.length === 1 ? "is" : "are"} down.`,
+              message: `On host ${quoted(destination.name)}, ${functions.length === 1 ? "PF" : "PFs"} ${listed(functions.map((pf) => pf.name))} of network ${quoted(name)} ${functions.length === 1 ? "is" : "are"} down.`,
               remedy: "Bring the link up (ip link set DEV up, and the cable), or choose another host.",
             }
           : [];
@@ -581,7 +582,7 @@ const theNetworks: readonly PlacementRule[] = [
   },
   {
     id: "move-free-vfs",
-    title: "The destination has a free VF for each that the VM has, on the right physical functions",
+    title: "The destination has a free VF of the right network for each VF of the VM",
     engineId: "VAR__DETAIL__NO_SUITABLE_VF",
     engineText: "there are no free virtual functions which are suitable for virtual nic(s) ${vnicNames}.",
     source: "ovirt-engine: VfSchedulerImpl.java validatePassthroughVnics",
@@ -620,7 +621,7 @@ const theNetworks: readonly PlacementRule[] = [
   {
     // The NIC's internal switch gives frames for the VF's MAC to the VF, also while the guest listens on the standby.
     id: "move-standby-uplink-apart",
-    title: "The standby's bridge does not hang on the VF's own physical function",
+    title: "The standby's bridge does not use the VF's own physical function as its uplink",
     source: "Linux: Documentation/networking/net_failover.rst, the VF's MAC filter",
     ...warnedOf,
     find: ({ vm, destination }) =>
@@ -633,7 +634,7 @@ const theNetworks: readonly PlacementRule[] = [
           ? []
           : {
               property: "host",
-              message: `On host ${quoted(destination.name)} the VF of interface ${quoted(name)} and its standby share ${quoted(common.name)}: from the plug on, until the guest's driver is up, what is sent to it is lost.`,
+              message: `On host ${quoted(destination.name)} the VF of interface ${quoted(name)} and its standby share PF ${quoted(common.name)}: traffic to the guest is lost from the plugging of the VF until the guest's driver is up.`,
               remedy: "Give the standby's bridge an uplink of its own.",
             };
       }),
@@ -664,7 +665,7 @@ const theBaggage: readonly PlacementRule[] = [
   },
   {
     id: "move-vf-has-standby",
-    title: "Every VF has a standby, else the VM is without that network while it moves",
+    title: "Every VF has a standby; otherwise the VM loses that network during the move",
     source: featurePage,
     ...warnedOf,
     find: ({ vm }) => {
@@ -680,7 +681,7 @@ const theBaggage: readonly PlacementRule[] = [
   },
   {
     id: "move-standby-link-up",
-    title: "Every standby's link is up, else the VM is without that network while it moves",
+    title: "Every standby's link is up; otherwise the VM loses that network during the move",
     source: "ovirt-engine: LibvirtVmXmlBuilder.java writeInterface",
     ...warnedOf,
     find: ({ vm }) => {
@@ -710,7 +711,7 @@ const theBaggage: readonly PlacementRule[] = [
   },
   {
     id: "move-disks-shared",
-    title: "Every disk that the VM writes lies on storage that both hosts have",
+    title: "Every disk that the VM writes is on storage that both hosts share",
     source: `${qemuMigration} qemuMigrationSrcIsSafe`,
     ...refused,
     find: ({ vm }) => {
@@ -719,14 +720,14 @@ const theBaggage: readonly PlacementRule[] = [
         ? {
             property: "vm",
             message: `VM ${quoted(vm.name)} has disks that are not known to be on shared storage: ${listed(local.map(spelledDisk))}.`,
-            remedy: "Put them on storage that both hosts have.",
+            remedy: "Move them to storage that both hosts share.",
           }
         : undefined;
     },
   },
   {
     id: "move-readonly-disks-there",
-    title: "Disks that the VM only reads are on the destination as well",
+    title: "Disks that the VM only reads exist on the destination too",
     source: `${qemuMigration} qemuMigrationSrcIsSafe`,
     ...warnedOf,
     find: ({ vm, destination }) => {
@@ -735,7 +736,7 @@ const theBaggage: readonly PlacementRule[] = [
         ? {
             property: "vm",
             message: `VM ${quoted(vm.name)} reads disks that must be on host ${quoted(destination.name)} under the same path: ${listed(local.map(spelledDisk))}.`,
-            remedy: "Copy them there, or eject them.",
+            remedy: "Copy them to that host, or eject them.",
           }
         : undefined;
     },
@@ -755,7 +756,7 @@ const theGuest: readonly PlacementRule[] = [
         ? {
             property: "vm",
             message: `The guest of VM ${quoted(vm.name)} has kernel ${vm.guest?.kernel ?? ""}, which has no net_failover.`,
-            remedy: "Give the guest a kernel of 4.18 (RHEL 8) or 5.10 and newer.",
+            remedy: "Use RHEL 8's kernel 4.18 in the guest, or 5.10 or newer.",
           }
         : undefined,
   },
@@ -774,7 +775,7 @@ const theGuest: readonly PlacementRule[] = [
         ? {
             property: "vm",
             message: `The guest of VM ${quoted(vm.name)} has kernel ${kernel}, for which net_failover is not known to work.`,
-            remedy: "Give the guest RHEL 8's kernel, or one of 5.10 or newer.",
+            remedy: "Use RHEL 8's kernel 4.18 in the guest, or 5.10 or newer.",
           }
         : undefined;
     },
@@ -788,23 +789,23 @@ const theGuest: readonly PlacementRule[] = [
       needsFailover(vm) && isBelow(vm.guest?.virtioDrivers ?? "", [0, 1, 189]) === true
         ? {
             property: "vm",
-            message: `The guest of VM ${quoted(vm.name)} has VirtIO drivers ${vm.guest?.virtioDrivers ?? ""}, which have no failover.`,
+            message: `The guest of VM ${quoted(vm.name)} has VirtIO drivers ${vm.guest?.virtioDrivers ?? ""}, which do not support failover.`,
             remedy: "Install virtio-win 0.1.189 or newer, with its protocol driver VIOPROT.",
           }
         : undefined,
   },
   {
     id: "move-guest-agent",
-    title: "The guest agent tells whether the guest knows failover",
+    title: "The guest agent reports whether the guest supports failover",
     source: `${featurePage}, Limitations`,
     ...warnedOf,
     find: ({ vm }) =>
       needsFailover(vm) && vm.guest?.agent === false
         ? {
             property: "vm",
-            message: `VM ${quoted(vm.name)} has no guest agent that answers, so it is not known whether its guest knows failover.`,
+            message: `VM ${quoted(vm.name)} has no guest agent that answers, so it is unknown whether its guest supports failover.`,
             remedy:
-              "Install qemu-guest-agent, or see to a kernel of 4.18 (RHEL 8) or 5.10 and newer, or VirtIO drivers 0.1.189.",
+              "Install qemu-guest-agent, or make sure that the guest has RHEL 8's kernel 4.18, kernel 5.10 or newer, or VirtIO drivers 0.1.189 or newer.",
           }
         : undefined,
   },
@@ -847,8 +848,8 @@ function tooOld(
       ? []
       : {
           property: "host",
-          message: `Host ${quoted(host.name)} has ${program} ${unpackedVersion(version)}, and failover needs ${unpackedVersion(floor)}.`,
-          remedy: `Upgrade ${program} on it.`,
+          message: `Host ${quoted(host.name)} has ${program} ${unpackedVersion(version)}, but failover needs ${unpackedVersion(floor)}.`,
+          remedy: `Upgrade ${program} on that host.`,
         };
   });
 }
@@ -940,6 +941,6 @@ function whyHeld(destination: HostFacts, network: string): string {
     missing === true ? [`The host has no physical function ${quoted(name)}.`] : [],
   );
   const held = functions.flatMap((pf) => pf.held ?? []).map((why) => `${why}.`);
-  const rest = held.length > mostHeld ? [`${held.length - mostHeld} more are not free either.`] : [];
+  const rest = held.length > mostHeld ? [`${held.length - mostHeld} more are not free.`] : [];
   return [...missing, ...held.slice(0, mostHeld), ...rest].map((sentence) => ` ${sentence}`).join("");
 }

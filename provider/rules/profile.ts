@@ -74,7 +74,7 @@ const profileExists: ProfileRule = {
   find: ({ stored, profile }) =>
     stored === undefined
       ? {
-          message: `Profile ${quoted(profile.name)} does not exist any more.`,
+          message: `Profile ${quoted(profile.name)} no longer exists.`,
           remedy: "Run pulumi refresh, then pulumi up: the profile is created again.",
         }
       : undefined,
@@ -123,8 +123,8 @@ const vmNetworkOnly: ProfileRule = {
     networkOf(profile, networks)?.vmNetwork === false
       ? {
           property: "network",
-          message: `Profile ${quoted(profile.name)} is for network ${quoted(profile.network)}, which is not for VMs.`,
-          remedy: "Name a VM network, or make this one a VM network.",
+          message: `Profile ${quoted(profile.name)} is for network ${quoted(profile.network)}, which is not a VM network.`,
+          remedy: "Choose a VM network, or make this one a VM network.",
         }
       : undefined,
 };
@@ -209,7 +209,7 @@ const portMirroringNotExternal: ProfileRule = {
       ? {
           property: "portMirroring",
           message: `Profile ${quoted(profile.name)} mirrors ports, but network ${quoted(profile.network)} is external.`,
-          remedy: "Switch portMirroring off, or name a network that is not external.",
+          remedy: "Set portMirroring to false, or choose a network that is not external.",
         }
       : undefined,
 };
@@ -230,8 +230,8 @@ const passthroughPlain: ProfileRule = {
           ...(isGiven(profile.networkFilter) ? ["networkFilter"] : []),
         ].map((property) => ({
           property,
-          message: `Profile ${quoted(profile.name)} is passthrough, so it can't have ${property}: a VF's traffic does not pass the host.`,
-          remedy: `Leave ${property} out, or set passThrough to "disabled".`,
+          message: `Profile ${quoted(profile.name)} is passthrough, so it can't have ${property}: a VF's traffic does not pass through the host.`,
+          remedy: `Omit ${property}, or set passThrough to "disabled".`,
         }))
       : undefined,
 };
@@ -249,7 +249,7 @@ const passthroughNoPortIsolation: ProfileRule = {
       ? {
           property: "passThrough",
           message: `Profile ${quoted(profile.name)} is passthrough, but network ${quoted(profile.network)} isolates its ports.`,
-          remedy: "Name a network without port isolation.",
+          remedy: "Choose a network without port isolation.",
         }
       : undefined,
 };
@@ -268,7 +268,7 @@ const passthroughNetworkHasPf: ProfileRule = {
       ? {
           property: "network",
           message: `Profile ${quoted(profile.name)} is passthrough, but network ${quoted(network.name)} has no physical functions to take VFs from.`,
-          remedy: "Give the network physicalFunctions in the cluster's configuration.",
+          remedy: "Set physicalFunctions of the network in vnic-failover:cluster.",
         }
       : undefined;
   },
@@ -285,7 +285,7 @@ const virtioNetworkHasBridge: ProfileRule = {
       ? {
           property: "network",
           message: `Profile ${quoted(profile.name)} is virtio, but network ${quoted(network.name)} has no bridge to plug it into.`,
-          remedy: 'Give the network a bridge in the cluster\'s configuration, or set passThrough to "enabled".',
+          remedy: 'Set bridge of the network in vnic-failover:cluster, or set passThrough to "enabled".',
         }
       : undefined;
   },
@@ -328,7 +328,7 @@ const failoverExists: ProfileRule = {
     others.every(({ id }) => differ(id, profile.failover))
       ? {
           property: "failover",
-          message: `Profile ${quoted(profile.name)} names failover ${quoted(profile.failover)}, and there is no profile of that id.`,
+          message: `Profile ${quoted(profile.name)} names failover ${quoted(profile.failover)}, which does not exist.`,
           remedy: "Name an existing virtio profile by its id, or pass the VnicProfile itself.",
         }
       : undefined,
@@ -379,14 +379,14 @@ const migratablePassthroughOnly = {
 /** The API's documentation says that `migratable` is true by default; the mapper leaves Java's false. */
 const failoverMigratableWritten: ProfileRule = {
   id: "failover-migratable-written",
-  title: "With a failover, migratable is written out: left out it means false",
+  title: "A profile with a failover sets migratable: omitted, it is false",
   ...migratablePassthroughOnly,
   source: `${mapper} map`,
   find: ({ profile }) =>
     isGiven(profile.failover) && profile.passThrough === "enabled" && profile.migratable === undefined
       ? {
           property: "migratable",
-          message: `Profile ${quoted(profile.name)} has a failover and leaves migratable out, which means false.`,
+          message: `Profile ${quoted(profile.name)} has a failover but omits migratable, which defaults to false.`,
           remedy: "Set migratable to true.",
         }
       : undefined,
@@ -402,7 +402,7 @@ const failoverOnMigratablePassthrough: ProfileRule = {
       ? {
           property: "failover",
           message: `Profile ${quoted(profile.name)} has a failover, but is not ${isVirtio(profile) ? "passthrough" : "migratable"}.`,
-          remedy: 'Set passThrough to "enabled" and migratable to true, or leave failover out.',
+          remedy: 'Set passThrough to "enabled" and migratable to true, or omit failover.',
         }
       : undefined,
 };
@@ -422,7 +422,7 @@ const failoverMtuMatches: ProfileRule = {
     return own !== undefined && standbys !== undefined && own !== standbys
       ? {
           property: "failover",
-          message: `Profile ${quoted(facts.profile.name)} is on a network of MTU ${own}, its failover ${quoted(standby.name)} on one of MTU ${standbys}: the guest gives both the standby's.`,
+          message: `Profile ${quoted(facts.profile.name)} is on a network of MTU ${own}, its failover ${quoted(standby.name)} on one of MTU ${standbys}: the guest uses the standby's for both.`,
           remedy: "Give both networks one MTU.",
         }
       : undefined;
@@ -491,7 +491,7 @@ function fixedInUse(property: "portMirroring" | "passThrough" | "failover", id: 
       stored !== undefined && changed(property, profile, stored)
         ? whereUsed(knownPart(usedByVms), "VM", (users) => ({
             property,
-            message: `Profile ${quoted(stored.name)} is used by ${users} so its ${property} can't change.`,
+            message: `Profile ${quoted(stored.name)} is used by ${users} so its ${property} cannot be changed.`,
             remedy: "Remove the interfaces of this profile first, or declare a new profile.",
           }))
         : undefined,
@@ -514,9 +514,8 @@ const actingFailoverFixed: ProfileRule = {
       .filter((property) => changed(property, profile, stored))
       .map((property) => ({
         property,
-        message: `Profile ${quoted(stored.name)} acts as failover of ${listed(referrers)}, so its ${property} can't change.`,
-        remedy:
-          "Declare a new profile with the change, and make it the failover where no VM uses the profile that names it.",
+        message: `Profile ${quoted(stored.name)} acts as failover of ${listed(referrers)}, so its ${property} cannot be changed.`,
+        remedy: "Declare a new profile with the change, and name it as failover in profiles that no VM uses.",
       }));
   },
 };
@@ -559,8 +558,9 @@ const removedProfileNoStandby: ProfileRule = {
     const users = knownPart(standbyOfVms);
     return users.length > 0
       ? {
-          message: `The standby in ${counted(users.length, "VM")}, ${listed(users)}, is of profile ${quoted(profile.name)}, which can't be removed.`,
-          remedy: "Remove their interfaces first: without it a VF would come back with no standby.",
+          message: `Profile ${quoted(profile.name)} is the profile of the standby in ${counted(users.length, "VM")}, ${listed(users)}, and can't be removed.`,
+          remedy:
+            "Remove their interfaces first: without the profile, a VF would be plugged again without its standby.",
         }
       : undefined;
   },
@@ -570,7 +570,7 @@ const removedProfileNoStandby: ProfileRule = {
 const removedProfileNoFailover: ProfileRule = {
   id: "profile-removed-not-failover",
   title:
-    "A profile is removed only when no other profile has it as failover (oVirt clears that of others without a word)",
+    "A profile is removed only when no other profile has it as failover (oVirt silently clears the failover of the others)",
   source: "ovirt-engine: dbscripts/upgrade/04_04_1050_add_failover_vnic_id.sql",
   ...refusedByUs,
   find: ({ profile, others }) => {
@@ -689,7 +689,7 @@ function unlisted(
   return {
     property,
     message: `Profile ${quoted(name)} names ${property} ${quoted(value)}, which the cluster does not have.`,
-    remedy: inCluster.length === 0 ? "Leave it out: the cluster has none." : `Name one of ${listed(inCluster)}.`,
+    remedy: inCluster.length === 0 ? "Omit it: the cluster has none." : `Name one of ${listed(inCluster)}.`,
   };
 }
 

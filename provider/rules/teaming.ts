@@ -79,7 +79,7 @@ const form: readonly TeamingRule[] = [
     title: "<teaming> is of type persistent or transient",
     source: "libvirt: src/conf/domain_conf.c virDomainNetTeamingInfoParseXML",
     ...refused,
-    find: onEach(isTeamed, "Write persistent on the standby, transient on the VF.", (device, facts) =>
+    find: onEach(isTeamed, "Use type persistent on the standby, transient on the VF.", (device, facts) =>
       isStandby(device) || isPrimary(device)
         ? undefined
         : `${labelled(device, facts)} has teaming of type ${quoted(device.teaming?.type ?? "")}.`,
@@ -90,7 +90,7 @@ const form: readonly TeamingRule[] = [
     title: "A transient device names its standby",
     source: `${validate} virDomainNetDefValidate`,
     ...refused,
-    find: onEach(isPrimary, "Write the standby's alias into persistent='…'.", (device, facts) =>
+    find: onEach(isPrimary, "Set persistent='…' to the standby's alias.", (device, facts) =>
       partnersAlias(device) === undefined ? `${labelled(device, facts)} is transient and names no standby.` : undefined,
     ),
   },
@@ -99,7 +99,7 @@ const form: readonly TeamingRule[] = [
     title: "A persistent device names no other",
     source: `${validate} virDomainNetDefValidate`,
     ...refused,
-    find: onEach(isStandby, "Take the attribute persistent out of it.", (device, facts) =>
+    find: onEach(isStandby, "Remove its attribute persistent.", (device, facts) =>
       partnersAlias(device) === undefined
         ? undefined
         : `${labelled(device, facts)} is persistent and names ${quoted(partnersAlias(device) ?? "")}.`,
@@ -110,18 +110,15 @@ const form: readonly TeamingRule[] = [
     title: "The standby is a virtio interface",
     source: qemuValidate,
     ...refused,
-    find: onEach(
-      isStandby,
-      "Write <model type='virtio'/> on an interface that is not a host device.",
-      (device, facts) =>
-        device.kind === "interface" && device.model?.startsWith("virtio") === true
-          ? undefined
-          : `${labelled(device, facts)} is persistent and ${device.model === undefined ? "has no model" : `of model ${quoted(device.model)}`}.`,
+    find: onEach(isStandby, "Set <model type='virtio'/> on an interface that is not a host device.", (device, facts) =>
+      device.kind === "interface" && device.model?.startsWith("virtio") === true
+        ? undefined
+        : `${labelled(device, facts)} is persistent and ${device.model === undefined ? "has no model" : `of model ${quoted(device.model)}`}.`,
     ),
   },
   {
     id: "teaming-primary-hostdev",
-    title: "The primary is a host's device, or of a network that gives one",
+    title: "The primary is a host device, or on a network that provides one",
     source: qemuValidate,
     ...refused,
     find: onEach(isPrimary, "Make it <interface type='hostdev'>.", (device, facts) =>
@@ -132,12 +129,12 @@ const form: readonly TeamingRule[] = [
   },
   {
     id: "teaming-network-gives-hostdev",
-    title: "The primary's network is of forward mode hostdev on this host: libvirt looks only at start",
+    title: "The primary's network is of forward mode hostdev on this host: libvirt checks it only at start",
     source: "libvirt: src/qemu/qemu_domain.c qemuDomainValidateActualNetDef",
     ...refused,
     find: onEach(isPrimary, "Name a network of <forward mode='hostdev'>.", (device, facts) =>
       device.type === "network" && device.actualType !== undefined && device.actualType !== "hostdev"
-        ? `${labelled(device, facts)} is transient, but its network gives type ${quoted(device.actualType)}.`
+        ? `${labelled(device, facts)} is transient, but its network provides type ${quoted(device.actualType)}.`
         : undefined,
     ),
   },
@@ -245,7 +242,7 @@ const graph: readonly TeamingRule[] = [
     title: "A standby has a primary, except while its VM moves",
     source: teamingDocs,
     ...warnedOf,
-    find: onEach(isStandby, "Plug a VF, or take <teaming> out of the standby.", (device, facts) =>
+    find: onEach(isStandby, "Plug a VF, or remove <teaming> from the standby.", (device, facts) =>
       facts.interfaces.some(
         (other) => isPrimary(other) && device.alias !== undefined && partnersAlias(other) === device.alias,
       )
@@ -260,10 +257,10 @@ const graph: readonly TeamingRule[] = [
 const macs: readonly TeamingRule[] = [
   {
     id: "teaming-mac-given",
-    title: "Both of a pair have their MAC address written out: libvirt makes up another for each",
+    title: "Both devices of a pair have an explicit MAC address: libvirt would generate a different one for each",
     source: teamingDocs,
     ...refused,
-    find: onEach(isTeamed, "Write the pair's MAC address on both.", (device, facts) =>
+    find: onEach(isTeamed, "Set the pair's MAC address on both.", (device, facts) =>
       device.kind === "interface" && device.mac === undefined
         ? `${labelled(device, facts)} has no MAC address.`
         : undefined,
@@ -271,10 +268,10 @@ const macs: readonly TeamingRule[] = [
   },
   {
     id: "teaming-mac-not-zero",
-    title: "No MAC address of a pair is zero: libvirt makes up another for each",
+    title: "No MAC address of a pair is zero: libvirt would generate a different one for each",
     source: teamingDocs,
     ...refused,
-    find: onEach(isTeamed, "Write another address on both.", (device, facts) =>
+    find: onEach(isTeamed, "Set another address on both.", (device, facts) =>
       device.mac !== undefined && isZeroMac(device.mac)
         ? `${labelled(device, facts)} has the zero MAC address.`
         : undefined,
@@ -285,7 +282,7 @@ const macs: readonly TeamingRule[] = [
     title: "No MAC address of a pair is multicast",
     source: "libvirt: src/conf/domain_conf.c virDomainNetDefParseXML",
     ...refused,
-    find: onEach(isTeamed, "Write an address with an even first octet on both.", (device, facts) =>
+    find: onEach(isTeamed, "Set an address with an even first octet on both.", (device, facts) =>
       device.mac !== undefined && isMulticastMac(device.mac)
         ? `${labelled(device, facts)} has MAC address ${device.mac}, which is multicast.`
         : undefined,
@@ -293,7 +290,7 @@ const macs: readonly TeamingRule[] = [
   },
   {
     id: "teaming-macs-equal",
-    title: "The two of a pair have one MAC address",
+    title: "Both devices of a pair have the same MAC address",
     source: teamingDocs,
     ...refused,
     find: (facts) =>
@@ -303,7 +300,7 @@ const macs: readonly TeamingRule[] = [
           : [
               {
                 message: `${labelled(primary, facts)} has MAC address ${primary.mac}, its standby ${quoted(standby.alias ?? "")} has ${standby.mac}.`,
-                remedy: "Write one address on both.",
+                remedy: "Set the same address on both.",
               },
             ],
       ),
@@ -340,8 +337,8 @@ const slots: readonly TeamingRule[] = [
     find: ({ machine, interfaces }) =>
       machine !== undefined && !machine.includes("q35") && interfaces.some(isPrimary)
         ? {
-            message: `The machine is ${quoted(machine)}, and a VF with a standby must be on PCI Express.`,
-            remedy: "Give the VM a q35 machine.",
+            message: `The machine type is ${quoted(machine)}, but a VF with a standby must be on PCI Express.`,
+            remedy: "Use machine type q35 for the VM.",
           }
         : undefined,
   },
@@ -350,7 +347,7 @@ const slots: readonly TeamingRule[] = [
     title: "The primary is not on pcie.0, which can't hot-plug",
     source: "QEMU: hw/core/qdev.c device_set_realized",
     ...refused,
-    find: onEach(isPrimary, "Leave its <address> out, or put it on a pcie-root-port.", (device, facts) =>
+    find: onEach(isPrimary, "Omit its <address>, or put it on a pcie-root-port.", (device, facts) =>
       busModel(device, facts) === "pcie-root" ? `${labelled(device, facts)} is on pcie.0.` : undefined,
     ),
   },
@@ -359,7 +356,7 @@ const slots: readonly TeamingRule[] = [
     title: "The primary is not on a conventional PCI bus",
     source: primaryChecks,
     ...refused,
-    find: onEach(isPrimary, "Leave its <address> out, or put it on a pcie-root-port.", (device, facts) => {
+    find: onEach(isPrimary, "Omit its <address>, or put it on a pcie-root-port.", (device, facts) => {
       const model = busModel(device, facts);
       return model !== undefined && conventionalBuses.includes(model)
         ? `${labelled(device, facts)} is on a ${model}, which is conventional PCI.`
@@ -371,7 +368,7 @@ const slots: readonly TeamingRule[] = [
     title: "The primary is on a pcie-root-port or a switch's downstream port",
     source: "libvirt: docs/pci-hotplug.rst",
     ...refused,
-    find: onEach(isPrimary, "Leave its <address> out, or put it on a pcie-root-port.", (device, facts) => {
+    find: onEach(isPrimary, "Omit its <address>, or put it on a pcie-root-port.", (device, facts) => {
       const model = busModel(device, facts);
       return model === undefined || model === "pcie-root" || conventionalBuses.includes(model) || ports.includes(model)
         ? undefined
@@ -383,7 +380,7 @@ const slots: readonly TeamingRule[] = [
     title: "The primary is function 0 and not multifunction",
     source: primaryChecks,
     ...refused,
-    find: onEach(isPrimary, "Give it function 0 and take multifunction out.", (device, facts) =>
+    find: onEach(isPrimary, "Give it function 0, and remove multifunction.", (device, facts) =>
       device.guestAddress !== undefined &&
       (device.guestAddress.function !== 0 || device.guestAddress.multifunction === true)
         ? `${labelled(device, facts)} is function ${device.guestAddress.function}${device.guestAddress.multifunction === true ? " of a multifunction device" : ""}.`
@@ -392,7 +389,7 @@ const slots: readonly TeamingRule[] = [
   },
   {
     id: "teaming-primary-alone-in-slot",
-    title: "The primary has its slot to itself",
+    title: "The primary is alone in its slot",
     source: primaryChecks,
     ...refused,
     find: onEach(isPrimary, "Put it on a pcie-root-port of its own.", (device, facts) => {
@@ -412,7 +409,7 @@ const vf: readonly TeamingRule[] = [
     title: "A VF is assigned with vfio",
     source: "libvirt: src/hypervisor/virhostdev.c virHostdevPreparePCIDevices",
     ...refused,
-    find: onEach(isPrimary, "Write <driver name='vfio'/>, or leave <driver> out.", (device, facts) =>
+    find: onEach(isPrimary, "Set <driver name='vfio'/>, or omit <driver>.", (device, facts) =>
       device.driver !== undefined && device.driver !== "vfio"
         ? `${labelled(device, facts)} has driver ${quoted(device.driver)}.`
         : undefined,
@@ -423,7 +420,7 @@ const vf: readonly TeamingRule[] = [
     title: "A VF has no <filterref>: libvirt silently drops it",
     source: `${validate} virDomainActualNetDefValidate`,
     ...refused,
-    find: onEach(isPrimary, "Take <filterref> out.", (device, facts) =>
+    find: onEach(isPrimary, "Remove <filterref>.", (device, facts) =>
       device.filter === undefined ? undefined : `${labelled(device, facts)} has filter ${quoted(device.filter)}.`,
     ),
   },
@@ -432,7 +429,7 @@ const vf: readonly TeamingRule[] = [
     title: "A VF has no <bandwidth>: libvirt refuses it only at start",
     source: `${validate} virDomainActualNetDefValidate`,
     ...refused,
-    find: onEach(isPrimary, "Take <bandwidth> out.", (device, facts) =>
+    find: onEach(isPrimary, "Remove <bandwidth>.", (device, facts) =>
       device.bandwidth === true ? `${labelled(device, facts)} has a bandwidth limit.` : undefined,
     ),
   },
@@ -450,7 +447,7 @@ const vf: readonly TeamingRule[] = [
     title: "A VF has no <mtu>: net_failover gives it the standby's",
     source: qemuValidate,
     ...refused,
-    find: onEach(isPrimary, "Write <mtu> on the standby only.", (device, facts) =>
+    find: onEach(isPrimary, "Set <mtu> on the standby only.", (device, facts) =>
       device.mtu === undefined ? undefined : `${labelled(device, facts)} has an MTU of ${device.mtu}.`,
     ),
   },
@@ -460,13 +457,13 @@ const vf: readonly TeamingRule[] = [
     title: "A VF's link is up: libvirt accepts down and does nothing",
     source: `${netFailover} net_failover_handle_frame`,
     ...refused,
-    find: onEach(isPrimary, "Take <link> out, or unplug the VF.", (device, facts) =>
+    find: onEach(isPrimary, "Remove <link>, or unplug the VF.", (device, facts) =>
       device.link === "down" ? `${labelled(device, facts)} has its link down.` : undefined,
     ),
   },
   {
     id: "teaming-vf-once",
-    title: "No VF stands twice in a domain",
+    title: "No two devices of a domain use the same VF",
     source: `${validate} virDomainDefHostdevValidate`,
     ...refused,
     find: ({ interfaces }) =>
@@ -478,35 +475,33 @@ const vf: readonly TeamingRule[] = [
   {
     // Where libvirt does not know the network at define it takes the interface for an emulated NIC.
     id: "teaming-vf-not-rtl8139",
-    title: "A VF of a network is not of an emulated model: libvirt puts that on a conventional PCI bridge",
+    title: "A VF of a network has no emulated model: libvirt puts such a model on a conventional PCI bridge",
     source: "libvirt: src/qemu/qemu_domain_address.c qemuDomainDeviceCalculatePCIConnectFlags",
     ...refused,
-    find: onEach(
-      isPrimary,
-      "Define the network on the host first, and write <model type='virtio'/>.",
-      (device, facts) =>
-        device.type === "network" && device.model !== undefined && !device.model.startsWith("virtio")
-          ? `${labelled(device, facts)} is of a network, and of model ${quoted(device.model)}.`
-          : undefined,
+    find: onEach(isPrimary, "Define the network on the host first, and set <model type='virtio'/>.", (device, facts) =>
+      device.type === "network" && device.model !== undefined && !device.model.startsWith("virtio")
+        ? `${labelled(device, facts)} is on a network, and has model ${quoted(device.model)}.`
+        : undefined,
     ),
   },
   {
     id: "teaming-vf-model-written",
-    title: "A VF of a network has a model or an address: else libvirt takes rtl8139 where it does not know the network",
+    title:
+      "A VF of a network has a model or an address: otherwise libvirt chooses rtl8139 where it does not know the network",
     source: "libvirt: src/qemu/qemu_domain_address.c qemuDomainDeviceCalculatePCIConnectFlags",
     ...warnedOf,
-    find: onEach(isPrimary, "Write <model type='virtio'/>.", (device, facts) =>
+    find: onEach(isPrimary, "Set <model type='virtio'/>.", (device, facts) =>
       device.type === "network" && device.model === undefined && device.guestAddress === undefined
-        ? `${labelled(device, facts)} is of a network, and has neither model nor address.`
+        ? `${labelled(device, facts)} is on a network, and has neither model nor address.`
         : undefined,
     ),
   },
   {
     id: "teaming-standby-link-up",
-    title: "The standby's link is up, else the guest has no network while the VF is away",
+    title: "The standby's link is up; otherwise the guest has no network while the VF is unplugged",
     source: "ovirt-engine: LibvirtVmXmlBuilder.java writeInterface",
     ...warnedOf,
-    find: onEach(isStandby, "Write <link state='up'/> on it.", (device, facts) =>
+    find: onEach(isStandby, "Set <link state='up'/> on it.", (device, facts) =>
       device.link === "down" ? `${labelled(device, facts)} is a standby with its link down.` : undefined,
     ),
   },
@@ -527,7 +522,7 @@ type MigrationXmlRule = Rule<MigrationXmlFacts>;
 
 const abi = "libvirt: src/conf/domain_conf.c";
 const refusedAtMove = { checkedAt: ["preflight"], severity: "error" } as const;
-const keepIt = "The VM's definition was edited while the VM was being moved: finish that, then move it again.";
+const keepIt = "The VM's definition was edited during the move: finish the edit, then retry.";
 
 /** What must not change on the way: libvirt's own check first, then what it does not look at. */
 export const migrationXmlRules: readonly MigrationXmlRule[] = [
@@ -573,7 +568,7 @@ function countKept(kind: TeamingDevice["kind"]) {
     return before === after
       ? undefined
       : {
-          message: `The domain has ${counted(before ?? 0, kind)}, the destination's XML ${after ?? 0}.`,
+          message: `The domain has ${counted(before ?? 0, kind)}, but the destination's XML has ${after ?? 0}.`,
           remedy: keepIt,
         };
   };
@@ -599,7 +594,7 @@ function keptRule(
           const [was, is] = [device, counterpart].map((one) => spell(one) ?? "none");
           return [
             {
-              message: `${labelled(device, facts.source)} has ${what} ${was ?? ""}, in the destination's XML ${is ?? ""}.`,
+              message: `${labelled(device, facts.source)} has ${what} ${was ?? ""}, but ${is ?? ""} in the destination's XML.`,
               remedy: keepIt,
             },
           ];

@@ -57,7 +57,7 @@ function isMixed(element: Element): boolean {
 
 function writableName(name: string): string {
   if (isXmlName(name)) return name;
-  throw unwritable(`${JSON.stringify(name.slice(0, 80))} is no name in XML`);
+  throw unwritable(`${JSON.stringify(name.slice(0, 80))} is not a valid XML name`);
 }
 
 function writableText(text: string, { name }: Element): string {

@@ -100,7 +100,7 @@ describe("a file", () => {
       "hosts: [",
       /neither YAML nor JSON: line 1, column 9: it is indented wrongly, or a bracket is not closed/,
     ],
-    ["twice.yaml", `${yaml}hosts: {}\n`, /neither YAML nor JSON: line 5, column 1: this key stands there twice/],
+    ["twice.yaml", `${yaml}hosts: {}\n`, /neither YAML nor JSON: line 5, column 1: this key appears twice/],
     ["empty.yaml", "", /Unable to find the cluster in the file/],
     ["hostless.yaml", "networks: {}", /Unable to find the cluster in the file/],
     [
@@ -185,7 +185,7 @@ describe("the stack", () => {
     ]);
   });
 
-  test("names neither stack nor folder that nobody named", async () => {
+  test("names no stack or folder that was not given", async () => {
     const { env, argv } = await fakePulumi({ stdout: stackConfig });
     await readConfiguration({}, { ...env, VNIC_FAILOVER_SSH_PASSWORD: "from the environment" });
     expect(await argv()).toEqual(["config", "--show-secrets", "--json", "--non-interactive"]);

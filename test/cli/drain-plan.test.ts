@@ -234,13 +234,13 @@ describe("a drain's plan", () => {
     const { moves, stuck } = planDrain([vm("one"), vm("two")], [host("a", 1)]);
     expect(moves).toEqual([{ vm: "one", to: "a", physicalFunctions: ["pf0"] }]);
     expect(stuck[0]?.reasons.get("a")).toBe(
-      'room for it alone, but not beside the others that go there: too few free VFs of network "data-vf"',
+      'insufficient capacity together with the other planned moves: too few free VFs of network "data-vf"',
     );
   });
 
   test.each([
     [{ excluded: new Map([["a", "its CPU is too old"]]) }, {}, "its CPU is too old"],
-    [{}, { freeMemoryKiB: GiB / 2 }, "512 MiB of memory free, 1024 needed"],
+    [{}, { freeMemoryKiB: GiB / 2 }, "512 MiB of free memory, 1024 MiB needed"],
     [{}, { networks: [] }, 'no bridge for network "data"'],
     [{ interfaces: [{ vfNetwork: "other" }] }, {}, 'too few free VFs of network "other"'],
   ])("names the reason", (guest, destination, reason) => {

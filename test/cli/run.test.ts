@@ -113,7 +113,7 @@ describe("an error", () => {
     expect(err).toBe("");
   });
 
-  test("that nobody foresaw leaves a move unclear, and a look at things refused", async () => {
+  test("that is unexpected leaves a move unclear, and a look at things refused", async () => {
     vi.mocked(migrate).mockRejectedValue(new TypeError("x"));
     vi.mocked(status).mockRejectedValue(new TypeError("x"));
     expect((await ran("migrate web --to host2")).code).toBe(4);

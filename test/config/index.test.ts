@@ -347,7 +347,7 @@ describe("a network on a host", () => {
   });
 });
 
-describe("the configuration of a stack over oVirt", () => {
+describe("the configuration of a stack on oVirt", () => {
   const ovirt = { url: "https://engine.example/ovirt-engine/api", cluster: "lab", username: "admin@internal" };
 
   it("is read from JSON text, and from objects", () => {

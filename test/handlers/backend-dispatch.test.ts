@@ -61,7 +61,7 @@ describe("a handler over two backends", () => {
   ] as const)("never takes to %s what the other has made", async (backend, state) => {
     const { calls, handler } = setUp();
     const ctx = context(over[backend]);
-    const refusal = /was made over .* and the stack's configuration names/;
+    const refusal = /was created (with libvirt|on oVirt), but the stack is configured for/;
     await expect(handler.read(ctx, "1", state)).rejects.toThrow(refusal);
     await expect(handler.diff(ctx, "1", state, { name: "a" })).rejects.toThrow(refusal);
     await expect(handler.update(ctx, "1", state, { name: "a" })).rejects.toThrow(refusal);

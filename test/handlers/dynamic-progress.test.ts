@@ -71,7 +71,7 @@ describe("the engine's log", () => {
     expect(engineAddress(argv)).toBe(address);
   });
 
-  test("is silent where nobody listens", () => {
+  test("logs nothing where nothing listens", () => {
     expect(engineProgress("urn:pulumi:a::b::c::d", ["node", "vitest"])).toBe(silent);
     expect(engineProgress(undefined, ["node", script, "127.0.0.1:4001"])).toBe(silent);
   });

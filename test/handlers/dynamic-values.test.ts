@@ -59,7 +59,7 @@ describe("diffOf", () => {
     expect(diffOf<Inputs>({ name: "data", host: "a" }, { name: "data" }).changes).toBeUndefined();
   });
 
-  test("an unknown value is a change, although nobody knows yet", () => {
+  test("an unknown value is a change, although it is not known yet", () => {
     expect(diffOf<Inputs>({ name: "data" }, { name: UNKNOWN }, { replaceOn: ["name"] }).replaces).toEqual(["name"]);
   });
 

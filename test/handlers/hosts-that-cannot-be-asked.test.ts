@@ -153,7 +153,7 @@ describe.each(unreachable)("a host that %s", (_, way, reason) => {
     const command = {};
     for (const kind of kinds) expect(await failuresOf(kind, config, command)).toEqual([]);
     expect(lab.progress.warnings).toEqual([expect.stringMatching(reason)]);
-    expect(lab.progress.warnings[0]).toMatch(/ What depends on it was not checked\.$/);
+    expect(lab.progress.warnings[0]).toMatch(/ Rules that need it were skipped\.$/);
     expect(lab.progress.warnings[0]).not.toContain("\n");
   });
 

@@ -64,7 +64,7 @@ describe("with libvirt", () => {
     // The first one was there before the move and travelled, the other came after it.
     expect(placed).toMatchObject({ lastMove: { interfaces: [{ mac: vm.mac }] } });
     expect(standing(lab)).toEqual(settled("host2", vfs[0]));
-    expect(placement.lines).toContain('waiting for resource "first" to be done with VM "web"');
+    expect(placement.lines).toContain('waiting for resource "first" to finish with VM "web"');
     expect(second.lines).toContain('waiting for the move of VM "web" by resource "placement"');
     expect(one.state.missing).toEqual([]);
     expect(two.state).toMatchObject({ host: "host2", missing: [] });

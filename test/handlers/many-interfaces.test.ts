@@ -114,7 +114,7 @@ it("sees in one command what that command has made", async () => {
   await expect(vmInterface.create(context, inputs("db", profile, 3))).rejects.toThrow(/none free|free VF/);
 });
 
-it("looks anew before a change: a VM that has moved meanwhile gets its interface where it is", async () => {
+it("looks again before a change: a VM that has moved meanwhile gets its interface where it is", async () => {
   const { standbyProfile } = await declareProfiles(lab);
   const context = lab.context({ command: {} });
   await vmInterface.check(context, inputs("db", standbyProfile, 1));

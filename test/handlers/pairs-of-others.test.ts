@@ -112,7 +112,7 @@ describe("a pair on other networks than the profile's is not taken over", () => 
       "another PF",
       pair("br0"),
       { "data-vf": { physicalFunctions: ["pf1"] } },
-      /VF 0000:01:10\.0 is of none of the PFs of network "data-vf"/,
+      /VF 0000:01:10\.0 does not belong to a PF of network "data-vf"/,
     ],
     [
       "another VLAN",
@@ -141,7 +141,7 @@ describe("a pair on other networks than the profile's is not taken over", () => 
     const { standbyProfile } = await declareProfiles(lab);
     giveDevices(lab, pair("br0"));
     expect(await reasons(inputs(standbyProfile, { adopt: true }))).toEqual([
-      expect.stringMatching(/profile "data" is not of a pair/),
+      expect.stringMatching(/profile "data" is not the profile of a pair/),
     ]);
   });
 });

@@ -54,7 +54,7 @@ describe("the turns at a VM", () => {
     expect(await Promise.all([next, other])).toEqual(["nic", "other"]);
   });
 
-  it("let go who is cancelled while waiting, and those behind go on", async () => {
+  it("release one that is cancelled while waiting, and those behind go on", async () => {
     const { log, begin, end } = operations(new Turns());
     const cancelled = new AbortController();
     const first = begin("nic1", false);

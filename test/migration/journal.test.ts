@@ -85,7 +85,7 @@ describe("a move's journal", () => {
       withChildren(buildJournal(example), [
         element("interface", { ...buildJournal(example).children[0]?.attributes, destinationVf: "eth2" }),
       ]),
-      /destinationVf is no PCI address/,
+      /destinationVf is not a PCI address/,
     ],
     [
       "with an interface of which something is missing",

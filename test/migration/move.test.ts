@@ -70,7 +70,9 @@ describe.concurrent("a move that goes well", () => {
     );
   });
 
-  it("announces the standby through QEMU once the guest has let go, and not at all when told so", async ({ lab }) => {
+  it("announces the standby through QEMU once the guest has released the VF, and not at all when told so", async ({
+    lab,
+  }) => {
     await move(lab);
     expect(lab.host1.monitorCommands).toMatchObject([{ execute: "announce-self" }]);
     await moveVm(lab.cluster, { vm: "web", to: "host1", options: { ...defaultMigrationOptions, announce: "none" } });
@@ -123,7 +125,7 @@ describe.concurrent("a move that cannot be is refused, and nothing has changed",
     ["too little memory", (lab) => (lab.host2.freeMemoryKiB = 1024), /memory/],
     ["another CPU", (lab) => (lab.host2.cpu = 0), /CPU/],
     ["paused", (lab) => Object.assign(lab.host1.domains.requireNamed("web"), { state: DomainState.PAUSED }), /paused/],
-    ["destination silent", (lab) => lab.host2.close(), /does not answer/],
+    ["destination silent", (lab) => lab.host2.close(), /unable to reach host host2: /],
   ];
   it.for(reasons)("%s", async ([, arrange, why], { lab }) => {
     arrange(lab);
@@ -137,7 +139,7 @@ describe.concurrent("a move that cannot be is refused, and nothing has changed",
     expect(changes()).toEqual(made);
   });
 
-  it("a VM that nobody has", async ({ lab }) => {
+  it("a VM that no host has", async ({ lab }) => {
     await expect(moveVm(lab.cluster, { vm: "nobody", to: "host2" })).rejects.toThrow(/nobody/);
   });
 
@@ -187,7 +189,7 @@ describe.concurrent("two movers of one VM", () => {
   });
 });
 
-describe.concurrent("a VF that somebody takes between preflight and plug", () => {
+describe.concurrent("a VF that another process takes between preflight and plug", () => {
   it("on the destination, after it was reserved: another one is plugged, and defined", async ({ lab }) => {
     lab.host2.refuse("domain_attach_device_flags", refusals.deviceInUse(vfs[1], "other"), {
       when: ({ xml }) => xml.includes('function="0x2"'),
@@ -325,7 +327,7 @@ describe.concurrent("a migration that does not come off", () => {
     expect(standing(lab)).toEqual(here);
   });
 
-  it("somebody else cancels the job", async ({ lab }) => {
+  it("another client cancels the job", async ({ lab }) => {
     lab.host1.memory.milliseconds = 20;
     lab.host1.before("domain_migrate_perform3_params", () => {
       setTimeout(() => {

@@ -60,7 +60,7 @@ describe("the facts of a move", () => {
     ]);
   });
 
-  it("find the networks of a pair that nobody recorded, by its PF and its bridge", async () => {
+  it("find the networks of a pair without a record, by its PF and its bridge", async () => {
     const web = lab.host1.domains.requireNamed("web");
     web.live = web.live && { ...web.live, children: web.live.children.filter(({ name }) => name !== "metadata") };
     const { facts } = await gatherFacts(lab.cluster, "web", "host2");
@@ -73,7 +73,7 @@ describe("the facts of a move", () => {
     expect((await gatherFacts(lab.cluster, "web", "host2")).facts.vm.job).toBe("migration in");
   });
 
-  it("leave out what a silent host would have told, and what the VM may be there", async () => {
+  it("leave out what an unreachable host would have told, and what the VM may be there", async () => {
     lab.host1.close();
     const { facts } = await gatherFacts(lab.cluster, "web", "host2");
     expect(facts.vm).toEqual({ name: "web", activeOn: [] });

@@ -37,7 +37,7 @@ const leaveHost1 = () => {
 };
 
 describe("recover", () => {
-  it("has nothing to do where nothing was cut off", async () => {
+  it("has nothing to do where nothing was interrupted", async () => {
     expect(await recover(lab.cluster, "web")).toEqual({
       vm: "web",
       uuid: vm.uuid,
@@ -49,7 +49,7 @@ describe("recover", () => {
     });
   });
 
-  it("takes back what a dead process of this machine had begun", async () => {
+  it("rolls back what a dead process of this machine had begun", async () => {
     leave(journal());
     const { outcome, host, journal: found } = await recover(lab.cluster, "web");
     expect({ outcome, host, id: found?.id }).toEqual({ outcome: "undone", host: "host1", id: journal().id });
@@ -82,7 +82,7 @@ describe("recover", () => {
     expect(standing(lab)).toEqual(before);
   });
 
-  it("does nothing to a VM that nobody has found, while a host is silent", async () => {
+  it("does nothing to a VM that was not found, while a host is unreachable", async () => {
     lab.host1.close();
     await expect(recover(lab.cluster, "web")).rejects.toThrow(HostUnreachable);
   });
@@ -140,7 +140,7 @@ describe("recover", () => {
     expect(standing(lab)).toEqual(settled("host1", vfs[0]));
   });
 
-  it("gives back what it had taken where somebody else took the VM to a third host", async () => {
+  it("returns what it had reserved where another tool moved the VM to a third host", async () => {
     await lab.close();
     lab = await labLike({ more: 1 });
     pair = await declarePair(lab);

@@ -76,7 +76,7 @@ describe("doctor's look at what would not start", () => {
         .replace('function="0x0"/></source>', 'function="0x5"/></source>')
         .replace(/(hostdev".*?<source>.*?function=)"0x0"/, '$1"0x5"'),
     );
-    expect(await look()).toMatchObject([{ why: "its definition names VF 0000:01:10.5, which the host has not" }]);
+    expect(await look()).toMatchObject([{ why: "its definition names VF 0000:01:10.5, which the host does not have" }]);
   });
 });
 

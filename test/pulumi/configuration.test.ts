@@ -99,7 +99,9 @@ test.each<Face>(["dynamic", "plugin"])("of the %s package", { timeout: TIMEOUT }
       expect(warnings.filter(({ message }) => message.includes("host2"))).toHaveLength(1);
 
       // A plugin is not told what of its configuration is encrypted.
-      const inClear = warnings.filter(({ message }) => message.includes("is in the stack's configuration in clear"));
+      const inClear = warnings.filter(({ message }) =>
+        message.includes("is in plain text in the stack's configuration"),
+      );
       expect(inClear.map(({ message }) => message.split(" ")[0])).toEqual(
         face === "dynamic" ? ["vnic-failover:sshPassword"] : [],
       );

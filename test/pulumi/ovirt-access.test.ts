@@ -46,7 +46,7 @@ function onEngine(face: Face, engine: TestEngine, secrets: Readonly<Record<strin
 }
 
 describe.each(["dynamic", "plugin"] as const)("%s", (face) => {
-  it("each command gives back its tokens at its end", { timeout: TIMEOUT }, async () => {
+  it("each command revokes its tokens at its end", { timeout: TIMEOUT }, async () => {
     const engine = await startEngine();
     const secrets = { "vnic-failover:ovirtPassword": engine.address.password };
     await withStack(onEngine(face, engine, secrets), async (stack) => {

@@ -64,11 +64,11 @@ rule("interface-profile-exists", {
   breaks: [
     [
       add({ profile: "X" }),
-      { property: "profile", message: 'Interface "nic" names profile "X", and there is no profile of that id.' },
+      { property: "profile", message: 'Interface "nic" names profile "X", which does not exist.' },
     ],
     [
       add({}, { profiles: [] }),
-      { property: "profile", message: 'Interface "nic" names profile "F", and there is no profile of that id.' },
+      { property: "profile", message: 'Interface "nic" names profile "F", which does not exist.' },
     ],
   ],
   keeps: [
@@ -121,7 +121,7 @@ rule("interface-passthrough-linked", {
   breaks: [
     [
       add({ linked: false }),
-      { property: "linked", message: 'Interface "nic" is a VF, whose link can\'t be switched off from outside.' },
+      { property: "linked", message: 'Interface "nic" is a VF, whose link cannot be set down from outside the guest.' },
     ],
   ],
   keeps: [
@@ -196,7 +196,7 @@ rule("interface-failover-cluster-level", {
       {
         property: "profile",
         message:
-          'Profile "fast" of interface "nic" has a failover, which needs cluster level 4.6; VM "web" is in one of level 4.5.',
+          'Profile "fast" of interface "nic" has a failover, which needs cluster level 4.6; the cluster of VM "web" has level 4.5.',
       },
     ],
     [
@@ -204,7 +204,7 @@ rule("interface-failover-cluster-level", {
       {
         property: "profile",
         message:
-          'Profile "fast" of interface "nic" has a failover, which needs cluster level 4.6; VM "web" is in one of level 3.7.',
+          'Profile "fast" of interface "nic" has a failover, which needs cluster level 4.6; the cluster of VM "web" has level 3.7.',
       },
     ],
   ],
@@ -265,7 +265,8 @@ rule("interface-mac-not-zero", {
       add({ mac: "00:00:00:00:00:00" }),
       {
         property: "mac",
-        message: 'Interface "nic" has the zero MAC address: standby and VF would each get another one, and never pair.',
+        message:
+          'Interface "nic" has the zero MAC address: standby and VF would get different generated addresses, and the guest would not pair them.',
       },
     ],
   ],
@@ -279,7 +280,7 @@ rule("interface-mac-once-per-vm", {
       {
         property: "mac",
         message:
-          'Interfaces "nic" and "second" of VM "web" have the same MAC address 52:54:00:AA:BB:CC: the guest pairs by it.',
+          'Interfaces "nic" and "second" of VM "web" have the same MAC address 52:54:00:AA:BB:CC: the guest pairs devices by it.',
       },
     ],
   ],
@@ -323,7 +324,7 @@ rule("interface-devices-free-on-vm", {
       {
         property: "mac",
         message:
-          'VM "web" has bridge NIC net0 on bridge "br0" already, with MAC address 52:54:00:12:34:56: interface "nic" would be a second one.',
+          'VM "web" has bridge NIC net0 on bridge "br0" already, with MAC address 52:54:00:12:34:56, which interface "nic" would duplicate.',
         remedy: "Unplug it first, or give the interface another address.",
       },
     ],
@@ -332,13 +333,13 @@ rule("interface-devices-free-on-vm", {
       {
         property: "mac",
         message:
-          'VM "web" has the pair of standby ua-s and VF 0000:01:10.0 (ua-vf) already: interface "nic" would be a second one.',
+          'VM "web" has the pair of standby ua-s and VF 0000:01:10.0 (ua-vf) already, which interface "nic" would duplicate.',
         remedy: "Take it over with adopt: true, or unplug it first.",
       },
       {
         property: "mac",
         message:
-          'VM "web" has the pair of standby ua-s and VF 0000:01:10.0 (ua-vf) already, with MAC address 52:54:00:12:34:56: interface "nic" would be a second one.',
+          'VM "web" has the pair of standby ua-s and VF 0000:01:10.0 (ua-vf) already, with MAC address 52:54:00:12:34:56, which interface "nic" would duplicate.',
         remedy: 'Take it over with adopt: true and mac: "52:54:00:12:34:56", or unplug it first.',
       },
     ],
@@ -366,8 +367,8 @@ rule("interface-vf-plain", {
       add({}, { profiles: [{ ...fast, networkFilter: "clean", qos: "gold", portMirroring: true }] }),
       ...["networkFilter", "qos", "portMirroring"].map((setting) => ({
         property: "profile",
-        message: `Interface "nic" is a VF, but its profile "fast" has ${setting}, which does not act on a VF.`,
-        remedy: `Take ${setting} out of the profile.`,
+        message: `Interface "nic" is a VF, but its profile "fast" has ${setting}, which has no effect on a VF.`,
+        remedy: `Remove ${setting} from the profile.`,
       })),
     ],
   ],
@@ -386,7 +387,7 @@ rule("interface-vf-has-standby", {
       {
         property: "profile",
         message:
-          'Profile "alone" of interface "nic" has no failover: VM "web" will have no network from this interface while it moves.',
+          'Profile "alone" of interface "nic" has no failover: VM "web" will have no network on this interface during a move.',
       },
     ],
   ],
@@ -404,7 +405,7 @@ rule("interface-machine-q35", {
       add({}, { vm: { machine: "pc-i440fx-9.2" } }),
       {
         property: "vm",
-        message: 'Interface "nic" needs PCI Express, and VM "web" is a machine "pc-i440fx-9.2".',
+        message: 'Interface "nic" needs PCI Express, but VM "web" has machine type "pc-i440fx-9.2".',
       },
     ],
   ],
@@ -423,14 +424,14 @@ rule("interface-free-root-port", {
       add({}, { vm: { freeRootPorts: 1 } }),
       {
         property: "vm",
-        message: 'Interface "nic" needs 2 free pcie-root-ports, and running VM "web" has 1.',
+        message: 'Interface "nic" needs 2 free pcie-root-ports, but running VM "web" has 1.',
       },
     ],
     [
       add({ profile: "A" }, { vm: { freeRootPorts: 0 } }),
       {
         property: "vm",
-        message: 'Interface "nic" needs 1 free pcie-root-port, and running VM "web" has 0.',
+        message: 'Interface "nic" needs 1 free pcie-root-port, but running VM "web" has 0.',
       },
     ],
   ],

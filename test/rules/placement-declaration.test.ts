@@ -21,7 +21,7 @@ rule("placement-once-per-vm", {
         property: "vm",
         message: 'VM "db" is placed by resource "b" of stack "prod" (project "infra").',
         remedy:
-          "Remove one of the two placements. If that stack has it no longer, or was renamed, run vnic-failover release db.",
+          "Remove one of the two placements. If that stack no longer has it, or was renamed, run vnic-failover release db.",
       },
     ],
     [

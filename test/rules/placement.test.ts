@@ -138,11 +138,11 @@ rule("move-vm-name-once", {
   breaks: [
     [
       move({ namesakes: [namesake] }),
-      { property: "vm", message: 'Host "host2" has another VM of the name "web" (UUID 2222).' },
+      { property: "vm", message: 'Host "host2" has another VM named "web" (UUID 2222).' },
     ],
     [
       move({ namesakes: [{ ...namesake, host: "host3", active: true }] }),
-      { property: "vm", message: 'Host "host3" has another VM of the name "web" (UUID 2222).' },
+      { property: "vm", message: 'Host "host3" has another VM named "web" (UUID 2222).' },
     ],
   ],
   keeps: [good, move({ namesakes: [{ ...namesake, host: "host3" }] }), move({ namesakes: undefined })],
@@ -178,7 +178,7 @@ rule("move-vm-status", {
   breaks: [
     [
       move({ unmovableStatus: "suspended" }),
-      { property: "vm", message: 'VM "web" is in status suspended, in which the engine does not migrate it.' },
+      { property: "vm", message: 'VM "web" is in status suspended, in which the engine cannot migrate it.' },
     ],
   ],
   keeps: [good],
@@ -193,11 +193,11 @@ rule("move-destination-not-in-maintenance", {
   breaks: [
     [
       move({}, { maintenance: true }),
-      { property: "host", message: 'Host "host2" is under maintenance, so nothing is moved there.' },
+      { property: "host", message: 'Host "host2" is under maintenance, so no VM is moved to it.' },
     ],
     [
       move({}, { maintenance: true }, { source: undefined }),
-      { property: "host", message: 'Host "host2" is under maintenance, so nothing is moved there.' },
+      { property: "host", message: 'Host "host2" is under maintenance, so no VM is moved to it.' },
     ],
   ],
   // Away from it, and where the VM is there already.
@@ -212,13 +212,23 @@ rule("move-destination-not-in-maintenance", {
 rule("move-hosts-answer", {
   breaks: [
     [
-      move({}, { answers: false, silence: "Connection refused." }),
-      { property: "host", message: 'Host "host2" does not answer: Connection refused.' },
+      move(
+        {},
+        { answers: false, unreachable: { why: 'Unable to reach host "host2": Connection refused', remedy: undefined } },
+      ),
+      { property: "host", message: 'Unable to reach host "host2": Connection refused.' },
     ],
     [
-      move({}, { answers: false, silence: "no route (10.0.0.2)" }, { source: { ...host1, answers: false } }),
+      move(
+        {},
+        {
+          answers: false,
+          unreachable: { why: 'Unable to reach host "host2": no route (10.0.0.2)', remedy: "Fix the route." },
+        },
+        { source: { ...host1, answers: false } },
+      ),
       { property: "host", message: 'Host "host1" does not answer.' },
-      { property: "host", message: 'Host "host2" does not answer: no route (10.0.0.2).' },
+      { property: "host", message: 'Unable to reach host "host2": no route (10.0.0.2).', remedy: "Fix the route." },
     ],
     [nowhere({}, { answers: false }), { property: "host", message: 'Host "host1" does not answer.' }],
     [
@@ -248,7 +258,7 @@ rule("move-host-uuids-differ", {
       move({}, { uuid: "1111" }),
       {
         property: "host",
-        message: 'Hosts "host1" and "host2" have the same UUID, 1111: libvirt takes them for one.',
+        message: 'Hosts "host1" and "host2" have the same UUID, 1111: libvirt treats them as the same host.',
       },
     ],
   ],
@@ -264,11 +274,11 @@ rule("move-libvirt-version", {
   breaks: [
     [
       move({}, { libvirtVersion: 6_999_999 }, { source: { ...host1, libvirtVersion: 6_010_003 } }),
-      { property: "host", message: 'Host "host1" has libvirt 6.10.3, and failover needs 7.0.0.' },
+      { property: "host", message: 'Host "host1" has libvirt 6.10.3, but failover needs 7.0.0.' },
       {
         property: "host",
-        message: 'Host "host2" has libvirt 6.999.999, and failover needs 7.0.0.',
-        remedy: "Upgrade libvirt on it.",
+        message: 'Host "host2" has libvirt 6.999.999, but failover needs 7.0.0.',
+        remedy: "Upgrade libvirt on that host.",
       },
     ],
   ],
@@ -281,8 +291,8 @@ rule("move-qemu-version", {
       move({}, { qemuVersion: 5_001_999 }),
       {
         property: "host",
-        message: 'Host "host2" has QEMU 5.1.999, and failover needs 5.2.0.',
-        remedy: "Upgrade QEMU on it.",
+        message: 'Host "host2" has QEMU 5.1.999, but failover needs 5.2.0.',
+        remedy: "Upgrade QEMU on that host.",
       },
     ],
   ],
@@ -303,7 +313,7 @@ rule("move-memory", {
   breaks: [
     [
       move({ memoryKiB: 4096 }, { freeMemoryKiB: 4095 }),
-      { property: "host", message: 'Host "host2" has 3 MiB of memory free, and VM "web" needs 4 MiB.' },
+      { property: "host", message: 'Host "host2" has 3 MiB of free memory, but VM "web" needs 4 MiB.' },
     ],
   ],
   keeps: [
@@ -340,7 +350,7 @@ rule("move-standby-network-in-cluster", {
       {
         property: "vm",
         message:
-          'Network "data", which VM "web" has its standby on, is not attached to its cluster: the engine can migrate the VM nowhere.',
+          'Network "data", which a standby of VM "web" uses, is not attached to the VM\'s cluster, so the engine cannot migrate the VM.',
       },
     ],
   ],
@@ -353,22 +363,21 @@ rule("move-standby-network", {
       move({ interfaces: [nic, { ...nic, name: "second" }] }, { networks: [dataVf] }),
       {
         property: "host",
-        message: 'Host "host2" has no bridge for network "data", and VM "web" has its virtio interface there.',
+        message: 'Host "host2" has no bridge for network "data", which a virtio interface of VM "web" needs.',
       },
     ],
     [
       move({}, { networks: [{ ...data, bridge: undefined }] }),
       {
         property: "host",
-        message: 'Host "host2" has no bridge for network "data", and VM "web" has its virtio interface there.',
+        message: 'Host "host2" has no bridge for network "data", which a virtio interface of VM "web" needs.',
       },
     ],
     [
       move({}, { networks: [{ ...data, bridgeExists: false }] }),
       {
         property: "host",
-        message:
-          'Host "host2" has no bridge "br0", which is network "data", and VM "web" has its virtio interface there.',
+        message: 'Host "host2" has no bridge "br0" (network "data"), which a virtio interface of VM "web" needs.',
       },
     ],
   ],
@@ -399,7 +408,7 @@ rule("move-vf-of-known-network", {
       withVf({ networks: [], fitting: [] }),
       {
         property: "vm",
-        message: `${theVf} belongs to no network of vnic-failover:cluster: no network of the configuration has the PF of this VF on host "host1".`,
+        message: `${theVf} belongs to no network of vnic-failover:cluster: no network lists its PF on host "host1" in physicalFunctions.`,
       },
     ],
   ],
@@ -412,14 +421,14 @@ rule("move-hostdev-settings", {
       withVf({ setByHosts: true, settingsRead: false }, {}, { runsCommands: false }),
       {
         property: "vm",
-        message: `${theVf} is a <hostdev>, whose MAC and VLAN the hosts themselves set, and there is no way to do that on "host1" and "host2".`,
+        message: `${theVf} is a <hostdev>, whose MAC and VLAN libvirt does not set; setting them needs commands, which cannot be run on "host1" and "host2".`,
       },
     ],
     [
       withVf({ setByHosts: true, settingsRead: true }, {}, { runsCommands: false }),
       {
         property: "vm",
-        message: `${theVf} is a <hostdev>, whose MAC and VLAN the hosts themselves set, and there is no way to do that on "host2".`,
+        message: `${theVf} is a <hostdev>, whose MAC and VLAN libvirt does not set; setting them needs commands, which cannot be run on "host2".`,
       },
     ],
   ],
@@ -458,7 +467,7 @@ rule("move-vf-of-one-network", {
       withVf({ networks: [{ name: "a" }, { name: "b" }], fitting: ["a", "b"] }),
       {
         property: "vm",
-        message: `${theVf} may belong to any of networks "a" and "b": neither its PF nor its VLAN tells which.`,
+        message: `${theVf} fits networks "a" and "b": its PF and VLAN do not identify one of them.`,
       },
     ],
   ],
@@ -496,11 +505,11 @@ rule("move-pf-up", {
   breaks: [
     [
       move({}, functions({ name: "eth2", up: false })),
-      { property: "host", message: 'On host "host2" "eth2" of network "data-vf" is down.' },
+      { property: "host", message: 'On host "host2", PF "eth2" of network "data-vf" is down.' },
     ],
     [
       move({}, functions({ name: "eth2", up: false }, { name: "eth3", up: false })),
-      { property: "host", message: 'On host "host2" "eth2" and "eth3" of network "data-vf" are down.' },
+      { property: "host", message: 'On host "host2", PFs "eth2" and "eth3" of network "data-vf" are down.' },
     ],
   ],
   keeps: [
@@ -645,7 +654,7 @@ rule("move-standby-uplink-apart", {
       {
         property: "host",
         message:
-          'On host "host2" the VF of interface "nic" and its standby share "eth2": from the plug on, until the guest\'s driver is up, what is sent to it is lost.',
+          'On host "host2" the VF of interface "nic" and its standby share PF "eth2": traffic to the guest is lost from the plugging of the VF until the guest\'s driver is up.',
       },
     ],
   ],
@@ -841,7 +850,7 @@ rule("move-guest-virtio-drivers", {
   breaks: [
     [
       guest({ os: "windows", virtioDrivers: "0.1.188" }),
-      { property: "vm", message: 'The guest of VM "web" has VirtIO drivers 0.1.188, which have no failover.' },
+      { property: "vm", message: 'The guest of VM "web" has VirtIO drivers 0.1.188, which do not support failover.' },
     ],
   ],
   keeps: [
@@ -860,7 +869,7 @@ rule("move-guest-agent", {
       guest({ agent: false }),
       {
         property: "vm",
-        message: 'VM "web" has no guest agent that answers, so it is not known whether its guest knows failover.',
+        message: 'VM "web" has no guest agent that answers, so it is unknown whether its guest supports failover.',
       },
     ],
   ],

@@ -60,7 +60,7 @@ function remove(profile: Profile, facts: Partial<ProfileFacts>): ProfileFacts {
 }
 
 rule("profile-exists", {
-  breaks: [[{ ...edit(fast, {}), stored: undefined }, { message: 'Profile "fast" does not exist any more.' }]],
+  breaks: [[{ ...edit(fast, {}), stored: undefined }, { message: 'Profile "fast" no longer exists.' }]],
   keeps: [edit(fast, {})],
 });
 
@@ -112,7 +112,7 @@ rule("profile-network-filter-exists", {
       {
         property: "networkFilter",
         message: 'Profile "fast" names networkFilter "clean", which the cluster does not have.',
-        remedy: "Leave it out: the cluster has none.",
+        remedy: "Omit it: the cluster has none.",
       },
     ],
   ],
@@ -150,7 +150,7 @@ rule("profile-on-vm-network", {
   breaks: [
     [
       add({ network: "storage" }),
-      { property: "network", message: 'Profile "fast" is for network "storage", which is not for VMs.' },
+      { property: "network", message: 'Profile "fast" is for network "storage", which is not a VM network.' },
     ],
   ],
   keeps: [
@@ -220,17 +220,18 @@ rule("profile-passthrough-plain", {
       {
         property: "portMirroring",
         message:
-          "Profile \"fast\" is passthrough, so it can't have portMirroring: a VF's traffic does not pass the host.",
-        remedy: 'Leave portMirroring out, or set passThrough to "disabled".',
+          "Profile \"fast\" is passthrough, so it can't have portMirroring: a VF's traffic does not pass through the host.",
+        remedy: 'Omit portMirroring, or set passThrough to "disabled".',
       },
       {
         property: "qos",
-        message: "Profile \"fast\" is passthrough, so it can't have qos: a VF's traffic does not pass the host.",
+        message:
+          "Profile \"fast\" is passthrough, so it can't have qos: a VF's traffic does not pass through the host.",
       },
       {
         property: "networkFilter",
         message:
-          "Profile \"fast\" is passthrough, so it can't have networkFilter: a VF's traffic does not pass the host.",
+          "Profile \"fast\" is passthrough, so it can't have networkFilter: a VF's traffic does not pass through the host.",
       },
     ],
   ],
@@ -320,11 +321,11 @@ rule("failover-exists", {
   breaks: [
     [
       add({ failover: "X" }),
-      { property: "failover", message: 'Profile "fast" names failover "X", and there is no profile of that id.' },
+      { property: "failover", message: 'Profile "fast" names failover "X", which does not exist.' },
     ],
     [
       add({ id: notYetKnown, failover: "X" }, { others: [] }),
-      { property: "failover", message: 'Profile "fast" names failover "X", and there is no profile of that id.' },
+      { property: "failover", message: 'Profile "fast" names failover "X", which does not exist.' },
     ],
   ],
   keeps: [
@@ -375,7 +376,7 @@ rule("failover-migratable-written", {
       add({ migratable: undefined }),
       {
         property: "migratable",
-        message: 'Profile "fast" has a failover and leaves migratable out, which means false.',
+        message: 'Profile "fast" has a failover but omits migratable, which defaults to false.',
       },
     ],
   ],
@@ -419,7 +420,7 @@ rule("failover-mtu-matches", {
       {
         property: "failover",
         message:
-          'Profile "fast" is on a network of MTU 9000, its failover "data" on one of MTU 1500: the guest gives both the standby\'s.',
+          'Profile "fast" is on a network of MTU 9000, its failover "data" on one of MTU 1500: the guest uses the standby\'s for both.',
       },
     ],
   ],
@@ -488,7 +489,7 @@ rule("profile-port-mirroring-fixed-in-use", {
       edit(plain, { portMirroring: true }, { usedByVms: ["web"] }),
       {
         property: "portMirroring",
-        message: 'Profile "plain" is used by 1 VM, "web", so its portMirroring can\'t change.',
+        message: 'Profile "plain" is used by 1 VM, "web", so its portMirroring cannot be changed.',
       },
     ],
     [
@@ -496,7 +497,7 @@ rule("profile-port-mirroring-fixed-in-use", {
       {
         property: "portMirroring",
         engineId: "ACTION_TYPE_FAILED_VNIC_PROFILE_IN_MANY_USES",
-        message: 'Profile "plain" is used by 2 VMs, "web" and "db", so its portMirroring can\'t change.',
+        message: 'Profile "plain" is used by 2 VMs, "web" and "db", so its portMirroring cannot be changed.',
       },
     ],
   ],
@@ -516,7 +517,7 @@ rule("profile-passthrough-fixed-in-use", {
       {
         property: "passThrough",
         engineId: "ACTION_TYPE_FAILED_VNIC_PROFILE_IN_MANY_USES",
-        message: 'Profile "plain" is used by 3 VMs, "web", "db" and "mail", so its passThrough can\'t change.',
+        message: 'Profile "plain" is used by 3 VMs, "web", "db" and "mail", so its passThrough cannot be changed.',
       },
     ],
   ],
@@ -531,11 +532,11 @@ rule("profile-failover-fixed-in-use", {
   breaks: [
     [
       edit(fast, { failover: undefined }, { usedByVms: ["web"] }),
-      { property: "failover", message: 'Profile "fast" is used by 1 VM, "web", so its failover can\'t change.' },
+      { property: "failover", message: 'Profile "fast" is used by 1 VM, "web", so its failover cannot be changed.' },
     ],
     [
       edit(fast, { failover: "O" }, { usedByVms: ["web"] }),
-      { property: "failover", message: 'Profile "fast" is used by 1 VM, "web", so its failover can\'t change.' },
+      { property: "failover", message: 'Profile "fast" is used by 1 VM, "web", so its failover cannot be changed.' },
     ],
   ],
   keeps: [
@@ -551,7 +552,7 @@ rule("failover-profile-fixed", {
       edit(standby, { description: "new" }, { others: [fast, plain, { ...fast, id: "G", name: "faster" }] }),
       {
         property: "description",
-        message: 'Profile "data" acts as failover of "fast" and "faster", so its description can\'t change.',
+        message: 'Profile "data" acts as failover of "fast" and "faster", so its description cannot be changed.',
       },
     ],
     [
@@ -582,14 +583,14 @@ rule("failover-profile-fixed", {
         "customProperties",
       ].map((property) => ({
         property,
-        message: `Profile "data" acts as failover of "fast", so its ${property} can't change.`,
+        message: `Profile "data" acts as failover of "fast", so its ${property} cannot be changed.`,
       })),
     ],
     [
       edit({ ...standby, customProperties: { a: "1" } }, { customProperties: undefined }, { others: [fast] }),
       {
         property: "customProperties",
-        message: 'Profile "data" acts as failover of "fast", so its customProperties can\'t change.',
+        message: 'Profile "data" acts as failover of "fast", so its customProperties cannot be changed.',
       },
     ],
   ],
@@ -640,7 +641,7 @@ rule("profile-removed-not-standby", {
   breaks: [
     [
       remove(standby, { standbyOfVms: ["web"] }),
-      { message: 'The standby in 1 VM, "web", is of profile "data", which can\'t be removed.' },
+      { message: 'Profile "data" is the profile of the standby in 1 VM, "web", and can\'t be removed.' },
     ],
   ],
   keeps: [remove(standby, { others: [fast] }), remove(standby, { standbyOfVms: notYetKnown })],

@@ -238,7 +238,12 @@ const host = fc.record({
   configured: flag,
   status: maybe(fc.constantFrom("up", "maintenance")),
   answers: flag,
-  silence: maybe(fc.string()),
+  unreachable: maybe(
+    fc.record({
+      why: fc.string().map((text) => `Unable to reach host "host1": ${text}`),
+      remedy: maybe(fc.constant("Start it.")),
+    }),
+  ),
   uuid: maybe(name),
   libvirtVersion: maybe(fc.nat(12_000_000)),
   qemuVersion: maybe(fc.nat(12_000_000)),
@@ -308,7 +313,7 @@ const placementFacts: fc.Arbitrary<PlacementFacts> = fc.record({
   clusterNetworks: maybe(names),
 });
 
-describe("a fact that nobody could tell", () => {
+describe("a fact that is not known", () => {
   it("raises nothing on a move", () => {
     fc.assert(
       fc.property(placementFacts, bits, bits, bits, (facts, ofVm, ofSource, ofDestination) => {

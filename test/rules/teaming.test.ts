@@ -134,7 +134,7 @@ rule("teaming-network-gives-hostdev", {
   breaks: [
     [
       vfWith({ type: "network", actualType: "bridge" }),
-      { message: 'Interface "ua-vf" is transient, but its network gives type "bridge".' },
+      { message: 'Interface "ua-vf" is transient, but its network provides type "bridge".' },
     ],
   ],
   keeps: [
@@ -363,7 +363,7 @@ rule("teaming-machine-q35", {
   breaks: [
     [
       { ...pair, machine: "pc-i440fx-9.2" },
-      { message: 'The machine is "pc-i440fx-9.2", and a VF with a standby must be on PCI Express.' },
+      { message: 'The machine type is "pc-i440fx-9.2", but a VF with a standby must be on PCI Express.' },
     ],
   ],
   keeps: [pair, { ...pair, machine: undefined }, { ...domain(other, standby), machine: "pc" }],
@@ -513,7 +513,7 @@ rule("teaming-vf-not-rtl8139", {
   breaks: [
     [
       vfWith({ type: "network", model: "rtl8139" }),
-      { message: 'Interface "ua-vf" is of a network, and of model "rtl8139".' },
+      { message: 'Interface "ua-vf" is on a network, and has model "rtl8139".' },
     ],
   ],
   keeps: [
@@ -530,7 +530,7 @@ rule("teaming-vf-model-written", {
   breaks: [
     [
       vfWith({ type: "network", guestAddress: undefined }),
-      { message: 'Interface "ua-vf" is of a network, and has neither model nor address.' },
+      { message: 'Interface "ua-vf" is on a network, and has neither model nor address.' },
     ],
   ],
   keeps: [
@@ -549,7 +549,7 @@ rule("teaming-standby-link-up", {
 // --- the destination's XML
 
 const migrationRule = examplesOf(migrationXmlRules);
-const keepIt = "The VM's definition was edited while the VM was being moved: finish that, then move it again.";
+const keepIt = "The VM's definition was edited during the move: finish the edit, then retry.";
 
 function moved(...target: TeamingDevice[]): MigrationXmlFacts {
   return { source: domain(other, standby, hostdev), target: domain(...target) };
@@ -563,13 +563,18 @@ it("lets a domain move with another VF", () => {
 
 migrationRule("migration-xml-nic-count", {
   breaks: [
-    [moved(other, hostdev), { message: "The domain has 2 interfaces, the destination's XML 1.", remedy: keepIt }],
+    [
+      moved(other, hostdev),
+      { message: "The domain has 2 interfaces, but the destination's XML has 1.", remedy: keepIt },
+    ],
   ],
   keeps: [unchanged, moved(other, standby)],
 });
 
 migrationRule("migration-xml-hostdev-count", {
-  breaks: [[moved(other, standby), { message: "The domain has 1 hostdev, the destination's XML 0.", remedy: keepIt }]],
+  breaks: [
+    [moved(other, standby), { message: "The domain has 1 hostdev, but the destination's XML has 0.", remedy: keepIt }],
+  ],
   keeps: [unchanged, moved(hostdev)],
 });
 
@@ -578,13 +583,13 @@ migrationRule("migration-xml-mac", {
     [
       moved(other, { ...standby, mac: "52:54:00:11:22:55" }, hostdev),
       {
-        message: `Interface "ua-standby" has MAC address ${mac}, in the destination's XML 52:54:00:11:22:55.`,
+        message: `Interface "ua-standby" has MAC address ${mac}, but 52:54:00:11:22:55 in the destination\'s XML.`,
         remedy: keepIt,
       },
     ],
     [
       moved(other, { ...standby, mac: undefined }, hostdev),
-      { message: `Interface "ua-standby" has MAC address ${mac}, in the destination's XML none.` },
+      { message: `Interface "ua-standby" has MAC address ${mac}, but none in the destination\'s XML.` },
     ],
   ],
   keeps: [
@@ -600,7 +605,7 @@ migrationRule("migration-xml-model", {
   breaks: [
     [
       moved(other, { ...standby, model: "e1000e" }, hostdev),
-      { message: 'Interface "ua-standby" has model virtio, in the destination\'s XML e1000e.' },
+      { message: 'Interface "ua-standby" has model virtio, but e1000e in the destination\'s XML.' },
     ],
   ],
   keeps: [unchanged],
@@ -610,7 +615,7 @@ migrationRule("migration-xml-mtu", {
   breaks: [
     [
       moved({ ...other, mtu: 9000 }, standby, hostdev),
-      { message: 'Interface "net0" has MTU none, in the destination\'s XML 9000.' },
+      { message: 'Interface "net0" has MTU none, but 9000 in the destination\'s XML.' },
     ],
   ],
   keeps: [unchanged],
@@ -620,11 +625,11 @@ migrationRule("migration-xml-guest-address", {
   breaks: [
     [
       moved(other, standby, { ...hostdev, guestAddress: on(2, { domain: 1, slot: 3, function: 4 }) }),
-      { message: 'Host device "ua-vf" has guest address pci 0:2:0.0, in the destination\'s XML pci 1:2:3.4.' },
+      { message: 'Host device "ua-vf" has guest address pci 0:2:0.0, but pci 1:2:3.4 in the destination\'s XML.' },
     ],
     [
       moved(other, { ...standby, guestAddress: undefined }, hostdev),
-      { message: 'Interface "ua-standby" has guest address pci 0:1:0.0, in the destination\'s XML none.' },
+      { message: 'Interface "ua-standby" has guest address pci 0:1:0.0, but none in the destination\'s XML.' },
     ],
   ],
   keeps: [unchanged],
@@ -634,7 +639,7 @@ migrationRule("migration-xml-alias", {
   breaks: [
     [
       moved(other, { ...standby, alias: "ua-x" }, hostdev),
-      { message: 'Interface "ua-standby" has alias ua-standby, in the destination\'s XML ua-x.' },
+      { message: 'Interface "ua-standby" has alias ua-standby, but ua-x in the destination\'s XML.' },
     ],
   ],
   keeps: [unchanged],
@@ -644,9 +649,9 @@ migrationRule("migration-xml-teaming", {
   breaks: [
     [
       moved(other, { ...standby, teaming: undefined }, { ...hostdev, teaming: { type: "transient", persistent: "x" } }),
-      { message: 'Interface "ua-standby" has teaming persistent, in the destination\'s XML none.' },
+      { message: 'Interface "ua-standby" has teaming persistent, but none in the destination\'s XML.' },
       {
-        message: 'Host device "ua-vf" has teaming transient ua-standby, in the destination\'s XML transient x.',
+        message: 'Host device "ua-vf" has teaming transient ua-standby, but transient x in the destination\'s XML.',
       },
     ],
   ],

@@ -123,7 +123,7 @@ export const hostsThatFail: Scenario = {
     stack.write(`${placedOn("host1")}\nnew VnicProfile("more", { network: "data" });`);
     expectOutcome(await stack.preview(), {
       changes: { more: "create" },
-      warning: { resource: "more", words: /was not checked/ },
+      warning: { resource: "more", words: /were skipped/ },
     });
     await answer();
 

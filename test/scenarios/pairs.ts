@@ -59,7 +59,11 @@ const refusals: readonly (readonly [(text: string) => string, Refusal | Differen
         "with libvirt a standby's profile is known by the profile whose failover it is; the engine also refuses by the VM's NIC",
       libvirt: { refused: { resource: "data", property: "network", words: /acts as failover of "data-vf"/ } },
       ovirt: {
-        refused: { resource: "data", property: "network", words: /The standby in 1 VM, "web", is of profile "data"/ },
+        refused: {
+          resource: "data",
+          property: "network",
+          words: /Profile "data" is the profile of the standby in 1 VM, "web"/,
+        },
       },
     },
   ],

@@ -50,7 +50,7 @@ test("X18: a line without an end is not kept", async () => {
     if (!host.stdout.destroyed) host.stdout.write("x".repeat(1024 * 1024));
     await turn();
   }
-  expect(seen.givenUp).toEqual(['what "host1" runs as announcer says a line of more than 1024 characters']);
+  expect(seen.givenUp).toEqual(['the announcer on "host1" sent a line of more than 1024 characters']);
   expect(host.stdout.destroyed).toBe(true);
   expect(process.memoryUsage().rss - before).toBeLessThan(128 * 1024 * 1024);
 });
@@ -63,7 +63,7 @@ test("X18: a thousand sayings are heard, and no more", async () => {
   }
   expect(seen.ports).toBeLessThan(1000);
   expect(seen.ports).toBeGreaterThan(900);
-  expect(seen.givenUp).toEqual(['what "host1" runs as announcer says more than 1000 lines']);
+  expect(seen.givenUp).toEqual(['the announcer on "host1" sent more than 1000 lines']);
   expect(await announcer.seenBehind((port) => port === "eth0", 0.01)).toBe(false);
 });
 

@@ -29,7 +29,7 @@ describe("X6: a VM that was made again under its name", () => {
     expect([pair.state.vmId, placed.state.vmId]).toEqual([over.vm("web").id, over.vm("web").id]);
     const old = makeAgain();
     over.engine.received.length = 0;
-    const missing = [`VM "web" with id ${old}: the engine's VM of that name is another one, with id ${again}`];
+    const missing = [`VM "web" with id ${old}: the engine's VM of that name is another VM, with id ${again}`];
     const nic = await vmInterface.read(over.context(), pair.id, pair.state);
     expect(nic?.state).toEqual({ ...pair.state, missing });
     expect(over.warnings.at(-1)).toMatch(/run pulumi up with --replace and the resource's URN/);
@@ -41,7 +41,7 @@ describe("X6: a VM that was made again under its name", () => {
     const there = { vm: "web", host: "host2" };
     await expect(vmPlacement.update(over.context(), placed.id, placed.state, there)).rejects.toMatchObject(refused);
     await vmInterface.delete(over.context(), pair.id, pair.state);
-    expect(over.warnings.at(-1)).toMatch(/^Nothing was left to delete of VM "web" with id/);
+    expect(over.warnings.at(-1)).toMatch(/^There was nothing to delete of VM "web" with id/);
     expect(sent()).toEqual([]);
     const at = over.context({ urn: urn("VmInterface", "nic"), command: {} });
     const made = await vmInterface.create(at, pair.inputs);

@@ -137,7 +137,7 @@ describe("X6: a namesake that runs while the declared VM runs", () => {
     const { text } = await status({ cluster: lab.cluster } as never, {});
     expect(text).toMatch(new RegExp(`^web \\(${vm.uuid}\\) +running +host1`, "m"));
     expect(text).toMatch(new RegExp(`^web \\(${other.uuid}\\) +running +host2`, "m"));
-    expect(text).toContain('Several VMs have the name "web": they are different ones');
+    expect(text).toContain('Several VMs have the name "web", so commands that name it are refused');
   });
 });
 
@@ -151,7 +151,7 @@ describe("X6: a VM that was made again under its name", () => {
     makeAgain();
     const untouched = lab.hosts.map(changes);
     const missing = [
-      `VM "web" with UUID ${vm.uuid}: the VM of that name on "host1" is another one, with UUID ${other.uuid}`,
+      `VM "web" with UUID ${vm.uuid}: the VM of that name on "host1" is another VM, with UUID ${other.uuid}`,
     ];
     const nic = await vmInterface.read(lab.context(), pair.id, pair.state);
     expect(nic?.state).toEqual({ ...pair.state, missing });
@@ -167,7 +167,7 @@ describe("X6: a VM that was made again under its name", () => {
         refused,
       );
     await vmInterface.delete(lab.context(), pair.id, pair.state);
-    expect(lab.progress.warnings.at(-1)).toMatch(/^Nothing was left to delete of VM "web" with UUID/);
+    expect(lab.progress.warnings.at(-1)).toMatch(/^There was nothing to delete of VM "web" with UUID/);
     await vmPlacement.delete(lab.context({ urn }), "web", state);
     expect(lab.hosts.map(changes)).toEqual(untouched);
   });
@@ -200,7 +200,7 @@ describe("X6: a VM that got another name", () => {
     const untouched = changes(lab.host2);
     const nic = await vmInterface.read(lab.context(), pair.id, pair.state);
     expect(nic?.state.missing).toEqual([
-      expect.stringContaining('it is called "old" now, on "host1", and the VM of that name on "host2" is another one'),
+      expect.stringContaining('it is called "old" now, on "host1", and the VM of that name on "host2" is another VM'),
     ]);
     const news = { vm: "web", profile: pair.profile, mac: vm.mac, plugged: false };
     await expect(vmInterface.update(lab.context(), pair.id, pair.state, news)).rejects.toMatchObject({

@@ -127,7 +127,7 @@ describe("X9: an interrupted move", () => {
     await vmPlacement.read(lab.context(), vm.name, state as never);
     expect(standing(lab)).toEqual(before);
     expect(lab.hosts.map(changes)).toEqual(counts);
-    expect(lab.progress.warnings.join("\n")).toMatch(/was interrupted: pulumi up or vnic-failover recover web ends it/);
+    expect(lab.progress.warnings.join("\n")).toMatch(/was interrupted: run pulumi up or vnic-failover recover web to end it/);
   });
 });
 
@@ -252,7 +252,7 @@ describe("X2: a forged record of an interface", () => {
     expect(devicesOf(web)).not.toMatch(/666|52:54:00:de:ad:01|ua-more/);
     expect(lab.progress.warnings).toContainEqual(
       expect.stringMatching(
-        /its definition has no such VF of network "mgmt-vf"\. Run pulumi up of the stack that declares/,
+        /its definition has no VF of network "mgmt-vf" for it\. Run pulumi up of the stack that declares/,
       ),
     );
   });

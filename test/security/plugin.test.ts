@@ -85,7 +85,7 @@ describe("X17: another user of this machine", () => {
     await client.configure({ cluster });
     const other = JSON.stringify({ hosts: { evil: { uri: "qemu:///system" } } });
     await expect(client.configure({ cluster: other })).rejects.toThrow(
-      /Unable to configure the plugin: it is configured otherwise already/,
+      /Unable to configure the plugin: it already has another configuration/,
     );
   });
 

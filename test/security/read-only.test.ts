@@ -44,7 +44,7 @@ describe("X7: a preview with readOnly", () => {
   test.each(["move", "unplug", "profile", "recover"] as const)("refuses %s before anything is begun", async (name) => {
     const before = changesSoFar();
     await expect(handlersOf(lab, pair, readOnly()).changes[name]()).rejects.toThrow(
-      /it is used for reading only.*vnic-failover:readOnly is true/,
+      /nable to change host "?host\d"?: vnic-failover:readOnly is true/,
     );
     expect(changesSoFar()).toEqual(before);
   });

@@ -1,6 +1,6 @@
 /** Questions that many ask. */
 
-/** Milliseconds: a failure that comes sooner is no reason to spare anybody the question. */
+/** Milliseconds: a failure that comes sooner is no reason not to ask again. */
 const soon = 1000;
 
 /**

@@ -126,7 +126,7 @@ export class LibvirtCluster {
   /**
    * Where the VM runs, or else where it is defined.
    * @returns undefined when every host answers and none has it.
-   * @throws HostUnreachable when it was not found and a host is silent; VmOnSeveralHosts when it runs on several hosts; VmNameTwice
+   * @throws HostUnreachable when it was not found and a host is unreachable; VmOnSeveralHosts when it runs on several hosts; VmNameTwice
    *   when it is called by a name that several VMs have; VmIsAnother when its name is another VM's, or it has another name.
    */
   async locate(vm: VmRef): Promise<Presence | undefined> {
@@ -144,7 +144,7 @@ export class LibvirtCluster {
     return new ProblemError({
       code: "vm-unknown",
       what: `Unable to find VM "${vm}" on ${this.hosts.map(({ name }) => `"${name}"`).join(", ")}`,
-      remedy: "Name a domain that libvirt has defined on one of these hosts.",
+      remedy: "Use the name of a domain that is defined on one of these hosts.",
     });
   }
 
@@ -163,7 +163,7 @@ export class VmOnSeveralHosts extends ProblemError {
     super({
       code: "vm-on-several-hosts",
       what: `VM "${vm}" has a live domain on ${presences.map(({ host }) => `"${host.name}"`).join(" and ")}`,
-      remedy: `If a move is under way, wait for its end; if it was interrupted, run \`vnic-failover recover ${shellWord(vm)}\`.`,
+      remedy: `If a move is in progress, wait for it to finish; if it was interrupted, run \`vnic-failover recover ${shellWord(vm)}\`.`,
     });
   }
 }
@@ -175,7 +175,8 @@ export class VmNameTwice extends ProblemError {
     super({
       code: "vm-name-not-unique",
       what: `Unable to tell which VM "${vm}" is meant: ${presences.map(({ host, dom }) => `"${host.name}" has one with UUID ${dom.uuid}`).join(", ")}`,
-      remedy: "They are different VMs, and neither was changed. Give one of them another name (virsh domrename).",
+      state: "Nothing was changed.",
+      remedy: "Rename all but one of these VMs (virsh domrename).",
     });
   }
 }
@@ -196,16 +197,17 @@ export class VmIsAnother extends ProblemError {
       ...(renamed === undefined ? [] : [`it is called "${renamed.dom.name}" now, on "${renamed.host.name}"`]),
       ...(namesake === undefined
         ? []
-        : [`the VM of that name on "${namesake.host.name}" is another one, with UUID ${namesake.dom.uuid}`]),
+        : [`the VM of that name on "${namesake.host.name}" is another VM, with UUID ${namesake.dom.uuid}`]),
     ];
     const found = `VM "${name}" with UUID ${uuid}: ${why.join(", and ")}`;
     super({
       code: "vm-is-another",
       what: `Unable to find ${found}`,
+      state: "Nothing was changed.",
       remedy:
         renamed === undefined
-          ? "Neither was changed. If the VM was made again under its name, run pulumi up with --replace and the resource's URN: the resource is then made for the new VM. Else give one of them another name (virsh domrename)."
-          : "Nothing was changed. Rename it back (virsh domrename), or declare its new name.",
+          ? "If the VM was recreated under its name, run pulumi up with --replace and the resource's URN, which recreates the resource for the new VM. Otherwise rename one of them (virsh domrename)."
+          : "Rename it back (virsh domrename), or declare its new name.",
     });
     this.renamed = renamed;
     this.found = found;

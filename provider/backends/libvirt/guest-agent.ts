@@ -1,4 +1,4 @@
-/** What a guest's agent tells of its operating system. Each question has a time limit: an agent may be silent for ever. */
+/** What a guest's agent tells of its operating system. Each question has a time limit: an agent may never answer. */
 import { z } from "zod";
 import { silenceOf, type DomainRef, type LibvirtHost } from "./host.js";
 import { valuesOf } from "./rpc/datatypes.js";
@@ -12,7 +12,7 @@ export interface GuestSystem {
   readonly virtioDrivers?: string;
 }
 
-/** Seconds for an agent to answer. libvirt itself gives up on a silent one after as many (qemu_agent.c, QEMU_AGENT_WAIT_TIME). */
+/** Seconds for an agent to answer. libvirt itself gives up on one that does not answer after as many (qemu_agent.c, QEMU_AGENT_WAIT_TIME). */
 const agentTimeout = 5;
 /** Milliseconds after which libvirt's own answer is not waited for any more: another's command may have the agent. */
 const answerTimeout = (agentTimeout + 1) * 1000;

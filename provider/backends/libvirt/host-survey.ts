@@ -4,6 +4,7 @@ import { networkOn, pfInWords, pfsOf } from "../../config/index.js";
 import { parseHostCapabilities } from "./xml/capabilities.js";
 import type { LibvirtCluster } from "./cluster.js";
 import { HostUnreachable, type LibvirtHost } from "./host.js";
+import { reasonOf, remedyFor } from "../../model/problem.js";
 import { hostInterface, physicalFunction, type PhysicalFunction } from "./inventory.js";
 import { hostUseIn } from "./interfaces.js";
 import { unstartableOn, type Unstartable } from "./start-survey.js";
@@ -11,8 +12,9 @@ import { unstartableOn, type Unstartable } from "./start-survey.js";
 export interface SilentHost {
   readonly name: string;
   readonly answers: false;
-  /** In the words of the attempt. */
+  /** In the words of the attempt, without a full stop. */
   readonly why: string;
+  readonly remedy: string | undefined;
 }
 
 export interface AnsweringHost {
@@ -82,7 +84,7 @@ async function surveyHost(cluster: Pick<LibvirtCluster, "config" | "hosts">, hos
     };
   } catch (error) {
     if (!(error instanceof HostUnreachable)) throw error;
-    return { name: host.name, answers: false, why: error.message };
+    return { name: host.name, answers: false, why: reasonOf(error), remedy: remedyFor(error) };
   }
 }
 

@@ -428,9 +428,9 @@ function checkedBefore(connection: LibvirtConnection, check: () => Promise<void>
 function openForReading(host: string): ProblemError {
   return new ProblemError({
     code: "read-only",
-    what: `Unable to change anything on host "${host}": it is used for reading only`,
+    what: `Unable to change host "${host}": vnic-failover:readOnly is true`,
     where: host,
-    remedy: "vnic-failover:readOnly is true. Run what changes something without it.",
+    remedy: "Set vnic-failover:readOnly to false for commands that change hosts.",
   });
 }
 

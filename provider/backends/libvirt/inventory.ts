@@ -180,7 +180,7 @@ function hostUseOf(
       netdevs: netdevs.map(({ nodeDevice }) => nodeDevice),
     };
   return {
-    hostUse: `driver ${driver} holds it, and it has no netdev on the host: a container, vDPA or DPDK may have it`,
+    hostUse: `driver ${driver} holds it, and it has no netdev on the host: a container, vDPA or DPDK may use it`,
     awaitsNetdev: true,
   };
 }
@@ -204,7 +204,7 @@ async function groupUse(host: LibvirtHost, others: readonly PciAddress[], use: H
     const vm = userOf(use, other) ?? reservedFor(use, other);
     const at = `${formatPciAddress(other)}, which is in its IOMMU group,`;
     if (vm !== undefined) return `${at} is VM "${vm}"'s`;
-    if (device.driver !== undefined && !isVfioDriver(device.driver)) return `${at} is with driver ${device.driver}`;
+    if (device.driver !== undefined && !isVfioDriver(device.driver)) return `${at} uses driver ${device.driver}`;
   }
   return undefined;
 }

@@ -68,7 +68,7 @@ export async function migrate(
 }
 
 /**
- * Ends a copy that a migration has stopped and left behind, as that migration would have ended it: by its Confirm. A mere
+ * Ends a copy that a migration has stopped and not ended, as that migration would have ended it: by its Confirm. A mere
  * destroy would give the disk images back to the host's owner and label (qemuProcessStop without
  * VIR_QEMU_PROCESS_STOP_MIGRATED), and so take those on a shared file system away from the VM that runs elsewhere. The
  * definition goes with the copy. Where libvirt does not take that, the copy is destroyed.
@@ -271,7 +271,7 @@ async function watchJob(
 /** @throws where it cannot be told. */
 async function hasTakenOver(host: LibvirtHost, dom: DomainRef, timeout?: number): Promise<boolean> {
   const copy = await copyOn(host, dom.uuid, timeout);
-  if (copy === "waiting") throw new Error(`"${host.name}" has a copy of the VM that still waits`);
+  if (copy === "waiting") throw new Error(`"${host.name}" still has an incoming copy of the VM`);
   return copy === "live";
 }
 

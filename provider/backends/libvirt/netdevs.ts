@@ -93,7 +93,7 @@ export function useOf({
     ...(master === undefined ? [] : [`is a port of ${master}`]),
     ...(addresses.length === 0 ? [] : [`has the address ${addresses.join(", ")}`]),
     ...(uppers.length === 0 ? [] : [`carries ${uppers.join(", ")}`]),
-    ...(isOn === undefined ? ["has a link that libvirt does not tell"] : []),
+    ...(isOn === undefined ? ["has a link whose state libvirt does not report"] : []),
   ];
   return uses.length === 0 ? undefined : `its netdev ${name} ${uses.join(", ")}`;
 }

@@ -41,7 +41,7 @@ export function conflictOf({ profile, conflict }: StoredProfile): ProblemError |
   if (conflict === undefined) return undefined;
   return new ProblemError({
     code: "profile-differs",
-    what: `Unable to use vNIC profile "${profile.name}": the hosts keep it differently (${conflict})`,
+    what: `Unable to use vNIC profile "${profile.name}": it differs between the hosts (${conflict})`,
     remedy: "Run pulumi up of the stack that declares it, then retry.",
   });
 }
@@ -52,7 +52,7 @@ export class ProfileStore {
     private readonly cluster: ClusterConfig,
   ) {}
 
-  /** Every profile of the cluster. @throws HostUnreachable: a silent host may hold profiles that the others lack. */
+  /** Every profile of the cluster. @throws HostUnreachable: an unreachable host may hold profiles that the others lack. */
   async all(): Promise<readonly StoredProfile[]> {
     const copies = (await Promise.all(this.hosts.map(copiesOn))).flat();
     const ids = [...new Set(copies.map(({ profile }) => profile.id))];
@@ -190,7 +190,7 @@ async function refuseForeign(host: LibvirtHost, profile: ProfileRecord): Promise
     what: `Unable to save vNIC profile "${profile.name}": a libvirt network of that name exists already`,
     where: host.name,
     remedy:
-      "Choose another name for the profile; if that network is this very profile, made by another stack, use adopt: true.",
+      "Choose another name for the profile; if that network is this profile, created by another stack, use adopt: true.",
   });
 }
 

@@ -10,7 +10,7 @@ export interface Unstartable {
   readonly vm: string;
   /** Whether it is to start with its host. */
   readonly autostart: boolean;
-  /** In words: `its definition names VF 0000:01:10.0, which the host has not`. */
+  /** In words: `its definition names VF 0000:01:10.0, which the host does not have`. */
   readonly why: string;
 }
 
@@ -27,7 +27,7 @@ export async function unstartableOn(host: LibvirtHost): Promise<readonly Unstart
         if (vf === undefined) continue;
         const named = `its definition names VF ${formatPciAddress(vf)}`;
         const other = live.find((user) => user.domain !== dom.name && samePciAddress(user.address, vf));
-        if ((await deviceOf(host, vf)) === undefined) reasons.push(`${named}, which the host has not`);
+        if ((await deviceOf(host, vf)) === undefined) reasons.push(`${named}, which the host does not have`);
         else if (other !== undefined) reasons.push(`${named}, which VM "${other.domain}" has`);
         else if (attribute(raw, "managed") !== "yes")
           reasons.push(`${named} with managed='no', so that nothing binds it to VFIO after a reboot`);

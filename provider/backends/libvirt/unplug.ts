@@ -15,7 +15,7 @@ export class UnplugFailed extends ProblemError {
     host: string,
     /** What became of the request, with the guest as its subject. */
     why: (device: string) => string,
-    /** The guest was asked and has not answered: it may let go later. */
+    /** The guest was asked and has not answered: it may release it later. */
     readonly mayStillGo: boolean,
   ) {
     super({

@@ -15,7 +15,7 @@ export class UnreadableVm extends ProblemError {
         code: "vm-unreadable",
         what: `Unable to read VM "${vm}" on host "${host}": ${reasonOf(cause)}`,
         where: host,
-        remedy: `Look at its <metadata> (virsh dumpxml), and correct it with virsh edit.`,
+        remedy: `Check its <metadata> (virsh dumpxml), and correct it with virsh edit.`,
       },
       { cause, causeIsTold: true },
     );

@@ -26,7 +26,7 @@ export interface TakenVf {
   readonly address: PciAddress;
   /** What it was bound to before; {@link noDriver} where to nothing. */
   readonly driver: string;
-  /** Lets go of the claim: the VF is in a domain now, or free again. */
+  /** Removes the claim: the VF is in a domain now, or free again. */
   readonly unclaim: () => Promise<void>;
 }
 
@@ -107,7 +107,7 @@ export async function claimVf(
   return undefined;
 }
 
-/** Lets go of whatever the move has claimed on the host, or of that VF alone. */
+/** Removes every claim of the move on the host, or that on one VF. */
 export async function unclaimMove(host: LibvirtHost, move: string, vf?: PciAddress): Promise<void> {
   for (const claim of await claimsOn(host))
     if (moveOf(claim) === move && (vf === undefined || samePciAddress(claim.vf, vf))) await letGo(host, claim);

@@ -126,8 +126,9 @@ async function followed<T>(
     throw new ProblemError(
       {
         code: "cancelled",
-        what: `The operation was cancelled while VM "${vm.name}" migrates to host "${host.name}", and the engine goes on with that`,
-        remedy: `Wait for the event of its end in the Administration Portal, then ${advice.look}.`,
+        what: `The operation was cancelled while VM "${vm.name}" migrates to host "${host.name}"`,
+        state: "The engine continues the migration.",
+        remedy: `Wait for the event of its end in the Administration Portal (Events), then ${advice.look}.`,
       },
       { cause },
     );
@@ -244,7 +245,8 @@ async function reasoned(
         ? `Check what uses the VF in the guest, then ${advice.retry}.`
         : `Resolve the problem reported by the engine, then ${advice.retry}.`,
     },
-    { cause: fault, causeIsTold: true },
+    // Without a detail the fault says no more than that.
+    { cause: fault, causeIsTold: true, remedyFirst: true },
   );
 }
 
@@ -264,7 +266,7 @@ async function wasBegun(client: EngineClient, request: MigrationRequest, { news,
 function gone({ name }: EngineVm): ProblemError {
   return new ProblemError({
     code: "vm-gone",
-    what: `Unable to follow the migration of VM "${name}": the engine has it no longer`,
+    what: `Unable to follow the migration of VM "${name}": the engine no longer has it`,
     remedy: "Run pulumi refresh.",
   });
 }
@@ -272,7 +274,8 @@ function gone({ name }: EngineVm): ProblemError {
 function tooLong({ vm, host, migrateTimeout, advice = pulumiAdvice }: MigrationRequest): ProblemError {
   return new ProblemError({
     code: "migration-not-finished",
-    what: `VM "${vm.name}" still migrates to host "${host.name}" after ${migrateTimeout} s, and the engine goes on with it`,
-    remedy: `Wait for it or cancel it in the Administration Portal, then ${advice.look}.`,
+    what: `VM "${vm.name}" is still migrating to host "${host.name}" after ${migrateTimeout} s`,
+    state: "The engine continues the migration.",
+    remedy: `Wait for it to finish, or cancel it in the Administration Portal, then ${advice.look}.`,
   });
 }

@@ -70,7 +70,7 @@ export function isPassing({ status }: EngineVm): boolean {
 export function notOver({ name }: EngineVm, { plug }: Advice = pulumiAdvice): Problem {
   return {
     code: "migration-not-over",
-    what: `Unable to change VM "${name}": the engine has not said yet that its migration is over, and plugs VFs itself until then`,
+    what: `Unable to change VM "${name}": the engine has not reported the end of its migration yet, and plugs VFs itself until then`,
     remedy: `Wait for the event "Migration completed" of VM "${name}" in the Administration Portal, then ${plug(name)}.`,
   };
 }
@@ -92,7 +92,7 @@ async function existing(client: EngineClient, { id, name }: EngineVm): Promise<E
   if (now !== undefined) return now;
   throw new ProblemError({
     code: "vm-gone",
-    what: `Unable to change VM "${name}": the engine has it no longer`,
+    what: `Unable to change VM "${name}": the engine no longer has it`,
     remedy: "Run pulumi refresh.",
   });
 }

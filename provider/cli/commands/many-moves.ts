@@ -116,7 +116,7 @@ export async function carryOut(
         const second = await planAgain(failed);
         if (second.moves.length > 0)
           context.show(
-            `Trying again, elsewhere.\n${describePlan({ ...moves, plan: { ...second, stuck: [] }, skipped: [] })}\n`,
+            `Retrying on other hosts.\n${describePlan({ ...moves, plan: { ...second, stuck: [] }, skipped: [] })}\n`,
           );
         return second;
       } catch (error) {
@@ -172,7 +172,7 @@ async function requireAsPlanned(
       code: "vm-moved-on",
       what: `Unable to move VM "${name}" away from "${from}": it is on "${host.name}" now`,
       state: "Nothing was changed.",
-      remedy: "Retry to plan with what is there now.",
+      remedy: "Run the command again: it makes a new plan.",
     });
   }
 }
@@ -191,12 +191,12 @@ function notConfirmed({ confirm }: CommandConsole, kind: ManyMoves["kind"]): Pro
     code: "drain-not-confirmed",
     what:
       confirm === undefined
-        ? "Unable to ask whether to go on: there is no terminal"
-        : `The ${kind === "undo" ? "undoing of the drain" : "drain"} was not confirmed`,
-    remedy:
-      confirm === undefined
-        ? "Nothing has been changed. Use --yes to go on without a question, or --dry-run for the plan alone."
-        : "Nothing has been changed.",
+        ? "Unable to ask for confirmation: there is no terminal"
+        : `The ${kind === "undo" ? "undo of the drain" : "drain"} was not confirmed`,
+    state: "Nothing was changed.",
+    ...(confirm === undefined && {
+      remedy: "Use --yes to skip the confirmation, or --dry-run to print the plan only.",
+    }),
   });
 }
 
@@ -239,7 +239,7 @@ function isBeforeReservation(phase: string): boolean {
 function notBegun(vm: string): ProblemError {
   return new ProblemError({
     code: "interrupted",
-    what: `The move of VM "${vm}" was not begun: the drain was interrupted`,
+    what: `The move of VM "${vm}" was not started: the drain was interrupted`,
   });
 }
 

@@ -46,7 +46,10 @@ function onlyBack(vm: FoundVm, origin: ReadonlyMap<string, string>, origins: rea
   const others = origins.filter((name) => name !== origin.get(vm.name));
   return {
     ...vm,
-    excluded: new Map([...vm.excluded, ...others.map((name) => [name, "it did not come from there"] as const)]),
+    excluded: new Map([
+      ...vm.excluded,
+      ...others.map((name) => [name, "it did not run there before the drain"] as const),
+    ]),
   };
 }
 

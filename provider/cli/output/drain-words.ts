@@ -40,8 +40,8 @@ export function describePlan(moves: ManyMoves): string {
 export function describeNothing(moves: ManyMoves): string {
   return paragraphs(
     moves.kind === "undo"
-      ? `No VM of the drain of "${moves.host}" is left to be moved back: there was nothing to do.`
-      : `No VM runs on "${moves.host}": there was nothing to do.`,
+      ? `Nothing to do: no VM of the drain of "${moves.host}" is left to move back.`
+      : `Nothing to do: no VM runs on "${moves.host}".`,
     describeSkipped(moves),
   );
 }
@@ -50,20 +50,20 @@ function describeStuck({ stuck }: Pick<DrainPlan, "stuck">): string {
   return stuck
     .map(({ vm, reasons }) =>
       reasons.size === 0
-        ? `${vm} stays: no destination answers.`
-        : `${vm} stays:\n${[...reasons].map(([to, why]) => `  ${to}: ${why}`).join("\n")}`,
+        ? `${vm} cannot be moved: no destination answers.`
+        : `${vm} cannot be moved:\n${[...reasons].map(([to, why]) => `  ${to}: ${why}`).join("\n")}`,
     )
     .join("\n");
 }
 
 function describeSkipped({ skipped = [] }: ManyMoves): string {
-  return skipped.map(({ vm, why }) => `${vm} is left alone: ${why}.`).join("\n");
+  return skipped.map(({ vm, why }) => `${vm} is skipped: ${why}.`).join("\n");
 }
 
 const inWords: Readonly<Record<Outcome, string>> = {
-  ok: "there already",
+  ok: "already there",
   moved: "moved",
-  refused: "not begun",
+  refused: "not started",
   "failed-on-source": "failed, on the source with its VF",
   "moved-without-vf": "moved, a VF is missing",
   unclear: "unclear, needs vnic-failover recover",

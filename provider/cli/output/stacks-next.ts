@@ -78,7 +78,7 @@ export function describeNext(moves: ManyMoves): string {
   if (kind === "undo" || plan.moves.length === 0) return "";
   if (next.decides === "the engine") return describeNextOnOvirt(moves);
   if (next.maintenance)
-    return `"${host}" is under maintenance: placements that name it rest, so no stack with this configuration moves ${plan.moves.length === 1 ? "this VM" : "these VMs"} back.`;
+    return `"${host}" is under maintenance: placements that name it are suspended, so no stack with this configuration moves ${plan.moves.length === 1 ? "this VM" : "these VMs"} back.`;
   const stacks = placingStacks(moves);
   const placed = new Set(stacks.flatMap(({ vms }) => vms));
   const others = plan.moves.filter(({ vm }) => !placed.has(vm));
@@ -102,9 +102,9 @@ export function describeNext(moves: ManyMoves): string {
 function describeNextOnOvirt({ host, plan, next }: ManyMoves): string {
   const one = plan.moves.length === 1;
   if (next.maintenance)
-    return `The engine has "${host}" in maintenance: placements that name it rest, so no stack moves ${one ? "this VM" : "these VMs"} back.`;
+    return `The engine has "${host}" in maintenance: placements that name it are suspended, so no stack moves ${one ? "this VM" : "these VMs"} back.`;
   if (next.maintenanceFollows === true)
-    return `Once the engine has "${host}" in maintenance, placements that name it rest, and no stack moves ${one ? "this VM" : "these VMs"} back.`;
+    return `Once the engine has "${host}" in maintenance, placements that name it are suspended, and no stack moves ${one ? "this VM" : "these VMs"} back.`;
   return `A stack that places ${one ? "this VM" : "one of these VMs"} on "${host}" moves it back with its next pulumi up --refresh. To keep ${them(plan.moves)} away, put the host into maintenance: with --maintenance, or in the Administration Portal.`;
 }
 

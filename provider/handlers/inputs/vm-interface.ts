@@ -76,7 +76,7 @@ export function vmAndNic(id: string): { readonly vm: string; readonly nic: strin
   if (vm !== "" && nic !== "" && more.length === 0) return { vm, nic };
   throw new ProblemError({
     code: "interface-id-invalid",
-    what: `Unable to find interface "${id}": that is no interface's id`,
-    remedy: "Write <vm>/<mac>, such as web/52:54:00:12:34:56.",
+    what: `Unable to find interface "${id}": its id is not valid`,
+    remedy: "Use <vm>/<mac>, for example web/52:54:00:12:34:56.",
   });
 }

@@ -28,6 +28,6 @@ export async function underItsNewName(
 ): Promise<Sight | undefined> {
   const { renamed, found } = anotherOrError(error);
   if (renamed !== undefined) return atRestNow(ctx, picture, renamed.dom);
-  ctx.progress.warn(`Nothing was left to delete of ${found}. That one was not changed.`);
+  ctx.progress.warn(`There was nothing to delete of ${found}. That VM was not changed.`);
   return undefined;
 }

@@ -160,7 +160,7 @@ export function differencesFrom(
 ): readonly string[] {
   if (profile.passThrough === "disabled" || failover === undefined)
     return [
-      `profile "${profile.name}" is not of a pair: it has ${failover === undefined ? "no failover" : "no passThrough"}`,
+      `profile "${profile.name}" is not the profile of a pair: it has ${failover === undefined ? "no failover" : "no passThrough"}`,
     ];
   const { bridge } = networkOn(cluster, host, failover.network) ?? {};
   const { vlan } = networkOn(cluster, host, profile.network) ?? {};
@@ -172,7 +172,7 @@ export function differencesFrom(
         ]
       : []),
     ...(vf !== undefined && !vfs.some((each) => samePciAddress(each, vf))
-      ? [`its VF ${formatPciAddress(vf)} is of none of the PFs of network "${profile.network}"`]
+      ? [`its VF ${formatPciAddress(vf)} does not belong to a PF of network "${profile.network}"`]
       : []),
     ...(primary.device === "interface" && vf !== undefined && !fitsVlan(primary.vlan, vlan)
       ? [

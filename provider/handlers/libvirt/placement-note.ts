@@ -44,7 +44,7 @@ export async function notePlacement(ctx: HandlerContext, vm: VmRef, claim: strin
   } catch (error) {
     if (!(error instanceof ProblemError)) throw error;
     ctx.progress.warn(
-      `Unable to note in VM "${named(vm).name}" that this stack places it: ${error.message} A placement of it in another stack is refused only after the next pulumi up that changes this one.`,
+      `Unable to record in VM "${named(vm).name}" that this stack places it: ${error.message} Until the next pulumi up that changes this placement, another stack is not refused to place the VM.`,
     );
   }
 }
@@ -63,7 +63,7 @@ export async function forgetPlacement(ctx: HandlerContext, vm: VmRef, claim: str
     if (error instanceof VmIsAnother) return;
     if (!(error instanceof ProblemError)) throw error;
     ctx.progress.warn(
-      `Unable to take the note of this placement out of VM "${name}": ${error.message} Before another stack places it, run vnic-failover release ${shellWord(name)}.`,
+      `Unable to remove the record of this placement from VM "${name}": ${error.message} Before another stack places the VM, run vnic-failover release ${shellWord(name)}.`,
     );
   }
 }

@@ -36,8 +36,8 @@ export async function lookAtRest(ctx: HandlerContext, picture: Picture, vm: VmRe
   const { name } = named(vm);
   const move = `of VM "${name}" from "${journal.from}" to "${journal.to}"`;
   const sentence = moving
-    ? `A move ${move} is under way: the VM is shown as it was before.`
-    : `A move ${move} was interrupted: pulumi up or vnic-failover recover ${shellWord(name)} ends it.`;
+    ? `A move ${move} is in progress: the VM is shown as it was before.`
+    : `A move ${move} was interrupted: run pulumi up or vnic-failover recover ${shellWord(name)} to end it.`;
   sayOnce(ctx, sentence, () => ctx.progress.warn(sentence));
   return moving ? { ...seen, moving } : { ...seen, moving, interrupted: `the end of the interrupted move ${move}` };
 }

@@ -147,7 +147,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     if (existing !== undefined && existing.id !== replaced?.id) {
       throw new ProblemError({
         code: "interface-exists",
-        what: `Unable to create an interface of VM "${inputs.vm}": it has one with MAC ${existing.mac} already`,
+        what: `Unable to create an interface of VM "${inputs.vm}": it already has one with MAC ${existing.mac}`,
         where: host.name,
         remedy: "Use adopt: true to take it over, or choose another MAC.",
       });
@@ -384,7 +384,7 @@ function warnOfUntoldReplacement(
   const own = interfaces.find((entry) => entry.vm === vm && entry.record.owner === owner);
   if (own === undefined) return;
   progress.warn(
-    `VM "${own.vm}" has interface ${own.record.mac} of this resource: pulumi up unplugs it and plugs the new one. With adopt: true it stays plugged.`,
+    `VM "${own.vm}" has interface ${own.record.mac} of this resource: pulumi up unplugs it and plugs the new one; with adopt: true it stays plugged.`,
   );
 }
 
@@ -409,7 +409,7 @@ async function applied(
     if (hasRest) await unplug(picture, sight, spec, { forget: false });
     else await saveRecord(presence, spec.record);
   } else if (recorded?.plugged === true && standsAlone(sight, spec)) {
-    // Its standby carries the traffic, and goes on with it.
+    // Its standby carries the traffic, and continues to.
     await plugMissingVfs(picture.cluster, presence.dom, ctx.progress, spec);
     picture.forgetVm(inputs.vm);
   } else if (present.length < aliases.length) {

@@ -77,7 +77,7 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
         return { inputs, failures: [{ property: "vm", reason: twice.message }] };
       if (twice !== undefined) {
         // Which of them it is, the state tells: the update has it.
-        ctx.progress.warn(`Whether VM "${vm}" can move was not checked: ${twice.message}`);
+        ctx.progress.warn(`The move of VM "${vm}" was not validated: ${twice.message}`);
         return { inputs, failures: [] };
       }
     }
@@ -336,7 +336,7 @@ async function announceWhereElsewhere(
   }
 }
 
-/** At preview: whether the move can be, as far as the hosts tell. A host that is silent refuses nothing. */
+/** At preview: whether the move can be, as far as the hosts tell. A host that does not answer refuses nothing. */
 async function refusals(
   ctx: HandlerContext,
   cluster: LibvirtCluster,

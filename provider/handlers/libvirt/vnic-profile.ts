@@ -67,7 +67,7 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
     if (same !== undefined && same.id !== replaced?.id) {
       throw new ProblemError({
         code: "profile-exists",
-        what: `Unable to create vNIC profile "${inputs.name}": network "${inputs.network}" has one of that name already (${same.id})`,
+        what: `Unable to create vNIC profile "${inputs.name}": network "${inputs.network}" already has one of that name (${same.id})`,
         remedy: "Use adopt: true to take it over, or choose another name.",
       });
     }
@@ -168,7 +168,7 @@ async function saveInThePlaceOf(picture: Picture, replaced: ProfileRecord, recor
     refuseProfile(facts);
   } catch (cause) {
     if (!(cause instanceof ProblemError)) throw cause;
-    const remedy = "Give the resource the option deleteBeforeReplace: true: its interfaces are replaced with it then.";
+    const remedy = "Set the resource option deleteBeforeReplace: true: its interfaces are then replaced with it.";
     throw new ProblemError({ ...cause.problem, remedy }, { cause });
   }
   await cluster.profiles.remove(replaced.id);

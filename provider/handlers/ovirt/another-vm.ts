@@ -12,14 +12,15 @@ export class EngineVmIsAnother extends ProblemError {
   /** @param own the VM itself, under another name. Undefined: the engine has it no more. */
   constructor(declared: { readonly name: string; readonly id: string }, other: EngineVm, own: EngineVm | undefined) {
     const renamed = own === undefined ? "" : `it is called "${own.name}" now, and `;
-    const found = `VM "${declared.name}" with id ${declared.id}: ${renamed}the engine's VM of that name is another one, with id ${other.id}`;
+    const found = `VM "${declared.name}" with id ${declared.id}: ${renamed}the engine's VM of that name is another VM, with id ${other.id}`;
     super({
       code: "vm-is-another",
       what: `Unable to find ${found}`,
+      state: "Nothing was changed.",
       remedy:
         own === undefined
-          ? "Neither was changed. If the VM was made again under its name, run pulumi up with --replace and the resource's URN: the resource is then made for the new VM. Else rename one of them."
-          : "Neither was changed. Rename it back, or declare its new name or its id.",
+          ? "If the VM was recreated under its name, run pulumi up with --replace and the resource's URN, which recreates the resource for the new VM. Otherwise rename one of them."
+          : "Rename it back, or declare its new name or its id.",
     });
     this.found = found;
   }

@@ -159,7 +159,7 @@ export function idNamed(kind: string, things: readonly EngineNamed[], nameOrId: 
   throw new ProblemError({
     code: "engine-name-unknown",
     what: `Unable to find ${kind} "${nameOrId}" in the data center of the stack's cluster`,
-    remedy: "Check the name (upper and lower case differ), and that the user may see it.",
+    remedy: "Check the name (it is case-sensitive), and that the user has permission to see it.",
   });
 }
 

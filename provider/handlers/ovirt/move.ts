@@ -109,7 +109,7 @@ export async function moveOnEngine(engine: Engine, request: EngineMoveRequest): 
   timeline.begin("preflight");
   // Where others have moved it to, and whether its VFs are there, is known only when the engine is done.
   const vm = await requireVm(engine, name);
-  progress.report({ phase: "preflight", message: `looking whether "${vm.name}" can move to "${to}"` });
+  progress.report({ phase: "preflight", message: `checking whether "${vm.name}" can move to "${to}"` });
   await withoutMigration(engine.client, vm, waitingOf({ ...request.options, ...request }));
   const plan = await planOnEngine(engine, request);
   if (plan.alreadyThere) return undefined;
@@ -164,7 +164,7 @@ class EngineMove {
     const remedy = [...new Set(problems.flatMap(({ remedy }) => remedy ?? []))].join(" ");
     if (arrived && missing.length === 0) return this.report("moved", end);
     if (arrived) {
-      const told = `${why.join("; ") || `the engine has not plugged ${missing.join(", ")}`}. ${remedy}`;
+      const told = `${why.join("; ") || `the engine did not plug ${missing.join(", ")}`}. ${remedy}`;
       return this.report("moved-without-vf", end, told);
     }
     const problem = notMoved({ ...this.plan, now: end.vm }, { missing, why, remedy }, request.advice);
@@ -234,7 +234,7 @@ class EngineMove {
     return {
       ...problem,
       state: `The VM runs without ${missing.map(spelledVf).join(", ")}.`,
-      remedy: [remedyFor(error), `For what is missing: ${[...new Set(cycles)].join(" ")}`]
+      remedy: [remedyFor(error), `To plug what is missing: ${[...new Set(cycles)].join(" ")}`]
         .flatMap((each) => each ?? [])
         .join(" "),
     };
@@ -314,7 +314,7 @@ function notMoved(
   { retry }: Advice,
 ): Problem {
   const where = !isRunning(now)
-    ? "it does not run any more"
+    ? "it no longer runs"
     : isBack(vm, now)
       ? `it runs on "${from ?? ""}"${missing.length === 0 ? " with its VF" : ` without ${missing.join(", ")}`}`
       : `it is in status ${now.status}`;

@@ -36,7 +36,7 @@ export async function replug(
   } catch (error) {
     if (error instanceof ProblemError && refusedHere.includes(error.problem.code)) return error.problem;
     if (!(error instanceof OvirtFault)) throw error;
-    return { ...error.problem, remedy: remedyOf(error, vm, nic, advice) };
+    return { ...error.problem, state: "The standby keeps working.", remedy: remedyOf(error, vm, nic, advice) };
   }
 }
 
@@ -56,7 +56,7 @@ export async function plugMissing(
     const problem = await replug(client, vm, nic, advice);
     if (problem === undefined)
       progress.warn(
-        `The engine had lost the ${spelledVf(nic)} of VM "${vm.name}": it is plugged again${vm.status === "down" ? ", for the VM's next start" : ""}.`,
+        `The ${spelledVf(nic)} of VM "${vm.name}" was missing, and was plugged again${vm.status === "down" ? ", for the VM's next start" : ""}.`,
       );
     else problems.push(problem);
   }
@@ -69,6 +69,6 @@ export async function plugMissing(
  */
 function remedyOf({ messageId }: OvirtFault, { name }: EngineVm, nic: EngineNic, { plug, powerCycle }: Advice): string {
   return messageId === "ACTIVATE_NIC_FAILED"
-    ? `The standby goes on working. The engine can't plug the VF beside it before a power cycle (a reboot is not enough): ${powerCycle(name, nic.name)}`
-    : `The standby goes on working. Free a VF on the host, then ${plug(name)}.`;
+    ? `Do a power cycle, which the engine needs to plug the VF beside the standby (a reboot is not enough): ${powerCycle(name, nic.name)}`
+    : `Free a VF on the host, then ${plug(name)}.`;
 }

@@ -93,7 +93,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
       ctx.progress.warn(`VM "${vm.name}" is in status ${vm.status}: pulumi up waits until its NICs can be changed.`);
     const facts = await factsFor(engine, view, vm, { ...declaration, inputs, self, others });
     if (view.silence === undefined && vm === undefined && isKnown(inputs.vm))
-      ctx.progress.warn(`The engine has no VM "${inputs.vm}" yet. What depends on it could not be checked.`);
+      ctx.progress.warn(`The engine has no VM "${inputs.vm}" yet. Rules that need it were skipped.`);
     const broken = evaluate(interfaceRules, facts)
       .filter(({ rule }) => inputs.adopt !== true || !atOddsWithAdopted.includes(rule))
       // A VF may be allowed by a label, which is not looked at: the engine has the last word.
@@ -194,7 +194,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
       if (another !== undefined) throw another;
       throw new ProblemError({
         code: "interface-gone",
-        what: `Unable to edit the interface of VM "${state.vm}": the engine has no such NIC any more`,
+        what: `Unable to edit the interface of VM "${state.vm}": the engine no longer has its NIC`,
         remedy: "Run pulumi refresh, then pulumi up: it is created again.",
       });
     }
@@ -211,7 +211,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     if (found === undefined) {
       const another = await madeAgain(client, vmOf(id, state));
       if (another !== undefined)
-        ctx.progress.warn(`Nothing was left to delete of ${another.found}. That one was not changed.`);
+        ctx.progress.warn(`There was nothing to delete of ${another.found}. That VM was not changed.`);
       return;
     }
     const { nic } = found;
@@ -404,7 +404,7 @@ function isSelf({ vm, vmId, record }: RecordedInterface, { olds, replaced }: Sel
 function orItself(violation: Violation, { urn }: HandlerContext, { interfaces }: EngineView): Violation {
   const name = nicName(urn);
   if (!isKnown(interfaces) || !interfaces.some(({ record }) => record.owner === name)) return violation;
-  const remedy = `${violation.remedy} If NIC "${name ?? ""}" is this very resource, use adopt: true: it is taken over as it is.`;
+  const remedy = `${violation.remedy} If NIC "${name ?? ""}" belongs to this resource, use adopt: true to take it over as it is.`;
   return { ...violation, remedy };
 }
 

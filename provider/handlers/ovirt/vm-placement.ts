@@ -67,7 +67,7 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
     const ignored = Object.keys(inputs.migration ?? {}).filter((option) => !ours.includes(option));
     if (ignored.length > 0)
       ctx.progress.warn(
-        `oVirt's migration policy decides on migration.${ignored.join(", migration.")}: not what is declared.`,
+        `migration.${ignored.join(", migration.")} has no effect on oVirt: the migration policy of the cluster or VM applies.`,
       );
     const resting = await unlessProblem(() => restingHost(ctx, vm, host, olds));
     if (resting !== undefined) return { inputs: { ...inputs, host: resting }, failures: [] };
@@ -307,13 +307,13 @@ async function announceWhereElsewhere(
   }
 }
 
-/** At preview: whether the move can be, as far as the engine tells. An engine that is silent refuses nothing. */
+/** At preview: whether the move can be, as far as the engine tells. An engine that does not answer refuses nothing. */
 async function refusals(ctx: HandlerContext, vmName: string, hostName: string): Promise<readonly CheckFailure[]> {
   const engine = engineOf(ctx);
   try {
     const vm = await vmIfAny(engine, vmName);
     if (vm === undefined) {
-      ctx.progress.warn(`The engine has no VM "${vmName}" yet. Whether it can move was not checked.`);
+      ctx.progress.warn(`The engine has no VM "${vmName}" yet. Its move was not validated.`);
       return [];
     }
     const host = await lookUpHost(engine.client, hostName);

@@ -26,13 +26,13 @@ export async function requireVm({ client, cluster }: Engine, nameOrId: string): 
   if (vm.cluster === own.id) return vm;
   throw new ProblemError({
     code: "vm-in-other-cluster",
-    what: `VM "${nameOrId}" is not in cluster "${own.name}", which is the stack's`,
+    what: `VM "${nameOrId}" is not in cluster "${own.name}", which the stack is configured for`,
     where: client.where,
     remedy: "Name a VM of that cluster, or another cluster in vnic-failover:ovirt.",
   });
 }
 
-/** Undefined where there is none of that name or id, which a silent engine never says. */
+/** Undefined where there is none of that name or id, which an engine that does not answer never says. */
 export async function vmIfAny({ client, cluster }: Engine, nameOrId: string): Promise<EngineVm | undefined> {
   // That the cluster is not there says nothing of the VM.
   const own = await cluster();

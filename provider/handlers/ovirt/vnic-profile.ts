@@ -65,7 +65,7 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
     if (same !== undefined) {
       throw new ProblemError({
         code: "profile-exists",
-        what: `Unable to create vNIC profile "${inputs.name}": network "${inputs.network}" has one of that name already (${same.id})`,
+        what: `Unable to create vNIC profile "${inputs.name}": network "${inputs.network}" already has one of that name (${same.id})`,
         remedy: "Use adopt: true to take it over, or choose another name.",
       });
     }
@@ -102,7 +102,7 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
     if (stored === undefined) {
       throw new ProblemError({
         code: "profile-gone",
-        what: `Unable to edit vNIC profile "${news.name}": the engine has it no longer`,
+        what: `Unable to edit vNIC profile "${news.name}": the engine no longer has it`,
         remedy: "Run pulumi refresh, then pulumi up: the profile is created again.",
       });
     }

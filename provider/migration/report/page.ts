@@ -15,13 +15,13 @@ export function reportPage(report: MoveReport, probes?: ProbeLosses): string {
     ["began", new Date(report.started).toISOString()],
     ["took", `${((report.ended - report.started) / 1000).toFixed(1)} s`],
     ...(job.downtime === undefined ? [] : [[downtimeLabel(report), `${job.downtime} ms`] as const]),
-    ...(job.total === undefined ? [] : [["libvirt's migration", `${(job.total / 1000).toFixed(1)} s`] as const]),
+    ...(job.total === undefined ? [] : [["libvirt migration", `${(job.total / 1000).toFixed(1)} s`] as const]),
     ...(job.transferred === undefined ? [] : [["memory sent", bytes(job.transferred)] as const]),
     ...(report.secondsWithoutVf === undefined
       ? []
-      : [["without VF", `${report.secondsWithoutVf.toFixed(1)} s`] as const]),
+      : [["time without VF", `${report.secondsWithoutVf.toFixed(1)} s`] as const]),
     ...(probes === undefined ? [] : [["probes lost", `${probes.lost} of ${probes.sent}`] as const]),
-    ["network told by", report.announced.by],
+    ["announced by", report.announced.by],
   ];
   const fastest = largest(
     0,
@@ -48,7 +48,7 @@ ${timelinePicture(report, probes)}
 <h2>Facts</h2><table>${rows(facts)}</table>
 <h2>Interfaces</h2><table>${rows(report.interfaces.map(({ mac, network, vfBefore, vfAfter }) => [mac, `network ${network}: VF ${vfBefore} → ${vfAfter ?? "none"}`]))}</table>
 ${points.length < 2 ? "" : `<h2>Throughput, up to ${escape(bytes(fastest))}/s</h2><svg viewBox="0 0 1000 110" width="1000" height="110"><polyline points="${curve}" fill="none" stroke="#3d5a80" stroke-width="2"/></svg>`}
-<h2>What happened</h2><table>${rows(report.moments.map(({ at, what }) => [`${((at - report.started) / 1000).toFixed(2)} s`, what]))}</table>
+<h2>Events</h2><table>${rows(report.moments.map(({ at, what }) => [`${((at - report.started) / 1000).toFixed(2)} s`, what]))}</table>
 ${list(report.announced.notes)}${list(report.warnings.map(({ message, remedy }) => `${message} ${remedy}`))}
 </body></html>
 `;

@@ -7,5 +7,5 @@ export type MoveOutcome = MoveReport["outcome"];
 
 /** For people: who has measured the downtime. */
 export function downtimeLabel({ backend }: Pick<MoveReport, "backend">): string {
-  return `downtime, as ${backend === "ovirt" ? "the engine" : "libvirt"} says`;
+  return `downtime (${backend === "ovirt" ? "oVirt engine" : "libvirt"})`;
 }

@@ -3,7 +3,7 @@ import { progressOn, silent, type Progress } from "../../model/progress.js";
 
 /**
  * Progress on the resource's own row of `pulumi up`: the same lines reach the Automation API as ephemeral
- * `diagnosticEvent`s of this URN. Silent outside a dynamic provider's process.
+ * `diagnosticEvent`s of this URN. Logs nothing outside a dynamic provider's process.
  *
  * The SDK gives a dynamic provider no connection to the engine (pulumi/pulumi#6065), but starts its process with the
  * engine's address as first argument (`@pulumi/pulumi/cmd/dynamic-provider`): enough for the SDK's own log.

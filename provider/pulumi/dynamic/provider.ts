@@ -172,7 +172,7 @@ function fromWire({ __provider, __urn, __references, ...properties }: Wire): Pro
 }
 
 /**
- * The wire's values, with the hidden properties of `from` that a state needs: whoever checks a resource is told its
+ * The wire's values, with the hidden properties of `from` that a state needs: the check of a resource is told its
  * references again. The wire has no `undefined` (pulumi/pulumi#2721).
  */
 function toWire(value: object, { __provider, __urn }: Wire): Wire {

@@ -98,7 +98,7 @@ export class PluginProvider {
   /** Aborts what is under way. A move takes itself back, as far as it has not passed its switch-over. */
   cancel(): Empty {
     this.#cancelled.abort(
-      new ProblemError({ code: "cancelled", what: "The operation was cancelled", remedy: "Run it again to go on." }),
+      new ProblemError({ code: "cancelled", what: "The operation was cancelled", remedy: "Run it again to continue." }),
     );
     return new Empty();
   }
@@ -124,7 +124,7 @@ export class PluginProvider {
     if (this.#configured !== undefined && !isSameValue({ ...this.#configured }, { ...config })) {
       throw new ProblemError({
         code: "plugin-configured",
-        what: "Unable to configure the plugin: it is configured otherwise already",
+        what: "Unable to configure the plugin: it already has another configuration",
         remedy: "Start a plugin of your own: the engine starts one for each provider.",
       });
     }

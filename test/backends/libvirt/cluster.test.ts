@@ -27,13 +27,13 @@ describe("a VM is located", () => {
     await expect(lab.cluster.require("nobody")).rejects.toMatchObject({ problem: { code: "vm-unknown" } });
   });
 
-  it("also while another host is silent", async () => {
+  it("also while another host is unreachable", async () => {
     lab.host2.close();
     expect((await lab.cluster.locate("web"))?.host.name).toBe("host1");
     expect((await lab.cluster.whereabouts("web")).silent.map(({ host }) => host)).toEqual(["host2"]);
   });
 
-  it("not where the host that may have it is silent: that is no 'gone'", async () => {
+  it("not where the host that may have it is unreachable: that is not 'gone'", async () => {
     lab.host1.close();
     await expect(lab.cluster.locate("web")).rejects.toThrow(HostUnreachable);
     await expect(lab.cluster.require("web")).rejects.toThrow(/Unable to reach host "host1"/);
@@ -70,7 +70,7 @@ describe("hosts", () => {
     expect(lab.host1.calls.get("connect_open")).toBe(2);
   });
 
-  it("tell their silence from their refusals", () => {
+  it("tell unreachable hosts from those that refuse", () => {
     const lost = new ConnectionLostError("host1");
     expect(silenceOf(lost)).toMatchObject({ host: "host1", cause: lost });
     expect(silenceOf(new LibvirtError("x", { code: 1, domain: 0, level: 2, message: "no" }, "host1"))).toBeUndefined();

@@ -52,7 +52,7 @@ describe("a VF that something on the host uses is not free", () => {
     [
       "in a container",
       null,
-      "driver igbvf holds it, and it has no netdev on the host: a container, vDPA or DPDK may have it",
+      "driver igbvf holds it, and it has no netdev on the host: a container, vDPA or DPDK may use it",
     ],
   ];
   it.each(uses)("%s", async (_, netdev, why) => {
@@ -119,7 +119,7 @@ describe("by the host's own ip", () => {
 });
 
 describe("a VF that is bound to VFIO", () => {
-  it.each(["vfio-pci", "mlx5_vfio_pci"])("by nobody of us (%s) is free", async (driver) => {
+  it.each(["vfio-pci", "mlx5_vfio_pci"])("not by this package (%s) is free", async (driver) => {
     lab = await labLike();
     for (const index of [0, 1, 2, 3]) set(index, { driver });
     expect(await free()).toEqual([...vfs]);
@@ -147,7 +147,7 @@ describe("a VF in one IOMMU group with others", () => {
     inOneGroup();
     expect(await free()).toEqual([vfs[2], vfs[3]]);
     expect((await held())[0]).toBe(
-      `VF ${vfs[0]} (pf0 VF 0): ${vfs[1]}, which is in its IOMMU group, is with driver igbvf`,
+      `VF ${vfs[0]} (pf0 VF 0): ${vfs[1]}, which is in its IOMMU group, uses driver igbvf`,
     );
   });
 

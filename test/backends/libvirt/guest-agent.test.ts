@@ -56,7 +56,7 @@ it("is not asked where the VM has no channel to one, or no program in the guest 
   expect(asked()).toBe(0);
 });
 
-it("that is silent makes the guest unknown, which raises nothing", async () => {
+it("that does not answer makes the guest unknown, which raises nothing", async () => {
   withAgent(web(), "connected");
   lab.host1.agent = { ...lab.host1.agent, answers: false };
   expect(await guest()).toBeUndefined();

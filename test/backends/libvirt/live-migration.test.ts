@@ -157,7 +157,7 @@ describe("an answer that gets lost at the switch-over", () => {
     expect(where()).toEqual(there);
   });
 
-  it("of Finish, and the destination stays silent: nothing is guessed, the source stays stopped", async () => {
+  it("of Finish, and the destination does not answer: nothing is guessed, the source stays stopped", async () => {
     lab.host2.after("domain_migrate_finish3_params", () => lab.host2.close());
     expect((await failureOf(run())).message).toContain("nothing was guessed");
     const web = lab.host1.domains.requireNamed("web");

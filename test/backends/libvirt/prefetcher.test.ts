@@ -43,7 +43,7 @@ it("asks for each once", async () => {
   expect(found.map(({ status }) => status === "fulfilled")).toEqual([true, true, false, true, true, true]);
 });
 
-it("tells a failure to whoever asks, and to nobody else", async () => {
+it("reports a failure to the caller, and to no other", async () => {
   await read("vm1");
   await read("vm2");
   await new Promise(setImmediate);

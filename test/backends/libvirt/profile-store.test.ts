@@ -96,7 +96,7 @@ describe("a profile that one host does not take", () => {
   });
 });
 
-describe("a host that is silent", () => {
+describe("a host that is unreachable", () => {
   let fresh: ProfileStore;
   beforeEach(async () => {
     await store().save(profile);

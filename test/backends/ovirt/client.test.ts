@@ -151,7 +151,7 @@ describe("time-outs", () => {
     engine.disruptions.add({ kind: "slow", milliseconds: 3_600_000, times: 2 });
     expect(await failure(listVms(client))).toMatchObject({
       mayHaveArrived: true,
-      problem: { code: "engine-silent", what: "Unable to get the oVirt engine's answer within 500 ms" },
+      problem: { code: "engine-silent", what: "The oVirt engine did not answer within 500 ms" },
     });
     // Whoever waited that long does not wait again.
     expect(engine.received.length).toBeLessThan(2);

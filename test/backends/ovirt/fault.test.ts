@@ -42,7 +42,7 @@ describe("a fault", () => {
     }
     expect(faultOf(answer("", 404), "read VM", "engine.example", [])).toMatchObject({
       isNotFound: true,
-      problem: { code: "engine-not-found", what: "Unable to read VM: the engine has no such thing" },
+      problem: { code: "engine-not-found", what: "Unable to read VM: the engine has no such object" },
     });
   });
 

@@ -62,7 +62,7 @@ describe("a token from outside", () => {
     expect(engine.signOn).toMatchObject({ issued: 1, live: 1 });
   });
 
-  it("that has ended is an error with what to do, for every request; nobody signs on", async () => {
+  it("that has ended is an error with what to do, for every request; there is no sign-on", async () => {
     const { engine } = await startEngine();
     const token = tokenOf(engine);
     const client = await clientWith(engine, token);
@@ -108,7 +108,7 @@ describe("an engine with Keycloak", () => {
   });
 });
 
-it("a sign-on on another host gives the token, and the engine takes it back", async () => {
+it("a sign-on on another host gives the token, and the engine revokes it", async () => {
   const { engine: sso } = await startEngine();
   const { engine } = await startEngine();
   const form: string[] = [];

@@ -78,7 +78,7 @@ describe("confirming", () => {
     const answer = await carryOut(context, request({ confirmed: false }), { ...moves, plan }, moved);
     expect(asked).toEqual(["Move these 2 VMs, and leave 1 where it is?"]);
     expect(answer.outcome).toBe("refused");
-    expect(answer.text).toContain("big stays:\n  host2: too little memory");
+    expect(answer.text).toContain("big cannot be moved:\n  host2: too little memory");
     expect(answer.document["results"]).toMatchObject([{ outcome: "moved" }, { outcome: "moved" }]);
   });
 });
@@ -87,7 +87,7 @@ describe("moving", () => {
   test("an empty host is done", async () => {
     const { outcome, text } = await carryOut(contextWith(), request({ confirmed: false }), planOf(), never);
     expect(outcome).toBe("ok");
-    expect(text).toBe('No VM runs on "host1": there was nothing to do.');
+    expect(text).toBe('Nothing to do: no VM runs on "host1".');
   });
 
   test("a failure stops none of the others, and the worst one is the outcome", async () => {
@@ -156,7 +156,7 @@ describe("moving", () => {
     const { document, outcome } = await carryOut(context, request(), planOf(["a", "host2"], ["b", "host2"]), mover);
     expect(document["results"]).toMatchObject([
       { vm: "a", outcome: "moved" },
-      { vm: "b", outcome: "refused", error: expect.stringContaining("was not begun") as string },
+      { vm: "b", outcome: "refused", error: expect.stringContaining("was not started") as string },
     ]);
     expect(outcome).toBe("refused");
   });
@@ -192,7 +192,7 @@ describe("moving", () => {
       },
     );
     expect(asked).toEqual([new Map([["a", "host2"]])]);
-    expect(context.shown.at(-1)).toMatch(/^Trying again, elsewhere\.[^]*a +host3/);
+    expect(context.shown.at(-1)).toMatch(/^Retrying on other hosts\.[^]*a +host3/);
     expect(document["results"]).toMatchObject([
       { vm: "a", to: "host3", outcome: "moved" },
       { vm: "b", to: "host3", outcome: "moved" },
@@ -237,7 +237,7 @@ describe("a dry run", () => {
       never,
     );
     expect({ outcome, errors, shown: context.shown }).toEqual({ outcome: "ok", errors: [], shown: [] });
-    expect(text).toMatch(/web +host2 +pf0\n\nbig stays:\n {2}host2: too little memory/);
+    expect(text).toMatch(/web +host2 +pf0\n\nbig cannot be moved:\n {2}host2: too little memory/);
     expect(document).toMatchObject({
       dryRun: true,
       plan: { moves: [{ vm: "web", uuid, from: "host1", to: "host2" }], stuck: [{ vm: "big" }] },
@@ -249,12 +249,12 @@ describe("a dry run", () => {
 
   test("of an empty host says so", async () => {
     const { outcome, text } = await carryOut(contextWith(), request({ dryRun: true }), planOf(), never);
-    expect({ outcome, text }).toEqual({ outcome: "ok", text: 'No VM runs on "host1": there was nothing to do.' });
+    expect({ outcome, text }).toEqual({ outcome: "ok", text: 'Nothing to do: no VM runs on "host1".' });
   });
 
   test("is named where there is no terminal to ask", async () => {
     const { errors } = await carryOut(contextWith(), request({ confirmed: false }), planOf(["web", "host2"]), never);
-    expect(String(errors?.[0])).toContain("--dry-run for the plan alone");
+    expect(String(errors?.[0])).toContain("--dry-run to print the plan only");
   });
 });
 

@@ -120,14 +120,14 @@ describe("check", () => {
     ]);
   });
 
-  it("raises nothing for a silent host, and warns", async () => {
+  it("raises nothing for an unreachable host, and warns", async () => {
     const { profile } = await declareProfiles(lab);
     lab.host2.close();
     expect(await failuresOf(inputs(profile))).toEqual([]);
-    expect(lab.progress.warnings).toEqual([expect.stringContaining("was not checked")]);
+    expect(lab.progress.warnings).toEqual([expect.stringContaining("were skipped")]);
   });
 
-  it("warns of a silent host once in a command, however many resources cannot ask it", async () => {
+  it("warns of an unreachable host once in a command, however many resources cannot ask it", async () => {
     const { profile } = await declareProfiles(lab);
     lab.host2.close();
     const command = {};
@@ -185,7 +185,7 @@ describe("create", () => {
     expect(standing(lab)).toMatchObject({ vfs: [], definedVfs: [], bound: [] });
   });
 
-  it("refuses one that exists, a VM that nobody has, and what the rules refuse", async () => {
+  it("refuses one that exists, a VM that no host has, and what the rules refuse", async () => {
     const { profile } = await declarePair(lab);
     await expect(vmInterface.create(lab.context(), inputs(profile))).rejects.toMatchObject({
       problem: { code: "interface-exists" },
@@ -198,7 +198,7 @@ describe("create", () => {
     ).rejects.toMatchObject({ problem: { code: "interface-failover-once-per-vm" } });
   });
 
-  it("takes over what exists with adopt: nothing is plugged anew, and there is no diff afterwards", async () => {
+  it("takes over what exists with adopt: nothing is plugged again, and there is no diff afterwards", async () => {
     const { id, profile, state } = await declarePair(lab);
     const attached = lab.host1.calls.get("domain_attach_device_flags");
     const news = inputs(profile, { adopt: true });
@@ -260,7 +260,7 @@ describe("read", () => {
     expect(now.bound).toContain(`host1 ${now.vfs[0] ?? ""}`);
   });
 
-  it("sees that somebody swapped the VF, which is nothing to mend", async () => {
+  it("sees that another tool swapped the VF, which needs no repair", async () => {
     const { id, state, profile } = await declarePair(lab);
     const [standbyAlias = "", alias = ""] = state.aliases;
     const [host, address] = [lab.cluster.host("host1"), parsePciAddress(vfs[1])];
@@ -277,7 +277,7 @@ describe("read", () => {
     expect((await vmInterface.diff(lab.context(), id, found.state, inputs(profile))).changes).toBe(false);
   });
 
-  it("sees that both were detached, and an update mends it or takes the rest", async () => {
+  it("sees that both were detached, and an update repairs it or removes the rest", async () => {
     const { id, state, profile } = await declarePair(lab);
     const web = lab.host1.domains.requireNamed("web");
     for (const alias of state.aliases) lab.host1.guestLetsGo(web, alias);
@@ -289,7 +289,7 @@ describe("read", () => {
     expect(standing(lab)).toMatchObject({ vfs: [], definedVfs: [], bound: [] });
   });
 
-  it("is undefined where the VM or the interface is gone, and an error while a host is silent", async () => {
+  it("is undefined where the VM or the interface is gone, and an error while a host is unreachable", async () => {
     const { state } = await declarePair(lab);
     expect(await vmInterface.read(lab.context(), "web/00000000-0000-4000-8000-000000000000", state)).toBeUndefined();
     expect(
@@ -326,7 +326,7 @@ describe("update", () => {
     expect(dom && pairs(await host.liveDomain(dom)).pairs).toHaveLength(1);
   });
 
-  it("keeps the pair as it was where the guest does not release it", async () => {
+  it("keeps the pair as it was where the guest does not release the VF", async () => {
     const { id, state, profile } = await declarePair(lab);
     lab.host1.guest.unplug = "refuses";
     await expect(vmInterface.update(lab.context(), id, state, inputs(profile, { plugged: false }))).rejects.toThrow(
@@ -346,14 +346,14 @@ describe("delete", () => {
     await vmInterface.delete(lab.context(), id, { ...state, vm: "nobody" });
   });
 
-  it("also of an interface of which somebody took a half", async () => {
+  it("also of an interface of which another tool removed one half", async () => {
     const { id, state } = await declarePair(lab);
     lab.host1.guestLetsGo(lab.host1.domains.requireNamed("web"), state.aliases[1] ?? "");
     await vmInterface.delete(lab.context(), id, state);
     expect(standing(lab)).toMatchObject({ vfs: [], definedVfs: [], bound: [] });
   });
 
-  it("is an error while the VM's host is silent", async () => {
+  it("is an error while the VM's host is unreachable", async () => {
     const { id, state } = await declarePair(lab);
     const { stackConfig } = await lab.entrance();
     lab.host1.close();
@@ -376,7 +376,7 @@ describe("an interface of a VM that is being moved", () => {
     const before = standing(lab);
     const refused = { problem: { code: "move-under-way" } };
     expect((await vmInterface.read(lab.context(), id, state))?.state).toEqual(state);
-    expect(lab.progress.warnings).toEqual([expect.stringContaining("is under way")]);
+    expect(lab.progress.warnings).toEqual([expect.stringContaining("is in progress")]);
     const news = inputs(profile, { plugged: false });
     await expect(vmInterface.update(lab.context(), id, state, news)).rejects.toMatchObject(refused);
     await expect(vmInterface.delete(lab.context(), id, state)).rejects.toMatchObject(refused);
@@ -388,7 +388,7 @@ describe("an interface of a VM that is being moved", () => {
     const before = standing(lab);
     const found = await vmInterface.read(lab.context(), id, state);
     expect(found?.state.missing).toContainEqual(expect.stringContaining('the end of the interrupted move of VM "web"'));
-    expect(lab.progress.warnings).toEqual([expect.stringContaining("vnic-failover recover web ends it")]);
+    expect(lab.progress.warnings).toEqual([expect.stringContaining("vnic-failover recover web to end it")]);
     expect(standing(lab)).toEqual(before);
     const news = inputs(profile);
     expect((await vmInterface.diff(lab.context(), id, found?.state ?? state, news)).changes).toBe(true);

@@ -66,10 +66,10 @@ describe("check", () => {
     lab.host2.freeMemoryKiB = 1;
     const failures = await failuresOf({ vm: "web", host: "host2" });
     expect(failures.map(({ property }) => property)).toEqual(["host", "host"]);
-    expect(failures.map(({ reason }) => reason).join(" ")).toMatch(/memory free.*too few free VFs/);
+    expect(failures.map(({ reason }) => reason).join(" ")).toMatch(/free memory.*too few free VFs/);
   });
 
-  it("refuses a host and a VM that nobody has", async () => {
+  it("refuses a host and a VM that do not exist", async () => {
     expect(await failuresOf({ vm: "web", host: "host3" })).toMatchObject([{ property: "host" }]);
     expect(await failuresOf({ vm: "nobody", host: "host2" })).toMatchObject([{ property: "vm" }]);
   });
@@ -111,7 +111,7 @@ describe("check", () => {
     ]);
   });
 
-  it("raises nothing for a silent host, and warns", async () => {
+  it("raises nothing for an unreachable host, and warns", async () => {
     lab.host2.close();
     expect(await failuresOf({ vm: "web", host: "host2" })).toEqual([]);
     expect(lab.progress.warnings.join(" ")).toContain("host2");
@@ -258,7 +258,7 @@ describe("read", () => {
       const found = await vmPlacement.read(lab.context(), "web", at("host1"));
       const state = found?.state ?? at(host);
       expect(state).toMatchObject({ host, missing: [expect.stringContaining("the end of the interrupted move")] });
-      expect(lab.progress.warnings).toEqual([expect.stringContaining("vnic-failover recover web ends it")]);
+      expect(lab.progress.warnings).toEqual([expect.stringContaining("vnic-failover recover web to end it")]);
       expect(standing(lab).journals).not.toEqual([]);
       const news = { vm: "web", host };
       expect((await vmPlacement.diff(lab.context(), "web", state, news)).changes).toBe(true);
@@ -268,7 +268,7 @@ describe("read", () => {
     },
   );
 
-  it("is undefined where no host has the VM, and an error while one is silent", async () => {
+  it("is undefined where no host has the VM, and an error while one is unreachable", async () => {
     expect(
       await vmPlacement.read(lab.context(), "nobody", {
         ...at("host1"),
@@ -317,7 +317,7 @@ describe("one placement a VM", () => {
     expect(noteOn(lab.host2)).toEqual([note, note]);
 
     const refused =
-      'VM "web" is placed by resource "a" of stack "dev" (project "test"). Remove one of the two placements. If that stack has it no longer, or was renamed, run vnic-failover release web.';
+      'VM "web" is placed by resource "a" of stack "dev" (project "test"). Remove one of the two placements. If that stack no longer has it, or was renamed, run vnic-failover release web.';
     for (const news of [here, there, { vm: "web", host: UNKNOWN }])
       expect((await vmPlacement.check(row("b", "prod"), news)).failures).toEqual([{ property: "vm", reason: refused }]);
     await expect(vmPlacement.create(row("b", "prod"), here)).rejects.toThrow(refused);
@@ -365,7 +365,7 @@ describe("one placement a VM", () => {
     lab.host1.refuse("domain_set_metadata", refusals.jobFailed(), { times: 1 });
     const { state: other } = await vmPlacement.update(row("a"), "web", { ...at("host1"), claim: "another" }, here);
     expect(other.host).toBe("host1");
-    expect(lab.progress.warnings).toEqual([expect.stringMatching(/^Unable to note in VM "web"/)]);
+    expect(lab.progress.warnings).toEqual([expect.stringMatching(/^Unable to record in VM "web"/)]);
     lab.host1.close();
     await vmPlacement.delete({ ...row("a"), config: stackConfig }, "web", state);
     expect(lab.progress.warnings).toContainEqual(expect.stringContaining("vnic-failover release web"));
@@ -380,7 +380,7 @@ describe("one placement a VM", () => {
       text: expect.stringContaining('resource "a" of stack "dev"') as string,
     });
     expect((await vmPlacement.check(row("b", "prod"), there)).failures).toEqual([]);
-    expect((await release(context, "web")).text).toBe('No stack is noted to place VM "web".');
+    expect((await release(context, "web")).text).toBe('No stack is recorded to place VM "web".');
     const web = lab.host1.domains.requireNamed("web");
     lab.host1.domains.setMetadata(web, metadataNamespace("placement"), metadataPrefix, "<placement/>", 3);
     expect(await vmPlacement.check(row("b", "prod"), there).catch((error: unknown) => error)).toMatchObject({
@@ -392,7 +392,7 @@ describe("one placement a VM", () => {
 });
 
 describe("delete", () => {
-  it("leaves the VM where it is, and asks nobody", async () => {
+  it("leaves the VM where it is, and asks no host", async () => {
     const before = callCounts();
     await vmPlacement.delete(lab.context(), "web", at("host1"));
     expect(callCounts()).toEqual(before);

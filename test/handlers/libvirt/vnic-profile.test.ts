@@ -55,7 +55,7 @@ describe("check", () => {
     ["network", { ...bridgeProfile, network: "nowhere" }, /which the cluster does not have\. Networks: data, data-vf/],
     ["network", { ...bridgeProfile, network: "dat" }, /does not have\. Did you mean "data"\? Networks: data, data-vf/],
     ["network", { ...bridgeProfile, network: "data-vf" }, /has no bridge/],
-    ["failover", { ...vfProfile, failover: "00000000-0000-4000-8000-000000000000" }, /no profile of that id/],
+    ["failover", { ...vfProfile, failover: "00000000-0000-4000-8000-000000000000" }, /which does not exist/],
     ["qos", { ...vfProfile, qos: "gold" }, /is passthrough/],
   ])("runs the rules: %s", async (property, news, why) => {
     const [failure, ...rest] = await failuresOf(news);
@@ -89,7 +89,7 @@ describe("check", () => {
     expect(await failuresOf({ ...vfProfile, qos: UNKNOWN })).toEqual([]);
   });
 
-  it("knows profiles that this program declares and nobody has made yet", async () => {
+  it("knows profiles that this program declares and that do not exist yet", async () => {
     await failuresOf(vfProfile, { urn: urn("fast") });
     const news = { ...vfProfile, name: "b", failover: UNKNOWN };
     expect(await failuresOf(news, { urn: urn("b"), references: { failover: urn("fast") } })).toMatchObject([
@@ -106,7 +106,7 @@ describe("check", () => {
     expect(await failuresOf(news, { urn: urn("data-vf"), references: { failover: urn("data") } })).toEqual([]);
   });
 
-  it("raises nothing for a silent host, and warns", async () => {
+  it("raises nothing for an unreachable host, and warns", async () => {
     lab.host2.close();
     expect(await failuresOf(bridgeProfile)).toEqual([]);
     expect(lab.progress.warnings).toEqual([expect.stringContaining('Unable to reach host "host2"')]);
@@ -146,10 +146,10 @@ describe("check", () => {
     ]);
   });
 
-  it("refuses the edit of a profile that is gone, unless a host is silent", async () => {
+  it("refuses the edit of a profile that is gone, unless a host is unreachable", async () => {
     const edited = { ...bridgeProfile, description: "new" };
     expect((await vnicProfile.check(lab.context(), edited, bridgeProfile)).failures).toMatchObject([
-      { reason: expect.stringContaining("does not exist any more") as string },
+      { reason: expect.stringContaining("no longer exists") as string },
     ]);
     lab.host1.close();
     expect((await vnicProfile.check(lab.context(), edited, bridgeProfile)).failures).toEqual([]);
@@ -217,7 +217,7 @@ describe("create", () => {
     });
   });
 
-  it("leaves nothing where one host fails, or is silent", async () => {
+  it("leaves nothing where one host fails, or is unreachable", async () => {
     lab.host2.refuse("network_define_xml_flags", new Refusal(38, 19, "No space left on device"));
     await expect(vnicProfile.create(lab.context(), bridgeProfile)).rejects.toThrow(/No space left/);
     expect(lab.host1.networks.all()).toEqual([]);
@@ -235,7 +235,7 @@ describe("read", () => {
     expect(found).toEqual({ id: profile, state: { ...declared, differsOn: [] }, inputs: declared });
   });
 
-  it("sees what somebody changed, and which host lacks it", async () => {
+  it("sees what another tool changed, and which host lacks it", async () => {
     const { standbyProfile, profile } = await declareProfiles(lab);
     for (const host of lab.hosts) {
       const net = host.networks.byUuid(profile);
@@ -252,7 +252,7 @@ describe("read", () => {
     expect((await lab.cluster.profiles.find(standbyProfile))?.differsOn).toEqual([]);
   });
 
-  it("is undefined for one that is gone, and an error while a host is silent", async () => {
+  it("is undefined for one that is gone, and an error while a host is unreachable", async () => {
     const id = "00000000-0000-4000-8000-000000000000";
     expect(await vnicProfile.read(lab.context(), id, stateOf({}))).toBeUndefined();
     const { stackConfig } = await lab.entrance();
@@ -299,7 +299,7 @@ describe("delete", () => {
     expect(lab.host1.networks.all()).toHaveLength(2);
   });
 
-  it("is an error while a host is silent", async () => {
+  it("is an error while a host is unreachable", async () => {
     const { id, state } = await vnicProfile.create(lab.context(), bridgeProfile);
     lab.host2.close();
     await expect(vnicProfile.delete(lab.context(), id, state)).rejects.toThrow(/host2/);

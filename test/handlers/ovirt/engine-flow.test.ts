@@ -46,7 +46,7 @@ describe("a move on oVirt", () => {
     expect(over.warnings).toEqual([]);
   });
 
-  it("waits for a guest that lets go of its VF after 65 s", { timeout: 180_000 }, async () => {
+  it("waits for a guest that releases its VF after 65 s", { timeout: 180_000 }, async () => {
     const over = await overEngine();
     await declarePair(over);
     over.engine.disruptions.add({ kind: "unplug-slow", milliseconds: 65_000 });
@@ -87,7 +87,7 @@ describe("a move on oVirt", () => {
     expect(over.kinds("web")).toEqual(["bridge", "hostdev"]);
   });
 
-  it("that somebody cancels is told to have been", async () => {
+  it("that another user cancels is reported as cancelled", async () => {
     const over = await overEngine({ stepMillis: "manual" });
     await declarePair(over);
     const moving = messageOf(vmPlacement.create(over.context(), toHost2));

@@ -159,7 +159,7 @@ describe("an interface", () => {
     expect(await failuresOf(news, inputs, command)).toEqual([]);
     expect(await failuresOf(news, undefined, command)).toEqual([]);
     const [failure] = await failuresOf(news, undefined, { ...at, command: {} });
-    expect(failure?.reason).toContain('If NIC "nic" is this very resource, use adopt: true');
+    expect(failure?.reason).toContain('If NIC "nic" belongs to this resource, use adopt: true');
 
     const next = await vmInterface.create(over.context(command), news);
     expect(next).toMatchObject({ state: { mac: news.mac, missing: [] } });
@@ -196,7 +196,7 @@ describe("an interface", () => {
     expect(over.vm("web").nics).toHaveLength(1);
   });
 
-  it("that somebody unplugged is seen to drift", async () => {
+  it("that another tool unplugged is seen to drift", async () => {
     const { id, state, inputs } = await declarePair(over);
     const next = await vmInterface.update(over.context(), id, state, { ...inputs, plugged: false });
     expect(next.state.plugged).toBe(false);
@@ -205,14 +205,14 @@ describe("an interface", () => {
     expect((await vmInterface.diff(over.context(), id, found?.state ?? state, inputs)).changes).toBeUndefined();
   });
 
-  it("is made once although the answer is cut off", async () => {
+  it("is made once although the answer is interrupted", async () => {
     const { fast } = await declareProfiles(over);
     over.engine.disruptions.add({ kind: "cut", method: "POST", path: "/vms" });
     await vmInterface.create(over.context(at), { ...base, profile: fast });
     expect(over.vm("web").nics).toHaveLength(1);
   });
 
-  it("is not gone when the engine is silent", async () => {
+  it("is not gone when the engine does not answer", async () => {
     const { id, state } = await declarePair(over);
     over.engine.disruptions.add({ kind: "unavailable", times: 100, retryAfter: 0 });
     await expect(vmInterface.read(over.context(), id, state)).rejects.toThrow(/503/);

@@ -31,7 +31,7 @@ describe("check", () => {
     ["networkFilter", { ...standbyInputs, networkFilter: "none-such" }, /none-such/],
     ["networkFilter", { ...fastInputs, networkFilter: "clean-traffic" }, /is passthrough/],
     ["portMirroring", { ...standbyInputs, network: "ext", portMirroring: true }, /external/],
-    ["failover", { ...fastInputs, failover: "00000000-0000-4000-8000-000000000000" }, /no profile of that id/],
+    ["failover", { ...fastInputs, failover: "00000000-0000-4000-8000-000000000000" }, /which does not exist/],
     ["colour", { ...standbyInputs, colour: "red" }, /colour/],
   ])("refuses at %s", async (property, news, why) => {
     const [failure, ...rest] = await failuresOf(news);
@@ -90,13 +90,13 @@ describe("check", () => {
     ]);
   });
 
-  it("raises nothing for a silent engine, and warns", async () => {
+  it("raises nothing for an engine that does not answer, and warns", async () => {
     over.engine.disruptions.add({ kind: "unavailable", times: 100, retryAfter: 0 });
     expect(await failuresOf(standbyInputs)).toEqual([]);
-    expect(over.warnings[0]).toMatch(/503.*was not checked/);
+    expect(over.warnings[0]).toMatch(/503.*were skipped/);
   });
 
-  it("asks nobody about what has not changed", async () => {
+  it("asks no host about what has not changed", async () => {
     const before = over.engine.received.length;
     expect(await failuresOf(standbyInputs, standbyInputs)).toEqual([]);
     expect(over.engine.received.length).toBe(before);
@@ -217,7 +217,7 @@ describe("a profile that can't be read any more", () => {
 });
 
 describe("an engine with troubles", () => {
-  it("that is silent is an error, and nothing is gone", async () => {
+  it("that does not answer is an error, and nothing is gone", async () => {
     const { id, state } = await vnicProfile.create(over.context(), standbyInputs);
     over.engine.disruptions.add({ kind: "unavailable", times: 100, retryAfter: 0 });
     await expect(vnicProfile.read(over.context(), id, state)).rejects.toThrow(/503/);

@@ -14,7 +14,7 @@ describe("the lines of a diff", () => {
     expect(lines({ changes: false, replaces: [] }, { oldInputs: { a: 1 }, news: { a: 2 } })).toEqual({});
   });
 
-  it("are the inputs that were declared anew", () => {
+  it("are the inputs that were declared again", () => {
     expect(lines(some, { oldInputs: { a: 1, b: 1, c: { d: 1 } }, news: { b: 2, c: { d: 1 }, e: UNKNOWN } })).toEqual({
       a: { kind: "delete", replaces: false, ofInputs: true },
       b: { kind: "update", replaces: false, ofInputs: true },

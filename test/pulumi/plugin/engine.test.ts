@@ -83,7 +83,7 @@ describe("under the real engine", () => {
     }
   }
 
-  it("a pair is made, moved, seen to drift, mended and destroyed", { timeout: TIMEOUT }, async () => {
+  it("a pair is made, moved, seen to drift, repaired and destroyed", { timeout: TIMEOUT }, async () => {
     await overLab(quickstart, async (stack, lab) => {
       const everything = ["data", "data-vf", "nic", "placement"];
       const all = (operation: string) => Object.fromEntries(everything.map((name) => [name, operation]));

@@ -9,7 +9,7 @@
 # While the guest lives on its standby here (from "here" or "unplugging" to "gone") the bridge's uplinks take frames for its
 # MAC in. Where an uplink is the VF's own PF, the NIC would give them to the VF alone, from the moment libvirt sets the VF's MAC: seconds
 # before the guest's driver is there. The filter is this socket's (PACKET_MR_UNICAST) and ends with it. Where it does not
-# help, the leaving VF's MAC is cleared at the guest's first frame through its tap, which says that its driver has let go
+# help, the leaving VF's MAC is cleared at the guest's first frame through its tap, which says that its driver has released it
 # (asked for by the author of the Linux commit "virtio_net: Extend virtio to use VF datapath when available").
 #
 # "plugged VF VLAN" (0: none): until "gone", what comes through the guest's tap goes to its VF, too, by the PF, whose internal switch
@@ -28,7 +28,7 @@ PACKET_MR_PROMISC, PACKET_MR_UNICAST = 1, 3
 TP_STATUS_VLAN_VALID = 0x10
 ETH_P_ALL, SO_ATTACH_FILTER = 3, 26
 SIOCGIFADDR, SIOCGIFNETMASK = 0x8915, 0x891b
-# Anybody on the bridge can send with the guest's MAC: each address that is believed costs the segment questions.
+# Every machine on the bridge can send with the guest's MAC: each address that is believed costs the segment questions.
 MOST_LEARNT = 2
 
 def main():
@@ -307,13 +307,13 @@ def clear_mac(vf):
         subprocess.run(["ip", "link", "set", name, "vf", number, "mac", "00:00:00:00:00:00"], check=True, capture_output=True)
         say({"cleared": vf})
     except (OSError, IndexError, subprocess.CalledProcessError):
-        pass  # libvirt clears it a moment later, when QEMU has let go of the VF
+        pass  # libvirt clears it a moment later, when QEMU has released the VF
 
 def say(words):
     try:
         sys.stdout.write(json.dumps(words) + "\n")
         sys.stdout.flush()
     except OSError:
-        pass  # nobody listens any more
+        pass  # nothing reads it any more
 
 main()

@@ -86,7 +86,7 @@ export async function startAnnouncer(
   try {
     channel = await start(program);
   } catch (error) {
-    return `"${host.name}" runs no commands for us: ${reasonOf(error)}`;
+    return `commands cannot be run on "${host.name}": ${reasonOf(error)}`;
   }
   const { stdin, stdout, stderr } = channel;
   let complaint = "";
@@ -133,7 +133,7 @@ export async function startAnnouncer(
     const onExcess = (why: string): void => {
       stop();
       stdout.destroy();
-      events.onGivenUp?.(`what "${host.name}" runs as announcer says ${why}`);
+      events.onGivenUp?.(`the announcer on "${host.name}" sent ${why}`);
     };
     eachLine(stdout, onLine, onExcess);
     const onEnd = (): void => {

@@ -31,7 +31,7 @@ export interface RpcClientOptions {
   /**
    * Calls that libvirt is asked to work on at once; further ones wait their turn. Default 4: with
    * `max_client_requests` = 5 (libvirtd.conf) libvirt stops reading from a client that has five calls in work, keepalive
-   * included (src/rpc/virnetserverclient.c), and the connection would be taken for dead.
+   * included (src/rpc/virnetserverclient.c), and the connection would be treated as dead.
    * A call that lasts (perform3 of a migration) occupies its place: give it a connection of its own.
    */
   readonly maxCallsInWork?: number;
@@ -40,7 +40,7 @@ export interface RpcClientOptions {
 }
 
 export interface KeepaliveOptions {
-  /** Silence after which libvirt is pinged, and again. Default 5000 ms, as libvirt's. */
+  /** Time without a message after which libvirt is pinged, and again. Default 5000 ms, as libvirt's. */
   readonly intervalMs?: number;
   /** Pings without any sign of life after which the connection counts as lost. Default 5, as libvirt's. */
   readonly count?: number;

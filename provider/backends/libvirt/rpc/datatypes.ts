@@ -108,7 +108,7 @@ export function valuesOf(parameters: readonly TypedParameter[]): Record<string, 
 
 function bytesOfUuid(text: string): Buffer {
   const digits = text.replaceAll("-", "");
-  if (!/^[0-9a-f]{32}$/i.test(digits)) throw new RpcProtocolError(`${JSON.stringify(text)} is no UUID`);
+  if (!/^[0-9a-f]{32}$/i.test(digits)) throw new RpcProtocolError(`${JSON.stringify(text)} is not a UUID`);
   return Buffer.from(digits, "hex");
 }
 

@@ -27,7 +27,7 @@ export interface Message {
 export function encodeMessage(message: Message): Buffer {
   const body = Buffer.concat([encode(header, message.header), message.payload]);
   if (body.length > VIR_NET_MESSAGE_MAX) {
-    throw new RpcProtocolError(`A message of ${body.length} bytes is more than libvirt takes (${VIR_NET_MESSAGE_MAX})`);
+    throw new RpcProtocolError(`A message of ${body.length} bytes exceeds libvirt's limit of ${VIR_NET_MESSAGE_MAX}`);
   }
   return Buffer.concat([encode(uint, LENGTH_BYTES + body.length), body]);
 }

@@ -200,13 +200,13 @@ export function enumeration<const M extends Readonly<Record<string, number>>>(me
   return {
     encode(name, out) {
       const value = values.get(name);
-      if (value === undefined) throw new RpcProtocolError(`"${name}" is none of ${known}`);
+      if (value === undefined) throw new RpcProtocolError(`"${name}" is not one of ${known}`);
       int.encode(value, out);
     },
     decode(input) {
       const value = int.decode(input);
       const name = names.get(value);
-      if (name === undefined) throw new RpcProtocolError(`${value} stands for none of ${known}`);
+      if (name === undefined) throw new RpcProtocolError(`${value} is not the number of one of ${known}`);
       return name;
     },
   };
@@ -269,17 +269,17 @@ function number64(name: string, min: bigint, max: bigint, layout: Layout<bigint>
 }
 
 function outOfRange(value: number | bigint, name: string): RpcProtocolError {
-  return new RpcProtocolError(`${String(value)} is no ${name}`);
+  return new RpcProtocolError(`${String(value)} is not a valid ${name}`);
 }
 
 function encodeLength(length: number, max: number, of: string, out: XdrWriter): void {
-  if (length > max) throw new RpcProtocolError(`${length} ${of} are more than libvirt takes (${max})`);
+  if (length > max) throw new RpcProtocolError(`${length} ${of} exceed libvirt's limit of ${max}`);
   uint.encode(length, out);
 }
 
 function decodeLength(input: XdrReader, max: number, of: string): number {
   const length = uint.decode(input);
-  if (length > max) throw new RpcProtocolError(`A message announces ${length} ${of} where ${max} are the limit`);
+  if (length > max) throw new RpcProtocolError(`A message announces ${length} ${of}; the limit is ${max}`);
   return length;
 }
 

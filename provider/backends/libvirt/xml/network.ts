@@ -135,7 +135,7 @@ function oneOf<T>(profile: string, key: string, text: string, values: Readonly<R
 function unreadable(profile: string, key: string): never {
   throw new XmlError({
     code: "xml-unexpected",
-    what: `Unable to read "${key}" of the profile that the libvirt network "${profile}" stands for`,
+    what: `Unable to read "${key}" of the profile in libvirt network "${profile}"`,
     remedy:
       "Its <metadata> was changed by hand or by a newer version: correct it with virsh net-edit, or undefine the network.",
   });
@@ -145,7 +145,7 @@ function incomplete(profile: ProfileRecord, setting: "bridge" | "physicalFunctio
   return new XmlError({
     code: "xml-unwritable",
     what: `Unable to define profile "${profile.name}": network "${profile.network}" has no ${setting} on this host`,
-    remedy: `Set ${setting} of the network in the stack's cluster config.`,
+    remedy: `Set ${setting} of the network in vnic-failover:cluster.`,
   });
 }
 

@@ -46,7 +46,7 @@ export function parseOwed(metadata: Element | undefined): readonly OwedToHost[] 
 function unreadable(name: string): never {
   throw new XmlError({
     code: "xml-unexpected",
-    what: `Unable to read "${name}" of what is owed to hosts in the domain's metadata`,
+    what: `Unable to read "${name}" of the pending clean-up in the domain's metadata`,
     remedy: "It was changed by hand or by a newer version of this package: use that one.",
   });
 }

@@ -36,6 +36,6 @@ function unreadable(name: string): never {
   throw new XmlError({
     code: "xml-unexpected",
     what: `Unable to read "${name}" of the placement in the domain's metadata`,
-    remedy: "It was changed by hand or by a newer version: take it away with vnic-failover release.",
+    remedy: "It was changed by hand or by a newer version: remove it with vnic-failover release.",
   });
 }

@@ -115,7 +115,7 @@ function macElement(mac: string): Element {
   if (address !== undefined) return element("mac", { address });
   throw new XmlError({
     code: "xml-unwritable",
-    what: `Unable to write an interface: ${JSON.stringify(mac)} is no MAC address`,
+    what: `Unable to write an interface: ${JSON.stringify(mac)} is not a valid MAC address`,
     remedy: "Write it as 52:54:00:12:34:56.",
   });
 }

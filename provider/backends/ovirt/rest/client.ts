@@ -143,7 +143,7 @@ export class EngineClient {
     await this.#call("DELETE", path, undefined, options);
   }
 
-  /** Gives back the tokens that it got itself, and ends the connections. What is asked later fails. */
+  /** Revokes the tokens that it got itself, and ends the connections. What is asked later fails. */
   async close(): Promise<void> {
     await this.#signOn.signOff();
     this.#connection.close();

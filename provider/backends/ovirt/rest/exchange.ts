@@ -188,7 +188,7 @@ function untrusted({ host }: URL): Problem {
 function silent({ host }: URL, milliseconds: number): Problem {
   return {
     code: "engine-silent",
-    what: `Unable to get the oVirt engine's answer within ${milliseconds} ms`,
+    what: `The oVirt engine did not answer within ${milliseconds} ms`,
     where: host,
     state: "The request may have taken effect.",
     remedy: "Run pulumi refresh before the next update.",
@@ -198,7 +198,7 @@ function silent({ host }: URL, milliseconds: number): Problem {
 function cutOff({ host }: URL): Problem {
   return {
     code: "engine-cut-off",
-    what: "Unable to get the oVirt engine's answer: the connection broke off",
+    what: "Unable to get the oVirt engine's answer: the connection was lost",
     where: host,
     state: "The request may have taken effect.",
     remedy: "Run pulumi refresh before the next update.",

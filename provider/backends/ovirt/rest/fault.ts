@@ -62,7 +62,7 @@ export function faultOf(answer: HttpAnswer, action: string, where: string, secre
   const why =
     (said === undefined ? undefined : foreignText(said.replaceAll(/\s+/g, " "))) ??
     (notFound
-      ? "the engine has no such thing"
+      ? "the engine has no such object"
       : `the engine answers ${answer.status} ${foreignText(clean(answer.statusText) ?? "")}`.trimEnd());
   return new OvirtFault(
     {
@@ -87,7 +87,7 @@ function remedyOf(status: number, detail: string | undefined, messageId: string 
 /** Of messages that do not say themselves what helps. */
 const remedies: Readonly<Record<string, string>> = {
   CAN_DO_ACTION_GENERAL_FAILURE:
-    "Look into engine.log for what failed there. A migration ends so where a standby's network is not attached to the VM's cluster.",
+    "Check engine.log for the cause. A migration fails like this where a standby's network is not attached to the VM's cluster.",
 };
 
 export { neededRoles };

@@ -56,7 +56,7 @@ export function emptyList(names: string, where: string): ProblemError {
     code: "engine-list-empty",
     what: `Unable to trust the oVirt engine's answer: it lists no ${names}, and there must be some`,
     where,
-    remedy: `${neededRoles} If it has them, look into engine.log for an erroneous search.`,
+    remedy: `${neededRoles} If it has them, check engine.log for a failed search.`,
   });
 }
 
@@ -88,9 +88,9 @@ async function namedExactly<Thing extends { readonly name: string }>(
 function unknown({ name: kind }: Kind<unknown>, nameOrId: string, where: string): ProblemError {
   return new ProblemError({
     code: "engine-name-unknown",
-    what: `Unable to find ${kind} "${nameOrId}": the oVirt engine has none of that name or id`,
+    what: `Unable to find ${kind} "${nameOrId}": the oVirt engine has none with that name or id`,
     where,
-    remedy: "Check the name (upper and lower case differ), and that the user may see it.",
+    remedy: "Check the name (it is case-sensitive), and that the user has permission to see it.",
   });
 }
 

@@ -41,7 +41,7 @@ function parseProxy(value: string, variable: string): Proxy {
   if (url === undefined || standardPort === undefined || url.hostname === "") {
     throw new ProblemError({
       code: "proxy-url",
-      what: `Unable to use the proxy of the environment variable ${variable}: its value is no http or https URL`,
+      what: `Unable to use the proxy of the environment variable ${variable}: its value is not an http or https URL`,
       remedy: `Write it as ${variable}=http://proxy.example:3128, or name the oVirt engine's host in NO_PROXY.`,
     });
   }

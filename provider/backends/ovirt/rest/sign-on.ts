@@ -21,7 +21,7 @@ export interface TokenSource {
   token(): Promise<string>;
   /** Tells that the engine did not take the token: the next {@link token} is another one, or an error. */
   refuse(token: string): void;
-  /** Gives back what is ours. Never fails. */
+  /** Revokes the tokens that are ours. Never fails. */
   signOff(): Promise<void>;
 }
 
@@ -125,7 +125,7 @@ export class SignOn implements TokenSource {
     const form = new URLSearchParams({ grant_type: "password", scope: "ovirt-app-api", username, password });
     const { body, status } = await this.#post(this.places.tokenUrl ?? new URL(tokenPath, this.places.origin), form);
     const answer = answerSchema.safeParse(json(body)).data;
-    if (answer === undefined) throw this.#refused(`it answers ${status} and no token`);
+    if (answer === undefined) throw this.#refused(`it answered ${status} without a token`);
     if ("error" in answer) {
       throw this.#refused(foreignText(withoutSecrets(answer.error_description ?? answer.error, [password])));
     }
@@ -181,7 +181,7 @@ class TokenFromOutside implements TokenSource {
     const { origin, tokenUrl = new URL(tokenPath, origin) } = this.places;
     return new SignOnRefused({
       code: "engine-token",
-      what: "Unable to use vnic-failover:ovirtToken: the engine does not accept the token, which has expired or was returned",
+      what: "Unable to use vnic-failover:ovirtToken: the engine does not accept the token, which has expired or was revoked",
       where: origin.host,
       remedy: `Get another one from ${tokenUrl.origin}${tokenUrl.pathname} and set it with pulumi config set --secret vnic-failover:ovirtToken. If that is refused, too: ${neededRoles}`,
     });

@@ -106,17 +106,12 @@ export function isAboutCertificate({ code = "" }: NodeJS.ErrnoException): boolea
   return /CERT|ISSUER|SIGNATURE|CRL|ERR_TLS_/.test(code) && !code.startsWith("ERR_TLS_HANDSHAKE");
 }
 
-const distrustRemedy = "Name the file of its authority's certificate in NODE_EXTRA_CA_CERTS.";
+const distrustRemedy = "Set NODE_EXTRA_CA_CERTS to the file of its CA certificate.";
 
 function refusedBy(proxy: Proxy, status: number): NoTunnel {
   if (status === 407) {
     return proxy.authorization === undefined
-      ? noTunnel(
-          "proxy-login",
-          proxy,
-          "it wants a user and a password",
-          "Write them into HTTPS_PROXY, before the host.",
-        )
+      ? noTunnel("proxy-login", proxy, "it requires a user and a password", "Add them to HTTPS_PROXY, before the host.")
       : noTunnel("proxy-login", proxy, "it refuses the user or the password", "Correct them in HTTPS_PROXY.");
   }
   // Of the proxy's own text nothing is told: it could repeat what it was sent.

@@ -46,7 +46,7 @@ export function diagnose(facts: DoctorFacts): Answer {
 function trust({ hosts }: DoctorFacts): string | undefined {
   return hosts.length < 2
     ? undefined
-    : "Hosts that VMs move between trust each other: who controls one may become root on those that its VMs are moved to. See docs/security.md.";
+    : "Hosts that VMs move between trust each other: control of one can give root on those that its VMs are moved to. See docs/security.md.";
 }
 
 /** The VFs that journals speak for: bound to vfio, and rightly so. */
@@ -61,12 +61,12 @@ export function reservations(vms: readonly VmSurvey[]): ReadonlyMap<string, stri
   );
 }
 
-/** `free`, `used by web`, `reserved for web`, `left behind`, or why it is not free: `its netdev ens1f0v2 is up`. */
+/** `free`, `used by web`, `reserved for web`, `orphaned`, or why it is not free: `its netdev ens1f0v2 is up`. */
 function useOf(host: string, vf: VirtualFunction, { reservedFor }: DoctorFacts): string {
   if (vf.usedBy !== undefined) return `used by ${vf.usedBy}`;
   const vm = vf.reservedFor ?? reservedFor.get(vfKey(host, vf));
   if (vm !== undefined) return `reserved for ${vm}`;
-  if (isLeftBehind(vf)) return "left behind";
+  if (isLeftBehind(vf)) return "orphaned";
   return whyNotFree(vf) ?? "free";
 }
 

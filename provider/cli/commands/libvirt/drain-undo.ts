@@ -55,15 +55,15 @@ async function stateOf(cluster: LibvirtCluster, drained: DrainedVm): Promise<Sta
     return stuck(from, `it is active on ${active.map(({ host }) => `"${host.name}"`).join(" and ")}`);
   if (one?.host.name === to) return { drained, presence: one };
   if (one?.host.name === from) return skipped(`it is on "${from}" already`);
-  if (one !== undefined) return skipped(`it has moved on to "${one.host.name}"`);
+  if (one !== undefined) return skipped(`it has moved to "${one.host.name}" meanwhile`);
   // It may run on a host that does not answer.
   if (silent[0] !== undefined) return stuck(from, silent[0].message);
   if (own[0] !== undefined) return skipped(`it does not run; it is defined on "${own[0].host.name}"`);
   const [namesake] = presences;
   return skipped(
     namesake === undefined
-      ? "no host of the cluster has it any more"
-      : `the VM of that name on "${namesake.host.name}" is another one, with UUID ${namesake.dom.uuid} and not ${uuid}`,
+      ? "no host of the cluster has it"
+      : `the VM of that name on "${namesake.host.name}" is another VM, with UUID ${namesake.dom.uuid} and not ${uuid}`,
   );
 }
 
@@ -72,7 +72,7 @@ function refuseMaintenance({ cluster, configuration }: CommandContext, host: str
   if (!isUnderMaintenance(cluster.config, origin)) return;
   throw new ProblemError({
     code: "undo-to-maintenance",
-    what: `Unable to undo the drain of "${host}": "${origin}" is under maintenance, so nothing is moved there`,
+    what: `Unable to undo the drain of "${host}": "${origin}" is under maintenance, so no VM is moved to it`,
     state: "Nothing was changed.",
     remedy: `End its maintenance first: ${endMaintenance(origin, configuration)}`,
   });

@@ -38,7 +38,7 @@ export async function drain(context: CommandContext, request: DrainRequest): Pro
 function maintenanceIsTheStacks(host: string, configuration: CommandContext["configuration"]): ProblemError {
   return new ProblemError({
     code: "option-not-with-libvirt",
-    what: `Unable to use --maintenance with libvirt: there it is the stacks' configuration that has a host under maintenance`,
+    what: `Unable to use --maintenance with libvirt: maintenance of a host is set in the stacks' configuration`,
     remedy: `Drain "${host}" without it, and set: ${setMaintenance(host, configuration)}`,
   });
 }
@@ -52,7 +52,7 @@ function destinationsOf({ cluster, configuration }: CommandContext, { host, to }
   if (resting !== undefined) {
     throw new ProblemError({
       code: "drain-to-maintenance",
-      what: `Unable to drain "${host}" to "${resting}": that host is under maintenance, so nothing is moved there`,
+      what: `Unable to drain "${host}" to "${resting}": that host is under maintenance, so no VM is moved to it`,
       remedy: `Name other hosts with --to, or end its maintenance: ${endMaintenance(resting, configuration)}`,
     });
   }
@@ -66,7 +66,7 @@ function destinationsOf({ cluster, configuration }: CommandContext, { host, to }
           : `Unable to drain "${host}": every other host is under maintenance`,
       remedy:
         named.length === 0 && others.length > 0
-          ? "End the maintenance of a host that is to take the VMs."
+          ? "End the maintenance of a host that can take the VMs."
           : "Name other hosts with --to.",
     });
   }

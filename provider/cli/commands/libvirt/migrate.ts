@@ -71,7 +71,7 @@ async function alreadyThere({ cluster }: CommandContext, vm: string, host: strin
     outcome: missing.length === 0 ? "ok" : "moved-without-vf",
     document: { vm, host, missing },
     text: [
-      `VM "${vm}" is on "${host}" already: there was nothing to do.`,
+      `Nothing to do: VM "${vm}" is already on "${host}".`,
       ...(missing.length === 0
         ? []
         : [`It runs without ${missing.join(", ")}. Plug what is missing with: vnic-failover recover ${shellWord(vm)}`]),

@@ -18,10 +18,9 @@ export async function plan({ cluster }: CommandContext, { vm, to }: { vm: string
 
 function describePlan(found: MovePlan, refused: boolean): string {
   const { vm, from, to, alreadyThere, findings, interfaces, journal } = found;
-  if (alreadyThere)
-    return paragraphs(`VM "${vm}" is on "${to}" already: there is nothing to do.`, describeFindings(findings));
+  if (alreadyThere) return paragraphs(`Nothing to do: VM "${vm}" is already on "${to}".`, describeFindings(findings));
   const pairs = table(
-    ["mac", "standby", "network", "vf now", "vf there"],
+    ["mac", "standby", "network", "vf", "destination vf"],
     interfaces.map((nic) => [
       nic.mac,
       nic.standbyNetwork,
@@ -33,15 +32,15 @@ function describePlan(found: MovePlan, refused: boolean): string {
   const begun =
     journal === undefined
       ? undefined
-      : `A move of it from "${journal.from}" to "${journal.to}" is in its journal (${journal.step}): that would be finished or rolled back first.`;
+      : `A move from "${journal.from}" to "${journal.to}" is recorded in its journal (step ${journal.step}): that would be completed or rolled back first.`;
   const steps = moveSteps.map(({ name, title }, index) => [String(index + 1), name, title]);
   return paragraphs(
     `VM "${vm}": ${from === undefined ? "found nowhere" : `"${from}"`} -> "${to}"`,
     pairs === "" ? undefined : indented(pairs),
     begun,
-    refused ? undefined : `What would be done:\n${indented(table(["no", "step", "what"], steps))}`,
+    refused ? undefined : `Steps:\n${indented(table(["no", "step", "what"], steps))}`,
     describeFindings(findings),
-    refused ? "The move would be refused, and nothing would be changed." : "The move can be made.",
+    refused ? "The move would be refused; nothing would be changed." : "The move is possible.",
   );
 }
 

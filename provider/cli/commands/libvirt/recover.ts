@@ -49,7 +49,7 @@ export async function recoverVms(context: CommandContext, request: RecoverReques
   for (const each of broken) recovered.push(await recoverOne(context, each, request));
   const errors = [...recovered.flatMap(({ error }) => error ?? []), ...silent];
   return {
-    // A silent host may hold a VM that needs it.
+    // An unreachable host may hold a VM that needs it.
     outcome: worst([...recovered.map(({ outcome }) => outcome), ...silent.map(() => "unclear" as const)]),
     document: {
       recovered: recovered.map(({ vm, outcome, move, host, plugged, missing, settled, owed }) => ({
@@ -65,7 +65,9 @@ export async function recoverVms(context: CommandContext, request: RecoverReques
       silentHosts: silent.map(({ host }) => host),
     },
     text:
-      recovered.length === 0 ? "No VM needs it: no move was interrupted, and no VF is missing." : describe(recovered),
+      recovered.length === 0
+        ? "Nothing to recover: no move was interrupted, and no VF is missing."
+        : describe(recovered),
     ...(errors.length > 0 && { errors }),
   };
 }
@@ -86,24 +88,21 @@ async function requireDead(
   if (configured !== undefined && (await answers(configured))) {
     throw new ProblemError({
       code: "host-not-dead",
-      what: `Unable to take host "${dead}" for dead: it answers`,
+      what: `Unable to treat host "${dead}" as dead: it answers`,
       where: dead,
       state: "Nothing was changed.",
       remedy: "Run the command without --host-is-dead.",
     });
   }
-  const risk = `A VM that still runs on "${dead}" would then run twice, which destroys its disks.`;
-  if (
-    confirmed ||
-    ((await confirm?.(`${risk} Is "${dead}" switched off, or was it started afresh?`)) && !signal.aborted)
-  )
+  const risk = `A VM that still runs on "${dead}" would then run twice, which corrupts its disks.`;
+  if (confirmed || ((await confirm?.(`${risk} Is "${dead}" switched off, or was it restarted?`)) && !signal.aborted))
     return;
   throw new ProblemError({
     code: "host-death-not-confirmed",
-    what: `Unable to take host "${dead}" for dead: it was not confirmed`,
+    what: `Unable to treat host "${dead}" as dead: this was not confirmed`,
     where: dead,
     state: "Nothing was changed.",
-    remedy: `${risk} Make sure that it is switched off, then run \`vnic-failover recover ${shellWord(vm ?? "VM")} --host-is-dead ${dead} --yes\`.`,
+    remedy: `Make sure that it is switched off (${risk.charAt(0).toLowerCase()}${risk.slice(1, -1)}), then run \`vnic-failover recover ${shellWord(vm ?? "VM")} --host-is-dead ${dead} --yes\`.`,
   });
 }
 
@@ -185,7 +184,7 @@ function describe(recovered: readonly Recovered[]): string {
     ]),
   );
   const sentences = recovered.flatMap(({ vm, settled, owed }) => [
-    ...(settled.length > 0 ? [`VM "${vm}": settled ${settled.join(", ")}.`] : []),
+    ...(settled.length > 0 ? [`VM "${vm}": ${settled.join(", ")}.`] : []),
     ...owed.map((each) => owedInWords(vm, each)),
   ]);
   return [rows, ...sentences].join("\n");

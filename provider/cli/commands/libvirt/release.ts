@@ -16,13 +16,13 @@ export async function release({ cluster }: CommandContext, vm: string): Promise<
     throw new ProblemError({
       code: "move-under-way",
       what: `Unable to release VM "${vm}": it has an unfinished move in its journal`,
-      remedy: `Wait for its end, or run vnic-failover recover ${shellWord(vm)}.`,
+      remedy: `Wait for the move to finish, or run vnic-failover recover ${shellWord(vm)}.`,
     });
   }
   // Also one that this version cannot read is taken away.
   const note = await host.metadata(dom, metadataNamespace("placement"), 0);
   if (note === undefined)
-    return { outcome: "ok", document: { vm, released: null }, text: `No stack is noted to place VM "${vm}".` };
+    return { outcome: "ok", document: { vm, released: null }, text: `No stack is recorded to place VM "${vm}".` };
   const record = readable(note);
   await writePlacementRecord({ host, dom }, undefined);
   return { outcome: "ok", document: { vm, released: record ?? "unreadable" }, text: inWords(vm, record) };
@@ -40,7 +40,7 @@ function readable(note: Element): PlacementRecord | undefined {
 function inWords(vm: string, record: PlacementRecord | undefined): string {
   const by =
     record === undefined
-      ? "a note that could not be read is gone"
+      ? "an unreadable record was removed"
       : `it was placed by resource "${record.resource}" of stack "${record.stack}" (project "${record.project}")`;
-  return `VM "${vm}" is free to be placed by another stack: ${by}. If that stack still has the placement, its next change of it is refused once another stack has placed the VM.`;
+  return `VM "${vm}" is free to be placed by another stack: ${by}. Once another stack has placed the VM, changes of the old placement are refused.`;
 }

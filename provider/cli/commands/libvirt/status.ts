@@ -13,7 +13,7 @@ export async function status({ cluster }: CommandContext, { vm }: { vm?: string 
     throw new ProblemError({
       code: "vm-unknown",
       what: `Unable to find VM "${vm}" on ${cluster.hosts.map(({ name }) => `"${name}"`).join(", ")}`,
-      remedy: "Name a domain that libvirt has defined on one of these hosts.",
+      remedy: "Use the name of a domain that is defined on one of these hosts.",
     });
   }
   return describeSurvey(survey);
@@ -45,13 +45,13 @@ export function describeSurvey({ vms, silent, answer }: ClusterSurvey): Answer {
           ),
       ...namesTwice(vms).map(
         (name) =>
-          `Several VMs have the name "${name}": they are different ones, and what is asked of that name alone is refused. Give all but one another name (virsh domrename).`,
+          `Several VMs have the name "${name}", so commands that name it are refused. Rename all but one (virsh domrename).`,
       ),
       ...vms
         .filter(({ missing }) => missing.length > 0)
         .map(({ vm, missing }) => `VM "${vm}" runs without ${missing.join(", ")}.`),
       ...vms.flatMap(({ vm, owed = [] }) => owed.map((entry) => owedInWords(vm, inWords(entry)))),
-      broken.length === 0 ? undefined : `Fix ${broken.join(", ")} with: vnic-failover recover`,
+      broken.length === 0 ? undefined : `Repair ${broken.join(", ")} with: vnic-failover recover`,
     ),
     ...(problems.length > 0 && { errors: problems }),
   };

@@ -131,9 +131,9 @@ export function needsRecovery(
   return journal !== undefined || missing.length > 0 || runsTwice || problem !== undefined || owes;
 }
 
-/** `VM "web" owes "host1" …` */
+/** `Still to do for VM "web" on "host1" …` */
 export function owedInWords(vm: string, what: string): string {
-  return `VM "${vm}" still owes to ${what}. It is done once that host answers, by pulumi up, a move, or vnic-failover recover ${shellWord(vm)}.`;
+  return `Still to do for VM "${vm}" on ${what}. Once that host answers, pulumi up, a move, or vnic-failover recover ${shellWord(vm)} does it.`;
 }
 
 async function interfacesOf(cluster: LibvirtCluster, presence: Presence): Promise<readonly SurveyedInterface[]> {
@@ -141,7 +141,7 @@ async function interfacesOf(cluster: LibvirtCluster, presence: Presence): Promis
   const domain = await (isActive(presence) ? host.liveDomain(dom) : host.inactiveDomain(dom));
   const profiles = await cluster.profiles.all().then(
     (stored) => stored.map(({ profile }) => profile),
-    // A silent host: the networks are told by bridge and PF then.
+    // An unreachable host: the networks are then identified by bridge and PF.
     () => [],
   );
   const whole = (await pairsOn(cluster, host, domain, profiles)).map(

@@ -14,8 +14,8 @@ import { engineStatus } from "./status.js";
 
 const interruption = {
   first:
-    "Stopping: nothing more is begun. A migration that the engine has begun is followed to its end, since one that is cancelled loses its VF. Ctrl-C again leaves at once.",
-  second: "Left: the engine goes on with what it has begun. Look with: vnic-failover status",
+    "Stopping: no further move is started. Waiting for the migration in progress, because cancelling it would lose its VF. Press Ctrl-C again to exit immediately.",
+  second: "Exited: the engine continues the migration. Run vnic-failover status.",
 } as const satisfies Interruption;
 
 /** Connects to nothing yet. */

@@ -115,13 +115,13 @@ async function requireAsPlanned({ client }: Engine, { name, uuid, from }: FoundV
     code: "vm-moved-on",
     what: `Unable to move VM "${name}" away from "${from}": ${
       vm === undefined
-        ? "the engine has it no longer"
+        ? "the engine no longer has it"
         : host === undefined
           ? "it does not run"
           : `it is on "${host.name}" now`
     }`,
     state: "Nothing was changed.",
-    remedy: "Retry to plan with what is there now.",
+    remedy: "Run the command again: it makes a new plan.",
   });
 }
 
@@ -132,11 +132,11 @@ async function stateOf({ client }: Engine, hosts: readonly EngineHost[], drained
   const skipped = (why: string): State => ({ skipped: { vm: name, why } });
   if (!mayHaveMoved.has(outcome)) return skipped("the drain did not move it");
   const vm = await findVm(client, uuid);
-  if (vm === undefined) return skipped("the engine has it no longer");
+  if (vm === undefined) return skipped("the engine no longer has it");
   if (!isRunning(vm) || vm.host === undefined) return skipped("it does not run");
   const on = hosts.find(({ id }) => id === vm.host)?.name;
   if (on === to) return { drained, vm };
-  return skipped(on === from ? `it is on "${from}" already` : `it has moved on to "${on ?? "another cluster"}"`);
+  return skipped(on === from ? `it is on "${from}" already` : `it has moved to "${on ?? "another cluster"}" meanwhile`);
 }
 
 async function hostsOf({ client, cluster }: Engine): Promise<readonly EngineHost[]> {
@@ -171,7 +171,7 @@ function destinationsOf(
         : `Unable to drain "${source.name}": its oVirt cluster has no other host that is up`,
       remedy: to.includes(source)
         ? "Name other hosts with --to."
-        : "Activate a host that is to take the VMs, in the Administration Portal.",
+        : "Activate a host that can take the VMs, in the Administration Portal.",
     });
   }
   return [...new Set(to)];

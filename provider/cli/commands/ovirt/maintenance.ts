@@ -78,7 +78,7 @@ async function statusAfter(
       return status === "maintenance" ? true : undefined;
     });
   } catch (error) {
-    // The engine goes on with it, whether or not it is looked at.
+    // The engine continues, whether or not this waits for it.
     if (!signal.aborted && !(error instanceof ProblemError)) throw error;
   }
   return status;
@@ -101,7 +101,8 @@ function stillRuns({ id, name }: EngineHost, left: readonly EngineVm[]): Problem
 function tooLong({ name }: EngineHost, status: string, seconds: number): ProblemError {
   return new ProblemError({
     code: "maintenance-not-finished",
-    what: `Host "${name}" is still in status ${status === "" ? "unknown" : status} after ${seconds} s, and the engine goes on with it`,
-    remedy: "Look at the host's events in the Administration Portal.",
+    what: `Host "${name}" is still in status ${status === "" ? "unknown" : status} after ${seconds} s`,
+    state: "The engine continues to put it into maintenance.",
+    remedy: "Check the host's events in the Administration Portal.",
   });
 }

@@ -14,7 +14,7 @@ export const engineHeadlines: Headlines = {
   "moved-without-vf": ({ vm, from, to }) =>
     `VM "${vm}" has moved from "${from}" to "${to}", and runs there on its standby: the engine has not plugged every VF.`,
   unclear: ({ vm }) =>
-    `VM "${vm}" has not moved as wanted, or the engine is still at it. How it stands is told by: vnic-failover status ${shellWord(vm)}`,
+    `VM "${vm}" was not moved, or its migration is still in progress. Run vnic-failover status ${shellWord(vm)}`,
 };
 
 /** @throws ProblemError when nothing has been changed. */
@@ -36,10 +36,10 @@ async function alreadyThere({ engine }: EngineContext, name: string, host: strin
     outcome: missing.length === 0 ? "ok" : "moved-without-vf",
     document: { vm: name, host, missing },
     text: [
-      `VM "${name}" is on "${host}" already: there was nothing to do.`,
+      `Nothing to do: VM "${name}" is already on "${host}".`,
       ...(missing.length === 0
         ? []
-        : [`It runs without ${missing.join(", ")}. What helps is told by: vnic-failover recover ${shellWord(name)}`]),
+        : [`It runs without ${missing.join(", ")}. Run vnic-failover recover ${shellWord(name)}`]),
     ].join("\n"),
   };
 }

@@ -8,12 +8,12 @@ import type { EngineContext } from "./context.js";
 /** What a move is made of on oVirt. Nothing of it can be undone one by one. */
 const engineSteps = [
   { name: "reserve", title: "the engine chooses a VF for each NIC on the destination" },
-  { name: "unplug", title: "the engine unplugs each VF; the guest goes on with its standby" },
+  { name: "unplug", title: "the engine unplugs each VF; the guest continues on its standby" },
   { name: "migrate", title: "the VM migrates, by the migration policy of the cluster or VM" },
   { name: "plug", title: "the engine plugs a VF of the destination for each NIC" },
   {
     name: "verify",
-    title: "vnic-failover looks whether every VF is there, and plugs what is missing where that can be",
+    title: "vnic-failover checks that every VF is there, and plugs missing ones where possible",
   },
 ] as const;
 
@@ -27,7 +27,7 @@ export async function enginePlan(
 }
 
 function describe({ vm, from, destination, alreadyThere, findings, pairs }: EngineMovePlan, refused: boolean): string {
-  if (alreadyThere) return paragraphs(`VM "${vm.name}" is on "${destination.name}" already: there is nothing to do.`);
+  if (alreadyThere) return paragraphs(`Nothing to do: VM "${vm.name}" is already on "${destination.name}".`);
   const rows = pairs.map(({ nic, standbyNetwork = "none", network, vf }) => [
     ...[nic.name, nic.mac, standbyNetwork, network],
     vf ?? "plugged",
@@ -35,12 +35,12 @@ function describe({ vm, from, destination, alreadyThere, findings, pairs }: Engi
   const steps = engineSteps.map(({ name, title }, index) => [String(index + 1), name, title]);
   return paragraphs(
     `VM "${vm.name}": ${from === undefined ? "on no host" : `"${from}"`} -> "${destination.name}"`,
-    indented(table(["nic", "mac", "standby", "network", "vf now"], rows)),
-    refused ? undefined : `What would be done:\n${indented(table(["no", "step", "what"], steps))}`,
+    indented(table(["nic", "mac", "standby", "network", "vf"], rows)),
+    refused ? undefined : `Steps:\n${indented(table(["no", "step", "what"], steps))}`,
     describeFindings(findings),
     refused
-      ? "The move would be refused, and nothing would be changed."
-      : "The move can be made, as far as the engine tells; its scheduler has the last word on VFs and memory.",
+      ? "The move would be refused; nothing would be changed."
+      : "The move is possible as far as known; the engine's scheduler decides on VFs and memory.",
   );
 }
 

@@ -48,7 +48,7 @@ export async function engineRecover(context: EngineContext, { vm, now, dead }: R
     },
     text: paragraphs(
       recovered.length === 0
-        ? "No VM needs it: none is seen to run without its VF, and the engine migrates none."
+        ? "Nothing to recover: no VM runs without its VF, and the engine migrates none."
         : table(
             ["vm", "host", "move", "plugged", "missing"],
             recovered.map(({ vm: name, host = "", underWay: moves, plugged, missing }) => [
@@ -99,7 +99,7 @@ function underWay({ vm, host }: EngineVmSurvey): Recovered {
   const error = new ProblemError({
     code: "move-under-way",
     what: `VM "${vm.name}" is being migrated by the engine, which plugs its VFs at the end`,
-    remedy: `Wait for the event of its end in the Administration Portal, then run vnic-failover recover ${shellWord(vm.name)}.`,
+    remedy: `Wait for the event of its end in the Administration Portal (Events), then run vnic-failover recover ${shellWord(vm.name)}.`,
   });
   return { vm: vm.name, outcome: "refused", host, underWay: true, plugged: [], missing: [], errors: [error] };
 }
@@ -122,7 +122,7 @@ function unplugged({ vm, pairs, missing, reported, underWay: moves }: EngineVmSu
 function deathIsTheEngines(host: string): ProblemError {
   return new ProblemError({
     code: "option-not-on-ovirt",
-    what: "Unable to use --host-is-dead on oVirt: the engine decides what became of the VMs of a host that does not answer",
+    what: "Unable to use --host-is-dead on oVirt: the engine decides about the VMs of a host that does not answer",
     remedy: `In the engine, use "Confirm 'Host has been Rebooted'" of host "${host}".`,
   });
 }
@@ -130,7 +130,7 @@ function deathIsTheEngines(host: string): ProblemError {
 function nothingToWaitFor(): ProblemError {
   return new ProblemError({
     code: "option-not-on-ovirt",
-    what: "Unable to use --now on oVirt: the engine moves VMs, and there is no mover of this package whose time-outs could be left out",
+    what: "Unable to use --now on oVirt: the engine moves the VMs, and there is no lease to wait for",
     remedy: "Run vnic-failover recover without it.",
   });
 }

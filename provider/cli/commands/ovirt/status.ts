@@ -27,9 +27,7 @@ export function describeEngineSurvey({ vms }: EngineSurvey): Answer {
         ? "No VMs."
         : table(["vm", "state", "host", "nic", "mac", "standby", "network", "vf", "move"], vms.flatMap(rowsOf)),
       ...broken.map(({ vm, missing }) => `VM "${vm.name}" runs without ${missing.map(spelledVf).join(", ")}.`),
-      broken.length === 0
-        ? undefined
-        : `What helps ${broken.map(({ vm }) => vm.name).join(", ")} is told by: vnic-failover recover`,
+      broken.length === 0 ? undefined : `Fix ${broken.map(({ vm }) => vm.name).join(", ")} with: vnic-failover recover`,
     ),
   };
 }

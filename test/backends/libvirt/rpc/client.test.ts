@@ -192,7 +192,7 @@ describe("messages", () => {
     expect(heard).toEqual([{ callbackID: 5, msg: { dom: web, devAlias: "ua-vf" } }]);
   });
 
-  it("that nobody knows or waits for are passed over", async () => {
+  it("that are unknown or not waited for are ignored", async () => {
     const server = new TestServer({ [`${REMOTE}/59`]: () => str("host1") });
     const client = clientOf(server);
     server.message(REMOTE, 9999, Buffer.alloc(3));
@@ -203,7 +203,7 @@ describe("messages", () => {
     await expect(client.call("connect_get_hostname", {})).resolves.toEqual({ hostname: "host1" });
   });
 
-  it("that someone waits for and that can't be read end the connection: silence would let him wait for ever", async () => {
+  it("that someone waits for and that can't be read end the connection: without that the caller would wait for ever", async () => {
     const server = new TestServer();
     const client = clientOf(server);
     client.listen("domain_event_callback_device_removed", () => undefined);

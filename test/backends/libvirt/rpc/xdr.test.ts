@@ -123,7 +123,7 @@ describe("XDR", () => {
       .map(typed.string),
   );
 
-  it("gives back what it was given", () => {
+  it("returns what it was given", () => {
     const list = fc.array(fc.record({ field: fc.string({ unit: "grapheme-ascii" }), value: typedValue }), {
       maxLength: 64,
     });

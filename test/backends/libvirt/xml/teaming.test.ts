@@ -35,7 +35,7 @@ describe("the standby's XML", () => {
 
   it("needs a MAC", () => {
     expect(() => buildStandby({ mac: "x", bridge: "br0", linkState: "up", alias: "ua-a" })).toThrow(
-      '"x" is no MAC address',
+      '"x" is not a valid MAC address',
     );
   });
 });

@@ -70,7 +70,11 @@ Nothing is missing.`);
   const missingPf: SurveyedNetwork = { ...goodPf, physicalFunctions: [{ name: "pf9", found: undefined }] };
 
   const cases: [string, "error" | "warning", DoctorFacts][] = [
-    ["host-answers", "error", facts({ name: "host1", answers: false, why: "timed out" })],
+    [
+      "host-answers",
+      "error",
+      facts({ name: "host1", answers: false, why: 'Unable to reach host "host1": timed out', remedy: undefined }),
+    ],
     ["host-uuids-differ", "error", facts(host(), host({ name: "host2" }))],
     ["host-libvirt-version", "error", facts(host({ libvirtVersion: 6_010_000 }))],
     ["host-qemu-version", "error", facts(host({ qemuVersion: 5_001_000 }))],
@@ -132,7 +136,7 @@ Nothing is missing.`);
     expect(diagnose(facts(host())).text).not.toContain(said);
   });
 
-  test("a VF that a journal speaks for was not left behind", () => {
+  test("a VF that a journal reserves is not orphaned", () => {
     const journal = {
       id: "",
       from: "host2",
@@ -161,7 +165,7 @@ Nothing is missing.`);
     const answer = diagnose({ ...withNetworks(bound), reservedFor });
     expect(answer.text).toMatch(/0000:01:10\.0 +pf0 +vfio-pci +reserved for web/);
     // The same address on the other host is another VF.
-    expect(answer.text).toMatch(/0000:01:10\.2 +pf0 +vfio-pci +left behind/);
+    expect(answer.text).toMatch(/0000:01:10\.2 +pf0 +vfio-pci +orphaned/);
     expect(answer.text).toContain("virsh nodedev-reattach pci_0000_01_10_2");
     // Whoever binds VFs at boot wants them there.
     expect(answer.text).toMatch(/0000:01:10\.4 +pf0 +vfio-pci +free/);

@@ -61,12 +61,14 @@ async function edited(file: string, edit: (report: DrainReport) => void): Promis
 }
 
 describe("a host under maintenance", () => {
-  it("is nobody's destination: neither of migrate, nor of plan, nor of a drain", async () => {
+  it("is no destination: neither of migrate, nor of plan, nor of a drain", async () => {
     const { cluster } = await lab.entrance(["host2"]);
     const context = on(cluster);
     await expect(migrate(context, { vm: "web", to: "host2", options, reportDir })).rejects.toMatchObject({
       name: "MoveRefused",
-      message: expect.stringContaining('Host "host2" is under maintenance, so nothing is moved there.') as string,
+      message: expect.stringContaining(
+        "host host2 is under maintenance, so no VM is moved to it. Nothing was changed.",
+      ) as string,
     });
     const planned = await plan(context, { vm: "web", to: "host2" });
     expect(planned.outcome).toBe("refused");
@@ -99,7 +101,7 @@ describe("a host under maintenance", () => {
     expect(outcome).toBe("moved");
     expect(await hostOf("web")).toBe("host2");
     const sentence =
-      '"host1" is under maintenance: placements that name it rest, so no stack with this configuration moves';
+      '"host1" is under maintenance: placements that name it are suspended, so no stack with this configuration moves';
     expect(context.shown[0]).toContain(sentence);
     expect(text).toContain(sentence);
     expect(text).not.toContain("config set");
@@ -222,12 +224,12 @@ describe("a drain's undoing", () => {
     const moved = await undone(on(lab.cluster), file);
     expect(moved).toMatchObject({ outcome: "ok", document: { plan: { moves: [], skipped: [{ vm: "web" }] } } });
     expect(moved.text).toBe(
-      'No VM of the drain of "host1" is left to be moved back: there was nothing to do.\n\nweb is left alone: it has moved on to "host3".',
+      'Nothing to do: no VM of the drain of "host1" is left to move back.\n\nweb is skipped: it has moved to "host3" meanwhile.',
     );
     await migrate(on(lab.cluster), { vm: "web", to: "host1", options, reportDir });
     expect((await undone(on(lab.cluster), file)).text).toContain('it is on "host1" already');
     await edited(file, ({ vms }) => vms.forEach((vm) => (vm.vm = "nobody")));
-    expect((await undone(on(lab.cluster), file)).text).toContain("no host of the cluster has it any more");
+    expect((await undone(on(lab.cluster), file)).text).toContain("no host of the cluster has it");
     await edited(file, ({ vms }) => vms.forEach((vm) => (vm.outcome = "failed-on-source")));
     expect((await undone(on(lab.cluster), file)).text).toContain("the drain did not move it");
   });
@@ -237,7 +239,7 @@ describe("a drain's undoing", () => {
     await edited(file, ({ vms }) => vms.forEach((vm) => (vm.uuid = "99999999-2222-4333-8444-000000000050")));
     const { outcome, text } = await undone(on(lab.cluster), file);
     expect(outcome).toBe("ok");
-    expect(text).toContain('the VM of that name on "host2" is another one');
+    expect(text).toContain('the VM of that name on "host2" is another VM');
     expect(await hostOf("web")).toBe("host2");
   });
 
@@ -259,7 +261,7 @@ describe("a drain's undoing", () => {
     await expect(undone(on(cluster, { configuration: { stack: "prod" } }), file)).rejects.toMatchObject({
       problem: {
         code: "undo-to-maintenance",
-        what: 'Unable to undo the drain of "host1": "host1" is under maintenance, so nothing is moved there',
+        what: 'Unable to undo the drain of "host1": "host1" is under maintenance, so no VM is moved to it',
         remedy: expect.stringContaining(
           "pulumi config rm --path 'vnic-failover:cluster.hosts.host1.maintenance' --stack prod",
         ) as string,
@@ -279,7 +281,7 @@ describe("a drain's undoing", () => {
     lab.host2.close();
     const silent = await undone(on(lab.cluster), file);
     expect(silent.outcome).toBe("refused");
-    expect(silent.text).toMatch(/web stays:\n {2}host1: .*host2/);
+    expect(silent.text).toMatch(/web cannot be moved:\n {2}host1: .*host2/);
   });
 
   it("brings back what a drain that was killed had moved", async () => {

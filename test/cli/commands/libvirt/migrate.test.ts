@@ -36,7 +36,7 @@ test("a move's answer: from, to, VFs, downtime, and where the report is", async 
     'VM "web" has moved from "host1" to "host2".',
     "52:54:00:aa:00:50 on data-vf: VF 0000:01:10.0 -> 0000:01:10.2",
     "took 12.3 s",
-    "downtime, as libvirt says: 87 ms",
+    "downtime (libvirt): 87 ms",
     "without VF: 9.3 s",
   ])
     expect(text).toContain(part);
@@ -82,7 +82,7 @@ test("a refusal leaves no report", async () => {
 });
 
 test.each([
-  [[], "ok", /nothing to do\.$/],
+  [[], "ok", /^Nothing to do: /],
   [["the VF of 52:54:00:aa:00:50"], "moved-without-vf", /without the VF of 52:54:00:aa:00:50.*recover web/s],
 ])("a VM that is there already, with %j missing", async (missing, outcome, text) => {
   vi.mocked(moveVm).mockResolvedValue(undefined);

@@ -47,7 +47,7 @@ describe("plan", () => {
     const { outcome, text, document } = await planned({});
     expect(outcome).toBe("ok");
     expect(text).toMatch(/52:54:00:aa:00:50 +data +data-vf +0000:01:10\.0 +0000:01:10\.2/);
-    expect(text).toMatch(/unplug.*migrate.*plug.*The move can be made\.$/s);
+    expect(text).toMatch(/unplug.*migrate.*plug.*The move is possible\.$/s);
     expect(document).toMatchObject({
       refused: false,
       interfaces: [{ vfBefore: "0000:01:10.0", vfAfter: "0000:01:10.2" }],
@@ -63,7 +63,7 @@ describe("plan", () => {
     expect(document).toMatchObject({ refused: true, findings: [warning, error], steps: [] });
   });
 
-  test("a VF without place refuses, and so does a VM that nobody has", async () => {
+  test("a VF without place refuses, and so does a VM that no host has", async () => {
     const { outcome, text } = await planned({ interfaces: [{ ...nic, destinationVf: undefined }] });
     expect(outcome).toBe("refused");
     expect(text).toContain("none free");
@@ -73,6 +73,6 @@ describe("plan", () => {
   test("a VM that is there already needs no VF", async () => {
     const { outcome, text } = await planned({ alreadyThere: true, interfaces: [{ ...nic, destinationVf: undefined }] });
     expect(outcome).toBe("ok");
-    expect(text).toBe('VM "web" is on "host2" already: there is nothing to do.');
+    expect(text).toBe('Nothing to do: VM "web" is already on "host2".');
   });
 });

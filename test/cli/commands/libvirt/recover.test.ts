@@ -65,10 +65,10 @@ test("nothing to do is said", async () => {
   vi.mocked(surveyVms).mockResolvedValue({ vms: [surveyed("fine", {})], silent: [] });
   const { outcome, text, document } = await recoverVms(contextWith(), all);
   expect({ outcome, document }).toEqual({ outcome: "ok", document: { recovered: [], silentHosts: [] } });
-  expect(text).toMatch(/^No VM needs it/);
+  expect(text).toMatch(/^Nothing to recover/);
 });
 
-test("a silent host leaves it unclear whether that was all", async () => {
+test("an unreachable host leaves it unclear whether that was all", async () => {
   const silent = new HostUnreachable("host2", new Error("timed out"));
   vi.mocked(surveyVms).mockResolvedValue({ vms: [], silent: [silent] });
   const { outcome, errors } = await recoverVms(contextWith(), all);

@@ -45,7 +45,7 @@ web  running   host1            52:54:00:aa:00:50  br0     data-vf  0000:01:10.0
     const { text, document } = describeSurvey({ vms: [lacking], silent: [] });
     expect(text).toMatch(/ none +-$/m);
     expect(text).toContain('VM "web" runs without the VF of 52:54:00:aa:00:50.');
-    expect(text).toContain("Fix web with: vnic-failover recover");
+    expect(text).toContain("Repair web with: vnic-failover recover");
     expect(document["needRecovery"]).toEqual(["web"]);
   });
 

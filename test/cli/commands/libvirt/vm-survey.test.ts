@@ -97,7 +97,7 @@ test("a VM that runs twice needs recovery, and is not asked for its VFs", async 
   expect(missingVfsOf).not.toHaveBeenCalled();
 });
 
-test("a silent host hides no other, nor does a VM that cannot be read", async () => {
+test("an unreachable host hides no other, nor does a VM that cannot be read", async () => {
   const problem = new ProblemError({ code: "journal-unreadable", what: "no" });
   vi.mocked(journalAmong).mockImplementation(([presence]) =>
     presence?.dom.name === "odd" ? Promise.reject(problem) : Promise.resolve(undefined),

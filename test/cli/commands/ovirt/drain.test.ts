@@ -84,7 +84,7 @@ describe("drain", () => {
     for (const nic of host("host2").nics) if (nic.physicalFunction !== undefined) nic.usedBy = "another";
     const { code, out } = await cli.ran("drain host1 --yes");
     expect(code).toBe(1);
-    expect(out).toContain('web stays:\n  host2: too few free VFs of network "data-vf"');
+    expect(out).toContain('web cannot be moved:\n  host2: too few free VFs of network "data-vf"');
     expect(cli.hostOf("app")).toBe("host2");
 
     host("host2").status = "maintenance";
@@ -103,9 +103,9 @@ describe("drain", () => {
     const { code, out, err } = await cli.ran("drain host1 --maintenance --yes");
     expect(code).toBe(0);
     expect(out).toContain('"host1" is in maintenance.');
-    expect(out).toContain('Once the engine has "host1" in maintenance, placements that name it rest');
+    expect(out).toContain('Once the engine has "host1" in maintenance, placements that name it are suspended');
     expect(out).not.toContain("with --maintenance");
-    expect(err).toContain('looking whether "web" can move to "host2"');
+    expect(err).toContain('checking whether "web" can move to "host2"');
     expect(host("host1").status).toBe("maintenance");
     expect([cli.hostOf("web"), cli.hostOf("app")]).toEqual(["host2", "host2"]);
     // Every move was one of this command's, and none the engine's own.
@@ -155,6 +155,6 @@ describe("drain", () => {
   it("says that nothing moves back from a host in maintenance", async () => {
     host("host1").status = "preparing_for_maintenance";
     const { out } = await cli.ran("drain host1 --dry-run");
-    expect(out).toContain('The engine has "host1" in maintenance: placements that name it rest');
+    expect(out).toContain('The engine has "host1" in maintenance: placements that name it are suspended');
   });
 });

@@ -58,7 +58,7 @@ describe("Ctrl-C", () => {
       onTestFinished(() => clearInterval(steps));
       expect(await code).toBe(0);
       expect(cli.hostOf("web")).toBe("host2");
-      expect(await said).toContain("A migration that the engine has begun is followed to its end");
+      expect(await said).toContain("Waiting for the migration in progress");
       expect(asked(cli, `/vms/${cli.over.vm("web").id}/cancelmigration`)).toBe(false);
       expect(engine.signOn.live).toBe(before);
     },
@@ -74,7 +74,7 @@ describe("Ctrl-C", () => {
     const second = setTimeout(() => child.kill("SIGINT"), 500);
     onTestFinished(() => clearTimeout(second));
     expect(await code).toBe(130);
-    expect(await said).toContain("Left: the engine goes on with what it has begun");
+    expect(await said).toContain("Exited: the engine continues the migration");
     expect(cli.over.vm("web").status).toBe("migrating");
     expect(engine.signOn.live).toBe(before);
   });

@@ -77,7 +77,7 @@ describe("plan", () => {
     const { code, out } = await cli.ran("plan web --to host2");
     expect(code).toBe(0);
     expect(out).toContain('VM "web": "host1" -> "host2"');
-    expect(out).toContain("The move can be made");
+    expect(out).toContain("The move is possible");
     expect(await cli.document("plan web --to host2")).toMatchObject({
       exitCode: 0,
       refused: false,
@@ -101,7 +101,7 @@ describe("migrate", () => {
     const { code, out } = await cli.ran("migrate web --to host2");
     expect(code).toBe(0);
     expect(out).toContain('VM "web" has moved from "host1" to "host2".');
-    expect(out).toContain("downtime, as the engine says: 42 ms");
+    expect(out).toContain("downtime (oVirt engine): 42 ms");
     expect(cli.hostOf("web")).toBe("host2");
     const [report] = await cli.reports();
     expect(report).toMatchObject({
@@ -126,7 +126,7 @@ describe("migrate", () => {
 
     const again = await cli.ran("migrate web --to host2");
     expect(again.code).toBe(0);
-    expect(again.out).toContain("there was nothing to do");
+    expect(again.out).toContain("Nothing to do");
   });
 
   it("exits with 1 where a rule or the engine refuses, and leaves no report", async () => {
@@ -149,7 +149,7 @@ describe("migrate", () => {
     const there = await cli.ran("migrate web --to host2");
     expect({ code: there.code, out: there.out }).toMatchObject({
       code: 0,
-      out: expect.stringContaining("nothing to do") as string,
+      out: expect.stringContaining("Nothing to do") as string,
     });
     expect(migrateRequests(cli)).toBe(0);
     expect(cli.over.nic("web", "nic").plugged).toBe(true);
@@ -193,10 +193,10 @@ describe("migrate", () => {
     over.engine.disruptions.add({ kind: "unplug-fails", nic: "more" });
     const { code, err } = await cli.ran("migrate web --to host2");
     expect(code).toBe(4);
-    expect(err).toMatch(/Failed to unplug Network Interface more.*; VM "web" runs without VF of NIC "nic"/);
+    expect(err).toMatch(/Failed to unplug Network Interface more.*\)\. The VM runs without VF of NIC "nic"/);
     expect(err).toContain("Check what uses the VF in the guest, then run the command again.");
     expect(err).toContain(
-      'For what is missing: shut VM "web" down, plug NIC "nic" in the Administration Portal, and start the VM.',
+      'To plug what is missing: shut VM "web" down, plug NIC "nic" in the Administration Portal, and start the VM.',
     );
     expect(await cli.reports()).toMatchObject([{ outcome: "unclear", interfaces: [{ vfAfter: null }, {}] }]);
   });
@@ -230,7 +230,7 @@ describe("migrate", () => {
     const slow = await engineCli({ stepMillis: "manual" });
     const late = await slow.ran("migrate web --to host2 --migrate-timeout 0.1");
     expect(late.code).toBe(4);
-    expect(late.err).toContain("the engine goes on with it");
+    expect(late.err).toContain("The engine continues the migration.");
     expect(late.err).toContain("then run vnic-failover status.");
   });
 });
@@ -240,6 +240,6 @@ describe("release", () => {
     const cli = await engineCli();
     const { code, out } = await cli.ran("release db");
     expect(code).toBe(0);
-    expect(out).toContain("on oVirt stacks leave no such notes");
+    expect(out).toContain("there are no such records on oVirt");
   });
 });

@@ -22,7 +22,7 @@ describe("recover", () => {
   it("has nothing to do where nothing is missing", async () => {
     const { code, out } = await cli.ran("recover");
     expect(code).toBe(0);
-    expect(out).toContain("No VM needs it");
+    expect(out).toContain("Nothing to recover");
   });
 
   it("exits with 3 and says what helps, where the engine cannot plug beside the standby", async () => {
@@ -125,7 +125,7 @@ describe("doctor", () => {
     await writeFile(cli.config, JSON.stringify({ ovirt: { url, username, caFile, cluster: "old" } }));
     const { code, out } = await cli.ran("doctor");
     expect(code).toBe(1);
-    expect(out).toContain('error: Cluster "old" is of level 4.5');
+    expect(out).toContain('error: Cluster "old" has compatibility level 4.5');
   });
 
   it("exits with 1 where a host has failed or lacks the standby's network, and warns of the rest", async () => {
@@ -137,7 +137,7 @@ describe("doctor", () => {
     expect(code).toBe(1);
     expect(out).toContain('error: Host "host1" is in status non_operational');
     expect(out).toContain('error: Network "data", which standbys use, is not attached to host "host2"');
-    expect(out).toContain('warning: No physical function of host "host2" gives its VFs to network "data-vf"');
+    expect(out).toContain('warning: No physical function of host "host2" allows network "data-vf" for its VFs');
     const { findings } = await cli.document("doctor");
     expect(findings).toMatchObject([
       { rule: "engine-hosts", severity: "warning" },
