@@ -7,5 +7,5 @@ export const pulumiKeys: readonly string[] = ["version", "pluginDownloadURL", "p
 /** Of a secret that is not encrypted. */
 export function plainSecret(key: string): string {
   const name = `${CONFIG_NAMESPACE}:${key}`;
-  return `${name} is in the stack's configuration in clear. Encrypt it with pulumi config set --secret ${name}, and take it for known to whoever has seen the file.`;
+  return `${name} is in plain text in the stack's configuration. Encrypt it with pulumi config set --secret ${name}, and change it: everyone who has read the file knows it.`;
 }

@@ -39,7 +39,7 @@ export function ownUserOnly(port: number, read = () => readFileSync(table, "utf8
   };
 }
 
-/** Empty where it cannot be read: callers could see to it that this process has no more files to open. */
+/** Empty where it cannot be read: callers could exhaust the files that this process may open. */
 function textOf(read: () => string): string {
   try {
     return read();
