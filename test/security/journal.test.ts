@@ -127,7 +127,9 @@ describe("X9: an interrupted move", () => {
     await vmPlacement.read(lab.context(), vm.name, state as never);
     expect(standing(lab)).toEqual(before);
     expect(lab.hosts.map(changes)).toEqual(counts);
-    expect(lab.progress.warnings.join("\n")).toMatch(/was interrupted: run pulumi up or vnic-failover recover web to end it/);
+    expect(lab.progress.warnings.join("\n")).toMatch(
+      /was interrupted: run pulumi up or vnic-failover recover web to end it/,
+    );
   });
 });
 
