@@ -22,7 +22,7 @@ function expectReadable(error: unknown): void {
   expect(message, message).toMatch(/^Unable to move VM "web" from "host1" to "host2": .+\.$/);
   const quoted = [...message.matchAll(/"([^"]+)"/g)].map(([, name]) => name);
   expect(quoted, message).toEqual([...new Set(quoted)]);
-  expect(message.match(/\.\.|: \.|undefined|\(\)/), message).toBeNull();
+  expect(message, message).not.toMatch(/\.\.|: \.|undefined|\(\)/);
   const remedies = new Set(chainOf(error).flatMap(({ problem }) => problem.remedy ?? []));
   expect(
     [...remedies].filter((remedy) => message.includes(remedy)),

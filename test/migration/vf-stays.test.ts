@@ -250,7 +250,7 @@ describe.concurrent("a VF whose network is not known is refused, and nothing has
       [standbyByHand, vfByHand(vfs[0])],
       { ...labNetworks, more: { physicalFunctions: ["pf0"] } },
       "move-vf-of-one-network",
-      /any of networks "data-vf" and "more"/,
+      /fits networks "data-vf" and "more"/,
     ],
   ];
   it.for(reasons)("%s", async ([, defined, networks, rule, words], { within, expect }) => {
@@ -354,7 +354,7 @@ describe.concurrent("a VF that is a <hostdev>", () => {
       ]);
       const { cluster } = await lab.entrance();
       expect(await rulesBroken(cluster)).toEqual([
-        ["move-hostdev-settings", expect.stringContaining('no way to do that on "host1" and "host2"')],
+        ["move-hostdev-settings", expect.stringContaining('cannot be run on "host1" and "host2"')],
       ]);
     }, vlanNetworks);
   });

@@ -45,7 +45,7 @@ describe("the proxy of the environment", () => {
     "is refused without being shown: %s",
     (value) => {
       const use = () => proxyFor(engineUrl, { https_proxy: value });
-      expect(use).toThrow(/environment variable https_proxy.*no http or https URL/);
+      expect(use).toThrow(/environment variable https_proxy.*not an http or https URL/);
       expect(use).not.toThrow(/pa55/);
     },
   );
@@ -158,7 +158,7 @@ describe("through a proxy", () => {
       expect(everything(error)).not.toContain(secret);
     const none = await throughProxy({ login: "user:right" });
     expect(await failure(listVms(none.client))).toMatchObject({
-      problem: { code: "proxy-login", what: expect.stringContaining("wants a user and a password") as string },
+      problem: { code: "proxy-login", what: expect.stringContaining("requires a user and a password") as string },
     });
   });
 

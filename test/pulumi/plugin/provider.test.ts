@@ -260,7 +260,7 @@ describe("a move", () => {
   it("that is refused changes nothing, and says why", async () => {
     lab.host2.freeMemoryKiB = 1;
     const error = await errorOf(plugin.update(placementUrn, "web", onHost1, there));
-    expect(error.details).toMatch(/memory free.*Nothing was changed/);
+    expect(error.details).toMatch(/free memory.*Nothing was changed/);
     expect(error.metadata.get("grpc-status-details-bin")).toEqual([]);
   });
 
