@@ -12,7 +12,7 @@ const program = (name: string, debianPackage: string, purpose: string): Requirem
 
 export const openssl = program("openssl", "openssl", "the certificates of the oVirt test engine");
 export const sshKeygen = program("ssh-keygen", "openssh-client", "the keys of the tests' SSH server");
-export const python = program("python3", "python3-minimal", "the programs that run on hosts");
+export const python = program("python3", "python3", "the programs that run on hosts");
 export const ssh = program("ssh", "openssh-client", "what OpenSSH itself makes of its configuration");
 export const sshAgent = program("ssh-agent", "openssh-client", "the tests' SSH agent");
 export const sshAdd = program("ssh-add", "openssh-client", "the keys of the tests' SSH agent");
