@@ -14,8 +14,8 @@ import type { MoveContext } from "./context.js";
 /** What the VM names of its host: the running domain, as libvirt would send it, and the definition. @throws UnreadableVm */
 export async function resourcesOf(host: LibvirtHost, dom: DomainRef): Promise<ReadonlySet<string>> {
   const texts = await Promise.all([
-    host.domainXml(dom, DomainXml.MIGRATABLE | DomainXml.SECURE),
-    host.domainXml(dom, DomainXml.INACTIVE | DomainXml.SECURE),
+    host.xmlToChange(dom, DomainXml.MIGRATABLE),
+    host.xmlToChange(dom, DomainXml.INACTIVE),
   ]);
   return new Set(texts.flatMap((xml) => [...readable(host, dom, () => hostResources(parseXml(xml)))]));
 }

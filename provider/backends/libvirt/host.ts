@@ -253,8 +253,14 @@ export class LibvirtHost {
 
   /** The same with its passwords (VNC, SPICE): for what is about to be defined again. @throws UnreadableVm */
   async definitionToChange(dom: DomainRef): Promise<Domain> {
-    const xml = await this.domainXml(dom, DomainXml.INACTIVE | DomainXml.SECURE);
+    const xml = await this.xmlToChange(dom, DomainXml.INACTIVE);
     return readable(this, dom, () => parseDomain(xml));
+  }
+
+  /** XML with its passwords: a read-only account does not get them. @throws ProblemError `read-only` */
+  async xmlToChange(dom: DomainRef, flags: number): Promise<string> {
+    if (this.readOnly !== undefined) throw openForReading(this.name);
+    return this.domainXml(dom, flags | DomainXml.SECURE);
   }
 
   /** The definition where there is one: it names devices that a move has unplugged for the while. Else the live domain. */
