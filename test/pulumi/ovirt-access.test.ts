@@ -100,7 +100,7 @@ describe.each(["dynamic", "plugin"] as const)("%s", (face) => {
         // A preview asks the engine nothing about what has not changed; a refresh does.
         const refused = await stack.refresh();
         expect(refused.exitCode).not.toBe(0);
-        expect(refused.text).toContain("the engine does not take the token");
+        expect(refused.text).toContain("the engine does not accept the token");
         expect(refused.text).toContain("pulumi config set --secret vnic-failover:ovirtToken");
         expect(engine.signOn.issued).toBe(1);
         expect(text + made.text + refused.text).not.toContain(token);
