@@ -1,5 +1,5 @@
 /** Other users of the operator's machine, and names that hosts make. */
-import { chown, lstat, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { lstat, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -7,12 +7,24 @@ import { DrainRecord } from "../../provider/drain/report.js";
 import { saveReport } from "../../provider/migration/report/files.js";
 import { report } from "../migration/a-report.js";
 
+/** Only who owns a folder is made up: another user's cannot be made without root's rights. */
+vi.mock(import("node:fs/promises"), async (original) => {
+  const real = await original();
+  return { ...real, stat: vi.fn(real.stat) as unknown as typeof real.stat };
+});
+
+async function ownedBy(uid: number): Promise<void> {
+  const found = await lstat(folder);
+  vi.mocked(stat).mockImplementation(() => Promise.resolve(Object.assign(found, { uid })));
+}
+
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "reports-"));
 });
 afterEach(async () => {
   vi.restoreAllMocks();
+  vi.mocked(stat).mockImplementation(lstat as typeof stat);
   await rm(folder, { recursive: true });
 });
 
@@ -47,9 +59,8 @@ describe("X23: the report of a move", () => {
   test.runIf(process.getuid !== undefined)(
     "is not written into a folder of another user, and root's is none",
     async () => {
-      const uid = process.getuid?.() ?? 0;
-      vi.spyOn(process, "getuid").mockReturnValue(uid + 1);
-      if (uid === 0) await chown(folder, 65_534, 65_534);
+      const own = process.getuid?.() ?? 0;
+      await ownedBy(own + 1);
       expect(await saveReport(report(), folder)).toBe(
         `Unable to write the report to ${folder}: Folder "${folder}" is another user's`,
       );
@@ -57,8 +68,8 @@ describe("X23: the report of a move", () => {
       file.begin({ vm: "web", uuid: "00112233-4455-6677-8899-aabbccddeeff", from: "host1", to: "host2" });
       expect((await file.close()).problem?.message).toContain("is another user's");
       expect(await readdir(folder)).toEqual([]);
-      if (uid !== 0) return;
-      await chown(folder, 0, 0);
+      vi.spyOn(process, "getuid").mockReturnValue(1000);
+      await ownedBy(0);
       expect(await saveReport(report(), folder)).toHaveProperty("json");
     },
   );

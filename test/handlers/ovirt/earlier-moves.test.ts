@@ -88,7 +88,7 @@ describe("while the engine is not done with a move", () => {
     });
     await expect(
       vmPlacement.create(over.context(), { vm: "web", host: "host1", migration: { migrateTimeout: 0.1 } }),
-    ).rejects.toThrow(/has not said yet that its migration is over/);
+    ).rejects.toThrow(/has not reported the end of its migration yet/);
     expect(sent("/migrate")).toBe(1);
   });
 });
