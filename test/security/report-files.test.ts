@@ -24,7 +24,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   vi.restoreAllMocks();
-  vi.mocked(stat).mockImplementation(lstat as typeof stat);
+  vi.mocked(stat).mockImplementation(lstat);
   await rm(folder, { recursive: true });
 });
 
