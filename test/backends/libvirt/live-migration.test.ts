@@ -175,7 +175,9 @@ describe("an answer that gets lost at the switch-over", () => {
 
   it("of Finish, and the destination's copy still waits: neither is ended nor let run", async () => {
     breakBeforeFinish();
-    expect((await failureOf(run({ settleTimeout: 0.5 }))).message).toContain("it is unknown whether the destination runs it");
+    expect((await failureOf(run({ settleTimeout: 0.5 }))).message).toContain(
+      "it is unknown whether the destination runs it",
+    );
     expect(where()).toMatchObject({ runsOn: [], activeOn: ["host1", "host2"] });
   });
 
