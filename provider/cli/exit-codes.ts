@@ -55,6 +55,6 @@ export function reportIn(error: unknown): MoveReport | undefined {
 
 /** Of no outcomes: `ok`. */
 export function worst(outcomes: readonly Outcome[]): Outcome {
-  const badness = Object.keys(exitCodes) as Outcome[];
-  return badness.findLast((outcome) => outcomes.includes(outcome)) ?? "ok";
+  const severity = Object.keys(exitCodes) as Outcome[];
+  return severity.findLast((outcome) => outcomes.includes(outcome)) ?? "ok";
 }

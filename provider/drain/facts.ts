@@ -1,9 +1,9 @@
 /** What a drain has to know: the VMs that are to move, and what the destinations have for them. Pure reading. */
 import type { DrainDestination, DrainVm } from "./plan.js";
-import { Asked } from "../migration/host-facts-cache.js";
+import { HostFactsCache } from "../migration/host-facts-cache.js";
 import { errorsOf, planMoves, type MovePlan } from "../migration/plan.js";
 import { ProblemError } from "../model/problem.js";
-import { isActive, type LibvirtCluster, type Presence } from "../backends/libvirt/cluster.js";
+import { isActive, type LibvirtCluster, type DomainInstance } from "../backends/libvirt/cluster.js";
 import { HostUnreachable } from "../backends/libvirt/host.js";
 import { isFree } from "../backends/libvirt/inventory.js";
 import { placementRecordOf } from "../backends/libvirt/placement-records.js";
@@ -16,7 +16,7 @@ export interface DrainFacts {
   readonly vms: readonly FoundVm[];
   readonly destinations: readonly DrainDestination[];
   /** Destinations that do not answer. */
-  readonly silent: readonly HostUnreachable[];
+  readonly unreachable: readonly HostUnreachable[];
 }
 
 /** A VM that is to move. */
@@ -39,12 +39,12 @@ export async function drainFacts(cluster: LibvirtCluster, from: string, to: read
 /** Of these VMs, each where it runs. @throws HostUnreachable when one of their hosts does not answer. */
 export async function factsOf(
   cluster: LibvirtCluster,
-  running: readonly Pick<Presence, "host" | "dom">[],
+  running: readonly Pick<DomainInstance, "host" | "dom">[],
   to: readonly string[],
 ): Promise<DrainFacts> {
   const surveyed = await surveyHosts({ hosts: to.map((name) => cluster.host(name)), config: cluster.config });
   const hosts = surveyed.filter(answering);
-  const asked = new Asked(cluster);
+  const asked = new HostFactsCache(cluster);
   const vms: FoundVm[] = [];
   // One VM after the other: each asks every destination at once.
   for (const { host, dom } of running) {
@@ -62,7 +62,9 @@ export async function factsOf(
   return {
     vms,
     destinations: hosts.map(destinationOf),
-    silent: surveyed.flatMap((host) => (answering(host) ? [] : new HostUnreachable(host.name, new Error(host.why)))),
+    unreachable: surveyed.flatMap((host) =>
+      answering(host) ? [] : new HostUnreachable(host.name, new Error(host.why)),
+    ),
   };
 }
 
@@ -81,7 +83,7 @@ async function fitnessOf(
   cluster: LibvirtCluster,
   vm: string,
   hosts: readonly AnsweringHost[],
-  asked: Asked,
+  asked: HostFactsCache,
 ): Promise<Pick<DrainVm, "interfaces" | "excluded">> {
   let plans: readonly MovePlan[];
   try {

@@ -1,8 +1,8 @@
 /** What the cluster and the program together know, as the rules want it. */
 import { pfsOf } from "../config/index.js";
-import { silenceOf } from "../backends/libvirt/host.js";
+import { asUnreachable } from "../backends/libvirt/host.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
-import type { Picture } from "../backends/libvirt/cluster-cache.js";
+import type { ClusterCache } from "../backends/libvirt/cluster-cache.js";
 import type { UnreadableVm } from "../backends/libvirt/unreadable-vm.js";
 import type { ProblemError } from "../model/problem.js";
 import {
@@ -28,25 +28,25 @@ export interface StoreView {
   readonly profiles: Eventual<readonly ProfileRecord[]>;
   readonly interfaces: Eventual<readonly RecordedInterface[]>;
   /** Why something is not known. */
-  readonly silence: ProblemError | undefined;
+  readonly unreachable: ProblemError | undefined;
   /** VMs whose interfaces are not known, since what is written about them cannot be read. Default: none. */
   readonly unreadable?: readonly UnreadableVm[];
 }
 
 /** Reads the store of the hosts. A host that does not answer makes it unknown, and never a rule's error. */
-export async function readStore(picture: Picture): Promise<StoreView> {
+export async function readStore(cache: ClusterCache): Promise<StoreView> {
   try {
-    const [profiles, { seen, unreadable }] = await Promise.all([picture.profiles(), picture.vms()]);
+    const [profiles, { seen, unreadable }] = await Promise.all([cache.profiles(), cache.vms()]);
     const interfaces = seen.flatMap(({ domain: { name: vm, uuid: vmId }, records }) =>
       records.map((record) => ({ vm, vmId, record })),
     );
-    return { profiles: profiles.map(({ profile }) => profile), interfaces, silence: undefined, unreadable };
+    return { profiles: profiles.map(({ profile }) => profile), interfaces, unreachable: undefined, unreadable };
   } catch (error) {
-    const silence = silenceOf(error);
-    if (silence === undefined) throw error;
+    const unreachable = asUnreachable(error);
+    if (unreachable === undefined) throw error;
     // Another host may refuse, which is told first.
-    const [first = silence] = await picture.unreachable();
-    return { profiles: notYetKnown, interfaces: notYetKnown, silence: first };
+    const [first = unreachable] = await cache.unreachable();
+    return { profiles: notYetKnown, interfaces: notYetKnown, unreachable: first };
   }
 }
 

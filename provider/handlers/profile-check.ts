@@ -35,7 +35,7 @@ export interface Subject {
 /** What a backend has to say of a profile that is declared. */
 export interface ProfileKnowledge {
   /** Why something is not known. */
-  readonly silence: ProblemError | undefined;
+  readonly unreachable: ProblemError | undefined;
   readonly stored: ProfileRecord | undefined;
   /** The stored profile that the resource of this URN has made; undefined: not known to be there. */
   readonly own?: ProfileRecord | undefined;
@@ -66,8 +66,11 @@ export async function checkProfile(
     return { inputs, failures: [] };
   const replaced = replacedInputs(ctx, olds);
   const adopts = declared.adopt === true;
-  const { silence, stored, own, factsOf } = await ask(declared, olds ?? replaced ?? (adopts ? declared : undefined));
-  const unchecked = silence === undefined ? [] : leftUnchecked(ctx, silence);
+  const { unreachable, stored, own, factsOf } = await ask(
+    declared,
+    olds ?? replaced ?? (adopts ? declared : undefined),
+  );
+  const unchecked = unreachable === undefined ? [] : leftUnchecked(ctx, unreachable);
   if (unchecked.length > 0) return { inputs, failures: unchecked };
   const of = (action: ProfileAction) =>
     factsOf({ action, stored: action === "add" ? undefined : stored, urn, failoverUrn });
@@ -81,7 +84,7 @@ export async function checkProfile(
   // What is adopted exists: it is edited, and not added once more.
   if (olds === undefined && stored === undefined) return { inputs, failures: failuresOf(ctx, of("add")) };
   // It went in a command that could not make the other one any more.
-  if (stored === undefined && silence === undefined && differ(declared.network, olds?.network))
+  if (stored === undefined && unreachable === undefined && differ(declared.network, olds?.network))
     return { inputs, failures: failuresOf(ctx, of("add")) };
   const edit = of("edit");
   if (stored !== undefined && edit.stored !== undefined && differ(edit.profile.network, edit.stored.network))
@@ -89,7 +92,7 @@ export async function checkProfile(
   // A host that does not answer cannot say that the profile is gone.
   return {
     inputs,
-    failures: failuresOf(ctx, edit, olds !== undefined && silence !== undefined ? ["profile-exists"] : []),
+    failures: failuresOf(ctx, edit, olds !== undefined && unreachable !== undefined ? ["profile-exists"] : []),
   };
 }
 

@@ -2,7 +2,7 @@
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
 import type { HostUnreachable, LibvirtHost } from "../backends/libvirt/host.js";
 import { formatPciAddress } from "../backends/libvirt/xml/pci-address.js";
-import { silent, type Progress } from "../model/progress.js";
+import { noProgress, type Progress } from "../model/progress.js";
 import type { MoveContext } from "./context.js";
 import { Hold, lease, Overtaken } from "./hold.js";
 import { defaultMigrationOptions, type MigrationOptions } from "./options.js";
@@ -20,7 +20,7 @@ export function newContext(
   journal: MoveContext["journal"],
   {
     options = defaultMigrationOptions,
-    progress = silent,
+    progress = noProgress,
     signal,
     timeline = new Timeline(),
     absent = [],

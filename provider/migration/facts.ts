@@ -14,17 +14,17 @@ import {
   named,
   VmIsAnother,
   type LibvirtCluster,
-  type Presence,
+  type DomainInstance,
   type VmRef,
 } from "../backends/libvirt/cluster.js";
 import { DomainState, JobOperation, JobType } from "../backends/libvirt/constants.js";
-import { silenceOf, type HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
+import { asUnreachable, type HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
 import { guestSystem } from "../backends/libvirt/guest-agent.js";
 import { vfAddresses, type PhysicalFunction } from "../backends/libvirt/inventory.js";
 import { recordsOf } from "../backends/libvirt/interfaces.js";
 import { networkTypesOn } from "../backends/libvirt/network-types.js";
 import { readVfSettings } from "../backends/libvirt/vf-settings/vf-settings.js";
-import { Asked } from "./host-facts-cache.js";
+import { HostFactsCache } from "./host-facts-cache.js";
 import type { SurveyedHost } from "./host-facts.js";
 import type { HostBasics } from "../backends/libvirt/host-basics.js";
 import { compareCpu } from "../backends/libvirt/cpu-comparison.js";
@@ -54,7 +54,7 @@ export interface NetworkOfPf {
 
 export interface Gathered {
   readonly facts: PlacementFacts;
-  readonly presence: Presence | undefined;
+  readonly instance: DomainInstance | undefined;
   readonly domain: Domain | undefined;
   readonly pairs: readonly PairOnNetwork[];
   /** What interfaces of the libvirt networks that the VM's name are on its host. */
@@ -68,19 +68,19 @@ export interface Gathered {
  * @throws nothing for a host that does not answer: that is a fact.
  */
 export async function gatherFacts(cluster: LibvirtCluster, vm: VmRef, to: string): Promise<Gathered> {
-  const asked = new Asked(cluster);
+  const asked = new HostFactsCache(cluster);
   const destination = cluster.hosts.find(({ name }) => name === to);
   void begun(destination && asked.basics(destination));
   return factsTowards(cluster, await lookAtVm(cluster, vm, asked), to, asked);
 }
 
 /** The VM's side of a move, wherever it goes. */
-export interface Departure {
+export interface SourceFacts {
   readonly vm: string;
-  readonly presence: Presence | undefined;
-  readonly active: readonly Presence[];
+  readonly instance: DomainInstance | undefined;
+  readonly active: readonly DomainInstance[];
   /** Other VMs of its name. */
-  readonly namesakes: readonly Presence[];
+  readonly namesakes: readonly DomainInstance[];
   /** Every host has said whether it has the VM. */
   readonly allAnswered: boolean;
   readonly domain: Domain | undefined;
@@ -93,21 +93,21 @@ export interface Departure {
 }
 
 /** @throws VmIsAnother where every host answers, and another VM has the name of that UUID's. */
-export async function lookAtVm(cluster: LibvirtCluster, wanted: VmRef, asked: Asked): Promise<Departure> {
+export async function lookAtVm(cluster: LibvirtCluster, wanted: VmRef, asked: HostFactsCache): Promise<SourceFacts> {
   const { name: vm, uuid } = named(wanted);
-  const [{ presences, silent }, profiles] = await Promise.all([cluster.whereaboutsOf(wanted), asked.profiles()]);
-  const own = presences.filter(({ dom }) => dom.name === vm && (uuid === undefined || dom.uuid === uuid));
-  if (own.length === 0 && presences.length > 0 && silent.length === 0)
-    throw new VmIsAnother({ name: vm, uuid }, presences);
-  const presence = own.find(isActive) ?? own[0];
-  const isSame = ({ dom }: Presence) => dom.uuid === presence?.dom.uuid;
-  const active = presences.filter(isSame).filter(isActive);
-  const namesakes = presences.filter((each) => !isSame(each));
-  void begun(presence && asked.basics(presence.host));
-  const domain = presence && (await domainOf(presence));
+  const [{ instances, unreachable }, profiles] = await Promise.all([cluster.locationsOf(wanted), asked.profiles()]);
+  const own = instances.filter(({ dom }) => dom.name === vm && (uuid === undefined || dom.uuid === uuid));
+  if (own.length === 0 && instances.length > 0 && unreachable.length === 0)
+    throw new VmIsAnother({ name: vm, uuid }, instances);
+  const instance = own.find(isActive) ?? own[0];
+  const isSame = ({ dom }: DomainInstance) => dom.uuid === instance?.dom.uuid;
+  const active = instances.filter(isSame).filter(isActive);
+  const namesakes = instances.filter((each) => !isSame(each));
+  void begun(instance && asked.basics(instance.host));
+  const domain = instance && (await domainOf(instance));
   const moving =
-    domain === undefined || presence === undefined ? [] : await pairsOn(cluster, presence.host, domain, profiles);
-  const plain = domain === undefined || presence === undefined ? [] : plainInterfaces(cluster, presence.host, domain);
+    domain === undefined || instance === undefined ? [] : await pairsOn(cluster, instance.host, domain, profiles);
+  const plain = domain === undefined || instance === undefined ? [] : plainInterfaces(cluster, instance.host, domain);
   const networks = [
     ...new Set(
       moving
@@ -118,29 +118,29 @@ export async function lookAtVm(cluster: LibvirtCluster, wanted: VmRef, asked: As
   ];
   return {
     vm,
-    presence,
+    instance,
     active,
     namesakes,
-    allAnswered: silent.length === 0,
+    allAnswered: unreachable.length === 0,
     domain,
     pairs: moving,
-    networkTypes: domain === undefined || presence === undefined ? new Map() : await networkTypesOf(presence, domain),
+    networkTypes: domain === undefined || instance === undefined ? new Map() : await networkTypesOf(instance, domain),
     networks,
-    source: begun(presence && asked.survey(presence.host, networks)),
-    told: begun(presence && domain && factsOfVm(presence, domain, moving, plain)),
+    source: begun(instance && asked.survey(instance.host, networks)),
+    told: begun(instance && domain && factsOfVm(instance, domain, moving, plain)),
   };
 }
 
 /** The facts of the VM's move to that host. */
 export async function factsTowards(
   cluster: LibvirtCluster,
-  departure: Departure,
+  departure: SourceFacts,
   to: string,
-  asked: Asked,
+  asked: HostFactsCache,
 ): Promise<Gathered> {
   const {
     vm,
-    presence,
+    instance,
     active,
     namesakes,
     allAnswered,
@@ -156,11 +156,11 @@ export async function factsTowards(
     surveyed,
     destination && asked.survey(destination, networks),
     told,
-    domain && presence && destination && cpuOn(destination, domain, await asked.basics(presence.host)),
+    domain && instance && destination && cpuOn(destination, domain, await asked.basics(instance.host)),
     plain && destination ? canRunCommands(cluster, destination) : undefined,
   ]);
   return {
-    presence,
+    instance,
     domain,
     pairs: moving,
     networkTypes: departure.networkTypes,
@@ -169,7 +169,7 @@ export async function factsTowards(
       vm: {
         name: vm,
         // An unreachable host may have it.
-        ...(presence !== undefined || allAnswered ? { exists: presence !== undefined } : {}),
+        ...(instance !== undefined || allAnswered ? { exists: instance !== undefined } : {}),
         activeOn: active.map(({ host }) => host.name),
         ...(namesakes.length > 0 && {
           namesakes: namesakes.map((each) => ({
@@ -199,7 +199,7 @@ async function canRunCommands(cluster: LibvirtCluster, host: LibvirtHost): Promi
   return host.commands().then(
     (start) => start !== undefined,
     (error: unknown) => {
-      if (silenceOf(error) === undefined) throw error;
+      if (asUnreachable(error) === undefined) throw error;
       return undefined;
     },
   );
@@ -219,19 +219,19 @@ async function cpuOn(
   return source instanceof Error ? undefined : compareCpu(domain, source.capabilities.cpuXml, destination);
 }
 
-function domainOf(presence: Presence): Promise<Domain> {
-  const { host, dom } = presence;
-  return isActive(presence) ? host.liveDomain(dom) : host.inactiveDomain(dom);
+function domainOf(instance: DomainInstance): Promise<Domain> {
+  const { host, dom } = instance;
+  return isActive(instance) ? host.liveDomain(dom) : host.inactiveDomain(dom);
 }
 
 async function factsOfVm(
-  presence: Presence,
+  instance: DomainInstance,
   domain: Domain,
   moving: readonly PairOnNetwork[],
   plain: readonly MovingInterface[],
 ): Promise<Omit<MovingVm, "name" | "exists" | "activeOn" | "namesakes">> {
-  const [job, guest] = isActive(presence)
-    ? await Promise.all([jobOf(presence), moving.length === 0 ? undefined : guestOf(presence, domain)])
+  const [job, guest] = isActive(instance)
+    ? await Promise.all([jobOf(instance), moving.length === 0 ? undefined : guestOf(instance, domain)])
     : [undefined, undefined];
   const inPairs = new Set(moving.map(({ primary }) => primary));
   const devices = child(domain.raw, "devices");
@@ -248,7 +248,7 @@ async function factsOfVm(
           [DomainState.SHUTOFF]: "shutoff",
           [DomainState.CRASHED]: "shutoff",
         } as Record<number, "running" | "paused" | "shutoff">
-      )[presence.state] ?? "other",
+      )[instance.state] ?? "other",
     ...(job !== undefined && { job }),
     ...(guest !== undefined && { guest }),
     memoryKiB: domain.memoryKiB,
@@ -291,7 +291,7 @@ async function factsOfVm(
 }
 
 /** Undefined: the VM has no channel to an agent, or the agent does not answer: nothing is known of the guest. */
-async function guestOf({ host, dom }: Presence, domain: Domain): Promise<Guest | undefined> {
+async function guestOf({ host, dom }: DomainInstance, domain: Domain): Promise<Guest | undefined> {
   const channel = agentChannelOf(domain.raw);
   if (channel === "none") return undefined;
   if (channel === "disconnected") return { agent: false };
@@ -300,7 +300,7 @@ async function guestOf({ host, dom }: Presence, domain: Domain): Promise<Guest |
 }
 
 /** Of VFs that a libvirt network gives: a definition says nothing else of them. A running domain's XML has what they are. */
-function networkTypesOf({ host }: Presence, { interfaces }: Domain): Promise<ReadonlyMap<string, string>> {
+function networkTypesOf({ host }: DomainInstance, { interfaces }: Domain): Promise<ReadonlyMap<string, string>> {
   return networkTypesOn(
     host,
     interfaces.flatMap(({ type, teaming, source }) =>
@@ -325,7 +325,7 @@ function plainInterfaces(
     }));
 }
 
-async function jobOf({ host, dom }: Presence): Promise<string> {
+async function jobOf({ host, dom }: DomainInstance): Promise<string> {
   const { type, values } = await host.job(dom);
   if (type !== JobType.BOUNDED && type !== JobType.UNBOUNDED) return "none";
   return (

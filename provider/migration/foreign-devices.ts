@@ -6,7 +6,7 @@ import { attribute, type Element } from "../xml/element.js";
 import { formatPciAddress, samePciAddress, type PciAddress } from "../backends/libvirt/xml/pci-address.js";
 import { findPrimary, fitsVlan } from "../backends/libvirt/xml/primary.js";
 import { parseInterface, type DomainInterface } from "../backends/libvirt/xml/teaming.js";
-import type { Presence } from "../backends/libvirt/cluster.js";
+import type { DomainInstance } from "../backends/libvirt/cluster.js";
 import type { LibvirtHost } from "../backends/libvirt/host.js";
 import { vfsOf } from "../backends/libvirt/interfaces.js";
 import { domainOn, type MoveContext } from "./context.js";
@@ -31,7 +31,7 @@ export async function refuseForeignVfs(context: MoveContext): Promise<void> {
  */
 export async function refuseForeignPairs(
   { cluster, journal, vm }: MoveContext,
-  { host, dom }: Presence,
+  { host, dom }: DomainInstance,
 ): Promise<void> {
   if (journal.interfaces.length === 0) return;
   const { interfaces } = await host.inactiveOrLive(dom);

@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ProblemError } from "../model/problem.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
-import { isConnectionLost, unless, type DomainRef, type LibvirtHost } from "../backends/libvirt/host.js";
+import { isConnectionLost, undefinedOn, type DomainRef, type LibvirtHost } from "../backends/libvirt/host.js";
 import { readJournal, writeJournal } from "./journal-store.js";
 import type { Journal } from "./journal.js";
 import { whileMoving } from "./mover.js";
@@ -145,18 +145,18 @@ export class Hold {
 
   private async checkAt({ host, dom }: Place): Promise<void> {
     const { journal } = this.current;
-    const found = await unless("NO_DOMAIN", async () => (await readJournal(host, dom)) ?? "none");
+    const found = await undefinedOn("NO_DOMAIN", async () => (await readJournal(host, dom)) ?? "none");
     if (found === undefined ? await this.isNowhere(dom) : found !== "none" && isSame(found, journal)) return;
     throw new Overtaken(this.vm);
   }
 
   /** Whether the VM has ended for good: with no domain left, there is no journal that another could have written. */
   private async isNowhere({ uuid }: DomainRef): Promise<boolean> {
-    const { presences } = await this.cluster.whereIs(uuid);
-    for (const { host, dom } of presences) {
+    const { instances } = await this.cluster.whereIs(uuid);
+    for (const { host, dom } of instances) {
       if (isSame(await readJournal(host, dom), this.current.journal)) return true;
     }
-    return presences.length === 0;
+    return instances.length === 0;
   }
 }
 

@@ -6,18 +6,18 @@ import type { ProfileRecord } from "../backends/libvirt/xml/network.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
 import type { HostUnreachable, LibvirtHost } from "../backends/libvirt/host.js";
 import { conflictOf } from "../backends/libvirt/profile-store.js";
-import { Once } from "../backends/libvirt/async-cache.js";
+import { AsyncCache } from "../backends/libvirt/async-cache.js";
 import { journalReservations, type JournalReservations } from "../backends/libvirt/reservations.js";
 import type { HostBasics } from "../backends/libvirt/host-basics.js";
 import { basicsOf, hostFacts, type SurveyedHost } from "./host-facts.js";
 
-export class Asked {
-  private readonly journals = new Once<"all", JournalReservations>(() => journalReservations(this.cluster.hosts));
-  private readonly hosts = new Once<LibvirtHost, HostBasics | HostUnreachable>((host) =>
+export class HostFactsCache {
+  private readonly journals = new AsyncCache<"all", JournalReservations>(() => journalReservations(this.cluster.hosts));
+  private readonly hosts = new AsyncCache<LibvirtHost, HostBasics | HostUnreachable>((host) =>
     basicsOf(host, { commands: this.cluster.config.hostCommands, journals: this.journals.get("all") }),
   );
-  private readonly surveys = new Map<LibvirtHost, Once<string, SurveyedHost>>();
-  private readonly stored = new Once<"all", readonly ProfileRecord[]>(() =>
+  private readonly surveys = new Map<LibvirtHost, AsyncCache<string, SurveyedHost>>();
+  private readonly stored = new AsyncCache<"all", readonly ProfileRecord[]>(() =>
     this.cluster.profiles.all().then(
       (stored) => stored.filter((each) => conflictOf(each) === undefined).map(({ profile }) => profile),
       () => [],
@@ -39,7 +39,7 @@ export class Asked {
   survey(host: LibvirtHost, networks: readonly string[]): Promise<SurveyedHost> {
     const ofHost =
       this.surveys.get(host) ??
-      new Once<string, SurveyedHost>(async (key) =>
+      new AsyncCache<string, SurveyedHost>(async (key) =>
         hostFacts(this.cluster.config, host, await this.basics(host), JSON.parse(key) as string[]),
       );
     this.surveys.set(host, ofHost);

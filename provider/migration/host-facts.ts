@@ -3,7 +3,7 @@ import { networkOn, pfsOf, type ClusterConfig } from "../config/index.js";
 import { reasonOf, remedyFor } from "../model/problem.js";
 import type { HostFacts, NetworkOnHost } from "../rules/index.js";
 import { hostBasics, type HostBasics } from "../backends/libvirt/host-basics.js";
-import { silenceOf, type HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
+import { asUnreachable, type HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
 import {
   heldVfs,
   hostInterface,
@@ -36,11 +36,11 @@ export async function hostFacts(
   basics: HostBasics | HostUnreachable,
   networks: readonly string[],
 ): Promise<SurveyedHost> {
-  if (basics instanceof Error) return silent(host, basics);
+  if (basics instanceof Error) return unanswered(host, basics);
   const surveyed = await orSilence(() =>
     Promise.all(networks.map((name) => networkFacts(cluster, host, name, basics.use))),
   );
-  if (surveyed instanceof Error) return silent(host, surveyed);
+  if (surveyed instanceof Error) return unanswered(host, surveyed);
   const { uuid, iommu } = basics.capabilities;
   return {
     physicalFunctions: new Map(surveyed.map(({ facts, physicalFunctions }) => [facts.name, physicalFunctions])),
@@ -115,10 +115,10 @@ function bridgeFacts(bridge: string, answer: InterfaceAnswer): Partial<NetworkOn
   };
 }
 
-function silent({ name }: LibvirtHost, silence: HostUnreachable): SurveyedHost {
+function unanswered({ name }: LibvirtHost, unreachable: HostUnreachable): SurveyedHost {
   return {
     physicalFunctions: new Map(),
-    facts: { name, answers: false, unreachable: { why: reasonOf(silence), remedy: remedyFor(silence) } },
+    facts: { name, answers: false, unreachable: { why: reasonOf(unreachable), remedy: remedyFor(unreachable) } },
   };
 }
 
@@ -126,8 +126,8 @@ async function orSilence<T>(ask: () => Promise<T>): Promise<T | HostUnreachable>
   try {
     return await ask();
   } catch (error) {
-    const silence = silenceOf(error);
-    if (silence === undefined) throw error;
-    return silence;
+    const unreachable = asUnreachable(error);
+    if (unreachable === undefined) throw error;
+    return unreachable;
   }
 }

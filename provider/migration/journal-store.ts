@@ -1,5 +1,5 @@
 /** Journals in the metadata of domains: reading, finding and writing them. */
-import { isActive, isIncoming, type Presence } from "../backends/libvirt/cluster.js";
+import { isActive, isIncoming, type DomainInstance } from "../backends/libvirt/cluster.js";
 import { DomainState } from "../backends/libvirt/constants.js";
 import type { DomainRef, LibvirtHost } from "../backends/libvirt/host.js";
 import { metadataNamespace, metadataPrefix } from "../backends/libvirt/xml/metadata.js";
@@ -18,22 +18,22 @@ export async function readJournal(host: LibvirtHost, dom: DomainRef): Promise<Jo
  * a stopped copy has kept elsewhere.
  */
 export async function journalAmong(
-  presences: readonly Presence[],
-): Promise<{ readonly journal: Journal; readonly presence: Presence } | undefined> {
+  instances: readonly DomainInstance[],
+): Promise<{ readonly journal: Journal; readonly instance: DomainInstance } | undefined> {
   const inNoMove = new Set<string>();
-  for (const presence of presences.toSorted((a, b) => rank(a) - rank(b))) {
-    const { host, dom, state } = presence;
+  for (const instance of instances.toSorted((a, b) => rank(a) - rank(b))) {
+    const { host, dom, state } = instance;
     const journal = inNoMove.has(dom.uuid) ? undefined : await readJournal(host, dom);
-    if (journal !== undefined) return { journal, presence };
+    if (journal !== undefined) return { journal, instance };
     if (state === DomainState.RUNNING) inNoMove.add(dom.uuid);
   }
   return undefined;
 }
 
 /** Whose word counts first: the running domain's, before that of a copy that waits, or of a definition that stayed behind. */
-function rank(presence: Presence): number {
-  if (presence.state === DomainState.RUNNING) return 0;
-  return isActive(presence) ? (isIncoming(presence) ? 2 : 1) : 3;
+function rank(instance: DomainInstance): number {
+  if (instance.state === DomainState.RUNNING) return 0;
+  return isActive(instance) ? (isIncoming(instance) ? 2 : 1) : 3;
 }
 
 export async function writeJournal(host: LibvirtHost, dom: DomainRef, journal: Journal | undefined): Promise<void> {

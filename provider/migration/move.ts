@@ -1,6 +1,6 @@
 /** The migrate action: preflight, the steps, the report. Used by the resource, the command line and a drain alike. */
 import { formatPciAddress } from "../backends/libvirt/xml/pci-address.js";
-import { silent, type Progress } from "../model/progress.js";
+import { noProgress, type Progress } from "../model/progress.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
 import { plannedPlaces, startAnnouncers, stopAnnouncers } from "./announce.js";
 import type { MoveContext } from "./context.js";
@@ -48,7 +48,7 @@ export class MoveFailed extends StepFailed {
  */
 export async function moveVm(
   cluster: LibvirtCluster,
-  { vm, uuid, to, options = defaultMigrationOptions, progress = silent, command, signal }: MoveRequest,
+  { vm, uuid, to, options = defaultMigrationOptions, progress = noProgress, command, signal }: MoveRequest,
 ): Promise<MoveReport | undefined> {
   cluster.host(to);
   progress.report({ phase: "preflight", message: `checking whether "${vm}" can move to "${to}"` });
@@ -56,27 +56,27 @@ export async function moveVm(
   timeline.begin("preflight");
   let wanted = { name: vm, uuid };
   let plan = await planMove(cluster, wanted, to);
-  wanted = { name: vm, uuid: plan.presence?.dom.uuid ?? uuid };
+  wanted = { name: vm, uuid: plan.instance?.dom.uuid ?? uuid };
   if (plan.journal !== undefined) {
     await recover(cluster, wanted, { progress });
     plan = await planMove(cluster, wanted, to);
-  } else if (plan.presence !== undefined && (await readOwed(plan.presence.host, plan.presence.dom)).length > 0) {
-    await settleOwed(cluster, plan.presence);
+  } else if (plan.instance !== undefined && (await readOwed(plan.instance.host, plan.instance.dom)).length > 0) {
+    await settleOwed(cluster, plan.instance);
     plan = await planMove(cluster, wanted, to);
   }
   if (plan.alreadyThere) return undefined;
   const errors = errorsOf(plan);
-  if (errors.length > 0 || plan.presence === undefined) throw new MoveRefused(vm, to, errors);
+  if (errors.length > 0 || plan.instance === undefined) throw new MoveRefused(vm, to, errors);
   for (const { message, remedy } of warningsOf(plan)) progress.warn(`${message} ${remedy}`);
   timeline.end("preflight", "done");
 
   const context = newContext(
     cluster,
-    plan.presence.dom,
-    plan.presence.host,
+    plan.instance.dom,
+    plan.instance.host,
     cluster.host(to),
-    beginJournal(plan, plan.presence.host.name, command),
-    { options, progress, signal, timeline, resources: await resourcesOf(plan.presence.host, plan.presence.dom) },
+    beginJournal(plan, plan.instance.host.name, command),
+    { options, progress, signal, timeline, resources: await resourcesOf(plan.instance.host, plan.instance.dom) },
   );
   const standbyNetworks = new Map(plan.interfaces.map((nic) => [nic.primaryAlias, nic.standbyNetwork]));
   context.announcers = startAnnouncers(context, plannedPlaces(context, standbyNetworks));

@@ -4,7 +4,7 @@ import { hostname } from "node:os";
 import { defined } from "../xml/values.js";
 import type { Journal, Mover } from "./journal.js";
 
-export type MoverStanding =
+export type OwnerStatus =
   /** A process of this machine, and it lives. */
   | "at work"
   /** Elsewhere, and its lease has not run out: it may be at work. */
@@ -22,7 +22,7 @@ export function moverOf(pid: number): Mover {
   return { machine: hostname(), pid, ...defined({ ...place(), processStart: startOf(pid) }) };
 }
 
-export function moverStanding({ id, mover, until }: MoverTrace, now = Date.now()): MoverStanding {
+export function ownerStatus({ id, mover, until }: MoverTrace, now = Date.now()): OwnerStatus {
   if (isHere(mover)) {
     if (startOf(mover.pid) !== mover.processStart) return "gone";
     if (mover.pid === process.pid) return ownMoves.has(id) ? "at work" : "gone";

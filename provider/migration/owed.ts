@@ -3,9 +3,9 @@ import { networkOn } from "../config/index.js";
 import { metadataNamespace, metadataPrefix } from "../backends/libvirt/xml/metadata.js";
 import { buildOwed, parseOwed, type OwedToHost } from "../backends/libvirt/xml/owed-record.js";
 import { formatPciAddress, samePciAddress, type PciAddress } from "../backends/libvirt/xml/pci-address.js";
-import { isActive, type LibvirtCluster, type Presence } from "../backends/libvirt/cluster.js";
+import { isActive, type LibvirtCluster, type DomainInstance } from "../backends/libvirt/cluster.js";
 import { DomainState, PausedReason } from "../backends/libvirt/constants.js";
-import { silenceOf, type DomainRef, type HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
+import { asUnreachable, type DomainRef, type HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
 import { vfsOf } from "../backends/libvirt/interfaces.js";
 import { releaseVf, vfUsers } from "../backends/libvirt/inventory.js";
 import { claimsOn, journalReservations } from "../backends/libvirt/reservations.js";
@@ -36,10 +36,10 @@ export class Owed {
         await act();
         return;
       } catch (error) {
-        const silence = silenceOf(error);
+        const unreachable = asUnreachable(error);
         // Another host may be the one that does not answer: the one that guards.
-        if (silence?.host !== host.name) throw error;
-        this.failures.set(host.name, silence);
+        if (unreachable?.host !== host.name) throw error;
+        this.failures.set(host.name, unreachable);
       }
     }
     const noted = this.hosts.get(host.name) ?? [];
@@ -77,7 +77,7 @@ export interface Settlement {
  * UUID and the same move, and does not run.
  * @throws nothing for a host that does not answer: it is still owed.
  */
-export async function settleOwed(cluster: LibvirtCluster, { host, dom }: Presence): Promise<Settlement> {
+export async function settleOwed(cluster: LibvirtCluster, { host, dom }: DomainInstance): Promise<Settlement> {
   const before = await readOwed(host, dom);
   if (before.length === 0) return { settled: [], owed: [] };
   const settled: string[] = [];
@@ -93,7 +93,7 @@ export async function settleOwed(cluster: LibvirtCluster, { host, dom }: Presenc
       const returned = await returnVfs(cluster, there, entry);
       settled.push(...done, ...returned);
     } catch (error) {
-      if (silenceOf(error) === undefined) throw error;
+      if (asUnreachable(error) === undefined) throw error;
       left.push(entry);
     }
   }

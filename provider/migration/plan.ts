@@ -13,16 +13,16 @@ import type { Domain } from "../backends/libvirt/xml/domain.js";
 import { primaryAliasOf } from "../backends/libvirt/xml/interface-record.js";
 import type { PciAddress } from "../backends/libvirt/xml/pci-address.js";
 import { noDriver } from "../backends/libvirt/xml/vf-drivers.js";
-import type { LibvirtCluster, Presence, VmRef } from "../backends/libvirt/cluster.js";
+import type { LibvirtCluster, DomainInstance, VmRef } from "../backends/libvirt/cluster.js";
 import { vfAt } from "../backends/libvirt/inventory.js";
 import { recordsOf } from "../backends/libvirt/interfaces.js";
 import { driverToReturn } from "../backends/libvirt/vf-drivers.js";
 import { chooseVfs } from "../backends/libvirt/vf-scheduler.js";
-import type { Asked } from "./host-facts-cache.js";
+import type { HostFactsCache } from "./host-facts-cache.js";
 import { factsTowards, gatherFacts, lookAtVm, type Gathered } from "./facts.js";
 import { readJournal } from "./context.js";
 import type { Journal, JournalInterface } from "./journal.js";
-import { moverInWords, moverStanding, thisMover } from "./mover.js";
+import { moverInWords, ownerStatus, thisMover } from "./mover.js";
 import { teamingFacts } from "./teaming-facts.js";
 
 export interface MovePlan {
@@ -36,7 +36,7 @@ export interface MovePlan {
   readonly interfaces: readonly PlannedInterface[];
   /** A move that was interrupted, or is under way. */
   readonly journal: Journal | undefined;
-  readonly presence: Presence | undefined;
+  readonly instance: DomainInstance | undefined;
 }
 
 export interface PlannedInterface extends Omit<JournalInterface, "destinationVf"> {
@@ -57,23 +57,23 @@ export async function planMoves(
   cluster: LibvirtCluster,
   vm: VmRef,
   hosts: readonly string[],
-  asked: Asked,
+  asked: HostFactsCache,
 ): Promise<readonly MovePlan[]> {
   const departure = await lookAtVm(cluster, vm, asked);
   const journal = await journalOf(departure);
   return Promise.all(hosts.map(async (to) => planFrom(to, await factsTowards(cluster, departure, to, asked), journal)));
 }
 
-async function journalOf({ presence }: Pick<Gathered, "presence">): Promise<Journal | undefined> {
-  return presence === undefined ? undefined : readJournal(presence.host, presence.dom);
+async function journalOf({ instance }: Pick<Gathered, "instance">): Promise<Journal | undefined> {
+  return instance === undefined ? undefined : readJournal(instance.host, instance.dom);
 }
 
 function planFrom(
   to: string,
-  { facts, presence, domain, pairs, physicalFunctions, networkTypes }: Gathered,
+  { facts, instance, domain, pairs, physicalFunctions, networkTypes }: Gathered,
   journal: Journal | undefined,
 ): MovePlan {
-  const alreadyThere = presence?.host.name === to && facts.vm.state === "running";
+  const alreadyThere = instance?.host.name === to && facts.vm.state === "running";
   const teaming = domain === undefined ? [] : evaluate(teamingRules, teamingFacts(domain, networkTypes));
   const placement = alreadyThere ? [] : evaluate(placementRules, withMover(facts, journal));
   const moving = pairs.flatMap(({ primary, standby, vfNetwork, standbyNetwork = "" }) => {
@@ -102,31 +102,31 @@ function planFrom(
     return {
       ...nic,
       destinationVf,
-      ...(presence !== undefined && domain !== undefined && { sourceDriver: sourceDriver(presence, domain, nic) }),
+      ...(instance !== undefined && domain !== undefined && { sourceDriver: sourceDriver(instance, domain, nic) }),
       ...(there !== undefined && { destinationDriver: there.driver ?? noDriver }),
     };
   });
   return {
     vm: facts.vm.name,
-    from: presence?.host.name,
+    from: instance?.host.name,
     to,
     alreadyThere,
     findings: [...placement, ...teaming],
     interfaces,
     journal,
-    presence,
+    instance,
   };
 }
 
 /** A move that was interrupted is ended first, and one of another machine waited for: only a process that is known to be at it counts. */
 function withMover(facts: PlacementFacts, journal: Journal | undefined): PlacementFacts {
-  if (journal === undefined || moverStanding(journal) !== "at work") return facts;
+  if (journal === undefined || ownerStatus(journal) !== "at work") return facts;
   return { ...facts, vm: { ...facts.vm, moveBegunBy: moverInWords(journal.mover) } };
 }
 
 /** What the VM's VF was bound to before it was taken for the VM. Undefined: not known to have been taken from any. */
 function sourceDriver(
-  { host }: Presence,
+  { host }: DomainInstance,
   domain: Domain,
   { primaryAlias, sourceVf }: Pick<JournalInterface, "primaryAlias" | "sourceVf">,
 ): string | undefined {
@@ -137,11 +137,11 @@ function sourceDriver(
 }
 
 /** Whether the move would be refused: by a rule, or because a VF finds no place. */
-export function isRefused({ alreadyThere, findings, presence, interfaces }: MovePlan): boolean {
+export function isRefused({ alreadyThere, findings, instance, interfaces }: MovePlan): boolean {
   if (alreadyThere) return false;
   return (
     errorsOf({ findings }).length > 0 ||
-    presence === undefined ||
+    instance === undefined ||
     interfaces.some(({ destinationVf }) => destinationVf === undefined)
   );
 }
@@ -187,7 +187,7 @@ export function beginJournal(plan: MovePlan, from: string, command?: string): Jo
   return {
     id: randomUUID(),
     holder: randomUUID(),
-    ...(plan.presence !== undefined && { uuid: plan.presence.dom.uuid }),
+    ...(plan.instance !== undefined && { uuid: plan.instance.dom.uuid }),
     from,
     to: plan.to,
     step: "journal",

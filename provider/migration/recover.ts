@@ -5,26 +5,26 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ProblemError, reasonOf } from "../model/problem.js";
-import { silent, type Progress } from "../model/progress.js";
+import { noProgress, type Progress } from "../model/progress.js";
 import {
   isActive,
   named,
   VmNameTwice,
   type LibvirtCluster,
   type NamedVm,
-  type Presence,
+  type DomainInstance,
   type VmRef,
-  type Whereabouts,
+  type VmLocations,
 } from "../backends/libvirt/cluster.js";
 import { DomainState, JobOperation } from "../backends/libvirt/constants.js";
-import { silenceOf, unless, UnconfiguredHost, type HostUnreachable } from "../backends/libvirt/host.js";
+import { asUnreachable, undefinedOn, UnconfiguredHost, type HostUnreachable } from "../backends/libvirt/host.js";
 import { endMigratedCopy } from "../backends/libvirt/live-migration.js";
 import { placesNow, startAnnouncers, stopAnnouncers, vfInUse } from "./announce.js";
 import { domainOn, readJournal, type MoveContext } from "./context.js";
 import { journalAmong } from "./journal-store.js";
 import { refuseForeignPairs, refuseForeignVfs } from "./foreign-devices.js";
 import type { Journal } from "./journal.js";
-import { moverStanding, thisMover } from "./mover.js";
+import { ownerStatus, thisMover } from "./mover.js";
 import { newContext, observerOf } from "./execution.js";
 import { settleOwed } from "./owed.js";
 import { finishSteps, undoSteps } from "./runner.js";
@@ -92,25 +92,25 @@ async function recoverAlone(
   { name: vm, uuid: wanted }: NamedVm,
   options: RecoverOptions,
 ): Promise<Recovery> {
-  const { presences, silent: unanswered } = await (wanted === undefined
-    ? cluster.whereabouts(vm)
+  const { instances, unreachable: unanswered } = await (wanted === undefined
+    ? cluster.locations(vm)
     : cluster.whereIs(wanted));
-  const found = await journalAmong(presences);
-  const active = presences.find(({ state }) => state === DomainState.RUNNING) ?? presences.find(isActive);
+  const found = await journalAmong(instances);
+  const active = instances.find(({ state }) => state === DomainState.RUNNING) ?? instances.find(isActive);
   if (found === undefined) {
     const [unreachable] = unanswered;
     if (unreachable !== undefined && active === undefined && unreachable.host !== options.dead) throw unreachable;
-    if (presences.some(({ dom }) => dom.uuid !== presences[0]?.dom.uuid)) throw new VmNameTwice(vm, presences);
-    return settleAfter(cluster, vm, "none", active ?? presences[0], undefined);
+    if (instances.some(({ dom }) => dom.uuid !== instances[0]?.dom.uuid)) throw new VmNameTwice(vm, instances);
+    return settleAfter(cluster, vm, "none", active ?? instances[0], undefined);
   }
-  const { journal, presence } = found;
-  const { uuid } = presence.dom;
-  await waitForMover(vm, journal, (await cluster.whereIs(uuid)).presences, options);
+  const { journal, instance } = found;
+  const { uuid } = instance.dom;
+  await waitForMover(vm, journal, (await cluster.whereIs(uuid)).instances, options);
   // That process may have ended the move by itself meanwhile.
   const first = await lookAgain(cluster, vm, uuid, journal, options);
   if (first === undefined)
-    return settleAfter(cluster, vm, "none", (await cluster.whereIs(uuid)).presences.find(isActive), undefined);
-  const { progress = silent } = options;
+    return settleAfter(cluster, vm, "none", (await cluster.whereIs(uuid)).instances.find(isActive), undefined);
+  const { progress = noProgress } = options;
   const own = {
     ...first.journal,
     uuid,
@@ -118,7 +118,7 @@ async function recoverAlone(
     mover: { ...thisMover(), command: "vnic-failover recover" },
   };
   const [from, to] = [cluster.hostOrAbsent(journal.from), cluster.hostOrAbsent(journal.to)];
-  const context = newContext(cluster, presence.dom, from, to, own, { progress, absent: first.unreachable });
+  const context = newContext(cluster, instance.dom, from, to, own, { progress, absent: first.unreachable });
   await context.hold.take(first.verdict.home, first.journal, (kept) =>
     kept === undefined ? endedMeanwhile(vm) : moveUnderWay(vm, kept.mover),
   );
@@ -136,7 +136,7 @@ async function recoverAlone(
       progress.done();
     }
   });
-  const after = (await cluster.whereIs(uuid)).presences;
+  const after = (await cluster.whereIs(uuid)).instances;
   const at = after.find(isActive) ?? after.find(({ host }) => host.name === first.verdict.home.host.name);
   return settleAfter(cluster, vm, outcome, at, journal);
 }
@@ -146,7 +146,7 @@ async function settleAfter(
   cluster: LibvirtCluster,
   vm: string,
   outcome: Recovery["outcome"],
-  at: Presence | undefined,
+  at: DomainInstance | undefined,
   journal: Journal | undefined,
 ): Promise<Recovery> {
   const { settled, owed } = at === undefined ? { settled: [], owed: [] } : await settleOwed(cluster, at);
@@ -168,8 +168,8 @@ async function lookAgain(
   { id, from, to }: Journal,
   { dead }: RecoverOptions,
 ): Promise<Look | undefined> {
-  const { presences, silent: unanswered }: Whereabouts = await cluster.whereIs(uuid);
-  const found = await journalAmong(presences);
+  const { instances, unreachable: unanswered }: VmLocations = await cluster.whereIs(uuid);
+  const found = await journalAmong(instances);
   if (found?.journal.id !== id) return undefined;
   const unconfigured = [from, to]
     .map((name) => cluster.hostOrAbsent(name))
@@ -177,19 +177,19 @@ async function lookAgain(
   const missing = await Promise.all(unconfigured.map((host) => host.connection().then(() => [], absenceOf)));
   const unreachable = [...unanswered, ...missing.flat()].filter(({ host }) => host === from || host === to);
   if (dead !== undefined) refuseUnlessAbsent(vm, dead, [from, to], unreachable);
-  const there = presences.find(({ host }) => host.name === to);
+  const there = instances.find(({ host }) => host.name === to);
   const tookOver =
     there !== undefined && !isActive(there) && (await readJournal(there.host, there.dom))?.id === found.journal.id;
-  const verdict = verdictOf({ vm, journal: found.journal, presences, unreachable, dead, tookOver });
+  const verdict = verdictOf({ vm, journal: found.journal, instances, unreachable, dead, tookOver });
   // Two recoveries meet in one place: where the VM is.
   const atHome = await readJournal(verdict.home.host, verdict.home.dom);
   return { journal: atHome?.id === id ? atHome : found.journal, verdict, unreachable };
 }
 
 function absenceOf(error: unknown): readonly HostUnreachable[] {
-  const silence = silenceOf(error);
-  if (silence === undefined) throw error;
-  return [silence];
+  const unreachable = asUnreachable(error);
+  if (unreachable === undefined) throw error;
+  return [unreachable];
 }
 
 /** A person's word counts only for a host that takes part in the move and does not answer. */
@@ -276,11 +276,11 @@ function endedMeanwhile(vm: string): ProblemError {
 async function waitForMover(
   vm: string,
   journal: Journal,
-  presences: readonly Presence[],
-  { now = false, progress = silent }: RecoverOptions,
+  instances: readonly DomainInstance[],
+  { now = false, progress = noProgress }: RecoverOptions,
 ): Promise<void> {
   const { mover, until } = journal;
-  const standing = moverStanding(journal);
+  const standing = ownerStatus(journal);
   if (standing === "at work") throw moveUnderWay(vm, mover);
   if (standing === "perhaps at work" && !now) {
     progress.report({
@@ -291,7 +291,7 @@ async function waitForMover(
     while (Date.now() < until) await sleep(Math.min(until - Date.now(), 3_600_000));
   }
   // It is dead. libvirt may need a moment to notice that nothing leads its job any more.
-  const active = presences.filter(isActive);
+  const active = instances.filter(isActive);
   for (let waited = 0; waited < 60; waited += 1) {
     const jobs = await Promise.all(active.map(jobOf));
     const migrations = active.filter((_, index) => isMigration(jobs[index]));
@@ -308,8 +308,8 @@ async function waitForMover(
 }
 
 /** Of the job that runs; undefined: none does, or the domain has gone from that host meanwhile, or runs there no more. */
-async function jobOf({ host, dom }: Presence): Promise<number | undefined> {
-  const job = await unless("NO_DOMAIN", () => unless("OPERATION_INVALID", () => host.job(dom)));
+async function jobOf({ host, dom }: DomainInstance): Promise<number | undefined> {
+  const job = await undefinedOn("NO_DOMAIN", () => undefinedOn("OPERATION_INVALID", () => host.job(dom)));
   return isRunning(job) ? Number(job?.values["operation"]) : undefined;
 }
 
@@ -317,11 +317,11 @@ function isMigration(operation: number | undefined): boolean {
   return operation === JobOperation.MIGRATION_IN || operation === JobOperation.MIGRATION_OUT;
 }
 
-function migratedByAnother(vm: string, [presence]: readonly Presence[]): ProblemError {
+function migratedByAnother(vm: string, [instance]: readonly DomainInstance[]): ProblemError {
   return new ProblemError({
     code: "vm-migrating",
     what: `Unable to recover VM "${vm}": another tool migrates it at this moment`,
-    ...(presence !== undefined && { where: presence.host.name }),
+    ...(instance !== undefined && { where: instance.host.name }),
     state: "Nothing was changed.",
     remedy: `Run \`vnic-failover recover ${shellWord(vm)}\` once that migration has ended.`,
   });

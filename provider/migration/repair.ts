@@ -12,7 +12,7 @@ import {
 import { fitsVlan, attachable, findPrimary, withVlan } from "../backends/libvirt/xml/primary.js";
 import type { DomainInterface } from "../backends/libvirt/xml/teaming.js";
 import type { Progress } from "../model/progress.js";
-import { isActive, named, type LibvirtCluster, type Presence, type VmRef } from "../backends/libvirt/cluster.js";
+import { isActive, named, type LibvirtCluster, type DomainInstance, type VmRef } from "../backends/libvirt/cluster.js";
 import { Affect } from "../backends/libvirt/constants.js";
 import { devicesOf, recordsOf, takeVf, type InterfaceSpec } from "../backends/libvirt/interfaces.js";
 import { deviceOf, isVfioDriver, reserveVf, returnVf, vfUsers } from "../backends/libvirt/inventory.js";
@@ -27,9 +27,9 @@ import { announcingVf, newAnnouncing } from "./announce.js";
 
 /** The interfaces of a running VM that go without their VF, in words. */
 export async function missingVfsOf(cluster: LibvirtCluster, vm: VmRef): Promise<readonly string[]> {
-  const presence = await cluster.locate(vm);
-  if (presence === undefined || !isActive(presence)) return [];
-  return (await missingOn(presence)).map(({ mac }) => `the VF of ${mac}`);
+  const instance = await cluster.locate(vm);
+  if (instance === undefined || !isActive(instance)) return [];
+  return (await missingOn(instance)).map(({ mac }) => `the VF of ${mac}`);
 }
 
 /**
@@ -64,19 +64,19 @@ async function plugInTurn(
   progress: Progress,
   declared: InterfaceSpec | undefined,
 ): Promise<void> {
-  const presence = await cluster.locate(wanted);
-  if (presence === undefined || !isActive(presence)) return;
-  const { host, dom } = presence;
+  const instance = await cluster.locate(wanted);
+  if (instance === undefined || !isActive(instance)) return;
+  const { host, dom } = instance;
   const { name: vm } = dom;
   const persistent = await host.isPersistent(dom);
-  for (const recorded of await missingOn(presence)) {
+  for (const recorded of await missingOn(instance)) {
     if (declared !== undefined && declared.record.id !== recorded.id) continue;
     const spec = declared ?? (await recordedSpec(cluster, recorded));
     if (spec?.standby === undefined) continue;
     const { record, profile, standby } = spec;
     progress.report({ phase: "plug", message: `plugging the missing VF of ${record.mac}` });
     const vlan = networkOn(cluster.config, host.name, profile.network)?.vlan;
-    const defined = await definedPrimary(presence, record);
+    const defined = await definedPrimary(instance, record);
     if (declared === undefined && persistent && !isDefinedSo(record, defined, vlan)) {
       progress.warn(
         `Unable to plug the missing VF of ${record.mac} into VM "${vm}": its definition has no VF of network "${profile.network}" for it. Run pulumi up of the stack that declares the interface.`,
@@ -87,7 +87,7 @@ async function plugInTurn(
       timeout: defaultMigrationOptions.unplugTimeout,
     });
     if (stray !== undefined) await returnVf(host, stray, (await rememberedDriver(host, dom, stray)) ?? anyDriver);
-    const own = await ownVf(presence, defined);
+    const own = await ownVf(instance, defined);
     const taken = own === undefined ? await takeVf(cluster, host, { profile, vm }) : undefined;
     const vf = own ?? taken?.address;
     if (vf === undefined) continue;
@@ -110,7 +110,7 @@ async function plugInTurn(
     });
     if (taken !== undefined) await rememberDriver(host, dom, vf, taken.driver);
     await taken?.unclaim();
-    if (persistent) await definePrimary(presence, record, primary, vf);
+    if (persistent) await definePrimary(instance, record, primary, vf);
   }
 }
 
@@ -134,7 +134,7 @@ function isDefinedSo(
 }
 
 /** The definition names the VF that is plugged, unless a libvirt network does; the guest finds it where it was. */
-async function definePrimary({ host, dom }: Presence, record: InterfaceRecord, primary: Element, vf: PciAddress) {
+async function definePrimary({ host, dom }: DomainInstance, record: InterfaceRecord, primary: Element, vf: PciAddress) {
   const { raw, interfaces } = await host.definitionToChange(dom);
   const pair = identityOf(record);
   if (findPrimary(interfaces, pair) === undefined) await host.attach(dom, primary, Affect.CONFIG);
@@ -144,8 +144,8 @@ async function definePrimary({ host, dom }: Presence, record: InterfaceRecord, p
   }
 }
 
-async function missingOn(presence: Presence): Promise<readonly InterfaceRecord[]> {
-  const { host, dom } = presence;
+async function missingOn(instance: DomainInstance): Promise<readonly InterfaceRecord[]> {
+  const { host, dom } = instance;
   const live = await host.liveDomain(dom);
   const { interfaces } = live;
   const defined = recordsOf(await host.inactiveOrLive(dom));
@@ -162,13 +162,19 @@ async function missingOn(presence: Presence): Promise<readonly InterfaceRecord[]
 }
 
 /** The interface's VF in the VM's definition. */
-async function definedPrimary({ host, dom }: Presence, record: InterfaceRecord): Promise<DomainInterface | undefined> {
+async function definedPrimary(
+  { host, dom }: DomainInstance,
+  record: InterfaceRecord,
+): Promise<DomainInterface | undefined> {
   if (!(await host.isPersistent(dom))) return undefined;
   return findPrimary((await host.inactiveDomain(dom)).interfaces, identityOf(record));
 }
 
 /** The VF that the VM's definition names, if no running domain has it. */
-async function ownVf({ host, dom }: Presence, defined: DomainInterface | undefined): Promise<PciAddress | undefined> {
+async function ownVf(
+  { host, dom }: DomainInstance,
+  defined: DomainInterface | undefined,
+): Promise<PciAddress | undefined> {
   const vf = defined?.vf;
   if (vf === undefined) return undefined;
   const others = (await vfUsers(host)).filter(({ domain }) => domain !== dom.name);

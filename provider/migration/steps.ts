@@ -14,7 +14,7 @@ import { attachable, findPrimary, withoutGuestAddress, withVlan } from "../backe
 import { buildPrimary, parseInterface } from "../backends/libvirt/xml/teaming.js";
 import { isActive } from "../backends/libvirt/cluster.js";
 import { Affect, DomainState, DomainXml, JobOperation, JobType, PausedReason } from "../backends/libvirt/constants.js";
-import { unless, type DomainRef, type JobNow, type LibvirtHost } from "../backends/libvirt/host.js";
+import { undefinedOn, type DomainRef, type JobNow, type LibvirtHost } from "../backends/libvirt/host.js";
 import { physicalFunctionsOf } from "../backends/libvirt/interfaces.js";
 import { copyOn, migrate, type MigrationPhase } from "../backends/libvirt/live-migration.js";
 import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
@@ -71,7 +71,7 @@ const unplugVfs: MoveStep = {
     await tellAnnouncersOn(context, context.source, "unplugging");
     const timeout = stepTable.unplug.limit(context.options);
     const aliases = await aliasesNow(context.source, dom, context.journal.interfaces);
-    await everyOne(context.journal.interfaces, async (nic) => {
+    await allSettledOrThrow(context.journal.interfaces, async (nic) => {
       const gone = await unplug(context.source, dom, aliases.get(nic) ?? nic.primaryAlias, {
         timeout,
         signal: context.signal,
@@ -87,7 +87,7 @@ const unplugVfs: MoveStep = {
     if (context.owed.absence(context.source) !== undefined) return;
     const dom = await domainOn(context.source, context);
     if (dom === undefined || !isActive(await context.source.state(dom))) return;
-    if (context.journal.step === "unplug") await settleRequests(context, dom);
+    if (context.journal.step === "unplug") await drainUnplugRequests(context, dom);
     await plugMissing(context, context.source, dom, (nic) => nic.sourceVf);
   },
   async isDone(context) {
@@ -220,7 +220,7 @@ const verify: MoveStep = {
         remedy: `Run \`vnic-failover recover ${shellWord(context.vm)}\`.`,
       });
     }
-    await everyOne(context.journal.interfaces, async (nic) => {
+    await allSettledOrThrow(context.journal.interfaces, async (nic) => {
       if (context.vfs.get(nic.primaryAlias)?.host === context.destination.name)
         await vfInUse(context, context.destination, nic);
     });
@@ -299,7 +299,7 @@ export async function hasOwnMigration(
   dom: DomainRef,
 ): Promise<boolean> {
   if (journal.step !== migrateVm.name) return false;
-  const job = await unless("NO_DOMAIN", () => unless("OPERATION_INVALID", () => host.job(dom)));
+  const job = await undefinedOn("NO_DOMAIN", () => undefinedOn("OPERATION_INVALID", () => host.job(dom)));
   return isRunning(job) && Number(job?.values["operation"]) === JobOperation.MIGRATION_OUT;
 }
 
@@ -335,7 +335,7 @@ async function endMove(context: MoveContext): Promise<void> {
   // The one that counts goes last.
   for (const { host, dom } of places.toSorted((a, b) => Number(a === at) - Number(b === at)))
     await context.owed.unlessAbsent(host, [], async () => {
-      await unless("NO_DOMAIN", () => writeJournal(host, dom, undefined));
+      await undefinedOn("NO_DOMAIN", () => writeJournal(host, dom, undefined));
     });
 }
 
@@ -346,9 +346,9 @@ const requestSettles = 5;
  * A guest that was asked to release its VF may still do so, after the VF was seen in its place. A request
  * cannot be withdrawn: so it is made once more, and seen through. A guest that keeps its VF is right, too.
  */
-async function settleRequests({ source, journal: { interfaces } }: MoveContext, dom: DomainRef): Promise<void> {
+async function drainUnplugRequests({ source, journal: { interfaces } }: MoveContext, dom: DomainRef): Promise<void> {
   const aliases = await aliasesNow(source, dom, interfaces);
-  await everyOne(interfaces, async (nic) => {
+  await allSettledOrThrow(interfaces, async (nic) => {
     await unplug(source, dom, aliases.get(nic) ?? nic.primaryAlias, { timeout: requestSettles }).catch(
       (error: unknown) => {
         if (!(error instanceof UnplugFailed)) throw error;
@@ -372,7 +372,7 @@ async function plugMissing(
       context.vfs.set(nic.primaryAlias, { host: host.name, address: formatPciAddress(present.vf) });
   }
   if (missing.length > 0) await tellAnnouncersOn(context, host, "here");
-  await everyOne(missing, async (nic) => {
+  await allSettledOrThrow(missing, async (nic) => {
     const vf = await plugOne(context, host, dom, nic, planned(nic));
     context.vfs.set(nic.primaryAlias, { host: host.name, address: formatPciAddress(vf) });
     context.timeline.mark("vf-plugged", `VF ${formatPciAddress(vf)} plugged`);
@@ -381,7 +381,7 @@ async function plugMissing(
   // The way back ends here; on the way forward the step after this one waits.
   if (host !== context.source || missing.length === 0) return;
   await tellAnnouncers(context, "fast");
-  await everyOne(missing, (nic) => vfInUse(context, host, nic));
+  await allSettledOrThrow(missing, (nic) => vfInUse(context, host, nic));
 }
 
 /** The aliases that the VFs have at this moment: those that libvirt makes up are others after each start. */
@@ -579,7 +579,7 @@ function bracketed(address: string): string {
 }
 
 /** All at once; waits for every one, then throws the first failure. */
-async function everyOne<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
+async function allSettledOrThrow<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
   const results = await Promise.allSettled(items.map(act));
   const failed = results.find((result) => result.status === "rejected");
   if (failed !== undefined) throw failed.reason;

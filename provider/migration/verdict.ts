@@ -1,6 +1,6 @@
 /** Which way an interrupted move is to be ended, by what runs where. Pure. */
 import { ProblemError } from "../model/problem.js";
-import { isActive, isIncoming, VmOnSeveralHosts, type Presence } from "../backends/libvirt/cluster.js";
+import { isActive, isIncoming, VmOnSeveralHosts, type DomainInstance } from "../backends/libvirt/cluster.js";
 import { DomainState, PausedReason } from "../backends/libvirt/constants.js";
 import type { HostUnreachable } from "../backends/libvirt/host.js";
 import type { Journal } from "./journal.js";
@@ -11,7 +11,7 @@ export interface Situation {
   readonly vm: string;
   readonly journal: Journal;
   /** Of this VM: no namesake is among them. */
-  readonly presences: readonly Presence[];
+  readonly instances: readonly DomainInstance[];
   /** Hosts that did not answer, or that the configuration does not have. */
   readonly unreachable: readonly HostUnreachable[];
   /** Of those the one of which a person says that it is switched off. */
@@ -22,19 +22,19 @@ export interface Situation {
 
 export type Verdict =
   /** The VM is on the destination. */
-  | { readonly way: "forward"; readonly home: Presence; readonly leftover: Presence | undefined }
+  | { readonly way: "forward"; readonly home: DomainInstance; readonly leftover: DomainInstance | undefined }
   /**
    * The VM is on the source. `copy` waits on the destination for a source that is there, and is to be ended. `reset`: what
    * the VM has in memory may be older than its disks.
    */
   | {
       readonly way: "back";
-      readonly home: Presence;
-      readonly copy: Presence | undefined;
+      readonly home: DomainInstance;
+      readonly copy: DomainInstance | undefined;
       readonly reset: boolean;
     }
   /** It was moved on to a third host. */
-  | { readonly way: "overtaken"; readonly home: Presence };
+  | { readonly way: "overtaken"; readonly home: DomainInstance };
 
 /** Steps in which the VM has never left the source. */
 const beforeMigration: readonly string[] = stepsBefore("migrate");
@@ -44,17 +44,17 @@ const beforeMigration: readonly string[] = stepsBefore("migrate");
  *   stand, `host-fate-unknown` where a person has to say that a host is dead; HostUnreachable where none of this can be told.
  */
 export function verdictOf(situation: Situation): Verdict {
-  const { vm, journal, presences, dead, tookOver } = situation;
-  const there = presences.find(({ host }) => host.name === journal.to);
-  const here = presences.find(({ host }) => host.name === journal.from);
-  const silenceOf = (name: string) => situation.unreachable.find(({ host }) => host === name);
-  const third = presences.find((each) => isActive(each) && each !== here && each !== there);
+  const { vm, journal, instances, dead, tookOver } = situation;
+  const there = instances.find(({ host }) => host.name === journal.to);
+  const here = instances.find(({ host }) => host.name === journal.from);
+  const unreachableOf = (name: string) => situation.unreachable.find(({ host }) => host === name);
+  const third = instances.find((each) => isActive(each) && each !== here && each !== there);
   if (third !== undefined) {
-    const live = presences.filter(isActive);
+    const live = instances.filter(isActive);
     if (live.length > 1) throw new VmOnSeveralHosts(vm, live);
     return { way: "overtaken", home: third };
   }
-  const back = (home: Presence, more: { copy?: Presence; reset?: boolean } = {}): Verdict => ({
+  const back = (home: DomainInstance, more: { copy?: DomainInstance; reset?: boolean } = {}): Verdict => ({
     way: "back",
     home,
     copy: more.copy,
@@ -76,26 +76,26 @@ export function verdictOf(situation: Situation): Verdict {
   // The destination had it, and it has ended there.
   if (there !== undefined && tookOver) return { way: "forward", home: there, leftover: here };
   if (here !== undefined) {
-    const silence = silenceOf(journal.to);
-    if (silence === undefined) return back(here);
-    if (dead !== journal.to) throw fateUnknown(situation, here, silence);
+    const unreachable = unreachableOf(journal.to);
+    if (unreachable === undefined) return back(here);
+    if (dead !== journal.to) throw fateUnknown(situation, here, unreachable);
     return back(here, { reset: isActive(here) });
   }
-  const silence = silenceOf(journal.from) ?? silenceOf(journal.to);
-  if (silence !== undefined) throw silence;
+  const unreachable = unreachableOf(journal.from) ?? unreachableOf(journal.to);
+  if (unreachable !== undefined) throw unreachable;
   // A definition that has stayed somewhere.
-  const [home] = presences;
+  const [home] = instances;
   if (home === undefined) throw new Error("a journal without a domain");
   return back(home);
 }
 
 /** Paused by its migration, not by a person. */
-function isStoppedCopy({ state, reason }: Presence): boolean {
+function isStoppedCopy({ state, reason }: DomainInstance): boolean {
   return state === DomainState.PAUSED && reason !== PausedReason.USER;
 }
 
-function fateUnknown({ vm }: Situation, here: Presence, silence: HostUnreachable): ProblemError {
-  const { host } = silence;
+function fateUnknown({ vm }: Situation, here: DomainInstance, unreachable: HostUnreachable): ProblemError {
+  const { host } = unreachable;
   return new ProblemError(
     {
       code: "host-fate-unknown",
@@ -104,11 +104,11 @@ function fateUnknown({ vm }: Situation, here: Presence, silence: HostUnreachable
       state: "Nothing was changed.",
       remedy: `Run \`vnic-failover recover ${shellWord(vm)}\` once "${host}" answers. If that host is switched off, run \`vnic-failover recover ${shellWord(vm)} --host-is-dead ${host}\`: the VM then boots from its disks on "${here.host.name}". If it still runs on "${host}", that corrupts its disks.`,
     },
-    { cause: silence, causeIsTold: true, remedyFirst: true },
+    { cause: unreachable, causeIsTold: true, remedyFirst: true },
   );
 }
 
-function stoppedThere(vm: string, { host }: Presence): ProblemError {
+function stoppedThere(vm: string, { host }: DomainInstance): ProblemError {
   return new ProblemError({
     code: "vm-stopped-there",
     what: `Unable to recover VM "${vm}": it is on "${host.name}" already, but does not run`,

@@ -8,7 +8,7 @@ import type { Kind } from "./kind.js";
 import { known, type MaybeUnknown } from "./unknown.js";
 
 /** `omitted`: has a default, and is left out of a state where it has that, as the engine's time goes by the number of properties. */
-type Presence = "required" | "optional" | "default" | "omitted";
+type DomainInstance = "required" | "optional" | "default" | "omitted";
 
 interface Notes {
   /** What is so where it is left out, in words and without a full stop. A default that the schema fills in is said by itself. */
@@ -32,7 +32,10 @@ interface Notes {
   readonly flag?: string;
 }
 
-export interface Property<Schema extends z.ZodType = z.ZodType, P extends Presence = Presence> extends Notes {
+export interface Property<
+  Schema extends z.ZodType = z.ZodType,
+  P extends DomainInstance = DomainInstance,
+> extends Notes {
   /** Of its value where it is there. */
   readonly schema: Schema;
   readonly presence: P;
@@ -130,7 +133,7 @@ function shapeOf<Of extends Properties>(properties: Of): ShapeOf<Of> {
   return Object.fromEntries(Object.entries(properties).map(([name, each]) => [name, whole(each)])) as ShapeOf<Of>;
 }
 
-type Names<Of extends Properties, P extends Presence> = {
+type Names<Of extends Properties, P extends DomainInstance> = {
   [Name in keyof Of]: Of[Name]["presence"] extends P ? Name : never;
 }[keyof Of];
 

@@ -20,7 +20,7 @@ export interface ProgressStep {
   readonly message?: string;
 }
 
-export const silent: Progress = {
+export const noProgress: Progress = {
   report: () => undefined,
   info: () => undefined,
   warn: () => undefined,

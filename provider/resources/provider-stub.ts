@@ -17,7 +17,7 @@ export interface ShellProperties extends pulumi.Inputs {
  * live functions, 2 kB even of the smallest ones, other text with each version of the SDK, and none at all of code that a
  * bundler or a test runner has rewritten. Here the text is written down.
  */
-export abstract class ShellResource extends pulumi.CustomResource {
+export abstract class StubResource extends pulumi.CustomResource {
   protected constructor(
     kind: Kind,
     name: string,

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { typeOf } from "../model/urn.js";
 import { isOfType } from "./is-of-type.js";
 import { whereUnsaid } from "./outputs.js";
-import { ShellResource } from "./provider-stub.js";
+import { StubResource } from "./provider-stub.js";
 import { VnicProfile } from "./vnic-profile.js";
 
 export interface VmInterfaceArgs {
@@ -61,7 +61,7 @@ export interface VmInterfaceArgs {
  * export const { mac, vf } = nic;
  * ```
  */
-export class VmInterface extends ShellResource {
+export class VmInterface extends StubResource {
   /** By this policy packs know the class: `validateResourceOfType(VmInterface, …)`. */
   static readonly __pulumiType = typeOf("VmInterface");
 

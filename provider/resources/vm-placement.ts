@@ -4,7 +4,7 @@ import type { MoveReport } from "../model/values.js";
 import { typeOf } from "../model/urn.js";
 import { isOfType } from "./is-of-type.js";
 import { whereUnsaid } from "./outputs.js";
-import { ShellResource } from "./provider-stub.js";
+import { StubResource } from "./provider-stub.js";
 
 /**
  * How a move is made. What is left out has its default when the move begins. On oVirt only `migrateTimeout` and
@@ -96,7 +96,7 @@ export interface VmPlacementArgs {
  * export const { host, lastMove } = placement;
  * ```
  */
-export class VmPlacement extends ShellResource {
+export class VmPlacement extends StubResource {
   /** By this policy packs know the class: `validateResourceOfType(VmPlacement, …)`. */
   static readonly __pulumiType = typeOf("VmPlacement");
 

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { typeOf } from "../model/urn.js";
 import { isOfType } from "./is-of-type.js";
 import { whereUnsaid } from "./outputs.js";
-import { ShellResource } from "./provider-stub.js";
+import { StubResource } from "./provider-stub.js";
 
 export interface VnicProfileArgs {
   /**
@@ -88,7 +88,7 @@ export interface VnicProfileArgs {
  * });
  * ```
  */
-export class VnicProfile extends ShellResource {
+export class VnicProfile extends StubResource {
   /** By this policy packs know the class: `validateResourceOfType(VnicProfile, …)`. */
   static readonly __pulumiType = typeOf("VnicProfile");
 

@@ -30,8 +30,8 @@ async function prepare(cluster: LibvirtCluster, vm: string, host: string): Promi
   };
   await cluster.profiles.save(standby);
   await cluster.profiles.save(profile);
-  const presence = await cluster.require(vm);
-  if (presence.host.name !== host) throw new Error(`${vm} is not on ${host}.`);
+  const instance = await cluster.require(vm);
+  if (instance.host.name !== host) throw new Error(`${vm} is not on ${host}.`);
   const record = {
     id: randomUUID(),
     profile: profile.id,
@@ -40,7 +40,7 @@ async function prepare(cluster: LibvirtCluster, vm: string, host: string): Promi
     plugged: true,
     linked: true,
   };
-  await plugInterface(cluster, presence, { record, profile, standby });
+  await plugInterface(cluster, instance, { record, profile, standby });
 }
 
 async function main([what, vm = "", host = ""]: string[]): Promise<void> {
@@ -51,7 +51,7 @@ async function main([what, vm = "", host = ""]: string[]): Promise<void> {
       return;
     }
     // Connections that are open already are no part of a move: Pulumi's check has opened them before an update begins.
-    await cluster.whereabouts(vm);
+    await cluster.locations(vm);
     const began = Date.now();
     const report = await moveVm(cluster, { vm, to: host });
     console.log(JSON.stringify({ seconds: (Date.now() - began) / 1000, report }));

@@ -7,13 +7,13 @@ import { run } from "../../provider/cli/run.js";
 import { LibvirtCluster } from "../../provider/backends/libvirt/cluster.js";
 import { moveVm } from "../../provider/migration/move.js";
 import { declarePair } from "../hosts/declared.js";
-import { labLike, type LabLike, vfs } from "../hosts/lab-like.js";
+import { twoHosts, type LabLike, vfs } from "../hosts/two-hosts.js";
 import { journalOf, leave } from "../hosts/left-journal.js";
 import { settled, standing } from "../hosts/standing.js";
 
 let lab: LabLike;
 beforeEach(async () => {
-  lab = await labLike();
+  lab = await twoHosts();
 });
 afterEach(() => lab.close());
 

@@ -28,7 +28,7 @@ const refused: readonly (readonly [RegExp, string])[] = [
 const allowed: readonly string[] = [
   "engine-silent",
   "engine-cut-off",
-  "silentHosts",
+  "unreachableHosts",
   "teaming-persistent-names-nobody",
 ];
 

@@ -2,11 +2,11 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { drainFacts } from "../../provider/drain/facts.js";
 import { planDrain } from "../../provider/drain/plan.js";
 import { declarePair } from "../hosts/declared.js";
-import { domainXml, labLike, vm, type LabLike } from "../hosts/lab-like.js";
+import { domainXml, twoHosts, vm, type LabLike } from "../hosts/two-hosts.js";
 
 let lab: LabLike;
 beforeEach(async () => {
-  lab = await labLike();
+  lab = await twoHosts();
 });
 afterEach(() => lab.close());
 
@@ -23,7 +23,7 @@ describe("the facts of a drain", () => {
   it("are the running VMs with their pairs, and what the destination has", async () => {
     await declarePair(lab);
     start("db");
-    const { vms, destinations, silent } = await drainFacts(lab.cluster, "host1", ["host2"]);
+    const { vms, destinations, unreachable } = await drainFacts(lab.cluster, "host1", ["host2"]);
     expect(vms).toEqual([
       {
         name: "web",
@@ -43,7 +43,7 @@ describe("the facts of a drain", () => {
       },
     ]);
     expect(destinations).toMatchObject([{ name: "host2", freeMemoryKiB: 2_097_152 }]);
-    expect(silent).toEqual([]);
+    expect(unreachable).toEqual([]);
     expect(planDrain(vms, destinations).stuck).toEqual([]);
   });
 

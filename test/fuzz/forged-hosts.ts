@@ -11,7 +11,7 @@ import { formatXml, parseXml, withChildren, type Element } from "../../provider/
 import { findMetadata } from "../../provider/backends/libvirt/xml/metadata.js";
 import { isClaimName } from "../../provider/backends/libvirt/xml/vf-claim.js";
 import { bridgeProfile, declarePair, vfProfile, type DeclaredPair } from "../hosts/declared.js";
-import { domainXml, labLike, physicalFunction, vfs, vm, type LabLike } from "../hosts/lab-like.js";
+import { domainXml, twoHosts, physicalFunction, vfs, vm, type LabLike } from "../hosts/two-hosts.js";
 import { journalOf } from "../hosts/left-journal.js";
 import { buildJournal } from "../../provider/migration/journal.js";
 import type { DomainModel } from "../hosts/domains.js";
@@ -73,7 +73,7 @@ export interface ForgedRun {
  * @throws Error when a command fails without words or not at all within a minute, or when anything but the carrier has changed.
  */
 export async function actOnForged(chance: Chance): Promise<ForgedRun> {
-  const lab = await labLike({ networks, more: 1 });
+  const lab = await twoHosts({ networks, more: 1 });
   try {
     const pair = await declarePair(lab);
     for (const host of lab.hosts) addOthers(host, chance);

@@ -15,7 +15,7 @@ import { errorName } from "./error-name.js";
 export const procedureNames = Object.keys(procedures) as ProcedureName[];
 export const messageNames = Object.keys(messages) as MessageName[];
 
-/** Whatever is asked of it, it has: mostly small numbers, which stand for presence, short lengths and known values. */
+/** Whatever is asked of it, it has: mostly small numbers, which stand for instance, short lengths and known values. */
 class PlausibleReader extends XdrReader {
   constructor(private readonly chance: Chance) {
     super(Buffer.alloc(0));

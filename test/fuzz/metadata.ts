@@ -2,7 +2,7 @@
 import { DomainState, PausedReason } from "../../provider/backends/libvirt/constants.js";
 import { UnconfiguredHost } from "../../provider/backends/libvirt/host.js";
 import { parseJournal, buildJournal } from "../../provider/migration/journal.js";
-import { moverStanding } from "../../provider/migration/mover.js";
+import { ownerStatus } from "../../provider/migration/mover.js";
 import { inWords } from "../../provider/migration/owed.js";
 import { verdictOf } from "../../provider/migration/verdict.js";
 import { parseDomain } from "../../provider/backends/libvirt/xml/domain.js";
@@ -44,11 +44,11 @@ const readers: Readonly<Record<Exclude<MetadataKind, "profile" | "claim">, (foun
     const journal = parseJournal(found);
     vfsOfJournal(found);
     if (journal === undefined) return undefined;
-    moverStanding(journal);
+    ownerStatus(journal);
     formatXml(buildJournal(journal));
-    for (const presence of places) {
+    for (const instance of places) {
       try {
-        verdictOf({ vm: "web", journal, presences: [presence], unreachable: [], tookOver: false });
+        verdictOf({ vm: "web", journal, instances: [instance], unreachable: [], tookOver: false });
       } catch (error) {
         requireProblem(error);
       }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { byBackend } from "../../provider/handlers/backend-dispatch.js";
 import type { Handler, HandlerContext, StackConfig } from "../../provider/handlers/handler.js";
-import { silent } from "../../provider/model/progress.js";
+import { noProgress } from "../../provider/model/progress.js";
 
 interface Inputs {
   readonly name: string;
@@ -30,7 +30,7 @@ function recording<State extends object>(calls: string[], who: string, state: St
 const over: Readonly<Record<"libvirt" | "ovirt", StackConfig>> = { libvirt: { cluster: "{}" }, ovirt: { ovirt: "{}" } };
 const libvirtState: Inputs = { name: "a" };
 const ovirtState: OvirtState = { ...libvirtState, backend: "ovirt" };
-const context = (config: StackConfig): HandlerContext => ({ config, progress: silent });
+const context = (config: StackConfig): HandlerContext => ({ config, progress: noProgress });
 
 function setUp() {
   const calls: string[] = [];

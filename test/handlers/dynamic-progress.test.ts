@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { engineAddress, engineProgress } from "../../provider/pulumi/dynamic/engine-log.js";
 import { closeAll, onShutdown } from "../../provider/handlers/shutdown.js";
-import { progressOn, silent } from "../../provider/model/progress.js";
+import { progressOn, noProgress } from "../../provider/model/progress.js";
 
 describe("progressOn", () => {
   beforeEach(() => void vi.useFakeTimers());
@@ -72,8 +72,8 @@ describe("the engine's log", () => {
   });
 
   test("logs nothing where nothing listens", () => {
-    expect(engineProgress("urn:pulumi:a::b::c::d", ["node", "vitest"])).toBe(silent);
-    expect(engineProgress(undefined, ["node", script, "127.0.0.1:4001"])).toBe(silent);
+    expect(engineProgress("urn:pulumi:a::b::c::d", ["node", "vitest"])).toBe(noProgress);
+    expect(engineProgress(undefined, ["node", script, "127.0.0.1:4001"])).toBe(noProgress);
   });
 });
 

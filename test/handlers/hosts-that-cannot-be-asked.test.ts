@@ -10,7 +10,7 @@ import { closeAll } from "../../provider/handlers/shutdown.js";
 import { makeKey, scratch, type KeyPair } from "../backends/libvirt/transport/keys.js";
 import { SshServer, type SshServerOptions } from "../backends/libvirt/transport/ssh-server.js";
 import { bridgeProfile } from "../hosts/declared.js";
-import { labLike, vm, type LabLike } from "../hosts/lab-like.js";
+import { twoHosts, vm, type LabLike } from "../hosts/two-hosts.js";
 
 let hostKey: KeyPair, otherKey: KeyPair, userKey: KeyPair, lockedKey: KeyPair;
 beforeAll(() => {
@@ -24,7 +24,7 @@ beforeEach(async () => {
   // Neither the agent nor the keys of this user.
   vi.stubEnv("SSH_AUTH_SOCK", "");
   vi.stubEnv("HOME", scratch());
-  lab = await labLike();
+  lab = await twoHosts();
   declaredProfiles.clear();
   declaredInterfaces.clear();
 });

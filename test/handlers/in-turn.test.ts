@@ -9,7 +9,7 @@ import { keyOfVm } from "../../provider/handlers/ovirt/vm.js";
 import { declaredInterfaces, declaredProfiles } from "../../provider/handlers/declarations.js";
 import { moveVm } from "../../provider/migration/move.js";
 import { declarePair, declareProfiles } from "../hosts/declared.js";
-import { labLike, recordedProgress, vfs, vm, type LabLike } from "../hosts/lab-like.js";
+import { twoHosts, recordedProgress, vfs, vm, type LabLike } from "../hosts/two-hosts.js";
 import { settled, standing } from "../hosts/standing.js";
 import { declarePair as declareOvirtPair, overEngine } from "../handlers/ovirt/over-engine.js";
 
@@ -18,7 +18,7 @@ let reports: string;
 beforeEach(async () => {
   declaredProfiles.clear();
   declaredInterfaces.clear();
-  lab = await labLike();
+  lab = await twoHosts();
   reports = await mkdtemp(join(tmpdir(), "reports-"));
   vi.stubEnv("VNIC_FAILOVER_REPORTS", reports);
 });

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { isUnderMaintenanceNow } from "../../provider/handlers/maintenance-now.js";
-import { recordedProgress } from "../hosts/lab-like.js";
+import { recordedProgress } from "../hosts/two-hosts.js";
 
 let folder: string;
 beforeEach(async () => {

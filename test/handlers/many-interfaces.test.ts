@@ -5,14 +5,14 @@ import { vmInterface } from "../../provider/handlers/libvirt/vm-interface.js";
 import { vnicProfile } from "../../provider/handlers/libvirt/vnic-profile.js";
 import { recordsOf } from "../../provider/backends/libvirt/interfaces.js";
 import { declareProfiles } from "../hosts/declared.js";
-import { domainXml, labLike, type LabLike, occupy } from "../hosts/lab-like.js";
+import { domainXml, twoHosts, type LabLike, occupy } from "../hosts/two-hosts.js";
 
 // The engine makes resources that do not depend on each other at once, and asks one process for all of them.
 
 const names = ["web", "db"] as const;
 let lab: LabLike;
 beforeEach(async () => {
-  lab = await labLike({ define: [domainXml({ name: "db", uuid: "11111111-2222-4333-8444-000000000051" })] });
+  lab = await twoHosts({ define: [domainXml({ name: "db", uuid: "11111111-2222-4333-8444-000000000051" })] });
   lab.host1.domains.start(lab.host1.domains.requireNamed("db"));
   declaredProfiles.clear();
   declaredInterfaces.clear();
@@ -39,10 +39,10 @@ it("records every interface that one VM gets at once", async () => {
     [1, 2, 3, 4].map((index) => vmInterface.create(context, inputs("web", standbyProfile, index))),
   );
   expect(made.map(({ state }) => state.missing)).toEqual([[], [], [], []]);
-  const presence = await lab.cluster.require("web");
+  const instance = await lab.cluster.require("web");
   for (const domain of [
-    await presence.host.liveDomain(presence.dom),
-    await presence.host.inactiveDomain(presence.dom),
+    await instance.host.liveDomain(instance.dom),
+    await instance.host.inactiveDomain(instance.dom),
   ]) {
     const ids = recordsOf(domain).map(({ id }) => `web/${id}`);
     expect(ids.toSorted()).toEqual(made.map(({ id }) => id).toSorted());

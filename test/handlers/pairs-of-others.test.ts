@@ -15,14 +15,14 @@ import { child, formatXml, parseXml, withChildren, type Element } from "../../pr
 import { flat, giveDevices, ownSettings, pciAttributesOf, standbyByHand, vfByHand } from "../hosts/by-hand.js";
 import { runsCommands } from "../hosts/commands.js";
 import { bridgeProfile, declarePair, declareProfiles, vfProfile } from "../hosts/declared.js";
-import { labLike, labNetworks, vfs, vm, type LabLike } from "../hosts/lab-like.js";
+import { twoHosts, labNetworks, vfs, vm, type LabLike } from "../hosts/two-hosts.js";
 import { standing } from "../hosts/standing.js";
 
 type Networks = Readonly<Record<string, NetworkConfig>>;
 
 let lab: LabLike;
 beforeEach(async () => {
-  lab = await labLike();
+  lab = await twoHosts();
   declaredProfiles.clear();
   declaredInterfaces.clear();
 });
@@ -128,7 +128,7 @@ describe("a pair on other networks than the profile's is not taken over", () => 
     ],
   ] satisfies [string, string[], Networks, RegExp][])("%s", async (_, devices, networks, words) => {
     await lab.close();
-    lab = await labLike({ networks: { ...labNetworks, ...networks } });
+    lab = await twoHosts({ networks: { ...labNetworks, ...networks } });
     lab.host1.devices.bridges.push({ name: "br9", mtu: 1500, ports: [] });
     const { profile } = await declareProfiles(lab);
     giveDevices(lab, devices);
@@ -220,13 +220,13 @@ describe("a pair by <hostdev>, taken over", () => {
     const [vf] = lab.host1.devices.virtualFunctions();
     if (vf === undefined) throw new Error("host1 has no VF");
     vf.settings = { mac: vm.mac, vlan: 0 };
-    const presence = await lab.cluster.require(vm.name);
-    const [record] = recordsOf(await presence.host.inactiveDomain(presence.dom));
+    const instance = await lab.cluster.require(vm.name);
+    const [record] = recordsOf(await instance.host.inactiveDomain(instance.dom));
     const [data, fast] = [bridgeProfile.name, vfProfile.name].map(named);
     const [standby, own] = [await data, await fast];
     if (record === undefined || standby === undefined || own === undefined) throw new Error("no record");
     expect(own.id).toBe(profile);
-    await unplugInterface(lab.cluster, presence, { record, profile: own, standby }, { forget: true });
+    await unplugInterface(lab.cluster, instance, { record, profile: own, standby }, { forget: true });
     expect([...nics("live"), ...nics("config")]).toEqual([]);
     expect(vf).toMatchObject({ driver: "igbvf", settings: { mac: "00:00:00:00:00:00", vlan: 0 } });
   });

@@ -7,13 +7,13 @@ import { declaredInterfaces, declaredProfiles } from "../../provider/handlers/de
 import { vmInterface } from "../../provider/handlers/libvirt/vm-interface.js";
 import { vnicProfile } from "../../provider/handlers/libvirt/vnic-profile.js";
 import { bridgeProfile, declareProfiles, vfProfile } from "../hosts/declared.js";
-import { domainXml, labLike, vfs, vm, type LabLike } from "../hosts/lab-like.js";
+import { domainXml, twoHosts, vfs, vm, type LabLike } from "../hosts/two-hosts.js";
 import { refusals } from "../hosts/refusals.js";
 import { settled, standing } from "../hosts/standing.js";
 
 let lab: LabLike;
 beforeEach(async () => {
-  lab = await labLike({ networks });
+  lab = await twoHosts({ networks });
   declaredProfiles.clear();
   declaredInterfaces.clear();
 });
@@ -70,7 +70,7 @@ describe("an interface", () => {
 
   it("needs no port and no VF beyond those that it has", async () => {
     await lab.close();
-    lab = await labLike({
+    lab = await twoHosts({
       networks,
       define: [domainXml({ ...vm, name: "db", uuid: vm.uuid.replace(/50$/, "51") }, "", { rootPorts: 2 })],
     });

@@ -8,7 +8,7 @@ import { hostAtRest, tellOfRest } from "../../provider/handlers/resting.js";
 import { vmPlacement, type VmPlacementState } from "../../provider/handlers/libvirt/vm-placement.js";
 import { moveVm } from "../../provider/migration/move.js";
 import { declarePair } from "../hosts/declared.js";
-import { labLike, vm, type LabLike } from "../hosts/lab-like.js";
+import { twoHosts, vm, type LabLike } from "../hosts/two-hosts.js";
 
 let lab: LabLike;
 let ctx: HandlerContext;
@@ -16,7 +16,7 @@ let reports: string;
 beforeEach(async () => {
   reports = await mkdtemp(join(tmpdir(), "reports-"));
   vi.stubEnv("VNIC_FAILOVER_REPORTS", reports);
-  lab = await labLike({ more: 1 });
+  lab = await twoHosts({ more: 1 });
   await declarePair(lab);
   ctx = lab.context({ config: (await lab.entrance(["host3"])).stackConfig });
 });

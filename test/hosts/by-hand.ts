@@ -4,7 +4,7 @@ import { child, element, parseXml, withChildren, type Element } from "../../prov
 import { hostPciAddress } from "../../provider/backends/libvirt/xml/interface.js";
 import { formatPciAddress } from "../../provider/backends/libvirt/xml/pci-address.js";
 import { asStarted } from "./definition.js";
-import { vm, type LabLike } from "./lab-like.js";
+import { vm, type LabLike } from "./two-hosts.js";
 
 /** libvirt's attributes of `0000:01:10.0`. */
 export function pciAttributesOf(address: string): string {

@@ -1,6 +1,6 @@
 /** The calls that change something on a host, in the order in which a run made them: the places where a fault can strike. */
 import type { ProcedureName } from "../../provider/backends/libvirt/rpc/procedures.js";
-import type { LabLike } from "./lab-like.js";
+import type { LabLike } from "./two-hosts.js";
 
 export const changing: ReadonlySet<ProcedureName> = new Set<ProcedureName>([
   "domain_set_metadata",

@@ -1,7 +1,7 @@
 /** Lets the in-process hosts run the one command that a move of a `<hostdev>` needs: a Unix socket has no way for commands. */
 import { z } from "zod";
 import type { LibvirtCluster } from "../../provider/backends/libvirt/cluster.js";
-import type { LabLike } from "./lab-like.js";
+import type { LabLike } from "./two-hosts.js";
 
 const task = z.object({ vf: z.string(), mac: z.string().optional(), vlan: z.number().optional() });
 

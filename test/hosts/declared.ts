@@ -2,7 +2,7 @@
 import type { VmInterfaceState } from "../../provider/handlers/libvirt/vm-interface.js";
 import { vmInterface } from "../../provider/handlers/libvirt/vm-interface.js";
 import { vnicProfile } from "../../provider/handlers/libvirt/vnic-profile.js";
-import { vm, type LabLike } from "./lab-like.js";
+import { vm, type LabLike } from "./two-hosts.js";
 
 export const bridgeProfile = {
   name: "data",

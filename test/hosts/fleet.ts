@@ -12,7 +12,7 @@ import { metadataNamespace, metadataPrefix } from "../../provider/backends/libvi
 import { formatProfileNetwork, type ProfileRecord } from "../../provider/backends/libvirt/xml/network.js";
 import { parsePciAddress } from "../../provider/backends/libvirt/xml/pci-address.js";
 import { buildPrimary, buildStandby } from "../../provider/backends/libvirt/xml/teaming.js";
-import { domainXml } from "./lab-like.js";
+import { domainXml } from "./two-hosts.js";
 import { LibvirtHostModel } from "./libvirt-host.js";
 import { MigrationNetwork } from "./migration.js";
 import type { PhysicalFunctionModel } from "./node-devices.js";

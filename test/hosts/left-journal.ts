@@ -6,7 +6,7 @@ import { formatXml, parseXml } from "../../provider/xml/element.js";
 import { metadataNamespace, metadataPrefix } from "../../provider/backends/libvirt/xml/metadata.js";
 import { parsePciAddress, type PciAddress } from "../../provider/backends/libvirt/xml/pci-address.js";
 import type { DeclaredPair } from "./declared.js";
-import { vfs, vm, type LabLike } from "./lab-like.js";
+import { vfs, vm, type LabLike } from "./two-hosts.js";
 
 /** A process number that this machine has for nobody. */
 export const nobody = 4_194_305;

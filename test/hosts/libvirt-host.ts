@@ -147,9 +147,11 @@ export class LibvirtHostModel implements MigrationEnd {
         this.calls.set(call.procedure, (this.calls.get(call.procedure) ?? 0) + 1);
         this.journal.push(call.procedure);
         const seen = this.onCall(call);
-        return seen instanceof Promise ? seen.then(() => befall(this.arriving, call)) : befall(this.arriving, call);
+        return seen instanceof Promise
+          ? seen.then(() => intercept(this.arriving, call))
+          : intercept(this.arriving, call);
       },
-      leaving: (call) => void befall(this.leaving, call),
+      leaving: (call) => void intercept(this.leaving, call),
       settled: () => this.onSettled(),
     });
   }
@@ -487,7 +489,7 @@ export class LibvirtHostModel implements MigrationEnd {
 }
 
 /** What befalls a call: the first of the list that is meant for it. */
-function befall(list: readonly Befalling[], call: Call): void | Promise<void> {
+function intercept(list: readonly Befalling[], call: Call): void | Promise<void> {
   const next = list.find(({ procedure, times, when }) => procedure === call.procedure && times > 0 && when(call.args));
   if (next === undefined) return;
   if (next.skip > 0) next.skip -= 1;

@@ -10,7 +10,7 @@ import { metadataNamespace } from "../../provider/backends/libvirt/xml/metadata.
 import { root } from "../../toolchain/pulumi.js";
 import { withStack } from "../pulumi/stack.js";
 import { fast, nic, placement, program, standby as standbyProfile } from "../scenarios/declarations.js";
-import { domainXml, vfs, vm } from "./lab-like.js";
+import { domainXml, vfs, vm } from "./two-hosts.js";
 import type { scenarioSchema } from "./scenario.js";
 import type { HostsState } from "./state.js";
 

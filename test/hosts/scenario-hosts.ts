@@ -5,7 +5,7 @@ import { child, element, textOf, withChildren, type Element } from "../../provid
 import { formatPciAddress, parsePciAddress } from "../../provider/backends/libvirt/xml/pci-address.js";
 import { asStarted, hostDevicesOf } from "./definition.js";
 import { hostDriverOf, isVfio } from "./drivers.js";
-import * as lab from "./lab-like.js";
+import * as lab from "./two-hosts.js";
 import { type GuestManners, LibvirtHostModel } from "./libvirt-host.js";
 import { MigrationNetwork } from "./migration.js";
 import type { BridgeModel, PhysicalFunctionModel, VirtualFunctionModel } from "./node-devices.js";

@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from "vitest";
-import { domainXml, vm } from "./lab-like.js";
+import { domainXml, vm } from "./two-hosts.js";
 import { parseScenario, ScenarioError } from "./scenario.js";
 
 function faultsOf(scenario: unknown): readonly string[] {

@@ -11,7 +11,7 @@ import { parseConfiguration } from "../../provider/config/index.js";
 import { parseXml } from "../../provider/xml/element.js";
 import { formatPciAddress, parsePciAddress, type PciAddress } from "../../provider/backends/libvirt/xml/pci-address.js";
 import { root } from "../../toolchain/pulumi.js";
-import { domainXml, vfs, vm } from "./lab-like.js";
+import { domainXml, vfs, vm } from "./two-hosts.js";
 import { hostsOf } from "./scenario-hosts.js";
 import { parseScenario } from "./scenario.js";
 import { serveHosts } from "./served.js";

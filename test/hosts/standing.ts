@@ -5,7 +5,7 @@ import { metadataNamespace } from "../../provider/backends/libvirt/xml/metadata.
 import { formatPciAddress } from "../../provider/backends/libvirt/xml/pci-address.js";
 import { DomainState } from "../../provider/backends/libvirt/constants.js";
 import { metadataOf } from "./definition.js";
-import type { LabLike } from "./lab-like.js";
+import type { LabLike } from "./two-hosts.js";
 
 export interface Standing {
   /** Hosts where the VM's CPUs run. */

@@ -11,7 +11,7 @@ import { ProblemError } from "../../provider/model/problem.js";
 import { formatXml } from "../../provider/xml/element.js";
 import { metadataNamespace } from "../../provider/backends/libvirt/xml/metadata.js";
 import { type DeclaredPair, declarePair } from "../hosts/declared.js";
-import { domainXml, labLike, type LabLike, physicalFunction, vfs, vm } from "../hosts/lab-like.js";
+import { domainXml, twoHosts, type LabLike, physicalFunction, vfs, vm } from "../hosts/two-hosts.js";
 import { disown, journalOf, leave } from "../hosts/left-journal.js";
 import { refusals } from "../hosts/refusals.js";
 import { settled, standing } from "../hosts/standing.js";
@@ -19,7 +19,7 @@ import { settled, standing } from "../hosts/standing.js";
 let lab: LabLike;
 let pair: DeclaredPair;
 beforeEach(async () => {
-  lab = await labLike();
+  lab = await twoHosts();
   pair = await declarePair(lab);
 });
 afterEach(() => lab.close());

@@ -3,7 +3,7 @@ import { afterAll } from "vitest";
 import { moveVm } from "../../provider/migration/move.js";
 import { changing, changingCalls, type ChangingCall } from "../hosts/changing-calls.js";
 import { declarePair } from "../hosts/declared.js";
-import { labLike, type Entrance, type LabLike, vfs } from "../hosts/lab-like.js";
+import { twoHosts, type Entrance, type LabLike, vfs } from "../hosts/two-hosts.js";
 import { settled } from "../hosts/standing.js";
 
 /** Either outcome; host2's first VF is reserved for the VM in every run. */
@@ -13,7 +13,7 @@ export const onDestination = settled("host2", vfs[0]);
 export const moments = ["before", "after"] as const;
 
 export async function pairedLab(): Promise<LabLike> {
-  const lab = await labLike();
+  const lab = await twoHosts();
   await declarePair(lab);
   return lab;
 }

@@ -9,7 +9,7 @@ import { recover } from "../../provider/migration/recover.js";
 import { missingVfsOf, plugMissingVfs } from "../../provider/migration/repair.js";
 import { ProblemError } from "../../provider/model/problem.js";
 import { parseDomain } from "../../provider/backends/libvirt/xml/domain.js";
-import type { LabLike } from "../hosts/lab-like.js";
+import type { LabLike } from "../hosts/two-hosts.js";
 import { standing } from "../hosts/standing.js";
 import { countedRuns, moments, named, placesOfMove } from "./fault-places.js";
 

@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 import { moveVm } from "../../provider/migration/move.js";
 import { recover } from "../../provider/migration/recover.js";
 import { disown } from "../hosts/left-journal.js";
-import type { LabLike } from "../hosts/lab-like.js";
+import type { LabLike } from "../hosts/two-hosts.js";
 import { standing } from "../hosts/standing.js";
 import {
   atChange,

@@ -8,7 +8,7 @@ import { moveVm } from "../../provider/migration/move.js";
 import { recover } from "../../provider/migration/recover.js";
 import { declarePair } from "../hosts/declared.js";
 import { changingCalls, type ChangingCall } from "../hosts/changing-calls.js";
-import { labLike, type LabLike, vfs } from "../hosts/lab-like.js";
+import { twoHosts, type LabLike, vfs } from "../hosts/two-hosts.js";
 import { Refusal } from "../hosts/refusals.js";
 import { settled, standing, type Standing } from "../hosts/standing.js";
 
@@ -17,7 +17,7 @@ const onSource = settled("host1", vfs[0]);
 const onDestination = settled("host2", vfs[0]);
 
 async function pairedLab(): Promise<LabLike> {
-  const lab = await labLike();
+  const lab = await twoHosts();
   await declarePair(lab);
   return lab;
 }

@@ -2,16 +2,16 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Hold, lease, Overtaken } from "../../provider/migration/hold.js";
 import type { Journal } from "../../provider/migration/journal.js";
 import { readJournal, writeJournal } from "../../provider/migration/journal-store.js";
-import { moverOf, moverStanding, thisMover, whileMoving } from "../../provider/migration/mover.js";
+import { moverOf, ownerStatus, thisMover, whileMoving } from "../../provider/migration/mover.js";
 import { declarePair } from "../hosts/declared.js";
-import { labLike, type LabLike, vm } from "../hosts/lab-like.js";
+import { twoHosts, type LabLike, vm } from "../hosts/two-hosts.js";
 import { journalOf } from "../hosts/left-journal.js";
 
 let lab: LabLike;
 let current: { journal: Journal };
 let hold: Hold;
 beforeEach(async () => {
-  lab = await labLike();
+  lab = await twoHosts();
   const pair = await declarePair(lab);
   current = { journal: journalOf(pair, { uuid: vm.uuid, holder: "mine", mover: thisMover() }) };
   hold = new Hold(lab.cluster, "web", current);
@@ -109,7 +109,7 @@ describe("a hold", () => {
 describe("whether a mover is at work", () => {
   const until = Date.now() + 60_000;
   const standing = (mover: Journal["mover"], more: Partial<Journal> = {}) =>
-    moverStanding({ id: "some", mover, until, ...more });
+    ownerStatus({ id: "some", mover, until, ...more });
 
   it.each([
     ["another container of this machine", { pidNamespace: "pid:[1]" }],

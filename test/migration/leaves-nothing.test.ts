@@ -4,12 +4,12 @@ import { vmInterface } from "../../provider/handlers/libvirt/vm-interface.js";
 import { declaredInterfaces, declaredProfiles } from "../../provider/handlers/declarations.js";
 import { moveVm } from "../../provider/migration/move.js";
 import { declareProfiles } from "../hosts/declared.js";
-import { domainXml, labLike, type LabLike } from "../hosts/lab-like.js";
+import { domainXml, twoHosts, type LabLike } from "../hosts/two-hosts.js";
 
 let lab: LabLike;
 const db = { name: "db", uuid: "11111111-2222-4333-8444-0000000000d1" } as const;
 beforeEach(async () => {
-  lab = await labLike({ define: [domainXml(db)] });
+  lab = await twoHosts({ define: [domainXml(db)] });
   lab.host1.domains.start(lab.host1.domains.requireNamed("db"));
   declaredProfiles.clear();
   declaredInterfaces.clear();

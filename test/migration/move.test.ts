@@ -6,7 +6,7 @@ import { defaultMigrationOptions, type MigrationOptions } from "../../provider/m
 import { MoveRefused } from "../../provider/migration/plan.js";
 import { missingVfsOf, plugMissingVfs } from "../../provider/migration/repair.js";
 import { refusals } from "../hosts/refusals.js";
-import { domainXml, type LabLike, occupy, vfs, vm } from "../hosts/lab-like.js";
+import { domainXml, type LabLike, occupy, vfs, vm } from "../hosts/two-hosts.js";
 import { disguise } from "../hosts/left-journal.js";
 import { pairedTest } from "../hosts/lab-test.js";
 import { settled, standing } from "../hosts/standing.js";

@@ -4,12 +4,12 @@ import { beginJournal, errorsOf, MoveRefused, planMove, warningsOf } from "../..
 import type { Element } from "../../provider/xml/element.js";
 import { parsePciAddress } from "../../provider/backends/libvirt/xml/pci-address.js";
 import { type DeclaredPair, declarePair } from "../hosts/declared.js";
-import { labLike, type LabLike, physicalFunction, vfs, vm, occupy } from "../hosts/lab-like.js";
+import { twoHosts, type LabLike, physicalFunction, vfs, vm, occupy } from "../hosts/two-hosts.js";
 
 let lab: LabLike;
 let pair: DeclaredPair;
 beforeEach(async () => {
-  lab = await labLike();
+  lab = await twoHosts();
   pair = await declarePair(lab);
 });
 afterEach(() => lab.close());
@@ -144,7 +144,7 @@ describe("the plan of a move", () => {
 
   it("takes the second PF of the network when the first has no VF left", async () => {
     await lab.close();
-    lab = await labLike({ networks: { data: { bridge: "br0" }, "data-vf": { physicalFunctions: ["pf0", "pf1"] } } });
+    lab = await twoHosts({ networks: { data: { bridge: "br0" }, "data-vf": { physicalFunctions: ["pf0", "pf1"] } } });
     for (const host of lab.hosts) host.devices.physicalFunctions.push(physicalFunction("pf1", 1, "02"));
     pair = await declarePair(lab);
     for (const vf of lab.host2.devices.physicalFunctions[0]?.virtualFunctions ?? []) occupy(vf);

@@ -8,14 +8,14 @@ import { moverOf } from "../../provider/migration/mover.js";
 import { recover } from "../../provider/migration/recover.js";
 import { parseXml } from "../../provider/xml/element.js";
 import { type DeclaredPair, declarePair } from "../hosts/declared.js";
-import { domainXml, labLike, type LabLike, vfs, vm } from "../hosts/lab-like.js";
+import { domainXml, twoHosts, type LabLike, vfs, vm } from "../hosts/two-hosts.js";
 import { disown, journalOf, leave as leaveJournal, pci } from "../hosts/left-journal.js";
 import { settled, standing } from "../hosts/standing.js";
 
 let lab: LabLike;
 let pair: DeclaredPair;
 beforeEach(async () => {
-  lab = await labLike();
+  lab = await twoHosts();
   pair = await declarePair(lab);
 });
 afterEach(() => lab.close());
@@ -142,7 +142,7 @@ describe("recover", () => {
 
   it("returns what it had reserved where another tool moved the VM to a third host", async () => {
     await lab.close();
-    lab = await labLike({ more: 1 });
+    lab = await twoHosts({ more: 1 });
     pair = await declarePair(lab);
     const [, , host3 = lab.host1] = lab.hosts;
     leave(journal());

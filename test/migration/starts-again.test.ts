@@ -6,12 +6,12 @@ import { recover } from "../../provider/migration/recover.js";
 import { formatXml } from "../../provider/xml/element.js";
 import { parseXml } from "../../provider/xml/element.js";
 import { declarePair } from "../hosts/declared.js";
-import { labLike, type LabLike, vfs } from "../hosts/lab-like.js";
+import { twoHosts, type LabLike, vfs } from "../hosts/two-hosts.js";
 import { disown } from "../hosts/left-journal.js";
 
 let lab: LabLike;
 beforeEach(async () => {
-  lab = await labLike();
+  lab = await twoHosts();
   await declarePair(lab);
 });
 afterEach(() => lab.close());

@@ -10,7 +10,7 @@ import type { NetworkConfig } from "../../provider/config/index.js";
 import { flat, giveDevices, ownSettings, pciAttributesOf, standbyByHand, vfByHand } from "../hosts/by-hand.js";
 import { runsCommands } from "../hosts/commands.js";
 import { declarePair } from "../hosts/declared.js";
-import { labLike, labNetworks, vfs, vm, type LabLike, occupy } from "../hosts/lab-like.js";
+import { twoHosts, labNetworks, vfs, vm, type LabLike, occupy } from "../hosts/two-hosts.js";
 import { disown } from "../hosts/left-journal.js";
 import { refusals } from "../hosts/refusals.js";
 import { standing } from "../hosts/standing.js";
@@ -22,7 +22,7 @@ const it = base.extend<{
 }>({
   within: async ({}, use) => {
     await use(async (act, networks = labNetworks) => {
-      const lab = await labLike({ networks });
+      const lab = await twoHosts({ networks });
       // The VFs of the two hosts can be told apart: host2's first one is not free.
       const [first] = lab.host2.devices.virtualFunctions();
       if (first !== undefined) occupy(first);

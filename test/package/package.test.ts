@@ -13,7 +13,7 @@ import { pluginArchives } from "../../toolchain/plugin-archive.js";
 import { pulumiEnvironment, root } from "../../toolchain/pulumi.js";
 import { makeKey } from "../backends/libvirt/transport/keys.js";
 import { SshServer } from "../backends/libvirt/transport/ssh-server.js";
-import { labLike } from "../hosts/lab-like.js";
+import { twoHosts } from "../hosts/two-hosts.js";
 import { TestStack } from "../pulumi/stack.js";
 import { installForUser, offline } from "./npm-cache.js";
 
@@ -114,7 +114,7 @@ test(
   "`pulumi up` of the quickstart, in TypeScript, over SSH and by a socket of this machine",
   { timeout: TIMEOUT },
   async () => {
-    const lab = await labLike();
+    const lab = await twoHosts();
     const [hostKey, userKey] = [makeKey("ed25519"), makeKey("ed25519")];
     const sshd = await SshServer.start({ hostKeys: [hostKey], authorized: [userKey] });
     try {

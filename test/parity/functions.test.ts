@@ -1,6 +1,6 @@
 /** What a program may ask, under the real engine: it has to end, too. */
 import { describe, expect, it } from "vitest";
-import { vfs } from "../hosts/lab-like.js";
+import { vfs } from "../hosts/two-hosts.js";
 import { overLab, TIMEOUT } from "./over-lab.js";
 
 const imports = `

@@ -1,6 +1,6 @@
 /** Outputs as programs read and export them, under the real engine. */
 import { describe, expect, it } from "vitest";
-import { vfs, vm } from "../hosts/lab-like.js";
+import { vfs, vm } from "../hosts/two-hosts.js";
 import { overLab, TIMEOUT } from "./over-lab.js";
 
 const program = (nic = "") => `

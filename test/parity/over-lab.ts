@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { labLike, type LabLike } from "../hosts/lab-like.js";
+import { twoHosts, type LabLike } from "../hosts/two-hosts.js";
 import { withStack, type Program, type TestStack } from "../pulumi/stack.js";
 
 /** Generous: other work on the machine slows the engine down. */
@@ -16,7 +16,7 @@ export async function overLab(
   program: string | Program,
   story: (stack: TestStack, lab: LabLike) => Promise<void>,
 ): Promise<void> {
-  const lab = await labLike();
+  const lab = await twoHosts();
   const reports = mkdtempSync(join(tmpdir(), "reports-"));
   try {
     const { config, env, ...given } = typeof program === "string" ? { program } : program;

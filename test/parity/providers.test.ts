@@ -1,6 +1,6 @@
 /** Several clusters in one program, each with a provider of its own, under the real engine. */
 import { describe, expect, it } from "vitest";
-import { labLike, vfs, vm } from "../hosts/lab-like.js";
+import { twoHosts, vfs, vm } from "../hosts/two-hosts.js";
 import { settled, standing } from "../hosts/standing.js";
 import { clusterOf, overLab, TIMEOUT } from "./over-lab.js";
 
@@ -39,8 +39,8 @@ export const westHost = getVmPlacementOutput({ vm: placement.vm }, { parent: sit
 
 describe("providers", () => {
   it("two clusters with the same names do not mix, and secrets stay secret", { timeout: TIMEOUT }, async () => {
-    const west = await labLike();
-    const east = await labLike();
+    const west = await twoHosts();
+    const east = await twoHosts();
     const config = {
       "test:east": clusterOf(east),
       "test:west": clusterOf(west),

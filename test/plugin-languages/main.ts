@@ -11,7 +11,7 @@ import { delimiter, join } from "node:path";
 import { parseArgs } from "node:util";
 import { readConfiguration } from "../../provider/cli/configuration.js";
 import { findOnPath, pulumiEnvironment } from "../../toolchain/pulumi.js";
-import { labLike } from "../hosts/lab-like.js";
+import { twoHosts } from "../hosts/two-hosts.js";
 import { languages } from "./programs.js";
 import { generated, makePlugin, makeSdk, type Generated } from "./sdks.js";
 import { live, type Setting } from "./story.js";
@@ -92,6 +92,6 @@ async function hosts(): Promise<{ setting: Setting; close: () => Promise<void> }
     if ("engine" in configuration) throw new Error(`${options.config} has an oVirt engine, and no cluster`);
     return { setting: { cluster: configuration.cluster, vm, from, to }, close: () => Promise.resolve() };
   }
-  const lab = await labLike();
+  const lab = await twoHosts();
   return { setting: { cluster: lab.configuration.cluster, vm, from, to }, close: () => lab.close() };
 }

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { root } from "../../toolchain/pulumi.js";
-import { vfs, vm } from "../hosts/lab-like.js";
+import { vfs, vm } from "../hosts/two-hosts.js";
 import { settled, standing } from "../hosts/standing.js";
 import { classes, type Face } from "./faces.js";
 import { compile } from "./package.js";

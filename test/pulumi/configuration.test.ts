@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { root } from "../../toolchain/pulumi.js";
 import { makeKey } from "../backends/libvirt/transport/keys.js";
 import { SshServer } from "../backends/libvirt/transport/ssh-server.js";
-import { labLike } from "../hosts/lab-like.js";
+import { twoHosts } from "../hosts/two-hosts.js";
 import { classes, installPlugin, type Face } from "./faces.js";
 import { withStack, type Run } from "./stack.js";
 
@@ -34,7 +34,7 @@ afterAll(() => rmSync(home, { recursive: true }));
 
 test.each<Face>(["dynamic", "plugin"])("of the %s package", { timeout: TIMEOUT }, async (face) => {
   const [hostKey, otherKey, userKey] = [makeKey("ed25519"), makeKey("ed25519"), makeKey("ed25519")];
-  const lab = await labLike();
+  const lab = await twoHosts();
   let server = await SshServer.start({ hostKeys: [hostKey], authorized: [userKey] });
   try {
     const { cluster } = lab.configuration;

@@ -9,18 +9,18 @@ import { withStack, type Program, type TestStack } from "./stack.js";
 const TIMEOUT = 120_000;
 const SHELL = "./node_modules/pulumi-vnic-failover/dist/resources/provider-stub.js";
 const NOTE = `
-class Note extends ShellResource {
+class Note extends StubResource {
   constructor(name, args) { super("VnicProfile", name, { size: undefined, ...args }); }
 }
 `;
 const notes = (body: string): string => `
 import * as pulumi from "@pulumi/pulumi";
-const { ShellResource } = require("${SHELL}");
+const { StubResource } = require("${SHELL}");
 ${NOTE}${body}`;
 const esmNotes = (body: string): string => `
 import * as pulumi from "@pulumi/pulumi";
 import shell from "${SHELL}";
-const { ShellResource } = shell;
+const { StubResource } = shell;
 ${NOTE}${body}`;
 
 /** A stack, and the folder that its notes are in. */

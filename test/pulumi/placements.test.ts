@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { moveVm } from "../../provider/migration/move.js";
 import { formatXml } from "../../provider/xml/element.js";
-import { labLike, vfs, type LabLike } from "../hosts/lab-like.js";
+import { twoHosts, vfs, type LabLike } from "../hosts/two-hosts.js";
 import { refusals } from "../hosts/refusals.js";
 import { settled, standing } from "../hosts/standing.js";
 import { fast, nic, placement, program, standby } from "../scenarios/declarations.js";
@@ -19,7 +19,7 @@ async function onLab(
   story: (stage: { stack: TestStack; lab: LabLike }) => Promise<void>,
   env: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  const lab = await labLike();
+  const lab = await twoHosts();
   try {
     const config = { "vnic-failover:cluster": lab.configuration.cluster };
     await withStack({ program: text, config, env }, (stack) => story({ stack, lab }));

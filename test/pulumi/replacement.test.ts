@@ -4,7 +4,7 @@ import { recordsOf } from "../../provider/backends/libvirt/interfaces.js";
 import { parseDomain } from "../../provider/backends/libvirt/xml/domain.js";
 import { formatXml } from "../../provider/xml/element.js";
 import { pairs } from "../../provider/backends/libvirt/xml/teaming.js";
-import { domainXml, vm, type LabLike } from "../hosts/lab-like.js";
+import { domainXml, vm, type LabLike } from "../hosts/two-hosts.js";
 import { classes, type Face } from "./faces.js";
 import { Stage } from "./stage.js";
 import type { Run, TestStack } from "./stack.js";

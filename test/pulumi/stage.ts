@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { labLike, type LabLike } from "../hosts/lab-like.js";
+import { twoHosts, type LabLike } from "../hosts/two-hosts.js";
 import { installPlugin } from "./faces.js";
 import type { Sdk } from "./package.js";
 import { withStack, type TestStack } from "./stack.js";
@@ -14,7 +14,7 @@ export interface Play {
   readonly config?: Readonly<Record<string, unknown>>;
   /** Whether the stack's configuration names the cluster, by default, or the program gets it as `test:cluster`. */
   readonly configured?: boolean;
-  readonly lab?: Parameters<typeof labLike>[0];
+  readonly lab?: Parameters<typeof twoHosts>[0];
 }
 
 /** One plugin's installation for all stories of a file. */
@@ -35,7 +35,7 @@ export class Stage {
     { program, sdk = "pinned", config = {}, configured = true, lab: options }: Play,
     story: (stack: TestStack, lab: LabLike) => Promise<void>,
   ): Promise<void> {
-    const lab = await labLike(options);
+    const lab = await twoHosts(options);
     try {
       const cluster = JSON.parse(lab.stackConfig.cluster ?? "") as object;
       const own = Object.entries({ host: "host1", ...config }).map(([key, value]) => [`test:${key}`, value] as const);

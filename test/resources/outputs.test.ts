@@ -47,8 +47,8 @@ test("a placement has its outputs", () => {
   for (const output of [lastMove, missing]) expect(pulumi.Output.isInstance(output)).toBe(true);
 });
 
-test("an output that the state leaves unsaid is no undefined", async () => {
-  const { plugged, linked, vf } = new VmInterface("unsaid", { vm: "web", profile: "p" });
+test("an output that the state leaves withoutDefaults is no undefined", async () => {
+  const { plugged, linked, vf } = new VmInterface("withoutDefaults", { vm: "web", profile: "p" });
   expect([await valueOf(plugged), await valueOf(linked), await valueOf(vf)]).toEqual([true, true, null]);
   const declared = new VmInterface("said", { vm: "web", profile: "p", plugged: pulumi.output(false) });
   expect(await valueOf(declared.plugged)).toBe(false);

@@ -1,7 +1,7 @@
 import { createContext, Script } from "node:vm";
 import * as pulumi from "@pulumi/pulumi";
 import { beforeAll, describe, expect, test } from "vitest";
-import { ShellResource, shell } from "../../provider/resources/provider-stub.js";
+import { StubResource, shell } from "../../provider/resources/provider-stub.js";
 
 const kinds = ["VnicProfile", "VmInterface", "VmPlacement"] as const;
 
@@ -40,7 +40,7 @@ describe("a resource with a shell", () => {
     ),
   );
 
-  class Nic extends ShellResource {
+  class Nic extends StubResource {
     declare readonly host: pulumi.Output<string>;
     constructor(name: string, args: { vm: pulumi.Input<string> }, opts?: pulumi.CustomResourceOptions) {
       super("VmInterface", name, { ...args, host: undefined }, opts);
@@ -59,7 +59,7 @@ describe("a resource with a shell", () => {
     expect(await inputs({ profile: "an id" })).not.toHaveProperty("__references");
   });
 
-  class Referring extends ShellResource {
+  class Referring extends StubResource {
     constructor(name: string, references: Record<string, unknown>) {
       super("VmInterface", name, { references });
     }

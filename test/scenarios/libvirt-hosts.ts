@@ -4,7 +4,7 @@ import { Affect } from "../../provider/backends/libvirt/constants.js";
 import { formatXml, parseXml, type Element } from "../../provider/xml/element.js";
 import { parseProfileNetwork } from "../../provider/backends/libvirt/xml/network.js";
 import { hostDevicesOf } from "../hosts/definition.js";
-import { labLike, type LabLike, occupy } from "../hosts/lab-like.js";
+import { twoHosts, type LabLike, occupy } from "../hosts/two-hosts.js";
 import type { LibvirtHostModel } from "../hosts/libvirt-host.js";
 import { standing } from "../hosts/standing.js";
 import type { Backend, DeviceThere, Faults, HostName, Reality, Somebody } from "./backend.js";
@@ -14,7 +14,7 @@ import { networkDevices } from "./network-devices.js";
 const place: Place = { bridge: "br0", physicalFunction: "pf0" };
 
 export async function libvirtHosts(): Promise<Backend> {
-  const lab = await labLike({
+  const lab = await twoHosts({
     networks: {
       data: { bridge: place.bridge, mtu: 1500 },
       data2: { bridge: place.bridge, mtu: 1500 },

@@ -4,7 +4,7 @@ import { LibvirtCluster } from "../../provider/backends/libvirt/cluster.js";
 import { parseConfiguration, type ConfigValues } from "../../provider/config/index.js";
 import { makeKey, scratch, type KeyPair } from "../backends/libvirt/transport/keys.js";
 import { SshServer, type SshServerOptions } from "../backends/libvirt/transport/ssh-server.js";
-import { labLike, vm, type LabLike } from "../hosts/lab-like.js";
+import { twoHosts, vm, type LabLike } from "../hosts/two-hosts.js";
 
 let hostKey: KeyPair, common: KeyPair, own: KeyPair, locked: KeyPair;
 let lab: LabLike;
@@ -18,7 +18,7 @@ beforeAll(() => {
 beforeEach(async () => {
   vi.stubEnv("SSH_AUTH_SOCK", "");
   vi.stubEnv("HOME", scratch());
-  lab = await labLike();
+  lab = await twoHosts();
   cleanups.push(() => lab.close());
 });
 
@@ -53,12 +53,12 @@ async function ask(
   const cluster = { ...lab.configuration.cluster, hosts: { host1: host1.config, host2: host2.config } };
   const opened = new LibvirtCluster(parseConfiguration({ cluster, ...secrets }));
   cleanups.push(() => opened.close());
-  const { presences, silent } = await opened.whereabouts(vm.name);
+  const { instances, unreachable } = await opened.locations(vm.name);
   return {
     host1: host1.server,
     host2: host2.server,
-    found: presences.map(({ host }) => host.name),
-    refused: silent.map(({ host }) => host),
+    found: instances.map(({ host }) => host.name),
+    refused: unreachable.map(({ host }) => host),
   };
 }
 
@@ -129,7 +129,7 @@ describe("X5: credentials of one host", () => {
       }),
     );
     cleanups.push(() => opened.close());
-    expect((await opened.whereabouts(vm.name)).silent).toEqual([]);
+    expect((await opened.locations(vm.name)).unreachable).toEqual([]);
     expect(server.connections).toBe(2);
     expect(offeredTo(server)).toEqual(new Set([blob(common), blob(own)]));
   });
@@ -142,8 +142,8 @@ describe("X5: credentials of one host", () => {
       parseConfiguration({ cluster: { hosts: { host1: { uri } } }, sshPassword: "of-host1" }),
     );
     cleanups.push(() => cluster.close());
-    const { silent } = await cluster.whereabouts(vm.name);
-    expect(silent.map(({ message }) => message).join()).toMatch(
+    const { unreachable } = await cluster.locations(vm.name);
+    expect(unreachable.map(({ message }) => message).join()).toMatch(
       /not tried: .*password \(the host's key is not verified\)/,
     );
     expect(server.told).toEqual([]);

@@ -13,14 +13,14 @@ import { parseDomain } from "../../provider/backends/libvirt/xml/domain.js";
 import { formatXml } from "../../provider/xml/element.js";
 import { changing } from "../hosts/changing-calls.js";
 import { declarePair, type DeclaredPair } from "../hosts/declared.js";
-import { domainXml, labLike, vfs, vm, type LabLike } from "../hosts/lab-like.js";
+import { domainXml, twoHosts, vfs, vm, type LabLike } from "../hosts/two-hosts.js";
 import { standing } from "../hosts/standing.js";
 import { without } from "../hosts/without.js";
 
 let lab: LabLike;
 let pair: DeclaredPair;
 beforeEach(async () => {
-  lab = await labLike();
+  lab = await twoHosts();
   declaredProfiles.clear();
   declaredInterfaces.clear();
   pair = await declarePair(lab);

@@ -14,7 +14,7 @@ import { buildInterfaceRecords, type InterfaceRecord } from "../../provider/back
 import { metadataNamespace, metadataPrefix } from "../../provider/backends/libvirt/xml/metadata.js";
 import { changing } from "../hosts/changing-calls.js";
 import { declarePair, vfProfile, type DeclaredPair } from "../hosts/declared.js";
-import { domainXml, labLike, physicalFunction, vfs, vm, type LabLike } from "../hosts/lab-like.js";
+import { domainXml, twoHosts, physicalFunction, vfs, vm, type LabLike } from "../hosts/two-hosts.js";
 import type { VirtualFunctionModel } from "../hosts/node-devices.js";
 import { journalOf, leave, nobody, pci } from "../hosts/left-journal.js";
 import { standing } from "../hosts/standing.js";
@@ -22,7 +22,7 @@ import type { DomainModel } from "../hosts/domains.js";
 
 let lab: LabLike;
 beforeEach(async () => {
-  lab = await labLike();
+  lab = await twoHosts();
   declaredProfiles.clear();
   declaredInterfaces.clear();
 });
@@ -137,7 +137,7 @@ describe("X16, X2: a journal that names devices and networks of others", () => {
   let pair: DeclaredPair;
   beforeEach(async () => {
     await lab.close();
-    lab = await labLike({
+    lab = await twoHosts({
       networks: {
         data: { bridge: "br0", mtu: 1500 },
         "data-vf": { physicalFunctions: ["pf0"] },
@@ -226,7 +226,7 @@ describe("X16, X2: a journal that names devices and networks of others", () => {
 describe("X2: a forged record of an interface", () => {
   test("gives the VM no VF, and says who may", async () => {
     await lab.close();
-    lab = await labLike({
+    lab = await twoHosts({
       networks: {
         data: { bridge: "br0", mtu: 1500 },
         "data-vf": { physicalFunctions: ["pf0"] },

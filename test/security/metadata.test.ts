@@ -11,11 +11,11 @@ import { element, withChildren, type Element } from "../../provider/xml/element.
 import { metadataNamespace } from "../../provider/backends/libvirt/xml/metadata.js";
 import { withoutMetadata } from "../../provider/backends/libvirt/xml/without-metadata.js";
 import { bridgeProfile, declarePair, declareProfiles } from "../hosts/declared.js";
-import { domainXml, labLike, type LabLike } from "../hosts/lab-like.js";
+import { domainXml, twoHosts, type LabLike } from "../hosts/two-hosts.js";
 
 let lab: LabLike;
 beforeEach(async () => {
-  lab = await labLike();
+  lab = await twoHosts();
   declaredProfiles.clear();
   declaredInterfaces.clear();
 });

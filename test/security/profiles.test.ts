@@ -5,16 +5,16 @@ import { vmInterface } from "../../provider/handlers/libvirt/vm-interface.js";
 import { vnicProfile } from "../../provider/handlers/libvirt/vnic-profile.js";
 import { missingVfsOf, plugMissingVfs } from "../../provider/migration/repair.js";
 import { Affect } from "../../provider/backends/libvirt/constants.js";
-import { silent } from "../../provider/model/progress.js";
+import { noProgress } from "../../provider/model/progress.js";
 import { declarePair, declareProfiles, vfProfile } from "../hosts/declared.js";
 import { standing } from "../hosts/standing.js";
-import { labLike, labNetworks, vm, type LabLike } from "../hosts/lab-like.js";
+import { twoHosts, labNetworks, vm, type LabLike } from "../hosts/two-hosts.js";
 
 const networks = { ...labNetworks, "mgmt-vf": { physicalFunctions: ["pf0"], vlan: 666 } };
 
 let lab: LabLike;
 beforeEach(async () => {
-  lab = await labLike({ networks });
+  lab = await twoHosts({ networks });
   declaredProfiles.clear();
   declaredInterfaces.clear();
 });
@@ -49,7 +49,7 @@ describe("X4: a profile that one host keeps differently", () => {
     const web = lab.host1.domains.named(vm.name) ?? expect.unreachable();
     lab.host1.domains.remove(web, state.aliases.at(-1) ?? "", Affect.LIVE);
     expect(await missingVfsOf(lab.cluster, vm.name)).toHaveLength(1);
-    await expect(plugMissingVfs(lab.cluster, vm.name, silent)).rejects.toThrow(differs);
+    await expect(plugMissingVfs(lab.cluster, vm.name, noProgress)).rejects.toThrow(differs);
   });
 
   test("shows in a refresh, and can be removed", async () => {

@@ -7,7 +7,7 @@ import { clusterOf } from "../../provider/handlers/libvirt/session.js";
 import { recover } from "../../provider/migration/recover.js";
 import type { DeclaredPair } from "../hosts/declared.js";
 import { vfProfile } from "../hosts/declared.js";
-import { vm, type LabLike } from "../hosts/lab-like.js";
+import { vm, type LabLike } from "../hosts/two-hosts.js";
 import { journalOf, leave } from "../hosts/left-journal.js";
 
 export function handlersOf(lab: LabLike, pair: DeclaredPair, config: StackConfig) {

@@ -6,7 +6,7 @@ import { parseLibvirtUri } from "../../provider/config/host-uri.js";
 import { handlersOf } from "./read-only-commands.js";
 import { changing } from "../hosts/changing-calls.js";
 import { declarePair, type DeclaredPair } from "../hosts/declared.js";
-import { domainXml, labLike, vm, type LabLike } from "../hosts/lab-like.js";
+import { domainXml, twoHosts, vm, type LabLike } from "../hosts/two-hosts.js";
 import { standing } from "../hosts/standing.js";
 import { moveVm } from "../../provider/migration/move.js";
 import { migrationOptionsSchema } from "../../provider/migration/options.js";
@@ -20,7 +20,7 @@ const display = "<graphics type='vnc' port='-1' autoport='yes' passwd='s3cret'/>
 let lab: LabLike;
 let pair: DeclaredPair;
 beforeEach(async () => {
-  lab = await labLike({ define: [domainXml(withPassword, display)] });
+  lab = await twoHosts({ define: [domainXml(withPassword, display)] });
   pair = await declarePair(lab);
 });
 afterEach(() => lab.close());

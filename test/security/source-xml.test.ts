@@ -6,12 +6,12 @@ import { defaultMigrationOptions } from "../../provider/migration/options.js";
 import { hostResources } from "../../provider/backends/libvirt/xml/host-resources.js";
 import { formatXml, parseXml, type Element } from "../../provider/xml/element.js";
 import { declarePair } from "../hosts/declared.js";
-import { domainXml, labLike, vfs, vm, type LabLike } from "../hosts/lab-like.js";
+import { domainXml, twoHosts, vfs, vm, type LabLike } from "../hosts/two-hosts.js";
 import { settled, standing } from "../hosts/standing.js";
 
 let lab: LabLike;
 beforeEach(async () => {
-  lab = await labLike();
+  lab = await twoHosts();
   declaredProfiles.clear();
   declaredInterfaces.clear();
   await declarePair(lab);

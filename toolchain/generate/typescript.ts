@@ -57,7 +57,7 @@ export function resourceClass(type: ResourceType, example: string): string {
     ...(references.length > 0 ? [`references: { ${references.map(([name]) => name).join(", ")} }`] : []),
   ];
   const options = type.deleteBeforeReplace ? "{ deleteBeforeReplace: true, ...opts }" : "opts";
-  const unsaid = declared.flatMap(({ name, property, isInput }) => {
+  const withoutDefaults = declared.flatMap(({ name, property, isInput }) => {
     if (property.presence === "omitted")
       return [`${name}: { value: ${String(property.defaultValue)}, declared: args.${name} },`];
     if (property.presence !== "optional" || property.alwaysSet) return [];
@@ -69,12 +69,12 @@ export function resourceClass(type: ResourceType, example: string): string {
 ${isReport ? `import type { MoveReport } from "../model/values.js";\n` : ""}import { typeOf } from "../model/urn.js";
 import { isOfType } from "./is-of-type.js";
 import { whereUnsaid } from "./outputs.js";
-import { ShellResource } from "./provider-stub.js";
+import { StubResource } from "./provider-stub.js";
 ${[...imported].map((other) => `import { ${other} } from "./${fileOf(other)}.js";\n`).join("")}
 ${others.map((other) => interfaceText(`${other.name}Args`, other.doc, other.properties, "argument")).join("\n")}
 ${interfaceText(`${kind}Args`, "", inputs, "argument")}
 ${comment(`${doc}\n\n\`\`\`ts\n${example.trim()}\n\`\`\``)}
-export class ${kind} extends ShellResource {
+export class ${kind} extends StubResource {
   /** By this policy packs know the class: \`validateResourceOfType(${kind}, …)\`. */
   static readonly __pulumiType = typeOf("${kind}");
 
@@ -88,7 +88,7 @@ ${declared.map(({ name, property, isNullable }) => `${comment(sentencesOf(proper
   constructor(name: string, args: ${kind}Args, opts?: pulumi.CustomResourceOptions) {
     ${references.length > 0 ? `const { ${references.map(([name]) => name).join(", ")} } = args;` : ""}
     super("${kind}", name, { ...outputs, ${given.join(", ")} }, ${options});
-    whereUnsaid(this, { ${unsaid.join("\n")} });
+    whereUnsaid(this, { ${withoutDefaults.join("\n")} });
   }
 }
 

@@ -7,7 +7,7 @@ const soon = 1000;
  * Asked once each, and kept. A failure is told to those who wait for it, and for as long again as it took to come: if each
  * of a thousand waited 20 s for a host that is down, it would take hours to say so.
  */
-export class Once<Key, Answer> {
+export class AsyncCache<Key, Answer> {
   private readonly answers = new Map<Key, Promise<Answer>>();
 
   constructor(private readonly ask: (key: Key) => Promise<Answer>) {}
@@ -43,7 +43,7 @@ export class Once<Key, Answer> {
 }
 
 /** No answer is older than its question: a caller that asks while one is under way shares the next one with others. */
-export class Freshly<Key, Answer> {
+export class SingleFlight<Key, Answer> {
   private readonly underWay = new Map<Key, Promise<Answer>>();
   private readonly next = new Map<Key, Promise<Answer>>();
 

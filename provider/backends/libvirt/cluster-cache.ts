@@ -11,41 +11,48 @@ import {
   VmOnSeveralHosts,
   type LibvirtCluster,
   type NamedVm,
-  type Presence,
+  type DomainInstance,
   type VmRef,
-  type Whereabouts,
+  type VmLocations,
 } from "./cluster.js";
 import { DomainState } from "./constants.js";
-import { refusedFirst, silenceOf, unless, type HostUnreachable, type DomainRef, type LibvirtHost } from "./host.js";
+import {
+  refusedFirst,
+  asUnreachable,
+  undefinedOn,
+  type HostUnreachable,
+  type DomainRef,
+  type LibvirtHost,
+} from "./host.js";
 import { physicalFunctionsOf, recordsOf } from "./interfaces.js";
 import { hostUse, type HostUse, type PhysicalFunction } from "./inventory.js";
 import { journalReservations, type JournalReservations } from "./reservations.js";
-import { Freshly, Once } from "./async-cache.js";
+import { SingleFlight, AsyncCache } from "./async-cache.js";
 import type { StoredProfile } from "./profile-store.js";
-import { ReadAhead } from "./prefetcher.js";
+import { Prefetcher } from "./prefetcher.js";
 import { readable, UnreadableVm } from "./unreadable-vm.js";
 
 /** A VM, seen where it runs, or else where it is defined. */
-export interface Sight {
-  readonly presence: Presence;
+export interface VmSnapshot {
+  readonly instance: DomainInstance;
   /** The live domain of a running VM, else its definition. */
   readonly domain: Domain;
   readonly records: readonly InterfaceRecord[];
 }
 
-export class Picture {
-  private readonly lists = new Once<LibvirtHost, readonly DomainRef[]>((host) => host.domains());
-  private readonly sights = new Once<string, Sight | undefined>((key) => this.look(vmOf(key)));
-  private readonly ahead = new ReadAhead(xmlOf);
-  private readonly looks = new Freshly<string, Sight | undefined>((key) => this.lookTwice(vmOf(key)));
-  private readonly stored = new Once<"all", readonly StoredProfile[]>(() => this.cluster.profiles.all());
-  private readonly uses = new Once<LibvirtHost, HostUse>((host) => this.useOf(host));
-  private readonly journals = new Once<"all", JournalReservations>(() => journalReservations(this.cluster.hosts));
-  private readonly functions = new Once<string, readonly PhysicalFunction[]>((key) => this.functionsOf(key));
+export class ClusterCache {
+  private readonly lists = new AsyncCache<LibvirtHost, readonly DomainRef[]>((host) => host.domains());
+  private readonly sights = new AsyncCache<string, VmSnapshot | undefined>((key) => this.look(vmOf(key)));
+  private readonly ahead = new Prefetcher(xmlOf);
+  private readonly looks = new SingleFlight<string, VmSnapshot | undefined>((key) => this.relocateAndRead(vmOf(key)));
+  private readonly stored = new AsyncCache<"all", readonly StoredProfile[]>(() => this.cluster.profiles.all());
+  private readonly uses = new AsyncCache<LibvirtHost, HostUse>((host) => this.useOf(host));
+  private readonly journals = new AsyncCache<"all", JournalReservations>(() => journalReservations(this.cluster.hosts));
+  private readonly functions = new AsyncCache<string, readonly PhysicalFunction[]>((key) => this.functionsOf(key));
   /** The VMs that have got VFs since the hosts were asked, by `<host> <address>`. */
   private readonly taken = new Map<string, string>();
   /** Each VM's XML as it was seen last: a domain that has not changed need not be parsed again. */
-  private readonly parsed = new Map<string, Pick<Sight, "domain" | "records"> & { readonly xml: string }>();
+  private readonly parsed = new Map<string, Pick<VmSnapshot, "domain" | "records"> & { readonly xml: string }>();
 
   constructor(readonly cluster: LibvirtCluster) {}
 
@@ -64,18 +71,18 @@ export class Picture {
     try {
       return await this.profile(id);
     } catch (error) {
-      if (silenceOf(error) === undefined) throw error;
+      if (asUnreachable(error) === undefined) throw error;
       return this.cluster.profiles.known(id);
     }
   }
 
   /** As {@link LibvirtCluster.locate}, with what is seen there. @throws as that */
-  vm(vm: VmRef): Promise<Sight | undefined> {
+  vm(vm: VmRef): Promise<VmSnapshot | undefined> {
     return this.sights.get(keyOf(vm));
   }
 
   /** The same, and never older than the question: for what is about to be changed, or was changed just now. */
-  fresh(vm: VmRef): Promise<Sight | undefined> {
+  fresh(vm: VmRef): Promise<VmSnapshot | undefined> {
     const look = this.looks.get(keyOf(vm));
     this.sights.forgetThose((key) => vmOf(key).name === named(vm).name);
     void this.sights.set(keyOf(vm), look);
@@ -83,11 +90,11 @@ export class Picture {
   }
 
   /** Of a VM with live domains on several hosts, the one that runs; else the first. */
-  async running(presences: readonly Presence[]): Promise<Sight | undefined> {
+  async running(instances: readonly DomainInstance[]): Promise<VmSnapshot | undefined> {
     const now = await Promise.all(
-      presences.map(async (each) => ({
+      instances.map(async (each) => ({
         ...each,
-        ...(await unless("NO_DOMAIN", () => each.host.state(each.dom))),
+        ...(await undefinedOn("NO_DOMAIN", () => each.host.state(each.dom))),
       })),
     );
     const found = now.find(({ state }) => state === DomainState.RUNNING) ?? now[0];
@@ -107,7 +114,7 @@ export class Picture {
   }
 
   /** Every VM of the cluster; of those that cannot be read, why. @throws HostUnreachable */
-  async vms(): Promise<{ readonly seen: readonly Sight[]; readonly unreadable: readonly UnreadableVm[] }> {
+  async vms(): Promise<{ readonly seen: readonly VmSnapshot[]; readonly unreadable: readonly UnreadableVm[] }> {
     const lists = await Promise.all(this.cluster.hosts.map((host) => this.lists.get(host)));
     const each = new Map(lists.flat().map(({ name, uuid }) => [uuid, { name, uuid }]));
     const sights = await Promise.all(
@@ -156,35 +163,38 @@ export class Picture {
     this.taken.clear();
   }
 
-  private async look(vm: NamedVm): Promise<Sight | undefined> {
-    const presence = await this.locate(vm);
-    if (presence === undefined) return undefined;
-    const { host, dom } = presence;
-    return this.lookAt(presence, this.ahead.read(host, dom, await this.lists.get(host)));
+  private async look(vm: NamedVm): Promise<VmSnapshot | undefined> {
+    const instance = await this.locate(vm);
+    if (instance === undefined) return undefined;
+    const { host, dom } = instance;
+    return this.lookAt(instance, this.ahead.read(host, dom, await this.lists.get(host)));
   }
 
-  private async lookNow(vm: NamedVm): Promise<Sight | undefined> {
-    const presence = await this.locate(vm);
-    if (presence !== undefined) this.ahead.forget(presence.dom);
-    return presence && this.lookAt(presence);
+  private async lookNow(vm: NamedVm): Promise<VmSnapshot | undefined> {
+    const instance = await this.locate(vm);
+    if (instance !== undefined) this.ahead.forget(instance.dom);
+    return instance && this.lookAt(instance);
   }
 
   /** Where it was last, and where it is not there any more, or has begun or ceased to run, wherever it is. */
-  private async lookTwice(vm: NamedVm): Promise<Sight | undefined> {
+  private async relocateAndRead(vm: NamedVm): Promise<VmSnapshot | undefined> {
     const sight = await this.lookNow(vm);
-    if (sight !== undefined && sight.domain.id === idOf(sight.presence.dom)) return sight;
+    if (sight !== undefined && sight.domain.id === idOf(sight.instance.dom)) return sight;
     this.lists.forget();
     return this.lookNow(vm);
   }
 
-  private async lookAt(presence: Presence, reading = xmlOf(presence.host, presence.dom)): Promise<Sight | undefined> {
-    const { host, dom } = presence;
+  private async lookAt(
+    instance: DomainInstance,
+    reading = xmlOf(instance.host, instance.dom),
+  ): Promise<VmSnapshot | undefined> {
+    const { host, dom } = instance;
     const xml = await reading;
     if (xml === undefined) return undefined;
-    return { presence, ...readable(host, dom, () => this.parse(dom, xml)) };
+    return { instance, ...readable(host, dom, () => this.parse(dom, xml)) };
   }
 
-  private parse({ uuid }: DomainRef, xml: string): Pick<Sight, "domain" | "records"> {
+  private parse({ uuid }: DomainRef, xml: string): Pick<VmSnapshot, "domain" | "records"> {
     const last = this.parsed.get(uuid);
     if (last?.xml === xml) return { domain: last.domain, records: last.records };
     const domain = parseDomain(xml);
@@ -194,21 +204,21 @@ export class Picture {
   }
 
   /** A VM on two hosts does not hinder a caller that asks about others. */
-  private beingMoved(error: unknown): Promise<Sight | undefined> | undefined {
-    const presence = error instanceof VmOnSeveralHosts ? error.presences[0] : undefined;
-    if (presence === undefined) throw error;
-    return this.lookAt(presence);
+  private beingMoved(error: unknown): Promise<VmSnapshot | undefined> | undefined {
+    const instance = error instanceof VmOnSeveralHosts ? error.instances[0] : undefined;
+    if (instance === undefined) throw error;
+    return this.lookAt(instance);
   }
 
-  private async locate(vm: NamedVm): Promise<Presence | undefined> {
+  private async locate(vm: NamedVm): Promise<DomainInstance | undefined> {
     const answers = await Promise.all(
       this.cluster.hosts.map((host) => this.lists.get(host).then((list) => ({ host, list }), silenceOrError)),
     );
-    const whereabouts: Whereabouts = {
-      presences: answers.flatMap((answer) => ("list" in answer ? presenceIn(answer, vm) : [])),
-      silent: answers.flatMap((answer) => ("list" in answer ? [] : answer)),
+    const locations: VmLocations = {
+      instances: answers.flatMap((answer) => ("list" in answer ? presenceIn(answer, vm) : [])),
+      unreachable: answers.flatMap((answer) => ("list" in answer ? [] : answer)),
     };
-    return placeOf(vm, whereabouts);
+    return placeOf(vm, locations);
   }
 
   private async functionsOf(key: string): Promise<readonly PhysicalFunction[]> {
@@ -236,7 +246,7 @@ function vmOf(key: string): NamedVm {
 
 /** Undefined: it is gone. */
 function xmlOf(host: LibvirtHost, dom: DomainRef): Promise<string | undefined> {
-  return unless("NO_DOMAIN", () => host.domainXml(dom));
+  return undefinedOn("NO_DOMAIN", () => host.domainXml(dom));
 }
 
 function unreadableOrError(error: unknown): UnreadableVm {
@@ -245,9 +255,9 @@ function unreadableOrError(error: unknown): UnreadableVm {
 }
 
 function silenceOrError(error: unknown) {
-  const silence = silenceOf(error);
-  if (silence === undefined) throw error;
-  return silence;
+  const unreachable = asUnreachable(error);
+  if (unreachable === undefined) throw error;
+  return unreachable;
 }
 
 /**
@@ -257,7 +267,7 @@ function silenceOrError(error: unknown) {
 function presenceIn(
   { host, list }: { host: LibvirtHost; list: readonly DomainRef[] },
   vm: NamedVm,
-): readonly Presence[] {
+): readonly DomainInstance[] {
   return list
     .filter(({ name, uuid }) => name === vm.name || uuid === vm.uuid)
     .map((dom) => ({ host, dom, state: dom.id < 0 ? DomainState.SHUTOFF : DomainState.RUNNING, reason: 0 }));

@@ -7,8 +7,8 @@ import {
   HostUnreachable,
   LibvirtHost,
   refusedFirst,
-  silenceOf,
-  unless,
+  asUnreachable,
+  undefinedOn,
   UnconfiguredHost,
   type DomainRef,
   type DomainStateNow,
@@ -17,7 +17,7 @@ import { ProfileStore } from "./profile-store.js";
 import { shellWord } from "../../model/shell-word.js";
 
 /** A domain on one host. */
-export interface Presence extends DomainStateNow {
+export interface DomainInstance extends DomainStateNow {
   readonly host: LibvirtHost;
   readonly dom: DomainRef;
 }
@@ -39,13 +39,13 @@ export function named(vm: VmRef): NamedVm {
 }
 
 /** Everything that is known of where a VM is. */
-export interface Whereabouts {
-  readonly presences: readonly Presence[];
+export interface VmLocations {
+  readonly instances: readonly DomainInstance[];
   /** Hosts that did not answer. The VM may be there too. */
-  readonly silent: readonly HostUnreachable[];
+  readonly unreachable: readonly HostUnreachable[];
 }
 
-const none: Whereabouts = { presences: [], silent: [] };
+const none: VmLocations = { instances: [], unreachable: [] };
 
 export class LibvirtCluster {
   readonly config: ClusterConfig;
@@ -93,34 +93,31 @@ export class LibvirtCluster {
    * Asks every host for the VM of that name. Never fails because one is unreachable: the answer says which. Domains of one
    * name may be of several VMs: their UUIDs tell.
    */
-  whereabouts(vm: string): Promise<Whereabouts> {
+  locations(vm: string): Promise<VmLocations> {
     return this.askAll((host) => host.findDomain(vm));
   }
 
   /** The same for the VM of that UUID. */
-  whereIs(uuid: string): Promise<Whereabouts> {
+  whereIs(uuid: string): Promise<VmLocations> {
     return this.askAll((host) => host.domainOf(uuid));
   }
 
-  private async askAll(find: (host: LibvirtHost) => Promise<DomainRef | undefined>): Promise<Whereabouts> {
+  private async askAll(find: (host: LibvirtHost) => Promise<DomainRef | undefined>): Promise<VmLocations> {
     const answers = await Promise.all(this.hosts.map((host) => presenceOn(host, find)));
     return {
-      presences: answers.filter(
-        (answer): answer is Presence => answer !== undefined && !(answer instanceof HostUnreachable),
+      instances: answers.filter(
+        (answer): answer is DomainInstance => answer !== undefined && !(answer instanceof HostUnreachable),
       ),
-      silent: answers.filter((answer) => answer instanceof HostUnreachable),
+      unreachable: answers.filter((answer) => answer instanceof HostUnreachable),
     };
   }
 
   /** As {@link whereabouts}, also of what has the VM's UUID under another name. */
-  async whereaboutsOf(vm: VmRef): Promise<Whereabouts> {
+  async locationsOf(vm: VmRef): Promise<VmLocations> {
     const { name, uuid } = named(vm);
-    const [ofName, ofUuid] = await Promise.all([
-      this.whereabouts(name),
-      uuid === undefined ? none : this.whereIs(uuid),
-    ]);
-    const renamed = ofUuid.presences.filter(({ dom }) => dom.name !== name);
-    return { presences: [...ofName.presences, ...renamed], silent: ofName.silent };
+    const [ofName, ofUuid] = await Promise.all([this.locations(name), uuid === undefined ? none : this.whereIs(uuid)]);
+    const renamed = ofUuid.instances.filter(({ dom }) => dom.name !== name);
+    return { instances: [...ofName.instances, ...renamed], unreachable: ofName.unreachable };
   }
 
   /**
@@ -129,12 +126,12 @@ export class LibvirtCluster {
    * @throws HostUnreachable when it was not found and a host is unreachable; VmOnSeveralHosts when it runs on several hosts; VmNameTwice
    *   when it is called by a name that several VMs have; VmIsAnother when its name is another VM's, or it has another name.
    */
-  async locate(vm: VmRef): Promise<Presence | undefined> {
-    return placeOf(vm, await this.whereaboutsOf(vm));
+  async locate(vm: VmRef): Promise<DomainInstance | undefined> {
+    return placeOf(vm, await this.locationsOf(vm));
   }
 
   /** As {@link locate}. @throws ProblemError when there is no such VM. */
-  async require(vm: VmRef): Promise<Presence> {
+  async require(vm: VmRef): Promise<DomainInstance> {
     const found = await this.locate(vm);
     if (found === undefined) throw this.unknownVm(named(vm).name);
     return found;
@@ -158,11 +155,11 @@ export class VmOnSeveralHosts extends ProblemError {
   override readonly name = "VmOnSeveralHosts";
   constructor(
     vm: string,
-    readonly presences: readonly Presence[],
+    readonly instances: readonly DomainInstance[],
   ) {
     super({
       code: "vm-on-several-hosts",
-      what: `VM "${vm}" has a live domain on ${presences.map(({ host }) => `"${host.name}"`).join(" and ")}`,
+      what: `VM "${vm}" has a live domain on ${instances.map(({ host }) => `"${host.name}"`).join(" and ")}`,
       remedy: `If a move is in progress, wait for it to finish; if it was interrupted, run \`vnic-failover recover ${shellWord(vm)}\`.`,
     });
   }
@@ -171,10 +168,10 @@ export class VmOnSeveralHosts extends ProblemError {
 /** Two VMs have one name: which of them is meant cannot be told. */
 export class VmNameTwice extends ProblemError {
   override readonly name = "VmNameTwice";
-  constructor(vm: string, presences: readonly Presence[]) {
+  constructor(vm: string, instances: readonly DomainInstance[]) {
     super({
       code: "vm-name-not-unique",
-      what: `Unable to tell which VM "${vm}" is meant: ${presences.map(({ host, dom }) => `"${host.name}" has one with UUID ${dom.uuid}`).join(", ")}`,
+      what: `Unable to tell which VM "${vm}" is meant: ${instances.map(({ host, dom }) => `"${host.name}" has one with UUID ${dom.uuid}`).join(", ")}`,
       state: "Nothing was changed.",
       remedy: "Rename all but one of these VMs (virsh domrename).",
     });
@@ -185,14 +182,14 @@ export class VmNameTwice extends ProblemError {
 export class VmIsAnother extends ProblemError {
   override readonly name = "VmIsAnother";
   /** The VM itself, under another name. Undefined: no host has it. */
-  readonly renamed: Presence | undefined;
+  readonly renamed: DomainInstance | undefined;
   /** `VM "web" with UUID …: the VM of that name on "host2" is another one, …` */
   readonly found: string;
 
   /** @param presences of the VM's name, or of its UUID. */
-  constructor({ name, uuid = "" }: NamedVm, presences: readonly Presence[]) {
-    const renamed = presences.find(({ dom }) => dom.uuid === uuid);
-    const [namesake] = presences.filter(({ dom }) => dom.name === name);
+  constructor({ name, uuid = "" }: NamedVm, instances: readonly DomainInstance[]) {
+    const renamed = instances.find(({ dom }) => dom.uuid === uuid);
+    const [namesake] = instances.filter(({ dom }) => dom.name === name);
     const why = [
       ...(renamed === undefined ? [] : [`it is called "${renamed.dom.name}" now, on "${renamed.host.name}"`]),
       ...(namesake === undefined
@@ -215,17 +212,17 @@ export class VmIsAnother extends ProblemError {
 }
 
 /** Where the VM runs, or else where it is defined. @throws as {@link LibvirtCluster.locate} */
-export function placeOf(vm: VmRef, { presences, silent }: Whereabouts): Presence | undefined {
+export function placeOf(vm: VmRef, { instances, unreachable }: VmLocations): DomainInstance | undefined {
   const { name, uuid } = named(vm);
-  if (uuid === undefined && presences.some(({ dom }) => dom.uuid !== presences[0]?.dom.uuid))
-    throw new VmNameTwice(name, presences);
-  const own = presences.filter(({ dom }) => dom.name === name && (uuid === undefined || dom.uuid === uuid));
+  if (uuid === undefined && instances.some(({ dom }) => dom.uuid !== instances[0]?.dom.uuid))
+    throw new VmNameTwice(name, instances);
+  const own = instances.filter(({ dom }) => dom.name === name && (uuid === undefined || dom.uuid === uuid));
   const active = own.filter(isActive);
   if (active.length > 1) throw new VmOnSeveralHosts(name, active);
-  const [unreachable] = refusedFirst(silent);
-  if (active.length === 0 && unreachable !== undefined) throw unreachable;
+  const [first] = refusedFirst(unreachable);
+  if (active.length === 0 && first !== undefined) throw first;
   const found = active[0] ?? own[0];
-  if (found === undefined && presences.length > 0) throw new VmIsAnother({ name, uuid }, presences);
+  if (found === undefined && instances.length > 0) throw new VmIsAnother({ name, uuid }, instances);
   return found;
 }
 
@@ -243,14 +240,14 @@ export function isIncoming({ state, reason }: DomainStateNow): boolean {
 async function presenceOn(
   host: LibvirtHost,
   find: (host: LibvirtHost) => Promise<DomainRef | undefined>,
-): Promise<Presence | HostUnreachable | undefined> {
+): Promise<DomainInstance | HostUnreachable | undefined> {
   try {
     const dom = await find(host);
-    const state = dom && (await unless("NO_DOMAIN", () => host.state(dom)));
+    const state = dom && (await undefinedOn("NO_DOMAIN", () => host.state(dom)));
     return dom === undefined || state === undefined ? undefined : { host, dom, ...state };
   } catch (error) {
-    const silence = silenceOf(error);
-    if (silence !== undefined) return silence;
+    const unreachable = asUnreachable(error);
+    if (unreachable !== undefined) return unreachable;
     throw error;
   }
 }

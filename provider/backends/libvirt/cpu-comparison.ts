@@ -1,7 +1,7 @@
 /** libvirt's own comparison of CPUs (src/libvirt-host.c, virConnectCompareCPU; src/qemu/qemu_driver.c, qemuConnectCompareHypervisorCPU). */
 import { attribute, child, find, formatXml } from "../../xml/element.js";
 import { CpuCompare } from "./constants.js";
-import { silenceOf, type LibvirtHost } from "./host.js";
+import { asUnreachable, type LibvirtHost } from "./host.js";
 import { LibvirtError } from "./rpc/errors.js";
 import type { Domain } from "./xml/domain.js";
 
@@ -44,7 +44,7 @@ export async function compareCpu(
     });
     return comparisons[result];
   } catch (error) {
-    if (!LibvirtError.is(error) && silenceOf(error) === undefined) throw error;
+    if (!LibvirtError.is(error) && asUnreachable(error) === undefined) throw error;
     return undefined;
   }
 }

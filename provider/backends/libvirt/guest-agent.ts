@@ -1,6 +1,6 @@
 /** What a guest's agent tells of its operating system. Each question has a time limit: an agent may never answer. */
 import { z } from "zod";
-import { silenceOf, type DomainRef, type LibvirtHost } from "./host.js";
+import { asUnreachable, type DomainRef, type LibvirtHost } from "./host.js";
 import { valuesOf } from "./rpc/datatypes.js";
 import { LibvirtError } from "./rpc/errors.js";
 
@@ -90,7 +90,7 @@ async function ifTold<T>(ask: () => Promise<T>): Promise<T | undefined> {
   try {
     return await ask();
   } catch (error) {
-    if (LibvirtError.is(error) || silenceOf(error) !== undefined) return undefined;
+    if (LibvirtError.is(error) || asUnreachable(error) !== undefined) return undefined;
     throw error;
   }
 }

@@ -204,7 +204,7 @@ export class LibvirtHost {
 
   /** Undefined: this host knows no such domain. */
   async findDomain(name: string): Promise<DomainRef | undefined> {
-    return unless(
+    return undefinedOn(
       "NO_DOMAIN",
       async () => (await (await this.connection()).call("domain_lookup_by_name", { name })).dom,
     );
@@ -212,7 +212,7 @@ export class LibvirtHost {
 
   /** The same by the domain's UUID. */
   async domainOf(uuid: string): Promise<DomainRef | undefined> {
-    return unless(
+    return undefinedOn(
       "NO_DOMAIN",
       async () => (await (await this.connection()).call("domain_lookup_by_uuid", { uuid })).dom,
     );
@@ -293,7 +293,7 @@ export class LibvirtHost {
   async undefineMoved(dom: DomainRef): Promise<void> {
     const connection = await this.connection();
     const undefine = (flags: number) =>
-      unless("NO_DOMAIN", () => connection.call("domain_undefine_flags", { dom, flags }));
+      undefinedOn("NO_DOMAIN", () => connection.call("domain_undefine_flags", { dom, flags }));
     const flags =
       Undefine.MANAGED_SAVE | Undefine.SNAPSHOTS_METADATA | Undefine.KEEP_NVRAM | Undefine.CHECKPOINTS_METADATA;
     try {
@@ -324,7 +324,7 @@ export class LibvirtHost {
 
   /** This package's element in the domain's metadata. @throws UnreadableVm */
   async metadata(dom: DomainRef, uri: string, flags: number): Promise<Element | undefined> {
-    const found = await unless("NO_DOMAIN_METADATA", async () =>
+    const found = await undefinedOn("NO_DOMAIN_METADATA", async () =>
       (await this.connection()).call("domain_get_metadata", { dom, type: Metadata.ELEMENT, uri, flags }),
     );
     return found === undefined ? undefined : readable(this, dom, () => parseXml(found.metadata));
@@ -350,7 +350,7 @@ export class LibvirtHost {
         uri,
         flags,
       });
-    if (element === undefined) await unless("NO_DOMAIN_METADATA", call);
+    if (element === undefined) await undefinedOn("NO_DOMAIN_METADATA", call);
     else await call();
   }
 
@@ -359,7 +359,7 @@ export class LibvirtHost {
   async job(dom: DomainRef): Promise<JobNow> {
     // libvirt counts a migration on its source only, and refuses to tell of one that comes in
     // (qemu_driver.c, qemuDomainGetJobStatsInternal).
-    const told = await unless("OPERATION_UNSUPPORTED", async () =>
+    const told = await undefinedOn("OPERATION_UNSUPPORTED", async () =>
       jobOf(await (await this.connection()).call("domain_get_job_stats", { dom, flags: 0 })),
     );
     return told ?? { type: JobType.UNBOUNDED, values: { operation: JobOperation.MIGRATION_IN } };
@@ -368,14 +368,14 @@ export class LibvirtHost {
   /** What libvirt measured of the last job that ended; undefined where it remembers none. */
   async completedJob(dom: DomainRef): Promise<JobNow | undefined> {
     const flags = JobStats.COMPLETED | JobStats.KEEP_COMPLETED;
-    return unless("OPERATION_INVALID", async () =>
+    return undefinedOn("OPERATION_INVALID", async () =>
       jobOf(await (await this.connection()).call("domain_get_job_stats", { dom, flags })),
     );
   }
 
   /** Aborts the job in progress; without one, nothing happens. */
   async abortJob(dom: DomainRef): Promise<void> {
-    await unless("OPERATION_INVALID", async () => (await this.connection()).call("domain_abort_job", { dom }));
+    await undefinedOn("OPERATION_INVALID", async () => (await this.connection()).call("domain_abort_job", { dom }));
   }
 
   /** For the migrations of the domain that begin from now on. @param milliseconds at most 60,000 */
@@ -513,7 +513,7 @@ export class UnconfiguredHost extends LibvirtHost {
 export const parameter = typed;
 
 /** The call's result; undefined where libvirt says that there is no such thing. */
-export async function unless<T>(
+export async function undefinedOn<T>(
   code: Parameters<typeof LibvirtError.is>[1],
   call: () => Promise<T>,
 ): Promise<T | undefined> {
@@ -532,7 +532,7 @@ export function refusedFirst(hosts: readonly HostUnreachable[]): readonly HostUn
 }
 
 /** The failure as that of a host that does not answer, where it is one: a connection that breaks tells no more than none. */
-export function silenceOf(error: unknown): HostUnreachable | undefined {
+export function asUnreachable(error: unknown): HostUnreachable | undefined {
   if (error instanceof HostUnreachable) return error;
   const isSilent = error instanceof ConnectionLostError || error instanceof CallTimeoutError;
   return isSilent ? new HostUnreachable(error.problem.where ?? "", error) : undefined;

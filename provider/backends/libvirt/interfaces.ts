@@ -19,7 +19,7 @@ import type { PciAddress } from "./xml/pci-address.js";
 import { buildPrimary, buildStandby, standbyAlias, type DomainInterface } from "./xml/teaming.js";
 import { withoutDevice, type Domain } from "./xml/domain.js";
 import { attachable, findPrimary, isUserAlias } from "./xml/primary.js";
-import { isActive, type LibvirtCluster, type Presence } from "./cluster.js";
+import { isActive, type LibvirtCluster, type DomainInstance } from "./cluster.js";
 import { Affect } from "./constants.js";
 import type { LibvirtHost } from "./host.js";
 import {
@@ -152,12 +152,16 @@ export function recordsOf(domain: Domain): readonly InterfaceRecord[] {
 }
 
 /** The VM's records with this one in the place of the one of its id, or behind them. `persistent`: where it is known. */
-export async function saveRecord(presence: Presence, record: InterfaceRecord, persistent?: boolean): Promise<void> {
-  await changeRecords(presence, (records) => [...records.filter(({ id }) => id !== record.id), record], persistent);
+export async function saveRecord(
+  instance: DomainInstance,
+  record: InterfaceRecord,
+  persistent?: boolean,
+): Promise<void> {
+  await changeRecords(instance, (records) => [...records.filter(({ id }) => id !== record.id), record], persistent);
 }
 
-export async function removeRecord(presence: Presence, removed: Pick<InterfaceRecord, "id">): Promise<void> {
-  await changeRecords(presence, (records) => records.filter(({ id }) => id !== removed.id));
+export async function removeRecord(instance: DomainInstance, removed: Pick<InterfaceRecord, "id">): Promise<void> {
+  await changeRecords(instance, (records) => records.filter(({ id }) => id !== removed.id));
 }
 
 // --- VFs
@@ -185,7 +189,7 @@ export async function takeVf(
     journals: () => journalReservations(cluster.hosts),
   };
   // Within this process one after another, which spares a claim that would be refused.
-  return takingTurns(host, async () => {
+  return inHostQueue(host, async () => {
     let found = await look();
     const lost: PciAddress[] = [];
     for (let looks = 1; ;) {
@@ -225,7 +229,7 @@ function noFreeVf(host: LibvirtHost, { network }: ProfileRecord, found: readonly
 const turns = new WeakMap<LibvirtHost, Promise<unknown>>();
 
 /** One after another on each host. */
-function takingTurns<T>(host: LibvirtHost, act: () => Promise<T>): Promise<T> {
+function inHostQueue<T>(host: LibvirtHost, act: () => Promise<T>): Promise<T> {
   const mine = (turns.get(host) ?? Promise.resolve()).then(act, act);
   turns.set(host, mine);
   return mine;
@@ -288,12 +292,12 @@ function requirePfs(cluster: LibvirtCluster, host: LibvirtHost, network: string)
  */
 export async function plugInterface(
   cluster: LibvirtCluster,
-  presence: Presence,
+  instance: DomainInstance,
   spec: InterfaceSpec,
   look?: () => Promise<readonly PhysicalFunction[]>,
 ): Promise<PciAddress | undefined> {
-  const { host, dom } = presence;
-  const flags = await affects(presence);
+  const { host, dom } = instance;
+  const flags = await affects(instance);
   const undo: (() => Promise<unknown>)[] = [];
   try {
     let taken: TakenVf | undefined;
@@ -311,7 +315,7 @@ export async function plugInterface(
       if (device === undefined || alias === undefined) continue;
       for (const [index, [form, flag]] of formsOf(device, flags).entries()) {
         await host.attach(dom, form, flag);
-        if (index === 0) undo.push(() => detach(presence, alias));
+        if (index === 0) undo.push(() => detach(instance, alias));
       }
     }
     if (taken !== undefined) {
@@ -320,7 +324,7 @@ export async function plugInterface(
       await rememberDriver(host, dom, address, driver, (flags & Affect.CONFIG) !== 0);
       await unclaim();
     }
-    await saveRecord(presence, spec.record, (flags & Affect.CONFIG) !== 0);
+    await saveRecord(instance, spec.record, (flags & Affect.CONFIG) !== 0);
     return taken?.address;
   } catch (cause) {
     const left = (await settle(undo.toReversed())).map(reasonOf);
@@ -345,17 +349,17 @@ export async function plugInterface(
  */
 export async function unplugInterface(
   cluster: LibvirtCluster,
-  presence: Presence,
+  instance: DomainInstance,
   spec: InterfaceSpec,
   { forget }: { readonly forget: boolean },
 ): Promise<void> {
-  const { host, dom } = presence;
-  const live = isActive(presence) ? halvesOf(await host.liveDomain(dom), spec) : {};
+  const { host, dom } = instance;
+  const live = isActive(instance) ? halvesOf(await host.liveDomain(dom), spec) : {};
   const defined = (await host.isPersistent(dom)) ? halvesOf(await host.inactiveDomain(dom), spec) : {};
   const vf = live.primary?.vf ?? defined.primary?.vf;
-  await detachHalf(presence, spec, "primary");
+  await detachHalf(instance, spec, "primary");
   try {
-    await detachHalf(presence, spec, "standby");
+    await detachHalf(instance, spec, "standby");
   } catch (cause) {
     if (live.primary !== undefined && vf !== undefined) {
       // libvirt has given it back by itself where it had bound it.
@@ -373,8 +377,8 @@ export async function unplugInterface(
     // libvirt takes a VF's MAC away with it, but not a <hostdev>'s, to which the NIC would go on giving frames.
     if (live.primary?.device === "hostdev" && cluster.config.hostCommands) await unsetWhereCommandsRun(host, vf);
   }
-  if (forget) await removeRecord(presence, spec.record);
-  else await saveRecord(presence, { ...spec.record, plugged: false });
+  if (forget) await removeRecord(instance, spec.record);
+  else await saveRecord(instance, { ...spec.record, plugged: false });
 }
 
 /** Where a host runs no commands for us, its owner has set the MAC by other means, and unsets it so. */
@@ -408,9 +412,9 @@ export function xmlOf(cluster: LibvirtCluster, host: string, spec: InterfaceSpec
 }
 
 /** Removes a device by its alias from the running domain, waiting for the guest, and from its definition. */
-async function detach(presence: Presence, alias: string): Promise<void> {
-  const { host, dom } = presence;
-  const flags = await affects(presence);
+async function detach(instance: DomainInstance, alias: string): Promise<void> {
+  const { host, dom } = instance;
+  const flags = await affects(instance);
   if ((flags & Affect.LIVE) !== 0) await unplug(host, dom, alias, { timeout: unplugTimeout });
   if ((flags & Affect.CONFIG) === 0) return;
   await host.detachAlias(dom, alias, Affect.CONFIG).catch((error: unknown) => {
@@ -419,9 +423,9 @@ async function detach(presence: Presence, alias: string): Promise<void> {
 }
 
 /** The same with a half of an interface, which may have no alias in the definition, and any in the running domain. */
-async function detachHalf(presence: Presence, spec: InterfaceSpec, half: "standby" | "primary"): Promise<void> {
-  const { host, dom } = presence;
-  const flags = await affects(presence);
+async function detachHalf(instance: DomainInstance, spec: InterfaceSpec, half: "standby" | "primary"): Promise<void> {
+  const { host, dom } = instance;
+  const flags = await affects(instance);
   if ((flags & Affect.LIVE) !== 0) {
     const alias = halvesOf(await host.liveDomain(dom), spec)[half]?.alias;
     if (alias !== undefined) await unplug(host, dom, alias, { timeout: unplugTimeout });
@@ -435,9 +439,9 @@ async function detachHalf(presence: Presence, spec: InterfaceSpec, half: "standb
 }
 
 /** A running domain is changed live; a persistent one also in its definition. */
-async function affects(presence: Presence): Promise<number> {
-  const { host, dom } = presence;
-  return (isActive(presence) ? Affect.LIVE : 0) | ((await host.isPersistent(dom)) ? Affect.CONFIG : 0);
+async function affects(instance: DomainInstance): Promise<number> {
+  const { host, dom } = instance;
+  return (isActive(instance) ? Affect.LIVE : 0) | ((await host.isPersistent(dom)) ? Affect.CONFIG : 0);
 }
 
 async function settle(actions: readonly (() => Promise<unknown>)[]): Promise<unknown[]> {
@@ -450,10 +454,10 @@ async function settle(actions: readonly (() => Promise<unknown>)[]): Promise<unk
  * Sets the link of a virtio NIC, live and in the definition. A VF's link is its PF's: a pair has none of its own to set,
  * which is refused before it comes to this (oVirt: VmNicValidator.java passthroughIsLinked).
  */
-export async function setLink(presence: Presence, spec: InterfaceSpec): Promise<void> {
-  const { host, dom } = presence;
+export async function setLink(instance: DomainInstance, spec: InterfaceSpec): Promise<void> {
+  const { host, dom } = instance;
   const alias = aliasesOf(spec).standby;
-  const flags = await affects(presence);
+  const flags = await affects(instance);
   const state = spec.record.linked ? "up" : "down";
   for (const flag of [Affect.LIVE, Affect.CONFIG]) {
     if ((flags & flag) === 0) continue;
@@ -461,7 +465,7 @@ export async function setLink(presence: Presence, spec: InterfaceSpec): Promise<
     const nic = interfaces.find((candidate) => candidate.alias === alias);
     if (nic !== undefined) await host.updateDevice(dom, withLink(nic.raw, state), flag);
   }
-  await saveRecord(presence, spec.record, (flags & Affect.CONFIG) !== 0);
+  await saveRecord(instance, spec.record, (flags & Affect.CONFIG) !== 0);
 }
 
 function withLink(nic: Element, state: "up" | "down"): Element {

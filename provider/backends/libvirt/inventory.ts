@@ -17,7 +17,7 @@ import { parseHostInterface, type HostInterface } from "./xml/host-interface.js"
 import { LibvirtError } from "./rpc/errors.js";
 import { remoteCommand } from "./transport/index.js";
 import { DomainXml, ListNodeDevices } from "./constants.js";
-import { unless, type LibvirtHost } from "./host.js";
+import { undefinedOn, type LibvirtHost } from "./host.js";
 import { netdevsAgain, netdevsOn, useOf, type Netdevs } from "./netdevs.js";
 import { claimsOn, isClaimAlive, type JournalReservations } from "./reservations.js";
 import { readable } from "./unreadable-vm.js";
@@ -223,8 +223,10 @@ export async function vfUsers(host: LibvirtHost, which: "live" | "all" = "all"):
   const users = await Promise.all(
     (await host.domains()).map(async (dom) => {
       const definitions = await Promise.all([
-        which === "all" || dom.id >= 0 ? unless("NO_DOMAIN", () => host.domainXml(dom)) : undefined,
-        which === "all" && dom.id >= 0 ? unless("NO_DOMAIN", () => host.domainXml(dom, DomainXml.INACTIVE)) : undefined,
+        which === "all" || dom.id >= 0 ? undefinedOn("NO_DOMAIN", () => host.domainXml(dom)) : undefined,
+        which === "all" && dom.id >= 0
+          ? undefinedOn("NO_DOMAIN", () => host.domainXml(dom, DomainXml.INACTIVE))
+          : undefined,
       ]);
       return definitions
         .filter((xml) => xml !== undefined)
@@ -365,7 +367,7 @@ function interfaceOf(deviceName: string): string {
 }
 
 async function nodeDevice(host: LibvirtHost, name: string): Promise<ReturnType<typeof parseNodeDevice> | undefined> {
-  const answer = await unless("NO_NODE_DEVICE", () => nodeDeviceXml(host, name));
+  const answer = await undefinedOn("NO_NODE_DEVICE", () => nodeDeviceXml(host, name));
   return answer === undefined ? undefined : parseNodeDevice(answer.xml);
 }
 

@@ -8,7 +8,7 @@ import { ProblemError, type Problem } from "../../model/problem.js";
 import { shellWord } from "../../model/shell-word.js";
 import { isActive, isIncoming } from "./cluster.js";
 import { JobType, Migrate } from "./constants.js";
-import { isConnectionLost, parameter, unless, type DomainRef, type JobNow, type LibvirtHost } from "./host.js";
+import { isConnectionLost, parameter, undefinedOn, type DomainRef, type JobNow, type LibvirtHost } from "./host.js";
 import { typedParameters, type TypedParameter } from "./rpc/datatypes.js";
 import { LibvirtError, VIR_ERR } from "./rpc/errors.js";
 
@@ -90,7 +90,7 @@ export async function endMigratedCopy(host: LibvirtHost, dom: DomainRef): Promis
     return true;
   } catch (error) {
     if (!LibvirtError.is(error)) throw error;
-    await unless("NO_DOMAIN", () => unless("OPERATION_INVALID", () => host.destroy(dom)));
+    await undefinedOn("NO_DOMAIN", () => undefinedOn("OPERATION_INVALID", () => host.destroy(dom)));
     return false;
   }
 }
@@ -212,7 +212,7 @@ async function lead(
   }
   if (finishError !== undefined && performError === undefined && isConnectionLost(finishError)) {
     // The destination was told to take over and its answer got lost: ask it what it did.
-    finished = await hasTakenOver(destination, dom, options.settleTimeout).catch((cause: unknown) => {
+    finished = await destinationRuns(destination, dom, options.settleTimeout).catch((cause: unknown) => {
       throw failed(cause, {
         state:
           "The source has stopped the VM, and it is unknown whether the destination runs it. The VM was left stopped, so that it does not run twice.",
@@ -225,7 +225,7 @@ async function lead(
   }
   if (performError !== undefined) {
     // libvirt wants no Confirm after a failed Perform: the source has gone on by itself.
-    throw failed(bothSaid(performError, finishError));
+    throw failed(combineErrors(performError, finishError));
   }
   try {
     await confirm(cookie, !finished);
@@ -269,7 +269,7 @@ async function watchJob(
 }
 
 /** @throws where it cannot be told. */
-async function hasTakenOver(host: LibvirtHost, dom: DomainRef, timeout?: number): Promise<boolean> {
+async function destinationRuns(host: LibvirtHost, dom: DomainRef, timeout?: number): Promise<boolean> {
   const copy = await copyOn(host, dom.uuid, timeout);
   if (copy === "waiting") throw new Error(`"${host.name}" still has an incoming copy of the VM`);
   return copy === "live";
@@ -287,7 +287,7 @@ export async function copyOn(host: LibvirtHost, uuid: string, timeout = 10): Pro
   const end = Date.now() + timeout * 1000;
   for (;;) {
     const found = await host.domainOf(uuid);
-    const state = found === undefined ? undefined : await unless("NO_DOMAIN", () => host.state(found));
+    const state = found === undefined ? undefined : await undefinedOn("NO_DOMAIN", () => host.state(found));
     if (state === undefined || !isActive(state)) return "none";
     if (!isIncoming(state)) return "live";
     if (Date.now() >= end) return "waiting";
@@ -296,7 +296,7 @@ export async function copyOn(host: LibvirtHost, uuid: string, timeout = 10): Pro
 }
 
 /** Source and destination each tell half of the story. MIGRATE_FINISH_OK is how libvirt says: cancelled, as asked. */
-function bothSaid(performError: unknown, finishError: unknown): unknown {
+function combineErrors(performError: unknown, finishError: unknown): unknown {
   if (!(performError instanceof LibvirtError) || !(finishError instanceof LibvirtError)) return performError;
   if (finishError.code === VIR_ERR.MIGRATE_FINISH_OK) return performError;
   const [source, destination] = [performError, finishError].map(({ libvirtMessage }) => libvirtMessage);

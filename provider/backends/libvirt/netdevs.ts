@@ -9,7 +9,7 @@ import { parseNodeDevice } from "./xml/node-device.js";
 import { ListNodeDevices } from "./constants.js";
 import { jsonIn } from "../../model/json.js";
 import { ProblemError } from "../../model/problem.js";
-import { silenceOf, unless, type LibvirtHost } from "./host.js";
+import { asUnreachable, undefinedOn, type LibvirtHost } from "./host.js";
 import { LibvirtError } from "./rpc/errors.js";
 import { remoteCommand, SshError } from "./transport/index.js";
 
@@ -107,7 +107,7 @@ async function nodeDeviceNames(host: LibvirtHost): Promise<readonly string[]> {
 }
 
 async function nodeDeviceOf(host: LibvirtHost, name: string) {
-  const answer = await unless("NO_NODE_DEVICE", async () =>
+  const answer = await undefinedOn("NO_NODE_DEVICE", async () =>
     (await host.connection()).call("node_device_get_xml_desc", { name, flags: 0 }),
   );
   return answer === undefined ? undefined : parseNodeDevice(answer.xml);
@@ -133,7 +133,8 @@ async function linksOn(host: LibvirtHost, commands: boolean): Promise<Uses | und
     return answer?.code === 0 ? usesByIp(answer.stdout) : undefined;
   } catch (error) {
     // A mover that was overtaken must not go on; what `ip` cannot tell libvirt does.
-    if (error instanceof ProblemError && !(error instanceof SshError) && silenceOf(error) === undefined) throw error;
+    if (error instanceof ProblemError && !(error instanceof SshError) && asUnreachable(error) === undefined)
+      throw error;
     return undefined;
   }
 }
@@ -170,7 +171,9 @@ async function interfacesBeside(host: LibvirtHost, nodeDevices: ReadonlySet<stri
     const { ifaces } = await connection.call("connect_list_all_interfaces", { need_results: 1, flags: 0 });
     const asked = ifaces
       .filter(({ name }) => !nodeDevices.has(name) && name !== "lo")
-      .map((iface) => unless("NO_INTERFACE", () => connection.call("interface_get_xml_desc", { iface, flags: 0 })));
+      .map((iface) =>
+        undefinedOn("NO_INTERFACE", () => connection.call("interface_get_xml_desc", { iface, flags: 0 })),
+      );
     return (await Promise.all(asked)).flatMap((found) => (found === undefined ? [] : parseHostInterface(found.xml)));
   } catch (error) {
     // The driver is not installed everywhere, or is a daemon of its own that does not run: what it knows is not known.

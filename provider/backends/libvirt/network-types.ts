@@ -1,6 +1,6 @@
 /** What a libvirt network makes of an interface that names it. */
 import { interfaceTypeOf } from "./xml/network.js";
-import { unless, type LibvirtHost } from "./host.js";
+import { undefinedOn, type LibvirtHost } from "./host.js";
 
 /** By the networks' names: `hostdev`, `bridge`, `direct` or `network`. A network that the host does not have is left out. */
 export async function networkTypesOn(
@@ -9,7 +9,7 @@ export async function networkTypesOn(
 ): Promise<ReadonlyMap<string, string>> {
   const types = await Promise.all(
     [...new Set(names)].map(async (name): Promise<readonly (readonly [string, string])[]> => {
-      const xml = await unless("NO_NETWORK", async () => {
+      const xml = await undefinedOn("NO_NETWORK", async () => {
         const connection = await host.connection();
         const { net } = await connection.call("network_lookup_by_name", { name });
         return (await connection.call("network_get_xml_desc", { net, flags: 0 })).xml;

@@ -5,14 +5,14 @@
  */
 import type { DomainRef } from "./host.js";
 
-export class ReadAhead<Host, Answer> {
-  private readonly shelves = new Map<Host, Shelf<Answer>>();
+export class Prefetcher<Host, Answer> {
+  private readonly shelves = new Map<Host, HostQueue<Answer>>();
 
   constructor(private readonly ask: (host: Host, dom: DomainRef) => Promise<Answer>) {}
 
   /** @param list of the host's domains. */
   read(host: Host, dom: DomainRef, list: readonly DomainRef[]): Promise<Answer> {
-    const shelf = this.shelves.get(host) ?? new Shelf(list, (each) => this.ask(host, each));
+    const shelf = this.shelves.get(host) ?? new HostQueue(list, (each) => this.ask(host, each));
     this.shelves.set(host, shelf);
     return shelf.take(dom);
   }
@@ -25,7 +25,7 @@ export class ReadAhead<Host, Answer> {
 }
 
 /** Of one host: what was read, and of that what was not asked for yet. */
-class Shelf<Answer> {
+class HostQueue<Answer> {
   private readonly order: readonly DomainRef[];
   /** One VM may be asked for by its name here and with its UUID there. */
   private readonly taken = new Map<string, Promise<Answer>>();

@@ -7,7 +7,7 @@ import { ProblemError } from "../../model/problem.js";
 import { buildProfileNetwork, parseProfileNetwork, type ProfileRecord } from "./xml/network.js";
 import { formatXml } from "../../xml/element.js";
 import type { LibvirtHost } from "./host.js";
-import { unless } from "./host.js";
+import { undefinedOn } from "./host.js";
 import type { Network } from "./rpc/datatypes.js";
 
 /** One host's view of a profile. */
@@ -166,21 +166,21 @@ async function copiesOn(host: LibvirtHost): Promise<readonly Copy[]> {
 
 async function copyOf(host: LibvirtHost, id: string): Promise<Copy | undefined> {
   const connection = await host.connection();
-  const named = await unless("NO_NETWORK", () => connection.call("network_lookup_by_uuid", { uuid: id }));
+  const named = await undefinedOn("NO_NETWORK", () => connection.call("network_lookup_by_uuid", { uuid: id }));
   return named && copyIn(host, named.net);
 }
 
 /** Undefined: the network is gone, or no profile of ours. */
 async function copyIn(host: LibvirtHost, net: Network): Promise<Copy | undefined> {
   const connection = await host.connection();
-  const found = await unless("NO_NETWORK", () => connection.call("network_get_xml_desc", { net, flags: 0 }));
+  const found = await undefinedOn("NO_NETWORK", () => connection.call("network_get_xml_desc", { net, flags: 0 }));
   const parsed = found && parseProfileNetwork(found.xml);
   return found && parsed && { host, profile: parsed.profile, xml: found.xml };
 }
 
 async function refuseForeign(host: LibvirtHost, profile: ProfileRecord): Promise<void> {
   const connection = await host.connection();
-  const named = await unless(
+  const named = await undefinedOn(
     "NO_NETWORK",
     async () => (await connection.call("network_lookup_by_name", { name: profile.name })).net,
   );
@@ -200,7 +200,7 @@ async function define(host: LibvirtHost, xml: string): Promise<void> {
 
 async function undefine(host: LibvirtHost, id: string): Promise<void> {
   const connection = await host.connection();
-  await unless("NO_NETWORK", async () => {
+  await undefinedOn("NO_NETWORK", async () => {
     const { net } = await connection.call("network_lookup_by_uuid", { uuid: id });
     await connection.call("network_undefine", { net });
   });

@@ -9,7 +9,7 @@ import {
   type InterfaceRecord,
 } from "./xml/interface-record.js";
 import { metadataNamespace, metadataPrefix } from "./xml/metadata.js";
-import type { Presence } from "./cluster.js";
+import type { DomainInstance } from "./cluster.js";
 import { Affect } from "./constants.js";
 import type { LibvirtHost } from "./host.js";
 
@@ -27,7 +27,7 @@ const writes = new WeakMap<LibvirtHost, Map<string, Write>>();
 
 /** Resolves when the change is written, live and in the definition. `persistent`: where it is known. */
 export function changeRecords(
-  { host, dom }: Pick<Presence, "host" | "dom">,
+  { host, dom }: Pick<DomainInstance, "host" | "dom">,
   change: RecordChange,
   persistent?: boolean,
 ): Promise<void> {
@@ -58,7 +58,7 @@ export function changeRecords(
 }
 
 async function writeRecords(
-  { host, dom }: Pick<Presence, "host" | "dom">,
+  { host, dom }: Pick<DomainInstance, "host" | "dom">,
   changes: readonly RecordChange[],
   persistent: boolean,
 ): Promise<void> {

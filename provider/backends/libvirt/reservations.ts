@@ -7,7 +7,7 @@ import { vfsOfJournal, type JournalVf } from "./xml/journal-vfs.js";
 import { isClaimName, parseVfClaim, type VfClaim } from "./xml/vf-claim.js";
 import { attribute } from "../../xml/element.js";
 import { UnreadableVm } from "./unreadable-vm.js";
-import { silenceOf, unless, type DomainRef, type LibvirtHost } from "./host.js";
+import { asUnreachable, undefinedOn, type DomainRef, type LibvirtHost } from "./host.js";
 import { LibvirtError } from "./rpc/errors.js";
 
 /** A VF that a journal names. */
@@ -38,7 +38,7 @@ async function journalsOn(host: LibvirtHost): Promise<readonly JournalReservatio
 }
 
 async function journalOf(host: LibvirtHost, dom: DomainRef): Promise<readonly JournalReservation[]> {
-  const journal = await unless("NO_DOMAIN", () => host.metadata(dom, metadataNamespace("journal"), 0)).catch(
+  const journal = await undefinedOn("NO_DOMAIN", () => host.metadata(dom, metadataNamespace("journal"), 0)).catch(
     // What nothing can read reserves nothing: else one VM's metadata would stop the plugs and moves of all.
     noneWhereUnreadable,
   );
@@ -55,7 +55,7 @@ export async function claimsOn(host: LibvirtHost): Promise<readonly VfClaim[]> {
   const found = await Promise.all(
     nets
       .filter(({ name }) => isClaimName(name))
-      .map((net) => unless("NO_NETWORK", () => connection.call("network_get_xml_desc", { net, flags: 0 }))),
+      .map((net) => undefinedOn("NO_NETWORK", () => connection.call("network_get_xml_desc", { net, flags: 0 }))),
   );
   return found.flatMap((answer) => (answer === undefined ? [] : (parseVfClaim(answer.xml) ?? [])));
 }
@@ -85,5 +85,5 @@ function noneWhereUnreadable(error: unknown): undefined {
 }
 
 function undefinedWhereSilent(error: unknown): undefined {
-  if (silenceOf(error) === undefined) throw error;
+  if (asUnreachable(error) === undefined) throw error;
 }

@@ -3,7 +3,7 @@ import { attribute } from "../../xml/element.js";
 import { parseDomain } from "./xml/domain.js";
 import { formatPciAddress, samePciAddress } from "./xml/pci-address.js";
 import { DomainXml } from "./constants.js";
-import { unless, type LibvirtHost } from "./host.js";
+import { undefinedOn, type LibvirtHost } from "./host.js";
 import { deviceOf, vfUsers } from "./inventory.js";
 
 export interface Unstartable {
@@ -19,8 +19,8 @@ export async function unstartableOn(host: LibvirtHost): Promise<readonly Unstart
   const live = await vfUsers(host, "live");
   const found = await Promise.all(
     (await host.domains()).map(async (dom): Promise<readonly Unstartable[]> => {
-      if ((await unless("NO_DOMAIN", () => host.isPersistent(dom))) !== true) return [];
-      const xml = await unless("NO_DOMAIN", () => host.domainXml(dom, DomainXml.INACTIVE));
+      if ((await undefinedOn("NO_DOMAIN", () => host.isPersistent(dom))) !== true) return [];
+      const xml = await undefinedOn("NO_DOMAIN", () => host.domainXml(dom, DomainXml.INACTIVE));
       if (xml === undefined) return [];
       const reasons: string[] = [];
       for (const { vf, raw } of parseDomain(xml).interfaces) {

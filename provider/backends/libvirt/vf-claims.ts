@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { samePciAddress, type PciAddress } from "./xml/pci-address.js";
 import { claimName, formatVfClaim, parseVfClaim, type VfClaim } from "./xml/vf-claim.js";
 import { noDriver } from "./xml/vf-drivers.js";
-import { unless, type LibvirtHost } from "./host.js";
+import { undefinedOn, type LibvirtHost } from "./host.js";
 import { deviceOf, isUsedByHost, isVfioDriver, reserveVf, vfUsers, type VirtualFunction } from "./inventory.js";
 import { claimsOn, isClaimAlive, unlessUnsupported, type JournalReservations } from "./reservations.js";
 import { LibvirtError } from "./rpc/errors.js";
@@ -120,7 +120,7 @@ export function moveOf({ holder }: Pick<VfClaim, "holder">): string {
 
 async function claimOf(host: LibvirtHost, vf: PciAddress): Promise<VfClaim | "not understood" | undefined> {
   const connection = await host.connection();
-  const found = await unless("NO_NETWORK", async () => {
+  const found = await undefinedOn("NO_NETWORK", async () => {
     const answer = await unlessUnsupported(() => connection.call("network_lookup_by_name", { name: claimName(vf) }));
     return answer && connection.call("network_get_xml_desc", { net: answer.net, flags: 0 });
   });
@@ -130,5 +130,5 @@ async function claimOf(host: LibvirtHost, vf: PciAddress): Promise<VfClaim | "no
 async function letGo(host: LibvirtHost, { vf, uuid }: Pick<VfClaim, "vf" | "uuid">): Promise<void> {
   const connection = await host.connection();
   const net = { name: claimName(vf), uuid };
-  await unlessUnsupported(() => unless("NO_NETWORK", () => connection.call("network_undefine", { net })));
+  await unlessUnsupported(() => undefinedOn("NO_NETWORK", () => connection.call("network_undefine", { net })));
 }

@@ -57,7 +57,7 @@ export async function addedOnce(client: EngineClient, vm: EngineVm, nic: NewNic)
   }
 }
 
-interface Asked {
+interface HostFactsCache {
   readonly vm: EngineVm;
   readonly nic: Pick<EngineNic | NicWrite, "interface">;
   readonly correlationId: string;
@@ -73,7 +73,7 @@ interface Asked {
  */
 async function outcome<T>(
   client: EngineClient,
-  asked: Asked,
+  asked: HostFactsCache,
   look: () => Promise<T | undefined>,
 ): Promise<T | undefined> {
   return until({}, secondsFor(asked), async () => {
@@ -88,7 +88,7 @@ async function outcome<T>(
 /** Undefined: no event tells of one. */
 async function failureOf(
   client: EngineClient,
-  { vm, correlationId, failure, action }: Asked,
+  { vm, correlationId, failure, action }: HostFactsCache,
 ): Promise<OvirtFault | undefined> {
   const events = await recentEvents(client);
   const end = events.findIndex((event) => event.code === failure && event.correlationId === correlationId);
@@ -109,7 +109,7 @@ async function failureOf(
 }
 
 /** The hosts have 30 s for each device of a pair. What is done in the database only is there at once. */
-function secondsFor({ vm, nic }: Asked): number {
+function secondsFor({ vm, nic }: HostFactsCache): number {
   if (vm.status === "down") return 0;
   return nic.interface === "pci_passthrough" ? 70 : 5;
 }

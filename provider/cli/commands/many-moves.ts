@@ -42,7 +42,7 @@ export interface ManyMoves {
   /** VMs that are left alone, and need not be moved. Default: none. */
   readonly skipped?: readonly SkippedVm[];
   /** Hosts that do not answer. */
-  readonly silent: readonly ProblemError[];
+  readonly unreachable: readonly ProblemError[];
   readonly next: NextOfStacks;
   /** How each move is told. Default: as with libvirt. */
   readonly headlines?: Headlines;
@@ -78,7 +78,7 @@ export async function carryOut(
   mover: Mover,
   planAgain: SecondTry<Drained>["planAgain"] = () => Promise.resolve({ moves: [], stuck: [] }),
 ): Promise<Answer> {
-  const { kind, host, vms, plan, silent } = moves;
+  const { kind, host, vms, plan, unreachable } = moves;
   const document = { ...planDocument(moves), dryRun, results: [], drainReport: null };
   if (dryRun || plan.moves.length === 0) {
     const nothing = plan.moves.length === 0 && plan.stuck.length === 0;
@@ -86,7 +86,7 @@ export async function carryOut(
       outcome: dryRun || nothing ? "ok" : "refused",
       document,
       text: nothing ? describeNothing(moves) : describePlan(moves),
-      errors: silent,
+      errors: unreachable,
     };
   }
   context.show(`${describePlan(moves)}\n`);
@@ -131,7 +131,7 @@ export async function carryOut(
     ...results.flatMap(({ error }) => error ?? []),
     ...notPlanned,
     ...(problem === undefined ? [] : [problem]),
-    ...silent,
+    ...unreachable,
   ];
   return {
     outcome: worst([

@@ -10,15 +10,15 @@ export const vmInterfaceSchema = checkSchema(vmInterface);
 export type VmInterfaceInputs = ValuesOf<typeof vmInterface.inputs>;
 export type VmInterfaceOutputs = ValuesOf<typeof vmInterface.outputs>;
 
-/** Inputs or a state, with what goes unsaid. */
-export function inFull<Inputs extends Readonly<Partial<Record<"plugged" | "linked", boolean | Unknown | undefined>>>>(
-  inputs: Inputs,
-) {
+/** Inputs or a state, with what goes withoutDefaults. */
+export function withDefaults<
+  Inputs extends Readonly<Partial<Record<"plugged" | "linked", boolean | Unknown | undefined>>>,
+>(inputs: Inputs) {
   return { ...inputs, plugged: inputs.plugged ?? true, linked: inputs.linked ?? true };
 }
 
 /** The other way round. */
-export function unsaid({ plugged, linked }: { readonly plugged?: boolean; readonly linked?: boolean }) {
+export function withoutDefaults({ plugged, linked }: { readonly plugged?: boolean; readonly linked?: boolean }) {
   return { ...(plugged === false && { plugged }), ...(linked === false && { linked }) };
 }
 
@@ -40,13 +40,13 @@ export function diffOfInterface(state: InterfaceState, news: MaybeUnknown<VmInte
   const { mac, ...rest } = news;
   // A MAC that was never declared stays the one that was made up.
   const wanted = {
-    ...inFull(rest),
+    ...withDefaults(rest),
     mac: mac ?? (state.macMadeUp ? state.mac : undefined),
   } as MaybeUnknown<VmInterfaceInputs>;
   // On another VM and with another MAC the new interface can be beside the old one. On one VM both would have one MAC, one
   // standby or the last VF or PCI Express port; and a MAC that is on two VMs has no port of its own in any switch.
   const apart = isKnown(news.vm) && news.vm !== state.vm && (mac === undefined || (isKnown(mac) && mac !== state.mac));
-  return diffOf<VmInterfaceInputs>(inFull(state), wanted, {
+  return diffOf<VmInterfaceInputs>(withDefaults(state), wanted, {
     inputs: compared,
     replaceOn: identity,
     deleteBeforeReplace: !apart,
@@ -60,7 +60,7 @@ export function inputsOfInterface(state: InterfaceState): VmInterfaceInputs {
   return {
     vm,
     profile,
-    ...unsaid(state),
+    ...withoutDefaults(state),
     ...(!macMadeUp && { mac }),
     ...(adopt !== undefined && { adopt }),
   };

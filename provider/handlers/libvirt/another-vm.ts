@@ -1,6 +1,6 @@
 /** A resource whose VM's name is another VM's now: that is told, and the other VM is left alone. */
 import { VmIsAnother } from "../../backends/libvirt/cluster.js";
-import type { Picture, Sight } from "../../backends/libvirt/cluster-cache.js";
+import type { ClusterCache, VmSnapshot } from "../../backends/libvirt/cluster-cache.js";
 import { sayOnce } from "../announcement.js";
 import { atRestNow } from "./stable-vm.js";
 import type { HandlerContext } from "../handler.js";
@@ -23,11 +23,11 @@ export function ofAnotherVm<State extends { readonly missing: readonly string[] 
 /** For what is deleted: the VM under the name that it has now. Undefined: it is gone, and what it had with it. */
 export async function underItsNewName(
   ctx: HandlerContext,
-  picture: Picture,
+  cache: ClusterCache,
   error: unknown,
-): Promise<Sight | undefined> {
+): Promise<VmSnapshot | undefined> {
   const { renamed, found } = anotherOrError(error);
-  if (renamed !== undefined) return atRestNow(ctx, picture, renamed.dom);
+  if (renamed !== undefined) return atRestNow(ctx, cache, renamed.dom);
   ctx.progress.warn(`There was nothing to delete of ${found}. That VM was not changed.`);
   return undefined;
 }

@@ -14,7 +14,7 @@ import {
   type DomainInterface,
   type Pair,
 } from "../../backends/libvirt/xml/teaming.js";
-import { inFull, type VmInterfaceInputs } from "../inputs/vm-interface.js";
+import { withDefaults, type VmInterfaceInputs } from "../inputs/vm-interface.js";
 
 /** The pair of that MAC, whole: it can be taken over. A `<hostdev>` has its standby's MAC. */
 export function pairOf(domain: Domain, mac: string | undefined): Pair | undefined {
@@ -30,7 +30,7 @@ export function recordOfPair(
   { standby, primary }: Pair,
   inputs: VmInterfaceInputs & { readonly mac: string },
 ): InterfaceRecord {
-  const { mac, profile, plugged, linked } = inFull(inputs);
+  const { mac, profile, plugged, linked } = withDefaults(inputs);
   const id = idInAlias(primary.alias) ?? randomUUID();
   const adopted = {
     // A VF without an alias of its own is found by its teaming; one that is plugged in its place gets this alias.
@@ -68,7 +68,7 @@ export function lostRecord(
   profile: ProfileRecord | undefined,
 ): InterfaceRecord | undefined {
   if (profile === undefined) return undefined;
-  const { plugged, linked } = inFull(state);
+  const { plugged, linked } = withDefaults(state);
   const aliases = (state.aliases ?? []).filter(isUserAlias);
   const isPair = profile.failover !== undefined;
   const own = { primaryAlias: primaryAlias(id), ...(isPair && { standbyAlias: standbyAlias(profile.failover) }) };

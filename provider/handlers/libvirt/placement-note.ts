@@ -2,28 +2,28 @@
 import { placementRecordOf, writePlacementRecord } from "../../backends/libvirt/placement-records.js";
 import { named, VmIsAnother, VmOnSeveralHosts, type VmRef } from "../../backends/libvirt/cluster.js";
 import { HostUnreachable } from "../../backends/libvirt/host.js";
-import type { Sight } from "../../backends/libvirt/cluster-cache.js";
+import type { VmSnapshot } from "../../backends/libvirt/cluster-cache.js";
 import { ProblemError } from "../../model/problem.js";
 import type { OtherPlacement } from "../../rules/index.js";
 import { atRestNow } from "./stable-vm.js";
 import type { HandlerContext } from "../handler.js";
 import { ofAnotherStack, placedTwice } from "../placement-owner.js";
 import { refuse } from "../rule-errors.js";
-import { pictureOf } from "./session.js";
+import { clusterCacheOf } from "./session.js";
 import { urnParts } from "../../model/urn.js";
 import { shellWord } from "../../model/shell-word.js";
 
 /** At preview. A host that cannot be reached says nothing of it. */
 export async function placementElsewhere(ctx: HandlerContext, vm: string): Promise<readonly OtherPlacement[]> {
   if (ctx.urn === undefined) return [];
-  const sight = await whereKnown(pictureOf(ctx).vm(vm));
+  const sight = await whereKnown(clusterCacheOf(ctx).vm(vm));
   return sight === undefined ? [] : ofAnotherStack(placementRecordOf(sight.domain), ctx.urn);
 }
 
 /** Before anything changes. An interrupted move is finished or rolled back first. @throws ProblemError */
 export async function refuseIfPlacedElsewhere(ctx: HandlerContext, vm: VmRef): Promise<void> {
   if (ctx.urn === undefined) return;
-  const sight = await whereKnown(atRestNow(ctx, pictureOf(ctx), vm));
+  const sight = await whereKnown(atRestNow(ctx, clusterCacheOf(ctx), vm));
   if (sight === undefined) return;
   refuse(placedTwice(ctx, named(vm).name, ofAnotherStack(placementRecordOf(sight.domain), ctx.urn)));
 }
@@ -35,12 +35,12 @@ export async function notePlacement(ctx: HandlerContext, vm: VmRef, claim: strin
   const { stack, project, name: resource } = urnParts(urn);
   const record = { id: claim, stack, project, resource };
   try {
-    const sight = await pictureOf(ctx).fresh(vm);
+    const sight = await clusterCacheOf(ctx).fresh(vm);
     if (sight === undefined) return;
     const present = placementRecordOf(sight.domain);
-    const whole = { ...record, vmId: sight.presence.dom.uuid };
+    const whole = { ...record, vmId: sight.instance.dom.uuid };
     const same = present !== undefined && JSON.stringify(present) === JSON.stringify(whole);
-    if (!same) await writePlacementRecord(sight.presence, record);
+    if (!same) await writePlacementRecord(sight.instance, record);
   } catch (error) {
     if (!(error instanceof ProblemError)) throw error;
     ctx.progress.warn(
@@ -52,13 +52,13 @@ export async function notePlacement(ctx: HandlerContext, vm: VmRef, claim: strin
 /** Takes the note away, where it is this resource's. The resource may go all the same where that fails. */
 export async function forgetPlacement(ctx: HandlerContext, vm: VmRef, claim: string | undefined): Promise<void> {
   if (claim === undefined) return;
-  const picture = pictureOf(ctx);
+  const cache = clusterCacheOf(ctx);
   const { name } = named(vm);
   try {
-    const sight = await atRestNow(ctx, picture, vm);
+    const sight = await atRestNow(ctx, cache, vm);
     if (sight === undefined || placementRecordOf(sight.domain)?.id !== claim) return;
-    await writePlacementRecord(sight.presence, undefined);
-    picture.forgetVm(name);
+    await writePlacementRecord(sight.instance, undefined);
+    cache.forgetVm(name);
   } catch (error) {
     if (error instanceof VmIsAnother) return;
     if (!(error instanceof ProblemError)) throw error;
@@ -69,7 +69,7 @@ export async function forgetPlacement(ctx: HandlerContext, vm: VmRef, claim: str
 }
 
 /** What stands in the way of the look is for the move's own rules to say. */
-async function whereKnown(looking: Promise<Sight | undefined>): Promise<Sight | undefined> {
+async function whereKnown(looking: Promise<VmSnapshot | undefined>): Promise<VmSnapshot | undefined> {
   try {
     return await looking;
   } catch (error) {

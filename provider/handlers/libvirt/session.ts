@@ -1,7 +1,7 @@
 /** One cluster a process and configuration: all resources of a `pulumi` command share its connections. */
 import { parseConfiguration } from "../../config/index.js";
 import { LibvirtCluster } from "../../backends/libvirt/cluster.js";
-import { Picture } from "../../backends/libvirt/cluster-cache.js";
+import { ClusterCache } from "../../backends/libvirt/cluster-cache.js";
 import { digestOf } from "../config-digest.js";
 import type { HandlerContext } from "../handler.js";
 import { onShutdown } from "../shutdown.js";
@@ -32,15 +32,15 @@ function clusterOfText(config: HandlerContext["config"]): LibvirtCluster {
   return cluster;
 }
 
-const pictures = new WeakMap<object, Map<LibvirtCluster, Picture>>();
+const caches = new WeakMap<object, Map<LibvirtCluster, ClusterCache>>();
 
 /** What the hosts say, each asked once in a command. */
-export function pictureOf(ctx: Pick<HandlerContext, "config" | "command">): Picture {
+export function clusterCacheOf(ctx: Pick<HandlerContext, "config" | "command">): ClusterCache {
   const cluster = clusterOf(ctx);
   const { command = {} } = ctx;
-  const ofCommand = pictures.get(command) ?? new Map<LibvirtCluster, Picture>();
-  pictures.set(command, ofCommand);
-  const picture = ofCommand.get(cluster) ?? new Picture(cluster);
-  ofCommand.set(cluster, picture);
-  return picture;
+  const ofCommand = caches.get(command) ?? new Map<LibvirtCluster, ClusterCache>();
+  caches.set(command, ofCommand);
+  const cache = ofCommand.get(cluster) ?? new ClusterCache(cluster);
+  ofCommand.set(cluster, cache);
+  return cache;
 }

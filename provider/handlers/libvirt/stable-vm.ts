@@ -3,9 +3,9 @@
  * plug or unplug anything then. Looking never ends an interrupted move: what changes something does.
  */
 import { named, VmOnSeveralHosts, type VmRef } from "../../backends/libvirt/cluster.js";
-import type { Picture, Sight } from "../../backends/libvirt/cluster-cache.js";
+import type { ClusterCache, VmSnapshot } from "../../backends/libvirt/cluster-cache.js";
 import { parseJournal, type Journal } from "../../migration/journal.js";
-import { moverStanding } from "../../migration/mover.js";
+import { ownerStatus } from "../../migration/mover.js";
 import { settleOwed } from "../../migration/owed.js";
 import { recover } from "../../migration/recover.js";
 import { findMetadata } from "../../backends/libvirt/xml/metadata.js";
@@ -15,7 +15,7 @@ import type { HandlerContext } from "../handler.js";
 import { shellWord } from "../../model/shell-word.js";
 
 /** A VM as it was looked at. */
-export interface Look extends Sight {
+export interface Look extends VmSnapshot {
   /** In words: what `pulumi up` has to end first. Undefined: no move of the VM was interrupted. */
   readonly interrupted?: string;
   /** A process is at its move: what the VM lacks is no drift. */
@@ -23,16 +23,16 @@ export interface Look extends Sight {
 }
 
 /** The VM as the command has seen it last. A move of it that is under way or was interrupted is told of, and left alone. */
-export async function lookAtRest(ctx: HandlerContext, picture: Picture, vm: VmRef): Promise<Look | undefined> {
-  const seen = await picture.vm(vm).catch((error: unknown) => {
+export async function lookAtRest(ctx: HandlerContext, cache: ClusterCache, vm: VmRef): Promise<Look | undefined> {
+  const seen = await cache.vm(vm).catch((error: unknown) => {
     // A move that was interrupted at its switch-over has left a live domain on either host.
-    if (error instanceof VmOnSeveralHosts) return picture.running(error.presences);
+    if (error instanceof VmOnSeveralHosts) return cache.running(error.instances);
     throw error;
   });
   if (seen === undefined) return undefined;
   const journal = journalOf(seen);
   if (journal === undefined) return { ...seen, moving: false };
-  const moving = moverStanding(journal) !== "gone";
+  const moving = ownerStatus(journal) !== "gone";
   const { name } = named(vm);
   const move = `of VM "${name}" from "${journal.from}" to "${journal.to}"`;
   const sentence = moving
@@ -46,35 +46,35 @@ export async function lookAtRest(ctx: HandlerContext, picture: Picture, vm: VmRe
  * The VM as it is at this moment: something is about to be changed, or was. An interrupted move is finished or rolled back
  * first, and what is owed to hosts that answer again is done. @throws as {@link recover}
  */
-export async function atRestNow(ctx: HandlerContext, picture: Picture, vm: VmRef): Promise<Sight | undefined> {
+export async function atRestNow(ctx: HandlerContext, cache: ClusterCache, vm: VmRef): Promise<VmSnapshot | undefined> {
   const { progress } = ctx;
-  const seen = await picture.fresh(vm).catch((error: unknown) => {
+  const seen = await cache.fresh(vm).catch((error: unknown) => {
     if (error instanceof VmOnSeveralHosts) return error;
     throw error;
   });
   if (seen === undefined) return undefined;
   const { name } = named(vm);
   if (seen instanceof VmOnSeveralHosts || journalOf(seen) !== undefined) {
-    const presence = seen instanceof VmOnSeveralHosts ? seen.presences[0] : seen.presence;
-    await recover(picture.cluster, { name, uuid: presence?.dom.uuid }, { progress });
-  } else if (!(await owesToReachable(picture, seen))) return seen;
-  else await settleOwed(picture.cluster, seen.presence);
-  picture.forgetVm(name);
-  return picture.fresh(vm);
+    const instance = seen instanceof VmOnSeveralHosts ? seen.instances[0] : seen.instance;
+    await recover(cache.cluster, { name, uuid: instance?.dom.uuid }, { progress });
+  } else if (!(await owesToReachable(cache, seen))) return seen;
+  else await settleOwed(cache.cluster, seen.instance);
+  cache.forgetVm(name);
+  return cache.fresh(vm);
 }
 
-async function owesToReachable(picture: Picture, { domain }: Sight): Promise<boolean> {
+async function owesToReachable(cache: ClusterCache, { domain }: VmSnapshot): Promise<boolean> {
   const owed = parseOwed(findMetadata("owed", domain.raw)).filter(
     ({ vmId }) => vmId === undefined || vmId === domain.uuid,
   );
   if (owed.length === 0) return false;
-  const silent = (await picture.unreachable()).map(({ host }) => host);
-  const answer = picture.cluster.hosts.map(({ name }) => name).filter((name) => !silent.includes(name));
+  const unreachable = (await cache.unreachable()).map(({ host }) => host);
+  const answer = cache.cluster.hosts.map(({ name }) => name).filter((name) => !unreachable.includes(name));
   return owed.some(({ host }) => answer.includes(host));
 }
 
 /** As readJournal: one that came with a copy of another VM's definition is none. */
-function journalOf({ domain, presence }: Sight): Journal | undefined {
+function journalOf({ domain, instance }: VmSnapshot): Journal | undefined {
   const journal = parseJournal(findMetadata("journal", domain.raw), domain.name);
-  return journal?.uuid !== undefined && journal.uuid !== presence.dom.uuid ? undefined : journal;
+  return journal?.uuid !== undefined && journal.uuid !== instance.dom.uuid ? undefined : journal;
 }

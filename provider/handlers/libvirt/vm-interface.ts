@@ -41,7 +41,7 @@ import {
   xmlOf,
   type InterfaceSpec,
 } from "../../backends/libvirt/interfaces.js";
-import type { Picture, Sight } from "../../backends/libvirt/cluster-cache.js";
+import type { ClusterCache, VmSnapshot } from "../../backends/libvirt/cluster-cache.js";
 import { agreedProfile, conflictOf, type StoredProfile } from "../../backends/libvirt/profile-store.js";
 import { plugMissingVfs } from "../../migration/repair.js";
 import { anotherOrError, ofAnotherVm, underItsNewName } from "./another-vm.js";
@@ -58,9 +58,9 @@ import { checkFailures, diffOf, type Checked, type Handler, type HandlerContext 
 import {
   compared,
   diffOfInterface,
-  inFull,
+  withDefaults,
   inputsOfInterface,
-  unsaid,
+  withoutDefaults,
   vmAndNic,
   vmInterfaceSchema,
   type VmInterfaceInputs,
@@ -71,7 +71,7 @@ import { declaredInterfaces, type DeclaredInterface } from "../declarations.js";
 import { errorsAtCheck, failureOf, refuse } from "../rule-errors.js";
 import { noteAdopted, ownerOf, replacedInputs, wasAdopted } from "../replacement.js";
 import { leftUnchecked, warnOfUnreadable } from "../unreachable-warning.js";
-import { pictureOf } from "./session.js";
+import { clusterCacheOf } from "./session.js";
 import type { MaybeUnknown } from "../../model/unknown.js";
 
 export interface VmInterfaceState extends VmInterfaceInputs, VmInterfaceOutputs {
@@ -104,15 +104,15 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     if (ctx.urn !== undefined) declaredInterfaces.set(ctx.urn, { nic: previewOf(inputs, ctx.urn), profileUrn });
     if (olds !== undefined && diffOf(olds, inputs, { inputs: compared }).changes === false)
       return { inputs, failures: [] };
-    const picture = pictureOf(ctx);
-    const store = await readStore(picture);
-    const unchecked = store.silence === undefined ? [] : leftUnchecked(ctx, store.silence);
+    const cache = clusterCacheOf(ctx);
+    const store = await readStore(cache);
+    const unchecked = store.unreachable === undefined ? [] : leftUnchecked(ctx, store.unreachable);
     if (unchecked.length > 0) return { inputs, failures: unchecked };
     warnOfUnreadable(ctx, store.unreadable);
-    const conflict = await profileConflict(picture, store, inputs.profile);
+    const conflict = await profileConflict(cache, store, inputs.profile);
     if (conflict !== undefined) return { inputs, failures: [{ property: "profile", reason: conflict.message }] };
     const declaration = { nic: previewOf(inputs, ctx.urn), profileUrn, adopt: inputs.adopt === true };
-    const facts = await factsFor(picture, store, declaration, self, others).catch(nameTwiceOrError);
+    const facts = await factsFor(cache, store, declaration, self, others).catch(nameTwiceOrError);
     if (facts instanceof VmNameTwice) return { inputs, failures: [{ property: "vm", reason: facts.message }] };
     const broken = evaluate(interfaceRules, facts)
       .filter(({ rule }) => inputs.adopt !== true || !atOddsWithAdopted.includes(rule))
@@ -125,24 +125,24 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
   diff: (_ctx, _id, state, news) => Promise.resolve(diffOfInterface(state, news)),
 
   async create(ctx, inputs) {
-    const picture = pictureOf(ctx);
-    const sight = await requireVm(ctx, picture, inputs.vm);
-    const { host } = sight.presence;
+    const cache = clusterCacheOf(ctx);
+    const sight = await requireVm(ctx, cache, inputs.vm);
+    const { host } = sight.instance;
     const owner = ownerOf(ctx.urn);
     const replaced = replacedRecord(sight, { replaced: replacedInputs(ctx), owner });
     const existing = existingInterface(sight, inputs);
     if (existing !== undefined && inputs.adopt === true) {
-      await refuseOtherNetworks(picture, sight, inputs);
-      const { plugged, linked } = inFull(inputs);
+      await refuseOtherNetworks(cache, sight, inputs);
+      const { plugged, linked } = withDefaults(inputs);
       const taken = existing.id === replaced?.id ? await renamed(sight, existing) : existing;
       const spec = await specOf(
-        picture,
+        cache,
         { ...taken, plugged, linked, ...(owner !== undefined && { owner }) },
         agreedProfile,
       );
       noteAdopted(ctx, idOf(inputs.vm, taken.id));
-      const now = taken === existing ? sight : await requireVm(ctx, picture, sight.presence.dom);
-      return { id: idOf(inputs.vm, taken.id), state: await applied(ctx, picture, now, spec, inputs) };
+      const now = taken === existing ? sight : await requireVm(ctx, cache, sight.instance.dom);
+      return { id: idOf(inputs.vm, taken.id), state: await applied(ctx, cache, now, spec, inputs) };
     }
     if (existing !== undefined && existing.id !== replaced?.id) {
       throw new ProblemError({
@@ -152,8 +152,8 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
         remedy: "Use adopt: true to take it over, or choose another MAC.",
       });
     }
-    await lookOnceMore(picture, inputs, replaced);
-    const { profile, mac = generateMac(randomBytes(3)), plugged, linked } = inFull(inputs);
+    await lookOnceMore(cache, inputs, replaced);
+    const { profile, mac = generateMac(randomBytes(3)), plugged, linked } = withDefaults(inputs);
     const record: InterfaceRecord = {
       id: randomUUID(),
       profile,
@@ -162,24 +162,24 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
       linked,
       ...(owner !== undefined && { owner }),
     };
-    const spec = await specOf(picture, record, agreedProfile);
-    const make = (seen: Sight) => applied(ctx, picture, seen, spec, inputs);
+    const spec = await specOf(cache, record, agreedProfile);
+    const make = (seen: VmSnapshot) => applied(ctx, cache, seen, spec, inputs);
     const state =
-      replaced === undefined ? await make(sight) : await inThePlaceOf(ctx, picture, { sight, replaced }, make);
+      replaced === undefined ? await make(sight) : await inThePlaceOf(ctx, cache, { sight, replaced }, make);
     return { id: idOf(inputs.vm, record.id), state };
   },
 
   async read(ctx, id, state) {
-    const picture = pictureOf(ctx);
-    const sight = await lookAtRest(ctx, picture, vmOf(state)).catch(anotherOrError);
+    const cache = clusterCacheOf(ctx);
+    const sight = await lookAtRest(ctx, cache, vmOf(state)).catch(anotherOrError);
     if (sight instanceof VmIsAnother) {
       const next = ofAnotherVm(ctx, state, sight);
       return { id, state: next, inputs: inputsOfInterface(next) };
     }
     if (sight?.moving === true) return { id, state, inputs: inputsOfInterface(state) };
-    const found = sight && (await recordIn(picture, sight, id, state));
+    const found = sight && (await recordIn(cache, sight, id, state));
     if (sight === undefined || found === undefined) return undefined;
-    const now = stateNow(picture.cluster, sight, await specOf(picture, found.record), state);
+    const now = stateNow(cache.cluster, sight, await specOf(cache, found.record), state);
     const more = [found.lost ? lostRecordInWords : undefined, sight.interrupted].filter((each) => each !== undefined);
     const next = more.length === 0 ? now : { ...now, missing: [...now.missing, ...more] };
     return { id, state: next, inputs: inputsOfInterface(next) };
@@ -188,45 +188,45 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
   /** By its id, `vm/<uuid>`, or as `vm/mac`. */
   async import(ctx, name) {
     const { vm, nic } = vmAndNic(name);
-    const picture = pictureOf(ctx);
-    const sight = await lookAtRest(ctx, picture, vm);
+    const cache = clusterCacheOf(ctx);
+    const sight = await lookAtRest(ctx, cache, vm);
     const mac = normalizeMac(nic);
     const record = sight?.records.find((candidate) => candidate.id === nic || candidate.mac === mac);
     if (sight === undefined || record === undefined) return undefined;
-    const state = stateNow(picture.cluster, sight, await specOf(picture, record), { macMadeUp: true });
+    const state = stateNow(cache.cluster, sight, await specOf(cache, record), { macMadeUp: true });
     return { id: idOf(vm, record.id), state, inputs: inputsOfInterface(state) };
   },
 
   async update(ctx, id, state, news) {
-    const picture = pictureOf(ctx);
-    const sight = await requireVm(ctx, picture, vmOf(state));
-    const record = (await recordIn(picture, sight, id, state))?.record ?? {
+    const cache = clusterCacheOf(ctx);
+    const sight = await requireVm(ctx, cache, vmOf(state));
+    const record = (await recordIn(cache, sight, id, state))?.record ?? {
       id: id.slice(state.vm.length + 1),
       profile: state.profile,
       mac: state.mac,
       plugged: false,
       linked: true,
     };
-    const { plugged, linked } = inFull(news);
+    const { plugged, linked } = withDefaults(news);
     const owner = ownerOf(ctx.urn);
     const spec = await specOf(
-      picture,
+      cache,
       { ...record, plugged, linked, ...(owner !== undefined && { owner }) },
       agreedProfile,
     );
-    return { state: await applied(ctx, picture, sight, spec, news) };
+    return { state: await applied(ctx, cache, sight, spec, news) };
   },
 
   async delete(ctx, id, state) {
     if (wasAdopted(ctx, id)) return;
-    const picture = pictureOf(ctx);
-    const sight = await atRestNow(ctx, picture, vmOf(state)).catch((error: unknown) =>
-      underItsNewName(ctx, picture, error),
+    const cache = clusterCacheOf(ctx);
+    const sight = await atRestNow(ctx, cache, vmOf(state)).catch((error: unknown) =>
+      underItsNewName(ctx, cache, error),
     );
-    const record = sight && (await recordIn(picture, sight, id, state))?.record;
+    const record = sight && (await recordIn(cache, sight, id, state))?.record;
     if (sight === undefined || record === undefined) return;
     ctx.progress.report({ phase: "unplug", message: `unplugging ${record.mac} from ${state.vm}` });
-    await unplug(picture, sight, await specOf(picture, record), { forget: true });
+    await unplug(cache, sight, await specOf(cache, record), { forget: true });
   },
 };
 
@@ -234,7 +234,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
  * The VM's interface with the declared MAC: one of ours, or a whole pair that oVirt or a person has made, which has aliases of
  * its own. Any other device with that MAC is for the rules to refuse.
  */
-function existingInterface({ domain, records }: Sight, inputs: VmInterfaceInputs): InterfaceRecord | undefined {
+function existingInterface({ domain, records }: VmSnapshot, inputs: VmInterfaceInputs): InterfaceRecord | undefined {
   const { mac, profile } = inputs;
   if (mac === undefined) return undefined;
   const recorded = records.find((record) => record.mac === mac && record.profile === profile);
@@ -248,22 +248,22 @@ const lostRecordInWords = "record in the VM's metadata";
 
 /** The record of the interface; where it is lost, one that the state and the VM's devices tell. */
 async function recordIn(
-  picture: Picture,
-  { domain, records }: Sight,
+  cache: ClusterCache,
+  { domain, records }: VmSnapshot,
   id: string,
   state: VmInterfaceState,
 ): Promise<{ readonly record: InterfaceRecord; readonly lost: boolean } | undefined> {
   const record = records.find((candidate) => idOf(state.vm, candidate.id) === id);
   if (record !== undefined) return { record, lost: false };
-  const profile = (await picture.profile(state.profile))?.profile;
+  const profile = (await cache.profile(state.profile))?.profile;
   const lost = lostRecord(domain, records, id.slice(state.vm.length + 1), state, profile);
   return lost && { record: lost, lost: true };
 }
 
 /** @throws ProblemError where the pair that is to be taken over is on other networks than its profiles'. */
-async function refuseOtherNetworks(picture: Picture, sight: Sight, inputs: VmInterfaceInputs): Promise<void> {
-  const profiles = (await picture.profiles()).map(({ profile }) => profile);
-  const differences = await differencesOf(picture, sight, inputs, profiles);
+async function refuseOtherNetworks(cache: ClusterCache, sight: VmSnapshot, inputs: VmInterfaceInputs): Promise<void> {
+  const profiles = (await cache.profiles()).map(({ profile }) => profile);
+  const differences = await differencesOf(cache, sight, inputs, profiles);
   const nic = previewOf(inputs, undefined);
   const facts = {
     action: "add",
@@ -297,19 +297,19 @@ type PairProfile = Pick<ProfileRecord, "id" | "name" | "network" | "passThrough"
 
 /** Undefined: there is no pair of that MAC. */
 async function differencesOf(
-  picture: Picture,
-  { presence: { host }, domain }: Sight,
+  cache: ClusterCache,
+  { instance: { host }, domain }: VmSnapshot,
   { mac, profile: profileId }: { readonly mac?: string | undefined; readonly profile: unknown },
   profiles: readonly PairProfile[],
 ): Promise<readonly string[] | undefined> {
   const pair = pairOf(domain, mac);
   const profile = profiles.find(({ id }) => id === profileId);
   if (pair === undefined || profile === undefined) return undefined;
-  const hasPfs = networkOn(picture.cluster.config, host.name, profile.network)?.physicalFunctions !== undefined;
-  const functions = hasPfs ? await picture.physicalFunctions(host, profile.network) : [];
+  const hasPfs = networkOn(cache.cluster.config, host.name, profile.network)?.physicalFunctions !== undefined;
+  const functions = hasPfs ? await cache.physicalFunctions(host, profile.network) : [];
   const vfs = functions.flatMap(({ virtualFunctions }) => virtualFunctions.map(({ address }) => address));
   const failover = profiles.find(({ id }) => id === profile.failover);
-  return differencesFrom(pair, profile, failover, { cluster: picture.cluster.config, host: host.name, vfs });
+  return differencesFrom(pair, profile, failover, { cluster: cache.cluster.config, host: host.name, vfs });
 }
 
 /** Which interface of the hosts the declared one is, or takes the place of. */
@@ -331,19 +331,19 @@ function isSelf(vm: string, record: InterfaceRecord, { olds, replaced, owner }: 
 }
 
 /** The VM's interface that the one to be created replaces, where the engine makes the new one first. */
-function replacedRecord({ presence, records }: Sight, self: Self): InterfaceRecord | undefined {
+function replacedRecord({ instance, records }: VmSnapshot, self: Self): InterfaceRecord | undefined {
   const owned = records.find(({ owner }) => owner !== undefined && owner === self.owner);
   if (owned !== undefined) return owned;
-  const [found, ...more] = records.filter((record) => isSelf(presence.dom.name, record, self));
+  const [found, ...more] = records.filter((record) => isSelf(instance.dom.name, record, self));
   return more.length === 0 ? found : undefined;
 }
 
 /** The interface under another id, its devices as they are: so that the deletion of the replaced one is not for it. */
-async function renamed({ presence }: Sight, record: InterfaceRecord): Promise<InterfaceRecord> {
+async function renamed({ instance }: VmSnapshot, record: InterfaceRecord): Promise<InterfaceRecord> {
   const standby = standbyAliasOf(record);
   const adopted = { primaryAlias: primaryAliasOf(record), ...(standby !== undefined && { standbyAlias: standby }) };
   const taken = { ...record, id: randomUUID(), adopted };
-  await changeRecords(presence, (records) => records.map((each) => (each.id === record.id ? taken : each)));
+  await changeRecords(instance, (records) => records.map((each) => (each.id === record.id ? taken : each)));
   return taken;
 }
 
@@ -353,23 +353,23 @@ async function renamed({ presence }: Sight, record: InterfaceRecord): Promise<In
  */
 async function inThePlaceOf<T>(
   ctx: HandlerContext,
-  picture: Picture,
-  { sight, replaced }: { readonly sight: Sight; readonly replaced: InterfaceRecord },
-  make: (seen: Sight) => Promise<T>,
+  cache: ClusterCache,
+  { sight, replaced }: { readonly sight: VmSnapshot; readonly replaced: InterfaceRecord },
+  make: (seen: VmSnapshot) => Promise<T>,
 ): Promise<T> {
-  const vm = sight.presence.dom;
-  const old = await specOf(picture, replaced);
+  const vm = sight.instance.dom;
+  const old = await specOf(cache, replaced);
   ctx.progress.report({ phase: "unplug", message: `unplugging ${replaced.mac} from ${vm.name}, to replace it` });
-  await unplug(picture, sight, old, { forget: true });
+  await unplug(cache, sight, old, { forget: true });
   try {
-    return await make(await requireVm(ctx, picture, vm));
+    return await make(await requireVm(ctx, cache, vm));
   } catch (cause) {
-    const { presence } = await requireVm(ctx, picture, vm);
-    if (replaced.plugged) await plugInterface(picture.cluster, presence, old);
-    else await saveRecord(presence, replaced);
+    const { instance } = await requireVm(ctx, cache, vm);
+    if (replaced.plugged) await plugInterface(cache.cluster, instance, old);
+    else await saveRecord(instance, replaced);
     throw cause;
   } finally {
-    picture.forgetVm(vm.name);
+    cache.forgetVm(vm.name);
   }
 }
 
@@ -391,66 +391,66 @@ function warnOfUntoldReplacement(
 /** Brings the VM's interface to what the specification says, and reads back what came of it. */
 async function applied(
   ctx: HandlerContext,
-  picture: Picture,
-  sight: Sight,
+  cache: ClusterCache,
+  sight: VmSnapshot,
   spec: InterfaceSpec,
   inputs: VmInterfaceInputs,
 ): Promise<VmInterfaceState> {
-  const { presence, domain, records } = sight;
+  const { instance, domain, records } = sight;
   const aliases = Object.values(aliasesOf(spec));
   const present = Object.values(halvesOf(domain, spec)).filter((nic) => nic !== undefined);
   const known = records.find(({ id }) => id === spec.record.id);
   // Devices without a record are the interface's all the same: it was lost, or they are being taken over.
   const recorded = known ?? (present.length > 0 ? { ...spec.record, plugged: true } : undefined);
-  if (known === undefined && present.length > 0 && spec.record.plugged) await saveRecord(presence, spec.record);
+  if (known === undefined && present.length > 0 && spec.record.plugged) await saveRecord(instance, spec.record);
   // What another client took from the running VM may still be in its definition.
   const hasRest = present.length > 0 || recorded?.plugged === true;
   if (!spec.record.plugged) {
-    if (hasRest) await unplug(picture, sight, spec, { forget: false });
-    else await saveRecord(presence, spec.record);
+    if (hasRest) await unplug(cache, sight, spec, { forget: false });
+    else await saveRecord(instance, spec.record);
   } else if (recorded?.plugged === true && standsAlone(sight, spec)) {
     // Its standby carries the traffic, and continues to.
-    await plugMissingVfs(picture.cluster, presence.dom, ctx.progress, spec);
-    picture.forgetVm(inputs.vm);
+    await plugMissingVfs(cache.cluster, instance.dom, ctx.progress, spec);
+    cache.forgetVm(inputs.vm);
   } else if (present.length < aliases.length) {
-    if (hasRest) await unplug(picture, sight, spec, { forget: false });
-    await plug(picture, sight, spec);
+    if (hasRest) await unplug(cache, sight, spec, { forget: false });
+    await plug(cache, sight, spec);
   } else {
-    if (known !== undefined && known.owner !== spec.record.owner) await saveRecord(presence, spec.record);
-    if (known !== undefined && known.linked !== spec.record.linked) await setLink(presence, spec);
+    if (known !== undefined && known.owner !== spec.record.owner) await saveRecord(instance, spec.record);
+    if (known !== undefined && known.linked !== spec.record.linked) await setLink(instance, spec);
   }
-  return stateNow(picture.cluster, await requireVm(ctx, picture, presence.dom), spec, {
+  return stateNow(cache.cluster, await requireVm(ctx, cache, instance.dom), spec, {
     ...inputs,
     ...(inputs.mac === undefined && { macMadeUp: true }),
   });
 }
 
 /** The pair's standby is there, in a VM that runs, and its VF is not. */
-function standsAlone({ presence, domain }: Sight, spec: InterfaceSpec): boolean {
+function standsAlone({ instance, domain }: VmSnapshot, spec: InterfaceSpec): boolean {
   const { standby, primary } = halvesOf(domain, spec);
-  return isActive(presence) && aliasesOf(spec).primary !== undefined && standby !== undefined && primary === undefined;
+  return isActive(instance) && aliasesOf(spec).primary !== undefined && standby !== undefined && primary === undefined;
 }
 
-async function plug(picture: Picture, { presence }: Sight, spec: InterfaceSpec): Promise<void> {
-  const { host } = presence;
-  const look = () => picture.physicalFunctions(host, spec.profile.network);
-  const vf = await plugInterface(picture.cluster, presence, spec, look);
-  if (vf !== undefined) picture.took(host, formatPciAddress(vf), presence.dom.name);
+async function plug(cache: ClusterCache, { instance }: VmSnapshot, spec: InterfaceSpec): Promise<void> {
+  const { host } = instance;
+  const look = () => cache.physicalFunctions(host, spec.profile.network);
+  const vf = await plugInterface(cache.cluster, instance, spec, look);
+  if (vf !== undefined) cache.took(host, formatPciAddress(vf), instance.dom.name);
 }
 
 async function unplug(
-  picture: Picture,
-  { presence }: Sight,
+  cache: ClusterCache,
+  { instance }: VmSnapshot,
   spec: InterfaceSpec,
   how: { readonly forget: boolean },
 ): Promise<void> {
-  await unplugInterface(picture.cluster, presence, spec, how).finally(() => picture.forgetVm(presence.dom.name));
+  await unplugInterface(cache.cluster, instance, spec, how).finally(() => cache.forgetVm(instance.dom.name));
 }
 
 /** As it is at this moment: something is about to be changed, or was. @throws ProblemError when there is no such VM. */
-async function requireVm(ctx: HandlerContext, picture: Picture, vm: VmRef): Promise<Sight> {
-  const sight = await atRestNow(ctx, picture, vm);
-  if (sight === undefined) throw picture.cluster.unknownVm(named(vm).name);
+async function requireVm(ctx: HandlerContext, cache: ClusterCache, vm: VmRef): Promise<VmSnapshot> {
+  const sight = await atRestNow(ctx, cache, vm);
+  if (sight === undefined) throw cache.cluster.unknownVm(named(vm).name);
   return sight;
 }
 
@@ -460,7 +460,7 @@ function vmOf({ vm, vmId }: Pick<VmInterfaceState, "vm" | "vmId">): NamedVm {
 
 function stateNow(
   cluster: LibvirtCluster,
-  { presence: { host, dom }, domain }: Sight,
+  { instance: { host, dom }, domain }: VmSnapshot,
   spec: InterfaceSpec,
   declared: Pick<Partial<VmInterfaceState>, "macMadeUp" | "adopt">,
 ): VmInterfaceState {
@@ -480,7 +480,7 @@ function stateNow(
     profile: record.profile,
     mac: record.mac,
     ...(declared.macMadeUp && { macMadeUp: true }),
-    ...unsaid(record),
+    ...withoutDefaults(record),
     ...(declared.adopt !== undefined && { adopt: declared.adopt }),
     host: host.name,
     ...(vf !== undefined && { vf: formatPciAddress(vf) }),
@@ -496,24 +496,24 @@ function stateNow(
  * @throws ProblemError when the store lacks one.
  */
 async function specOf(
-  picture: Picture,
+  cache: ClusterCache,
   record: InterfaceRecord,
   read: (stored: StoredProfile | undefined) => ProfileRecord | undefined = (stored) => stored?.profile,
 ): Promise<InterfaceSpec> {
-  const profile = read(await picture.knownProfile(record.profile));
+  const profile = read(await cache.knownProfile(record.profile));
   if (profile === undefined) throw missingProfile(record.profile);
   if (profile.failover === undefined) return { record, profile };
-  const standby = read(await picture.knownProfile(profile.failover));
+  const standby = read(await cache.knownProfile(profile.failover));
   if (standby === undefined) throw missingProfile(profile.failover);
   return { record: { ...record, standbyProfile: standby.id }, profile, standby };
 }
 
 /** Whether the hosts keep the profile, or its failover, differently. */
-async function profileConflict(picture: Picture, store: StoreView, id: unknown): Promise<ProblemError | undefined> {
+async function profileConflict(cache: ClusterCache, store: StoreView, id: unknown): Promise<ProblemError | undefined> {
   if (typeof id !== "string" || store.profiles === notYetKnown) return undefined;
-  const stored = await picture.profile(id);
+  const stored = await cache.profile(id);
   if (stored === undefined) return undefined;
-  const failover = stored.profile.failover === undefined ? undefined : await picture.profile(stored.profile.failover);
+  const failover = stored.profile.failover === undefined ? undefined : await cache.profile(stored.profile.failover);
   return conflictOf(stored) ?? (failover && conflictOf(failover));
 }
 
@@ -532,7 +532,7 @@ function idOf(vm: string, interfaceId: string): string {
 // --- rules
 
 function previewOf(inputs: MaybeUnknown<VmInterfaceInputs>, urn: string | undefined): Preview<VmNic> {
-  const { vm, profile, mac, plugged, linked } = inFull(inputs);
+  const { vm, profile, mac, plugged, linked } = withDefaults(inputs);
   return {
     name: urn?.split("::").at(-1) ?? "interface",
     vm,
@@ -563,7 +563,7 @@ function withProfileId(store: StoreView, { nic, profileUrn }: DeclaredInterface)
 }
 
 async function factsFor(
-  picture: Picture,
+  cache: ClusterCache,
   store: StoreView,
   declaration: DeclaredInterface & { readonly adopt: boolean },
   self: Self,
@@ -591,14 +591,14 @@ async function factsFor(
     backend: "libvirt",
     nic,
     ...(olds !== undefined && {
-      stored: { name: typeof nic.name === "string" ? nic.name : "interface", ...inFull(olds) },
+      stored: { name: typeof nic.name === "string" ? nic.name : "interface", ...withDefaults(olds) },
     }),
     others: [...others, ...declared.map((each) => withProfileId(store, each)).filter((each) => !isStored(each))],
     profiles: knownProfiles(store),
-    networks: networksOf(picture.cluster),
+    networks: networksOf(cache.cluster),
     vm:
-      typeof nic.vm === "string" && store.silence === undefined
-        ? await vmFacts(picture, store, { name: nic.vm, uuid: own }, nic, {
+      typeof nic.vm === "string" && store.unreachable === undefined
+        ? await vmFacts(cache, store, { name: nic.vm, uuid: own }, nic, {
             leaving: leaving?.record,
             adopt: declaration.adopt,
             exists: olds !== undefined,
@@ -608,7 +608,7 @@ async function factsFor(
 }
 
 async function vmFacts(
-  picture: Picture,
+  cache: ClusterCache,
   store: StoreView,
   vm: NamedVm,
   { profile: profileId, mac }: Preview<VmNic>,
@@ -618,13 +618,13 @@ async function vmFacts(
     exists,
   }: { readonly leaving: InterfaceRecord | undefined; readonly adopt: boolean; readonly exists: boolean },
 ): Promise<VmOfNic> {
-  const sight = await picture.vm(vm).catch((error: unknown) => {
+  const sight = await cache.vm(vm).catch((error: unknown) => {
     // Which of the VMs of that name it is, the state tells: the update has it.
     if (exists && error instanceof VmNameTwice) return undefined;
     throw error;
   });
   if (sight === undefined) return {};
-  const { presence, domain } = sight;
+  const { instance, domain } = sight;
   const profileOf = (wanted: unknown) =>
     store.profiles === notYetKnown ? undefined : store.profiles.find(({ id }) => id === wanted);
   const profile = profileOf(profileId);
@@ -633,17 +633,17 @@ async function vmFacts(
   const freedVfs =
     profileOf(leaving?.profile)?.network === profile?.network ? freed.filter(({ vf }) => vf !== undefined).length : 0;
   const functions =
-    profile?.passThrough === "enabled" ? await picture.physicalFunctions(presence.host, profile.network) : undefined;
+    profile?.passThrough === "enabled" ? await cache.physicalFunctions(instance.host, profile.network) : undefined;
   const wanted = typeof mac === "string" ? mac : undefined;
   const taken = adopt ? pairOf(domain, wanted) : undefined;
   const differences =
-    taken && (await differencesOf(picture, sight, { mac: wanted, profile: profileId }, planned(knownProfiles(store))));
+    taken && (await differencesOf(cache, sight, { mac: wanted, profile: profileId }, planned(knownProfiles(store))));
   return {
     ...(!exists && {
       inTheWay: devicesInTheWay(domain, sight.records, { mac: wanted, failover: profile?.failover }, taken),
     }),
     ...(differences !== undefined && { differences }),
-    running: isActive(presence),
+    running: isActive(instance),
     machine: domain.machine,
     freeRootPorts: domain.rootPorts.filter(({ free }) => free).length + freed.length,
     ...(functions !== undefined && {
@@ -664,17 +664,17 @@ function nameTwiceOrError(error: unknown): VmNameTwice {
 
 /** What could not be known at preview is looked at once more before anything changes. */
 async function lookOnceMore(
-  picture: Picture,
+  cache: ClusterCache,
   inputs: VmInterfaceInputs,
   replaced: InterfaceRecord | undefined,
 ): Promise<void> {
-  const store = await readStore(picture);
-  if (store.silence !== undefined) throw store.silence;
+  const store = await readStore(cache);
+  if (store.unreachable !== undefined) throw store.unreachable;
   const self: Self = {
     owner: replaced?.owner,
     replaced: replaced && { vm: inputs.vm, profile: replaced.profile, mac: replaced.mac },
   };
   const declaration = { nic: previewOf(inputs, undefined), adopt: inputs.adopt === true };
-  const facts = await factsFor(picture, store, declaration, self, []);
+  const facts = await factsFor(cache, store, declaration, self, []);
   refuse(evaluate(interfaceRules, facts).filter(({ severity }) => severity === "error"));
 }

@@ -12,7 +12,7 @@ import { missingVfsOf, plugMissingVfs } from "../../migration/repair.js";
 import { saveReport } from "../../migration/report/files.js";
 import type { Violation } from "../../rules/index.js";
 import type { MoveReport } from "../../migration/report/report.js";
-import { silenceOf } from "../../backends/libvirt/host.js";
+import { asUnreachable } from "../../backends/libvirt/host.js";
 import {
   isActive,
   VmIsAnother,
@@ -20,9 +20,9 @@ import {
   VmOnSeveralHosts,
   type LibvirtCluster,
   type NamedVm,
-  type Presence,
+  type DomainInstance,
 } from "../../backends/libvirt/cluster.js";
-import type { Picture } from "../../backends/libvirt/cluster-cache.js";
+import type { ClusterCache } from "../../backends/libvirt/cluster-cache.js";
 import { announceMove } from "../announcement.js";
 import { anotherOrError, ofAnotherVm } from "./another-vm.js";
 import { lookAtRest } from "./stable-vm.js";
@@ -48,7 +48,7 @@ import { declarePlacement, placedTwice } from "../placement-owner.js";
 import { failureOf } from "../rule-errors.js";
 import { isUnderMaintenanceNow } from "../maintenance-now.js";
 import { hostAtRest, tellOfRest } from "../resting.js";
-import { clusterOf, pictureOf } from "./session.js";
+import { clusterOf, clusterCacheOf } from "./session.js";
 import { nearest } from "../../model/suggestion.js";
 import { leftUnchecked } from "../unreachable-warning.js";
 import { isKnown, type MaybeUnknown, type Unknown } from "../../model/unknown.js";
@@ -125,25 +125,25 @@ async function found(
   ctx: HandlerContext,
   state: VmPlacementState,
 ): Promise<Found<VmPlacementInputs, VmPlacementState> | undefined> {
-  const picture = pictureOf(ctx);
-  const { cluster } = picture;
-  const look = await lookAtRest(ctx, picture, { name: state.vm, uuid: state.vmId }).catch(anotherOrError);
+  const cache = clusterCacheOf(ctx);
+  const { cluster } = cache;
+  const look = await lookAtRest(ctx, cache, { name: state.vm, uuid: state.vmId }).catch(anotherOrError);
   if (look instanceof VmIsAnother) {
     const next = ofAnotherVm(ctx, state, look);
     return { id: state.vm, state: next, inputs: inputsOfPlacement(next) };
   }
   if (look === undefined) return undefined;
-  const { presence, moving, interrupted } = look;
+  const { instance, moving, interrupted } = look;
   if (moving && state.host !== "") return { id: state.vm, state, inputs: inputsOfPlacement(state) };
-  const on = presence.host.name;
+  const on = instance.host.name;
   const resting = on !== state.host && (await isUnderMaintenanceNow(ctx, state.host));
-  if (resting) tellOfRest(ctx, { vm: state.vm, on, named: state.host, runs: isActive(presence) });
+  if (resting) tellOfRest(ctx, { vm: state.vm, on, named: state.host, runs: isActive(instance) });
   const next: VmPlacementState = {
     ...state,
     // At rest it is where it was declared to be: what differs is told, and is no drift.
     host: resting ? state.host : on,
-    vmId: presence.dom.uuid,
-    missing: interrupted === undefined ? await missingVfsOf(cluster, presence.dom) : [interrupted],
+    vmId: instance.dom.uuid,
+    missing: interrupted === undefined ? await missingVfsOf(cluster, instance.dom) : [interrupted],
   };
   return { id: state.vm, state: next, inputs: inputsOfPlacement(next) };
 }
@@ -158,9 +158,9 @@ async function place(
     claim = ctx.urn === undefined ? undefined : randomUUID(),
   }: Pick<Partial<VmPlacementState>, "vmId" | "lastMove" | "claim">,
 ): Promise<VmPlacementState> {
-  const picture = pictureOf(ctx);
-  const { cluster } = picture;
-  const vm: NamedVm = { name: inputs.vm, uuid: vmId ?? (await uuidOf(picture, inputs.vm)) };
+  const cache = clusterCacheOf(ctx);
+  const { cluster } = cache;
+  const vm: NamedVm = { name: inputs.vm, uuid: vmId ?? (await uuidOf(cache, inputs.vm)) };
   const stateWith = (report: MoveReport | undefined, host: string, missing: readonly string[]): VmPlacementState => ({
     ...inputs,
     host,
@@ -200,7 +200,7 @@ async function place(
     const problem = { ...error.problem, state: withReport(error.problem.state ?? "", file) };
     throw new PartialFailure(problem, inputs.vm, stateWith(error.report, at, []), error.options);
   } finally {
-    picture.forgetVm(inputs.vm);
+    cache.forgetVm(inputs.vm);
   }
 }
 
@@ -244,19 +244,19 @@ function move(
 
 /** What is done instead of a move. */
 async function rest(ctx: HandlerContext, vm: NamedVm, host: string): Promise<void> {
-  const { cluster } = pictureOf(ctx);
+  const { cluster } = clusterCacheOf(ctx);
   const recovery = await recover(cluster, vm, { progress: ctx.progress });
-  const presence = await cluster.require(vm);
-  const on = recovery.host ?? presence.host.name;
-  tellOfRest(ctx, { vm: vm.name, on, named: host, runs: isActive(presence) });
+  const instance = await cluster.require(vm);
+  const on = recovery.host ?? instance.host.name;
+  tellOfRest(ctx, { vm: vm.name, on, named: host, runs: isActive(instance) });
 }
 
 /** Of the VM that is called by its name. Undefined: what stands in the way is for the move to say. @throws VmNameTwice */
-async function uuidOf(picture: Picture, vm: string): Promise<string | undefined> {
+async function uuidOf(cache: ClusterCache, vm: string): Promise<string | undefined> {
   try {
-    return (await picture.vm(vm))?.presence.dom.uuid;
+    return (await cache.vm(vm))?.instance.dom.uuid;
   } catch (error) {
-    if (error instanceof VmOnSeveralHosts) return error.presences[0]?.dom.uuid;
+    if (error instanceof VmOnSeveralHosts) return error.instances[0]?.dom.uuid;
     if (error instanceof VmNameTwice || !(error instanceof ProblemError)) throw error;
     return undefined;
   }
@@ -265,7 +265,7 @@ async function uuidOf(picture: Picture, vm: string): Promise<string | undefined>
 /** Where several VMs have the name. */
 async function nameTwice(ctx: HandlerContext, vm: string): Promise<VmNameTwice | undefined> {
   try {
-    await uuidOf(pictureOf(ctx), vm);
+    await uuidOf(clusterCacheOf(ctx), vm);
     return undefined;
   } catch (error) {
     if (error instanceof VmNameTwice) return error;
@@ -281,19 +281,19 @@ async function restingHost(
   olds: VmPlacementInputs | undefined,
 ): Promise<{ readonly host: string; readonly failures: readonly CheckFailure[] } | undefined> {
   const before = olds?.vm === vm ? olds.host : undefined;
-  let presence: Presence | undefined;
+  let instance: DomainInstance | undefined;
   let failures: readonly CheckFailure[] = [];
   try {
-    presence = (await pictureOf(ctx).vm(vm))?.presence;
-    if (presence === undefined) return undefined;
-    tellOfRest(ctx, { vm, on: presence.host.name, named, runs: isActive(presence) });
+    instance = (await clusterCacheOf(ctx).vm(vm))?.instance;
+    if (instance === undefined) return undefined;
+    tellOfRest(ctx, { vm, on: instance.host.name, named, runs: isActive(instance) });
   } catch (error) {
     // Wherever it is, it stays there.
     if (!(error instanceof ProblemError)) throw error;
-    const silence = silenceOf(error);
-    if (silence !== undefined) failures = leftUnchecked(ctx, silence);
+    const unreachable = asUnreachable(error);
+    if (unreachable !== undefined) failures = leftUnchecked(ctx, unreachable);
   }
-  return { host: hostAtRest({ named, before, on: presence?.host.name }, (host) => rests(ctx, host)), failures };
+  return { host: hostAtRest({ named, before, on: instance?.host.name }, (host) => rests(ctx, host)), failures };
 }
 
 /** Saves the report, and says on the resource's row what it comes to. Returns the file for people, where there is one. */
@@ -315,9 +315,9 @@ const isMaintenance = ({ rule }: Violation) => rule === "move-destination-not-in
 const isSilence = ({ rule }: Violation) => rule === "move-hosts-answer";
 
 /** Of a VM that runs elsewhere. */
-function announceFrom(ctx: HandlerContext, presence: Presence | undefined, to: string): void {
-  if (presence === undefined || !isActive(presence) || presence.host.name === to || rests(ctx, to)) return;
-  announceMove(ctx, { vm: presence.dom.name, from: presence.host.name, to });
+function announceFrom(ctx: HandlerContext, instance: DomainInstance | undefined, to: string): void {
+  if (instance === undefined || !isActive(instance) || instance.host.name === to || rests(ctx, to)) return;
+  announceMove(ctx, { vm: instance.dom.name, from: instance.host.name, to });
 }
 
 /** Also where the placement changes in something else than its host, or lacks a VF: `up` moves the VM home then as well. */
@@ -329,7 +329,7 @@ async function announceWhereElsewhere(
   if (!isKnown(vm) || !isKnown(host)) return;
   const uuid = before.vm === vm ? before.vmId : undefined;
   try {
-    announceFrom(ctx, (await pictureOf(ctx).vm({ name: vm, uuid }))?.presence, host);
+    announceFrom(ctx, (await clusterCacheOf(ctx).vm({ name: vm, uuid }))?.instance, host);
   } catch (error) {
     // What stands in the way of the move itself is the check's to say.
     if (!(error instanceof ProblemError)) throw error;
@@ -344,17 +344,17 @@ async function refusals(
   host: string,
 ): Promise<readonly CheckFailure[]> {
   try {
-    const [plan, unreachable] = await Promise.all([planMove(cluster, vm, host), pictureOf(ctx).unreachable()]);
+    const [plan, unreachable] = await Promise.all([planMove(cluster, vm, host), clusterCacheOf(ctx).unreachable()]);
     const unchecked = unreachable.flatMap((problem) => leftUnchecked(ctx, problem));
     if (unchecked.length > 0) return unchecked.slice(0, 1);
     if (plan.alreadyThere) return [];
     const refused = errorsOf(plan).filter((error) => !isSilence(error) && !isMaintenance(error));
-    if (refused.length === 0) announceFrom(ctx, plan.presence, host);
+    if (refused.length === 0) announceFrom(ctx, plan.instance, host);
     // Of a host that was lost only while it was asked for the plan.
     const lost = unreachable.length === 0 ? errorsOf(plan).filter(isSilence) : [];
     for (const { message, remedy } of [...warningsOf(plan), ...lost]) ctx.progress.warn(`${message} ${remedy}`);
     const near = refused.some(({ rule }) => rule === "move-vm-exists")
-      ? nearest(vm, await pictureOf(ctx).vmNames())
+      ? nearest(vm, await clusterCacheOf(ctx).vmNames())
       : undefined;
     return refused.map((violation) => {
       const { property, reason } = failureOf(violation, "host");
@@ -362,8 +362,8 @@ async function refusals(
       return { property, reason: `${reason}${meant}` };
     });
   } catch (error) {
-    const silence = silenceOf(error);
-    if (silence !== undefined) return leftUnchecked(ctx, silence);
+    const unreachable = asUnreachable(error);
+    if (unreachable !== undefined) return leftUnchecked(ctx, unreachable);
     if (error instanceof ProblemError) return [{ property: "host", reason: error.message }];
     throw error;
   }

@@ -5,7 +5,7 @@ import { isKnown, notYetKnown, type ProfileFacts } from "../../rules/index.js";
 import { warnOfUnreadable } from "../unreachable-warning.js";
 import type { ProfileRecord } from "../../backends/libvirt/xml/network.js";
 import type { LibvirtCluster } from "../../backends/libvirt/cluster.js";
-import { Picture } from "../../backends/libvirt/cluster-cache.js";
+import { ClusterCache } from "../../backends/libvirt/cluster-cache.js";
 import type { StoredProfile } from "../../backends/libvirt/profile-store.js";
 import { type Found, type Handler } from "../handler.js";
 import { attributes, diffOfProfile, type DeclaredInputs, type VnicProfileInputs } from "../inputs/vnic-profile.js";
@@ -21,7 +21,7 @@ import {
 import { checkProfile, previewOf, refuseProfile, type Subject } from "../profile-check.js";
 import { futureId } from "../declarations.js";
 import { isOfSameStack, noteAdopted, ownerOf, replacedInputs, wasAdopted } from "../replacement.js";
-import { pictureOf } from "./session.js";
+import { clusterCacheOf } from "./session.js";
 import type { MaybeUnknown } from "../../model/unknown.js";
 
 export interface VnicProfileState extends VnicProfileInputs {
@@ -32,12 +32,12 @@ export interface VnicProfileState extends VnicProfileInputs {
 export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
   check(ctx, news, olds) {
     return checkProfile(ctx, news, olds, async (declared, sought) => {
-      const picture = pictureOf(ctx);
-      const store = await readStore(picture);
+      const cache = clusterCacheOf(ctx);
+      const store = await readStore(cache);
       warnOfUnreadable(ctx, store.unreadable);
-      const { cluster } = picture;
+      const { cluster } = cache;
       return {
-        silence: store.silence,
+        unreachable: store.unreachable,
         stored: storedAs(store, sought),
         own: ownedBy(store, ownerOf(ctx.urn), declared),
         factsOf: (subject) => factsFor(cluster, store, declared, subject),
@@ -48,9 +48,9 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
   diff: (_ctx, _id, state, news) => Promise.resolve(diffOfProfile(state, news)),
 
   async create(ctx, inputs) {
-    const picture = pictureOf(ctx);
-    const { cluster } = picture;
-    const store = await readStoreOrFail(picture);
+    const cache = clusterCacheOf(ctx);
+    const { cluster } = cache;
+    const store = await readStoreOrFail(cache);
     const same = listed(store).find((profile) => profile.name === inputs.name && profile.network === inputs.network);
     if (same !== undefined && inputs.adopt === true) {
       const record = recordOf(same.id, inputs, ctx.urn);
@@ -60,7 +60,7 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
           factsFor(cluster, await readAnew(cluster), inputs, { action: "edit", stored: same, urn: ctx.urn }),
         );
       }
-      await save(picture, record);
+      await save(cache, record);
       return { id: same.id, state: stateOf(record, inputs.adopt, []) };
     }
     const replaced = ownedBy(store, ownerOf(ctx.urn), inputs) ?? storedAs(store, replacedInputs(ctx));
@@ -73,26 +73,26 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
     }
     refuseProfile(factsFor(cluster, store, inputs, { action: "add", stored: undefined, urn: ctx.urn, replaced }));
     const record = recordOf(randomUUID(), inputs, ctx.urn);
-    if (replaced === undefined) await save(picture, record);
-    else await saveInThePlaceOf(picture, replaced, record);
+    if (replaced === undefined) await save(cache, record);
+    else await saveInThePlaceOf(cache, replaced, record);
     return { id: record.id, state: stateOf(record, inputs.adopt, []) };
   },
 
   async read(ctx, id, state) {
-    const found = await pictureOf(ctx).profile(id);
+    const found = await clusterCacheOf(ctx).profile(id);
     return found && foundAs(found, state.adopt);
   },
 
   /** By its id, or as `network/name`. */
   async import(ctx, name) {
-    const stored = await pictureOf(ctx).profiles();
+    const stored = await clusterCacheOf(ctx).profiles();
     const found = stored.find(({ profile }) => profile.id === name || `${profile.network}/${profile.name}` === name);
     return found && foundAs(found, undefined);
   },
 
   async update(ctx, id, state, news) {
-    const picture = pictureOf(ctx);
-    const { cluster } = picture;
+    const cache = clusterCacheOf(ctx);
+    const { cluster } = cache;
     const store = await readAnew(cluster);
     const stored = listed(store).find((profile) => profile.id === id);
     const record = recordOf(id, news, ctx.urn);
@@ -101,14 +101,14 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
         factsFor(cluster, store, news, { action: "edit", stored: stored ?? recordOf(id, state), urn: ctx.urn }),
       );
     }
-    await save(picture, record);
+    await save(cache, record);
     return { state: stateOf(record, news.adopt, []) };
   },
 
   async delete(ctx, id, state) {
     if (wasAdopted(ctx, id)) return;
-    const picture = pictureOf(ctx);
-    const { cluster } = picture;
+    const cache = clusterCacheOf(ctx);
+    const { cluster } = cache;
     const store = await readAnew(cluster);
     const stored = listed(store).find((profile) => profile.id === id);
     if (stored !== undefined)
@@ -119,7 +119,7 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
           urn: ctx.urn,
         }),
       );
-    await cluster.profiles.remove(id).finally(() => picture.forgetProfiles());
+    await cluster.profiles.remove(id).finally(() => cache.forgetProfiles());
   },
 };
 
@@ -157,8 +157,8 @@ function factsFor(
  * Where the engine makes the new profile first, the old one goes first all the same: they have one name. It comes back when the
  * new one cannot be made. The engine's own deletion finds nothing to do then.
  */
-async function saveInThePlaceOf(picture: Picture, replaced: ProfileRecord, record: ProfileRecord): Promise<void> {
-  const { cluster } = picture;
+async function saveInThePlaceOf(cache: ClusterCache, replaced: ProfileRecord, record: ProfileRecord): Promise<void> {
+  const { cluster } = cache;
   const store = await readAnew(cluster);
   const facts = factsFor(cluster, store, inputsOf(stateOf(replaced, undefined, [])), {
     action: "remove",
@@ -173,25 +173,25 @@ async function saveInThePlaceOf(picture: Picture, replaced: ProfileRecord, recor
   }
   await cluster.profiles.remove(replaced.id);
   try {
-    await save(picture, record);
+    await save(cache, record);
   } catch (cause) {
-    await save(picture, replaced);
+    await save(cache, replaced);
     throw cause;
   }
 }
 
-async function save(picture: Picture, record: ProfileRecord): Promise<void> {
-  await picture.cluster.profiles.save(record).finally(() => picture.forgetProfiles());
+async function save(cache: ClusterCache, record: ProfileRecord): Promise<void> {
+  await cache.cluster.profiles.save(record).finally(() => cache.forgetProfiles());
 }
 
 /** Whether a profile is in use must not be an old answer. */
 function readAnew(cluster: LibvirtCluster): Promise<StoreView> {
-  return readStoreOrFail(new Picture(cluster));
+  return readStoreOrFail(new ClusterCache(cluster));
 }
 
-async function readStoreOrFail(picture: Picture): Promise<StoreView> {
-  const store = await readStore(picture);
-  if (store.silence !== undefined) throw store.silence;
+async function readStoreOrFail(cache: ClusterCache): Promise<StoreView> {
+  const store = await readStore(cache);
+  if (store.unreachable !== undefined) throw store.unreachable;
   return store;
 }
 

@@ -18,7 +18,7 @@ import { ProblemError } from "../../model/problem.js";
 import { notYetKnown, type Eventual, type LogicalNetwork } from "../../rules/index.js";
 import type { ProfileRecord } from "../../backends/libvirt/xml/network.js";
 import type { RecordedInterface, StoreView } from "../cluster-view.js";
-import { silenceOf, type Engine } from "./session.js";
+import { asUnreachable, type Engine } from "./session.js";
 
 /** How many VMs are asked for their NICs at once. */
 const vmsAtOnce = 8;
@@ -55,7 +55,7 @@ export async function readEngine(
   const networks = everyNetwork.filter((network) => network.dataCenter === dataCenter);
   const profiles = found.map((profile) => recordOf(profile, { networks, filters, qos }));
   const interfaces = await nicsOf(client, whose, profiles);
-  return { profiles, interfaces, networks, clusterNetworks, filters, qos, silence: undefined };
+  return { profiles, interfaces, networks, clusterNetworks, filters, qos, unreachable: undefined };
 }
 
 /** For a preview: an engine that does not answer makes everything unknown, and never a rule's error. */
@@ -66,8 +66,8 @@ export async function readEngineIfItAnswers(
   try {
     return await readEngine(engine, whose);
   } catch (error) {
-    const silence = silenceOf(error);
-    if (silence === undefined) throw error;
+    const unreachable = asUnreachable(error);
+    if (unreachable === undefined) throw error;
     return {
       profiles: notYetKnown,
       interfaces: notYetKnown,
@@ -75,7 +75,7 @@ export async function readEngineIfItAnswers(
       clusterNetworks: notYetKnown,
       filters: notYetKnown,
       qos: notYetKnown,
-      silence,
+      unreachable,
     };
   }
 }

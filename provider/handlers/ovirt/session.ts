@@ -50,7 +50,7 @@ export function newEngine(config: HandlerContext["config"]): Engine {
 }
 
 /** The error, where it says no more than that the engine does not answer; undefined for any other. */
-export function silenceOf(error: unknown): ProblemError | undefined {
+export function asUnreachable(error: unknown): ProblemError | undefined {
   if (error instanceof EngineUnreachable) return error;
   // The engine's proxy answers in its place.
   return error instanceof OvirtFault && [502, 503, 504].includes(error.status) ? error : undefined;
@@ -61,7 +61,7 @@ export async function unlessSilent<T>(answer: Promise<T>): Promise<T | undefined
   try {
     return await answer;
   } catch (error) {
-    if (silenceOf(error) === undefined) throw error;
+    if (asUnreachable(error) === undefined) throw error;
     return undefined;
   }
 }

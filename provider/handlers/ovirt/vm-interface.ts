@@ -35,9 +35,9 @@ import {
   compared,
   diffOfInterface,
   identity,
-  inFull,
+  withDefaults,
   inputsOfInterface,
-  unsaid,
+  withoutDefaults,
   vmAndNic,
   vmInterfaceSchema,
   type VmInterfaceInputs,
@@ -62,7 +62,7 @@ import { addedOnce, setPlugged, type NewNic } from "../../backends/ovirt/pluggin
 import { replug } from "./replug.js";
 import { absenceOf, engineOf, unlessSilent, type Engine } from "./session.js";
 import { isPassing, lastingRefusal, readyForNics, withoutMigration } from "../../backends/ovirt/settled.js";
-import { hasOrphan, hostsUnder, isRunning, requireVm, spelledVf, vfOf, vmIfAny } from "./vm.js";
+import { hasUnpluggedDevice, hostsUnder, isRunning, requireVm, spelledVf, vfOf, vmIfAny } from "./vm.js";
 
 export interface VmInterfaceState extends VmInterfaceInputs, VmInterfaceOutputs, OvirtMark {
   readonly mac: string;
@@ -85,14 +85,14 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     const engine = engineOf(ctx);
     const vm = isKnown(inputs.vm) ? await unlessSilent(vmIfAny(engine, inputs.vm)) : undefined;
     const view = await readEngineIfItAnswers(engine, vm);
-    const unchecked = view.silence === undefined ? [] : leftUnchecked(ctx, view.silence);
+    const unchecked = view.unreachable === undefined ? [] : leftUnchecked(ctx, view.unreachable);
     if (unchecked.length > 0) return { inputs, failures: unchecked };
     const refusedStatus = vm === undefined ? undefined : lastingRefusal(vm);
     if (refusedStatus !== undefined) return { inputs, failures: [{ property: "vm", reason: said(refusedStatus) }] };
     if (vm !== undefined && isPassing(vm))
       ctx.progress.warn(`VM "${vm.name}" is in status ${vm.status}: pulumi up waits until its NICs can be changed.`);
     const facts = await factsFor(engine, view, vm, { ...declaration, inputs, self, others });
-    if (view.silence === undefined && vm === undefined && isKnown(inputs.vm))
+    if (view.unreachable === undefined && vm === undefined && isKnown(inputs.vm))
       ctx.progress.warn(`The engine has no VM "${inputs.vm}" yet. Rules that need it were skipped.`);
     const broken = evaluate(interfaceRules, facts)
       .filter(({ rule }) => inputs.adopt !== true || !atOddsWithAdopted.includes(rule))
@@ -140,7 +140,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
       ctx.urn,
       nics.filter(({ id }) => id !== replaced?.id),
     );
-    const { plugged, linked } = inFull(inputs);
+    const { plugged, linked } = withDefaults(inputs);
     ctx.progress.report({ phase: "plug", message: `adding NIC ${name} to ${vm.name}` });
     const wanted: NewNic = {
       name,
@@ -218,7 +218,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     // An unplugged NIC can be removed at any time, also one that the engine is about to plug again, beside its standby.
     const vm = await withoutMigration(client, found.vm, ctx);
     ctx.progress.report({ phase: "unplug", message: `removing NIC ${nic.name} from ${vm.name}` });
-    if (await hasOrphan(client, vm, (await findNic(client, vm.id, nic.id)) ?? nic)) {
+    if (await hasUnpluggedDevice(client, vm, (await findNic(client, vm.id, nic.id)) ?? nic)) {
       ctx.progress.warn(
         `The standby of NIC "${nic.name}" stays in VM "${vm.name}" until it is shut down, and goes on using MAC ${nic.mac}, which the engine may give to another VM: shut it down and start it soon.`,
       );
@@ -246,7 +246,7 @@ async function applied(
   inputs: VmInterfaceInputs,
 ): Promise<VmInterfaceState> {
   const declared = declaredBy(inputs);
-  const { plugged, linked } = inFull(inputs);
+  const { plugged, linked } = withDefaults(inputs);
   if (nic.linked !== linked) await updateNic(client, vm.id, nic.id, { linked });
   if (nic.plugged && !plugged) await setPlugged(client, vm, nic, false);
   if (!nic.plugged && plugged && nic.interface !== "pci_passthrough") await setPlugged(client, vm, nic, true);
@@ -307,7 +307,7 @@ async function stateNow(
   const [host, vf, orphan, profile] = await Promise.all([
     hostName(client, vm),
     vfOf(client, vm, nic),
-    hasOrphan(client, vm, nic),
+    hasUnpluggedDevice(client, vm, nic),
     nic.profile === undefined ? undefined : findProfile(client, nic.profile),
   ]);
   const mac = nic.mac.toLowerCase();
@@ -321,7 +321,7 @@ async function stateNow(
     profile: nic.profile ?? "",
     mac,
     ...(declared.macMadeUp && { macMadeUp: true }),
-    ...unsaid(nic),
+    ...withoutDefaults(nic),
     ...(declared.adopt !== undefined && { adopt: declared.adopt }),
     ...(host !== undefined && { host }),
     ...(vf !== undefined && { vf }),
@@ -376,7 +376,7 @@ function freeName(urn: string | undefined, nics: readonly EngineNic[]): string {
 // --- rules
 
 function previewOf(inputs: MaybeUnknown<VmInterfaceInputs>, urn: string | undefined): Preview<VmNic> {
-  const { adopt: _, ...nic } = inFull(inputs);
+  const { adopt: _, ...nic } = withDefaults(inputs);
   return { name: urn?.split("::").at(-1) ?? "interface", ...nic };
 }
 
@@ -449,12 +449,12 @@ async function factsFor(
     action: olds === undefined || isReplaced ? "add" : "edit",
     backend: "ovirt",
     nic,
-    ...(olds !== undefined && !isReplaced && { stored: { name: "interface", ...inFull(olds) } }),
+    ...(olds !== undefined && !isReplaced && { stored: { name: "interface", ...withDefaults(olds) } }),
     others: [...stored, ...others.map(withIds).filter((each) => !isStored(each))],
     profiles: knownProfiles(view),
     networks: logicalNetworks(view.clusterNetworks),
     vm:
-      vm === undefined || view.silence !== undefined
+      vm === undefined || view.unreachable !== undefined
         ? {}
         : await vmFacts(engine, view, vm, profileOf(view, nic.profile)),
   };

@@ -41,7 +41,7 @@ import { leftToTheEngine, onOvirt, placementFacts, type HostReads } from "./plac
 import { plugMissing } from "./replug.js";
 import { isAtRest, restingHost, restsElsewhere, tellWhereAtRest, unlessProblem } from "./resting.js";
 import { notOver, withoutMigration } from "../../backends/ovirt/settled.js";
-import { absenceOf, engineOf, silenceOf, unlessSilent, type Engine } from "./session.js";
+import { absenceOf, engineOf, asUnreachable, unlessSilent, type Engine } from "./session.js";
 import { areOneVm, hostsUnder, isRunning, nicsWithoutVf, requireVm, spelledVf, vmIfAny } from "./vm.js";
 
 export interface VmPlacementState extends VmPlacementInputs, Omit<VmPlacementOutputs, "lastMove">, OvirtMark {
@@ -230,7 +230,7 @@ async function cutShort(
     if (untouched) return cause;
     return new PartialFailure(withoutVfs(cause, now, state), vm.id, state, { ...cause.options, remedyFirst: true });
   } catch (error) {
-    if (silenceOf(error) === undefined) return error;
+    if (asUnreachable(error) === undefined) return error;
     const state: VmPlacementState = { ...mark, ...inputs, host: "", missing: [], unplugged: expected };
     return new PartialFailure(
       { ...cause.problem, remedy: "Run pulumi refresh once the engine answers." },
@@ -324,8 +324,8 @@ async function refusals(ctx: HandlerContext, vmName: string, hostName: string): 
     if (broken.length === 0) await announceFrom(ctx, vm, host);
     return broken.map((violation) => failureOf(violation, "host"));
   } catch (error) {
-    const silence = silenceOf(error);
-    if (silence !== undefined) return leftUnchecked(ctx, silence);
+    const unreachable = asUnreachable(error);
+    if (unreachable !== undefined) return leftUnchecked(ctx, unreachable);
     if (error instanceof ProblemError)
       return [{ property: absenceOf(error) === undefined ? "vm" : "host", reason: error.message }];
     throw error;

@@ -109,7 +109,7 @@ export async function nicsWithoutVf(
 }
 
 /** Whether the guest reports a device of a NIC that is not plugged: for people, who know whether it should be. */
-export async function hasOrphan(client: EngineClient, vm: EngineVm, nic: EngineNic): Promise<boolean> {
+export async function hasUnpluggedDevice(client: EngineClient, vm: EngineVm, nic: EngineNic): Promise<boolean> {
   if (nic.plugged || !isRunning(vm) || nic.profile === undefined) return false;
   if ((await findProfile(client, nic.profile))?.failover === undefined) return false;
   const devices = await reportedDevices(client, vm.id, nic.id);

@@ -45,7 +45,7 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
       const view = await readEngineIfItAnswers(engineOf(ctx), mayBeInUse ? "every VM" : undefined);
       const stored = storedAs(view, sought);
       return {
-        silence: view.silence,
+        unreachable: view.unreachable,
         stored: stored && comparable(stored, declared, olds),
         factsOf: (subject) => factsFor(view, declared, subject),
       };

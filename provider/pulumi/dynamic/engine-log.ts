@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { progressOn, silent, type Progress } from "../../model/progress.js";
+import { progressOn, noProgress, type Progress } from "../../model/progress.js";
 
 /**
  * Progress on the resource's own row of `pulumi up`: the same lines reach the Automation API as ephemeral
@@ -10,7 +10,7 @@ import { progressOn, silent, type Progress } from "../../model/progress.js";
  */
 export function engineProgress(urn: string | undefined, argv: readonly string[] = process.argv): Progress {
   const address = engineAddress(argv);
-  if (urn === undefined || address === undefined) return silent;
+  if (urn === undefined || address === undefined) return noProgress;
   // Most operations have nothing to say: what an output costs is theirs who do.
   const row = () => {
     connect(address);

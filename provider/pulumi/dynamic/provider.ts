@@ -95,7 +95,7 @@ export function dynamicProvider<Inputs extends object, State extends object>(
     },
 
     async diff(id, olds, news) {
-      const diff = await readably(kind, id, () =>
+      const diff = await withCleanError(kind, id, () =>
         run(news, (ctx) => handler.diff(ctx, id, stateOf(olds), inputsOf(news))),
       );
       return {
@@ -106,14 +106,14 @@ export function dynamicProvider<Inputs extends object, State extends object>(
     },
 
     async create(inputs) {
-      const { id, state } = await savingWhatExists(kind, inputs, () =>
+      const { id, state } = await withPartialState(kind, inputs, () =>
         run(inputs, (ctx) => handler.create(ctx, inputsOf(inputs))),
       );
       return { id, outs: outputsOf(state, inputs) };
     },
 
     async read(id, props = {}) {
-      const found = await readably(kind, id, () => run(props, (ctx) => handler.read(ctx, id, stateOf(props))));
+      const found = await withCleanError(kind, id, () => run(props, (ctx) => handler.read(ctx, id, stateOf(props))));
       // No id says that the resource is gone.
       if (found === undefined) return {};
       // Without `inputs` the next preview would announce an update without saying of what.
@@ -121,14 +121,14 @@ export function dynamicProvider<Inputs extends object, State extends object>(
     },
 
     async update(id, olds, news) {
-      const { state } = await savingWhatExists(kind, news, () =>
+      const { state } = await withPartialState(kind, news, () =>
         run(news, (ctx) => handler.update(ctx, id, stateOf(olds), inputsOf(news))),
       );
       return { outs: outputsOf(state, news) };
     },
 
     async delete(id, props) {
-      await readably(kind, id, () => run(props, (ctx) => handler.delete(ctx, id, stateOf(props))));
+      await withCleanError(kind, id, () => run(props, (ctx) => handler.delete(ctx, id, stateOf(props))));
     },
   };
 }
@@ -199,7 +199,7 @@ function mapLeaves(value: unknown, map: (leaf: unknown) => unknown): unknown {
 }
 
 /** Turns a PartialFailure into what the SDK saves as the resource's state. It only adds `__provider` on success. */
-async function savingWhatExists<T>(kind: Kind, wire: Wire, operation: () => Promise<T>): Promise<T> {
+async function withPartialState<T>(kind: Kind, wire: Wire, operation: () => Promise<T>): Promise<T> {
   try {
     return await operation();
   } catch (error) {
@@ -217,7 +217,7 @@ async function savingWhatExists<T>(kind: Kind, wire: Wire, operation: () => Prom
  * The SDK prints `${error}: ${error.stack}` beside an error of check, diff, read and delete. Of a problem the user gets
  * the words; the stack stays on unexpected errors.
  */
-async function readably<T>(kind: Kind, id: string, operation: () => Promise<T>): Promise<T> {
+async function withCleanError<T>(kind: Kind, id: string, operation: () => Promise<T>): Promise<T> {
   try {
     return await operation();
   } catch (error) {

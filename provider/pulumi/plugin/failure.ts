@@ -14,7 +14,7 @@ const DETAILS = "grpc-status-details-bin";
 
 /** The error for the engine: of a problem the words, of a bug the stack besides, on standard error. */
 export function serviceError(error: unknown, secrets: Secrets): Partial<grpc.ServiceError> {
-  if (error instanceof PartialFailure) return halfWay(error, secrets);
+  if (error instanceof PartialFailure) return partialFailureStatus(error, secrets);
   if (error instanceof ProblemError) return { code: grpc.status.UNKNOWN, details: error.message };
   const { message, stack } = printableError(error);
   console.error(stack);
@@ -22,7 +22,7 @@ export function serviceError(error: unknown, secrets: Secrets): Partial<grpc.Ser
 }
 
 /** The engine saves what the detail says, and the next `up` goes on from there (sdk/go/common/resource/plugin, parseError). */
-function halfWay({ id, state, message }: PartialFailure, secrets: Secrets): Partial<grpc.ServiceError> {
+function partialFailureStatus({ id, state, message }: PartialFailure, secrets: Secrets): Partial<grpc.ServiceError> {
   const failed = new ErrorResourceInitFailed();
   failed.setId(id);
   failed.setProperties(send(state, secrets));

@@ -25,7 +25,7 @@ import { ProblemError } from "../../model/problem.js";
 import { configurationFailures, stackConfigOf } from "./configuration.js";
 import { detailedDiff, type PropertyChange } from "./detailed-diff.js";
 import type { EngineLog } from "./engine-log.js";
-import { foreseen, kindOf, nameIn, resourceFacts, told } from "./resources.js";
+import { previewState, kindOf, nameIn, resourceFacts, told } from "./resources.js";
 import { packageSchema, token } from "./schema/index.js";
 import { Secrets } from "./secrets.js";
 import { receive, send } from "./wire.js";
@@ -178,7 +178,8 @@ export class PluginProvider {
   async create(request: proto.CreateRequest, call: Call): Promise<proto.CreateResponse> {
     const kind = kindOf(request.getUrn());
     const { values, secrets } = receivedIn(call, request.getProperties());
-    if (request.getPreview()) return new proto.CreateResponse().setProperties(send(foreseen(kind, values), secrets));
+    if (request.getPreview())
+      return new proto.CreateResponse().setProperties(send(previewState(kind, values), secrets));
     const { id, state } = await tellingHalfWay(
       kind,
       this.#run(request, (ctx) => handlerOf(kind).create(ctx, values)),
@@ -211,7 +212,7 @@ export class PluginProvider {
     const state = withoutNulls(kind, receive(request.getOlds()).values);
     const { values, secrets } = receivedIn(call, request.getNews());
     if (request.getPreview())
-      return new proto.UpdateResponse().setProperties(send(foreseen(kind, values, state), secrets));
+      return new proto.UpdateResponse().setProperties(send(previewState(kind, values, state), secrets));
     const updated = await tellingHalfWay(
       kind,
       this.#run(request, (ctx) => handlerOf(kind).update(ctx, request.getId(), state, values)),

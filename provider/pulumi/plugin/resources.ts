@@ -50,7 +50,7 @@ export function nameIn(urn: string): string {
   return urn.split("::").slice(3).join("::");
 }
 
-/** A state as programs read it: what handlers leave unsaid there has its default, and what is nothing is null. */
+/** A state as programs read it: what handlers leave withoutDefaults there has its default, and what is nothing is null. */
 export function told(kind: Kind, state: object): Readonly<Record<string, unknown>> {
   return { ...Object.fromEntries(defaultsOf(kind)), ...withNulls(kind, state) };
 }
@@ -63,7 +63,7 @@ function defaultsOf(kind: Kind): readonly (readonly [name: string, value: unknow
 }
 
 /** The state that a resource will have, as far as a preview can know it: `state` is the one that it has now. */
-export function foreseen(
+export function previewState(
   kind: Kind,
   news: Readonly<Record<string, unknown>>,
   state?: Readonly<Record<string, unknown>>,

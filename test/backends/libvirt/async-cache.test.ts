@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { Freshly, Once } from "../../../provider/backends/libvirt/async-cache.js";
+import { SingleFlight, AsyncCache } from "../../../provider/backends/libvirt/async-cache.js";
 
 /** Questions that are answered when the test says so. */
 function questions() {
@@ -17,7 +17,7 @@ const flushed = () => new Promise(setImmediate);
 describe("Once", () => {
   it("asks once for all, and again when it is forgotten", async () => {
     const { asked, ask } = questions();
-    const once = new Once<string, string>(ask);
+    const once = new AsyncCache<string, string>(ask);
     const both = [once.get("web"), once.get("web")];
     asked[0]?.answer("here");
     expect(await Promise.all(both)).toEqual(["here", "here"]);
@@ -31,7 +31,7 @@ describe("Once", () => {
 
   it("keeps no failure", async () => {
     const { asked, ask } = questions();
-    const once = new Once<string, string>(ask);
+    const once = new AsyncCache<string, string>(ask);
     const failing = once.get("web");
     asked[0]?.fail();
     await expect(failing).rejects.toThrow("silent host");
@@ -44,7 +44,7 @@ describe("Once", () => {
     vi.useFakeTimers();
     try {
       const { asked, ask } = questions();
-      const once = new Once<string, string>(ask);
+      const once = new AsyncCache<string, string>(ask);
       const failing = once.get("web");
       vi.advanceTimersByTime(20_000);
       asked[0]?.fail();
@@ -63,7 +63,7 @@ describe("Once", () => {
 
   it("a failure that comes late does not take away what was answered since", async () => {
     const { asked, ask } = questions();
-    const once = new Once<string, string>(ask);
+    const once = new AsyncCache<string, string>(ask);
     const failing = once.get("web");
     once.forget("web");
     const second = once.get("web");
@@ -76,10 +76,10 @@ describe("Once", () => {
   });
 });
 
-describe("Freshly", () => {
+describe("SingleFlight", () => {
   it("shares the next answer among those who ask while one is under way, and never the one under way", async () => {
     const { asked, ask } = questions();
-    const freshly = new Freshly<string, string>(ask);
+    const freshly = new SingleFlight<string, string>(ask);
     const first = freshly.get("web");
     const later = [freshly.get("web"), freshly.get("web")];
     expect(asked).toHaveLength(1);
@@ -93,7 +93,7 @@ describe("Freshly", () => {
 
   it("asks again after a failure", async () => {
     const { asked, ask } = questions();
-    const freshly = new Freshly<string, string>(ask);
+    const freshly = new SingleFlight<string, string>(ask);
     const first = freshly.get("web");
     const second = freshly.get("web");
     asked[0]?.fail();
@@ -105,7 +105,7 @@ describe("Freshly", () => {
 
   it("keeps keys apart, and nothing that was answered", async () => {
     const { asked, ask } = questions();
-    const freshly = new Freshly<string, string>(ask);
+    const freshly = new SingleFlight<string, string>(ask);
     const answers = [freshly.get("web"), freshly.get("db")];
     expect(asked).toHaveLength(2);
     for (const question of asked) question.answer("now");

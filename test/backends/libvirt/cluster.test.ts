@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { VmOnSeveralHosts } from "../../../provider/backends/libvirt/cluster.js";
-import { HostUnreachable, silenceOf } from "../../../provider/backends/libvirt/host.js";
+import { HostUnreachable, asUnreachable } from "../../../provider/backends/libvirt/host.js";
 import { ConnectionLostError, LibvirtError } from "../../../provider/backends/libvirt/rpc/errors.js";
-import { domainXml, labLike, type LabLike, vm } from "../../hosts/lab-like.js";
+import { domainXml, twoHosts, type LabLike, vm } from "../../hosts/two-hosts.js";
 
 let lab: LabLike;
 beforeEach(async () => {
-  lab = await labLike();
+  lab = await twoHosts();
 });
 afterEach(() => lab.close());
 
@@ -17,8 +17,8 @@ describe("a VM is located", () => {
 
   it("where it runs, before where it is defined", async () => {
     lab.host2.domains.define(domainXml(vm));
-    const { presences } = await lab.cluster.whereabouts("web");
-    expect(presences.map(({ host }) => host.name)).toEqual(["host1", "host2"]);
+    const { instances } = await lab.cluster.locations("web");
+    expect(instances.map(({ host }) => host.name)).toEqual(["host1", "host2"]);
     expect((await lab.cluster.locate("web"))?.host.name).toBe("host1");
   });
 
@@ -30,7 +30,7 @@ describe("a VM is located", () => {
   it("also while another host is unreachable", async () => {
     lab.host2.close();
     expect((await lab.cluster.locate("web"))?.host.name).toBe("host1");
-    expect((await lab.cluster.whereabouts("web")).silent.map(({ host }) => host)).toEqual(["host2"]);
+    expect((await lab.cluster.locations("web")).unreachable.map(({ host }) => host)).toEqual(["host2"]);
   });
 
   it("not where the host that may have it is unreachable: that is not 'gone'", async () => {
@@ -72,8 +72,10 @@ describe("hosts", () => {
 
   it("tell unreachable hosts from those that refuse", () => {
     const lost = new ConnectionLostError("host1");
-    expect(silenceOf(lost)).toMatchObject({ host: "host1", cause: lost });
-    expect(silenceOf(new LibvirtError("x", { code: 1, domain: 0, level: 2, message: "no" }, "host1"))).toBeUndefined();
+    expect(asUnreachable(lost)).toMatchObject({ host: "host1", cause: lost });
+    expect(
+      asUnreachable(new LibvirtError("x", { code: 1, domain: 0, level: 2, message: "no" }, "host1")),
+    ).toBeUndefined();
   });
 
   it("have no connections left when the cluster is closed", async () => {

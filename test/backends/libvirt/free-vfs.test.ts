@@ -8,7 +8,7 @@ import { getFreeVfs } from "../../../provider/handlers/functions/get-free-vfs.js
 import { errorsOf, planMove } from "../../../provider/migration/plan.js";
 import { formatPciAddress } from "../../../provider/backends/libvirt/xml/pci-address.js";
 import { declarePair } from "../../hosts/declared.js";
-import { domainXml, labLike, occupy, physicalFunction, type LabLike, vfs } from "../../hosts/lab-like.js";
+import { domainXml, twoHosts, occupy, physicalFunction, type LabLike, vfs } from "../../hosts/two-hosts.js";
 import { journalOf, leave, pci } from "../../hosts/left-journal.js";
 import type { VirtualFunctionModel } from "../../hosts/node-devices.js";
 
@@ -56,20 +56,20 @@ describe("a VF that something on the host uses is not free", () => {
     ],
   ];
   it.each(uses)("%s", async (_, netdev, why) => {
-    lab = await labLike();
+    lab = await twoHosts();
     set(1, { netdev });
     expect(await free()).toEqual([vfs[0], vfs[2], vfs[3]]);
     expect(await held()).toEqual([`VF ${vfs[1]} (pf0 VF 1): ${why}`]);
   });
 
   it("but one whose netdev is down is", async () => {
-    lab = await labLike();
+    lab = await twoHosts();
     set(1, { netdev: { name: "ens1f0v1", up: false, addresses: [] } });
     expect(await free()).toEqual([...vfs]);
   });
 
   it("and a preview names it", async () => {
-    lab = await labLike();
+    lab = await twoHosts();
     await declarePair(lab);
     for (const index of [0, 1, 2, 3]) set(index, { netdev: { name: `ens1f0v${index}`, up: true, addresses: [] } });
     const [error, ...rest] = errorsOf(await planMove(lab.cluster, "web", "host2"));
@@ -79,7 +79,7 @@ describe("a VF that something on the host uses is not free", () => {
   });
 
   it("nor does getFreeVfs count it", async () => {
-    lab = await labLike();
+    lab = await twoHosts();
     occupy(vf(0));
     const counted = await getFreeVfs.over.libvirt(lab.context(), { host: "host2", network: "data-vf" });
     expect(counted).toMatchObject({ count: 3, vfs: vfs.slice(1) });
@@ -120,13 +120,13 @@ describe("by the host's own ip", () => {
 
 describe("a VF that is bound to VFIO", () => {
   it.each(["vfio-pci", "mlx5_vfio_pci"])("not by this package (%s) is free", async (driver) => {
-    lab = await labLike();
+    lab = await twoHosts();
     for (const index of [0, 1, 2, 3]) set(index, { driver });
     expect(await free()).toEqual([...vfs]);
   });
 
   it("and that a journal of any host's VM names is not, whatever its driver", async () => {
-    lab = await labLike();
+    lab = await twoHosts();
     const pair = await declarePair(lab);
     leave(lab, journalOf(pair));
     expect(await held()).toEqual([`VF ${vfs[0]} (pf0 VF 0): it is reserved for VM "web"`]);
@@ -143,7 +143,7 @@ describe("a VF in one IOMMU group with others", () => {
   };
 
   it("is not free while one of them is with its own driver", async () => {
-    lab = await labLike();
+    lab = await twoHosts();
     inOneGroup();
     expect(await free()).toEqual([vfs[2], vfs[3]]);
     expect((await held())[0]).toBe(
@@ -152,14 +152,14 @@ describe("a VF in one IOMMU group with others", () => {
   });
 
   it("is free where the others are free and on VFIO", async () => {
-    lab = await labLike();
+    lab = await twoHosts();
     inOneGroup();
     for (const index of [0, 1]) vf(index).driver = "vfio-pci";
     expect(await free()).toEqual([...vfs]);
   });
 
   it("is not free while a VM has one of them", async () => {
-    lab = await labLike();
+    lab = await twoHosts();
     inOneGroup();
     for (const index of [0, 1]) vf(index).driver = "vfio-pci";
     const address = `<address type='pci' domain='0x0000' bus='0x01' slot='0x10' function='0x2'/>`;
@@ -171,14 +171,14 @@ describe("a VF in one IOMMU group with others", () => {
 
 describe("a network with a range of a PF's VFs", () => {
   it("has those alone", async () => {
-    lab = await labLike(networks([{ pf: "pf0", virtualFunctions: "0,2-3" }]));
+    lab = await twoHosts(networks([{ pf: "pf0", virtualFunctions: "0,2-3" }]));
     expect(await free()).toEqual([vfs[0], vfs[2], vfs[3]]);
     const counted = await getFreeVfs.over.libvirt(lab.context(), { host: "host2", network: "data-vf" });
     expect(counted).toMatchObject({ count: 3, vfs: [vfs[0], vfs[2], vfs[3]] });
   });
 
   it("moves a VM to one of them, and is refused where none of them is free", async () => {
-    lab = await labLike(networks([{ pf: "pf0", virtualFunctions: "2" }]));
+    lab = await twoHosts(networks([{ pf: "pf0", virtualFunctions: "2" }]));
     await declarePair(lab);
     expect((await planMove(lab.cluster, "web", "host2")).interfaces[0]?.destinationVf).toEqual(pci(vfs[2]));
     occupy(vf(2));
@@ -187,7 +187,7 @@ describe("a network with a range of a PF's VFs", () => {
 
   it("tells two networks of one PF apart", async () => {
     const both = { a: [{ pf: "pf0", virtualFunctions: "0-1" }], b: [{ pf: "pf0", virtualFunctions: "2-3" }] };
-    lab = await labLike({
+    lab = await twoHosts({
       networks: { data: { bridge: "br0" }, a: { physicalFunctions: both.a }, b: { physicalFunctions: both.b } },
     });
     expect([await free("host2", "a"), await free("host2", "b")]).toEqual([
@@ -198,7 +198,7 @@ describe("a network with a range of a PF's VFs", () => {
 });
 
 it("what one look at a host's use knows serves all of its PFs", async () => {
-  lab = await labLike();
+  lab = await twoHosts();
   const host = lab.cluster.host("host2");
   const use = await hostUseIn(lab.cluster, host);
   const before = lab.host2.calls.get("connect_list_all_domains");
@@ -207,7 +207,7 @@ it("what one look at a host's use knows serves all of its PFs", async () => {
 });
 
 it("a PF that the host lacks, as after an upgrade that renamed it, is named", async () => {
-  lab = await labLike();
+  lab = await twoHosts();
   await declarePair(lab);
   lab.host2.devices.physicalFunctions.splice(0, 1, physicalFunction("pf0np0", 2, "01"));
   const [error] = errorsOf(await planMove(lab.cluster, "web", "host2"));

@@ -5,11 +5,11 @@ import { gatherFacts } from "../../../provider/migration/facts.js";
 import { planMove } from "../../../provider/migration/plan.js";
 import { declarePair } from "../../hosts/declared.js";
 import { withAgent } from "../../hosts/guest-agent.js";
-import { labLike, type LabLike } from "../../hosts/lab-like.js";
+import { twoHosts, type LabLike } from "../../hosts/two-hosts.js";
 
 let lab: LabLike;
 beforeEach(async () => {
-  lab = await labLike();
+  lab = await twoHosts();
   await declarePair(lab);
 });
 afterEach(() => lab.close());

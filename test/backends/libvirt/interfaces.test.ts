@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Presence } from "../../../provider/backends/libvirt/cluster.js";
+import type { DomainInstance } from "../../../provider/backends/libvirt/cluster.js";
 import {
   aliasesOf,
   type InterfaceSpec,
@@ -12,7 +12,7 @@ import {
 import { parsePciAddress } from "../../../provider/backends/libvirt/xml/pci-address.js";
 import { pairs } from "../../../provider/backends/libvirt/xml/teaming.js";
 import { declareProfiles } from "../../hosts/declared.js";
-import { labLike, type LabLike, vfs, vm } from "../../hosts/lab-like.js";
+import { twoHosts, type LabLike, vfs, vm } from "../../hosts/two-hosts.js";
 import { refusals } from "../../hosts/refusals.js";
 import { standing } from "../../hosts/standing.js";
 import { without } from "../../hosts/without.js";
@@ -20,7 +20,7 @@ import { without } from "../../hosts/without.js";
 let lab: LabLike;
 let spec: InterfaceSpec;
 beforeEach(async () => {
-  lab = await labLike();
+  lab = await twoHosts();
   const ids = await declareProfiles(lab);
   const stored = async (id: string) => {
     const found = await lab.cluster.profiles.find(id);
@@ -42,20 +42,20 @@ beforeEach(async () => {
 });
 afterEach(() => lab.close());
 
-const presence = (): Promise<Presence> => lab.cluster.require("web");
+const instance = (): Promise<DomainInstance> => lab.cluster.require("web");
 const host1 = () => lab.cluster.host("host1");
-const domainNow = async () => host1().liveDomain((await presence()).dom);
+const domainNow = async () => host1().liveDomain((await instance()).dom);
 const drivers = () => lab.host1.devices.virtualFunctions().map(({ driver }) => driver);
 const untouched = { vfs: [], definedVfs: [], bound: [] };
 
 describe("an interface with failover", () => {
   it("is the pair of the feature page, live and in the definition", async () => {
-    const vf = await plugInterface(lab.cluster, await presence(), spec);
+    const vf = await plugInterface(lab.cluster, await instance(), spec);
     expect(vf).toEqual(parsePciAddress(vfs[0]));
     expect(aliasesOf(spec)).toEqual({ standby: `ua-${spec.standby?.id ?? ""}`, primary: `ua-${spec.record.id}` });
-    for (const domain of [await domainNow(), await host1().inactiveDomain((await presence()).dom)]) {
-      const { pairs: found, looseEnds } = pairs(domain);
-      expect(looseEnds).toEqual([]);
+    for (const domain of [await domainNow(), await host1().inactiveDomain((await instance()).dom)]) {
+      const { pairs: found, unpaired } = pairs(domain);
+      expect(unpaired).toEqual([]);
       expect(found).toMatchObject([
         {
           standby: {
@@ -76,19 +76,19 @@ describe("an interface with failover", () => {
 
   it("is in the definition alone while the VM is off", async () => {
     lab.host1.domains.stop(lab.host1.domains.requireNamed("web"));
-    await plugInterface(lab.cluster, await presence(), spec);
+    await plugInterface(lab.cluster, await instance(), spec);
     expect(standing(lab)).toMatchObject({ activeOn: [], vfs: [], definedVfs: [vfs[0]] });
-    await unplugInterface(lab.cluster, await presence(), spec, { forget: true });
+    await unplugInterface(lab.cluster, await instance(), spec, { forget: true });
     expect(standing(lab)).toMatchObject(untouched);
   });
 
   it("goes with both its devices, its VF back with its driver, its record forgotten or kept as unplugged", async () => {
-    await plugInterface(lab.cluster, await presence(), spec);
-    await unplugInterface(lab.cluster, await presence(), spec, { forget: false });
+    await plugInterface(lab.cluster, await instance(), spec);
+    await unplugInterface(lab.cluster, await instance(), spec, { forget: false });
     expect((await domainNow()).interfaces).toEqual([]);
     expect(drivers()).toEqual(["igbvf", "igbvf", "igbvf", "igbvf"]);
     expect(recordsOf(await domainNow())).toEqual([{ ...spec.record, plugged: false, vmId: vm.uuid }]);
-    await unplugInterface(lab.cluster, await presence(), spec, { forget: true });
+    await unplugInterface(lab.cluster, await instance(), spec, { forget: true });
     expect(recordsOf(await domainNow())).toEqual([]);
   });
 
@@ -97,7 +97,7 @@ describe("an interface with failover", () => {
     ["the VF", 1],
   ])("is rolled back whole when %s cannot be plugged", async (_, skip) => {
     lab.host1.refuse("domain_attach_device_flags", refusals.noSlot(), { skip });
-    await expect(plugInterface(lab.cluster, await presence(), spec)).rejects.toThrow(
+    await expect(plugInterface(lab.cluster, await instance(), spec)).rejects.toThrow(
       /No more available PCI slots.*The changes were rolled back/,
     );
     expect(standing(lab)).toMatchObject(untouched);
@@ -107,7 +107,7 @@ describe("an interface with failover", () => {
 
   it("is rolled back whole when it cannot be recorded", async () => {
     lab.host1.refuse("domain_set_metadata", refusals.noConfig());
-    await expect(plugInterface(lab.cluster, await presence(), spec)).rejects.toThrow(/cannot change persistent config/);
+    await expect(plugInterface(lab.cluster, await instance(), spec)).rejects.toThrow(/cannot change persistent config/);
     expect(standing(lab)).toMatchObject(untouched);
     expect((await domainNow()).interfaces).toEqual([]);
   });
@@ -115,18 +115,18 @@ describe("an interface with failover", () => {
   it("says what could not be rolled back", async () => {
     lab.host1.refuse("domain_attach_device_flags", refusals.noSlot(), { skip: 1 });
     lab.host1.refuse("domain_detach_device_alias", refusals.jobHeld(), { times: 9 });
-    await expect(plugInterface(lab.cluster, await presence(), spec)).rejects.toThrow(
+    await expect(plugInterface(lab.cluster, await instance(), spec)).rejects.toThrow(
       /Not all changes could be rolled back: .*cannot acquire state change lock/,
     );
     expect(drivers()[0]).toBe("igbvf");
   });
 
   it("keeps its VF when its standby cannot go", async () => {
-    await plugInterface(lab.cluster, await presence(), spec);
+    await plugInterface(lab.cluster, await instance(), spec);
     lab.host1.refuse("domain_detach_device_alias", refusals.jobHeld(), {
       when: ({ alias }) => alias === `ua-${spec.standby?.id ?? ""}`,
     });
-    await expect(unplugInterface(lab.cluster, await presence(), spec, { forget: true })).rejects.toThrow(
+    await expect(unplugInterface(lab.cluster, await instance(), spec, { forget: true })).rejects.toThrow(
       /cannot acquire state change lock/,
     );
     expect(standing(lab)).toMatchObject({ vfs: [vfs[0]], definedVfs: [vfs[0]], bound: [`host1 ${vfs[0]}`] });
@@ -134,9 +134,9 @@ describe("an interface with failover", () => {
   });
 
   it("keeps its VF when the guest does not release it", async () => {
-    await plugInterface(lab.cluster, await presence(), spec);
+    await plugInterface(lab.cluster, await instance(), spec);
     lab.host1.guest.unplug = "refuses";
-    await expect(unplugInterface(lab.cluster, await presence(), spec, { forget: true })).rejects.toThrow(
+    await expect(unplugInterface(lab.cluster, await instance(), spec, { forget: true })).rejects.toThrow(
       /rejected the unplug request of device/,
     );
     expect(standing(lab)).toMatchObject({ vfs: [vfs[0]], definedVfs: [vfs[0]] });
@@ -150,7 +150,7 @@ describe("an interface without failover", () => {
     if (standby === undefined) throw new Error("no standby");
     const record = without(spec.record, "standbyProfile");
     const virtio = { record: { ...record, profile: standby.id }, profile: standby };
-    expect(await plugInterface(lab.cluster, await presence(), virtio)).toBeUndefined();
+    expect(await plugInterface(lab.cluster, await instance(), virtio)).toBeUndefined();
     expect(aliasesOf(virtio)).toEqual({ standby: `ua-${record.id}` });
     const [nic, ...rest] = (await domainNow()).interfaces;
     expect(rest).toEqual([]);
@@ -160,7 +160,7 @@ describe("an interface without failover", () => {
 
   it("of a passthrough profile is a VF alone", async () => {
     const profile = without(spec.profile, "failover");
-    await plugInterface(lab.cluster, await presence(), { record: spec.record, profile });
+    await plugInterface(lab.cluster, await instance(), { record: spec.record, profile });
     const [nic, ...rest] = (await domainNow()).interfaces;
     expect(rest).toEqual([]);
     expect(nic).toMatchObject({ type: "hostdev", vf: parsePciAddress(vfs[0]) });

@@ -14,11 +14,11 @@ import {
   type PciAddress,
 } from "../../../provider/backends/libvirt/xml/pci-address.js";
 import { declarePair } from "../../hosts/declared.js";
-import { domainXml, labLike, type LabLike, vfs } from "../../hosts/lab-like.js";
+import { domainXml, twoHosts, type LabLike, vfs } from "../../hosts/two-hosts.js";
 
 let lab: LabLike;
 beforeEach(async () => {
-  lab = await labLike();
+  lab = await twoHosts();
 });
 afterEach(() => lab.close());
 

@@ -4,14 +4,14 @@ import type { DomainRef, JobNow } from "../../../provider/backends/libvirt/host.
 import { migrate, MigrationFailed, type MigrationOptions } from "../../../provider/backends/libvirt/live-migration.js";
 import { attribute, child, parseXml, textOf } from "../../../provider/xml/element.js";
 import type { DomainModel } from "../../hosts/domains.js";
-import { labLike, type LabLike } from "../../hosts/lab-like.js";
+import { twoHosts, type LabLike } from "../../hosts/two-hosts.js";
 import { refusals } from "../../hosts/refusals.js";
 import { standing } from "../../hosts/standing.js";
 
 let lab: LabLike;
 let dom: DomainRef;
 beforeEach(async () => {
-  lab = await labLike();
+  lab = await twoHosts();
   dom = (await lab.cluster.host("host1").findDomain("web")) ?? { name: "", uuid: "", id: -1 };
 });
 afterEach(() => lab.close());

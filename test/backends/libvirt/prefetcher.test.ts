@@ -1,13 +1,13 @@
 import { beforeEach, expect, it } from "vitest";
 import type { DomainRef } from "../../../provider/backends/libvirt/host.js";
-import { ReadAhead } from "../../../provider/backends/libvirt/prefetcher.js";
+import { Prefetcher } from "../../../provider/backends/libvirt/prefetcher.js";
 
 const named = (name: string): DomainRef => ({ name, uuid: `uuid of ${name}`, id: 1 });
 // libvirt lists domains in no order.
 const list = ["vm5", "vm3", "vm1", "vm6", "vm2", "vm4"].map(named);
 
 let asked: string[];
-const answers = new ReadAhead((host: string, { name }) => {
+const answers = new Prefetcher((host: string, { name }) => {
   asked.push(name);
   return name === "vm3" ? Promise.reject(new Error("vm3 is gone")) : Promise.resolve(`${name} on ${host}`);
 });

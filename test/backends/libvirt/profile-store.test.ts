@@ -2,12 +2,12 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { HostUnreachable } from "../../../provider/backends/libvirt/host.js";
 import type { ProfileStore } from "../../../provider/backends/libvirt/profile-store.js";
 import type { ProfileRecord } from "../../../provider/backends/libvirt/xml/network.js";
-import { labLike, type LabLike } from "../../hosts/lab-like.js";
+import { twoHosts, type LabLike } from "../../hosts/two-hosts.js";
 import { Refusal, refusals } from "../../hosts/refusals.js";
 
 let lab: LabLike;
 beforeEach(async () => {
-  lab = await labLike();
+  lab = await twoHosts();
 });
 afterEach(() => lab.close());
 

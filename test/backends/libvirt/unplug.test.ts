@@ -3,14 +3,14 @@ import type { DomainRef } from "../../../provider/backends/libvirt/host.js";
 import { ConnectionLostError, LibvirtError } from "../../../provider/backends/libvirt/rpc/errors.js";
 import { isDeviceMissing, isPlugged, unplug, UnplugFailed } from "../../../provider/backends/libvirt/unplug.js";
 import { declarePair } from "../../hosts/declared.js";
-import { labLike, type LabLike } from "../../hosts/lab-like.js";
+import { twoHosts, type LabLike } from "../../hosts/two-hosts.js";
 import { refusals } from "../../hosts/refusals.js";
 
 let lab: LabLike;
 let alias: string;
 let dom: DomainRef;
 beforeEach(async () => {
-  lab = await labLike();
+  lab = await twoHosts();
   alias = (await declarePair(lab)).state.aliases[1] ?? "";
   dom = (await host1().findDomain("web")) ?? { name: "", uuid: "", id: -1 };
 });

@@ -8,7 +8,7 @@ import { recover } from "../../../provider/migration/recover.js";
 import { vmInterface } from "../../../provider/handlers/libvirt/vm-interface.js";
 import { formatVfClaim, parseVfClaim } from "../../../provider/backends/libvirt/xml/vf-claim.js";
 import { declarePair, declareProfiles } from "../../hosts/declared.js";
-import { domainXml, labLike, occupy, type Entrance, type LabLike, vfs } from "../../hosts/lab-like.js";
+import { domainXml, twoHosts, occupy, type Entrance, type LabLike, vfs } from "../../hosts/two-hosts.js";
 import { journalOf, leave, pci } from "../../hosts/left-journal.js";
 import { settled, standing } from "../../hosts/standing.js";
 
@@ -16,7 +16,7 @@ const db = { name: "db", uuid: "11111111-2222-4333-8444-000000000051" };
 
 let lab: LabLike;
 beforeEach(async () => {
-  lab = await labLike({ define: [domainXml(db)] });
+  lab = await twoHosts({ define: [domainXml(db)] });
 });
 afterEach(() => lab.close());
 

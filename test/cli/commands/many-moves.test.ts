@@ -24,7 +24,7 @@ function planOf(...moves: (readonly [vm: string, to: string])[]): ManyMoves {
     host: "host1",
     vms: moves.map(([name]) => ({ name, uuid, from: "host1" })),
     plan: { moves: moves.map(([vm, to]) => ({ vm, to, physicalFunctions: ["pf0"] })), stuck: [] },
-    silent: [],
+    unreachable: [],
     next: { maintenance: false, configuration: undefined },
   };
 }

@@ -12,7 +12,7 @@ import { moverOf } from "../../../provider/migration/mover.js";
 import { parsePciAddress } from "../../../provider/backends/libvirt/xml/pci-address.js";
 import { buildPrimary, pairs } from "../../../provider/backends/libvirt/xml/teaming.js";
 import { bridgeProfile, declarePair, declareProfiles, vfProfile } from "../../hosts/declared.js";
-import { domainXml, labLike, type LabLike, vfs, vm, occupy } from "../../hosts/lab-like.js";
+import { domainXml, twoHosts, type LabLike, vfs, vm, occupy } from "../../hosts/two-hosts.js";
 import { journalOf, leave } from "../../hosts/left-journal.js";
 import { refusals } from "../../hosts/refusals.js";
 import { settled, standing } from "../../hosts/standing.js";
@@ -20,7 +20,7 @@ import { without } from "../../hosts/without.js";
 
 let lab: LabLike;
 beforeEach(async () => {
-  lab = await labLike();
+  lab = await twoHosts();
   declaredProfiles.clear();
   declaredInterfaces.clear();
 });
@@ -40,7 +40,7 @@ async function failuresOf(news: unknown, more: Parameters<LabLike["context"]>[0]
 }
 
 describe("check", () => {
-  it("leaves what is so by default unsaid and spells the MAC as libvirt does", async () => {
+  it("leaves what is so by default withoutDefaults and spells the MAC as libvirt does", async () => {
     const { profile } = await declareProfiles(lab);
     const said = { vm: "web", profile, mac: "52-54-00-AA-00-50", plugged: true, linked: true };
     for (const news of [said, without(without(said, "plugged"), "linked")]) {

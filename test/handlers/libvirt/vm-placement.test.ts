@@ -12,14 +12,14 @@ import { vmPlacement, type VmPlacementState } from "../../../provider/handlers/l
 import { moveVm } from "../../../provider/migration/move.js";
 import { contextWith } from "../../cli/command-context.js";
 import { declarePair } from "../../hosts/declared.js";
-import { labLike, type LabLike, vfs, vm, occupy } from "../../hosts/lab-like.js";
+import { twoHosts, type LabLike, vfs, vm, occupy } from "../../hosts/two-hosts.js";
 import { refusals } from "../../hosts/refusals.js";
 import { settled, standing } from "../../hosts/standing.js";
 
 let lab: LabLike;
 let reports: string;
 beforeEach(async () => {
-  lab = await labLike();
+  lab = await twoHosts();
   reports = await mkdtemp(join(tmpdir(), "reports-"));
   vi.stubEnv("VNIC_FAILOVER_REPORTS", reports);
   await declarePair(lab);

@@ -4,13 +4,13 @@ import { declaredInterfaces, declaredProfiles } from "../../../provider/handlers
 import { UNKNOWN } from "../../../provider/model/unknown.js";
 import { vnicProfile, type VnicProfileState } from "../../../provider/handlers/libvirt/vnic-profile.js";
 import { bridgeProfile, declarePair, declareProfiles, vfProfile } from "../../hosts/declared.js";
-import { labLike, type LabLike } from "../../hosts/lab-like.js";
+import { twoHosts, type LabLike } from "../../hosts/two-hosts.js";
 import { Refusal } from "../../hosts/refusals.js";
 import { without } from "../../hosts/without.js";
 
 let lab: LabLike;
 beforeEach(async () => {
-  lab = await labLike();
+  lab = await twoHosts();
   declaredProfiles.clear();
   declaredInterfaces.clear();
 });

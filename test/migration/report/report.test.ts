@@ -100,7 +100,7 @@ describe("the report's page", () => {
   });
 });
 
-describe("the time line's picture", () => {
+describe("the picture of the time line", () => {
   it("is well-formed XML with a bar a phase and a tick a lost probe", () => {
     const svg = parseXml(timelinePicture(report(), { lostAt: [start / 1000 + 1, start / 1000 + 2], sent: 9, lost: 2 }));
     expect(svg.name).toBe("svg");

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import * as z from "zod";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { declarePair } from "../../hosts/declared.js";
-import { labLike, vfs, vm, type LabLike } from "../../hosts/lab-like.js";
+import { twoHosts, vfs, vm, type LabLike } from "../../hosts/two-hosts.js";
 import { settled, standing } from "../../hosts/standing.js";
 import { nameOf } from "../events.js";
 import { classes as facesClasses, installPlugin, pluginIn } from "../faces.js";
@@ -71,7 +71,7 @@ describe("under the real engine", () => {
   });
 
   async function overLab(program: string, story: (stack: TestStack, lab: LabLike) => Promise<void>): Promise<void> {
-    const lab = await labLike();
+    const lab = await twoHosts();
     try {
       const cluster = JSON.parse(lab.stackConfig.cluster ?? "") as object;
       const config = { "vnic-failover:cluster": cluster, "test:host": "host1" };

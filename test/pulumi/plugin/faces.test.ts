@@ -9,7 +9,7 @@ import type { Kind } from "../../../provider/model/kind.js";
 import { dynamicProvider, type Wire } from "../../../provider/pulumi/dynamic/provider.js";
 import type { StackConfig } from "../../../provider/handlers/handler.js";
 import { declaredInterfaces, declaredProfiles } from "../../../provider/handlers/declarations.js";
-import { labLike, vm, type LabLike } from "../../hosts/lab-like.js";
+import { twoHosts, vm, type LabLike } from "../../hosts/two-hosts.js";
 import { refusals } from "../../hosts/refusals.js";
 import { standing } from "../../hosts/standing.js";
 import { PluginClient, savedHalfWay, unknownValue, urnOf, type Values } from "./plugin-client.js";
@@ -57,14 +57,17 @@ async function pluginFace(config: StackConfig): Promise<Face & { close(): Promis
     delete: (kind, id, state) => client.delete(urnOf(kind, "it"), id, state),
     failureOf(error) {
       const failed = error as Parameters<typeof savedHalfWay>[0];
-      const halfWay = failed.metadata.get("grpc-status-details-bin").length > 0;
-      return { words: failed.details, saved: halfWay ? asDynamic(savedHalfWay(failed).properties) : undefined };
+      const partialFailureStatus = failed.metadata.get("grpc-status-details-bin").length > 0;
+      return {
+        words: failed.details,
+        saved: partialFailureStatus ? asDynamic(savedHalfWay(failed).properties) : undefined,
+      };
     },
     close: () => client.close(),
   };
 }
 
-/** What the state of a dynamic resource leaves unsaid: its class says it to the program (test/parity/outputs.test.ts). */
+/** What the state of a dynamic resource leaves withoutDefaults: its class says it to the program (test/parity/outputs.test.ts). */
 function asDynamic({ plugged, linked, ...state }: Values): Values {
   return { ...state, ...(plugged === false && { plugged }), ...(linked === false && { linked }) };
 }
@@ -133,7 +136,7 @@ it("tell the same story", async () => {
 async function told(faceOf: (config: StackConfig) => Promise<Face & { close?(): Promise<void> }>): Promise<unknown> {
   declaredProfiles.clear();
   declaredInterfaces.clear();
-  const lab = await labLike();
+  const lab = await twoHosts();
   const face = await faceOf(lab.stackConfig);
   try {
     return withoutChance(await story(face, lab));

@@ -9,7 +9,7 @@ import { Empty } from "google-protobuf/google/protobuf/empty_pb.js";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { declaredInterfaces, declaredProfiles } from "../../../provider/handlers/declarations.js";
 import { bridgeProfile, declarePair, vfProfile } from "../../hosts/declared.js";
-import { labLike, vfs, vm, type LabLike } from "../../hosts/lab-like.js";
+import { twoHosts, vfs, vm, type LabLike } from "../../hosts/two-hosts.js";
 import { refusals } from "../../hosts/refusals.js";
 import { settled, standing } from "../../hosts/standing.js";
 import { errorOf, PluginClient, savedHalfWay, secret, unknownValue, urnOf } from "./plugin-client.js";
@@ -22,7 +22,7 @@ beforeEach(async () => {
   declaredInterfaces.clear();
   reports = await mkdtemp(join(tmpdir(), "reports-"));
   vi.stubEnv("VNIC_FAILOVER_REPORTS", reports);
-  lab = await labLike();
+  lab = await twoHosts();
   plugin = await PluginClient.configured(lab.stackConfig);
 });
 afterEach(async () => {
@@ -190,8 +190,8 @@ describe("a preview", () => {
   it("tells of one that is to be changed what stays", async () => {
     const { id, state } = await declarePair(lab);
     const news = { vm: "web", profile: state.profile, mac: vm.mac, plugged: false, linked: true };
-    const { state: foreseen } = await plugin.update(nicUrn, id, { ...state }, news, { preview: true });
-    expect(foreseen).toMatchObject({ ...news, aliases: [...state.aliases], vf: unknownValue, xml: unknownValue });
+    const { state: previewState } = await plugin.update(nicUrn, id, { ...state }, news, { preview: true });
+    expect(previewState).toMatchObject({ ...news, aliases: [...state.aliases], vf: unknownValue, xml: unknownValue });
     expect(standing(lab)).toEqual(settled("host1", vfs[0]));
   });
 });

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { credentialsSchema } from "../../../provider/config/index.js";
-import { inFull, vmInterfaceSchema } from "../../../provider/handlers/inputs/vm-interface.js";
+import { withDefaults, vmInterfaceSchema } from "../../../provider/handlers/inputs/vm-interface.js";
 import { vmPlacementSchema } from "../../../provider/handlers/inputs/vm-placement.js";
 import { vnicProfileSchema } from "../../../provider/handlers/inputs/vnic-profile.js";
 import { handlers } from "../../../provider/handlers/registry.js";
-import { silent } from "../../../provider/model/progress.js";
+import { noProgress } from "../../../provider/model/progress.js";
 import { resourceFacts } from "../../../provider/pulumi/plugin/resources.js";
 import { packageSchema, token } from "../../../provider/pulumi/plugin/schema/index.js";
 import type { ObjectSpec, PropertySpec, TypeSpec } from "../../../provider/pulumi/plugin/schema/spec.js";
@@ -40,7 +40,7 @@ describe.each(kinds)("%s", (kind) => {
   const spec = schema.resources[token(kind)] ?? expect.fail("not in the schema");
   /** The least that can be declared, with all that is so by default. */
   const full = (): object =>
-    kind === "VmInterface" ? inFull(vmInterfaceSchema.parse(least[kind])) : checks[kind].parse(least[kind]);
+    kind === "VmInterface" ? withDefaults(vmInterfaceSchema.parse(least[kind])) : checks[kind].parse(least[kind]);
 
   it("needs what the handler needs", () => {
     const { namedBy } = resourceFacts[kind];
@@ -66,7 +66,7 @@ describe.each(kinds)("%s", (kind) => {
     const replacing: string[] = [];
     for (const name of Object.keys(spec.inputProperties)) {
       const { replaces } = await handlers[kind].diff(
-        { config: { cluster: "{}" }, progress: silent },
+        { config: { cluster: "{}" }, progress: noProgress },
         "id",
         state as never,
         { ...state, [name]: "another" } as never,

@@ -12,7 +12,7 @@ import { parseXml } from "../../../provider/xml/element.js";
 import { formatProfileNetwork, type ProfileRecord } from "../../../provider/backends/libvirt/xml/network.js";
 import { giveDevices, standbyByHand, vfByHand } from "../../hosts/by-hand.js";
 import { bridgeProfile, declarePair, declareProfiles, vfProfile } from "../../hosts/declared.js";
-import { domainXml, labLike, labNetworks, occupy, vfs, vm, type LabLike } from "../../hosts/lab-like.js";
+import { domainXml, twoHosts, labNetworks, occupy, vfs, vm, type LabLike } from "../../hosts/two-hosts.js";
 import { without } from "../../hosts/without.js";
 import { raises, refusalOf } from "./raises.js";
 
@@ -26,11 +26,11 @@ type More = Partial<HandlerContext>;
 /** What the user reads of two hosts' cluster. */
 async function within(
   act: (lab: LabLike) => Promise<unknown>,
-  options: Parameters<typeof labLike>[0] = {},
+  options: Parameters<typeof twoHosts>[0] = {},
 ): Promise<string> {
   declaredProfiles.clear();
   declaredInterfaces.clear();
-  const lab = await labLike(options);
+  const lab = await twoHosts(options);
   try {
     const said = await act(lab);
     return [typeof said === "string" ? said : "", ...lab.progress.warnings, ...lab.progress.infos].join("\n");

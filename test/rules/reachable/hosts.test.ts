@@ -6,7 +6,7 @@ import { formatVfClaim } from "../../../provider/backends/libvirt/xml/vf-claim.j
 import { contextWith } from "../../cli/command-context.js";
 import { pciAttributesOf } from "../../hosts/by-hand.js";
 import { declareProfiles } from "../../hosts/declared.js";
-import { domainXml, labLike, labNetworks, occupy, vfs, type LabLike } from "../../hosts/lab-like.js";
+import { domainXml, twoHosts, labNetworks, occupy, vfs, type LabLike } from "../../hosts/two-hosts.js";
 import { pci } from "../../hosts/left-journal.js";
 import { raises } from "./raises.js";
 
@@ -18,9 +18,9 @@ vi.mock("../../../provider/rules/rule.js", async (original) => {
 /** What it says after something has happened to the hosts. */
 async function diagnosis(
   happen: (lab: LabLike) => void | Promise<void>,
-  options: Parameters<typeof labLike>[0] = {},
+  options: Parameters<typeof twoHosts>[0] = {},
 ): Promise<string> {
-  const lab = await labLike(options);
+  const lab = await twoHosts(options);
   try {
     await happen(lab);
     return (await doctor(contextWith({ cluster: lab.cluster }))).text;

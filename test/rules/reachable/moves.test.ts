@@ -9,7 +9,7 @@ import { contextWith } from "../../cli/command-context.js";
 import { giveDevices, pciAttributesOf, standbyByHand, vfByHand } from "../../hosts/by-hand.js";
 import { declarePair, type DeclaredPair } from "../../hosts/declared.js";
 import { withAgent } from "../../hosts/guest-agent.js";
-import { domainXml, labLike, labNetworks, occupy, vfs, vm, type LabLike } from "../../hosts/lab-like.js";
+import { domainXml, twoHosts, labNetworks, occupy, vfs, vm, type LabLike } from "../../hosts/two-hosts.js";
 import { journalOf, leave } from "../../hosts/left-journal.js";
 import { standing } from "../../hosts/standing.js";
 import { raises, refusalOf } from "./raises.js";
@@ -19,10 +19,10 @@ vi.mock("../../../provider/rules/rule.js", async (original) => {
   return noting(await original());
 });
 
-type Options = Parameters<typeof labLike>[0];
+type Options = Parameters<typeof twoHosts>[0];
 
 async function within(act: (lab: LabLike) => Promise<string>, options: Options = {}): Promise<string> {
-  const lab = await labLike(options);
+  const lab = await twoHosts(options);
   try {
     return await act(lab);
   } finally {

@@ -4,7 +4,7 @@ import { plan } from "../../../provider/cli/commands/libvirt/plan.js";
 import { parseXml } from "../../../provider/xml/element.js";
 import { contextWith } from "../../cli/command-context.js";
 import { pciAttributesOf } from "../../hosts/by-hand.js";
-import { domainXml, labLike, vfs, type LabLike } from "../../hosts/lab-like.js";
+import { domainXml, twoHosts, vfs, type LabLike } from "../../hosts/two-hosts.js";
 import { raises } from "./raises.js";
 
 vi.mock("../../../provider/rules/rule.js", async (original) => {
@@ -14,7 +14,7 @@ vi.mock("../../../provider/rules/rule.js", async (original) => {
 
 let lab: LabLike;
 beforeAll(async () => {
-  lab = await labLike();
+  lab = await twoHosts();
   lab.host1.networks.define("<network><name>routed</name><forward mode='nat'/></network>");
 });
 afterAll(() => lab.close());

@@ -183,11 +183,11 @@ export class LibvirtConnection {
   ): Promise<StopListening> {
     const registration = this.registrations.get(key) ?? new Registration(remote);
     this.registrations.set(key, registration);
-    const silence = listen(
+    const stopListening = listen(
       (callbackID) => registration.callbackID === undefined || registration.callbackID === callbackID,
     );
     const leave = async () => {
-      silence();
+      stopListening();
       if (registration.leave()) {
         this.registrations.delete(key);
         await registration.end();

@@ -146,7 +146,7 @@ export function optional<T>(codec: Codec<T>): Codec<T | null> {
     },
     decode(input) {
       const present = uint.decode(input);
-      if (present > 1) throw new RpcProtocolError(`A presence flag is ${present}, not 0 or 1`);
+      if (present > 1) throw new RpcProtocolError(`A instance flag is ${present}, not 0 or 1`);
       return present === 1 ? codec.decode(input) : null;
     },
   };

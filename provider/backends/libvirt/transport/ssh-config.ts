@@ -48,7 +48,7 @@ export class ConfigFault extends Error {
   }
 }
 
-export interface Asked {
+export interface HostFactsCache {
   /** The name in the URI or in a `ProxyJump`. */
   readonly host: string;
   /** What was said there, and goes before the file. */
@@ -83,7 +83,7 @@ export const optionsThatCount: ReadonlySet<string> = new Set([...single, ...list
 const way = "Add command=ssh to the host's URI, so that the system's ssh is used, or sshConfig: none to the cluster.";
 
 /** Of a host that these options are of. @throws ConfigFault */
-export function settingsOf(files: readonly (readonly ConfigLine[])[], asked: Asked): HostSettings {
+export function settingsOf(files: readonly (readonly ConfigLine[])[], asked: HostFactsCache): HostSettings {
   const evaluation = new Evaluation(asked);
   const read = (): void => {
     for (const lines of files) evaluation.apply(lines, true);
@@ -108,7 +108,7 @@ class Evaluation {
   private final: { readonly hostName: Said | undefined } | undefined;
   wantsFinalPass = false;
 
-  constructor(private readonly asked: Asked) {
+  constructor(private readonly asked: HostFactsCache) {
     this.host = asked.host;
   }
 

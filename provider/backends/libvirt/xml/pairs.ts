@@ -15,33 +15,33 @@ export interface Pair {
  * - `standby-without-primary`: so it is while a VM moves, or after a VF was lost.
  * - `surplus-primary`: its standby has a VF already. QEMU refuses to start ("Cannot attach more than one primary device").
  */
-export interface LooseEnd {
+export interface UnpairedDevice {
   readonly kind: "dangling-primary" | "standby-without-primary" | "surplus-primary";
   readonly nic: DomainInterface;
 }
 
 export interface Pairing {
   readonly pairs: readonly Pair[];
-  readonly looseEnds: readonly LooseEnd[];
+  readonly unpaired: readonly UnpairedDevice[];
 }
 
 /** Joins standbys and VFs by the alias in `<teaming>`, which is what QEMU goes by. libvirt checks none of it. */
 export function pairs({ interfaces }: { readonly interfaces: readonly DomainInterface[] }): Pairing {
   const standbys = interfaces.filter((nic) => nic.teaming?.type === "persistent");
   const found: Pair[] = [];
-  const looseEnds: LooseEnd[] = [];
+  const unpaired: UnpairedDevice[] = [];
   for (const nic of interfaces) {
     if (nic.teaming?.type !== "transient") continue;
     const { persistent } = nic.teaming;
     const standby = standbys.find(({ alias }) => alias !== undefined && alias === persistent);
-    if (standby === undefined) looseEnds.push({ kind: "dangling-primary", nic });
-    else if (found.some((pair) => pair.standby === standby)) looseEnds.push({ kind: "surplus-primary", nic });
+    if (standby === undefined) unpaired.push({ kind: "dangling-primary", nic });
+    else if (found.some((pair) => pair.standby === standby)) unpaired.push({ kind: "surplus-primary", nic });
     else found.push({ standby, primary: nic });
   }
   for (const nic of standbys) {
-    if (!found.some(({ standby }) => standby === nic)) looseEnds.push({ kind: "standby-without-primary", nic });
+    if (!found.some(({ standby }) => standby === nic)) unpaired.push({ kind: "standby-without-primary", nic });
   }
-  return { pairs: found, looseEnds };
+  return { pairs: found, unpaired };
 }
 
 export interface InterfaceIdentity {

@@ -127,7 +127,7 @@ export class Connection {
       };
       const stands = () => {
         sent = true;
-        deadline(answerTimeout, () => silent(asked.url, answerTimeout));
+        deadline(answerTimeout, () => noAnswer(asked.url, answerTimeout));
       };
 
       const outgoing = request(asked.url, options, (incoming) => {
@@ -185,7 +185,7 @@ function untrusted({ host }: URL): Problem {
   };
 }
 
-function silent({ host }: URL, milliseconds: number): Problem {
+function noAnswer({ host }: URL, milliseconds: number): Problem {
   return {
     code: "engine-silent",
     what: `The oVirt engine did not answer within ${milliseconds} ms`,

@@ -1,7 +1,7 @@
 /** `vnic-failover drain --undo`: moves the VMs of a drain back to where they were. */
 import { isUnderMaintenance } from "../../../config/index.js";
 import { ProblemError } from "../../../model/problem.js";
-import { isActive, type LibvirtCluster, type Presence } from "../../../backends/libvirt/cluster.js";
+import { isActive, type LibvirtCluster, type DomainInstance } from "../../../backends/libvirt/cluster.js";
 import { readDrainReport, type DrainedVm } from "../../../drain/report.js";
 import type { MigrationOptions } from "../../../migration/options.js";
 import type { Answer, CommandContext } from "../../command.js";
@@ -21,25 +21,30 @@ export async function undoDrain(context: CommandContext, request: UndoRequest): 
   const { cluster } = context;
   const { host, vms: drained } = await readDrainReport(request.file);
   const states = await Promise.all(drained.map((vm) => stateOf(cluster, vm)));
-  const back = states.flatMap((state) => ("presence" in state ? state : []));
+  const back = states.flatMap((state) => ("instance" in state ? state : []));
   const origins = [...new Set(back.map(({ drained: { from } }) => from))];
   for (const origin of origins) refuseMaintenance(context, host, origin);
 
   const facts = await factsOf(
     cluster,
-    back.map(({ presence }) => presence),
+    back.map(({ instance }) => instance),
     origins,
   );
   const origin = new Map(back.map(({ drained: { vm, from } }) => [vm, from]));
   return carryOut(
     context,
     request,
-    { ...planUndo(states, origin, origins, facts), host, silent: facts.silent, next: nextOfStacks(context, host) },
+    {
+      ...planUndo(states, origin, origins, facts),
+      host,
+      unreachable: facts.unreachable,
+      next: nextOfStacks(context, host),
+    },
     moverOf(context, request.options, facts.vms),
   );
 }
 
-type State = UndoState<{ readonly presence: Presence }>;
+type State = UndoState<{ readonly instance: DomainInstance }>;
 
 async function stateOf(cluster: LibvirtCluster, drained: DrainedVm): Promise<State> {
   const { vm, uuid, from, to, outcome } = drained;
@@ -47,19 +52,19 @@ async function stateOf(cluster: LibvirtCluster, drained: DrainedVm): Promise<Sta
   const stuck = (where: string, why: string): State => ({ stuck: { vm, reasons: new Map([[where, why]]) } });
   if (!mayHaveMoved.has(outcome)) return skipped("the drain did not move it");
 
-  const { presences, silent } = await cluster.whereabouts(vm);
-  const own = presences.filter(({ dom }) => dom.uuid === uuid);
+  const { instances, unreachable } = await cluster.locations(vm);
+  const own = instances.filter(({ dom }) => dom.uuid === uuid);
   const active = own.filter(isActive);
   const [one, ...more] = active;
   if (more.length > 0)
     return stuck(from, `it is active on ${active.map(({ host }) => `"${host.name}"`).join(" and ")}`);
-  if (one?.host.name === to) return { drained, presence: one };
+  if (one?.host.name === to) return { drained, instance: one };
   if (one?.host.name === from) return skipped(`it is on "${from}" already`);
   if (one !== undefined) return skipped(`it has moved to "${one.host.name}" meanwhile`);
   // It may run on a host that does not answer.
-  if (silent[0] !== undefined) return stuck(from, silent[0].message);
+  if (unreachable[0] !== undefined) return stuck(from, unreachable[0].message);
   if (own[0] !== undefined) return skipped(`it does not run; it is defined on "${own[0].host.name}"`);
-  const [namesake] = presences;
+  const [namesake] = instances;
   return skipped(
     namesake === undefined
       ? "no host of the cluster has it"

@@ -22,11 +22,11 @@ export async function drain(context: CommandContext, request: DrainRequest): Pro
   const { host, options, maintenance = false } = request;
   if (maintenance) throw maintenanceIsTheStacks(host, configuration);
   const to = destinationsOf(context, request);
-  const { vms, destinations, silent } = await drainFacts(cluster, host, to);
+  const { vms, destinations, unreachable } = await drainFacts(cluster, host, to);
   return carryOut(
     context,
     request,
-    { kind: "drain", host, vms, plan: planDrain(vms, destinations), silent, next: nextOfStacks(context, host) },
+    { kind: "drain", host, vms, plan: planDrain(vms, destinations), unreachable, next: nextOfStacks(context, host) },
     moverOf(context, options, vms),
     async (failed) => {
       const now = await drainFacts(cluster, host, to);

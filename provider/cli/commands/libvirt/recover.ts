@@ -4,7 +4,7 @@
  */
 import { ProblemError } from "../../../model/problem.js";
 import { named, type VmRef } from "../../../backends/libvirt/cluster.js";
-import { HostRefused, silenceOf, type LibvirtHost } from "../../../backends/libvirt/host.js";
+import { HostRefused, asUnreachable, type LibvirtHost } from "../../../backends/libvirt/host.js";
 import { outcomeInWords, recover, type Recovery } from "../../../migration/recover.js";
 import { missingVfsOf, plugMissingVfs } from "../../../migration/repair.js";
 import type { Answer, CommandContext } from "../../command.js";
@@ -42,15 +42,15 @@ interface Recovered {
 export async function recoverVms(context: CommandContext, request: RecoverRequest): Promise<Answer> {
   const { vm, dead } = request;
   if (dead !== undefined) await requireDead(context, dead, request);
-  const { broken, silent } = vm === undefined ? await findBroken(context) : { broken: [vm], silent: [] };
+  const { broken, unreachable } = vm === undefined ? await findBroken(context) : { broken: [vm], unreachable: [] };
   if (vm !== undefined) await refuseUnknown(context, vm, dead);
   const recovered: Recovered[] = [];
   // One after the other: what one VM leaves may be the VF that the next one misses.
   for (const each of broken) recovered.push(await recoverOne(context, each, request));
-  const errors = [...recovered.flatMap(({ error }) => error ?? []), ...silent];
+  const errors = [...recovered.flatMap(({ error }) => error ?? []), ...unreachable];
   return {
     // An unreachable host may hold a VM that needs it.
-    outcome: worst([...recovered.map(({ outcome }) => outcome), ...silent.map(() => "unclear" as const)]),
+    outcome: worst([...recovered.map(({ outcome }) => outcome), ...unreachable.map(() => "unclear" as const)]),
     document: {
       recovered: recovered.map(({ vm, outcome, move, host, plugged, missing, settled, owed }) => ({
         vm,
@@ -62,7 +62,7 @@ export async function recoverVms(context: CommandContext, request: RecoverReques
         settled,
         owed,
       })),
-      silentHosts: silent.map(({ host }) => host),
+      unreachableHosts: unreachable.map(({ host }) => host),
     },
     text:
       recovered.length === 0
@@ -73,9 +73,9 @@ export async function recoverVms(context: CommandContext, request: RecoverReques
 }
 
 async function findBroken({ cluster }: CommandContext) {
-  const { vms, silent, answer } = await surveyVms(cluster);
+  const { vms, unreachable, answer } = await surveyVms(cluster);
   const broken = vms.filter((vm) => needsRecovery(vm, answer));
-  return { broken: broken.map(({ vm, uuid }): VmRef => (uuid === undefined ? vm : { name: vm, uuid })), silent };
+  return { broken: broken.map(({ vm, uuid }): VmRef => (uuid === undefined ? vm : { name: vm, uuid })), unreachable };
 }
 
 /** @throws ProblemError where the host answers, or the one who runs the command does not confirm. */
@@ -112,15 +112,15 @@ async function answers(host: LibvirtHost): Promise<boolean> {
     return true;
   } catch (error) {
     // One that refuses the login is there.
-    if (silenceOf(error) !== undefined) return error instanceof HostRefused;
+    if (asUnreachable(error) !== undefined) return error instanceof HostRefused;
     throw error;
   }
 }
 
 async function refuseUnknown({ cluster }: CommandContext, vm: string, dead: string | undefined): Promise<void> {
-  const { presences, silent } = await cluster.whereabouts(vm);
-  if (presences.length > 0) return;
-  const [unasked] = silent.filter(({ host }) => host !== dead);
+  const { instances, unreachable } = await cluster.locations(vm);
+  if (instances.length > 0) return;
+  const [unasked] = unreachable.filter(({ host }) => host !== dead);
   if (unasked !== undefined) throw unasked;
   await cluster.require(vm);
 }

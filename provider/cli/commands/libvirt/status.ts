@@ -1,5 +1,5 @@
 /** `vnic-failover status`: where the VMs run, with which VFs, and in which move. Changes nothing. */
-import { moverStanding, type MoverStanding } from "../../../migration/mover.js";
+import { ownerStatus, type OwnerStatus } from "../../../migration/mover.js";
 import { inWords } from "../../../migration/owed.js";
 import { ProblemError } from "../../../model/problem.js";
 import { formatPciAddress } from "../../../backends/libvirt/xml/pci-address.js";
@@ -9,7 +9,7 @@ import { needsRecovery, owedInWords, surveyVms, type ClusterSurvey, type VmSurve
 
 export async function status({ cluster }: CommandContext, { vm }: { vm?: string | undefined }): Promise<Answer> {
   const survey = await surveyVms(cluster, vm);
-  if (vm !== undefined && survey.vms.length === 0 && survey.silent.length === 0) {
+  if (vm !== undefined && survey.vms.length === 0 && survey.unreachable.length === 0) {
     throw new ProblemError({
       code: "vm-unknown",
       what: `Unable to find VM "${vm}" on ${cluster.hosts.map(({ name }) => `"${name}"`).join(", ")}`,
@@ -19,21 +19,21 @@ export async function status({ cluster }: CommandContext, { vm }: { vm?: string 
   return describeSurvey(survey);
 }
 
-const standings: Readonly<Record<MoverStanding, string>> = {
+const standings: Readonly<Record<OwnerStatus, string>> = {
   "at work": "under way",
   "perhaps at work": "perhaps under way",
   gone: "interrupted",
 };
 
 /** The answer that the survey gives. Pure, but for whether the mover's process lives. */
-export function describeSurvey({ vms, silent, answer }: ClusterSurvey): Answer {
-  const problems = [...silent, ...vms.flatMap(({ problem }) => problem ?? [])];
+export function describeSurvey({ vms, unreachable, answer }: ClusterSurvey): Answer {
+  const problems = [...unreachable, ...vms.flatMap(({ problem }) => problem ?? [])];
   const broken = vms.filter((vm) => needsRecovery(vm, answer) && !isUnderWay(vm)).map(({ vm }) => vm);
   return {
     outcome: problems.length > 0 ? "refused" : "ok",
     document: {
       vms: vms.map(vmDocument),
-      silentHosts: silent.map(({ host }) => host),
+      unreachableHosts: unreachable.map(({ host }) => host),
       needRecovery: broken,
     },
     text: paragraphs(
@@ -58,7 +58,7 @@ export function describeSurvey({ vms, silent, answer }: ClusterSurvey): Answer {
 }
 
 function isUnderWay({ journal }: VmSurvey): boolean {
-  return journal !== undefined && moverStanding(journal) !== "gone";
+  return journal !== undefined && ownerStatus(journal) !== "gone";
 }
 
 function isNameTwice(vms: readonly VmSurvey[], { vm, uuid }: VmSurvey): boolean {
@@ -74,7 +74,7 @@ function rowsOf({ vm, uuid, state, hosts, interfaces, journal }: VmSurvey, withU
   const move =
     journal === undefined
       ? ""
-      : `${journal.from} -> ${journal.to}, ${journal.step}, ${standings[moverStanding(journal)]}`;
+      : `${journal.from} -> ${journal.to}, ${journal.step}, ${standings[ownerStatus(journal)]}`;
   const row = (mac = "", bridge = "", network = "", vf = "") => [
     withUuid ? `${vm} (${uuid ?? ""})` : vm,
     state,
@@ -114,7 +114,7 @@ function vmDocument({ vm, uuid, state, hosts, interfaces, missing, journal, owed
             mover: journal.mover,
             started: journal.started,
             until: journal.until,
-            standing: standings[moverStanding(journal)],
+            standing: standings[ownerStatus(journal)],
           },
   };
 }

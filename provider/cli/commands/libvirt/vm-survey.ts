@@ -8,7 +8,7 @@ import { missingVfsOf } from "../../../migration/repair.js";
 import type { OwedToHost } from "../../../backends/libvirt/xml/owed-record.js";
 import { formatPciAddress } from "../../../backends/libvirt/xml/pci-address.js";
 import { pairs } from "../../../backends/libvirt/xml/pairs.js";
-import { isActive, type LibvirtCluster, type Presence } from "../../../backends/libvirt/cluster.js";
+import { isActive, type LibvirtCluster, type DomainInstance } from "../../../backends/libvirt/cluster.js";
 import { DomainState } from "../../../backends/libvirt/constants.js";
 import { HostUnreachable, type DomainRef } from "../../../backends/libvirt/host.js";
 import { shellWord } from "../../../model/shell-word.js";
@@ -47,7 +47,7 @@ export interface SurveyedInterface {
 export interface ClusterSurvey {
   readonly vms: readonly VmSurvey[];
   /** Hosts that did not answer: the VMs that run there are not among these. */
-  readonly silent: readonly HostUnreachable[];
+  readonly unreachable: readonly HostUnreachable[];
   /** The names of those that did. */
   readonly answer?: readonly string[];
 }
@@ -82,7 +82,7 @@ export async function surveyVms(cluster: LibvirtCluster, only?: string): Promise
     .flatMap(([, vm]) => (only === undefined || vm.name === only ? [vm] : []));
   return {
     vms: (await Promise.all(wanted.map((vm) => surveyVm(cluster, vm)))).filter((vm) => vm !== undefined),
-    silent: listed.filter((answer) => answer instanceof HostUnreachable),
+    unreachable: listed.filter((answer) => answer instanceof HostUnreachable),
     answer: cluster.hosts.filter((_, index) => !(listed[index] instanceof HostUnreachable)).map(({ name }) => name),
   };
 }
@@ -92,15 +92,15 @@ async function surveyVm(
   cluster: LibvirtCluster,
   { name: vm, uuid }: Pick<DomainRef, "name" | "uuid">,
 ): Promise<VmSurvey | undefined> {
-  const presences = (await cluster.whereabouts(vm)).presences.filter(({ dom }) => dom.uuid === uuid);
-  const active = presences.filter(isActive);
-  const found = active[0] ?? presences[0];
+  const instances = (await cluster.locations(vm)).instances.filter(({ dom }) => dom.uuid === uuid);
+  const active = instances.filter(isActive);
+  const found = active[0] ?? instances[0];
   if (found === undefined) return undefined;
   const base = {
     vm,
     uuid,
     state: states[found.state] ?? "unknown",
-    hosts: (active.length === 0 ? presences : active).map(({ host }) => host.name),
+    hosts: (active.length === 0 ? instances : active).map(({ host }) => host.name),
   };
   try {
     return {
@@ -108,7 +108,7 @@ async function surveyVm(
       interfaces: await interfacesOf(cluster, found),
       // Where it runs twice, what it should have is the smaller worry.
       missing: active.length > 1 ? [] : await missingVfsOf(cluster, { name: vm, uuid }),
-      journal: (await journalAmong(presences))?.journal,
+      journal: (await journalAmong(instances))?.journal,
       owed: await readOwed(found.host, found.dom),
     };
   } catch (problem) {
@@ -136,9 +136,9 @@ export function owedInWords(vm: string, what: string): string {
   return `Still to do for VM "${vm}" on ${what}. Once that host answers, pulumi up, a move, or vnic-failover recover ${shellWord(vm)} does it.`;
 }
 
-async function interfacesOf(cluster: LibvirtCluster, presence: Presence): Promise<readonly SurveyedInterface[]> {
-  const { host, dom } = presence;
-  const domain = await (isActive(presence) ? host.liveDomain(dom) : host.inactiveDomain(dom));
+async function interfacesOf(cluster: LibvirtCluster, instance: DomainInstance): Promise<readonly SurveyedInterface[]> {
+  const { host, dom } = instance;
+  const domain = await (isActive(instance) ? host.liveDomain(dom) : host.inactiveDomain(dom));
   const profiles = await cluster.profiles.all().then(
     (stored) => stored.map(({ profile }) => profile),
     // An unreachable host: the networks are then identified by bridge and PF.
@@ -154,7 +154,7 @@ async function interfacesOf(cluster: LibvirtCluster, presence: Presence): Promis
     }),
   );
   const alone = pairs(domain)
-    .looseEnds.filter(({ kind }) => kind === "standby-without-primary")
+    .unpaired.filter(({ kind }) => kind === "standby-without-primary")
     .map(({ nic }): SurveyedInterface => ({
       mac: nic.mac ?? "?",
       bridge: nic.source.bridge,

@@ -43,7 +43,7 @@ export async function engineDrain(context: EngineContext, request: DrainRequest 
       host: source.name,
       vms,
       plan: planDrain(vms, destinations),
-      silent: [],
+      unreachable: [],
       next: { ...nextOf(source, context), maintenanceFollows: request.maintenance === true },
       headlines: engineHeadlines,
     },
@@ -84,7 +84,7 @@ export async function engineUndoDrain(context: EngineContext, request: UndoReque
     {
       ...planUndo(states, origin, names, facts),
       host,
-      silent: [],
+      unreachable: [],
       next: nextOf(source, context),
       headlines: engineHeadlines,
     },

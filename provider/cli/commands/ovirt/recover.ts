@@ -44,7 +44,7 @@ export async function engineRecover(context: EngineContext, { vm, now, dead }: R
         host: host ?? null,
         ...{ plugged, missing },
       })),
-      silentHosts: [],
+      unreachableHosts: [],
     },
     text: paragraphs(
       recovered.length === 0

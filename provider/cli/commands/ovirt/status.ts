@@ -19,7 +19,7 @@ export function describeEngineSurvey({ vms }: EngineSurvey): Answer {
     outcome: "ok",
     document: {
       vms: vms.map(vmDocument),
-      silentHosts: [],
+      unreachableHosts: [],
       needRecovery: broken.map(({ vm }) => vm.name),
     },
     text: paragraphs(

@@ -11,7 +11,7 @@ import {
 } from "../../../backends/ovirt/rest/index.js";
 import { pairReader, type EnginePair } from "../../../handlers/ovirt/pairs.js";
 import type { Engine } from "../../../handlers/ovirt/session.js";
-import { hasOrphan, nicsWithoutVf, requireVm } from "../../../handlers/ovirt/vm.js";
+import { hasUnpluggedDevice, nicsWithoutVf, requireVm } from "../../../handlers/ovirt/vm.js";
 
 export interface EngineVmSurvey {
   readonly vm: EngineVm;
@@ -53,7 +53,7 @@ export async function surveyEngine(engine: Engine, only?: string): Promise<Engin
     // While it migrates every VF is unplugged.
     const missing = underWay || open.length === 0 ? [] : await nicsWithoutVf(client, vm, []);
     const others = underWay ? [] : open.filter(({ id }) => missing.every((nic) => nic.id !== id));
-    const seen = await Promise.all(others.map((nic) => hasOrphan(client, vm, nic)));
+    const seen = await Promise.all(others.map((nic) => hasUnpluggedDevice(client, vm, nic)));
     return {
       vm,
       host: hosts.find(({ id }) => id === vm.host)?.name,

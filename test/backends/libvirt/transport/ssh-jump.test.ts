@@ -11,7 +11,7 @@ import {
 import { LibvirtCluster } from "../../../../provider/backends/libvirt/cluster.js";
 import { parseConfiguration } from "../../../../provider/config/index.js";
 import { parseLibvirtUri } from "../../../../provider/config/host-uri.js";
-import { labLike, vm } from "../../../hosts/lab-like.js";
+import { twoHosts, vm } from "../../../hosts/two-hosts.js";
 import { type KeyPair, makeKey, scratch } from "./keys.js";
 import { hostname, libvirtSocket } from "./libvirt-socket.js";
 import { SshServer, type SshServerOptions } from "./ssh-server.js";
@@ -148,7 +148,7 @@ describe("through a jump host", () => {
 
 it("a cluster's hosts are reached as the SSH configuration that it names says", async () => {
   const way = await site();
-  const lab = await labLike();
+  const lab = await twoHosts();
   cleanups.push(() => lab.close());
   const uri = new URL(lab.configuration.cluster.hosts["host1"]?.uri ?? "");
   const cluster = {
@@ -157,12 +157,12 @@ it("a cluster's hosts are reached as the SSH configuration that it names says", 
   };
   const reached = new LibvirtCluster(parseConfiguration({ cluster: { ...cluster, sshConfig: way.config } }));
   cleanups.push(() => reached.close());
-  expect((await reached.whereabouts(vm.name)).presences.map(({ host }) => host.name)).toEqual(["host1"]);
+  expect((await reached.locations(vm.name)).instances.map(({ host }) => host.name)).toEqual(["host1"]);
   expect(way.jump.forwarded).toEqual([`127.0.0.1:${way.host.port}`]);
   // The same without it: there is no host of that name.
   const lost = new LibvirtCluster(parseConfiguration({ cluster: { ...cluster, sshConfig: "none" } }));
   cleanups.push(() => lost.close());
-  expect((await lost.whereabouts(vm.name)).silent.map(({ message }) => message)).toEqual([
+  expect((await lost.locations(vm.name)).unreachable.map(({ message }) => message)).toEqual([
     expect.stringMatching(/Unable to reach|kvm1/),
   ]);
 });

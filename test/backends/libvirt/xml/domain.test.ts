@@ -37,7 +37,7 @@ describe("a domain", () => {
     const domain = parseDomain(running);
     expect(pairs(domain)).toEqual({
       pairs: [{ standby: domain.interfaces[0], primary: domain.interfaces[1] }],
-      looseEnds: [],
+      unpaired: [],
     });
     expect(findMetadata("journal", domain.raw)).toEqual(
       element("journal", { step: "2" }, [element("entry", { at: "3" })]),

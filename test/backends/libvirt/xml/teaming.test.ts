@@ -153,7 +153,7 @@ describe("pairing", () => {
     const plain = nic(element("interface", { type: "user" }));
     expect(pairs({ interfaces: [onA, plain, a, b, onAToo, onNothing, onItself] })).toEqual({
       pairs: [{ standby: a, primary: onA }],
-      looseEnds: [
+      unpaired: [
         { kind: "surplus-primary", nic: onAToo },
         { kind: "dangling-primary", nic: onNothing },
         { kind: "dangling-primary", nic: onItself },
@@ -165,7 +165,7 @@ describe("pairing", () => {
   it("joins nothing by an alias that both lack", () => {
     const anonymous = nic(element("interface", { type: "bridge" }, [element("teaming", { type: "persistent" })]));
     const aimless = nic(element("interface", { type: "hostdev" }, [element("teaming", { type: "transient" })]));
-    expect(pairs({ interfaces: [anonymous, aimless] }).looseEnds.map(({ kind }) => kind)).toEqual([
+    expect(pairs({ interfaces: [anonymous, aimless] }).unpaired.map(({ kind }) => kind)).toEqual([
       "dangling-primary",
       "standby-without-primary",
     ]);

@@ -13,7 +13,7 @@ import type { DrainReport } from "../../../../provider/drain/report.js";
 import { vmPlacement } from "../../../../provider/handlers/libvirt/vm-placement.js";
 import { defaultMigrationOptions } from "../../../../provider/migration/options.js";
 import { declarePair } from "../../../hosts/declared.js";
-import { domainXml, labLike, type LabLike } from "../../../hosts/lab-like.js";
+import { domainXml, twoHosts, type LabLike } from "../../../hosts/two-hosts.js";
 import { contextWith, type KeptContext } from "../../command-context.js";
 
 const options = { ...defaultMigrationOptions, announce: "none" } as const;
@@ -21,7 +21,7 @@ const options = { ...defaultMigrationOptions, announce: "none" } as const;
 let lab: LabLike;
 let reportDir: string;
 beforeEach(async () => {
-  lab = await labLike({ more: 1 });
+  lab = await twoHosts({ more: 1 });
   await declarePair(lab);
   reportDir = await mkdtemp(join(tmpdir(), "vnic-failover-drain-"));
 });

@@ -28,7 +28,7 @@ const good: MovePlan = {
   findings: [],
   interfaces: [nic],
   journal: undefined,
-  presence: {} as NonNullable<MovePlan["presence"]>,
+  instance: {} as NonNullable<MovePlan["instance"]>,
 };
 const warning = { rule: "w", severity: "warning", message: "No agent.", remedy: "Install it." } as const;
 const error = { rule: "e", severity: "error", message: "No bridge.", remedy: "Add it." } as const;
@@ -67,7 +67,7 @@ describe("plan", () => {
     const { outcome, text } = await planned({ interfaces: [{ ...nic, destinationVf: undefined }] });
     expect(outcome).toBe("refused");
     expect(text).toContain("none free");
-    expect((await planned({ presence: undefined, from: undefined })).outcome).toBe("refused");
+    expect((await planned({ instance: undefined, from: undefined })).outcome).toBe("refused");
   });
 
   test("a VM that is there already needs no VF", async () => {

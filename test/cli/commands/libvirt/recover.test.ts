@@ -53,7 +53,7 @@ test("without a name: those with a journal, a missing VF or two lives, and no ot
       surveyed("off", { state: "shut off", hosts: ["host1", "host2"] }),
       surveyed("twice", { hosts: ["host1", "host2"] }),
     ],
-    silent: [],
+    unreachable: [],
   });
   const { outcome, text } = await recoverVms(contextWith(), all);
   expect(vi.mocked(recover).mock.calls.map(([, vm]) => vm)).toEqual(["cut", "lacking", "twice"]);
@@ -62,22 +62,22 @@ test("without a name: those with a journal, a missing VF or two lives, and no ot
 });
 
 test("nothing to do is said", async () => {
-  vi.mocked(surveyVms).mockResolvedValue({ vms: [surveyed("fine", {})], silent: [] });
+  vi.mocked(surveyVms).mockResolvedValue({ vms: [surveyed("fine", {})], unreachable: [] });
   const { outcome, text, document } = await recoverVms(contextWith(), all);
-  expect({ outcome, document }).toEqual({ outcome: "ok", document: { recovered: [], silentHosts: [] } });
+  expect({ outcome, document }).toEqual({ outcome: "ok", document: { recovered: [], unreachableHosts: [] } });
   expect(text).toMatch(/^Nothing to recover/);
 });
 
 test("an unreachable host leaves it unclear whether that was all", async () => {
-  const silent = new HostUnreachable("host2", new Error("timed out"));
-  vi.mocked(surveyVms).mockResolvedValue({ vms: [], silent: [silent] });
+  const unreachable = new HostUnreachable("host2", new Error("timed out"));
+  vi.mocked(surveyVms).mockResolvedValue({ vms: [], unreachable: [unreachable] });
   const { outcome, errors } = await recoverVms(contextWith(), all);
   expect(outcome).toBe("unclear");
-  expect(errors).toEqual([silent]);
+  expect(errors).toEqual([unreachable]);
 });
 
 test("the VFs that were missing and are plugged now are told", async () => {
-  vi.mocked(surveyVms).mockResolvedValue({ vms: [surveyed("web", { missing: ["a"] })], silent: [] });
+  vi.mocked(surveyVms).mockResolvedValue({ vms: [surveyed("web", { missing: ["a"] })], unreachable: [] });
   vi.mocked(missingVfsOf).mockResolvedValueOnce(["a", "b"]).mockResolvedValueOnce(["b"]);
   const { outcome, document } = await recoverVms(contextWith(), all);
   expect(outcome).toBe("moved-without-vf");
@@ -97,7 +97,7 @@ test("the VFs that were missing and are plugged now are told", async () => {
 
 test.each([
   ["the mover lives", "recover", moveUnderWay("web", { machine: "m", pid: 1 }), "refused", /web +- +under way/],
-  ["a host is silent", "recover", new HostUnreachable("host2", new Error("x")), "unclear", /web +- +unclear/],
+  ["a host is unreachable", "recover", new HostUnreachable("host2", new Error("x")), "unclear", /web +- +unclear/],
   [
     "it could not be rolled back",
     "recover",
@@ -115,7 +115,7 @@ test.each([
 ])("%s", async (_case, where, error, outcome, row) => {
   vi.mocked(surveyVms).mockResolvedValue({
     vms: [surveyed("web", { journal: {} as Journal }), surveyed("zeta", { journal: {} as Journal })],
-    silent: [],
+    unreachable: [],
   });
   if (where === "recover") vi.mocked(recover).mockRejectedValueOnce(error);
   else vi.mocked(plugMissingVfs).mockRejectedValueOnce(error);

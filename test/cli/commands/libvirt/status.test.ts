@@ -3,7 +3,7 @@ import { describeSurvey } from "../../../../provider/cli/commands/libvirt/status
 import type { VmSurvey } from "../../../../provider/cli/commands/libvirt/vm-survey.js";
 import { HostUnreachable } from "../../../../provider/backends/libvirt/host.js";
 import type { Journal } from "../../../../provider/migration/journal.js";
-import { moverOf, moverStanding } from "../../../../provider/migration/mover.js";
+import { moverOf, ownerStatus } from "../../../../provider/migration/mover.js";
 import { ProblemError } from "../../../../provider/model/problem.js";
 
 const nic = { mac: "52:54:00:aa:00:50", bridge: "br0", standbyNetwork: "data", network: "data-vf", vf: "0000:01:10.0" };
@@ -32,7 +32,7 @@ const far = Date.now() + 1e9;
 describe("status", () => {
   test("shows where each VM runs, with which VF", () => {
     const off = vm({ vm: "off", state: "shut off", hosts: ["host1", "host2"], interfaces: [] });
-    const { outcome, text, document } = describeSurvey({ vms: [off, vm()], silent: [] });
+    const { outcome, text, document } = describeSurvey({ vms: [off, vm()], unreachable: [] });
     expect(outcome).toBe("ok");
     expect(text).toBe(`VM   STATE     HOST             MAC                BRIDGE  NETWORK  VF            MOVE
 off  shut off  host1 and host2  -                  -       -        -             -
@@ -42,7 +42,7 @@ web  running   host1            52:54:00:aa:00:50  br0     data-vf  0000:01:10.0
 
   test("says which VF is missing, and what fixes it", () => {
     const lacking = vm({ interfaces: [{ ...nic, vf: undefined }], missing: ["the VF of 52:54:00:aa:00:50"] });
-    const { text, document } = describeSurvey({ vms: [lacking], silent: [] });
+    const { text, document } = describeSurvey({ vms: [lacking], unreachable: [] });
     expect(text).toMatch(/ none +-$/m);
     expect(text).toContain('VM "web" runs without the VF of 52:54:00:aa:00:50.');
     expect(text).toContain("Repair web with: vnic-failover recover");
@@ -55,18 +55,21 @@ web  running   host1            52:54:00:aa:00:50  br0     data-vf  0000:01:10.0
     ["gone", journal({ ...moverOf(process.ppid), processStart: "0" }, far), "interrupted", ["web"]],
     ["gone", journal({ machine: "elsewhere", pid: process.pid }, 0), "interrupted", ["web"]],
   ])("a mover that is %s", (standing, begun, words, needRecovery) => {
-    expect(moverStanding(begun)).toBe(standing);
-    const { text, document } = describeSurvey({ vms: [vm({ journal: begun })], silent: [] });
+    expect(ownerStatus(begun)).toBe(standing);
+    const { text, document } = describeSurvey({ vms: [vm({ journal: begun })], unreachable: [] });
     expect(text).toContain(`host1 -> host2, migrate, ${words}`);
     expect(document["needRecovery"]).toEqual(needRecovery);
   });
 
   test("what could not be told is an error, and hides nothing else", () => {
-    const silent = new HostUnreachable("host2", new Error("timed out"));
+    const unreachable = new HostUnreachable("host2", new Error("timed out"));
     const problem = new ProblemError({ code: "journal-unreadable", what: "no" });
-    const { outcome, errors, text } = describeSurvey({ vms: [vm(), vm({ vm: "odd", problem })], silent: [silent] });
+    const { outcome, errors, text } = describeSurvey({
+      vms: [vm(), vm({ vm: "odd", problem })],
+      unreachable: [unreachable],
+    });
     expect(outcome).toBe("refused");
-    expect(errors).toEqual([silent, problem]);
+    expect(errors).toEqual([unreachable, problem]);
     expect(text).toMatch(/^web/m);
   });
 });

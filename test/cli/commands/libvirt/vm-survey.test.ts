@@ -1,6 +1,6 @@
 import { beforeEach, expect, test, vi } from "vitest";
 import { needsRecovery, surveyVms } from "../../../../provider/cli/commands/libvirt/vm-survey.js";
-import type { LibvirtCluster, Presence } from "../../../../provider/backends/libvirt/cluster.js";
+import type { LibvirtCluster, DomainInstance } from "../../../../provider/backends/libvirt/cluster.js";
 import { DomainState } from "../../../../provider/backends/libvirt/constants.js";
 import { HostUnreachable, type DomainRef, type LibvirtHost } from "../../../../provider/backends/libvirt/host.js";
 import { journalAmong } from "../../../../provider/migration/journal-store.js";
@@ -24,13 +24,13 @@ const standbyOnly = (name: string) => `<domain type="kvm"><name>${name}</name>
 </interface></devices></domain>`;
 
 /** Which host has which VM in which state; `silent` hosts do not answer. */
-function cluster(vms: Record<string, Record<string, number>>, silent: readonly string[] = []): LibvirtCluster {
-  const hosts = [...Object.keys(vms), ...silent].map((name) => {
+function cluster(vms: Record<string, Record<string, number>>, unreachable: readonly string[] = []): LibvirtCluster {
+  const hosts = [...Object.keys(vms), ...unreachable].map((name) => {
     const domain = (dom: DomainRef) => Promise.resolve(parseDomain(standbyOnly(dom.name)));
     return {
       name,
       domains: () =>
-        silent.includes(name)
+        unreachable.includes(name)
           ? Promise.reject(new HostUnreachable(name, new Error("timed out")))
           : Promise.resolve(Object.keys(vms[name] ?? {}).map((vm) => ({ name: vm }))),
       liveDomain: domain,
@@ -38,16 +38,16 @@ function cluster(vms: Record<string, Record<string, number>>, silent: readonly s
       metadata: () => Promise.resolve(undefined),
     } as unknown as LibvirtHost;
   });
-  const whereabouts = (vm: string) =>
+  const locations = (vm: string) =>
     Promise.resolve({
-      presences: hosts.flatMap((host): Presence[] => {
+      instances: hosts.flatMap((host): DomainInstance[] => {
         const state = vms[host.name]?.[vm];
         return state === undefined ? [] : [{ host, dom: { name: vm } as DomainRef, state, reason: 0 }];
       }),
-      silent: [],
+      unreachable: [],
     });
   const profiles = { all: () => Promise.resolve([]) };
-  return { hosts, whereabouts, profiles, config: { networks: {} } } as unknown as LibvirtCluster;
+  return { hosts, locations, profiles, config: { networks: {} } } as unknown as LibvirtCluster;
 }
 
 const { RUNNING, PAUSED, SHUTOFF } = DomainState;
@@ -58,7 +58,7 @@ beforeEach(() => {
 });
 
 test("every VM once, by name, where it is active rather than where it is defined", async () => {
-  const { vms, silent } = await surveyVms(
+  const { vms, unreachable } = await surveyVms(
     cluster({ host1: { web: SHUTOFF, db: PAUSED }, host2: { web: RUNNING, off: SHUTOFF } }),
   );
   expect(vms.map(({ vm, state, hosts }) => [vm, state, hosts])).toEqual([
@@ -66,7 +66,7 @@ test("every VM once, by name, where it is active rather than where it is defined
     ["off", "shut off", ["host2"]],
     ["web", "running", ["host2"]],
   ]);
-  expect(silent).toEqual([]);
+  expect(unreachable).toEqual([]);
   expect(vms.some((vm) => needsRecovery(vm))).toBe(false);
 });
 
@@ -77,8 +77,8 @@ test("a standby that has no VF is an interface without VF", async () => {
 
 test("a VM with a journal, and one that owes something to a host that answers, need recovery", async () => {
   const journal = { id: "some" } as Journal;
-  vi.mocked(journalAmong).mockImplementation(([presence]) =>
-    Promise.resolve(presence?.dom.name === "cut" ? { journal, presence } : undefined),
+  vi.mocked(journalAmong).mockImplementation(([instance]) =>
+    Promise.resolve(instance?.dom.name === "cut" ? { journal, instance } : undefined),
   );
   const { vms } = await surveyVms(cluster({ host1: { cut: RUNNING, web: RUNNING } }));
   expect(vms.map((vm) => [vm.vm, vm.journal?.id, needsRecovery(vm)])).toEqual([
@@ -99,10 +99,10 @@ test("a VM that runs twice needs recovery, and is not asked for its VFs", async 
 
 test("an unreachable host hides no other, nor does a VM that cannot be read", async () => {
   const problem = new ProblemError({ code: "journal-unreadable", what: "no" });
-  vi.mocked(journalAmong).mockImplementation(([presence]) =>
-    presence?.dom.name === "odd" ? Promise.reject(problem) : Promise.resolve(undefined),
+  vi.mocked(journalAmong).mockImplementation(([instance]) =>
+    instance?.dom.name === "odd" ? Promise.reject(problem) : Promise.resolve(undefined),
   );
-  const { vms, silent } = await surveyVms(cluster({ host1: { odd: RUNNING, web: RUNNING } }, ["host2"]));
+  const { vms, unreachable } = await surveyVms(cluster({ host1: { odd: RUNNING, web: RUNNING } }, ["host2"]));
   expect(vms).toMatchObject([{ vm: "odd", problem }, { vm: "web" }]);
-  expect(silent).toMatchObject([{ host: "host2" }]);
+  expect(unreachable).toMatchObject([{ host: "host2" }]);
 });

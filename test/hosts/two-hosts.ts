@@ -64,7 +64,7 @@ export const labNetworks: NetworksConfig = {
   "data-vf": { physicalFunctions: ["pf0"] },
 };
 
-export async function labLike(
+export async function twoHosts(
   options: {
     readonly networks?: NetworksConfig;
     readonly define?: readonly string[];
