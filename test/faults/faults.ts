@@ -66,6 +66,10 @@ const cutSsh = (which: "source" | "destination") => ({
       .catch(() => ""),
 });
 
+/** The same for each VF's netdev `$n`. A VF that is bound to VFIO, with no VM, is free: hosts may bind theirs at boot. */
+const vfNetdevs = (command: string) =>
+  `for n in $(ls /sys/bus/pci/devices/0000:01:10.*/net/ -1 | grep -v :); do [ -z "$n" ] || { ${command}; }; done`;
+
 const kills: readonly [PhaseName, number, boolean?][] = [
   ["preflight", 100],
   ["journal", 0],
@@ -299,9 +303,8 @@ export const faults: readonly Fault[] = [
     name: "no VF is free on the destination",
     phase: "before",
     strike: ({ on, destination }) =>
-      on(destination, "for v in 0 2 4 6; do virsh nodedev-detach pci_0000_01_10_$v; done"),
-    mend: ({ on, destination }) =>
-      on(destination, "for v in 0 2 4 6; do virsh nodedev-reattach pci_0000_01_10_$v; done"),
+      on(destination, vfNetdevs("ip link set $n up; ip address add 192.0.2.1/32 dev $n")),
+    mend: ({ on, destination }) => on(destination, vfNetdevs("ip address flush dev $n; ip link set $n down")),
     ends: ["refused"],
   },
   {
