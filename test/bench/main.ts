@@ -1,14 +1,37 @@
-/** `npm run bench -- move|preview|refresh|rpc|state [OPTION…] [--json FILE]` */
-import { writeFileSync } from "node:fs";
-import { Command, Option } from "commander";
-import { topologies, type Topology } from "../lab/layout.js";
+/** `npm run bench -- move|picture|preview|refresh|rpc|state [OPTION…] [--json FILE]` */
+import { readFileSync, writeFileSync } from "node:fs";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { z } from "zod";
+import { topologies } from "../lab/layout.js";
 import { interfacesPerVm } from "../hosts/fleet.js";
 import { benchEngine, type EngineRow } from "./engine.js";
-import { benchMoves, type MoveRow } from "./move.js";
+import { guestNames, settingsOf, type Restriction } from "./matrix.js";
+import { benchMoves } from "./move.js";
+import { movePicture } from "./move-picture.js";
+import { moveRow, type MoveRow } from "./move-rows.js";
 import { benchRpc, type RpcRow } from "./rpc.js";
 import { benchMemory, benchState, type MemoryRow, type StateRow } from "./state.js";
 import type { Spread } from "./statistics.js";
-import { wayNames, type WayName } from "./ways.js";
+import { usualWays, wayNames, type WayName } from "./way-names.js";
+
+const moveColumns: readonly (readonly [string, (row: MoveRow) => Spread | null])[] = [
+  ["probes lost", (row) => row.probesLost],
+  ["packets lost", (row) => row.packetsLost],
+  ["TCP stood still, s", (row) => row.stallSeconds],
+  ["without VF, s", (row) => row.secondsWithoutVf],
+  ["total, s", (row) => row.totalSeconds],
+  ["downtime, ms", (row) => row.downtime],
+  ["guest's link-up, s", (row) => row.guestLinkUpSeconds],
+  ["our overhead, s", (row) => row.overheadSeconds],
+  ["hosts' CPU, s", (row) => row.hostCpuSeconds],
+  ["frames announced", (row) => row.announcedFrames],
+  ["bytes announced", (row) => row.announcedBytes],
+];
+
+const moveHelp = `
+Without --topology, --guest and --rtt: the settings that docs/measurements.md lists. With one of them: every combination of
+what they name, where what is left out means both topologies, a quiet guest and near hosts. One combination alone:
+  npm run bench -- move --topology separate --guest receives --rtt 80 --ways ours --moves 1`;
 
 const program = new Command("npm run bench --").description(
   "Measurements, side by side with the alternatives in one run.",
@@ -16,22 +39,30 @@ const program = new Command("npm run bench --").description(
 
 program
   .command("move")
-  .description("moves of a VM in each way and both topologies: probes lost, seconds (about an hour)")
-  .option("--moves <n>", "of each way", Number, 7)
-  .addOption(new Option("--way <way...>").choices(wayNames).default([...wayNames]))
-  .addOption(new Option("--topology <topology...>").choices(topologies).default([...topologies]))
-  .option("--json <file>", "writes the rows there")
-  .action(
-    async ({ moves, way, topology, json }: { moves: number; way: WayName[]; topology: Topology[]; json?: string }) => {
-      const rows: MoveRow[] = [];
-      for (const each of topology) {
-        rows.push(...(await benchMoves({ moves, only: way, topology: each }, say)));
-        // It takes long: what is measured is kept.
-        save(rows, json);
-      }
-      console.log(moveTable(rows));
-    },
-  );
+  .description("moves of a VM in each way by turns, on the lab: probes lost, seconds, CPU, announcements (about an hour)")
+  .option("--moves <n>", "of each way in each setting", Number, 3)
+  .addOption(listOption("--ways <way...>", wayNames).default(usualWays))
+  .addOption(listOption("--topology <topology...>", topologies))
+  .addOption(listOption("--guest <guest...>", guestNames))
+  .option("--rtt <ms...>", "round trips that are added between the client and the hosts", numbersAdded)
+  .option("--json <file>", "writes the rows there, after each turn")
+  .option("--picture <file>", "draws them there, as SVG")
+  .addHelpText("after", moveHelp)
+  .action(async ({ moves, ways, json, picture, ...restriction }: MoveArguments) => {
+    const settings = settingsOf(restriction);
+    const rows = await benchMoves({ moves, ways, settings }, say, (so) => save(so, json));
+    save(rows, json);
+    if (picture !== undefined) writeFileSync(picture, movePicture(rows));
+    console.log(moveTable(rows));
+  });
+
+program
+  .command("picture <rows> <file>")
+  .description("draws the rows that move has written with --json, as SVG")
+  .action((from: string, file: string) => {
+    const { rows } = z.object({ rows: z.array(moveRow) }).parse(JSON.parse(readFileSync(from, "utf8")));
+    writeFileSync(file, movePicture(rows));
+  });
 
 for (const [name, benches, what] of [
   ["preview", ["preview"], "preview of a program of many interfaces"],
@@ -74,6 +105,13 @@ program
     console.log(`${stateTable(states)}\n\n${memoryTable(weights)}`);
   });
 
+interface MoveArguments extends Restriction {
+  readonly moves: number;
+  readonly ways: readonly WayName[];
+  readonly json?: string;
+  readonly picture?: string;
+}
+
 interface EngineArguments {
   readonly resources: number;
   readonly rounds: number;
@@ -83,6 +121,23 @@ interface EngineArguments {
 
 function numbers(text: string): number[] {
   return text.split(",").map(Number);
+}
+
+function numbersAdded(text: string, before: readonly number[] = []): readonly number[] {
+  return [...before, ...numbers(text)];
+}
+
+/** Names, one after another or separated by commas. */
+function listOption<Name extends string>(flags: string, names: readonly Name[]): Option {
+  const known = new Set<string>(names);
+  let given: readonly string[] = [];
+  return new Option(flags, names.join(", ")).argParser((text) => {
+    const added = text.split(",");
+    const unknown = added.find((each) => !known.has(each));
+    if (unknown !== undefined) throw new InvalidArgumentError(`"${unknown}" is none of ${names.join(", ")}.`);
+    given = [...given, ...added];
+    return given;
+  });
 }
 
 function say(line: string): void {
@@ -137,14 +192,13 @@ function memoryTable(rows: readonly MemoryRow[]): string {
 }
 
 function moveTable(rows: readonly MoveRow[]): string {
-  return [
-    "| standby's bridge | way | moves | probes lost | total, s | without VF, s | guest's link-up, s | downtime, ms | our overhead, s |",
-    "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-    ...rows.map(
-      (row) =>
-        `| ${row.topology} | ${row.way} | ${row.moves} | ${[row.probesLost, row.totalSeconds, row.secondsWithoutVf, row.guestLinkUpSeconds, row.downtime, row.overheadSeconds].map(cell).join(" | ")} |`,
-    ),
-  ].join("\n");
+  return table(
+    ["standby's bridge", "guest", "round trip, ms", "way", "moves", ...moveColumns.map(([head]) => head)],
+    rows.map((row) => [
+      ...[row.topology, row.guest, row.rttMs, row.way, row.moves],
+      ...moveColumns.map(([, of]) => cell(of(row))),
+    ]),
+  );
 }
 
 program.parseAsync().catch((error: unknown) => {

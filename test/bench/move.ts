@@ -1,104 +1,173 @@
 /**
- * Moves a VM in each way, in both topologies, in one run and by turns, so that what else the machine does hits all ways
- * alike. Everything is measured from outside: by the peer's probe, by libvirt, and by the guest's kernel log.
+ * Moves a VM in each way, in one run and by turns, so that what else the machine does hits all ways alike: in both topologies,
+ * with near and far hosts, with guests that do different things. Everything is measured from outside: by the peer, by
+ * libvirt, by the hosts' kernels and by the guest's kernel log.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { consoleOf, currentLab, down, guestShows, reset, up, type LabState } from "../lab/lab.js";
-import { guestNamed, hosts, type LabHost, type Topology } from "../lab/layout.js";
+import { guestNamed, hosts, type LabHost } from "../lab/layout.js";
 import { parseDeparture, parsePrimaryTimes } from "../lab/guest.js";
 import { probeInterval, readProbe, startProbe, stopProbe } from "../lab/probe.js";
+import { setRoundTrip } from "../lab/round-trip.js";
 import { ssh } from "../lab/ssh.js";
-import { spread, type Spread } from "./statistics.js";
-import { ways, type WayName } from "./ways.js";
-
-export interface MoveRow {
-  readonly topology: Topology;
-  readonly way: WayName;
-  readonly moves: number;
-  readonly probesLost: Spread | null;
-  readonly totalSeconds: Spread | null;
-  readonly secondsWithoutVf: Spread | null;
-  /** Total time less the unplug, libvirt's migration and plug, and the guest's link-up; only of ours. */
-  readonly overheadSeconds: Spread | null;
-  /** From 'primary registered' to link up in the guest. */
-  readonly guestLinkUpSeconds: Spread | null;
-  /** Milliseconds, as the destination's libvirt says. */
-  readonly downtime: Spread | null;
-  /** Seconds from the plug's beginning to 'primary registered' in the guest; only of ours. */
-  readonly plugToRegisteredSeconds: Spread | null;
-}
-
-interface Sample {
-  readonly lost: number;
-  readonly total: number;
-  readonly withoutVf: number;
-  readonly overhead: number;
-  readonly linkUp: number;
-  readonly downtime: number;
-  readonly plugToRegistered: number;
-}
+import { HostCpu } from "./host-cpu.js";
+import { batchesOf, guestKinds, type Batch, type Setting } from "./matrix.js";
+import { rowOf, type MoveRow, type Sample } from "./move-rows.js";
+import { longestStall, startPeer, throughputOf, type PeerSaw } from "./peer.js";
+import type { WayName } from "./way-names.js";
+import { ways, type Moved } from "./ways.js";
 
 const guest = guestNamed("web");
 
-export async function benchMoves(
-  { moves, only, topology }: { moves: number; only: readonly WayName[]; topology: Topology },
-  say: (line: string) => void,
-): Promise<MoveRow[]> {
-  await down();
-  let lab = await up(topology, say);
-  const samples = new Map<WayName, Sample[]>(only.map((way) => [way, []]));
-  // Each host's libvirt looks at its QEMU anew before its first domain: not a part of any move that is compared.
-  await oneWay(lab, "virtio-only", 2, () => undefined);
-  for (let done = 0; done < moves;) {
-    const round = Math.min(4, moves - done);
-    for (const way of only) {
-      try {
-        samples.get(way)?.push(...(await oneWay(lab, way, round, say)));
-      } catch (error) {
-        // A host that its emulator lost says nothing of the way: the round is made once more, on new hosts.
-        if (currentLab() !== undefined) throw error;
-        say(`A host of the lab died (${String(error)}): this round once more.`);
-        lab = await up(topology, say);
-        samples.get(way)?.push(...(await oneWay(lab, way, round, say)));
-      }
-    }
-    done += round;
-  }
-  await down();
-  return [...samples].map(([way, measured]) => rowOf(topology, way, measured));
+/** Moves between two starts of a guest: then it is another way's turn. */
+const movesInTurn = 4;
+
+interface Wanted {
+  readonly settings: readonly Setting[];
+  readonly ways: readonly WayName[];
+  /** Of each way in each setting. */
+  readonly moves: number;
 }
 
-/** Gives the guest that way's network and moves it there and back, `moves` times in all. */
-async function oneWay(lab: LabState, way: WayName, moves: number, say: (line: string) => void): Promise<Sample[]> {
-  await reset(lab, guest);
+/**
+ * @param keep is told what is known so far, again and again: a run takes long.
+ * The lab is down afterwards, whatever happens.
+ */
+export async function benchMoves(
+  { settings, ways: names, moves }: Wanted,
+  say: (line: string) => void,
+  keep: (rows: readonly MoveRow[]) => void,
+): Promise<readonly MoveRow[]> {
+  const samples = new Map(settings.map((setting) => [setting, new Map(names.map((way) => [way, [] as Sample[]]))]));
+  const rows = () =>
+    [...samples].flatMap(([setting, of]) =>
+      [...of].filter(([, measured]) => measured.length > 0).map(([way, measured]) => rowOf(setting, way, measured)),
+    );
+  await down();
+  try {
+    for (const batch of batchesOf(settings)) {
+      let lab = await startLab(batch, say);
+      for (let done = 0; done < moves; done += movesInTurn) {
+        const turn = Math.min(movesInTurn, moves - done);
+        for (const way of names) {
+          let measured;
+          try {
+            measured = await oneWay(lab, batch, way, turn, say);
+          } catch (error) {
+            // A host that its emulator lost says nothing of the way: the turn is made once more, on new hosts.
+            if (currentLab() !== undefined) throw error;
+            say(`A host of the lab died (${String(error)}): this turn once more.`);
+            lab = await startLab(batch, say);
+            measured = await oneWay(lab, batch, way, turn, say);
+          }
+          for (const [setting, sample] of measured) samples.get(setting)?.get(way)?.push(sample);
+          keep(rows());
+        }
+      }
+    }
+  } finally {
+    await down();
+  }
+  return rows();
+}
+
+/**
+ * Each host's libvirt looks at its QEMU again before its first domain: not a part of any move that is compared, so the guest
+ * has been on both hosts already.
+ */
+async function startLab({ topology, memory }: Batch, say: (line: string) => void): Promise<LabState> {
+  const lab = await up(topology, say);
+  const settings: readonly Setting[] = [{ topology, guest: "quiet", rttMs: 0 }];
+  await oneWay(lab, { topology, memory: guestKinds.quiet.memory, settings }, "virtio-only", 2, () => undefined);
+  return lab;
+}
+
+/** Gives the guest that way's network and moves it there and back, `turns` times for each setting. */
+async function oneWay(
+  lab: LabState,
+  { memory, settings }: Batch,
+  way: WayName,
+  turns: number,
+  say: (line: string) => void,
+): Promise<readonly (readonly [Setting, Sample])[]> {
+  await reset(lab, guest, { memory, obeysPeer: true });
   let [from, to] = hosts as [LabHost, LabHost];
   await ways[way].prepare(lab, guest, from);
   await ready(lab, way, from);
-  const samples: Sample[] = [];
-  for (let move = 0; move < moves; move++) {
-    const sample = await measure(lab, way, from, to);
-    say(`${lab.topology} ${way}: ${sample.lost} probes lost, ${sample.total.toFixed(1)} s`);
-    samples.push(sample);
-    [from, to] = [to, from];
+  const samples: (readonly [Setting, Sample])[] = [];
+  for (let turn = 0; turn < turns; turn++) {
+    for (const setting of settings) {
+      const sample = await measure(lab, setting, way, from, to);
+      say(`${describe(setting)} ${way}: ${sample.lost} probes lost, ${sample.total.toFixed(1)} s`);
+      samples.push([setting, sample]);
+      [from, to] = [to, from];
+    }
   }
   return samples;
 }
 
-async function measure(lab: LabState, way: WayName, from: LabHost, to: LabHost): Promise<Sample> {
-  await startProbe(guest.address);
-  await sleep(2500);
-  const began = Date.now();
-  const moved = await ways[way].move(lab, guest, from, to);
-  const total = moved?.seconds ?? (Date.now() - began) / 1000;
-  const report = moved?.report;
-  const left = await consoleOf(lab, guest, from);
-  await quiet();
-  const { lost } = await stopProbe();
-  await ready(lab, way, to);
-  const came = await consoleOf(lab, guest, to);
-  const { stdout } = await ssh(lab.image, to, `virsh domjobinfo ${guest.name} --completed --keep-completed`, {
-    accept: [0, 1],
-  });
+function describe({ topology, guest: name, rttMs }: Setting): string {
+  return `${topology}, ${name}, ${rttMs} ms:`;
+}
+
+async function measure(lab: LabState, setting: Setting, way: WayName, from: LabHost, to: LabHost): Promise<Sample> {
+  const peer = await startPeer(guest, guestKinds[setting.guest].traffic);
+  const cpus = hosts.map((host) => new HostCpu(lab, host));
+  try {
+    await startProbe(guest.address);
+    await sleep(2500);
+    for (let waited = 0; waited < 10 && cpus.some((cpu) => !cpu.tells); waited += 0.1) await sleep(100);
+    const timed = await moveTimed(lab, setting, way, from, to);
+    const left = await consoleOf(lab, guest, from);
+    await quiet();
+    const { lost } = await stopProbe();
+    const saw = await peer.stop();
+    await ready(lab, way, to);
+    const came = await consoleOf(lab, guest, to);
+    const { stdout } = await ssh(lab.image, to, `virsh domjobinfo ${guest.name} --completed --keep-completed`, {
+      accept: [0, 1],
+    });
+    const { began, seconds } = timed;
+    const hostCpu = cpus.reduce((sum, cpu) => sum + cpu.between(began, began + seconds * 1000), 0);
+    return {
+      lost,
+      hostCpu,
+      downtime: Number(/Total downtime:\s+(\d+)/.exec(stdout)?.[1] ?? NaN),
+      ...timesOf(way, timed, left, came),
+      ...packetsOf(saw, began / 1000),
+    };
+  } finally {
+    peer.abandon();
+    for (const cpu of cpus) cpu.stop();
+  }
+}
+
+/** Only the move itself has far hosts: looks at what it did would be no part of it. */
+async function moveTimed(
+  lab: LabState,
+  { rttMs }: Setting,
+  way: WayName,
+  from: LabHost,
+  to: LabHost,
+): Promise<Timed> {
+  if (rttMs > 0) await setRoundTrip(lab, rttMs);
+  try {
+    const began = Date.now();
+    const moved = await ways[way].move(lab, guest, from, to);
+    return moved ?? { began, seconds: (Date.now() - began) / 1000 };
+  } finally {
+    if (rttMs > 0) await setRoundTrip(lab, 0);
+  }
+}
+
+type Timed = Omit<Moved, "report"> & Partial<Pick<Moved, "report">>;
+
+function timesOf(
+  way: WayName,
+  { seconds: total, report }: Timed,
+  left: string,
+  came: string,
+): Pick<Sample, "total" | "withoutVf" | "overhead" | "linkUp" | "plugToRegistered"> {
   const departure = parseDeparture(left);
   const times = parsePrimaryTimes(came);
   const phase = (name: string) => report?.phases.find((each) => each.name === name);
@@ -108,16 +177,29 @@ async function measure(lab: LabState, way: WayName, from: LabHost, to: LabHost):
   const plugged = phase("plug")?.start;
   const used = report?.moments.find(({ kind }) => kind === "vf-used")?.at;
   return {
-    lost,
     total,
     withoutVf: way === "virtio-only" ? NaN : withoutVf,
     linkUp: way === "virtio-only" ? NaN : linkUp,
-    downtime: Number(/Total downtime:\s+(\d+)/.exec(stdout)?.[1] ?? NaN),
     overhead:
       report === undefined
         ? NaN
         : total - ["unplug", "migrate", "plug", "verify"].reduce((sum, name) => sum + seconds(name), 0),
     plugToRegistered: plugged === undefined || used === undefined ? NaN : (used - plugged) / 1000 - linkUp,
+  };
+}
+
+function packetsOf(
+  { announced, received, sent, stream }: PeerSaw,
+  began: number,
+): Pick<Sample, "announcedFrames" | "announcedBytes" | "packets" | "packetsLost" | "stall" | "throughput"> {
+  const counted = received ?? sent;
+  return {
+    announcedFrames: announced.frames,
+    announcedBytes: announced.bytes,
+    packets: counted?.packets ?? NaN,
+    packetsLost: counted?.lost ?? NaN,
+    stall: longestStall(stream),
+    throughput: throughputOf(stream, began),
   };
 }
 
@@ -142,20 +224,4 @@ async function ready(lab: LabState, way: WayName, host: LabHost): Promise<void> 
     90,
   );
   await sleep(3000);
-}
-
-function rowOf(topology: Topology, way: WayName, samples: readonly Sample[]): MoveRow {
-  const of = (pick: (sample: Sample) => number) => spread(samples.map(pick));
-  return {
-    topology,
-    way,
-    moves: samples.length,
-    probesLost: of(({ lost }) => lost),
-    totalSeconds: of(({ total }) => total),
-    secondsWithoutVf: of(({ withoutVf }) => withoutVf),
-    overheadSeconds: of(({ overhead }) => overhead),
-    guestLinkUpSeconds: of(({ linkUp }) => linkUp),
-    downtime: of(({ downtime }) => downtime),
-    plugToRegisteredSeconds: of(({ plugToRegistered }) => plugToRegistered),
-  };
 }

@@ -1,9 +1,10 @@
-/** Our own way of the move benchmark, run inside the lab's namespace: `prepare VM HOST` or `move VM HOST`. */
+/** Our own way of the move benchmark, run inside the lab's namespace: `prepare VM HOST` or `move VM HOST [early|late]`. */
 import { randomUUID } from "node:crypto";
 import { parseConfiguration } from "../../provider/config/index.js";
 import { LibvirtCluster } from "../../provider/backends/libvirt/cluster.js";
 import { plugInterface } from "../../provider/backends/libvirt/interfaces.js";
 import { moveVm } from "../../provider/migration/move.js";
+import { migrationOptionsSchema } from "../../provider/migration/options.js";
 import type { ProfileRecord } from "../../provider/backends/libvirt/xml/network.js";
 import { clusterConfig } from "../lab/cluster-config.js";
 import { requireLab } from "../lab/lab.js";
@@ -43,18 +44,19 @@ async function prepare(cluster: LibvirtCluster, vm: string, host: string): Promi
   await plugInterface(cluster, instance, { record, profile, standby });
 }
 
-async function main([what, vm = "", host = ""]: string[]): Promise<void> {
+async function main([what, vm = "", host = "", unplug]: string[]): Promise<void> {
   const cluster = new LibvirtCluster(parseConfiguration({ cluster: clusterConfig(requireLab()) }));
   try {
     if (what === "prepare") {
       await prepare(cluster, vm, host);
       return;
     }
+    const options = migrationOptionsSchema.parse(unplug === undefined ? {} : { unplug });
     // Connections that are open already are no part of a move: Pulumi's check has opened them before an update begins.
     await cluster.locations(vm);
     const began = Date.now();
-    const report = await moveVm(cluster, { vm, to: host });
-    console.log(JSON.stringify({ seconds: (Date.now() - began) / 1000, report }));
+    const report = await moveVm(cluster, { vm, to: host, options });
+    console.log(JSON.stringify({ began, seconds: (Date.now() - began) / 1000, report }));
   } finally {
     await cluster.close();
   }

@@ -7,9 +7,7 @@ import { bridge, type LabGuest, type LabHost } from "../lab/layout.js";
 import { inNamespace } from "../lab/network.js";
 import { run } from "../lab/command.js";
 import { ssh } from "../lab/ssh.js";
-
-export const wayNames = ["virtio-only", "libvirt-failover", "runbook", "ours"] as const;
-export type WayName = (typeof wayNames)[number];
+import type { WayName } from "./way-names.js";
 
 export interface Way {
   /** Gives the guest its network on the host where it runs. */
@@ -19,6 +17,8 @@ export interface Way {
 
 /** What a way tells of its own move. */
 export interface Moved {
+  /** Milliseconds since the epoch. */
+  readonly began: number;
   readonly seconds: number;
   readonly report: MoveReport;
 }
@@ -78,15 +78,21 @@ export const ways: Readonly<Record<WayName, Way>> = {
       return undefined;
     },
   },
-  ours: {
+  ours: ours(),
+  "ours-early": ours("early"),
+  "ours-late": ours("late"),
+};
+
+function ours(...unplug: readonly string[]): Way {
+  return {
     prepare: async (_lab, guest, host) => {
       await inside("prepare", guest.name, host.name);
     },
-    move: async (_lab, guest, _from, to) => moved.parse(JSON.parse(await inside("move", guest.name, to.name))),
-  },
-};
+    move: async (_lab, guest, _from, to) => moved.parse(JSON.parse(await inside("move", guest.name, to.name, ...unplug))),
+  };
+}
 
-const moved = z.object({ seconds: z.number(), report: z.custom<MoveReport>() });
+const moved = z.object({ began: z.number(), seconds: z.number(), report: z.custom<MoveReport>() });
 
 /** Our own move runs where it reaches the hosts; it times itself, without Node.js's start. */
 async function inside(...args: string[]): Promise<string> {

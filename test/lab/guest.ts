@@ -4,7 +4,16 @@ import type { LabGuest } from "./layout.js";
 /** Memory of a guest, in MiB. */
 export const guestMemory = 256;
 
-export function guestDomain(guest: LabGuest, options: { rootPorts?: number } = {}): string {
+export interface GuestOptions {
+  /** Default: 6. */
+  readonly rootPorts?: number;
+  /** In MiB, at most 2048: a host has 3072. Default: 256. */
+  readonly memory?: number;
+  /** Whether it obeys the peer on the lab's data network, which has it send and receive (guest/init). Default: false. */
+  readonly obeysPeer?: boolean;
+}
+
+export function guestDomain(guest: LabGuest, options: GuestOptions = {}): string {
   const ports = Array.from(
     { length: options.rootPorts ?? 6 },
     (_, index) => `    <controller type='pci' index='${index + 1}' model='pcie-root-port'/>`,
@@ -12,13 +21,13 @@ export function guestDomain(guest: LabGuest, options: { rootPorts?: number } = {
   return `<domain type='kvm'>
   <name>${guest.name}</name>
   <uuid>${guest.uuid}</uuid>
-  <memory unit='MiB'>${guestMemory}</memory>
+  <memory unit='MiB'>${options.memory ?? guestMemory}</memory>
   <vcpu>1</vcpu>
   <os>
     <type arch='x86_64' machine='q35'>hvm</type>
     <kernel>/lab/vmlinuz</kernel>
     <initrd>/lab/guest.initrd</initrd>
-    <cmdline>console=ttyS0 mitigations=off net.ifnames=0 panic=-1 lab.ip=${guest.address}/24</cmdline>
+    <cmdline>console=ttyS0 mitigations=off net.ifnames=0 panic=-1 lab.ip=${guest.address}/24${options.obeysPeer === true ? " lab.obeys" : ""}</cmdline>
   </os>
   <features><acpi/><apic/></features>
   <cpu mode='custom' match='minimum' check='none'><model fallback='allow'>qemu64</model></cpu>

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { run } from "./command.js";
-import { guestDomain, guestLog, parseGuestState, type GuestInterface } from "./guest.js";
+import { guestDomain, guestLog, parseGuestState, type GuestInterface, type GuestOptions } from "./guest.js";
 import { ensureImage, type Image } from "./image.js";
 import {
   cache,
@@ -140,6 +140,7 @@ export async function ensureGuest(
   guest: LabGuest,
   say: (line: string) => void,
   on: LabHost["name"] = "host1",
+  options: GuestOptions = {},
 ): Promise<void> {
   for (const host of hosts) {
     const { stdout } = await ssh(lab.image, host, `virsh domstate ${guest.name} 2>/dev/null`, { accept: [0, 1] });
@@ -149,7 +150,7 @@ export async function ensureGuest(
   if (host === undefined) return;
   say(`Starting the guest ${guest.name} on ${host.name} (about 40 seconds)…`);
   await ssh(lab.image, host, "cat > /tmp/guest.xml && virsh -q define /tmp/guest.xml && virsh -q start " + guest.name, {
-    input: guestDomain(guest),
+    input: guestDomain(guest, options),
   });
   if (await guestReady(lab, guest, host)) return;
   // Seldom, a guest is not up even after 240 s, where others need 40: begin once more.
@@ -189,14 +190,14 @@ export async function removeGuest(lab: LabState, guest: LabGuest): Promise<void>
  * The guest as `up` starts it, on host1 with no interface, and hosts on which nobody has declared anything: no profiles,
  * and every VF with its own driver. Whatever a demo, a test or a benchmark has left is gone.
  */
-export async function reset(lab: LabState, guest: LabGuest): Promise<void> {
+export async function reset(lab: LabState, guest: LabGuest, options: GuestOptions = {}): Promise<void> {
   await removeGuest(lab, guest);
   const script = `for n in $(virsh -q net-list --all --name); do
       virsh net-dumpxml $n | grep -q vnic-failover && { virsh -q net-destroy $n 2> /dev/null; virsh -q net-undefine $n; }; done
     for v in /sys/class/net/${physicalFunction}/device/virtfn*; do
       virsh -q nodedev-reattach pci_$(basename $(readlink $v) | tr ':.' '__') > /dev/null 2>&1; done; true`;
   await Promise.all(hosts.map((host) => ssh(lab.image, host, script)));
-  await ensureGuest(lab, guest, () => undefined);
+  await ensureGuest(lab, guest, () => undefined, "host1", options);
 }
 
 export interface HostStatus {

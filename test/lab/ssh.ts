@@ -16,6 +16,15 @@ function arguments_(image: Pick<Image, "key" | "knownHosts">, host: LabHost): st
   return ["ssh", "-F", "none", "-i", image.key, ...options.flatMap((option) => ["-o", option]), `root@${host.address}`];
 }
 
+/** Program and arguments that run a command line in the host's shell. */
+export function sshCommand(
+  image: Pick<Image, "key" | "knownHosts">,
+  host: LabHost,
+  command: string,
+): [string, string[]] {
+  return inNamespace([...arguments_(image, host), command]);
+}
+
 /** Runs a command line in the host's shell. @throws Error when its status is not accepted (default: only 0). */
 export function ssh(
   image: Pick<Image, "key" | "knownHosts">,
@@ -23,7 +32,7 @@ export function ssh(
   command: string,
   options: { input?: string; accept?: readonly number[] } = {},
 ): Promise<CommandResult> {
-  const [program, args] = inNamespace([...arguments_(image, host), command]);
+  const [program, args] = sshCommand(image, host, command);
   return run(program, args, options);
 }
 
