@@ -39,7 +39,9 @@ const program = new Command("npm run bench --").description(
 
 program
   .command("move")
-  .description("moves of a VM in each way by turns, on the lab: probes lost, seconds, CPU, announcements (about an hour)")
+  .description(
+    "moves of a VM in each way by turns, on the lab: probes lost, seconds, CPU, announcements (about an hour)",
+  )
   .option("--moves <n>", "of each way in each setting", Number, 3)
   .addOption(listOption("--ways <way...>", wayNames).default(usualWays))
   .addOption(listOption("--topology <topology...>", topologies))

@@ -23,7 +23,10 @@ const [virtio, failover, ours] = ["#8d99ae", "#e09f3e", "#005f9e"];
 
 describe("the picture of a run", () => {
   it("has a bar for each way and measure, as long as its median", () => {
-    const svg = movePicture([row("ours"), row("libvirt-failover", { lost: 60, withoutVf: 4.5, total: 5.5, hostCpu: 5 })]);
+    const svg = movePicture([
+      row("ours"),
+      row("libvirt-failover", { lost: 60, withoutVf: 4.5, total: 5.5, hostCpu: 5 }),
+    ]);
     const [lost = 0, withoutVf = 0, total = 0, cpu = 0] = bars(svg, ours);
     const [lostThere = 0, withoutVfThere = 0, totalThere = 0, cpuThere = 0] = bars(svg, failover);
     expect(lostThere / lost).toBeCloseTo(10, 0);
@@ -52,7 +55,11 @@ describe("the picture of a run", () => {
       { seconds: 1, megabitsPerSecond: 16 },
     ];
     const svg = movePicture([row("ours", { stall: 1, throughput }, { guest: "stream" })]);
-    const points = /points="([^"]+)"/.exec(svg)?.[1]?.split(" ").map((each) => each.split(",").map(Number)) ?? [];
+    const points =
+      /points="([^"]+)"/
+        .exec(svg)?.[1]
+        ?.split(" ")
+        .map((each) => each.split(",").map(Number)) ?? [];
     const [[x0 = 0, y0 = 0] = [], [x1 = 0, y1 = 0] = [], [x2 = 0, y2 = 0] = []] = points;
     expect(x1 - x0).toBeCloseTo(x2 - x1, 0);
     expect(y1).toBeGreaterThan(y0);

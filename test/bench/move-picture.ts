@@ -21,16 +21,17 @@ interface Measure {
 }
 
 const measures: readonly Measure[] = [
-  { title: "probes lost, of 20 a second", of: (row) => row.probesLost },
-  { title: "seconds without its VF", of: (row) => row.secondsWithoutVf },
-  { title: "seconds in all", of: (row) => row.totalSeconds },
-  { title: "CPU seconds of both hosts", of: (row) => row.hostCpuSeconds },
+  { title: "probes lost, of 20/s", of: (row) => row.probesLost },
+  { title: "packets lost", of: (row) => row.packetsLost },
+  { title: "without its VF, s", of: (row) => row.secondsWithoutVf },
+  { title: "in all, s", of: (row) => row.totalSeconds },
+  { title: "CPU of both hosts, s", of: (row) => row.hostCpuSeconds },
 ];
 
 const margin = 16;
 const labelWidth = 176;
-const panelWidth = 190;
-const gap = 20;
+const panelWidth = 160;
+const gap = 16;
 /** Where a bar's number stands. */
 const numberWidth = 44;
 const barHeight = 15;

@@ -143,13 +143,7 @@ async function measure(lab: LabState, setting: Setting, way: WayName, from: LabH
 }
 
 /** Only the move itself has far hosts: looks at what it did would be no part of it. */
-async function moveTimed(
-  lab: LabState,
-  { rttMs }: Setting,
-  way: WayName,
-  from: LabHost,
-  to: LabHost,
-): Promise<Timed> {
+async function moveTimed(lab: LabState, { rttMs }: Setting, way: WayName, from: LabHost, to: LabHost): Promise<Timed> {
   if (rttMs > 0) await setRoundTrip(lab, rttMs);
   try {
     const began = Date.now();

@@ -88,7 +88,8 @@ function ours(...unplug: readonly string[]): Way {
     prepare: async (_lab, guest, host) => {
       await inside("prepare", guest.name, host.name);
     },
-    move: async (_lab, guest, _from, to) => moved.parse(JSON.parse(await inside("move", guest.name, to.name, ...unplug))),
+    move: async (_lab, guest, _from, to) =>
+      moved.parse(JSON.parse(await inside("move", guest.name, to.name, ...unplug))),
   };
 }
 
