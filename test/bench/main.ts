@@ -130,7 +130,7 @@ function numbersAdded(text: string, before: readonly number[] = []): readonly nu
 }
 
 /** Names, one after another or separated by commas. */
-function listOption<Name extends string>(flags: string, names: readonly Name[]): Option {
+function listOption(flags: string, names: readonly string[]): Option {
   const known = new Set<string>(names);
   let given: readonly string[] = [];
   return new Option(flags, names.join(", ")).argParser((text) => {

@@ -75,8 +75,10 @@ export async function benchMoves(
  * Each host's libvirt looks at its QEMU again before its first domain: not a part of any move that is compared, so the guest
  * has been on both hosts already.
  */
-async function startLab({ topology, memory }: Batch, say: (line: string) => void): Promise<LabState> {
+async function startLab({ topology }: Batch, say: (line: string) => void): Promise<LabState> {
+  const same = currentLab()?.topology === topology;
   const lab = await up(topology, say);
+  if (same) return lab;
   const settings: readonly Setting[] = [{ topology, guest: "quiet", rttMs: 0 }];
   await oneWay(lab, { topology, memory: guestKinds.quiet.memory, settings }, "virtio-only", 2, () => undefined);
   return lab;
@@ -116,7 +118,8 @@ async function measure(lab: LabState, setting: Setting, way: WayName, from: LabH
   try {
     await startProbe(guest.address);
     await sleep(2500);
-    for (let waited = 0; waited < 10 && cpus.some((cpu) => !cpu.tells); waited += 0.1) await sleep(100);
+    // A pair that was just made may not be heard yet.
+    await until(() => readProbe().sent >= 20 && cpus.every((cpu) => cpu.tells), 60);
     const timed = await moveTimed(lab, setting, way, from, to);
     const left = await consoleOf(lab, guest, from);
     await quiet();
@@ -195,6 +198,14 @@ function packetsOf(
     stall: longestStall(stream),
     throughput: throughputOf(stream, began),
   };
+}
+
+async function until(seen: () => boolean, seconds: number): Promise<void> {
+  const end = Date.now() + seconds * 1000;
+  while (!seen()) {
+    if (Date.now() > end) throw new Error(`The guest was not heard within ${seconds} s, or a host does not tell its CPU time.`);
+    await sleep(200);
+  }
 }
 
 /** Waits until no probe has been lost for 2.5 s, at most 90 s: some ways leave the guest deaf for long. */

@@ -57,7 +57,7 @@ def main():
         order(task, "killall ping")
     say({
         "announced": {"frames": announced.frames, "bytes": announced.bytes},
-        "received": None if number == 0 else {"packets": number, "lost": number - len(answers.seen)},
+        "received": answers.counted() if task["receives"] > 0 else None,
         "sent": requests.counted() if task["sends"] > 0 else None,
         "stream": stream.samples if stream else [],
     })
@@ -89,7 +89,7 @@ class Announced:
             self.bytes += max(len(frame), SHORTEST)
 
 class Numbers:
-    """Which numbers came. Those of ICMP start again after 65535."""
+    """Which numbers came; what is missing between the first and the last is lost. Those of ICMP start again after 65535."""
 
     def __init__(self):
         self.seen, self.last = set(), None
@@ -142,7 +142,7 @@ class Stream:
     """Sends to the guest as many bytes a second as were asked for, and after a pause what is due, as fast as TCP does it."""
 
     def __init__(self, task):
-        self.to = socket.create_connection((task["guest"], 7001), 10)
+        self.to = connection(task, 7001)
         self.to.setblocking(False)
         self.rate, self.began, self.sent, self.samples = task["stream"], time.time(), 0, []
 
@@ -162,10 +162,20 @@ class Stream:
 
 def order(task, command):
     """Has the guest run that; see guest/init."""
-    with socket.create_connection((task["guest"], 7000), 10) as guest:
+    with connection(task, 7000) as guest:
         guest.sendall((command + "\nexit\n").encode())
         while guest.recv(1024):
             pass
+
+def connection(task, port):
+    """To the guest, which may not be heard for a while after its pair was made."""
+    end = time.time() + 60
+    while True:
+        try:
+            return socket.create_connection((task["guest"], port), 3)
+        except OSError:
+            if time.time() > end:
+                raise
 
 def say(words):
     sys.stdout.write(json.dumps(words) + "\n")
