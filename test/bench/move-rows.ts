@@ -41,7 +41,10 @@ export const moveRow = z.object({
   /** The longest time, in seconds, in which the guest acknowledged nothing of a TCP stream. */
   stallSeconds: later,
   /** A TCP stream's throughput in the move whose stall is the middle one. */
-  throughput: z.array(z.object({ seconds: z.number(), megabitsPerSecond: z.number() })).readonly().default([]),
+  throughput: z
+    .array(z.object({ seconds: z.number(), megabitsPerSecond: z.number() }))
+    .readonly()
+    .default([]),
 });
 export type MoveRow = z.output<typeof moveRow>;
 

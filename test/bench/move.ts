@@ -203,7 +203,8 @@ function packetsOf(
 async function until(seen: () => boolean, seconds: number): Promise<void> {
   const end = Date.now() + seconds * 1000;
   while (!seen()) {
-    if (Date.now() > end) throw new Error(`The guest was not heard within ${seconds} s, or a host does not tell its CPU time.`);
+    if (Date.now() > end)
+      throw new Error(`The guest was not heard within ${seconds} s, or a host does not tell its CPU time.`);
     await sleep(200);
   }
 }
