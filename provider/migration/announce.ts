@@ -1,7 +1,7 @@
 /** Tells the network, while the pair changes hands, which port the guest's MAC is behind. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { networkOn } from "../config/index.js";
-import { formatPciAddress } from "../backends/libvirt/xml/pci-address.js";
+import { formatPciAddress, type PciAddress } from "../backends/libvirt/xml/pci-address.js";
 import { startAnnouncer } from "../backends/libvirt/announcer/announcer.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
 import type { DomainRef, LibvirtHost } from "../backends/libvirt/host.js";
@@ -126,35 +126,75 @@ export async function announceStandby(
 }
 
 /**
+ * `plugging`: the guest is about to be given this VF; `plugged`: it has it. From the moment when the host's NIC gives it the guest's
+ * MAC the VF gets what comes to the standby: the guest drops that as soon as it knows its VF, sooner than any word of ours comes.
+ */
+export async function tellOfVf(
+  context: Announcing,
+  place: LibvirtHost,
+  nic: AnnouncedNic,
+  word: "plugging" | "plugged",
+  vf: PciAddress,
+  vlan?: number,
+): Promise<void> {
+  (await announcerOf(context, place, nic))?.tellOfVf(word, vf, vlan);
+}
+
+/**
  * A VF has been plugged beside the standby. Waits until the bridge of the standby sees the guest behind another port than
- * its tap: the guest answers through its VF, which gets what comes to the standby until then. Without a program there
- * neither can be, and nothing is waited for.
+ * its tap, and goes on to: the guest answers through its VF, which gets what comes to the standby until then. Without a program
+ * there neither can be, and nothing is waited for.
  */
 export async function vfInUse(context: Announcing, place: LibvirtHost, nic: AnnouncedNic): Promise<void> {
+  await (await vfSeen(context, place, nic))();
+}
+
+/** The same until the guest is first seen so. What it returns waits until it has kept to its VF. */
+export async function vfSeen(
+  context: Announcing,
+  place: LibvirtHost,
+  nic: AnnouncedNic,
+): Promise<() => Promise<void>> {
   const announcer = await announcerOf(context, place, nic);
-  if (announcer === undefined) return;
+  const nothing = () => Promise.resolve();
+  if (announcer === undefined) return nothing;
   const interfaces = await runningInterfaces(context, place);
   const tap = interfaces.find(({ alias }) => alias === nic.standbyAlias)?.target;
   const primary = interfaces.find(
     ({ teaming }) => teaming?.type === "transient" && teaming.persistent === nic.standbyAlias,
   );
   announcer.tell("here");
-  if (primary?.vf !== undefined) announcer.tellPlugged(primary.vf, primary.vlan?.tags[0]);
+  if (primary?.vf !== undefined) announcer.tellOfVf("plugged", primary.vf, primary.vlan?.tags[0]);
   // libvirt's and QEMU's taps; a VF's frames come in by the bridge's uplink.
   const throughVf = (port: string) => port !== tap && !/^(vnet|tap)\d/.test(port);
   const end = Date.now() + context.options.plugTimeout * 1000;
-  while (await announcer.seenBehind(throughVf, (end - Date.now()) / 1000)) {
-    const seen = Date.now();
-    await sleep(vfSettles);
-    if (announcer.port === undefined || !throughVf(announcer.port)) continue;
-    context.timeline.mark("vf-used", `the guest uses its VF (${nic.mac})`, seen);
-    announcer.tell("gone");
-    return;
+  const isSeen = () => announcer.seenBehind(throughVf, (end - Date.now()) / 1000);
+  const notSeen = () => {
+    context.announced.notes.push(
+      `No answer of the guest through its VF (${nic.mac}) was seen within ${context.options.plugTimeout} s: its address may be unknown, or the VF's driver may have no link.`,
+    );
+    context.progress.warn(context.announced.notes.at(-1) ?? "");
+  };
+  if (!(await isSeen())) {
+    notSeen();
+    return nothing;
   }
-  context.announced.notes.push(
-    `No answer of the guest through its VF (${nic.mac}) was seen within ${context.options.plugTimeout} s: its address may be unknown, or the VF's driver may have no link.`,
-  );
-  context.progress.warn(context.announced.notes.at(-1) ?? "");
+  let seen = Date.now();
+  return async () => {
+    for (;;) {
+      await sleep(vfSettles);
+      if (announcer.port !== undefined && throughVf(announcer.port)) {
+        context.timeline.mark("vf-used", `the guest uses its VF (${nic.mac})`, seen);
+        announcer.tell("gone");
+        return;
+      }
+      if (!(await isSeen())) {
+        notSeen();
+        return;
+      }
+      seen = Date.now();
+    }
+  };
 }
 
 /** Outside a move: announcements as they are by default. */

@@ -5,10 +5,13 @@ import type { DomainRef, JobNow, LibvirtHost } from "../backends/libvirt/host.js
 import type { DomainInterface } from "../backends/libvirt/xml/interface.js";
 import { findPrimary } from "../backends/libvirt/xml/primary.js";
 import type { Progress } from "../model/progress.js";
+import type { Beside } from "./beside.js";
 import type { Hold } from "./hold.js";
 import type { Journal, JournalInterface } from "./journal.js";
 import type { MigrationOptions } from "./options.js";
 import type { Owed } from "./owed.js";
+import type { Prepared } from "./prepare.js";
+import type { MovesVf } from "./reserve.js";
 import type { Step } from "./runner.js";
 import type { StepName } from "./step-table.js";
 import type { Timeline } from "./report/timeline.js";
@@ -31,8 +34,14 @@ export interface MoveContext {
   readonly progress: Progress;
   readonly signal: AbortSignal | undefined;
   journal: Journal;
-  /** What the VM named of its host when the move began. Undefined: another process began it. */
-  readonly resources: ReadonlySet<string> | undefined;
+  /** Had when the move began. Undefined: another process began it. */
+  prepared: Prepared | undefined;
+  /** What goes on beside the steps. */
+  readonly beside: Beside;
+  /** The VFs on the destination that this process has reserved, by their VF's alias: they are ready to be plugged. */
+  readonly ready: Map<string, MovesVf>;
+  /** The VM on the destination, since this process has moved it there. */
+  arrived: DomainRef | undefined;
   /** Where each interface's VF is now; undefined: it has none. By the VF's alias. */
   readonly vfs: Map<string, { readonly host: string; readonly address: string } | undefined>;
   /** Why interfaces go without a VF on the destination, in words. */

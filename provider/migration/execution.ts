@@ -3,10 +3,12 @@ import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
 import type { HostUnreachable, LibvirtHost } from "../backends/libvirt/host.js";
 import { formatPciAddress } from "../backends/libvirt/xml/pci-address.js";
 import { noProgress, type Progress } from "../model/progress.js";
+import { Beside } from "./beside.js";
 import type { MoveContext } from "./context.js";
 import { Hold, lease, Overtaken } from "./hold.js";
 import { defaultMigrationOptions, type MigrationOptions } from "./options.js";
 import { Owed } from "./owed.js";
+import type { Prepared } from "./prepare.js";
 import { Timeline } from "./report/timeline.js";
 import type { StepObserver } from "./runner.js";
 import { isPastNoReturn, rowOf, type StepName } from "./step-table.js";
@@ -24,7 +26,7 @@ export function newContext(
     signal,
     timeline = new Timeline(),
     absent = [],
-    resources,
+    prepared,
   }: {
     options?: MigrationOptions;
     progress?: Progress;
@@ -32,8 +34,8 @@ export function newContext(
     timeline?: Timeline;
     /** Hosts of the move that are not asked. Default: none. */
     absent?: readonly HostUnreachable[];
-    /** Default: as the VM is when it is to migrate. */
-    resources?: ReadonlySet<string>;
+    /** Default: it is had when it is needed. */
+    prepared?: Prepared;
   },
 ): MoveContext {
   const current = { journal };
@@ -57,7 +59,10 @@ export function newContext(
     set journal(journal) {
       current.journal = journal;
     },
-    resources,
+    prepared,
+    beside: new Beside(),
+    ready: new Map(),
+    arrived: undefined,
     vfs: new Map(
       journal.interfaces.map(({ primaryAlias, sourceVf }) => [
         primaryAlias,
@@ -71,6 +76,24 @@ export function newContext(
   };
 }
 
+/**
+ * Acts while the move is this process's. It stays so until what was begun beside has ended: a change that nothing guards could come
+ * after another process has taken the move over.
+ */
+export function whileHeld<T>(context: MoveContext, act: () => Promise<T>): Promise<T> {
+  return context.hold.during(async () => {
+    try {
+      return await act();
+    } finally {
+      await context.beside.settle();
+      await context.prepared?.ends.then(
+        (ends) => ends.close(),
+        () => undefined,
+      );
+    }
+  });
+}
+
 /** Keeps the journal's step, the time line and the progress in step with what is done. */
 export function observerOf(context: MoveContext): StepObserver<StepName> {
   const { options, timeline, progress } = context;
@@ -81,8 +104,12 @@ export function observerOf(context: MoveContext): StepObserver<StepName> {
       if (direction === "forward" && !isPastNoReturn(step)) context.signal?.throwIfAborted();
       timeline.begin(step);
       progress.report({ phase: step, message: direction === "forward" ? title : "rolling back" });
-      const { undoLast, limit, withoutLease } = rowOf(step);
+      const { undoLast, limit, withoutLease, informs } = rowOf(step);
       if (undoLast === true || direction === "back") return;
+      if (informs === true) {
+        context.hold.note({ step });
+        return;
+      }
       await context.hold.write({ step }, withoutLease === true ? (limit?.(options) ?? 0) * 1000 + lease : lease);
     },
     ended(step, direction, error) {

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ProblemError } from "../model/problem.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
 import { isConnectionLost, undefinedOn, type DomainRef, type LibvirtHost } from "../backends/libvirt/host.js";
+import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
 import { readJournal, writeJournal } from "./journal-store.js";
 import type { Journal } from "./journal.js";
 import { whileMoving } from "./mover.js";
@@ -35,6 +36,8 @@ export class Overtaken extends ProblemError {
 export interface Place {
   readonly host: LibvirtHost;
   readonly dom: DomainRef;
+  /** Whether the domain has a definition there. Undefined: it is looked at before each write. */
+  readonly persistent?: boolean;
 }
 
 export class Hold {
@@ -61,7 +64,7 @@ export class Hold {
     const { journal } = this.current;
     const present = await readJournal(place.host, place.dom);
     if (before === undefined ? present !== undefined : !isSame(present, before)) throw lost(present);
-    await writeJournal(place.host, place.dom, journal);
+    await writeJournal(place.host, place.dom, journal, place.persistent);
     await sleep(journalSettles);
     const kept = await readJournal(place.host, place.dom);
     if (!isSame(kept, journal)) throw lost(kept);
@@ -96,16 +99,16 @@ export class Hold {
   async write(change: Partial<Journal>, milliseconds = lease): Promise<void> {
     const write = async () => {
       this.current.journal = { ...this.current.journal, ...change, until: Date.now() + milliseconds };
-      if (this.place === undefined) return;
-      const { host, dom } = this.place;
-      // It may have been shut off meanwhile.
-      const now = await host.domainOf(dom.uuid);
-      if (now === undefined) await this.checkAt(this.place);
-      else await writeJournal(host, now, this.current.journal);
+      if (this.place !== undefined) await this.writeAt(this.place);
     };
     const turn = this.writes.catch(() => undefined).then(write);
     this.writes = turn;
     await turn;
+  }
+
+  /** What the journal says from now on; it is written with the next renewal, or the next change that is. */
+  note(change: Partial<Journal>): void {
+    this.current.journal = { ...this.current.journal, ...change };
   }
 
   /** The lease is not renewed meanwhile: libvirt lets no metadata be written while a domain migrates. */
@@ -141,6 +144,23 @@ export class Hold {
   private async stop(): Promise<void> {
     this.place = undefined;
     await this.writes.catch(() => undefined);
+  }
+
+  private async writeAt(place: Place): Promise<void> {
+    const { host, dom, persistent } = place;
+    const { journal } = this.current;
+    if (persistent !== undefined) {
+      try {
+        await writeJournal(host, dom, journal, persistent);
+        return;
+      } catch (error) {
+        // It may have been shut off meanwhile, or have lost its definition.
+        if (!LibvirtError.is(error, "NO_DOMAIN", "OPERATION_INVALID")) throw error;
+      }
+    }
+    const now = await host.domainOf(dom.uuid);
+    if (now === undefined) await this.checkAt(place);
+    else await writeJournal(host, now, journal);
   }
 
   private async checkAt({ host, dom }: Place): Promise<void> {

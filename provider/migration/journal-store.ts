@@ -36,11 +36,13 @@ function rank(instance: DomainInstance): number {
   return isActive(instance) ? (isIncoming(instance) ? 2 : 1) : 3;
 }
 
-export async function writeJournal(host: LibvirtHost, dom: DomainRef, journal: Journal | undefined): Promise<void> {
-  await host.setMetadata(
-    dom,
-    metadataNamespace("journal"),
-    metadataPrefix,
-    journal === undefined ? undefined : buildJournal(journal),
-  );
+/** `journal` undefined removes it. `persistent`: whether the domain has a definition, where that is known. */
+export async function writeJournal(
+  host: LibvirtHost,
+  dom: DomainRef,
+  journal: Journal | undefined,
+  persistent?: boolean,
+): Promise<void> {
+  const written = journal === undefined ? undefined : buildJournal(journal);
+  await host.setMetadata(dom, metadataNamespace("journal"), metadataPrefix, written, persistent);
 }

@@ -8,10 +8,10 @@ import { summarizeJob } from "./job.js";
 import { defaultMigrationOptions, type MigrationOptions } from "./options.js";
 import { readOwed, settleOwed } from "./owed.js";
 import { beginJournal, errorsOf, MoveRefused, planMove, warningsOf, type MovePlan } from "./plan.js";
-import { newContext, observerOf } from "./execution.js";
+import { newContext, observerOf, whileHeld } from "./execution.js";
+import { prepare } from "./prepare.js";
 import { recover } from "./recover.js";
 import type { MoveOutcome, MoveReport } from "./report/report.js";
-import { resourcesOf } from "./source-xml.js";
 import { runSteps, StepFailed, type RunWords } from "./runner.js";
 import { shellWord } from "../model/shell-word.js";
 import { moveSteps } from "./steps.js";
@@ -70,20 +70,20 @@ export async function moveVm(
   for (const { message, remedy } of warningsOf(plan)) progress.warn(`${message} ${remedy}`);
   timeline.end("preflight", "done");
 
-  const context = newContext(
-    cluster,
-    plan.instance.dom,
-    plan.instance.host,
-    cluster.host(to),
-    beginJournal(plan, plan.instance.host.name, command),
-    { options, progress, signal, timeline, resources: await resourcesOf(plan.instance.host, plan.instance.dom) },
-  );
+  const { dom, host: source } = plan.instance;
+  const context = newContext(cluster, dom, source, cluster.host(to), beginJournal(plan, source.name, command), {
+    options,
+    progress,
+    signal,
+    timeline,
+  });
+  context.prepared = await prepare(context.source, context.destination, dom);
   const standbyNetworks = new Map(plan.interfaces.map((nic) => [nic.primaryAlias, nic.standbyNetwork]));
   context.announcers = startAnnouncers(context, plannedPlaces(context, standbyNetworks));
   // They are awaited where they are needed; until then a failure must not count as unhandled.
   context.announcers.catch(() => undefined);
   try {
-    await context.hold.during(() => runSteps(moveSteps, context, observerOf(context), wordsFor(context)));
+    await whileHeld(context, () => runSteps(moveSteps, context, observerOf(context), wordsFor(context)));
   } catch (error) {
     if (!(error instanceof StepFailed)) throw error;
     const outcome: MoveOutcome = error.overtaken

@@ -25,7 +25,7 @@ import { journalAmong } from "./journal-store.js";
 import { refuseForeignPairs, refuseForeignVfs } from "./foreign-devices.js";
 import type { Journal } from "./journal.js";
 import { ownerStatus, thisMover } from "./mover.js";
-import { newContext, observerOf } from "./execution.js";
+import { newContext, observerOf, whileHeld } from "./execution.js";
 import { settleOwed } from "./owed.js";
 import { finishSteps, undoSteps } from "./runner.js";
 import { isRunning, moveSteps, moveUnderWay, release } from "./steps.js";
@@ -122,7 +122,7 @@ async function recoverAlone(
   await context.hold.take(first.verdict.home, first.journal, (kept) =>
     kept === undefined ? endedMeanwhile(vm) : moveUnderWay(vm, kept.mover),
   );
-  const outcome = await context.hold.during(async () => {
+  const outcome = await whileHeld(context, async () => {
     // What was seen before the VM was in our hands may have been another's last act.
     const { verdict } = (await lookAgain(cluster, vm, uuid, context.journal, options)) ?? first;
     context.hold.moveTo(verdict.home);

@@ -79,7 +79,10 @@ async function reserveFor(context: MoveContext, nic: JournalInterface): Promise<
     { address: nic.destinationVf, driver: await plannedDriver(destination, nic) },
     taker,
   );
-  if (planned !== undefined) return;
+  if (planned !== undefined) {
+    context.ready.set(nic.primaryAlias, { address: planned.address, driver: planned.driver, network: nic.network });
+    return;
+  }
   for (;;) {
     const functions = await physicalFunctionsOf(cluster, destination, nic.network);
     const chosen = chooseVf(functions, tried);
@@ -96,6 +99,7 @@ async function reserveFor(context: MoveContext, nic: JournalInterface): Promise<
     const taken = seen && (await takeFreeVf(destination, seen, taker));
     if (taken === undefined) continue;
     await plan(context, nic, { destinationVf: taken.address, destinationDriver: taken.driver });
+    context.ready.set(nic.primaryAlias, { address: taken.address, driver: taken.driver, network: nic.network });
     return;
   }
 }
@@ -163,6 +167,23 @@ export async function takeForPlug(
   // A VF whose past is not known is taken from its driver now, if it is with one.
   const isBound = now === undefined || isVfioDriver(now.driver);
   return ready(planned.driver ?? (isBound ? undefined : (now.driver ?? noDriver)));
+}
+
+/**
+ * The VF that this process has reserved for the interface: it is claimed and bound, and whoever plugs it finds out whether it
+ * still is. Undefined: it must be taken first. What its driver was the step that ends the move keeps.
+ */
+export function readyForPlug(
+  { ready, destination }: MoveContext,
+  host: LibvirtHost,
+  nic: JournalInterface,
+  address: PciAddress,
+): VfForPlug | undefined {
+  const vf = ready.get(nic.primaryAlias);
+  if (vf === undefined || nic.destinationDriver === undefined) return undefined;
+  if (host !== destination || !samePciAddress(vf.address, address)) return undefined;
+  ready.delete(nic.primaryAlias);
+  return { ...vf, plugged: () => Promise.resolve() };
 }
 
 /** As {@link releaseUnused}; to a host that does not answer it is owed, where the VFs' past is known. */

@@ -6,19 +6,8 @@ import { ProblemError } from "../model/problem.js";
 import { parseXml } from "../xml/element.js";
 import { hostResources, pciResource } from "../backends/libvirt/xml/host-resources.js";
 import { formatPciAddress } from "../backends/libvirt/xml/pci-address.js";
-import { DomainXml } from "../backends/libvirt/constants.js";
-import type { DomainRef, LibvirtHost } from "../backends/libvirt/host.js";
 import { readable } from "../backends/libvirt/unreadable-vm.js";
 import type { MoveContext } from "./context.js";
-
-/** What the VM names of its host: the running domain, as libvirt would send it, and the definition. @throws UnreadableVm */
-export async function resourcesOf(host: LibvirtHost, dom: DomainRef): Promise<ReadonlySet<string>> {
-  const texts = await Promise.all([
-    host.xmlToChange(dom, DomainXml.MIGRATABLE),
-    host.xmlToChange(dom, DomainXml.INACTIVE),
-  ]);
-  return new Set(texts.flatMap((xml) => [...readable(host, dom, () => hostResources(parseXml(xml)))]));
-}
 
 /** @throws ProblemError `source-xml-foreign`, where it names more than that, and the VFs of the journal. */
 export function refuseForeignXml(

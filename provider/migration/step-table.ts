@@ -33,6 +33,11 @@ export interface StepRow {
   readonly on: "source" | "destination";
   /** Seconds that it may take; absent: as long as its calls. */
   readonly limit?: (options: MigrationOptions) => number;
+  /**
+   * That it has begun is of no use to a recovery: what the hosts say decides. So the journal tells it only with what is written
+   * to it next, and the VM does not wait for that.
+   */
+  readonly informs?: boolean;
   /** While it is done libvirt takes no change of the VM's metadata, so that the lease cannot be renewed. */
   readonly withoutLease?: boolean;
   /** Whether the destination's VFs are reserved once it has begun: until then another destination can be chosen. */
@@ -81,6 +86,7 @@ export const stepTable = {
     title: "plugging VFs on the destination",
     on: "destination",
     limit: ({ plugTimeout }) => plugTimeout,
+    informs: true,
     afterReservation: true,
     colour: "#81b29a",
   },

@@ -8,12 +8,12 @@ import { evaluate, migrationXmlRules, problemOf } from "../rules/index.js";
 import { attribute, child, formatXml, parseXml, withAttributes, withChildren, type Element } from "../xml/element.js";
 import { parseInterfaceRecords, primaryAliasOf } from "../backends/libvirt/xml/interface-record.js";
 import { findMetadata } from "../backends/libvirt/xml/metadata.js";
-import { parseDomain, replacePrimarySource } from "../backends/libvirt/xml/domain.js";
+import { parseDomain, replacePrimarySource, type Domain } from "../backends/libvirt/xml/domain.js";
 import { formatPciAddress, samePciAddress, type PciAddress } from "../backends/libvirt/xml/pci-address.js";
 import { attachable, findPrimary, withoutGuestAddress, withVlan } from "../backends/libvirt/xml/primary.js";
 import { buildPrimary, parseInterface } from "../backends/libvirt/xml/teaming.js";
 import { isActive } from "../backends/libvirt/cluster.js";
-import { Affect, DomainState, DomainXml, JobOperation, JobType, PausedReason } from "../backends/libvirt/constants.js";
+import { Affect, DomainState, JobOperation, JobType, PausedReason } from "../backends/libvirt/constants.js";
 import { undefinedOn, type DomainRef, type JobNow, type LibvirtHost } from "../backends/libvirt/host.js";
 import { physicalFunctionsOf } from "../backends/libvirt/interfaces.js";
 import { copyOn, migrate, type MigrationPhase } from "../backends/libvirt/live-migration.js";
@@ -23,11 +23,12 @@ import { unplugStray } from "../backends/libvirt/stray-vf.js";
 import { unplug, UnplugFailed } from "../backends/libvirt/unplug.js";
 import { setVf, unsetVf } from "../backends/libvirt/vf-settings/vf-settings.js";
 import { chooseVf } from "../backends/libvirt/vf-scheduler.js";
-import { announceStandby, tellAnnouncers, tellAnnouncersOn, vfInUse } from "./announce.js";
+import { announceStandby, tellAnnouncers, tellAnnouncersOn, tellOfVf, vfInUse, vfSeen } from "./announce.js";
 import { domainOn, isPluggedIn, readJournal, writeJournal, type MoveContext, type MoveStep } from "./context.js";
 import { describeJob } from "./job.js";
 import { noteOwed } from "./owed.js";
 import type { Journal, JournalInterface } from "./journal.js";
+import { prepare, type Prepared } from "./prepare.js";
 import { moverInWords } from "./mover.js";
 import {
   atDestination,
@@ -37,12 +38,12 @@ import {
   releaseUnused,
   rememberPlanned,
   reserve,
+  readyForPlug,
   takeForPlug,
   VfTaken,
-  type VfForPlug,
 } from "./reserve.js";
 import { rowFor, stepTable } from "./step-table.js";
-import { refuseForeignXml, resourcesOf } from "./source-xml.js";
+import { refuseForeignXml } from "./source-xml.js";
 import { teamingFacts } from "./teaming-facts.js";
 import { shellWord } from "../model/shell-word.js";
 
@@ -50,10 +51,15 @@ import { shellWord } from "../model/shell-word.js";
 const journal: MoveStep = {
   ...rowFor("journal"),
   async do(context) {
-    const dom = await requireDomain(context.source, context);
-    if ((await context.source.isPersistent(dom)) && (await context.source.startsWithHost(dom)))
-      context.journal = { ...context.journal, autostart: "yes" };
-    await context.hold.take({ host: context.source, dom }, undefined, (kept) => moveUnderWay(context.vm, kept?.mover));
+    const { dom: known, persistent } = await preparedFor(context);
+    const [dom, startsWithHost] = await Promise.all([
+      requireDomain(context.source, context),
+      persistent && context.source.startsWithHost(known),
+    ]);
+    if (startsWithHost) context.journal = { ...context.journal, autostart: "yes" };
+    await context.hold.take({ host: context.source, dom, persistent }, undefined, (kept) =>
+      moveUnderWay(context.vm, kept?.mover),
+    );
   },
   async undo(context) {
     await endMove(context);
@@ -61,25 +67,36 @@ const journal: MoveStep = {
   isDone: async (context) => (await whereJournalIs(context)).length > 0,
 };
 
-/** Only the VFs leave; the standbys stay and carry the traffic. */
+/**
+ * Only the VFs leave; the standbys stay and carry the traffic. What the next steps need that does not hang on it is had before: from
+ * here to the plug every question to a host is time without a VF.
+ */
 const unplugVfs: MoveStep = {
   ...rowFor("unplug"),
   async do(context) {
-    if (context.options.unplug === "late") return;
-    const dom = await requireDomain(context.source, context);
+    const { source, destination, options } = context;
+    const prepared = await preparedFor(context);
+    const [dom, definition] = await Promise.all([
+      requireDomain(source, context),
+      prepared.persistent ? source.definitionToChange(prepared.dom) : undefined,
+      prepared.ends,
+    ]);
+    if (definition !== undefined) definitionThere(context, prepared, definition);
+    if (options.maxDowntime !== undefined) await source.setMaxDowntime(dom, options.maxDowntime);
+    if (options.unplug === "late") return;
     await tellAnnouncers(context, "fast");
-    await tellAnnouncersOn(context, context.source, "unplugging");
-    const timeout = stepTable.unplug.limit(context.options);
-    const aliases = await aliasesNow(context.source, dom, context.journal.interfaces);
+    await tellAnnouncersOn(context, source, "unplugging");
+    const timeout = stepTable.unplug.limit(options);
+    const aliases = await aliasesNow(source, dom, context.journal.interfaces);
     await allSettledOrThrow(context.journal.interfaces, async (nic) => {
-      const gone = await unplug(context.source, dom, aliases.get(nic) ?? nic.primaryAlias, {
+      const gone = await unplug(source, dom, aliases.get(nic) ?? nic.primaryAlias, {
         timeout,
         signal: context.signal,
         device: `VF ${formatPciAddress(nic.sourceVf)}`,
       });
       context.vfs.set(nic.primaryAlias, undefined);
       context.timeline.mark("vf-unplugged", `the guest released VF ${formatPciAddress(nic.sourceVf)}`, gone);
-      await announceStandby(context, context.source, dom, nic);
+      context.beside.start(`announce ${nic.primaryAlias}`, () => announceStandby(context, source, dom, nic));
     });
     await tellAnnouncers(context, "slow");
   },
@@ -103,24 +120,15 @@ const migrateVm: MoveStep = {
   ...rowFor("migrate"),
   async do(context) {
     const { source, destination, options, timeline, progress } = context;
-    const dom = await requireDomain(source, context);
-    const persistent = await source.isPersistent(dom);
-    if (options.maxDowntime !== undefined) {
-      await source.setMaxDowntime(dom, options.maxDowntime);
-    }
+    const prepared = await preparedFor(context);
+    const { dom, persistent, resources, live } = prepared;
     if (options.unplug === "late") await setDestination(context);
-    const before = context.resources ?? (await resourcesOf(source, dom));
-    const [persistentXml, destinationXml] = [
-      persistent ? await definitionThere(context, dom) : undefined,
-      options.unplug === "late" ? await liveDefinitionThere(context, dom) : undefined,
-    ];
-    if (persistentXml !== undefined) refuseForeignXml(context, before, persistentXml);
-    await refuseOtherDevices(context, dom, { persistentXml, destinationXml });
     const how = {
       persistent,
-      inspect: (xml: string) => refuseForeignXml(context, before, xml),
-      ...(persistentXml !== undefined && { persistentXml }),
-      ...(destinationXml !== undefined && { destinationXml }),
+      inspect: (xml: string) => refuseForeignXml(context, resources, xml),
+      // Read once more: what another tool has edited meanwhile would be lost.
+      persistentXml: async () => definitionThere(context, prepared, await source.definitionToChange(dom)),
+      ...(options.unplug === "late" && { destinationXml: liveDefinitionThere(context, live) }),
       ...(destination.config.migrationAddress !== undefined && {
         migrationUri: `tcp://${bracketed(destination.config.migrationAddress)}`,
       }),
@@ -142,11 +150,17 @@ const migrateVm: MoveStep = {
         }
       },
     };
-    await context.hold.unrenewed(() => migrate(source, destination, dom, how));
+    const ends = await prepared.ends;
+    const arrival = await context.hold.unrenewed(() => migrate(ends, dom, how)).catch(async (error: unknown) => {
+      // In words of our own, where that is why.
+      if (LibvirtError.is(error, "OPERATION_INVALID", "NO_DOMAIN")) await requireDomain(source, context);
+      throw error;
+    });
     timeline.mark("vm-moved", "the VM runs on the destination");
-    const there = await requireDomain(destination, context);
-    context.hold.moveTo({ host: destination, dom: there });
-    context.job = await destination.completedJob(there);
+    const there = arrival.dom ?? (await requireDomain(destination, context));
+    context.hold.moveTo({ host: destination, dom: there, persistent });
+    context.arrived = there;
+    context.beside.start(confirming, () => arrival.confirmed);
   },
   async undo(context) {
     const { source, destination, vm, uuid } = context;
@@ -188,18 +202,23 @@ const plug: MoveStep = {
   ...rowFor("plug"),
   async do(context) {
     await tellAnnouncers(context, "fast");
-    const dom = await requireDomain(context.destination, context);
-    // The source's VFs are of no more use to the VM: their drivers get them back meanwhile.
-    const released = releaseSource(context);
-    released.catch(() => undefined);
+    const dom = context.arrived ?? (await requireDomain(context.destination, context));
     try {
       await plugMissing(context, context.destination, dom, (nic) => nic.destinationVf);
-      await released;
     } catch (error) {
       if (!(error instanceof VfNotPlugged)) throw error;
       context.notPlugged.push(error.message);
       context.progress.warn(error.message);
     }
+    context.beside.start("job", async () => {
+      context.job = await context.destination.completedJob(dom);
+    });
+    // The source's VFs are of no more use to the VM: their drivers get them back while the guest gets used to its new ones. Until its
+    // copy has ended, the source takes them for the VM's.
+    context.beside.start(releasing, async () => {
+      await context.beside.result(confirming);
+      await releaseSource(context);
+    });
   },
   async isDone(context) {
     const dom = await domainOn(context.destination, context);
@@ -213,6 +232,14 @@ const plug: MoveStep = {
 const verify: MoveStep = {
   ...rowFor("verify"),
   async do(context) {
+    const used = allSettledOrThrow(context.journal.interfaces, async (nic) => {
+      if (context.vfs.get(nic.primaryAlias)?.host !== context.destination.name) return;
+      const settle = await vfSeen(context, context.destination, nic);
+      // It is in use, or will not be: that it stays so is looked at while the move is cleaned up after.
+      context.beside.start(`settle ${nic.primaryAlias}`, settle);
+    });
+    used.catch(() => undefined);
+    await context.beside.result(confirming);
     if (!(await migrateVm.isDone(context))) {
       throw new ProblemError({
         code: "vm-not-moved",
@@ -220,10 +247,7 @@ const verify: MoveStep = {
         remedy: `Run \`vnic-failover recover ${shellWord(context.vm)}\`.`,
       });
     }
-    await allSettledOrThrow(context.journal.interfaces, async (nic) => {
-      if (context.vfs.get(nic.primaryAlias)?.host === context.destination.name)
-        await vfInUse(context, context.destination, nic);
-    });
+    await used;
     await tellAnnouncers(context, "slow");
   },
   isDone: () => Promise.resolve(true),
@@ -238,7 +262,8 @@ export const release: MoveStep = {
     if (there !== undefined && there.id >= 0) await rememberPlanned(context, destination, there);
     if (there !== undefined && context.journal.autostart === "yes") await keepAutostart(destination, there);
     const planned = context.journal.interfaces.map(atDestination);
-    await Promise.all([releaseSource(context), releaseOn(context, destination, planned)]);
+    const released = context.beside.result(releasing)?.catch(() => releaseSource(context)) ?? releaseSource(context);
+    await Promise.all([released, releaseOn(context, destination, planned)]);
     await endMove(context);
   },
   isDone: async (context) => (await whereJournalIs(context)).length === 0,
@@ -248,6 +273,15 @@ export const release: MoveStep = {
 export const moveSteps: readonly MoveStep[] = [journal, reserve, unplugVfs, migrateVm, plug, verify, release];
 
 // --- what the steps are made of
+
+/** What goes on beside the steps, by the names that {@link Beside} knows it by. */
+const [confirming, releasing] = ["confirm", "release source"];
+
+/** A move that another process began has it only now. */
+async function preparedFor(context: MoveContext): Promise<Prepared> {
+  context.prepared ??= await prepare(context.source, context.destination, await requireDomain(context.source, context));
+  return context.prepared;
+}
 
 /** No VF could be had for an interface. Its VM runs on the standby. */
 class VfNotPlugged extends ProblemError {
@@ -364,20 +398,25 @@ async function plugMissing(
   dom: DomainRef,
   planned: (nic: JournalInterface) => PciAddress,
 ): Promise<void> {
-  const { interfaces } = await host.liveDomain(dom);
-  const missing = context.journal.interfaces.filter((nic) => !isPluggedIn(interfaces, nic));
-  for (const nic of context.journal.interfaces) {
-    const present = findPrimary(interfaces, nic);
-    if (present?.vf !== undefined)
-      context.vfs.set(nic.primaryAlias, { host: host.name, address: formatPciAddress(present.vf) });
+  const { interfaces: nics } = context.journal;
+  // What this process has taken from the VM and moved without it is known to be missing.
+  const isKnown = host === context.destination && dom === context.arrived && context.options.unplug === "early";
+  const present = isKnown ? [] : (await host.liveDomain(dom)).interfaces;
+  const missing = nics.filter((nic) => !isPluggedIn(present, nic));
+  for (const nic of nics) {
+    const vf = findPrimary(present, nic)?.vf;
+    if (vf !== undefined) context.vfs.set(nic.primaryAlias, { host: host.name, address: formatPciAddress(vf) });
   }
   if (missing.length > 0) await tellAnnouncersOn(context, host, "here");
+  let isOther = !isKnown;
   await allSettledOrThrow(missing, async (nic) => {
     const vf = await plugOne(context, host, dom, nic, planned(nic));
+    isOther ||= !samePciAddress(vf, planned(nic));
     context.vfs.set(nic.primaryAlias, { host: host.name, address: formatPciAddress(vf) });
     context.timeline.mark("vf-plugged", `VF ${formatPciAddress(vf)} plugged`);
   });
-  await definePlugged(context, host, dom);
+  // It was given the planned ones.
+  if (isOther) await definePlugged(context, host, dom);
   // The way back ends here; on the way forward the step after this one waits.
   if (host !== context.source || missing.length === 0) return;
   await tellAnnouncers(context, "fast");
@@ -424,15 +463,18 @@ async function plugOne(
   let failure: unknown;
   while (vf !== undefined && Date.now() < end) {
     tried.push(vf);
-    let taken: VfForPlug | undefined;
+    let taken = readyForPlug(context, host, nic, vf);
+    const isReady = taken !== undefined;
     try {
-      taken = await takeForPlug(context, host, nic, vf);
+      taken ??= await takeForPlug(context, host, nic, vf);
       await attachPrimary(context, host, dom, nic, vf);
       await taken.plugged(dom);
       return vf;
     } catch (error) {
       if (!LibvirtError.is(error) && !(error instanceof VfTaken)) throw error;
       failure = error;
+      const present = isReady ? findPrimary((await host.liveDomain(dom)).interfaces, nic)?.vf : undefined;
+      if (present !== undefined) return present;
       const stray = await unplugStray(host, dom, nic.primaryAlias, { timeout: context.options.unplugTimeout });
       if (taken !== undefined) await releaseUnused(context, host, [{ ...taken, address: stray ?? vf }]);
       if (stray !== undefined) {
@@ -440,7 +482,9 @@ async function plugOne(
         continue;
       }
     }
-    vf = chooseVf(await physicalFunctionsOf(context.cluster, host, nic.network), tried)?.address;
+    const another = chooseVf(await physicalFunctionsOf(context.cluster, host, nic.network), tried)?.address;
+    // Without another, the one that was reserved is taken once more, should it have been unbound meanwhile.
+    vf = another ?? (isReady ? vf : undefined);
   }
   throw new VfNotPlugged(
     {
@@ -463,15 +507,19 @@ async function attachPrimary(
   vf: PciAddress,
 ): Promise<void> {
   const device = primaryFor(context, host, nic, vf);
-  if (isSetByHosts(nic)) await setVf(host, vf, { mac: nic.mac, vlan: vlanOn(context, host, nic) ?? 0 });
+  const vlan = isSetByHosts(nic) ? vlanOn(context, host, nic) : parseInterface(device).vlan?.tags[0];
+  await tellOfVf(context, host, nic, "plugging", vf, vlan);
+  if (isSetByHosts(nic)) await setVf(host, vf, { mac: nic.mac, vlan: vlan ?? 0 });
   try {
     await host.attach(dom, device, Affect.LIVE);
+    await tellOfVf(context, host, nic, "plugged", vf, vlan);
   } catch (error) {
     if (!isPlaceTaken(error)) {
       if (isSetByHosts(nic)) await setVf(host, vf, unsetVf);
       throw error;
     }
     await host.attach(dom, withoutGuestAddress(device), Affect.LIVE);
+    await tellOfVf(context, host, nic, "plugged", vf, vlan);
     context.progress.warn(
       `VF ${formatPciAddress(vf)} of VM "${context.vm}" has another PCI address in the guest than before, because another device took that address. The interface's name in the guest may differ until the VM's next start.`,
     );
@@ -515,11 +563,16 @@ function vlanOn({ cluster }: MoveContext, host: LibvirtHost, { network }: Journa
   return networkOn(cluster.config, host.name, network)?.vlan;
 }
 
-/** The definition that the destination is to keep: the VM's own, with the destination's VFs. */
-async function definitionThere(context: MoveContext, dom: DomainRef): Promise<string> {
-  const { raw, interfaces } = await context.source.definitionToChange(dom);
+/**
+ * The definition that the destination is to keep: the VM's own, with the destination's VFs.
+ * @throws ProblemError where it would be another VM's.
+ */
+function definitionThere(context: MoveContext, { resources }: Prepared, { raw, interfaces }: Domain): string {
   const present = context.journal.interfaces.filter((nic) => isPluggedIn(interfaces, nic));
-  return formatXml(bindingOurs(present.reduce((xml, nic) => withDestinationVf(context, xml, nic), raw)));
+  const there = formatXml(bindingOurs(present.reduce((xml, nic) => withDestinationVf(context, xml, nic), raw)));
+  refuseForeignXml(context, resources, there);
+  refuseOtherDevices(formatXml(raw), there);
+  return there;
 }
 
 /** The definition, from which libvirt binds the VFs of our own pairs when it starts the VM: older versions left that to others. */
@@ -542,32 +595,24 @@ function bindingOurs(definition: Element): Element {
   );
 }
 
-async function liveDefinitionThere(context: MoveContext, dom: DomainRef): Promise<string> {
-  const raw = parseXml(await context.source.domainXml(dom, DomainXml.MIGRATABLE | DomainXml.SECURE));
-  return formatXml(context.journal.interfaces.reduce((xml, nic) => withDestinationVf(context, xml, nic), raw));
+/** @throws ProblemError where it would be another VM's. */
+function liveDefinitionThere(context: MoveContext, live: string): string {
+  const there = context.journal.interfaces.reduce((xml, nic) => withDestinationVf(context, xml, nic), parseXml(live));
+  const xml = formatXml(there);
+  refuseOtherDevices(live, xml);
+  return xml;
 }
 
 /**
- * What the destination is given differs from the VM in its VFs alone. Each is read once more: what another tool has edited
- * meanwhile would be lost. @throws ProblemError of the first rule that is broken; nothing has been asked of the destination.
+ * What the destination is given differs from the VM in its VFs alone.
+ * @throws ProblemError of the first rule that is broken; nothing has been asked of the destination.
  */
-async function refuseOtherDevices(
-  context: MoveContext,
-  dom: DomainRef,
-  given: { readonly persistentXml: string | undefined; readonly destinationXml: string | undefined },
-): Promise<void> {
-  const read = (flags: number) => context.source.domainXml(dom, flags);
-  for (const [target, flags] of [
-    [given.persistentXml, DomainXml.INACTIVE],
-    [given.destinationXml, DomainXml.MIGRATABLE],
-  ] as const) {
-    if (target === undefined) continue;
-    const [first] = evaluate(migrationXmlRules, {
-      source: teamingFacts(parseDomain(await read(flags))),
-      target: teamingFacts(parseDomain(target)),
-    });
-    if (first !== undefined) throw new ProblemError(problemOf(first));
-  }
+function refuseOtherDevices(own: string, there: string): void {
+  const [first] = evaluate(migrationXmlRules, {
+    source: teamingFacts(parseDomain(own)),
+    target: teamingFacts(parseDomain(there)),
+  });
+  if (first !== undefined) throw new ProblemError(problemOf(first));
 }
 
 function withDestinationVf(context: MoveContext, domain: Element, nic: JournalInterface): Element {

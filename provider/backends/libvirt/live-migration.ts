@@ -15,8 +15,11 @@ import { LibvirtError, VIR_ERR } from "./rpc/errors.js";
 export interface MigrationOptions {
   /** Whether the domain is persistent: its definition then moves too. */
   readonly persistent: boolean;
-  /** The definition that the destination keeps. Default: the source's. */
-  readonly persistentXml?: string | undefined;
+  /**
+   * The definition that the destination keeps: asked for while Begin is carried out, which does not want it yet
+   * (qemuMigrationSrcBegin). Default: the source's.
+   */
+  readonly persistentXml?: (() => Promise<string>) | undefined;
   /** The live definition for the destination. Default: the source's, as libvirt sends it. */
   readonly destinationXml?: string | undefined;
   /** Looks at what the source sends to the destination before that gets it, and throws where it must not. Default: nothing is looked at. */
@@ -48,59 +51,49 @@ const atSource = { state: "The VM is still running on the source." };
 /** Milliseconds between two looks at the job. */
 const jobInterval = 400;
 
+/** The connections of a migration, one to each host: what one of them has begun ends with it. */
+export interface MigrationEnds {
+  readonly source: LibvirtHost;
+  readonly destination: LibvirtHost;
+  /** Never throws; takes up to 3 s where a host does not answer. */
+  close(): Promise<void>;
+}
+
+/** Connects to both. @throws HostUnreachable; then neither is left open. */
+export async function openEnds(from: LibvirtHost, to: LibvirtHost): Promise<MigrationEnds> {
+  const [source, destination] = [from.dedicated(), to.dedicated()];
+  const close = async () => {
+    await Promise.all([source.close(), destination.close()]);
+  };
+  try {
+    await Promise.all([source.connection(), destination.connection()]);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { source, destination, close };
+}
+
+/** The domain runs on the destination. */
+export interface Arrival {
+  /** There. Undefined: the answer that tells it was lost. */
+  readonly dom: DomainRef | undefined;
+  /**
+   * The source has been told to end its copy (Confirm), or could not be told: whether it has is for the caller to look. The VM
+   * does not wait for it: QEMU takes seconds to give a big guest's memory back. Never rejects.
+   */
+  readonly confirmed: Promise<void>;
+}
+
 /**
- * Moves a running domain. When it returns, the domain runs on the destination and nowhere else.
+ * Moves a running domain. When it returns, the domain runs on the destination, and the source's copy never will again.
  * @throws MigrationFailed the domain runs on the source, as before, unless the message says that this is not known.
  */
 export async function migrate(
-  from: LibvirtHost,
-  to: LibvirtHost,
+  { source, destination }: MigrationEnds,
   dom: DomainRef,
   options: MigrationOptions,
-): Promise<void> {
-  const source = from.dedicated();
-  const destination = to.dedicated();
-  try {
-    await lead(source, destination, dom, options);
-  } finally {
-    await Promise.all([source.close(), destination.close()]);
-  }
-}
-
-/**
- * Ends a copy that a migration has stopped and not ended, as that migration would have ended it: by its Confirm. A mere
- * destroy would give the disk images back to the host's owner and label (qemuProcessStop without
- * VIR_QEMU_PROCESS_STOP_MIGRATED), and so take those on a shared file system away from the VM that runs elsewhere. The
- * definition goes with the copy. Where libvirt does not take that, the copy is destroyed.
- * @returns whether it was ended by a Confirm.
- */
-export async function endMigratedCopy(host: LibvirtHost, dom: DomainRef): Promise<boolean> {
-  const connection = await host.connection();
-  const persistent = await host.isPersistent(dom);
-  const flags = Migrate.LIVE | Migrate.CHANGE_PROTECTION | (persistent ? Migrate.UNDEFINE_SOURCE : 0);
-  try {
-    await connection.call("domain_migrate_begin3_params", { dom, params: [], flags });
-    await connection.call("domain_migrate_confirm3_params", {
-      dom,
-      params: [],
-      cookie_in: Buffer.alloc(0),
-      flags,
-      cancelled: 0,
-    });
-    return true;
-  } catch (error) {
-    if (!LibvirtError.is(error)) throw error;
-    await undefinedOn("NO_DOMAIN", () => undefinedOn("OPERATION_INVALID", () => host.destroy(dom)));
-    return false;
-  }
-}
-
-async function lead(
-  source: LibvirtHost,
-  destination: LibvirtHost,
-  dom: DomainRef,
-  options: MigrationOptions,
-): Promise<void> {
+): Promise<Arrival> {
   const flags =
     Migrate.LIVE |
     (options.persistent ? Migrate.PERSIST_DEST | Migrate.UNDEFINE_SOURCE : 0) |
@@ -110,8 +103,6 @@ async function lead(
   let params = typedParameters({
     migrate_uri: options.migrationUri === undefined ? undefined : parameter.string(options.migrationUri),
     bandwidth: options.bandwidth === undefined ? undefined : parameter.ullong(BigInt(options.bandwidth)),
-    persistent_xml:
-      options.persistentXml === undefined || !options.persistent ? undefined : parameter.string(options.persistentXml),
     destination_xml: options.destinationXml === undefined ? undefined : parameter.string(options.destinationXml),
   });
   const deadline = AbortSignal.timeout(options.timeout * 1000);
@@ -135,7 +126,10 @@ async function lead(
   // find nothing of it, or what another mover has begun meanwhile.
   const [onSource, onDestination] = await Promise.all([source.connection(), destination.connection()]);
   options.onPhase?.("begin");
-  const begun = await onSource.call("domain_migrate_begin3_params", { dom, params, flags: sourceFlags });
+  const [begun, persistentXml] = await Promise.all([
+    onSource.call("domain_migrate_begin3_params", { dom, params, flags: sourceFlags }),
+    options.persistent ? settledOf(options.persistentXml?.()) : undefined,
+  ]);
   /** Ends the migration on the source: its domain stops for good, or goes on. */
   const confirm = async (cookie: Buffer, cancelled: boolean) => {
     options.onPhase?.("confirm");
@@ -154,6 +148,8 @@ async function lead(
   try {
     stop.throwIfAborted();
     options.inspect?.(begun.xml);
+    if (persistentXml?.status === "rejected") throw persistentXml.reason;
+    if (persistentXml !== undefined) params = replaced(params, "persistent_xml", persistentXml.value);
     prepared = await onDestination.call("domain_migrate_prepare3_params", {
       params,
       cookie_in: begun.cookie_out,
@@ -197,8 +193,9 @@ async function lead(
   const cancelled = performError === undefined ? 0 : 1;
   let finished = false;
   let finishError: unknown;
+  let there: DomainRef | undefined;
   try {
-    const { cookie_out } = await onDestination.call("domain_migrate_finish3_params", {
+    const { dom: arrived, cookie_out } = await onDestination.call("domain_migrate_finish3_params", {
       params: finishParams,
       cookie_in: cookie,
       flags: destinationFlags,
@@ -206,6 +203,7 @@ async function lead(
     });
     cookie = cookie_out;
     finished = cancelled === 0;
+    if (finished) there = arrived;
   } catch (error) {
     finishError = error;
     cookie = Buffer.alloc(0);
@@ -227,17 +225,48 @@ async function lead(
     // libvirt wants no Confirm after a failed Perform: the source has gone on by itself.
     throw failed(combineErrors(performError, finishError));
   }
+  const confirming = confirm(cookie, !finished);
+  if (finished) return { dom: there, confirmed: confirming.catch(() => undefined) };
+  await confirming.catch((cause: unknown) => {
+    throw failed(cause, {
+      state: "The VM may be paused on the source.",
+      remedy: `Run \`vnic-failover recover ${shellWord(dom.name)}\`.`,
+    });
+  });
+  throw failed(finishError);
+}
+
+/**
+ * Ends a copy that a migration has stopped and not ended, as that migration would have ended it: by its Confirm. A mere
+ * destroy would give the disk images back to the host's owner and label (qemuProcessStop without
+ * VIR_QEMU_PROCESS_STOP_MIGRATED), and so take those on a shared file system away from the VM that runs elsewhere. The
+ * definition goes with the copy. Where libvirt does not take that, the copy is destroyed.
+ * @returns whether it was ended by a Confirm.
+ */
+export async function endMigratedCopy(host: LibvirtHost, dom: DomainRef): Promise<boolean> {
+  const connection = await host.connection();
+  const persistent = await host.isPersistent(dom);
+  const flags = Migrate.LIVE | Migrate.CHANGE_PROTECTION | (persistent ? Migrate.UNDEFINE_SOURCE : 0);
   try {
-    await confirm(cookie, !finished);
-  } catch (cause) {
-    if (finished && !isConnectionLost(cause)) return; // the domain runs on the destination: what is left on the source is for the caller's check
-    if (!finished)
-      throw failed(cause, {
-        state: "The VM may be paused on the source.",
-        remedy: `Run \`vnic-failover recover ${shellWord(dom.name)}\`.`,
-      });
+    await connection.call("domain_migrate_begin3_params", { dom, params: [], flags });
+    await connection.call("domain_migrate_confirm3_params", {
+      dom,
+      params: [],
+      cookie_in: Buffer.alloc(0),
+      flags,
+      cancelled: 0,
+    });
+    return true;
+  } catch (error) {
+    if (!LibvirtError.is(error)) throw error;
+    await undefinedOn("NO_DOMAIN", () => undefinedOn("OPERATION_INVALID", () => host.destroy(dom)));
+    return false;
   }
-  if (!finished) throw failed(finishError);
+}
+
+/** Undefined: there is nothing to wait for. Never rejects. */
+async function settledOf<T>(running: Promise<T> | undefined): Promise<PromiseSettledResult<T> | undefined> {
+  return running === undefined ? undefined : (await Promise.allSettled([running]))[0];
 }
 
 /** Reports the job as it goes and aborts it when asked to; ends when Perform has ended. Never fails by itself. */
@@ -250,6 +279,9 @@ async function watchJob(
 ): Promise<void> {
   let aborted = false;
   const over = () => done.aborted;
+  const ended = new Promise<undefined>((resolve) => {
+    done.addEventListener("abort", () => resolve(undefined), { once: true });
+  });
   while (!over()) {
     await sleep(jobInterval, undefined, { signal: AbortSignal.any([done, ...(aborted ? [] : [stop])]) }).catch(
       () => undefined,
@@ -260,8 +292,9 @@ async function watchJob(
         await source.abortJob(dom);
         aborted = true;
       }
-      const job = await source.job(dom);
-      if (job.type === JobType.UNBOUNDED || job.type === JobType.BOUNDED) onJob?.(job);
+      // Its answer is not waited for once Perform has ended.
+      const job = await Promise.race([source.job(dom), ended]);
+      if (job?.type === JobType.UNBOUNDED || job?.type === JobType.BOUNDED) onJob?.(job);
     } catch {
       // Perform itself tells what became of the migration.
     }

@@ -87,7 +87,8 @@ export async function unplug(
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener("abort", cancelled);
-    await Promise.all(stopListening.map((stop) => stop()));
+    // The device has gone, and there is more to do: libvirt may forget us meanwhile.
+    for (const stop of stopListening) stop().catch(() => undefined);
   }
 }
 

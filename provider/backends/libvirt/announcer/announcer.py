@@ -15,6 +15,8 @@
 # "plugged VF VLAN" (0: none): until "gone", what comes through the guest's tap goes to its VF, too, by the PF, whose internal switch
 # delivers it. From the VF's registration on the guest drops what arrives on its standby (Linux drivers/net/net_failover.c,
 # net_failover_handle_frame), although it sends through it until the VF's link is up; but it takes what its VF receives.
+# "plugging VF VLAN" comes before: the same, from the moment when the PF gives frames for the guest's MAC to that VF, which libvirt
+# sets just before QEMU has the VF. Before that they would go out by the wire, and come to the guest twice.
 #
 # It says, a line of JSON each: {"ready": true}, {"address": A} for an address that the guest's own frames tell,
 # {"port": P, "at": T} when the bridge sees the guest's MAC behind another of its ports, {"cleared": VF}, {"copied": N} at its end.
@@ -42,7 +44,7 @@ def main():
     if local is not None:
         questions.append(solicitation(own, local, eui64(guest)))
     say({"ready": True})
-    interval, port, asked, looked = 1.0, None, 0.0, 0.0
+    interval, port, asked, looked, given = 1.0, None, 0.0, 0.0, 0.0
     end, inputs, armed, here, copies, told = time.time() + task["seconds"], [wire, 0], False, None, None, b""
     os.set_blocking(0, False)
     while time.time() < end:
@@ -66,6 +68,8 @@ def main():
         readable = select.select(inputs + ([copies.tap] if copies else []), [], [], min(interval, 0.01))[0]
         if copies and copies.tap in readable:
             copies.forward()
+        if copies and not copies.open and now - given >= 0.02:
+            given, copies.open = now, is_given(copies.pf_name, copies.vf, guest)
         if 0 in readable:
             read = os.read(0, 4096)
             if read == b"":
@@ -77,8 +81,13 @@ def main():
                 armed = armed or (word == b"unplugging" and "vf" in task)
                 if word in (b"here", b"unplugging") and here is None:
                     here = taken_in(bridge, guest)
-                if word == b"plugged" and copies is None:
-                    copies = copies_to(rest[0].decode(), int(rest[1]), bridge, guest)
+                if word in (b"plugging", b"plugged"):
+                    vf = rest[0].decode()
+                    if copies and copies.vf != vf:
+                        copies = copies.close()
+                    copies = copies or copies_to(vf, int(rest[1]), bridge, guest)
+                    if copies and word == b"plugged":
+                        copies.open = True
                 if word == b"gone":
                     if copies:
                         say({"copied": copies.sent})
@@ -123,15 +132,16 @@ def copies_to(vf, vlan, bridge, guest):
     try:
         pf = os.listdir("/sys/bus/pci/devices/%s/physfn/net" % vf)[0]
         tap = [port for port in ports(bridge) if is_tap(port) and mac_of(port)[1:] == guest[1:]][0]
-        return None if pf in below(bridge) else Copies(tap, pf, vlan, guest)
+        return None if pf in below(bridge) else Copies(tap, pf, vf, vlan, guest)
     except (OSError, IndexError):
         return None
 
 class Copies:
     """Sends what comes through a tap for the guest out by a PF as well: as it is, segments and checksums still to be made."""
 
-    def __init__(self, tap, pf, vlan, guest):
+    def __init__(self, tap, pf, vf, vlan, guest):
         self.sent, self.vlan, self.source = 0, vlan, mac_of(pf)
+        self.pf_name, self.vf, self.open = pf, vf, False
         self.tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         self.pf = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         for packets in (self.tap, self.pf):
@@ -147,6 +157,8 @@ class Copies:
                 read, extra, _, _ = self.tap.recvmsg(65536 + 64, socket.CMSG_SPACE(20), socket.MSG_DONTWAIT)
             except OSError:
                 return
+            if not self.open:
+                continue
             header, frame = read[:10], read[10:]
             # The source becomes the PF's own MAC: no switch shall learn another's, should a NIC let the frame out; and
             # what comes back by such a way is known by it.
@@ -298,13 +310,29 @@ def name_of(bridge, number):
 def is_tap(port):
     return os.path.exists("/sys/class/net/%s/tun_flags" % port)
 
-def clear_mac(vf):
+def number_of(vf):
+    """By which its PF knows it."""
     physical = "/sys/bus/pci/devices/%s/physfn" % vf
+    numbers = [entry[6:] for entry in os.listdir(physical) if entry.startswith("virtfn")]
+    return [each for each in numbers if os.path.basename(os.readlink("%s/virtfn%s" % (physical, each))) == vf][0]
+
+def is_given(pf, vf, guest):
+    """Whether the PF gives frames for the guest's MAC to the VF."""
+    # Linux include/uapi/linux/rtnetlink.h, if_link.h: RTM_GETLINK with IFLA_EXT_MASK, RTEXT_FILTER_VF | RTEXT_FILTER_SKIP_STATS
     try:
-        name = os.listdir(physical + "/net")[0]
-        numbers = [entry[6:] for entry in os.listdir(physical) if entry.startswith("virtfn")]
-        number = [each for each in numbers if os.path.basename(os.readlink("%s/virtfn%s" % (physical, each))) == vf][0]
-        subprocess.run(["ip", "link", "set", name, "vf", number, "mac", "00:00:00:00:00:00"], check=True, capture_output=True)
+        question = struct.pack("BxHiIIHHI", 0, 0, socket.if_nametoindex(pf), 0, 0, 8, 29, 1 | 8)
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as route:
+            route.settimeout(1)
+            route.send(struct.pack("IHHII", 16 + len(question), 18, 1, 1, 0) + question)
+            # struct ifla_vf_mac: the VF's number, and its MAC in 32 bytes
+            return struct.pack("I6s26x", int(number_of(vf)), guest) in route.recv(1 << 20)
+    except (OSError, IndexError):
+        return False
+
+def clear_mac(vf):
+    try:
+        name = os.listdir("/sys/bus/pci/devices/%s/physfn/net" % vf)[0]
+        subprocess.run(["ip", "link", "set", name, "vf", number_of(vf), "mac", "00:00:00:00:00:00"], check=True, capture_output=True)
         say({"cleared": vf})
     except (OSError, IndexError, subprocess.CalledProcessError):
         pass  # libvirt clears it a moment later, when QEMU has released the VF

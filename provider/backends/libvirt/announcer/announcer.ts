@@ -35,8 +35,11 @@ export type AnnouncerWord = "fast" | "slow" | "here" | "unplugging" | "gone";
 
 export interface Announcer {
   tell(word: AnnouncerWord): void;
-  /** The guest has been given this VF: until `gone` it receives through the VF what comes to its standby. */
-  tellPlugged(vf: PciAddress, vlan?: number): void;
+  /**
+   * `plugging`: the guest is about to be given this VF; `plugged`: it has it. Until `gone` it receives through the VF what comes to
+   * its standby: from `plugged` on, or as soon as the PF gives frames for its MAC to the VF.
+   */
+  tellOfVf(word: "plugging" | "plugged", vf: PciAddress, vlan?: number): void;
   /** The port of the bridge behind which it saw the guest's MAC last. */
   readonly port: string | undefined;
   /** Resolves when the guest's MAC is behind a port for which `wanted` holds; false after `timeout` seconds. */
@@ -114,7 +117,7 @@ export async function startAnnouncer(
         clearTimeout(giveUp);
         resolve({
           tell: (word) => stdin.write(`${word}\n`),
-          tellPlugged: (vf, vlan = 0) => stdin.write(`plugged ${formatPciAddress(vf)} ${vlan}\n`),
+          tellOfVf: (word, vf, vlan = 0) => stdin.write(`${word} ${formatPciAddress(vf)} ${vlan}\n`),
           get port() {
             return port;
           },

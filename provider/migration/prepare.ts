@@ -1,0 +1,36 @@
+/**
+ * What a migration needs and does not hang on the VF: it is had before the VF leaves the guest, since from then on every
+ * question to a host is time without it.
+ */
+import { parseXml } from "../xml/element.js";
+import { DomainXml } from "../backends/libvirt/constants.js";
+import type { DomainRef, LibvirtHost } from "../backends/libvirt/host.js";
+import { openEnds, type MigrationEnds } from "../backends/libvirt/live-migration.js";
+import { readable } from "../backends/libvirt/unreadable-vm.js";
+import { hostResources } from "../backends/libvirt/xml/host-resources.js";
+
+export interface Prepared {
+  /** On the source. */
+  readonly dom: DomainRef;
+  readonly persistent: boolean;
+  /** The running domain, as libvirt would send it, with its passwords. */
+  readonly live: string;
+  /** What both it and the definition name of their host. */
+  readonly resources: ReadonlySet<string>;
+  /** The connections, as soon as they are open. They are to be closed, whatever becomes of the move. */
+  readonly ends: Promise<MigrationEnds>;
+}
+
+/** Begins to connect as well; that it fails is told by `ends`. @throws UnreadableVm; ProblemError `read-only` */
+export async function prepare(source: LibvirtHost, destination: LibvirtHost, dom: DomainRef): Promise<Prepared> {
+  const [persistent, live, definition] = await Promise.all([
+    source.isPersistent(dom),
+    source.xmlToChange(dom, DomainXml.MIGRATABLE),
+    source.xmlToChange(dom, DomainXml.INACTIVE),
+  ]);
+  const named = [live, definition].flatMap((xml) => [...readable(source, dom, () => hostResources(parseXml(xml)))]);
+  const ends = openEnds(source, destination);
+  // It is awaited before the VF leaves; until then a failure must not count as unhandled.
+  ends.catch(() => undefined);
+  return { dom, persistent, live, resources: new Set(named), ends };
+}
