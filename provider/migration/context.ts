@@ -3,6 +3,7 @@ import type { Announcer } from "../backends/libvirt/announcer/announcer.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
 import type { DomainRef, JobNow, LibvirtHost } from "../backends/libvirt/host.js";
 import type { DomainInterface } from "../backends/libvirt/xml/interface.js";
+import type { PciAddress } from "../backends/libvirt/xml/pci-address.js";
 import { findPrimary } from "../backends/libvirt/xml/primary.js";
 import type { Progress } from "../model/progress.js";
 import type { Beside } from "./beside.js";
@@ -11,7 +12,6 @@ import type { Journal, JournalInterface } from "./journal.js";
 import type { MigrationOptions } from "./options.js";
 import type { Owed } from "./owed.js";
 import type { Prepared } from "./prepare.js";
-import type { MovesVf } from "./reserve.js";
 import type { Step } from "./runner.js";
 import type { StepName } from "./step-table.js";
 import type { Timeline } from "./report/timeline.js";
@@ -54,6 +54,14 @@ export interface MoveContext {
 }
 
 export type MoveStep = Step<MoveContext, StepName>;
+
+/** A VF of a move on one of its hosts, and what it was bound to before; undefined: it is not known to have been taken from any. */
+export interface MovesVf {
+  readonly address: PciAddress;
+  readonly driver: string | undefined;
+  /** The logical network whose VF it is. */
+  readonly network: string;
+}
 
 export interface PlacedAnnouncer extends Announcer {
   readonly host: string;

@@ -13,9 +13,7 @@ export interface Prepared {
   /** On the source. */
   readonly dom: DomainRef;
   readonly persistent: boolean;
-  /** The running domain, as libvirt would send it, with its passwords. */
-  readonly live: string;
-  /** What both it and the definition name of their host. */
+  /** What the running domain and its definition name of their host. */
   readonly resources: ReadonlySet<string>;
   /** The connections, as soon as they are open. They are to be closed, whatever becomes of the move. */
   readonly ends: Promise<MigrationEnds>;
@@ -32,5 +30,5 @@ export async function prepare(source: LibvirtHost, destination: LibvirtHost, dom
   const ends = openEnds(source, destination);
   // It is awaited before the VF leaves; until then a failure must not count as unhandled.
   ends.catch(() => undefined);
-  return { dom, persistent, live, resources: new Set(named), ends };
+  return { dom, persistent, resources: new Set(named), ends };
 }

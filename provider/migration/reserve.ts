@@ -19,7 +19,7 @@ import { claimVf, takeFreeVf, unclaimMove, type Taker } from "../backends/libvir
 import { setVf, unsetVf } from "../backends/libvirt/vf-settings/vf-settings.js";
 import { rememberDriver } from "../backends/libvirt/vf-drivers.js";
 import { chooseVf } from "../backends/libvirt/vf-scheduler.js";
-import type { MoveContext, MoveStep } from "./context.js";
+import type { MoveContext, MovesVf, MoveStep } from "./context.js";
 import type { JournalInterface } from "./journal.js";
 import { rowFor } from "./step-table.js";
 
@@ -39,14 +39,6 @@ export const reserve: MoveStep = {
       Boolean,
     ),
 };
-
-/** A VF of a move on one of its hosts, and what it was bound to before; undefined: it is not known to have been taken from any. */
-export interface MovesVf {
-  readonly address: PciAddress;
-  readonly driver: string | undefined;
-  /** The logical network whose VF it is. */
-  readonly network: string;
-}
 
 export function atSource({ sourceVf, sourceDriver, destinationDriver, network }: JournalInterface): MovesVf {
   return {

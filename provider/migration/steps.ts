@@ -13,7 +13,7 @@ import { formatPciAddress, samePciAddress, type PciAddress } from "../backends/l
 import { attachable, findPrimary, withoutGuestAddress, withVlan } from "../backends/libvirt/xml/primary.js";
 import { buildPrimary, parseInterface } from "../backends/libvirt/xml/teaming.js";
 import { isActive } from "../backends/libvirt/cluster.js";
-import { Affect, DomainState, JobOperation, JobType, PausedReason } from "../backends/libvirt/constants.js";
+import { Affect, DomainState, DomainXml, JobOperation, JobType, PausedReason } from "../backends/libvirt/constants.js";
 import { undefinedOn, type DomainRef, type JobNow, type LibvirtHost } from "../backends/libvirt/host.js";
 import { physicalFunctionsOf } from "../backends/libvirt/interfaces.js";
 import { copyOn, migrate, type MigrationPhase } from "../backends/libvirt/live-migration.js";
@@ -121,14 +121,14 @@ const migrateVm: MoveStep = {
   async do(context) {
     const { source, destination, options, timeline, progress } = context;
     const prepared = await preparedFor(context);
-    const { dom, persistent, resources, live } = prepared;
+    const { dom, persistent, resources } = prepared;
     if (options.unplug === "late") await setDestination(context);
     const how = {
       persistent,
       inspect: (xml: string) => refuseForeignXml(context, resources, xml),
       // Read once more: what another tool has edited meanwhile would be lost.
       persistentXml: async () => definitionThere(context, prepared, await source.definitionToChange(dom)),
-      ...(options.unplug === "late" && { destinationXml: liveDefinitionThere(context, live) }),
+      ...(options.unplug === "late" && { destinationXml: await liveDefinitionThere(context, dom) }),
       ...(destination.config.migrationAddress !== undefined && {
         migrationUri: `tcp://${bracketed(destination.config.migrationAddress)}`,
       }),
@@ -596,7 +596,8 @@ function bindingOurs(definition: Element): Element {
 }
 
 /** @throws ProblemError where it would be another VM's. */
-function liveDefinitionThere(context: MoveContext, live: string): string {
+async function liveDefinitionThere(context: MoveContext, dom: DomainRef): Promise<string> {
+  const live = await context.source.xmlToChange(dom, DomainXml.MIGRATABLE);
   const there = context.journal.interfaces.reduce((xml, nic) => withDestinationVf(context, xml, nic), parseXml(live));
   const xml = formatXml(there);
   refuseOtherDevices(live, xml);

@@ -5,8 +5,9 @@
 import { describe, expect } from "vitest";
 import { moveVm } from "../../provider/migration/move.js";
 import type { ProcedureName } from "../../provider/backends/libvirt/rpc/procedures.js";
+import { runsAnnouncers } from "../hosts/announcers.js";
 import { pairedTest as it } from "../hosts/lab-test.js";
-import type { LabLike } from "../hosts/lab-like.js";
+import { vfs, type LabLike } from "../hosts/two-hosts.js";
 import { Rounds, type CountedCall } from "../hosts/rounds.js";
 
 /** What libvirt's own way of migrating asks, by whatever client. */
@@ -39,9 +40,21 @@ describe.concurrent("while the VM is without its VF", () => {
   it("its hosts are asked at most ten things beside libvirt's own, and these", async ({ lab }) => {
     const others = (await callsInGap(lab, () => move(lab)))
       .filter(({ procedure }) => !libvirtsOwn.includes(procedure))
-      .map(({ host, procedure }) => `${host} ${procedure}`);
-    expect(others).toEqual([]);
+      .map(({ host, procedure }) => `${host} ${procedure}`)
+      .toSorted();
     expect(others.length).toBeLessThanOrEqual(10);
+    expect(others).toEqual([
+      // No one waits for these four.
+      ...Array<string>(2).fill("host1 connect_domain_event_callback_deregister_any"),
+      // Whether the move is still this process's, before each change.
+      ...Array<string>(3).fill("host1 domain_get_metadata"),
+      "host1 domain_get_xml_desc",
+      "host1 domain_migrate_confirm3_params",
+      // The journal: from here on the VM may be on either host.
+      "host1 domain_set_metadata",
+      "host1 qemu_domain_monitor_command",
+      "host2 domain_get_metadata",
+    ]);
   });
 
   it("with 80 ms a round trip it is so for at most a second more: they wait for each other twelve times at most", async ({
@@ -50,5 +63,43 @@ describe.concurrent("while the VM is without its VF", () => {
     const calls = await callsInGap(lab, () => move(lab));
     const rounds = (calls.at(-1)?.round ?? 0) - (calls[0]?.round ?? 0) + 1;
     expect(rounds).toBeLessThanOrEqual(12);
+  });
+});
+
+describe.concurrent("the program on the destination", () => {
+  it("is told of the VF before that is plugged, and once more when it is", async ({ lab }) => {
+    const events: string[] = [];
+    const announcers = runsAnnouncers(lab.cluster, (word) => {
+      events.push(word);
+      if (word.startsWith("host2 plugged")) setTimeout(() => announcers.sees("host2", "uplink0"), 20);
+    });
+    lab.host2.before("domain_attach_device_flags", () => void events.push("attach"));
+    lab.host2.after("domain_attach_device_flags", () => void events.push("attached"));
+    const report = await move(lab);
+    const order = events.filter((event) => /attach|host2 plugg/.test(event));
+    expect(order.slice(0, 4)).toEqual([
+      `host2 plugging ${vfs[0]} 0`,
+      "attach",
+      "attached",
+      `host2 plugged ${vfs[0]} 0`,
+    ]);
+    expect(report?.moments.map(({ kind }) => kind)).toContain("vf-used");
+  });
+
+  it("looks whether the guest keeps to its VF while the move is cleaned up after", async ({ lab }) => {
+    const events: string[] = [];
+    const announcers = runsAnnouncers(lab.cluster, (word) => {
+      events.push(word);
+      if (word.startsWith("host2 plugged")) setTimeout(() => announcers.sees("host2", "uplink0"), 20);
+    });
+    for (const host of lab.hosts)
+      host.onCall = ({ procedure, args }) => {
+        const { metadata } = args as { metadata?: string | null };
+        if (procedure === "domain_set_metadata" && metadata === null) events.push("the journal goes");
+      };
+    const report = await move(lab);
+    expect(report?.moments.map(({ kind }) => kind)).toContain("vf-used");
+    expect(events.indexOf("the journal goes")).toBeGreaterThan(events.indexOf(`host2 plugged ${vfs[0]} 0`));
+    expect(events.indexOf("host2 gone")).toBeGreaterThan(events.indexOf("the journal goes"));
   });
 });

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { DomainState, PausedReason } from "../../../provider/backends/libvirt/constants.js";
 import type { DomainRef, JobNow } from "../../../provider/backends/libvirt/host.js";
-import { migrate, MigrationFailed, type MigrationOptions } from "../../../provider/backends/libvirt/live-migration.js";
+import { migrate, MigrationFailed, openEnds, type MigrationOptions } from "../../../provider/backends/libvirt/live-migration.js";
 import { attribute, child, parseXml, textOf } from "../../../provider/xml/element.js";
 import type { DomainModel } from "../../hosts/domains.js";
 import { twoHosts, type LabLike } from "../../hosts/two-hosts.js";
@@ -16,12 +16,14 @@ beforeEach(async () => {
 });
 afterEach(() => lab.close());
 
-function run(options: Partial<MigrationOptions> = {}): Promise<void> {
-  return migrate(lab.cluster.host("host1"), lab.cluster.host("host2"), dom, {
-    persistent: true,
-    timeout: 30,
-    ...options,
-  });
+async function run(options: Partial<MigrationOptions> = {}): Promise<void> {
+  const ends = await openEnds(lab.cluster.host("host1"), lab.cluster.host("host2"));
+  try {
+    const { confirmed } = await migrate(ends, dom, { persistent: true, timeout: 30, ...options });
+    await confirmed;
+  } finally {
+    await ends.close();
+  }
 }
 
 const where = () => {
@@ -50,7 +52,7 @@ describe("a migration", () => {
 
   it("keeps the definition that it is given", async () => {
     const xml = lab.host1.domains.xml(lab.host1.domains.requireNamed("web"), 2).replace("262144", "131072");
-    await run({ persistentXml: xml });
+    await run({ persistentXml: () => Promise.resolve(xml) });
     const kept = parseXml(lab.host2.domains.xml(lab.host2.domains.requireNamed("web"), 2));
     expect(textOf(child(kept, "memory"))).toBe("131072");
     expect(textOf(child(parseXml(lab.host2.domains.xml(lab.host2.domains.requireNamed("web"), 0)), "memory"))).toBe(

@@ -1,0 +1,45 @@
+/** Lets the in-process hosts run the announcer, as far as it can be seen from here: it hears words, and says where it sees the guest. */
+import { PassThrough } from "node:stream";
+import type { LibvirtCluster } from "../../provider/backends/libvirt/cluster.js";
+
+/** The announcers that were started, by their host. */
+export interface Announcers {
+  /** What each was told, one after another: `host2 fast`. */
+  readonly heard: readonly string[];
+  /** The announcer on that host sees the guest behind that port. */
+  sees(host: string, port: string): void;
+}
+
+/** @param onWord called with each word, as `heard` has it. */
+export function runsAnnouncers(cluster: LibvirtCluster, onWord: (word: string) => void = () => undefined): Announcers {
+  const heard: string[] = [];
+  const said = new Map<string, PassThrough[]>();
+  for (const host of cluster.hosts) {
+    const ofHost: PassThrough[] = [];
+    said.set(host.name, ofHost);
+    host.command = () => Promise.resolve({ code: 127, stdout: "", stderr: "not found" });
+    host.commands = () =>
+      Promise.resolve(() => {
+        const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
+        let isTask = true;
+        stdin.on("data", (chunk: Buffer) => {
+          for (const line of chunk.toString().split("\n").filter(Boolean)) {
+            if (isTask) stdout.write('{"ready": true}\n');
+            else {
+              heard.push(`${host.name} ${line}`);
+              onWord(`${host.name} ${line}`);
+            }
+            isTask = false;
+          }
+        });
+        ofHost.push(stdout);
+        return Promise.resolve({ stdin, stdout, stderr });
+      });
+  }
+  return {
+    heard,
+    sees(host, port) {
+      for (const stdout of said.get(host) ?? []) stdout.write(`${JSON.stringify({ port, at: 1 })}\n`);
+    },
+  };
+}
