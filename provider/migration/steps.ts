@@ -68,22 +68,36 @@ const journal: MoveStep = {
 };
 
 /**
- * Only the VFs leave; the standbys stay and carry the traffic. What the next steps need that does not hang on it is had before: from
- * here to the plug every question to a host is time without a VF.
+ * Takes the destination's VFs, and has at hand what the next steps need that does not hang on the unplug: from that to the plug every
+ * question to a host is time without a VF.
  */
+const reserveVfs: MoveStep = {
+  ...reserve,
+  async do(context) {
+    const { source, options, prepared } = context;
+    // A recovery unplugs nothing.
+    if (prepared === undefined) return reserve.do(context);
+    let definition: Domain | undefined;
+    const having = [
+      () => reserve.do(context),
+      () => prepared.ends,
+      async () => {
+        if (prepared.persistent) definition = await source.definitionToChange(prepared.dom);
+      },
+    ];
+    await allSettledOrThrow<() => Promise<unknown>>(having, async (have) => void (await have()));
+    if (definition !== undefined) definitionThere(context, prepared, definition);
+    if (options.maxDowntime !== undefined) await source.setMaxDowntime(prepared.dom, options.maxDowntime);
+  },
+};
+
+/** Only the VFs leave; the standbys stay and carry the traffic. */
 const unplugVfs: MoveStep = {
   ...rowFor("unplug"),
   async do(context) {
-    const { source, destination, options } = context;
-    const prepared = await preparedFor(context);
-    const [dom, definition] = await Promise.all([
-      requireDomain(source, context),
-      prepared.persistent ? source.definitionToChange(prepared.dom) : undefined,
-      prepared.ends,
-    ]);
-    if (definition !== undefined) definitionThere(context, prepared, definition);
-    if (options.maxDowntime !== undefined) await source.setMaxDowntime(dom, options.maxDowntime);
+    const { source, options } = context;
     if (options.unplug === "late") return;
+    const dom = await requireDomain(source, context);
     await tellAnnouncers(context, "fast");
     await tellAnnouncersOn(context, source, "unplugging");
     const timeout = stepTable.unplug.limit(options);
@@ -270,7 +284,7 @@ export const release: MoveStep = {
 };
 
 /** As {@link stepNames} names them: a test compares. */
-export const moveSteps: readonly MoveStep[] = [journal, reserve, unplugVfs, migrateVm, plug, verify, release];
+export const moveSteps: readonly MoveStep[] = [journal, reserveVfs, unplugVfs, migrateVm, plug, verify, release];
 
 // --- what the steps are made of
 
