@@ -57,12 +57,18 @@ export class Hold {
    * Writes the journal and makes sure that it stays: libvirt has no compare-and-set, so of two that write at once the later
    * one keeps it.
    * @param before the journal that stands there so far.
+   * @param meanwhile what must hold, too, before anything is written. Default: nothing.
    * @throws what `lost` makes of the other's journal; undefined: there is none any more.
    */
-  async take(place: Place, before: Journal | undefined, lost: (kept: Journal | undefined) => Error): Promise<void> {
+  async take(
+    place: Place,
+    before: Journal | undefined,
+    lost: (kept: Journal | undefined) => Error,
+    meanwhile?: Promise<unknown>,
+  ): Promise<void> {
     this.current.journal = { ...this.current.journal, until: Date.now() + lease };
     const { journal } = this.current;
-    const present = await readJournal(place.host, place.dom);
+    const [present] = await Promise.all([readJournal(place.host, place.dom), meanwhile]);
     if (before === undefined ? present !== undefined : !isSame(present, before)) throw lost(present);
     await writeJournal(place.host, place.dom, journal, place.persistent);
     await sleep(journalSettles);

@@ -13,6 +13,7 @@ export interface Prepared {
   /** On the source. */
   readonly dom: DomainRef;
   readonly persistent: boolean;
+  readonly startsWithHost: boolean;
   /** What the running domain and its definition name of their host. */
   readonly resources: ReadonlySet<string>;
   /** The connections, as soon as they are open. They are to be closed, whatever becomes of the move. */
@@ -21,8 +22,9 @@ export interface Prepared {
 
 /** Begins to connect as well; that it fails is told by `ends`. @throws UnreadableVm; ProblemError `read-only` */
 export async function prepare(source: LibvirtHost, destination: LibvirtHost, dom: DomainRef): Promise<Prepared> {
-  const [persistent, live, definition] = await Promise.all([
+  const [persistent, startsWithHost, live, definition] = await Promise.all([
     source.isPersistent(dom),
+    source.startsWithHost(dom),
     source.xmlToChange(dom, DomainXml.MIGRATABLE),
     source.xmlToChange(dom, DomainXml.INACTIVE),
   ]);
@@ -30,5 +32,5 @@ export async function prepare(source: LibvirtHost, destination: LibvirtHost, dom
   const ends = openEnds(source, destination);
   // It is awaited before the VF leaves; until then a failure must not count as unhandled.
   ends.catch(() => undefined);
-  return { dom, persistent, resources: new Set(named), ends };
+  return { dom, persistent, startsWithHost, resources: new Set(named), ends };
 }

@@ -62,6 +62,7 @@ export const stepTable = {
   reserve: {
     title: "reserving VFs on the destination",
     on: "destination",
+    informs: true,
     afterReservation: false,
     colour: "#adb5bd",
   },
@@ -99,6 +100,7 @@ export const stepTable = {
   release: {
     title: "releasing reserved VFs",
     on: "destination",
+    informs: true,
     afterReservation: true,
     colour: "#adb5bd",
   },

@@ -51,15 +51,11 @@ import { shellWord } from "../model/shell-word.js";
 const journal: MoveStep = {
   ...rowFor("journal"),
   async do(context) {
-    const { dom: known, persistent } = await preparedFor(context);
-    const [dom, startsWithHost] = await Promise.all([
-      requireDomain(context.source, context),
-      persistent && context.source.startsWithHost(known),
-    ]);
-    if (startsWithHost) context.journal = { ...context.journal, autostart: "yes" };
-    await context.hold.take({ host: context.source, dom, persistent }, undefined, (kept) =>
-      moveUnderWay(context.vm, kept?.mover),
-    );
+    const { source, vm } = context;
+    const { dom, persistent, startsWithHost } = await preparedFor(context);
+    if (persistent && startsWithHost) context.journal = { ...context.journal, autostart: "yes" };
+    const running = requireDomain(source, context);
+    await context.hold.take({ host: source, dom, persistent }, undefined, (kept) => moveUnderWay(vm, kept?.mover), running);
   },
   async undo(context) {
     await endMove(context);
@@ -227,6 +223,7 @@ const plug: MoveStep = {
     context.beside.start("job", async () => {
       context.job = await context.destination.completedJob(dom);
     });
+    context.beside.start(keeping, () => keepThere(context, dom));
     // The source's VFs are of no more use to the VM: their drivers get them back while the guest gets used to its new ones. Until its
     // copy has ended, the source takes them for the VM's.
     context.beside.start(releasing, async () => {
@@ -271,13 +268,13 @@ const verify: MoveStep = {
 export const release: MoveStep = {
   ...rowFor("release"),
   async do(context) {
-    const { destination } = context;
-    const there = await domainOn(destination, context);
-    if (there !== undefined && there.id >= 0) await rememberPlanned(context, destination, there);
-    if (there !== undefined && context.journal.autostart === "yes") await keepAutostart(destination, there);
-    const planned = context.journal.interfaces.map(atDestination);
-    const released = context.beside.result(releasing)?.catch(() => releaseSource(context)) ?? releaseSource(context);
-    await Promise.all([released, releaseOn(context, destination, planned)]);
+    const { beside, destination } = context;
+    const keep = async () => keepThere(context, await domainOn(destination, context));
+    // What was begun beside and has failed is tried once more.
+    await Promise.all([
+      beside.result(releasing)?.catch(() => releaseSource(context)) ?? releaseSource(context),
+      beside.result(keeping)?.catch(keep) ?? keep(),
+    ]);
     await endMove(context);
   },
   isDone: async (context) => (await whereJournalIs(context)).length === 0,
@@ -289,7 +286,7 @@ export const moveSteps: readonly MoveStep[] = [journal, reserveVfs, unplugVfs, m
 // --- what the steps are made of
 
 /** What goes on beside the steps, by the names that {@link Beside} knows it by. */
-const [confirming, releasing] = ["confirm", "release source"];
+const [confirming, releasing, keeping] = ["confirm", "release source", "keep there"];
 
 /** A move that another process began has it only now. */
 async function preparedFor(context: MoveContext): Promise<Prepared> {
@@ -300,6 +297,21 @@ async function preparedFor(context: MoveContext): Promise<Prepared> {
 /** No VF could be had for an interface. Its VM runs on the standby. */
 class VfNotPlugged extends ProblemError {
   override readonly name = "VfNotPlugged";
+}
+
+/** What the VM keeps on the destination, and what it does not need there after all. */
+async function keepThere(context: MoveContext, there: DomainRef | undefined): Promise<void> {
+  const { destination, journal, vfs, arrived } = context;
+  // One that this process has plugged needs no look.
+  const unused = journal.interfaces.filter(({ primaryAlias, destinationVf }) => {
+    const now = vfs.get(primaryAlias);
+    return arrived === undefined || now?.host !== destination.name || now.address !== formatPciAddress(destinationVf);
+  });
+  await Promise.all([
+    there !== undefined && there.id >= 0 && rememberPlanned(context, destination, there),
+    there !== undefined && journal.autostart === "yes" && keepAutostart(destination, there),
+    unused.length > 0 && releaseOn(context, destination, unused.map(atDestination)),
+  ]);
 }
 
 /** The VM starts with the host that it is on now. */
@@ -359,26 +371,28 @@ async function whereJournalIs(context: MoveContext): Promise<{ host: LibvirtHost
   const { source, destination, hold } = context;
   const elsewhere = [source, destination].some(({ name }) => name === hold.home?.name) ? undefined : hold.home;
   const found: { host: LibvirtHost; dom: DomainRef }[] = [];
-  for (const host of [source, destination, ...(elsewhere === undefined ? [] : [elsewhere])]) {
-    await context.owed.unlessAbsent(host, [], async () => {
+  await allSettledOrThrow([source, destination, ...(elsewhere === undefined ? [] : [elsewhere])], (host) =>
+    context.owed.unlessAbsent(host, [], async () => {
       const dom = await domainOn(host, context);
       if (dom !== undefined && (await readJournal(host, dom))?.id === context.journal.id) found.push({ host, dom });
-    });
-  }
+    }),
+  );
   return found;
 }
 
 /** Takes the journal away, last of all. What is owed to a host that does not answer is noted before, where the VM is. */
 async function endMove(context: MoveContext): Promise<void> {
   const home = context.hold.home ?? context.source;
-  const places = await whereJournalIs(context);
-  const absence = context.owed.absence(home);
+  const { source, destination, owed, journal } = context;
+  // Claims on VFs that it was not to have after all.
+  const unclaimed = [source, destination].map((host) =>
+    owed.unlessAbsent(host, [], () => unclaimMove(host, journal.id)),
+  );
+  const [places] = await Promise.all([whereJournalIs(context), ...unclaimed]);
+  const absence = owed.absence(home);
   if (absence !== undefined) throw absence;
   const at = places.find(({ host }) => host.name === home.name);
-  if (at !== undefined) await noteOwed(at.host, at.dom, context.owed.list(context.journal.id));
-  // Claims on VFs that it was not to have after all.
-  for (const host of [context.source, context.destination])
-    await context.owed.unlessAbsent(host, [], () => unclaimMove(host, context.journal.id));
+  if (at !== undefined) await noteOwed(at.host, at.dom, owed.list(journal.id));
   await context.hold.letGo();
   // The one that counts goes last.
   for (const { host, dom } of places.toSorted((a, b) => Number(a === at) - Number(b === at)))
