@@ -86,10 +86,7 @@ export function whileHeld<T>(context: MoveContext, act: () => Promise<T>): Promi
       return await act();
     } finally {
       await context.beside.settle();
-      await context.prepared?.ends.then(
-        (ends) => ends.close(),
-        () => undefined,
-      );
+      await context.prepared?.close();
     }
   });
 }

@@ -5,7 +5,9 @@
 import { parseXml } from "../xml/element.js";
 import { DomainXml } from "../backends/libvirt/constants.js";
 import type { DomainRef, LibvirtHost } from "../backends/libvirt/host.js";
+import { learnQemu } from "../backends/libvirt/known-qemu.js";
 import { openEnds, type MigrationEnds } from "../backends/libvirt/live-migration.js";
+import { hearUnplugs } from "../backends/libvirt/unplug.js";
 import { readable } from "../backends/libvirt/unreadable-vm.js";
 import { hostResources } from "../backends/libvirt/xml/host-resources.js";
 
@@ -16,21 +18,29 @@ export interface Prepared {
   readonly startsWithHost: boolean;
   /** What the running domain and its definition name of their host. */
   readonly resources: ReadonlySet<string>;
-  /** The connections, as soon as they are open. They are to be closed, whatever becomes of the move. */
+  /** The connections, as soon as they are open, and the destination's libvirt knows the QEMU that the VM needs. */
   readonly ends: Promise<MigrationEnds>;
+  /** Whatever becomes of the move. Never throws. */
+  close(): Promise<void>;
 }
 
 /** Begins to connect as well; that it fails is told by `ends`. @throws UnreadableVm; ProblemError `read-only` */
 export async function prepare(source: LibvirtHost, destination: LibvirtHost, dom: DomainRef): Promise<Prepared> {
-  const [persistent, startsWithHost, live, definition] = await Promise.all([
+  const [persistent, startsWithHost, live, definition, stopHearing] = await Promise.all([
     source.isPersistent(dom),
     source.startsWithHost(dom),
     source.xmlToChange(dom, DomainXml.MIGRATABLE),
     source.xmlToChange(dom, DomainXml.INACTIVE),
+    hearUnplugs(source),
   ]);
-  const named = [live, definition].flatMap((xml) => [...readable(source, dom, () => hostResources(parseXml(xml)))]);
-  const ends = openEnds(source, destination);
+  const [running, defined] = readable(source, dom, () => [parseXml(live), parseXml(definition)] as const);
+  const named = [running, defined].flatMap((each) => [...hostResources(each)]);
+  const opened = openEnds(source, destination);
+  const ends = Promise.all([opened, learnQemu(destination, running)]).then(([each]) => each);
   // It is awaited before the VF leaves; until then a failure must not count as unhandled.
   ends.catch(() => undefined);
-  return { dom, persistent, startsWithHost, resources: new Set(named), ends };
+  const close = async () => {
+    await Promise.allSettled([opened.then((each) => each.close()), stopHearing()]);
+  };
+  return { dom, persistent, startsWithHost, resources: new Set(named), ends, close };
 }

@@ -281,6 +281,7 @@ export class LibvirtHostModel implements MigrationEnd {
       connect_get_lib_version: () => ({ lib_ver: BigInt(this.libvirtVersion) }),
       connect_get_hostname: () => ({ hostname: this.name }),
       connect_get_capabilities: () => ({ capabilities: capabilities(this.uuid, this.iommu) }),
+      connect_get_domain_capabilities: () => ({ capabilities: "<domainCapabilities/>" }),
       connect_compare_cpu: () => ({ result: this.cpu }),
       connect_compare_hypervisor_cpu: () => ({ result: this.cpu }),
       node_get_free_memory: () => ({ freeMem: BigInt(this.freeMemoryKiB) * 1024n }),

@@ -44,8 +44,6 @@ describe.concurrent("while the VM is without its VF", () => {
       .toSorted();
     expect(others.length).toBeLessThanOrEqual(10);
     expect(others).toEqual([
-      // No one waits for these four.
-      ...Array<string>(2).fill("host1 connect_domain_event_callback_deregister_any"),
       // Whether the move is still this process's, before each change.
       ...Array<string>(3).fill("host1 domain_get_metadata"),
       "host1 domain_get_xml_desc",
@@ -101,5 +99,30 @@ describe.concurrent("the program on the destination", () => {
     expect(report?.moments.map(({ kind }) => kind)).toContain("vf-used");
     expect(events.indexOf("the journal goes")).toBeGreaterThan(events.indexOf(`host2 plugged ${vfs[0]} 0`));
     expect(events.indexOf("host2 gone")).toBeGreaterThan(events.indexOf("the journal goes"));
+  });
+});
+
+describe.concurrent("before the VF leaves", () => {
+  it("the destination's libvirt has looked at the VM's QEMU, which its first VM would wait for", async ({ lab }) => {
+    const asked: unknown[] = [];
+    lab.host2.after("connect_get_domain_capabilities", ({ args }) => void asked.push(args));
+    lab.host1.before("domain_detach_device_alias", () => expect(asked).toHaveLength(1));
+    await move(lab);
+    expect(asked).toEqual([
+      {
+        emulatorbin: "/usr/bin/qemu-system-x86_64",
+        arch: "x86_64",
+        machine: "pc-q35-10.0",
+        virttype: "kvm",
+        flags: 0,
+      },
+    ]);
+  });
+
+  it("nothing is left of it where the move fails", async ({ lab }) => {
+    lab.host1.guest.unplug = "refuses";
+    await expect(move(lab)).rejects.toThrow(/rejected the unplug request/);
+    expect(lab.host1.events.count).toBe(0);
+    for (const host of lab.hosts) expect(host.calls.get("connect_close")).toBe(1);
   });
 });

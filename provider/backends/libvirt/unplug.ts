@@ -92,6 +92,22 @@ export async function unplug(
   }
 }
 
+/**
+ * Has libvirt tell from now on what becomes of devices that guests are asked to release: an {@link unplug} waits for no round trip
+ * of its own for it, before it asks and after. Returns the function that ends it.
+ */
+export async function hearUnplugs(host: LibvirtHost): Promise<() => Promise<void>> {
+  const connection = await host.connection();
+  const nothing = () => undefined;
+  const stopListening = await Promise.all([
+    connection.on("device_removed", nothing),
+    connection.on("device_removal_failed", nothing),
+  ]);
+  return async () => {
+    await Promise.allSettled(stopListening.map((stop) => stop()));
+  };
+}
+
 /** Whether the running domain has a device of that alias. */
 export async function isPlugged(host: LibvirtHost, dom: DomainRef, alias: string): Promise<boolean> {
   return (await host.liveDomain(dom)).interfaces.some((nic) => nic.alias === alias);
