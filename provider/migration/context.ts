@@ -46,6 +46,8 @@ export interface MoveContext {
   readonly vfs: Map<string, { readonly host: string; readonly address: string } | undefined>;
   /** Why interfaces go without a VF on the destination, in words. */
   readonly notPlugged: string[];
+  /** QEMU has asked the guest for its VFs, and the guest has not answered in time. */
+  isAskedByQemu: boolean;
   /** Of the migration that succeeded. */
   job: JobNow | undefined;
   readonly announced: { by: "probe" | "qemu" | "none"; readonly notes: string[] };

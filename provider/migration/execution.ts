@@ -70,6 +70,7 @@ export function newContext(
       ]),
     ),
     notPlugged: [],
+    isAskedByQemu: false,
     job: undefined,
     announced: { by: "none", notes: [] },
     announcers: Promise.resolve([]),

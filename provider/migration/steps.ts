@@ -19,7 +19,8 @@ import { physicalFunctionsOf } from "../backends/libvirt/interfaces.js";
 import { copyOn, migrate, type MigrationPhase } from "../backends/libvirt/live-migration.js";
 import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
 import { unclaimMove } from "../backends/libvirt/vf-claims.js";
-import { unplugStray } from "../backends/libvirt/stray-vf.js";
+import { untilReleased } from "../backends/libvirt/qemu-unplug.js";
+import { unplugStray, vfInQemu } from "../backends/libvirt/stray-vf.js";
 import { unplug, UnplugFailed } from "../backends/libvirt/unplug.js";
 import { setVf, unsetVf } from "../backends/libvirt/vf-settings/vf-settings.js";
 import { chooseVf } from "../backends/libvirt/vf-scheduler.js";
@@ -92,10 +93,10 @@ const unplugVfs: MoveStep = {
   ...rowFor("unplug"),
   async do(context) {
     const { source, options } = context;
-    if (options.unplug === "late") return;
-    const dom = await requireDomain(source, context);
     await tellAnnouncers(context, "fast");
     await tellAnnouncersOn(context, source, "unplugging");
+    if (options.unplug === "late") return;
+    const dom = await requireDomain(source, context);
     const timeout = stepTable.unplug.limit(options);
     const aliases = await aliasesNow(source, dom, context.journal.interfaces);
     await allSettledOrThrow(context.journal.interfaces, async (nic) => {
@@ -114,7 +115,8 @@ const unplugVfs: MoveStep = {
     if (context.owed.absence(context.source) !== undefined) return;
     const dom = await domainOn(context.source, context);
     if (dom === undefined || !isActive(await context.source.state(dom))) return;
-    if (context.journal.step === "unplug") await drainUnplugRequests(context, dom);
+    const isAsked = context.options.unplug === "late" ? context.isAskedByQemu : context.journal.step === "unplug";
+    if (isAsked) await drainUnplugRequests(context, dom);
     await plugMissing(context, context.source, dom, (nic) => nic.sourceVf);
   },
   async isDone(context) {
@@ -133,6 +135,7 @@ const migrateVm: MoveStep = {
     const prepared = await preparedFor(context);
     const { dom, persistent, resources } = prepared;
     if (options.unplug === "late") await setDestination(context);
+    const [kept, over] = [new AbortController(), new AbortController()];
     const how = {
       persistent,
       inspect: (xml: string) => refuseForeignXml(context, resources, xml),
@@ -145,14 +148,18 @@ const migrateVm: MoveStep = {
       bandwidth: options.bandwidth,
       autoConverge: options.autoConverge,
       timeout: stepTable.migrate.limit(options),
-      signal: context.signal,
+      signal: context.signal === undefined ? kept.signal : AbortSignal.any([context.signal, kept.signal]),
       onJob: (job: JobNow) => {
         const { sample, text } = describeJob(job);
         timeline.sample(sample);
         progress.report({ phase: "migrate", percent: sample.percent, message: text });
       },
       onPhase: (phase: MigrationPhase) => {
+        if (phase === "perform" && options.unplug === "late")
+          context.beside.start("unplug by QEMU", () => followQemusUnplug(context, dom, kept, over.signal));
         if (phase === "finish") {
+          over.abort();
+          if (options.unplug === "late") void tellOfPlanned(context);
           timeline.mark("vm-stopped", "the source has stopped the VM");
           void tellAnnouncers(context, "fast");
           void tellAnnouncersOn(context, source, "gone");
@@ -162,6 +169,8 @@ const migrateVm: MoveStep = {
     };
     const ends = await prepared.ends;
     const arrival = await context.hold.unrenewed(() => migrate(ends, dom, how)).catch(async (error: unknown) => {
+      over.abort();
+      if (kept.signal.aborted) throw kept.signal.reason;
       // In words of our own, where that is why.
       if (LibvirtError.is(error, "OPERATION_INVALID", "NO_DOMAIN")) await requireDomain(source, context);
       throw error;
@@ -428,7 +437,9 @@ async function plugMissing(
 ): Promise<void> {
   const { interfaces: nics } = context.journal;
   // What this process has taken from the VM and moved without it is known to be missing.
-  const isKnown = host === context.destination && dom === context.arrived && context.options.unplug === "early";
+  const hasArrived = host === context.destination && dom === context.arrived;
+  const isKnown = hasArrived && context.options.unplug === "early";
+  if (hasArrived && !isKnown) await dropUnknownToQemu(context, host, dom);
   const present = isKnown ? [] : (await host.liveDomain(dom)).interfaces;
   const missing = nics.filter((nic) => !isPluggedIn(present, nic));
   for (const nic of nics) {
@@ -449,6 +460,56 @@ async function plugMissing(
   if (host !== context.source || missing.length === 0) return;
   await tellAnnouncers(context, "fast");
   await allSettledOrThrow(missing, (nic) => vfInUse(context, host, nic));
+}
+
+/**
+ * QEMU plugs the destination's VFs by itself, where it can; where it cannot, that is a line in its log and no more, and libvirt takes
+ * the VF for plugged (QEMU hw/net/virtio-net.c, failover_add_primary). libvirt is told to drop it, so that it can be plugged.
+ */
+async function dropUnknownToQemu(context: MoveContext, host: LibvirtHost, dom: DomainRef): Promise<void> {
+  const { interfaces } = await host.liveDomain(dom);
+  await allSettledOrThrow(context.journal.interfaces, async (nic) => {
+    const alias = findPrimary(interfaces, nic)?.alias;
+    if (alias === undefined || (await vfInQemu(host, dom, alias)) !== undefined) return;
+    await unplug(host, dom, alias, { timeout: requestSettles }).catch((error: unknown) => {
+      if (!(error instanceof UnplugFailed)) throw error;
+    });
+  });
+}
+
+/** The guest has its time to release its VFs to QEMU, too: after that the migration is aborted. */
+async function followQemusUnplug(
+  context: MoveContext,
+  dom: DomainRef,
+  kept: AbortController,
+  over: AbortSignal,
+): Promise<void> {
+  const { source, options, journal, vm } = context;
+  const timeout = stepTable.unplug.limit(options);
+  const result = await untilReleased(source, dom, { timeout, over });
+  for (const nic of journal.interfaces) {
+    const device = `VF ${formatPciAddress(nic.sourceVf)}`;
+    if (result.what === "released") {
+      context.vfs.set(nic.primaryAlias, undefined);
+      context.timeline.mark("vf-unplugged", `the guest released ${device}`, result.at);
+    } else if (result.what === "kept") {
+      context.isAskedByQemu = true;
+      kept.abort(new UnplugFailed(device, vm, source.name, (it) => `did not release ${it} within ${timeout} s`, true));
+    }
+  }
+}
+
+/** QEMU plugs them before the guest runs. */
+async function tellOfPlanned(context: MoveContext): Promise<void> {
+  const { destination, journal } = context;
+  for (const nic of journal.interfaces) {
+    const vlan = vlanOn(context, destination, nic) ?? parseVlan(nic);
+    await tellOfVf(context, destination, nic, "plugging", nic.destinationVf, vlan);
+  }
+}
+
+function parseVlan({ device }: JournalInterface): number | undefined {
+  return device === undefined ? undefined : parseInterface(device).vlan?.tags[0];
 }
 
 /** The aliases that the VFs have at this moment: those that libvirt makes up are others after each start. */

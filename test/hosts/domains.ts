@@ -25,6 +25,8 @@ export interface JobModel {
   phase: "begun" | "performing" | "performed";
   cancelled: boolean;
   parameters: TypedParameter[];
+  /** QEMU has asked the guest for the VFs of its pairs. */
+  waitsForUnplug?: boolean;
   /** As a backup does (qemuBackupBegin, qemuDomainObjSetAsyncJobMask). Default: it does not. */
   readonly admitsChanges?: boolean;
 }

@@ -12,6 +12,7 @@ import { typed, typedParameters, type Domain as DomainRef } from "../../provider
 import type { Args, ProcedureName } from "../../provider/backends/libvirt/rpc/procedures.js";
 import { child, element, find, formatXml, parseXml, type Element } from "../../provider/xml/element.js";
 import { parseDomain } from "../../provider/backends/libvirt/xml/domain.js";
+import { formatPciAddress } from "../../provider/backends/libvirt/xml/pci-address.js";
 import { agentChannelOf } from "../../provider/backends/libvirt/xml/guest-agent.js";
 import { aliasOf, deviceNamed, hugepageKiB } from "./definition.js";
 import { Domains, isActive, refOf, type DomainModel } from "./domains.js";
@@ -111,6 +112,8 @@ export class LibvirtHostModel implements MigrationEnd {
   readonly monitorCommands: unknown[] = [];
   /** The flags of virDomainUndefineFlags that its libvirt knows: all of 8.9 and later. */
   undefineFlags = 0x7f;
+  /** Aliases of VFs that a QEMU could not plug in a migration, though its libvirt takes them for plugged. */
+  readonly missingInQemu = new Set<string>();
   /** VFs that a QEMU has without its libvirt's knowledge, by alias. */
   readonly strays = new Map<string, string>();
 
@@ -345,6 +348,7 @@ export class LibvirtHostModel implements MigrationEnd {
         const domain = domains.require(dom);
         const devAlias = aliasOf(device) ?? "";
         if (this.strays.has(devAlias)) throw refusals.idTwice(devAlias);
+        if (isActive(domain)) this.missingInQemu.delete(devAlias);
         domains.attach(domain, device, flags);
         if (isActive(domain) && deviceNamed(domain.live, devAlias) !== undefined)
           events.emit("domain_event_callback_device_added", (callbackID) => ({
@@ -396,13 +400,18 @@ export class LibvirtHostModel implements MigrationEnd {
       },
       domain_migrate_set_max_downtime: () => done,
       qemu_domain_monitor_command: ({ dom, cmd }) => {
-        domains.requireActive(dom);
+        const { live, job } = domains.requireActive(dom);
         const command = JSON.parse(cmd) as { execute: string; arguments?: { path?: string; id?: string } };
         this.monitorCommands.push(command);
-        const host = this.strays.get(command.arguments?.path?.split("/").at(-1) ?? "");
+        const alias = command.arguments?.path?.split("/").at(-1) ?? "";
+        const plugged = parseDomain(formatXml(live)).interfaces.find((nic) => nic.alias === alias)?.vf;
+        const known = plugged === undefined || this.missingInQemu.has(alias) ? undefined : formatPciAddress(plugged);
+        const host = this.strays.get(alias) ?? known;
         if (command.execute === "device_del") this.strays.delete(command.arguments?.id ?? "");
         const answer =
-          command.execute !== "qom-get"
+          command.execute === "query-migrate"
+            ? { return: { status: job === undefined ? "none" : job.waitsForUnplug === true ? "wait-unplug" : "active" } }
+            : command.execute !== "qom-get"
             ? { return: {} }
             : host === undefined
               ? { error: { class: "DeviceNotFound", desc: `Device '${command.arguments?.path}' not found` } }

@@ -12,6 +12,7 @@ import {
 } from "../../provider/backends/libvirt/rpc/datatypes.js";
 import { setTimeout as sleep } from "node:timers/promises";
 import { formatXml, parseXml, type Element } from "../../provider/xml/element.js";
+import { parseDomain } from "../../provider/backends/libvirt/xml/domain.js";
 import { devicesOf, numbered } from "./definition.js";
 import { isActive, refOf, type DomainModel, type Domains, type JobModel } from "./domains.js";
 import { refusals } from "./refusals.js";
@@ -22,6 +23,7 @@ export interface MigrationEnd {
   readonly name: string;
   readonly uuid: string;
   readonly domains: Domains;
+  readonly guest: { readonly unplug: string };
   /** Whether a VM of that definition finds its memory. */
   hasMemoryFor(definition: Element): boolean;
 }
@@ -123,6 +125,7 @@ export function migrationAnswers(
       if (job?.phase !== "begun") throw refusals.noMigration(dom.name, "outgoing");
       job.phase = "performing";
       try {
+        await unplugPrimaries(end, domain, job);
         await send(domain, job, text(params, "migrate_uri") ?? "", network, memoryPasses);
       } catch (error) {
         goOn(domain);
@@ -181,6 +184,22 @@ export function afterRefusedMigration(domains: Domains, procedure: string, vm: s
   if (domain === undefined || !isActive(domain)) return;
   if (procedure === "domain_migrate_perform3_params") goOn(domain);
   if (procedure === "domain_migrate_finish3_params") domains.stop(domain);
+}
+
+/**
+ * QEMU asks the guest for the VFs of its pairs, and waits for as long as it takes (QEMU migration/migration.c,
+ * qemu_savevm_wait_unplug). libvirt's definition keeps them. @throws Refusal
+ */
+async function unplugPrimaries({ guest }: MigrationEnd, domain: DomainModel, job: JobModel): Promise<void> {
+  if (!hasPrimary(domain.live)) return;
+  job.waitsForUnplug = true;
+  while (guest.unplug !== "lets go" && !job.cancelled && isActive(domain)) await sleep(5);
+  job.waitsForUnplug = false;
+  if (job.cancelled) throw refusals.jobCancelled();
+}
+
+function hasPrimary(live: Element | undefined): boolean {
+  return live !== undefined && parseDomain(formatXml(live)).interfaces.some(({ teaming }) => teaming?.type === "transient");
 }
 
 /** @throws Refusal */

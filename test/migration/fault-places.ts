@@ -1,6 +1,7 @@
 /** What the exhaustive fault tests share: where a move changes something, and how many runs were made of it. */
 import { afterAll } from "vitest";
 import { moveVm } from "../../provider/migration/move.js";
+import { defaultMigrationOptions } from "../../provider/migration/options.js";
 import { changing, changingCalls, type ChangingCall } from "../hosts/changing-calls.js";
 import { declarePair } from "../hosts/declared.js";
 import { twoHosts, type Entrance, type LabLike, vfs } from "../hosts/two-hosts.js";
@@ -19,11 +20,11 @@ export async function pairedLab(): Promise<LabLike> {
 }
 
 /** Where a move that goes well changes something. */
-export async function placesOfMove(): Promise<readonly ChangingCall[]> {
+export async function placesOfMove(options = defaultMigrationOptions): Promise<readonly ChangingCall[]> {
   const lab = await pairedLab();
   try {
     const from = [lab.host1.callCount, lab.host2.callCount] as const;
-    await moveVm(lab.cluster, { vm: "web", to: "host2" });
+    await moveVm(lab.cluster, { vm: "web", to: "host2", options });
     return changingCalls(lab, from);
   } finally {
     await lab.close();

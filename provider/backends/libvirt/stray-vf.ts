@@ -44,8 +44,8 @@ export async function unplugStray(
 /** QEMU answers with an error where it has no such device. */
 const answer = z.object({ return: z.string() });
 
-/** The host's address of the vfio-pci device that has this id (QEMU hw/vfio/pci.c, property `host`). */
-async function vfInQemu(host: LibvirtHost, dom: DomainRef, id: string): Promise<PciAddress | undefined> {
+/** The host's address of the VFIO device that the domain's QEMU has by this id (QEMU hw/vfio/pci.c, property `host`). */
+export async function vfInQemu(host: LibvirtHost, dom: DomainRef, id: string): Promise<PciAddress | undefined> {
   const command = { execute: "qom-get", arguments: { path: `/machine/peripheral/${id}`, property: "host" } };
   const said = answer.safeParse(await host.monitorCommand(dom, command));
   return said.success ? parsePciAddress(said.data.return) : undefined;

@@ -1,0 +1,111 @@
+/** Moves whose VF QEMU itself unplugs and plugs: libvirt tells of neither, and waits for a guest for ever. */
+import { describe, expect, it as plain } from "vitest";
+import { MoveFailed, moveVm } from "../../provider/migration/move.js";
+import { defaultMigrationOptions, type MigrationOptions } from "../../provider/migration/options.js";
+import { recover } from "../../provider/migration/recover.js";
+import { runsAnnouncers } from "../hosts/announcers.js";
+import { pairedTest as it } from "../hosts/lab-test.js";
+import { Refusal } from "../hosts/refusals.js";
+import { settled, standing } from "../hosts/standing.js";
+import { vfs, type LabLike } from "../hosts/two-hosts.js";
+import { countedRuns, moments, named, onDestination, onSource, placesOfMove } from "./fault-places.js";
+
+const late = (more: Partial<MigrationOptions> = {}): MigrationOptions => ({
+  ...defaultMigrationOptions,
+  unplug: "late",
+  ...more,
+});
+const move = (lab: LabLike, more?: Partial<MigrationOptions>) =>
+  moveVm(lab.cluster, { vm: "web", to: "host2", options: late(more), progress: lab.progress });
+
+describe.concurrent("a move whose VF QEMU unplugs", () => {
+  it("tells when the guest released it", async ({ lab }) => {
+    Object.assign(lab.host1.memory, { passes: 2, milliseconds: 400 });
+    const report = await move(lab);
+    expect(report).toMatchObject({ outcome: "moved", interfaces: [{ vfAfter: vfs[0] }] });
+    expect(report?.moments.map(({ kind }) => kind)).toContain("vf-unplugged");
+    expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+  });
+
+  it("has the hosts announce before QEMU asks the guest, and before the guest runs on the destination", async ({ lab }) => {
+    const events: string[] = [];
+    const announcers = runsAnnouncers(lab.cluster, (word) => {
+      events.push(word);
+      if (word.startsWith("host2 plugged")) setTimeout(() => announcers.sees("host2", "uplink0"), 5);
+    });
+    lab.host1.before("domain_migrate_perform3_params", () => void events.push("perform"));
+    lab.host2.before("domain_migrate_finish3_params", () => void events.push("finish"));
+    await move(lab);
+    const at = (event: string) => events.indexOf(event);
+    for (const word of ["host1 fast", "host1 unplugging"]) expect(at(word)).toBeGreaterThan(-1);
+    expect(Math.max(at("host1 fast"), at("host1 unplugging"))).toBeLessThan(at("perform"));
+    expect(at("host2 here")).toBeGreaterThan(-1);
+    expect(Math.max(at("host2 here"), at(`host2 plugging ${vfs[0]} 0`))).toBeLessThan(at("finish"));
+  });
+
+  it("is aborted where the guest does not release it in its time, and rolled back", async ({ lab }) => {
+    lab.host1.guest.unplug = "is silent";
+    const failed: unknown = await move(lab, { unplugTimeout: 0.3 }).catch((error: unknown) => error);
+    expect(failed).toBeInstanceOf(MoveFailed);
+    expect((failed as MoveFailed).message).toContain("the guest of the VM did not release VF 0000:01:10.0 within 0.3 s");
+    expect((failed as MoveFailed).report.outcome).toBe("failed-on-source");
+    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+  }, 30_000);
+
+  it("gets its VF by a plug where QEMU could not plug it on the destination", async ({ lab, pair }) => {
+    lab.host2.missingInQemu.add(pair.state.aliases[1] ?? "");
+    const report = await move(lab);
+    expect(report).toMatchObject({ outcome: "moved", interfaces: [{ vfAfter: vfs[0] }] });
+    expect(lab.host2.calls.get("domain_attach_device_flags")).toBe(1);
+    expect(lab.host2.missingInQemu.size).toBe(0);
+    expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+  });
+});
+
+const within = countedRuns("late unplug");
+const places = named(await placesOfMove(late()));
+
+function expectSettled(lab: LabLike): void {
+  const now = standing(lab);
+  expect(now).toEqual(now.runsOn[0] === "host2" ? onDestination : onSource);
+}
+
+describe.concurrent("with late unplug the mover dies", () => {
+  describe.each(moments)("%s", (moment) => {
+    plain.each(places)("%s", (_, { host, procedure, occurrence }) =>
+      within(async (lab) => {
+        const mover = await lab.entrance();
+        lab[host][moment](procedure, () => mover.die(), { skip: occurrence });
+        await moveVm(mover.cluster, { vm: "web", to: "host2", options: late() }).catch(() => undefined);
+        await mover.cluster.close();
+        await recover(lab.cluster, "web");
+        expectSettled(lab);
+        expect((await recover(lab.cluster, "web")).outcome).toBe("none");
+      }),
+    );
+  });
+});
+
+describe.concurrent("with late unplug the connection breaks once", () => {
+  describe.each(moments)("%s", (moment) => {
+    plain.each(places)("%s", (_, { host, procedure, occurrence }) =>
+      within(async (lab) => {
+        lab[host].dropAt(procedure, moment, { skip: occurrence });
+        await move(lab).catch(() => undefined);
+        await recover(lab.cluster, "web");
+        expectSettled(lab);
+      }),
+    );
+  });
+});
+
+describe.concurrent("with late unplug libvirt refuses once", () => {
+  plain.each(places)("%s", (_, { host, procedure, occurrence }) =>
+    within(async (lab) => {
+      lab[host].refuse(procedure, new Refusal(38, 0, "Unable to do that: Input/output error"), { skip: occurrence });
+      await move(lab).catch(() => undefined);
+      await recover(lab.cluster, "web");
+      expectSettled(lab);
+    }),
+  );
+});
