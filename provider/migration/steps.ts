@@ -438,7 +438,7 @@ async function plugMissing(
   const { interfaces: nics } = context.journal;
   // What this process has taken from the VM and moved without it is known to be missing.
   const hasArrived = host === context.destination && dom === context.arrived;
-  const isKnown = hasArrived && context.options.unplug === "early";
+  const isKnown = hasArrived && context.options.unplug !== "late";
   if (hasArrived && !isKnown) await dropUnknownToQemu(context, host, dom);
   const present = isKnown ? [] : (await host.liveDomain(dom)).interfaces;
   const missing = nics.filter((nic) => !isPluggedIn(present, nic));

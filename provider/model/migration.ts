@@ -17,6 +17,7 @@ const announce = enumType(
 
 const unplug = enumType(
   {
+    auto: "As loses the fewest packets, which is `early` (docs/moves.md); plan and report say which it is.",
     early: "Before libvirt's migration begins.",
     late: "As the migration's first act: QEMU takes it out itself, and plugs the destination's before the guest runs there.",
   },
@@ -64,7 +65,7 @@ export const migration = objectType(
       "How the network learns where the guest is while the pair changes hands.",
       { flag: "--announce <how>" },
     ),
-    unplug: withDefault(unplug.schema, "early", "When the VF leaves the guest.", { flag: "--unplug <when>" }),
+    unplug: withDefault(unplug.schema, "auto", "When the VF leaves the guest.", { flag: "--unplug <when>" }),
     addresses: withDefault(z.array(z.ipv4()).max(16), [], "IPv4 addresses of the guest to ask for.", {
       defaultText: "those that the guest's own frames tell",
       flag: "--address <ip...>",

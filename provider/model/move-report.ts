@@ -61,6 +61,14 @@ const moveAnnouncement = objectType("MoveAnnouncement", "How the network was tol
   notes: required(list(z.string()), "What was not possible, in words."),
 });
 
+const vfUnplug = objectType("VfUnplug", "When the VF left the guest.", {
+  when: required(
+    enumType({ early: "Before libvirt's migration began.", late: "As its first act, by QEMU." }).schema,
+    "`early` or `late`.",
+  ),
+  why: required(z.string(), "Why then, in words."),
+});
+
 const moveWarning = objectType("MoveWarning", "Something that was worth knowing before a move.", {
   rule: required(z.string(), "The rule's id."),
   message: required(z.string(), "What it found."),
@@ -94,6 +102,7 @@ export const moveReport = objectType("MoveReport", "What a move did.", {
     z.number(),
     "Seconds from the first VF's leaving to the last one's being in use, or plugged where its use was not seen.",
   ),
+  unplug: optional(vfUnplug.schema, "When the VF left the guest, and why then. Absent on oVirt, and in reports of older versions."),
   announced: required(moveAnnouncement.schema, "How the network was told, and what was not possible."),
   warnings: required(list(moveWarning.schema), "What was worth knowing before the move."),
 });

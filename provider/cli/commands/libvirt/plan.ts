@@ -1,6 +1,8 @@
 /** `vnic-failover plan`: what a move would do, and whether it can. Changes nothing. */
 import { isRefused, planMove, type MovePlan, type PlannedInterface } from "../../../migration/plan.js";
+import { defaultMigrationOptions } from "../../../migration/options.js";
 import { moveSteps } from "../../../migration/steps.js";
+import { unpluggingOf, type Unplugging } from "../../../migration/unplugging.js";
 import { formatPciAddress } from "../../../backends/libvirt/xml/pci-address.js";
 import type { Answer, CommandContext } from "../../command.js";
 import { describeFindings, findingsDocument } from "../../output/findings.js";
@@ -33,15 +35,21 @@ function describePlan(found: MovePlan, refused: boolean): string {
     journal === undefined
       ? undefined
       : `A move from "${journal.from}" to "${journal.to}" is recorded in its journal (step ${journal.step}): that would be completed or rolled back first.`;
+  const unplug = unpluggingOf(defaultMigrationOptions.unplug);
   const steps = moveSteps.map(({ name, title }, index) => [String(index + 1), name, title]);
   return paragraphs(
     `VM "${vm}": ${from === undefined ? "found nowhere" : `"${from}"`} -> "${to}"`,
     pairs === "" ? undefined : indented(pairs),
     begun,
+    refused || interfaces.length === 0 ? undefined : `The VF leaves the guest ${inWords(unplug)}.`,
     refused ? undefined : `Steps:\n${indented(table(["no", "step", "what"], steps))}`,
     describeFindings(findings),
     refused ? "The move would be refused; nothing would be changed." : "The move is possible.",
   );
+}
+
+function inWords({ when, why }: Unplugging): string {
+  return `${when === "early" ? "before the migration" : "as the migration's first act, by QEMU"}: ${why}`;
 }
 
 function planDocument(found: MovePlan, refused: boolean): Record<string, unknown> {
@@ -60,6 +68,7 @@ function planDocument(found: MovePlan, refused: boolean): Record<string, unknown
       vfAfter: addressThere(nic) ?? null,
     })),
     findings: findingsDocument(findings),
+    unplug: unpluggingOf(defaultMigrationOptions.unplug),
     journal: journal === undefined ? null : { from: journal.from, to: journal.to, step: journal.step },
     steps: refused || alreadyThere ? [] : moveSteps.map(({ name, title }) => ({ name, title })),
   };
