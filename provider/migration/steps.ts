@@ -78,6 +78,7 @@ const reserveVfs: MoveStep = {
     const having = [
       () => reserve.do(context),
       () => prepared.ends,
+      () => context.announcers,
       async () => {
         if (prepared.persistent) definition = await source.definitionToChange(prepared.dom);
       },
@@ -155,7 +156,7 @@ const migrateVm: MoveStep = {
         progress.report({ phase: "migrate", percent: sample.percent, message: text });
       },
       onPhase: (phase: MigrationPhase) => {
-        if (phase === "perform" && options.unplug === "late")
+        if (phase === "perform" && options.unplug === "late" && context.journal.interfaces.length > 0)
           context.beside.start("unplug by QEMU", () => followQemusUnplug(context, dom, kept, over.signal));
         if (phase === "finish") {
           over.abort();
@@ -239,6 +240,10 @@ const plug: MoveStep = {
       await context.beside.result(confirming);
       await releaseSource(context);
     });
+    context.beside.start("close", async () => {
+      await context.beside.result(confirming);
+      await context.prepared?.close();
+    });
   },
   async isDone(context) {
     const dom = await domainOn(context.destination, context);
@@ -252,22 +257,23 @@ const plug: MoveStep = {
 const verify: MoveStep = {
   ...rowFor("verify"),
   async do(context) {
-    const used = allSettledOrThrow(context.journal.interfaces, async (nic) => {
+    const seen = allSettledOrThrow(context.journal.interfaces, async (nic) => {
       if (context.vfs.get(nic.primaryAlias)?.host !== context.destination.name) return;
       const settle = await vfSeen(context, context.destination, nic);
       // It is in use, or will not be: that it stays so is looked at while the move is cleaned up after.
       context.beside.start(`settle ${nic.primaryAlias}`, settle);
     });
-    used.catch(() => undefined);
-    await context.beside.result(confirming);
-    if (!(await migrateVm.isDone(context))) {
+    const moved = Promise.resolve(context.beside.result(confirming)).then(() => migrateVm.isDone(context));
+    const [, known] = await Promise.allSettled([seen, moved]);
+    if (known.status === "rejected") throw known.reason;
+    if (!known.value) {
       throw new ProblemError({
         code: "vm-not-moved",
         what: `Unable to confirm that VM "${context.vm}" runs on "${context.destination.name}" only`,
         remedy: `Run \`vnic-failover recover ${shellWord(context.vm)}\`.`,
       });
     }
-    await used;
+    await seen;
     await tellAnnouncers(context, "slow");
   },
   isDone: () => Promise.resolve(true),
