@@ -140,6 +140,8 @@ export interface MoveReport {
   readonly job: MigrationJob;
   /** Seconds from the first VF's leaving to the last one's being in use, or plugged where its use was not seen. */
   readonly secondsWithoutVf?: number;
+  /** When the VF left the guest, and why then. Absent on oVirt, and in reports of older versions. */
+  readonly unplug?: VfUnplug;
   /** How the network was told, and what was not possible. */
   readonly announced: MoveAnnouncement;
   /** What was worth knowing before the move. */
@@ -207,6 +209,14 @@ export interface MigrationJob {
   readonly setup?: number;
   /** Bytes of memory that went over the network. */
   readonly transferred?: number;
+}
+
+/** When the VF left the guest. */
+export interface VfUnplug {
+  /** `early` or `late`. `early`: before libvirt's migration began. `late`: as its first act, by QEMU. */
+  readonly when: "early" | "late";
+  /** Why then, in words. */
+  readonly why: string;
 }
 
 /** How the network was told where the guest is. */

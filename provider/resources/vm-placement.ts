@@ -41,10 +41,11 @@ export interface MigrationArgs {
    */
   announce?: pulumi.Input<"probe" | "qemu" | "none"> | undefined;
   /**
-   * When the VF leaves the guest. `early`: before libvirt's migration begins. `late`: as the migration's first act:
-   * QEMU takes it out itself, and plugs the destination's before the guest runs there. Default: `early`.
+   * When the VF leaves the guest. `auto`: as loses the fewest packets, which is `early` (docs/moves.md); plan and
+   * report say which it is. `early`: before libvirt's migration begins. `late`: as the migration's first act: QEMU
+   * takes it out itself, and plugs the destination's before the guest runs there. Default: `auto`.
    */
-  unplug?: pulumi.Input<"early" | "late"> | undefined;
+  unplug?: pulumi.Input<"auto" | "early" | "late"> | undefined;
   /** IPv4 addresses of the guest to ask for. At most 16. Default: those that the guest's own frames tell. */
   addresses?: pulumi.Input<pulumi.Input<string>[]> | undefined;
 }
