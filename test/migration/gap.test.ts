@@ -2,13 +2,27 @@
  * What a move asks of the hosts while the VM is without its VF: from the guest's release of it to the attach on the
  * destination. Each round trip there is so much more time without the VF, and most hosts are not in the same room.
  */
-import { describe, expect } from "vitest";
+import { describe, expect, test } from "vitest";
 import { moveVm } from "../../provider/migration/move.js";
 import type { ProcedureName } from "../../provider/backends/libvirt/rpc/procedures.js";
 import { runsAnnouncers } from "../hosts/announcers.js";
-import { pairedTest as it } from "../hosts/lab-test.js";
-import { vfs, type LabLike } from "../hosts/two-hosts.js";
+import { declarePair } from "../hosts/declared.js";
+import { twoHosts, vfs, type LabLike } from "../hosts/two-hosts.js";
 import { Rounds, type CountedCall } from "../hosts/rounds.js";
+
+/** In real time: calls that are counted in rounds are held back, which must let no time pass that is not there. */
+const it = test.extend<{ readonly lab: LabLike }>({
+  // vitest reads from this pattern which fixtures a fixture needs.
+  lab: async ({}, use) => {
+    const lab = await twoHosts();
+    try {
+      await declarePair(lab);
+      await use(lab);
+    } finally {
+      await lab.close();
+    }
+  },
+});
 
 /** What libvirt's own way of migrating asks, by whatever client. */
 const libvirtsOwn: readonly ProcedureName[] = [
