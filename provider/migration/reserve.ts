@@ -162,8 +162,8 @@ export async function takeForPlug(
 }
 
 /**
- * The VF that this process has reserved for the interface: it is claimed and bound, and whoever plugs it finds out whether it
- * still is. Undefined: it must be taken first. What its driver was the step that ends the move keeps.
+ * The VF that this process has reserved for the interface: it is claimed and bound, and the plug itself tells whether it still is.
+ * Undefined: it must be taken first. What its driver was is kept when the move ends.
  */
 export function readyForPlug(
   { ready, destination }: MoveContext,

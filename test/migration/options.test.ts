@@ -9,7 +9,7 @@ describe("a move's options", () => {
       plugTimeout: 30,
       autoConverge: false,
       announce: "probe",
-      unplug: "early",
+      unplug: "auto",
       addresses: [],
     });
   });

@@ -125,7 +125,7 @@ describe("unplug", () => {
     await unplug(host1(), dom, alias, { timeout: 5 });
     lab.host1.guest.unplug = "is silent";
     await failureOf(unplug(host1(), dom, "ua-nothing", { timeout: 0.01 }));
-    // It need not be waited for: whoever asked has more to do.
+    // Nothing waits for it.
     await vi.waitFor(() => expect(lab.host1.events.count).toBe(0));
   });
 });
