@@ -146,15 +146,13 @@ export async function tellOfVf(
  * there neither can be, and nothing is waited for.
  */
 export async function vfInUse(context: Announcing, place: LibvirtHost, nic: AnnouncedNic): Promise<void> {
-  await (await vfSeen(context, place, nic))();
+  await (
+    await vfSeen(context, place, nic)
+  )();
 }
 
 /** The same until the guest is first seen so. What it returns waits until it has kept to its VF. */
-export async function vfSeen(
-  context: Announcing,
-  place: LibvirtHost,
-  nic: AnnouncedNic,
-): Promise<() => Promise<void>> {
+export async function vfSeen(context: Announcing, place: LibvirtHost, nic: AnnouncedNic): Promise<() => Promise<void>> {
   const announcer = await announcerOf(context, place, nic);
   const nothing = () => Promise.resolve();
   if (announcer === undefined) return nothing;

@@ -56,7 +56,12 @@ const journal: MoveStep = {
     const { dom, persistent, startsWithHost } = await preparedFor(context);
     if (persistent && startsWithHost) context.journal = { ...context.journal, autostart: "yes" };
     const running = requireDomain(source, context);
-    await context.hold.take({ host: source, dom, persistent }, undefined, (kept) => moveUnderWay(vm, kept?.mover), running);
+    await context.hold.take(
+      { host: source, dom, persistent },
+      undefined,
+      (kept) => moveUnderWay(vm, kept?.mover),
+      running,
+    );
   },
   async undo(context) {
     await endMove(context);
@@ -169,13 +174,15 @@ const migrateVm: MoveStep = {
       },
     };
     const ends = await prepared.ends;
-    const arrival = await context.hold.unrenewed(() => migrate(ends, dom, how)).catch(async (error: unknown) => {
-      over.abort();
-      if (kept.signal.aborted) throw kept.signal.reason;
-      // In words of our own, where that is why.
-      if (LibvirtError.is(error, "OPERATION_INVALID", "NO_DOMAIN")) await requireDomain(source, context);
-      throw error;
-    });
+    const arrival = await context.hold
+      .unrenewed(() => migrate(ends, dom, how))
+      .catch(async (error: unknown) => {
+        over.abort();
+        if (kept.signal.aborted) throw kept.signal.reason;
+        // In words of our own, where that is why.
+        if (LibvirtError.is(error, "OPERATION_INVALID", "NO_DOMAIN")) await requireDomain(source, context);
+        throw error;
+      });
     timeline.mark("vm-moved", "the VM runs on the destination");
     const there = arrival.dom ?? (await requireDomain(destination, context));
     context.hold.moveTo({ host: destination, dom: there, persistent });

@@ -102,7 +102,10 @@ export const moveReport = objectType("MoveReport", "What a move did.", {
     z.number(),
     "Seconds from the first VF's leaving to the last one's being in use, or plugged where its use was not seen.",
   ),
-  unplug: optional(vfUnplug.schema, "When the VF left the guest, and why then. Absent on oVirt, and in reports of older versions."),
+  unplug: optional(
+    vfUnplug.schema,
+    "When the VF left the guest, and why then. Absent on oVirt, and in reports of older versions.",
+  ),
   announced: required(moveAnnouncement.schema, "How the network was told, and what was not possible."),
   warnings: required(list(moveWarning.schema), "What was worth knowing before the move."),
 });

@@ -410,12 +410,14 @@ export class LibvirtHostModel implements MigrationEnd {
         if (command.execute === "device_del") this.strays.delete(command.arguments?.id ?? "");
         const answer =
           command.execute === "query-migrate"
-            ? { return: { status: job === undefined ? "none" : job.waitsForUnplug === true ? "wait-unplug" : "active" } }
+            ? {
+                return: { status: job === undefined ? "none" : job.waitsForUnplug === true ? "wait-unplug" : "active" },
+              }
             : command.execute !== "qom-get"
-            ? { return: {} }
-            : host === undefined
-              ? { error: { class: "DeviceNotFound", desc: `Device '${command.arguments?.path}' not found` } }
-              : { return: host };
+              ? { return: {} }
+              : host === undefined
+                ? { error: { class: "DeviceNotFound", desc: `Device '${command.arguments?.path}' not found` } }
+                : { return: host };
         return { result: JSON.stringify({ ...answer, id: "libvirt-1" }) };
       },
 

@@ -199,7 +199,9 @@ async function unplugPrimaries({ guest }: MigrationEnd, domain: DomainModel, job
 }
 
 function hasPrimary(live: Element | undefined): boolean {
-  return live !== undefined && parseDomain(formatXml(live)).interfaces.some(({ teaming }) => teaming?.type === "transient");
+  return (
+    live !== undefined && parseDomain(formatXml(live)).interfaces.some(({ teaming }) => teaming?.type === "transient")
+  );
 }
 
 /** @throws Refusal */

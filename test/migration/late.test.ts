@@ -27,7 +27,9 @@ describe.concurrent("a move whose VF QEMU unplugs", () => {
     expect(standing(lab)).toEqual(settled("host2", vfs[0]));
   });
 
-  it("has the hosts announce before QEMU asks the guest, and before the guest runs on the destination", async ({ lab }) => {
+  it("has the hosts announce before QEMU asks the guest, and before the guest runs on the destination", async ({
+    lab,
+  }) => {
     const events: string[] = [];
     const announcers = runsAnnouncers(lab.cluster, (word) => {
       events.push(word);
@@ -47,7 +49,9 @@ describe.concurrent("a move whose VF QEMU unplugs", () => {
     lab.host1.guest.unplug = "is silent";
     const failed: unknown = await move(lab, { unplugTimeout: 0.3 }).catch((error: unknown) => error);
     expect(failed).toBeInstanceOf(MoveFailed);
-    expect((failed as MoveFailed).message).toContain("the guest of the VM did not release VF 0000:01:10.0 within 0.3 s");
+    expect((failed as MoveFailed).message).toContain(
+      "the guest of the VM did not release VF 0000:01:10.0 within 0.3 s",
+    );
     expect((failed as MoveFailed).report.outcome).toBe("failed-on-source");
     expect(standing(lab)).toEqual(settled("host1", vfs[0]));
   }, 30_000);

@@ -1,7 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { DomainState, PausedReason } from "../../../provider/backends/libvirt/constants.js";
 import type { DomainRef, JobNow } from "../../../provider/backends/libvirt/host.js";
-import { migrate, MigrationFailed, openEnds, type MigrationOptions } from "../../../provider/backends/libvirt/live-migration.js";
+import {
+  migrate,
+  MigrationFailed,
+  openEnds,
+  type MigrationOptions,
+} from "../../../provider/backends/libvirt/live-migration.js";
 import { attribute, child, parseXml, textOf } from "../../../provider/xml/element.js";
 import type { DomainModel } from "../../hosts/domains.js";
 import { twoHosts, type LabLike } from "../../hosts/two-hosts.js";
