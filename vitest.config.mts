@@ -1,7 +1,11 @@
 import { defineConfig } from "vitest/config";
 
 /** Tests that need the lab (root, Linux, two emulated hosts) stand in their own folders and run one after another. */
-const onLab = ["test/e2e/**/*.test.ts"];
+const onLab = {
+  e2e: ["test/e2e/**/*.test.ts"],
+  /** Variants of it; `npm run test:sites` runs them, and `npm test` one by turns. */
+  sites: ["test/sites/lab/*.test.ts"],
+};
 
 /** The SSH configuration of the account that runs the tests is none of theirs. */
 const env = { VNIC_FAILOVER_SSH_CONFIG: "none" };
@@ -14,13 +18,19 @@ export default defineConfig({
     projects: [
       {
         resolve: { alias: sources() },
-        test: { name: "unit", include: ["test/**/*.test.ts"], exclude: onLab, testTimeout: 20_000, env },
+        test: {
+          name: "unit",
+          include: ["test/**/*.test.ts"],
+          exclude: Object.values(onLab).flat(),
+          testTimeout: 20_000,
+          env,
+        },
       },
-      {
+      ...Object.entries(onLab).map(([name, include]) => ({
         resolve: { alias: sources() },
         test: {
-          name: "e2e",
-          include: onLab,
+          name,
+          include,
           env,
           fileParallelism: false,
           testTimeout: 300_000,
@@ -28,7 +38,7 @@ export default defineConfig({
           // After the unit tests, not beside them: the emulated hosts need the machine.
           sequence: { concurrent: false, groupOrder: 1 },
         },
-      },
+      })),
     ],
   },
 });

@@ -1,6 +1,6 @@
 /**
  * `npm test`: setup, type check, lint, then the unit tests, without root's privileges, then the end-to-end tests, in the lab's
- * namespace, where its hosts can be reached. Where the lab cannot run its tests are skipped with the reason; with CI=true
+ * namespace, where its hosts can be reached, and one of the lab's variants, chosen by the commit. Where the lab cannot run its tests are skipped with the reason; with CI=true
  * that is a failure. The last lines say what was done again and how many tests passed, failed and were skipped.
  */
 import { spawnSync } from "node:child_process";
@@ -12,13 +12,21 @@ import { root, toolsBin } from "../toolchain/pulumi.js";
 import { currentLab, down, up } from "./lab/lab.js";
 import { inNamespace } from "./lab/network.js";
 import { ensureRequirements, LabUnavailable } from "./lab/requirements.js";
+import { commitNow } from "./sites/commit.js";
+import { turnOf } from "./sites/variants.js";
 import { closingLines, countRepeat, countRepeatsIn, readRepeats, readSummary, summaryFile } from "./summary.js";
 import { unprivileged } from "./unprivileged.js";
 
 const ci = process.env["CI"] === "true";
 const vitest = [process.execPath, join(root, "node_modules", "vitest", "vitest.mjs"), "run", "--passWithNoTests"];
+/** Whether only some tests were asked for. */
+const filtered = process.argv.length > 2;
 const scratch = mkdtempSync(join(tmpdir(), "vnic-failover-tests-"));
-const results = { unit: join(scratch, "unit.json"), e2e: join(scratch, "e2e.json") };
+const results = {
+  unit: join(scratch, "unit.json"),
+  e2e: join(scratch, "e2e.json"),
+  sites: join(scratch, "sites.json"),
+};
 type Project = keyof typeof results;
 
 async function main(): Promise<number> {
@@ -35,6 +43,13 @@ async function main(): Promise<number> {
   if (passed) {
     ran.push("e2e");
     passed = await endToEndTests();
+    const variant = turnOf(commitNow());
+    if (passed && variant !== undefined && currentLab() !== undefined && !filtered) {
+      ran.push("sites");
+      console.log(`It is the turn of the lab's variant "${variant.name}" (npm run test:sites): ${variant.given}.`);
+      const [program, args] = inNamespace([...project("sites"), `test/sites/lab/${variant.name}.test.ts`]);
+      passed = execute([program, ...args], { [summaryFile]: results.sites }) === 0;
+    }
   } else {
     console.log("The end-to-end tests were not run: unit tests failed.");
   }

@@ -7,6 +7,7 @@ import { writeFileSync } from "node:fs";
 import { root } from "../../toolchain/pulumi.js";
 import { clusterConfig } from "../lab/cluster-config.js";
 import { run } from "../lab/command.js";
+import type { GuestOptions } from "../lab/guest.js";
 import { guestShows, powerOff, powerOn, reset, type LabState } from "../lab/lab.js";
 import { guestNamed, hosts, physicalFunction, running, type LabHost } from "../lab/layout.js";
 import { inNamespace, setPort } from "../lab/network.js";
@@ -26,8 +27,8 @@ const web = guestNamed("web");
 const configFile = () => join(running, "cluster.json");
 
 /** Gives `web` its pair on host1, from nothing. */
-export async function prepare(lab: LabState): Promise<void> {
-  await reset(lab, web);
+export async function prepare(lab: LabState, options: GuestOptions = {}): Promise<void> {
+  await reset(lab, web, options);
   const [program, args] = inNamespace([
     process.execPath,
     "--import",

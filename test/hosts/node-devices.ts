@@ -131,14 +131,14 @@ export class NodeDevices {
 
   /** Of every interface: also of bridges and their ports, which are no node devices. @throws Refusal */
   interfaceNames(): readonly string[] {
-    if (!this.hasInterfaceDriver) throw refusals.noInterfaceDriver();
+    if (!this.hasInterfaceDriver) throw refusals.noInterfaceDriver("virConnectListAllInterfaces");
     const names = [...this.netDevices(), ...this.bridges].map(({ name }) => name);
     return [...new Set([...names, ...this.bridges.flatMap(({ ports }) => ports)])];
   }
 
   /** @throws Refusal */
   interfaceXml(name: string): string {
-    if (!this.hasInterfaceDriver) throw refusals.noInterfaceDriver();
+    if (!this.hasInterfaceDriver) throw refusals.noInterfaceDriver("virInterfaceLookupByName");
     const bridge = this.bridges.find((each) => each.name === name);
     if (bridge !== undefined && bridge.kind !== "openvswitch") return formatXml(this.linuxBridge(bridge));
     // An Open vSwitch bridge is an interface without a device type to libvirt, and its ports have no place anywhere

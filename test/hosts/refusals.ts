@@ -147,11 +147,12 @@ export const refusals = {
     ),
   noInterface: (name: string) =>
     new Refusal(VIR_ERR.NO_INTERFACE, from.interface, `Interface not found: couldn't find interface named '${name}'`),
-  noInterfaceDriver: () =>
+  // src/datatypes.h, virReportUnsupportedError, in src/libvirt-interface.c
+  noInterfaceDriver: (called: "virInterfaceLookupByName" | "virConnectListAllInterfaces") =>
     new Refusal(
       VIR_ERR.NO_SUPPORT,
-      from.none,
-      "this function is not supported by the connection driver: virInterfaceLookupByName",
+      from.interface,
+      `this function is not supported by the connection driver: ${called}`,
     ),
 
   // src/qemu/qemu_migration.c, src/qemu/qemu_driver.c, src/conf/virdomainjob.c
@@ -163,7 +164,10 @@ export const refusals = {
     ),
   noJob: () => invalid(from.qemu, "no job is active on the domain"),
   noMigration: (name: string, direction: "incoming" | "outgoing") =>
-    invalid(from.qemu, `domain '${name}' is not processing ${direction} migration`),
+    invalid(
+      from.qemu,
+      `domain '${name}' is not ${direction === "incoming" ? "processing incoming migration" : "being migrated"}`,
+    ),
   statisticsOnSource: () =>
     new Refusal(
       VIR_ERR.OPERATION_UNSUPPORTED,

@@ -11,9 +11,18 @@ export interface GuestOptions {
   readonly memory?: number;
   /** Whether it obeys the peer on the lab's data network, which has it send and receive (guest/init). Default: false. */
   readonly obeysPeer?: boolean;
+  /** A qcow2 image, by its path on the hosts; the guest writes to it all the time. Default: no disk. */
+  readonly disk?: string;
+  /** Whether its memory is of the host's huge pages. Default: false. */
+  readonly hugepages?: boolean;
 }
 
 export function guestDomain(guest: LabGuest, options: GuestOptions = {}): string {
+  const disk =
+    options.disk === undefined
+      ? ""
+      : `    <disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='${options.disk}'/><target dev='vda' bus='virtio'/></disk>\n`;
+  const backing = options.hugepages === true ? "\n  <memoryBacking><hugepages/></memoryBacking>" : "";
   const ports = Array.from(
     { length: options.rootPorts ?? 6 },
     (_, index) => `    <controller type='pci' index='${index + 1}' model='pcie-root-port'/>`,
@@ -21,7 +30,7 @@ export function guestDomain(guest: LabGuest, options: GuestOptions = {}): string
   return `<domain type='kvm'>
   <name>${guest.name}</name>
   <uuid>${guest.uuid}</uuid>
-  <memory unit='MiB'>${options.memory ?? guestMemory}</memory>
+  <memory unit='MiB'>${options.memory ?? guestMemory}</memory>${backing}
   <vcpu>1</vcpu>
   <os>
     <type arch='x86_64' machine='q35'>hvm</type>
@@ -35,7 +44,7 @@ export function guestDomain(guest: LabGuest, options: GuestOptions = {}): string
     <emulator>/usr/bin/qemu-system-x86_64</emulator>
     <controller type='pci' model='pcie-root'/>
 ${ports.join("\n")}
-    <controller type='usb' model='none'/>
+${disk}    <controller type='usb' model='none'/>
     <serial type='pty'><log file='${guestLog(guest)}' append='off'/></serial>
     <memballoon model='none'/>
   </devices>
@@ -73,6 +82,12 @@ export function parseGuestState(log: string): readonly GuestInterface[] | undefi
         carrier: carrier === "1",
       };
     });
+}
+
+/** The last number that the guest has written to its disk; undefined where it has not said so, NaN where it could not. */
+export function parseDisk(log: string): number | undefined {
+  const last = [...log.matchAll(/^GUEST-DISK (\S+)$/gm)].at(-1)?.[1];
+  return last === undefined ? undefined : Number(last);
 }
 
 export interface PrimaryTimes {

@@ -33,6 +33,8 @@ const packages = [
   "libvirt-clients",
   "libvirt-daemon-driver-qemu",
   "libvirt-daemon-driver-interface",
+  // For the sites' variants (test/sites): a host that exports a folder to both.
+  "nfs-kernel-server",
 ];
 /** Kernel modules of the guest, in the order in which its init loads them. */
 const guestModules = [
@@ -40,6 +42,7 @@ const guestModules = [
   "drivers/net/net_failover",
   "drivers/net/virtio_net",
   "drivers/net/ethernet/intel/igbvf/igbvf",
+  "drivers/block/virtio_blk",
 ];
 /** Without systemd, libvirt must not want namespaces, cgroups or a security driver. */
 const qemuConf = `user = "root"

@@ -18,6 +18,7 @@ const programs: Readonly<Record<string, readonly string[]>> = {
   "util-linux": ["unshare", "setsid"],
   mount: ["mount"],
   python3: ["python3"],
+  openssl: ["openssl"],
 };
 
 /** GiB of disk and of memory that are free. */
