@@ -88,7 +88,9 @@ const reserveVfs: MoveStep = {
         if (prepared.persistent) definition = await source.definitionToChange(prepared.dom);
       },
     ];
-    await allSettledOrThrow<() => Promise<unknown>>(having, async (have) => void (await have()));
+    await allSettledOrThrow<() => Promise<unknown>>(having, async (have) => {
+      await have();
+    });
     if (definition !== undefined) definitionThere(context, prepared, definition);
     if (options.maxDowntime !== undefined) await source.setMaxDowntime(prepared.dom, options.maxDowntime);
   },
