@@ -53,6 +53,10 @@ export interface DomainModel {
   resets: number;
   /** What a host keeps of it beside its definition. */
   readonly kept: KeptState;
+  /** Whether a block job is at work on one of its disks. */
+  blockJob: boolean;
+  /** Why its QEMU cannot migrate (query-migrate, blocked-reasons), beside what its devices say. */
+  blockers: readonly string[];
 }
 
 /** Counts, and files: `kept` after they were spared by an undefine. */
@@ -306,6 +310,8 @@ export class Domains {
       unplugging: new Set(),
       resets: 0,
       kept: { snapshots: 0, checkpoints: 0, managedSave: false, tpm: "none" },
+      blockJob: false,
+      blockers: [],
     };
     this.known.set(uuid, domain);
     return domain;

@@ -60,6 +60,8 @@ export interface HostDescription {
 export interface HugepagesModel {
   readonly sizeKiB: number;
   readonly free: number;
+  /** Its NUMA node. Default: 0. */
+  readonly node?: number | undefined;
 }
 
 /** Which of a procedure's calls are meant: by default the next one. */
@@ -94,6 +96,12 @@ export class LibvirtHostModel implements MigrationEnd {
   /** What the kernel would give up for a VM; virNodeGetFreeMemory does not count it. */
   cachedMemoryKiB = 0;
   hugepages: readonly HugepagesModel[] = [];
+  /** How many NUMA nodes it has. */
+  nodes = 1;
+  /** Whether it lets every migration begin, as a compromised one may. */
+  refusesNothing = false;
+  /** Folders that are on a file system which libvirt takes for shared: NFS, CephFS, GFS2, … */
+  sharedFolders: readonly string[] = [];
   /** virCPUCompareResult of every comparison. */
   cpu: number = CpuCompare.IDENTICAL;
   readonly guest: GuestManners = { unplug: "lets go", after: 2, callWaits: 0 };
@@ -264,8 +272,16 @@ export class LibvirtHostModel implements MigrationEnd {
     const backing = find(definition, "memoryBacking", "hugepages");
     if (backing === undefined) return needed <= this.freeMemoryKiB + this.cachedMemoryKiB;
     const wanted = hugepageKiB(child(backing, "page"));
-    const pages = this.hugepages.find(({ sizeKiB }) => sizeKiB === wanted);
-    return needed <= (pages?.free ?? 0) * wanted;
+    const pages = this.hugepages.filter(({ sizeKiB }) => sizeKiB === wanted);
+    return needed <= pages.reduce((sum, { free }) => sum + free, 0) * wanted;
+  }
+
+  /** virHostMemGetFreePages: of the host without a node's number. @throws Refusal for a size that the host does not have. */
+  private freePages(sizeKiB: number, node: number): bigint {
+    const pages = this.hugepages.filter((each) => each.sizeKiB === sizeKiB && (node < 0 || (each.node ?? 0) === node));
+    if (pages.length === 0 && !this.hugepages.some((each) => each.sizeKiB === sizeKiB))
+      throw refusals.noPageSize(sizeKiB, node);
+    return BigInt(pages.reduce((sum, { free }) => sum + free, 0));
   }
 
   // --- answers
@@ -283,11 +299,21 @@ export class LibvirtHostModel implements MigrationEnd {
       connect_get_version: () => ({ hv_ver: BigInt(this.qemuVersion) }),
       connect_get_lib_version: () => ({ lib_ver: BigInt(this.libvirtVersion) }),
       connect_get_hostname: () => ({ hostname: this.name }),
-      connect_get_capabilities: () => ({ capabilities: capabilities(this.uuid, this.iommu) }),
       connect_get_domain_capabilities: () => ({ capabilities: "<domainCapabilities/>" }),
+      connect_get_capabilities: () => ({ capabilities: capabilities(this.uuid, this.iommu, this.nodes) }),
       connect_compare_cpu: () => ({ result: this.cpu }),
       connect_compare_hypervisor_cpu: () => ({ result: this.cpu }),
       node_get_free_memory: () => ({ freeMem: BigInt(this.freeMemoryKiB) * 1024n }),
+      // src/util/virhostmem.c, virHostMemGetStatsLinux: it takes no other number of them for the whole host.
+      node_get_memory_stats: ({ nparams, cellNum }) => {
+        if (cellNum !== -1 || nparams !== 4) throw refusals.statisticsCount();
+        const [free, cached] = [BigInt(this.freeMemoryKiB), BigInt(this.cachedMemoryKiB)];
+        const params = Object.entries({ total: free + cached + 1_048_576n, free, buffers: 0n, cached });
+        return { params: params.map(([field, value]) => ({ field, value })), nparams: 4 };
+      },
+      node_get_free_pages: ({ pages, startCell }) => ({
+        counts: pages.map((sizeKiB) => this.freePages(sizeKiB, startCell)),
+      }),
       connect_domain_event_callback_register_any: ({ eventID }, peer) => ({
         callbackID: events.register(peer, eventID),
       }),
@@ -424,6 +450,7 @@ export class LibvirtHostModel implements MigrationEnd {
       connect_list_all_networks: () => ({ nets: networks.all(), ret: networks.all().length }),
       network_lookup_by_name: ({ name }) => ({ net: networks.byName(name) }),
       network_lookup_by_uuid: ({ uuid }) => ({ net: networks.byUuid(uuid) }),
+      network_is_active: ({ net }) => ({ active: Number(networks.isActive(net)) }),
       network_get_xml_desc: ({ net }) => ({ xml: networks.xml(net) }),
       network_define_xml_flags: ({ xml }) => ({ net: networks.define(xml) }),
       network_undefine: ({ net }) => {
@@ -525,13 +552,20 @@ function vmOf(args: unknown): string {
   return dom?.name ?? (typeof named === "string" ? named : "");
 }
 
-function capabilities(uuid: string, iommu: boolean): string {
+function capabilities(uuid: string, iommu: boolean, nodes: number): string {
   return formatXml(
     element("capabilities", {}, [
       element("host", {}, [
         element("uuid", {}, uuid),
         element("cpu", {}, [element("arch", {}, "x86_64"), element("model", {}, "EPYC"), element("vendor", {}, "AMD")]),
         element("iommu", { support: iommu ? "yes" : "no" }),
+        element("topology", {}, [
+          element(
+            "cells",
+            { num: nodes },
+            Array.from({ length: nodes }, (_, id) => element("cell", { id })),
+          ),
+        ]),
       ]),
     ]),
   );

@@ -15,6 +15,7 @@ import { formatXml, parseXml, type Element } from "../../provider/xml/element.js
 import { parseDomain } from "../../provider/backends/libvirt/xml/domain.js";
 import { devicesOf, numbered } from "./definition.js";
 import { isActive, refOf, type DomainModel, type Domains, type JobModel } from "./domains.js";
+import { refuseMigration } from "./migration-allowed.js";
 import { refusals } from "./refusals.js";
 import type { Answers } from "./rpc-endpoint.js";
 
@@ -24,6 +25,10 @@ export interface MigrationEnd {
   readonly uuid: string;
   readonly domains: Domains;
   readonly guest: { readonly unplug: string };
+  /** Folders that are on a file system which libvirt takes for shared. */
+  readonly sharedFolders: readonly string[];
+  /** A compromised source may send whatever it likes. */
+  readonly refusesNothing: boolean;
   /** Whether a VM of that definition finds its memory. */
   hasMemoryFor(definition: Element): boolean;
 }
@@ -32,12 +37,21 @@ export interface MigrationEnd {
 export class MigrationNetwork {
   /** No memory gets through any more. */
   cut = false;
+  /** Pairs of hosts, as `host1>host2`, between which a firewall drops what is sent to the migration ports. */
+  readonly blocked = new Set<string>();
   private readonly ends = new Map<string, MigrationEnd>();
   private readonly silent = new Set<string>();
 
   join(end: MigrationEnd): void {
     this.silent.delete(end.name);
     this.ends.set(end.name, end);
+  }
+
+  /** What a connection from the one to the other's migration port comes to while nothing listens there. */
+  answerAt(from: string, address: string): { readonly outcome: string; readonly why: string } {
+    if (!this.ends.has(address)) return { outcome: "not resolved", why: "Name or service not known" };
+    if (this.blocked.has(`${from}>${address}`)) return { outcome: "no answer", why: "no answer within 2 s" };
+    return { outcome: "reached", why: "refused: nothing listens there yet" };
   }
 
   leave(end: MigrationEnd): void {
@@ -87,9 +101,18 @@ export function migrationAnswers(
 > {
   const { domains } = end;
   return {
-    domain_migrate_begin3_params({ dom, params }, peer) {
+    domain_migrate_begin3_params({ dom, params, flags }, peer) {
       const domain = domains.requireActive(dom);
-      if (domain.job !== undefined) throw refusals.jobHeld();
+      const keepsJob = (flags & Migrate.CHANGE_PROTECTION) !== 0;
+      // qemuMigrationSrcBegin: without protection it takes a MODIFY job, which a backup lets in, for as long as the call lasts.
+      if (domain.job !== undefined && (keepsJob || domain.job.admitsChanges !== true)) throw refusals.jobHeld();
+      if (!end.refusesNothing)
+        refuseMigration(domain, { flags, disks: texts(params, "migrate_disks"), sharedFolders: end.sharedFolders });
+      const begun = () => ({
+        cookie_out: bake({ hostUuid: end.uuid }),
+        xml: text(params, "destination_xml") ?? formatXml(numbered(domain.live, -1)),
+      });
+      if (!keepsJob) return begun();
       const job: JobModel = {
         direction: "outgoing",
         phase: "begun",
@@ -100,8 +123,7 @@ export function migrationAnswers(
       peer.onEnd(() => {
         if (domain.job === job && job.phase === "begun") domain.job = undefined;
       });
-      const xml = text(params, "destination_xml") ?? formatXml(numbered(domain.live, -1));
-      return { cookie_out: bake({ hostUuid: end.uuid }), xml };
+      return begun();
     },
 
     domain_migrate_prepare3_params({ params, cookie_in }, peer) {
@@ -260,6 +282,13 @@ function statistics(
 function text(params: readonly TypedParameter[], field: string): string | undefined {
   const value = valuesOf(params)[field];
   return typeof value === "string" ? value : undefined;
+}
+
+/** Of a parameter that may stand there several times. */
+function texts(params: readonly TypedParameter[], field: string): readonly string[] {
+  return params.flatMap((each) =>
+    each.field === field && typeof each.value.value === "string" ? each.value.value : [],
+  );
 }
 
 function bake(cookie: Cookie): Buffer {

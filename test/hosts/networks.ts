@@ -39,6 +39,14 @@ export class Networks {
     return { name: this.require(uuid).name, uuid };
   }
 
+  /** Names of those that are started: a network that is only defined is not (bridge_driver.c, networkDefineXMLFlags). */
+  readonly started = new Set<string>();
+
+  /** @throws Refusal */
+  isActive({ uuid }: Network): boolean {
+    return this.started.has(this.require(uuid).name);
+  }
+
   /** @throws Refusal */
   xml({ uuid }: Network): string {
     return this.require(uuid).xml;

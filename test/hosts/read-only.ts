@@ -11,7 +11,13 @@ import type { Call } from "./rpc-endpoint.js";
 const allowed: ReadonlySet<ProcedureName> = new Set<ProcedureName>([
   ...(["auth_list", "connect_open", "connect_close", "connect_supports_feature", "connect_get_version"] as const),
   ...(["connect_get_lib_version", "connect_get_hostname", "connect_get_capabilities", "connect_compare_cpu"] as const),
-  ...(["node_get_free_memory", "connect_domain_event_callback_register_any"] as const),
+  ...([
+    "node_get_free_memory",
+    "node_get_memory_stats",
+    "node_get_free_pages",
+    "network_is_active",
+    "connect_domain_event_callback_register_any",
+  ] as const),
   ...(["connect_domain_event_callback_deregister_any", "connect_list_all_domains", "domain_lookup_by_name"] as const),
   ...(["domain_lookup_by_uuid", "domain_get_state", "domain_is_active", "domain_is_persistent"] as const),
   ...(["domain_get_autostart", "domain_get_xml_desc", "domain_get_metadata", "domain_get_job_stats"] as const),

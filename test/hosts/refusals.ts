@@ -179,6 +179,18 @@ export const refusals = {
     new Refusal(VIR_ERR.OPERATION_ABORTED, from.qemu, "operation aborted: job 'migration out' canceled by client"),
   finishedAsAsked: () => new Refusal(VIR_ERR.MIGRATE_FINISH_OK, from.qemu, "migration successfully aborted"),
   guestQuit: () => internal(from.qemu, "guest unexpectedly quit"),
+  // src/util/virhostmem.c, src/util/virnuma.c
+  statisticsCount: () =>
+    new Refusal(
+      VIR_ERR.INVALID_ARG,
+      from.none,
+      "invalid argument: nparams in virHostMemGetStatsLinux must be equal to 4",
+    ),
+  noPageSize: (sizeKiB: number, node: number) =>
+    failed(
+      from.none,
+      node < 0 ? `page size ${sizeKiB} is not available` : `page size ${sizeKiB} is not available on node ${node}`,
+    ),
   sameHost: (uuid: string) => internal(from.qemu, `Attempt to migrate guest to the same host ${uuid}`),
   noMemory: () =>
     internal(
@@ -186,6 +198,26 @@ export const refusals = {
       "process exited while connecting to monitor: qemu-system-x86_64: cannot set up guest memory 'pc.ram': Cannot allocate memory",
     ),
   notReached: (uri: string) => internal(from.qemu, `unable to connect to server at '${uri}': Connection refused`),
+
+  // src/qemu/qemu_migration.c, qemuMigrationSrcIsAllowed, qemuMigrationSrcIsSafe, qemuMigrationSrcBeginPhase
+  migrateSnapshots: (count: number) => invalid(from.qemu, `cannot migrate domain with ${count} snapshots`),
+  migrateBlocked: (reasons: readonly string[]) => invalid(from.qemu, `cannot migrate domain: ${reasons.join("; ")}`),
+  migrateBlockJob: () => invalid(from.qemu, "domain has active block job"),
+  migrateInvariantTsc: () => invalid(from.qemu, "domain has 'invtsc' CPU feature but TSC frequency is not specified"),
+  migrateShmem: (name: string) =>
+    invalid(from.qemu, `shmem device '${name}' cannot be migrated, only shmem with role='master' can be migrated`),
+  migrateVirtiofs: () => invalid(from.qemu, "migration with virtiofs device is not supported"),
+  migrateTransientDisk: () => invalid(from.qemu, "migration with transient disk is not supported"),
+  migrateUnsafe: () =>
+    new Refusal(VIR_ERR.MIGRATE_UNSAFE, from.qemu, "Unsafe migration: Migration without shared storage is unsafe"),
+  noDiskTarget: (target: string) =>
+    new Refusal(VIR_ERR.INVALID_ARG, from.qemu, `invalid argument: disk target ${target} not found`),
+  disksWithoutStorage: () =>
+    new Refusal(
+      VIR_ERR.OPERATION_UNSUPPORTED,
+      from.qemu,
+      "Operation not supported: use of 'VIR_MIGRATE_PARAM_MIGRATE_DISKS' requires use of 'VIR_MIGRATE_NON_SHARED_DISK' or 'VIR_MIGRATE_NON_SHARED_INC' flag",
+    ),
 
   // src/conf/object_event.c
   noCallback: (id: number) => internal(from.rpc, `domain event callback ${id} not registered`),

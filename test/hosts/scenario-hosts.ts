@@ -73,10 +73,16 @@ export function hostsOf({ networks = lab.labNetworks, hosts: given }: Scenario):
 }
 
 function furnish(host: LibvirtHostModel, scenario: HostScenario, domains: readonly SettledDomain[]): void {
-  for (const { live, config, paused, autostart } of domains) host.domains.load({ live, config, paused, autostart });
+  for (const { live, config, paused, autostart, snapshots, blockJob, migrationBlockers: blockers } of domains) {
+    const domain = host.domains.load({ live, config, paused, autostart });
+    Object.assign(domain, { blockJob, blockers });
+    domain.kept.snapshots = snapshots;
+  }
   host.freeMemoryKiB = scenario.freeMemoryMiB * 1024;
   host.cachedMemoryKiB = scenario.cachedMemoryMiB * 1024;
   host.hugepages = scenario.hugepages;
+  host.nodes = scenario.numaNodes;
+  host.sharedFolders = scenario.sharedFolders;
   Object.assign(host.guest, { unplug: manners[scenario.guest.unplug], after: scenario.guest.afterMilliseconds });
   host.memory.milliseconds = scenario.migrationMilliseconds / host.memory.passes;
   const { diesAt } = scenario;
@@ -109,10 +115,13 @@ interface SettledDomain {
   readonly config: Element | undefined;
   readonly paused: boolean;
   readonly autostart: boolean;
+  readonly snapshots: number;
+  readonly blockJob: boolean;
+  readonly migrationBlockers: readonly string[];
 }
 
 /** As libvirt has it once it has read the XML: with a UUID, and with aliases while it runs. */
-function settledDomain({ live, definition, state, autostart }: DomainScenario): SettledDomain {
+function settledDomain({ live, definition, state, ...rest }: DomainScenario): SettledDomain {
   const given = [live, definition].filter((root) => root != null);
   const name = given.map((root) => textOf(child(root, "name"))).find((text) => text !== undefined) ?? "";
   const uuid = given.map((root) => textOf(child(root, "uuid"))).find((text) => text !== undefined) ?? uuidOf(name);
@@ -121,13 +130,14 @@ function settledDomain({ live, definition, state, autostart }: DomainScenario): 
   const config = read(definition);
   const running = read(live) ?? config;
   return {
-    ...{ name, uuid, config, autostart, paused: state === "paused" },
+    ...{ ...rest, name, uuid, config, paused: state === "paused" },
     live: runs && running !== undefined ? asStarted(running) : undefined,
   };
 }
 
 function labDomain(): SettledDomain {
-  return settledDomain({ definition: lab.labVm(), state: "running", autostart: false });
+  const nothing = { autostart: false, snapshots: 0, blockJob: false, migrationBlockers: [] };
+  return settledDomain({ ...nothing, definition: lab.labVm(), state: "running" });
 }
 
 function complete(root: Element, uuid: string): Element {

@@ -134,6 +134,12 @@ const domain = z
     state: z.enum(["running", "paused", "shutoff"]).optional(),
     /** Whether it starts with its host. Default false. */
     autostart: z.boolean().default(false),
+    /** How many snapshots it has. Default 0. */
+    snapshots: count.default(0),
+    /** Whether a block job is at work on one of its disks. Default false. */
+    blockJob: z.boolean().default(false),
+    /** Why its QEMU cannot migrate, in QEMU's words, beside what its devices say. Default: none. */
+    migrationBlockers: z.array(z.string().min(1)).default([]),
   })
   .superRefine(({ live, definition, state, autostart }, context) => {
     const refuse = (message: string) => context.addIssue({ code: "custom", message });
@@ -183,7 +189,22 @@ const host = z.strictObject({
   /** What the kernel would give up beside it; virNodeGetFreeMemory does not count it. Default 0. */
   cachedMemoryMiB: count.default(0),
   /** Free huge pages by size. Default: none. */
-  hugepages: z.array(z.strictObject({ sizeKiB: z.number().int().min(4), free: count })).default([]),
+  hugepages: z
+    .array(
+      z.strictObject({
+        sizeKiB: z.number().int().min(4),
+        free: count,
+        /** NUMA node. Default 0. */
+        node: count.optional(),
+      }),
+    )
+    .default([]),
+  /** How many NUMA nodes it has. Default 1. */
+  numaNodes: z.number().int().min(1).max(64).default(1),
+  /** Folders on a file system that libvirt takes for shared (NFS, CephFS, GFS2, …). Default: none. */
+  sharedFolders: z
+    .array(z.string().regex(/^\/.+[^/]$/, "must be a folder's path without a slash at its end"))
+    .default([]),
   /** Default: none; where no host names any, the first one runs VM `web`, which has no interface. */
   domains: z.array(domain).optional(),
   /** Calls that fail, having done nothing. Default: none. */

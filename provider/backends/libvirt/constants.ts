@@ -32,6 +32,7 @@ export const Migrate = {
   LIVE: 1 << 0,
   PERSIST_DEST: 1 << 3,
   UNDEFINE_SOURCE: 1 << 4,
+  NON_SHARED_DISK: 1 << 6,
   CHANGE_PROTECTION: 1 << 8,
   AUTO_CONVERGE: 1 << 13,
 } as const;

@@ -53,6 +53,8 @@ export interface MessageDefinition<T> {
 const MIGRATE_PARAM_LIST_MAX = 64;
 const JOB_STATS_MAX = 64;
 const GUEST_INFO_PARAMS_MAX = 2048;
+const NODE_MAX_CELLS = 1024;
+const NODE_MEMORY_STATS_MAX = 16;
 
 const nothing = struct({});
 const flags = uint;
@@ -131,6 +133,11 @@ export const procedures = {
   domain_create_with_flags: remote(196, onDomainWithFlags, onDomain),
   domain_migrate_set_max_speed: remote(207, struct({ dom: domain, bandwidth: uhyper, flags }), nothing),
   domain_get_state: remote(212, onDomainWithFlags, struct({ state: int, reason: int })),
+  node_get_memory_stats: remote(
+    228,
+    struct({ nparams: int, cellNum: int, flags }),
+    struct({ params: array(struct({ field: nonnullString, value: uhyper }), NODE_MEMORY_STATS_MAX), nparams: int }),
+  ),
   domain_undefine_flags: remote(231, onDomainWithFlags, nothing),
   domain_destroy_flags: remote(234, onDomainWithFlags, nothing),
   domain_reset: remote(245, onDomainWithFlags, nothing),
@@ -182,6 +189,11 @@ export const procedures = {
     struct({ callbackID: int }),
   ),
   connect_domain_event_callback_deregister_any: remote(317, struct({ callbackID: int }), nothing),
+  node_get_free_pages: remote(
+    340,
+    struct({ pages: array(uint, NODE_MAX_CELLS), startCell: int, cellCount: uint, flags }),
+    struct({ counts: array(uhyper, NODE_MAX_CELLS) }),
+  ),
   connect_get_domain_capabilities: remote(
     342,
     struct({
