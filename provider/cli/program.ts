@@ -56,17 +56,26 @@ export function commandLine(run: (invocation: Invocation) => Promise<void>): Com
     )
     .action((_flags: object, command: Command) => act(command, false, (commands, context) => commands.doctor(context)));
 
-  program
-    .command("plan")
-    .description("show what a move would do and whether it is possible; changes nothing")
-    .argument("<vm>", "the VM's name in libvirt; on oVirt its name or id")
-    .requiredOption(
-      "--to <host>",
-      "the destination, by its name in the configuration; on oVirt by its name or id in the engine",
-    )
+  addMigrationFlags(
+    program
+      .command("plan")
+      .description("show what a move would do and whether it is possible; changes nothing")
+      .argument("<vm>", "the VM's name in libvirt; on oVirt its name or id")
+      .requiredOption(
+        "--to <host>",
+        "the destination, by its name in the configuration; on oVirt by its name or id in the engine",
+      ),
+  )
     .addHelpText("after", help([["vnic-failover plan web --to host2", "exits 1 if the move would be refused"]]))
-    .action((vm: string, { to }: { to: string }, command: Command) =>
-      act(command, false, (commands, context) => commands.plan(context, { vm, to })),
+    .action((vm: string, flags: MigrationFlags & { to: string }, command: Command) =>
+      act(command, false, (commands, context) =>
+        commands.plan(context, {
+          vm,
+          to: flags.to,
+          options: migrationOptionsFrom(flags),
+          given: givenOptions(flags),
+        }),
+      ),
     );
 
   addMigrationFlags(

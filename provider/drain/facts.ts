@@ -1,6 +1,7 @@
 /** What a drain has to know: the VMs that are to move, and what the destinations have for them. Pure reading. */
-import type { DrainDestination, DrainVm } from "./plan.js";
+import type { DrainDestination, DrainHugepages, DrainVm } from "./plan.js";
 import { HostFactsCache } from "../migration/host-facts-cache.js";
+import { defaultMigrationOptions, type MigrationOptions } from "../migration/options.js";
 import { errorsOf, planMoves, type MovePlan } from "../migration/plan.js";
 import { ProblemError } from "../model/problem.js";
 import { isActive, type LibvirtCluster, type DomainInstance } from "../backends/libvirt/cluster.js";
@@ -8,6 +9,7 @@ import { HostUnreachable } from "../backends/libvirt/host.js";
 import { isFree } from "../backends/libvirt/inventory.js";
 import { placementRecordOf } from "../backends/libvirt/placement-records.js";
 import type { Domain } from "../backends/libvirt/xml/domain.js";
+import { memoryBackingOf, type HugepagesOfDomain } from "../backends/libvirt/xml/memory-backing.js";
 import type { PlacementRecord } from "../backends/libvirt/xml/placement-record.js";
 import { XmlError } from "../xml/xml-error.js";
 import { answering, surveyHosts, type AnsweringHost } from "../backends/libvirt/host-survey.js";
@@ -29,11 +31,16 @@ export interface FoundVm extends DrainVm {
 }
 
 /** Of all VMs that run on the host. @throws HostUnreachable when the host itself does not answer. */
-export async function drainFacts(cluster: LibvirtCluster, from: string, to: readonly string[]): Promise<DrainFacts> {
+export async function drainFacts(
+  cluster: LibvirtCluster,
+  from: string,
+  to: readonly string[],
+  options: MigrationOptions = defaultMigrationOptions,
+): Promise<DrainFacts> {
   const host = cluster.host(from);
   const doms = await host.domains();
   const states = await Promise.all(doms.map(async (dom) => ({ host, dom, ...(await host.state(dom)) })));
-  return factsOf(cluster, states.filter(isActive), to);
+  return factsOf(cluster, states.filter(isActive), to, options);
 }
 
 /** Of these VMs, each where it runs. @throws HostUnreachable when one of their hosts does not answer. */
@@ -41,6 +48,7 @@ export async function factsOf(
   cluster: LibvirtCluster,
   running: readonly Pick<DomainInstance, "host" | "dom">[],
   to: readonly string[],
+  options: MigrationOptions = defaultMigrationOptions,
 ): Promise<DrainFacts> {
   const surveyed = await surveyHosts({ hosts: to.map((name) => cluster.host(name)), config: cluster.config });
   const hosts = surveyed.filter(answering);
@@ -50,22 +58,56 @@ export async function factsOf(
   for (const { host, dom } of running) {
     const domain = await host.liveDomain(dom);
     const placement = placementOf(domain);
+    const { plainKiB, hugepages } = memoryBackingOf(domain.raw, domain.memoryKiB);
     vms.push({
       name: dom.name,
       uuid: dom.uuid,
       from: host.name,
-      memoryKiB: domain.memoryKiB,
+      memoryKiB: plainKiB,
+      ...(options.ignoreRules.includes("move-memory") && { ignoresMemory: true }),
+      ...(hugepages.length > 0 && !options.ignoreRules.includes("move-hugepages") && { hugepages: bySize(hugepages) }),
       ...(placement !== undefined && { placement }),
-      ...(await fitnessOf(cluster, dom.name, hosts, asked)),
+      ...(await fitnessOf(cluster, dom.name, hosts, { asked, options })),
     });
   }
   return {
     vms,
-    destinations: hosts.map(destinationOf),
+    destinations: await Promise.all(
+      hosts.map(async (host) => ({ ...destinationOf(host), ...(await hugepagesOn(cluster, host, vms, asked)) })),
+    ),
     unreachable: surveyed.flatMap((host) =>
       answering(host) ? [] : new HostUnreachable(host.name, new Error(host.why)),
     ),
   };
+}
+
+/** Of the sizes that the VMs need. */
+async function hugepagesOn(
+  cluster: LibvirtCluster,
+  { name }: AnsweringHost,
+  vms: readonly DrainVm[],
+  asked: HostFactsCache,
+): Promise<Pick<DrainDestination, "hugepages">> {
+  const sizes = [...new Set(vms.flatMap(({ hugepages = [] }) => hugepages.map(({ sizeKiB }) => sizeKiB)))];
+  if (sizes.length === 0) return {};
+  const host = cluster.host(name);
+  const basics = await asked.basics(host);
+  if (basics instanceof Error) return {};
+  const free = await asked.questions.hugepages(host, sizes, basics.capabilities.nodes);
+  return {
+    hugepages: sizes.map((sizeKiB) => ({
+      sizeKiB,
+      count: free.reduce((sum, each) => sum + (each.sizeKiB === sizeKiB ? each.free : 0), 0),
+    })),
+  };
+}
+
+function bySize(needs: readonly HugepagesOfDomain[]): readonly DrainHugepages[] {
+  const sizes = [...new Set(needs.map(({ sizeKiB }) => sizeKiB))];
+  return sizes.map((sizeKiB) => ({
+    sizeKiB,
+    count: needs.reduce((sum, each) => sum + (each.sizeKiB === sizeKiB ? Math.ceil(each.memoryKiB / sizeKiB) : 0), 0),
+  }));
 }
 
 /** A note that cannot be read is no reason not to move the VM. */
@@ -83,7 +125,7 @@ async function fitnessOf(
   cluster: LibvirtCluster,
   vm: string,
   hosts: readonly AnsweringHost[],
-  asked: HostFactsCache,
+  { asked, options }: { readonly asked: HostFactsCache; readonly options: MigrationOptions },
 ): Promise<Pick<DrainVm, "interfaces" | "excluded">> {
   let plans: readonly MovePlan[];
   try {
@@ -92,6 +134,7 @@ async function fitnessOf(
       vm,
       hosts.map(({ name }) => name),
       asked,
+      options,
     );
   } catch (error) {
     // A VM that cannot be looked at stays; the others need not wait for it.

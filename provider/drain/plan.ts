@@ -5,14 +5,24 @@
  * first, each to the host that has the most memory left. Its time grows with the number of VMs, not faster. Only where it
  * leaves a VM behind, a better one is searched, as far as {@link searchLimit} goes.
  */
-import { matchVfs } from "../rules/index.js";
+import { matchVfs, spelledSize } from "../rules/index.js";
 
 export interface DrainVm {
   readonly name: string;
+  /** Of ordinary pages. */
   readonly memoryKiB: number;
+  /** Whether it goes to a host that has too little of them. Default: false. */
+  readonly ignoresMemory?: boolean;
+  /** What it needs of huge pages, by their size. Default: none. */
+  readonly hugepages?: readonly DrainHugepages[];
   readonly interfaces: readonly DrainInterface[];
   /** Hosts that are out of the question for this VM, whatever else goes there, each with the reason in words. */
   readonly excluded: ReadonlyMap<string, string>;
+}
+
+export interface DrainHugepages {
+  readonly sizeKiB: number;
+  readonly count: number;
 }
 
 export interface DrainInterface {
@@ -25,6 +35,8 @@ export interface DrainInterface {
 export interface DrainDestination {
   readonly name: string;
   readonly freeMemoryKiB: number;
+  /** Free ones, of the sizes that are known. Default: of none. */
+  readonly hugepages?: readonly DrainHugepages[];
   readonly networks: readonly DrainNetwork[];
 }
 
@@ -101,16 +113,19 @@ export function elsewhere(vms: readonly DrainVm[], failed: ReadonlyMap<string, s
 interface Room {
   readonly name: string;
   memoryKiB: number;
+  /** Free huge pages by their size. */
+  readonly hugepages: Map<number, number>;
   /** Free VFs by PF. */
   readonly vfs: Map<string, number>;
   readonly networks: ReadonlyMap<string, { readonly bridge: boolean; readonly physicalFunctions: readonly string[] }>;
 }
 
-function roomOf({ name, freeMemoryKiB, networks }: DrainDestination): Room {
+function roomOf({ name, freeMemoryKiB, hugepages = [], networks }: DrainDestination): Room {
   const functions = networks.flatMap(({ physicalFunctions }) => physicalFunctions);
   return {
     name,
     memoryKiB: freeMemoryKiB,
+    hugepages: new Map(hugepages.map(({ sizeKiB, count }) => [sizeKiB, count])),
     vfs: new Map(functions.map((pf) => [pf.name, pf.freeVfs])),
     networks: new Map(
       networks.map((network) => [
@@ -128,8 +143,11 @@ function roomOf({ name, freeMemoryKiB, networks }: DrainDestination): Room {
 function fit(vm: DrainVm, room: Room): DrainMove["physicalFunctions"] | string {
   const excluded = vm.excluded.get(room.name);
   if (excluded !== undefined) return excluded;
-  if (room.memoryKiB < vm.memoryKiB)
+  if (vm.ignoresMemory !== true && room.memoryKiB < vm.memoryKiB)
     return `${mebibytes(room.memoryKiB)} MiB of free memory, ${mebibytes(vm.memoryKiB)} MiB needed`;
+  const lacking = vm.hugepages?.find(({ sizeKiB, count }) => (room.hugepages.get(sizeKiB) ?? Infinity) < count);
+  if (lacking !== undefined)
+    return `${room.hugepages.get(lacking.sizeKiB) ?? 0} free huge pages of ${spelledSize(lacking.sizeKiB)}, ${lacking.count} needed`;
   return served(vm.interfaces, room);
 }
 
@@ -150,8 +168,17 @@ function served(
 }
 
 /** Takes what the VM needs from the host (`1`), or gives it back (`-1`). */
-function take(room: Room, { memoryKiB }: DrainVm, functions: DrainMove["physicalFunctions"], times: 1 | -1): void {
+function take(
+  room: Room,
+  { memoryKiB, hugepages = [] }: DrainVm,
+  functions: DrainMove["physicalFunctions"],
+  times: 1 | -1,
+): void {
   room.memoryKiB -= times * memoryKiB;
+  for (const { sizeKiB, count } of hugepages) {
+    const free = room.hugepages.get(sizeKiB);
+    if (free !== undefined) room.hugepages.set(sizeKiB, free - times * count);
+  }
   for (const name of functions) if (name !== undefined) room.vfs.set(name, (room.vfs.get(name) ?? 0) - times);
 }
 
@@ -311,8 +338,11 @@ function choicesOn(rooms: readonly Room[]): (vm: DrainVm) => number {
   };
   return (vm) => {
     const { named, memory } = servingRooms(vm);
-    const excluded = [...vm.excluded.keys()].filter((name) => (named.get(name)?.memoryKiB ?? -1) >= vm.memoryKiB);
-    return memory.length - countBelow(memory, vm.memoryKiB) - excluded.length;
+    const needed = vm.ignoresMemory === true ? -Infinity : vm.memoryKiB;
+    const excluded = [...vm.excluded.keys()].filter(
+      (name) => (named.get(name)?.memoryKiB ?? -Infinity) >= needed && named.has(name),
+    );
+    return memory.length - countBelow(memory, needed) - excluded.length;
   };
 }
 

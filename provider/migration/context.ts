@@ -42,6 +42,8 @@ export interface MoveContext {
   readonly ready: Map<string, MovesVf>;
   /** The VM on the destination, since this process has moved it there. */
   arrived: DomainRef | undefined;
+  /** Targets of the disks that libvirt copies to the destination. */
+  readonly copiedDisks: readonly string[];
   /** Where each interface's VF is now; undefined: it has none. By the VF's alias. */
   readonly vfs: Map<string, { readonly host: string; readonly address: string } | undefined>;
   /** Why interfaces go without a VF on the destination, in words. */

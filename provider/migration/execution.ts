@@ -27,6 +27,7 @@ export function newContext(
     timeline = new Timeline(),
     absent = [],
     prepared,
+    copiedDisks = [],
   }: {
     options?: MigrationOptions;
     progress?: Progress;
@@ -36,6 +37,8 @@ export function newContext(
     absent?: readonly HostUnreachable[];
     /** Default: it is had when it is needed. */
     prepared?: Prepared;
+    /** Default: none. */
+    copiedDisks?: readonly string[] | undefined;
   },
 ): MoveContext {
   const current = { journal };
@@ -63,6 +66,7 @@ export function newContext(
     beside: new Beside(),
     ready: new Map(),
     arrived: undefined,
+    copiedDisks,
     vfs: new Map(
       journal.interfaces.map(({ primaryAlias, sourceVf }) => [
         primaryAlias,

@@ -1,9 +1,19 @@
 /** Asks the hosts for everything that the rules of a move want to know. Pure reading; what cannot be told is left out. */
 import { isUnderMaintenance, networkOn, pfsOf } from "../config/index.js";
-import type { Guest, MovingInterface, MovingVm, PlacementFacts } from "../rules/index.js";
-import { attribute, child, children } from "../xml/element.js";
+import {
+  writtenFiles,
+  type Disk,
+  type Guest,
+  type HostFacts,
+  type Judgement,
+  type MovingInterface,
+  type MovingVm,
+  type PlacementFacts,
+} from "../rules/index.js";
+import { attribute, child, children, type Element } from "../xml/element.js";
 import type { Domain } from "../backends/libvirt/xml/domain.js";
 import { agentChannelOf } from "../backends/libvirt/xml/guest-agent.js";
+import { memoryBackingOf } from "../backends/libvirt/xml/memory-backing.js";
 import { identityOf } from "../backends/libvirt/xml/interface-record.js";
 import type { ProfileRecord } from "../backends/libvirt/xml/network.js";
 import { formatPciAddress, samePciAddress, type PciAddress } from "../backends/libvirt/xml/pci-address.js";
@@ -23,7 +33,9 @@ import { guestSystem } from "../backends/libvirt/guest-agent.js";
 import { vfAddresses, type PhysicalFunction } from "../backends/libvirt/inventory.js";
 import { recordsOf } from "../backends/libvirt/interfaces.js";
 import { networkTypesOn } from "../backends/libvirt/network-types.js";
+import { rehearse } from "../backends/libvirt/rehearsal.js";
 import { readVfSettings } from "../backends/libvirt/vf-settings/vf-settings.js";
+import { defaultMigrationOptions, type MigrationOptions } from "./options.js";
 import { HostFactsCache } from "./host-facts-cache.js";
 import type { SurveyedHost } from "./host-facts.js";
 import type { HostBasics } from "../backends/libvirt/host-basics.js";
@@ -67,11 +79,16 @@ export interface Gathered {
  * Each host is asked for what does not hang on the VM while the VM is still being looked for.
  * @throws nothing for a host that does not answer: that is a fact.
  */
-export async function gatherFacts(cluster: LibvirtCluster, vm: VmRef, to: string): Promise<Gathered> {
+export async function gatherFacts(
+  cluster: LibvirtCluster,
+  vm: VmRef,
+  to: string,
+  options: MigrationOptions = defaultMigrationOptions,
+): Promise<Gathered> {
   const asked = new HostFactsCache(cluster);
   const destination = cluster.hosts.find(({ name }) => name === to);
   void begun(destination && asked.basics(destination));
-  return factsTowards(cluster, await lookAtVm(cluster, vm, asked), to, asked);
+  return factsTowards(cluster, await lookAtVm(cluster, vm, asked, options), to, asked, { triesPort: true });
 }
 
 /** The VM's side of a move, wherever it goes. */
@@ -90,10 +107,17 @@ export interface SourceFacts {
   readonly networks: readonly string[];
   readonly source: Promise<SurveyedHost | undefined>;
   readonly told: Promise<Awaited<ReturnType<typeof factsOfVm>> | undefined>;
+  /** Ids of rules that are set aside. */
+  readonly ignoredRules: readonly string[];
 }
 
 /** @throws VmIsAnother where every host answers, and another VM has the name of that UUID's. */
-export async function lookAtVm(cluster: LibvirtCluster, wanted: VmRef, asked: HostFactsCache): Promise<SourceFacts> {
+export async function lookAtVm(
+  cluster: LibvirtCluster,
+  wanted: VmRef,
+  asked: HostFactsCache,
+  options: MigrationOptions = defaultMigrationOptions,
+): Promise<SourceFacts> {
   const { name: vm, uuid } = named(wanted);
   const [{ instances, unreachable }, profiles] = await Promise.all([cluster.locationsOf(wanted), asked.profiles()]);
   const own = instances.filter(({ dom }) => dom.name === vm && (uuid === undefined || dom.uuid === uuid));
@@ -127,16 +151,22 @@ export async function lookAtVm(cluster: LibvirtCluster, wanted: VmRef, asked: Ho
     networkTypes: domain === undefined || instance === undefined ? new Map() : await networkTypesOf(instance, domain),
     networks,
     source: begun(instance && asked.survey(instance.host, networks)),
-    told: begun(instance && domain && factsOfVm(instance, domain, moving, plain)),
+    told: begun(instance && domain && factsOfVm(instance, domain, { moving, plain }, options)),
+    ignoredRules: options.ignoreRules,
   };
 }
 
-/** The facts of the VM's move to that host. */
+/**
+ * The facts of the VM's move to that host.
+ * @param triesPort whether the source tries to reach the destination's migration port: with hundreds of destinations that takes
+ *   long, and each move does it by itself. Default: false.
+ */
 export async function factsTowards(
   cluster: LibvirtCluster,
   departure: SourceFacts,
   to: string,
   asked: HostFactsCache,
+  { triesPort = false }: { readonly triesPort?: boolean } = {},
 ): Promise<Gathered> {
   const {
     vm,
@@ -152,13 +182,15 @@ export async function factsTowards(
   } = departure;
   const destination = cluster.hosts.find(({ name }) => name === to);
   const plain = moving.some(({ primary }) => primary.device === "hostdev");
-  const [source, target, vmFacts, cpu, runsCommands] = await Promise.all([
+  const [source, target, vmFacts, cpu, runsCommands, forVm] = await Promise.all([
     surveyed,
     destination && asked.survey(destination, networks),
     told,
     domain && instance && destination && cpuOn(destination, domain, await asked.basics(instance.host)),
     plain && destination ? canRunCommands(cluster, destination) : undefined,
+    destination && forThisVm(departure, destination, asked, triesPort),
   ]);
+  const known = target?.facts ?? { name: to };
   return {
     instance,
     domain,
@@ -185,11 +217,52 @@ export async function factsTowards(
         configured: destination !== undefined,
         ...(destination === undefined && { configuredHosts: cluster.hosts.map(({ name }) => name) }),
         maintenance: isUnderMaintenance(cluster.config, to),
-        ...(target?.facts ?? { name: to }),
+        ...known,
+        ...(forVm !== undefined && known.answers === true && forVm),
         ...(runsCommands !== undefined && { runsCommands }),
       },
       ...(cpu !== undefined && { cpu }),
+      ...(departure.ignoredRules.length > 0 && { ignoredRules: departure.ignoredRules }),
     },
+  };
+}
+
+/** What the destination has for this VM and not for another one. Undefined: it does not move there, or the host does not answer. */
+async function forThisVm(
+  { domain, instance, networks, source }: SourceFacts,
+  destination: LibvirtHost,
+  asked: HostFactsCache,
+  triesPort: boolean,
+): Promise<Pick<HostFacts, "freeHugepages" | "attachments" | "migrationPort" | "networks"> | undefined> {
+  if (domain === undefined || instance === undefined || instance.host === destination) return undefined;
+  const basics = await asked.basics(destination);
+  if (basics instanceof Error || (await source)?.facts.answers !== true) return undefined;
+  const { hugepages } = memoryBackingOf(domain.raw, domain.memoryKiB);
+  const mtu = Math.max(0, ...domain.interfaces.map(({ mtu = 0 }) => mtu));
+  const { questions } = asked;
+  const told = await Promise.all([
+    questions.hugepages(
+      destination,
+      hugepages.map(({ sizeKiB }) => sizeKiB),
+      basics.capabilities.nodes,
+    ),
+    questions.attachments(destination, domain.interfaces),
+    triesPort && isActive(instance) ? questions.migrationPort(instance.host, destination) : undefined,
+    asked.survey(destination, networks).then(({ facts }) => questions.withMtu(destination, facts.networks, mtu)),
+  ]).catch((error: unknown) => {
+    if (asUnreachable(error) === undefined) throw error;
+    return undefined;
+  });
+  if (told === undefined) return undefined;
+  const [freeHugepages, attachments, migrationPort, surveyed] = told;
+  // The bridges of the networks that its pairs are of are those networks' own.
+  const bridges = (surveyed ?? []).map(({ bridge }) => bridge);
+  const others = attachments.filter(({ kind, name }) => kind !== "bridge" || !bridges.includes(name));
+  return {
+    ...(hugepages.length > 0 && { freeHugepages }),
+    ...(others.length > 0 && { attachments: others }),
+    ...(migrationPort !== undefined && { migrationPort }),
+    ...(surveyed !== undefined && { networks: surveyed }),
   };
 }
 
@@ -227,17 +300,22 @@ function domainOf(instance: DomainInstance): Promise<Domain> {
 async function factsOfVm(
   instance: DomainInstance,
   domain: Domain,
-  moving: readonly PairOnNetwork[],
-  plain: readonly MovingInterface[],
+  { moving, plain }: { readonly moving: readonly PairOnNetwork[]; readonly plain: readonly MovingInterface[] },
+  options: MigrationOptions,
 ): Promise<Omit<MovingVm, "name" | "exists" | "activeOn" | "namesakes">> {
-  const [job, guest] = isActive(instance)
-    ? await Promise.all([jobOf(instance), moving.length === 0 ? undefined : guestOf(instance, domain)])
-    : [undefined, undefined];
-  const inPairs = new Set(moving.map(({ primary }) => primary));
   const devices = child(domain.raw, "devices");
+  const disks = disksOf(devices);
+  const [{ job, judgement }, guest] = isActive(instance)
+    ? await Promise.all([
+        jobAndJudgement(instance, disks, options),
+        moving.length === 0 ? undefined : guestOf(instance, domain),
+      ])
+    : [{}, undefined];
+  const inPairs = new Set(moving.map(({ primary }) => primary));
   const others = domain.hostdevs.filter(
     (address) => ![...inPairs].some(({ vf }) => vf !== undefined && samePciAddress(vf, address)),
   );
+  const memory = memoryBackingOf(domain.raw, domain.memoryKiB);
   return {
     state:
       (
@@ -251,7 +329,9 @@ async function factsOfVm(
       )[instance.state] ?? "other",
     ...(job !== undefined && { job }),
     ...(guest !== undefined && { guest }),
-    memoryKiB: domain.memoryKiB,
+    memoryKiB: memory.plainKiB,
+    ...(memory.hugepages.length > 0 && { hugepages: memory.hugepages }),
+    ...(judgement !== undefined && { judgement }),
     interfaces: [
       ...moving.map(({ standby, primary, vfNetwork, networksOfPf, fitting, vlan, standbyNetwork, profile }) => ({
         name: primary.alias ?? primary.mac ?? "VF",
@@ -266,28 +346,50 @@ async function factsOfVm(
         }),
         vfNetwork,
         standbyNetwork,
+        ...(standby.mtu !== undefined && { mtu: standby.mtu }),
         standbyLinkUp: standby.linkState !== "down",
         ...(profile !== undefined && { migratable: profile.migratable }),
       })),
       ...plain,
     ],
     blockingDevices: others.map(formatPciAddress),
-    disks: children(devices, "disk").flatMap((disk) => {
-      const source = child(disk, "source");
-      const type = attribute(disk, "type");
-      const target = attribute(child(disk, "target"), "dev");
-      if (type === undefined || target === undefined || source === undefined) return [];
-      return [
-        {
-          target,
-          type,
-          source: attribute(source, "file") ?? attribute(source, "dev"),
-          readonly: child(disk, "readonly") !== undefined,
-          shared: child(disk, "shareable") !== undefined,
-        },
-      ];
-    }),
+    disks,
   };
+}
+
+function disksOf(devices: Element | undefined): readonly Disk[] {
+  return children(devices, "disk").flatMap((disk) => {
+    const source = child(disk, "source");
+    const type = attribute(disk, "type");
+    const target = attribute(child(disk, "target"), "dev");
+    if (type === undefined || target === undefined || source === undefined) return [];
+    return [
+      {
+        target,
+        type,
+        source: attribute(source, "file") ?? attribute(source, "dev"),
+        readonly: child(disk, "readonly") !== undefined,
+        shared: child(disk, "shareable") !== undefined,
+      },
+    ];
+  });
+}
+
+/** libvirt's judgement is asked of a VM that runs and has no job, which the question might have to wait for. */
+async function jobAndJudgement(
+  instance: DomainInstance,
+  disks: readonly Disk[],
+  { autoConverge, nonSharedStorage }: MigrationOptions,
+): Promise<{ readonly job?: string; readonly judgement?: Judgement }> {
+  const { host, dom, state } = instance;
+  const job = await jobOf(instance);
+  if (job !== "none" || !(state === DomainState.RUNNING || state === DomainState.BLOCKED)) return { job };
+  const manner = { persistent: await host.isPersistent(dom), autoConverge };
+  const judgement = await rehearse(host, dom, manner, {
+    copy: nonSharedStorage === "copy",
+    writtenFiles: writtenFiles(disks).map(({ target }) => target),
+  });
+  return { job, judgement };
 }
 
 /** Undefined: the VM has no channel to an agent, or the agent does not answer: nothing is known of the guest. */
@@ -317,8 +419,9 @@ function plainInterfaces(
 ): readonly MovingInterface[] {
   return interfaces
     .filter(({ type, teaming }) => type === "bridge" && teaming === undefined)
-    .map(({ alias, mac, source: { bridge } }) => ({
+    .map(({ alias, mac, mtu, source: { bridge } }) => ({
       name: alias ?? mac ?? "NIC",
+      ...(mtu !== undefined && { mtu }),
       standbyNetwork: Object.keys(cluster.config.networks).find(
         (network) => bridge !== undefined && networkOn(cluster.config, host.name, network)?.bridge === bridge,
       ),

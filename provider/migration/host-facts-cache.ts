@@ -9,6 +9,7 @@ import { conflictOf } from "../backends/libvirt/profile-store.js";
 import { AsyncCache } from "../backends/libvirt/async-cache.js";
 import { journalReservations, type JournalReservations } from "../backends/libvirt/reservations.js";
 import type { HostBasics } from "../backends/libvirt/host-basics.js";
+import { DestinationQuestions } from "./destination-facts.js";
 import { basicsOf, hostFacts, type SurveyedHost } from "./host-facts.js";
 
 export class HostFactsCache {
@@ -24,7 +25,12 @@ export class HostFactsCache {
     ),
   );
 
-  constructor(private readonly cluster: LibvirtCluster) {}
+  /** What depends on the VM. */
+  readonly questions: DestinationQuestions;
+
+  constructor(private readonly cluster: LibvirtCluster) {
+    this.questions = new DestinationQuestions(cluster.config);
+  }
 
   basics(host: LibvirtHost): Promise<HostBasics | HostUnreachable> {
     return this.hosts.get(host);

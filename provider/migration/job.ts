@@ -4,14 +4,18 @@ import type { LibvirtJob } from "./report/report.js";
 import type { JobSample } from "./report/timeline.js";
 
 export function describeJob({ values }: JobNow): { sample: Omit<JobSample, "at">; text: string } {
-  const total = number(values["memory_total"]) ?? 0;
-  const remaining = number(values["memory_remaining"]) ?? 0;
-  const rate = number(values["memory_bps"]) ?? 0;
+  const memory = { total: number(values["memory_total"]) ?? 0, remaining: number(values["memory_remaining"]) ?? 0 };
+  // Of disks that are copied; the memory follows when they are the same on both sides.
+  const disks = { total: number(values["disk_total"]) ?? 0, remaining: number(values["disk_remaining"]) ?? 0 };
+  const total = memory.total + disks.total;
+  const remaining = memory.remaining + disks.remaining;
+  const rate = number(values[disks.remaining > 0 ? "disk_bps" : "memory_bps"]) ?? 0;
   const iteration = number(values["memory_iteration"]);
   const downtime = number(values["downtime"]);
   const percent = total === 0 ? 0 : Math.max(0, Math.min(100, (100 * (total - remaining)) / total));
   const text = [
-    `${bytes(remaining)} of ${bytes(total)} left`,
+    ...(disks.total > 0 ? [`${bytes(disks.remaining)} of ${bytes(disks.total)} left of the disks`] : []),
+    `${bytes(memory.remaining)} of ${bytes(memory.total)} left${disks.total > 0 ? " of the memory" : ""}`,
     ...(rate > 0 ? [`${bytes(rate)}/s`] : []),
     ...(iteration !== undefined && iteration > 1 ? [`pass ${iteration}`] : []),
     ...(downtime !== undefined && downtime > 0 ? [`downtime about ${downtime} ms`] : []),

@@ -56,14 +56,14 @@ export async function moveVm(
   const timeline = new Timeline();
   timeline.begin("preflight");
   let wanted = { name: vm, uuid };
-  let plan = await planMove(cluster, wanted, to);
+  let plan = await planMove(cluster, wanted, to, options);
   wanted = { name: vm, uuid: plan.instance?.dom.uuid ?? uuid };
   if (plan.journal !== undefined) {
     await recover(cluster, wanted, { progress });
-    plan = await planMove(cluster, wanted, to);
+    plan = await planMove(cluster, wanted, to, options);
   } else if (plan.instance !== undefined && (await readOwed(plan.instance.host, plan.instance.dom)).length > 0) {
     await settleOwed(cluster, plan.instance);
-    plan = await planMove(cluster, wanted, to);
+    plan = await planMove(cluster, wanted, to, options);
   }
   if (plan.alreadyThere) return undefined;
   const errors = errorsOf(plan);
@@ -78,6 +78,7 @@ export async function moveVm(
     progress,
     signal,
     timeline,
+    copiedDisks: plan.copiedDisks,
   });
   context.prepared = await prepare(context.source, context.destination, dom);
   const standbyNetworks = new Map(plan.interfaces.map((nic) => [nic.primaryAlias, nic.standbyNetwork]));

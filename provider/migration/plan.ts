@@ -2,9 +2,11 @@
 import { randomUUID } from "node:crypto";
 import { ProblemError } from "../model/problem.js";
 import {
+  estimates,
   evaluate,
   placementRules,
   problemOf,
+  settingAside,
   teamingRules,
   type PlacementFacts,
   type Violation,
@@ -23,6 +25,7 @@ import { factsTowards, gatherFacts, lookAtVm, type Gathered } from "./facts.js";
 import { readJournal } from "./context.js";
 import type { Journal, JournalInterface } from "./journal.js";
 import { moverInWords, ownerStatus, thisMover } from "./mover.js";
+import { defaultMigrationOptions, type MigrationOptions } from "./options.js";
 import { teamingFacts } from "./teaming-facts.js";
 
 export interface MovePlan {
@@ -37,6 +40,8 @@ export interface MovePlan {
   /** A move that was interrupted, or is under way. */
   readonly journal: Journal | undefined;
   readonly instance: DomainInstance | undefined;
+  /** Targets of the disks that libvirt would copy to the destination. Absent: none. */
+  readonly copiedDisks?: readonly string[];
 }
 
 export interface PlannedInterface extends Omit<JournalInterface, "destinationVf"> {
@@ -44,8 +49,13 @@ export interface PlannedInterface extends Omit<JournalInterface, "destinationVf"
   readonly destinationVf: PciAddress | undefined;
 }
 
-export async function planMove(cluster: LibvirtCluster, vm: VmRef, to: string): Promise<MovePlan> {
-  const gathered = await gatherFacts(cluster, vm, to);
+export async function planMove(
+  cluster: LibvirtCluster,
+  vm: VmRef,
+  to: string,
+  options: MigrationOptions = defaultMigrationOptions,
+): Promise<MovePlan> {
+  const gathered = await gatherFacts(cluster, vm, to, options);
   return planFrom(to, gathered, await journalOf(gathered));
 }
 
@@ -58,8 +68,9 @@ export async function planMoves(
   vm: VmRef,
   hosts: readonly string[],
   asked: HostFactsCache,
+  options: MigrationOptions = defaultMigrationOptions,
 ): Promise<readonly MovePlan[]> {
-  const departure = await lookAtVm(cluster, vm, asked);
+  const departure = await lookAtVm(cluster, vm, asked, options);
   const journal = await journalOf(departure);
   return Promise.all(hosts.map(async (to) => planFrom(to, await factsTowards(cluster, departure, to, asked), journal)));
 }
@@ -75,7 +86,12 @@ function planFrom(
 ): MovePlan {
   const alreadyThere = instance?.host.name === to && facts.vm.state === "running";
   const teaming = domain === undefined ? [] : evaluate(teamingRules, teamingFacts(domain, networkTypes));
-  const placement = alreadyThere ? [] : evaluate(placementRules, withMover(facts, journal));
+  const placement = alreadyThere
+    ? []
+    : settingAside(
+        evaluate(placementRules, withMover(facts, journal)),
+        estimates.filter((id) => facts.ignoredRules?.includes(id)),
+      );
   const moving = pairs.flatMap(({ primary, standby, vfNetwork, standbyNetwork = "" }) => {
     // A <hostdev> has no MAC of its own; the guest pairs it by its standby's.
     const mac = primary.mac ?? standby.mac;
@@ -106,6 +122,8 @@ function planFrom(
       ...(there !== undefined && { destinationDriver: there.driver ?? noDriver }),
     };
   });
+  const { judgement } = facts.vm;
+  const copiedDisks = judgement?.verdict === "accepted" ? judgement.copiedDisks : [];
   return {
     vm: facts.vm.name,
     from: instance?.host.name,
@@ -115,6 +133,7 @@ function planFrom(
     interfaces,
     journal,
     instance,
+    ...(copiedDisks.length > 0 && { copiedDisks }),
   };
 }
 

@@ -155,6 +155,7 @@ const migrateVm: MoveStep = {
       }),
       bandwidth: options.bandwidth,
       autoConverge: options.autoConverge,
+      copiedDisks: context.copiedDisks,
       timeout: stepTable.migrate.limit(options),
       signal: context.signal === undefined ? kept.signal : AbortSignal.any([context.signal, kept.signal]),
       onJob: (job: JobNow) => {

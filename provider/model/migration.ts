@@ -25,6 +25,15 @@ const unplug = enumType(
   "When the VF leaves the guest.",
 );
 
+const nonSharedStorage = enumType(
+  {
+    refuse: "The move is refused where libvirt says that it is not safe without shared storage.",
+    copy: "libvirt copies those disks to the destination while the VM runs. The destination needs a storage pool of their folder, or files of the same size; the files on the source stay, and are not used any more.",
+  },
+  "NonSharedStorage",
+  "What becomes of disks that are files on storage which the hosts do not share.",
+);
+
 export const migration = objectType(
   "Migration",
   "How a move is made. What is left out has its default when the move begins. On oVirt only `migrateTimeout` and `plugTimeout` count: its migration policy decides on the rest, and a preview warns.",
@@ -66,6 +75,18 @@ export const migration = objectType(
       { flag: "--announce <how>" },
     ),
     unplug: withDefault(unplug.schema, "auto", "When the VF leaves the guest.", { flag: "--unplug <when>" }),
+    nonSharedStorage: withDefault(
+      nonSharedStorage.schema,
+      "refuse",
+      "What becomes of disks that are files on storage which the hosts do not share, as libvirt judges it.",
+      { flag: "--non-shared-storage <how>" },
+    ),
+    ignoreRules: withDefault(
+      z.array(z.string().min(1).max(64)).max(32),
+      [],
+      "Rules that only estimate, by their ids (`move-memory`), whose errors are warnings for this move.",
+      { defaultText: "none", flag: "--ignore-rule <id...>" },
+    ),
     addresses: withDefault(z.array(z.ipv4()).max(16), [], "IPv4 addresses of the guest to ask for.", {
       defaultText: "those that the guest's own frames tell",
       flag: "--address <ip...>",

@@ -46,6 +46,18 @@ export interface MigrationArgs {
    * takes it out itself, and plugs the destination's before the guest runs there. Default: `auto`.
    */
   unplug?: pulumi.Input<"auto" | "early" | "late"> | undefined;
+  /**
+   * What becomes of disks that are files on storage which the hosts do not share, as libvirt judges it. `refuse`:
+   * the move is refused where libvirt says that it is not safe without shared storage. `copy`: libvirt copies those
+   * disks to the destination while the VM runs. The destination needs a storage pool of their folder, or files of
+   * the same size; the files on the source stay, and are not used any more. Default: `refuse`.
+   */
+  nonSharedStorage?: pulumi.Input<"refuse" | "copy"> | undefined;
+  /**
+   * Rules that only estimate, by their ids (`move-memory`), whose errors are warnings for this move. At most 32.
+   * Default: none.
+   */
+  ignoreRules?: pulumi.Input<pulumi.Input<string>[]> | undefined;
   /** IPv4 addresses of the guest to ask for. At most 16. Default: those that the guest's own frames tell. */
   addresses?: pulumi.Input<pulumi.Input<string>[]> | undefined;
 }

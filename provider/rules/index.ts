@@ -24,7 +24,7 @@ export const rules: readonly RuleRow[] = [
 ];
 
 function rows(group: RuleRow["group"], members: readonly Omit<Rule<never>, "find">[]): RuleRow[] {
-  return members.map(({ id, title, engineId, engineText, source, checkedAt, severity }) => ({
+  return members.map(({ id, title, engineId, engineText, source, checkedAt, severity, estimate }) => ({
     group,
     id,
     title,
@@ -33,12 +33,18 @@ function rows(group: RuleRow["group"], members: readonly Omit<Rule<never>, "find
     source,
     checkedAt,
     severity,
+    ...(estimate === undefined ? {} : { estimate }),
   }));
 }
 
 export { engineRules, neededRoles, type EngineHealth } from "./engine.js";
 export { hostRules, type BridgeHealth, type ClusterHealth, type PfHealth, type VfHealth } from "./host.js";
 export * from "./interface.js";
+export { writtenFiles, type Disk, type Judgement } from "./judgement.js";
+export { spelledSize, type FreeHugepages, type HugepageNeed } from "./memory.js";
+export type { Attachment } from "./attachments.js";
+export type { MigrationPort } from "./migration-port.js";
+export * from "./ignored.js";
 export * from "./network.js";
 export * from "./placement.js";
 export * from "./placement-declaration.js";

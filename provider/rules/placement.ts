@@ -1,4 +1,9 @@
 import { suggestion } from "../model/suggestion.js";
+import { attachmentRules, type Attachment } from "./attachments.js";
+import { ignoringRule } from "./ignored.js";
+import { judgementRules, type Disk, type Judgement } from "./judgement.js";
+import { memoryRules, type FreeHugepages, type HugepageNeed } from "./memory.js";
+import { migrationPortRules, type MigrationPort } from "./migration-port.js";
 import type { Finding, Rule } from "./rule.js";
 import { isBelow, packedVersion, unpackedVersion } from "./version.js";
 import { matchVfs } from "../model/vf-matching.js";
@@ -22,6 +27,8 @@ export interface MovingInterface {
   readonly standbyNetwork?: string | undefined;
   /** Default true. */
   readonly migratable?: boolean | undefined;
+  /** Of the guest's, in bytes, where the standby has one. */
+  readonly mtu?: number | undefined;
   /** Of the virtio side. Default true. */
   readonly standbyLinkUp?: boolean | undefined;
 }
@@ -39,17 +46,6 @@ export interface VfOfInterface {
   readonly setByHosts?: boolean | undefined;
   /** Whether the source has told what it has set. */
   readonly settingsRead?: boolean | undefined;
-}
-
-export interface Disk {
-  /** As the guest has it: `vda`. */
-  readonly target: string;
-  /** libvirt's disk type: `file`, `block`, `network`, `volume`, … */
-  readonly type: string;
-  readonly source?: string | undefined;
-  readonly readonly?: boolean | undefined;
-  /** `<shareable/>`, or known to lie on storage that both hosts have. */
-  readonly shared?: boolean | undefined;
 }
 
 export interface Guest {
@@ -78,11 +74,15 @@ export interface MovingVm {
   readonly moveBegunBy?: string | undefined;
   /** As the engine says it, on oVirt, where it does not migrate a VM that is in it. */
   readonly unmovableStatus?: string | undefined;
+  /** What it needs of ordinary pages. */
   readonly memoryKiB?: number | undefined;
+  readonly hugepages?: readonly HugepageNeed[] | undefined;
   readonly interfaces?: readonly MovingInterface[] | undefined;
   /** Host devices, other than VFs with a standby, that can't migrate. */
   readonly blockingDevices?: readonly string[] | undefined;
   readonly disks?: readonly Disk[] | undefined;
+  /** What libvirt says of its migration. */
+  readonly judgement?: Judgement | undefined;
   readonly guest?: Guest | undefined;
 }
 
@@ -90,6 +90,8 @@ export interface PhysicalFunction {
   /** Its netdev. */
   readonly name: string;
   readonly up?: boolean | undefined;
+  /** Bytes. */
+  readonly mtu?: number | undefined;
   readonly freeVfs?: number | undefined;
   /** Those that are free, by their addresses, where the network has only some of its VFs. */
   readonly free?: readonly string[] | undefined;
@@ -129,7 +131,14 @@ export interface HostFacts {
   /** major × 1,000,000 + minor × 1,000 + release. */
   readonly libvirtVersion?: number | undefined;
   readonly qemuVersion?: number | undefined;
+  /** Free, or held as caches that the kernel would give up. */
   readonly freeMemoryKiB?: number | undefined;
+  /** Of the sizes that the VM needs. */
+  readonly freeHugepages?: readonly FreeHugepages[] | undefined;
+  /** What the VM's NICs are attached to, as far as it is known of this host. */
+  readonly attachments?: readonly Attachment[] | undefined;
+  /** Whether the source reaches it there. */
+  readonly migrationPort?: MigrationPort | undefined;
   /** The host has IOMMU groups, and /dev/vfio/vfio. */
   readonly passthrough?: boolean | undefined;
   readonly networks?: readonly NetworkOnHost[] | undefined;
@@ -146,6 +155,8 @@ export interface PlacementFacts {
   readonly cpu?: "identical" | "superset" | "incompatible" | undefined;
   /** The logical networks that the VM's cluster has, on oVirt. */
   readonly clusterNetworks?: readonly string[] | undefined;
+  /** Ids of rules that are set aside for this move. */
+  readonly ignoredRules?: readonly string[] | undefined;
 }
 
 type PlacementRule = Rule<PlacementFacts>;
@@ -397,26 +408,13 @@ const fitness: readonly PlacementRule[] = [
     title: "The destination's CPU has every feature of the VM's CPU",
     source: "libvirt: virConnectCompareCPU",
     ...refused,
+    estimate: true,
     find: ({ vm, destination, cpu }) =>
       cpu === "incompatible"
         ? {
             property: "host",
             message: `The CPU of host ${quoted(destination.name)} lacks features that VM ${quoted(vm.name)} has.`,
             remedy: "Give the VM a named CPU model that both hosts support, or choose another host.",
-          }
-        : undefined,
-  },
-  {
-    id: "move-memory",
-    title: "The destination has enough free memory",
-    source: "ovirt-engine: MemoryPolicyUnit.java",
-    ...refused,
-    find: ({ vm, destination }) =>
-      vm.memoryKiB !== undefined && destination.freeMemoryKiB !== undefined && destination.freeMemoryKiB < vm.memoryKiB
-        ? {
-            property: "host",
-            message: `Host ${quoted(destination.name)} has ${mebibytes(destination.freeMemoryKiB)} MiB of free memory, but VM ${quoted(vm.name)} needs ${mebibytes(vm.memoryKiB)} MiB.`,
-            remedy: "Free memory on it, or choose another host.",
           }
         : undefined,
   },
@@ -601,20 +599,41 @@ const theNetworks: readonly PlacementRule[] = [
     },
   },
   {
+    // A bridge forwards no frame that is larger than what its port takes.
     id: "move-mtu",
-    title: "A standby's network has one MTU on both hosts",
-    source: "libvirt: src/conf/domain_conf.c virDomainNetDefCheckABIStability",
+    title: "On the destination a standby's bridge has at least the MTU that the guest has",
+    source: "Linux: net/core/dev.c __is_skb_forwardable",
     ...refused,
+    estimate: true,
     find: ({ vm, source, destination }) =>
-      distinct(vm.interfaces ?? [], ({ standbyNetwork }) => standbyNetwork).flatMap((name) => {
-        const before = source && networkOn(source, name)?.mtu;
-        const after = networkOn(destination, name)?.mtu;
-        return source === undefined || before === undefined || after === undefined || before === after
+      (vm.interfaces ?? []).flatMap(({ name, mtu, standbyNetwork = "" }) => {
+        const there = networkOn(destination, standbyNetwork);
+        // Without an MTU of its own the guest may have any that its bridge carries.
+        const needed = mtu ?? (source && networkOn(source, standbyNetwork)?.mtu);
+        if (there?.mtu === undefined || needed === undefined || there.mtu >= needed) return [];
+        return {
+          property: "host",
+          message: `${mtu === undefined ? `Network ${quoted(standbyNetwork)}` : `Interface ${quoted(name)} of VM ${quoted(vm.name)}`} has MTU ${needed}${mtu === undefined ? ` on host ${quoted(source?.name ?? "")}` : ""}, but network ${quoted(standbyNetwork)} has MTU ${there.mtu} on host ${quoted(destination.name)}.`,
+          remedy: `Give the bridge there an MTU of at least ${needed}.`,
+        };
+      }),
+  },
+  {
+    // The guest's driver then refuses the VF, and goes on with the standby alone.
+    id: "move-pf-mtu",
+    title: "On the destination a PF of every VF's network has at least the MTU that the guest has",
+    source: "Linux: drivers/net/net_failover.c net_failover_slave_register",
+    ...warnedOf,
+    find: ({ vm, destination }) =>
+      withVf(vm).flatMap(({ name, mtu, vfNetwork = "" }) => {
+        const functions = networkOn(destination, vfNetwork)?.physicalFunctions ?? [];
+        const small = functions.filter((pf) => mtu !== undefined && pf.mtu !== undefined && pf.mtu < mtu);
+        return small.length === 0 || small.length < functions.length
           ? []
           : {
               property: "host",
-              message: `Network ${quoted(name)} has MTU ${before} on host ${quoted(source.name)} and ${after} on host ${quoted(destination.name)}.`,
-              remedy: "Give the bridge one MTU on both hosts.",
+              message: `Interface ${quoted(name)} of VM ${quoted(vm.name)} has MTU ${mtu ?? 0}, but on host ${quoted(destination.name)} PF ${listed(small.map((pf) => pf.name))} of network ${quoted(vfNetwork)} has MTU ${Math.max(...small.map((pf) => pf.mtu ?? 0))}: the guest may refuse the VF.`,
+              remedy: `Give the PF there an MTU of at least ${mtu ?? 0}.`,
             };
       }),
   },
@@ -709,38 +728,6 @@ const theBaggage: readonly PlacementRule[] = [
           }
         : undefined,
   },
-  {
-    id: "move-disks-shared",
-    title: "Every disk that the VM writes is on storage that both hosts share",
-    source: `${qemuMigration} qemuMigrationSrcIsSafe`,
-    ...refused,
-    find: ({ vm }) => {
-      const local = (vm.disks ?? []).filter((disk) => isLocal(disk) && disk.readonly !== true);
-      return local.length > 0
-        ? {
-            property: "vm",
-            message: `VM ${quoted(vm.name)} has disks that are not known to be on shared storage: ${listed(local.map(spelledDisk))}.`,
-            remedy: "Move them to storage that both hosts share.",
-          }
-        : undefined;
-    },
-  },
-  {
-    id: "move-readonly-disks-there",
-    title: "Disks that the VM only reads exist on the destination too",
-    source: `${qemuMigration} qemuMigrationSrcIsSafe`,
-    ...warnedOf,
-    find: ({ vm, destination }) => {
-      const local = (vm.disks ?? []).filter((disk) => isLocal(disk) && disk.readonly === true);
-      return local.length > 0
-        ? {
-            property: "vm",
-            message: `VM ${quoted(vm.name)} reads disks that must be on host ${quoted(destination.name)} under the same path: ${listed(local.map(spelledDisk))}.`,
-            remedy: "Copy them to that host, or eject them.",
-          }
-        : undefined;
-    },
-  },
 ];
 
 // --- the guest
@@ -751,6 +738,7 @@ const theGuest: readonly PlacementRule[] = [
     title: "A Linux guest's kernel is 4.18 or newer: older ones have no net_failover",
     source: `${featurePage}, Limitations`,
     ...refused,
+    estimate: true,
     find: ({ vm }) =>
       needsFailover(vm) && vm.guest?.os !== "windows" && isBelow(vm.guest?.kernel ?? "", [4, 18]) === true
         ? {
@@ -785,6 +773,7 @@ const theGuest: readonly PlacementRule[] = [
     title: "A Windows guest's VirtIO network driver is of 0.1.189 or newer",
     source: `${featurePage}, Limitations`,
     ...refused,
+    estimate: true,
     find: ({ vm }) =>
       needsFailover(vm) && isBelow(vm.guest?.virtioDrivers ?? "", [0, 1, 189]) === true
         ? {
@@ -811,11 +800,28 @@ const theGuest: readonly PlacementRule[] = [
   },
 ];
 
+const rulesOfMoves: readonly PlacementRule[] = [
+  ...fitness,
+  ...memoryRules,
+  ...theNetworks,
+  ...attachmentRules,
+  ...migrationPortRules,
+  ...theBaggage,
+  ...judgementRules,
+  ...theGuest,
+];
+
 export const placementRules: readonly PlacementRule[] = [
+  ignoringRule(() => estimates),
   ...theVm,
   ...theHosts,
-  ...[...fitness, ...theNetworks, ...theBaggage, ...theGuest].map(forMovesOnly),
+  ...rulesOfMoves.map(forMovesOnly),
 ];
+
+/** Ids of the rules that may be set aside. */
+export const estimates: readonly string[] = placementRules
+  .filter(({ estimate }) => estimate === true)
+  .map(({ id }) => id);
 
 /** A VM that is there already needs nothing more of the host: what it has is not free, and need not be. */
 function forMovesOnly(rule: PlacementRule): PlacementRule {
@@ -872,10 +878,6 @@ function spelledVlans(vlans: readonly number[] = []): string {
   return tags.length === 0 ? "no VLAN" : `${tags.length === 1 ? "VLAN" : "VLANs"} ${tags.join(", ")}`;
 }
 
-function mebibytes(kibibytes: number): number {
-  return Math.floor(kibibytes / 1024);
-}
-
 function withVf({ interfaces }: MovingVm): MovingInterface[] {
   return (interfaces ?? []).filter(({ vfNetwork }) => vfNetwork !== undefined);
 }
@@ -897,14 +899,6 @@ function vfNetworks(vm: MovingVm): string[] {
 
 function networkOn({ networks }: HostFacts, name: string): NetworkOnHost | undefined {
   return networks?.find((network) => network.name === name);
-}
-
-function isLocal({ type, shared }: Disk): boolean {
-  return type === "file" && shared !== true;
-}
-
-function spelledDisk({ target, source }: Disk): string {
-  return source === undefined ? target : `${target}: ${source}`;
 }
 
 /**

@@ -31,6 +31,8 @@ export interface Rule<Facts> {
   readonly source: string;
   readonly checkedAt: readonly Checkpoint[];
   readonly severity: Severity;
+  /** It only estimates: the one who makes the move may set it aside by its id (`ignoreRules`). */
+  readonly estimate?: true;
   readonly find: (facts: Facts) => Finding | readonly Finding[] | undefined;
 }
 
@@ -38,6 +40,8 @@ export interface Rule<Facts> {
 export interface Violation extends Finding {
   readonly rule: string;
   readonly severity: Severity;
+  /** An error that was set aside, and so is a warning. */
+  readonly ignored?: true;
 }
 
 /**

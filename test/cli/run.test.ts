@@ -174,13 +174,15 @@ describe("arguments", () => {
 
   test("of a move go to it as options", async () => {
     await ran(
-      "migrate web --to host2 --unplug-timeout 5 --migrate-timeout 60.5 --plug-timeout 7 --bandwidth 100 --max-downtime 50 --auto-converge --announce qemu --unplug late --address 10.0.0.1 10.0.0.2 --report-dir /tmp/r",
+      "migrate web --to host2 --unplug-timeout 5 --migrate-timeout 60.5 --plug-timeout 7 --bandwidth 100 --max-downtime 50 --auto-converge --announce qemu --unplug late --non-shared-storage copy --ignore-rule move-memory move-mtu --address 10.0.0.1 10.0.0.2 --report-dir /tmp/r",
     );
     expect(vi.mocked(migrate).mock.lastCall?.[1]).toEqual({
       vm: "web",
       to: "host2",
       reportDir: "/tmp/r",
       options: {
+        nonSharedStorage: "copy",
+        ignoreRules: ["move-memory", "move-mtu"],
         unplugTimeout: 5,
         migrateTimeout: 60.5,
         plugTimeout: 7,

@@ -1,8 +1,12 @@
-/** Lets the in-process hosts run the one command that a move of a `<hostdev>` needs: a Unix socket has no way for commands. */
+/**
+ * Lets the in-process hosts run the commands that set a `<hostdev>`, and that try the migration port: a Unix socket has no way for
+ * commands.
+ */
 import { z } from "zod";
 import type { LibvirtCluster } from "../../provider/backends/libvirt/cluster.js";
 import type { LabLike } from "./two-hosts.js";
 
+const probe = z.object({ address: z.string(), port: z.number() });
 const task = z.object({ vf: z.string(), mac: z.string().optional(), vlan: z.number().optional() });
 
 /** As vf-settings.py does it with `ip link`. */
@@ -12,6 +16,14 @@ export function runsCommands({ hosts }: Pick<LabLike, "hosts">, cluster: Libvirt
     host.commands = () => Promise.resolve(() => Promise.reject(new Error("nothing is started here")));
     host.command = (_, stdin = "") => {
       if (stdin === "") return Promise.resolve({ code: 127, stdout: "", stderr: "not found" });
+      const tried = probe.safeParse(JSON.parse(stdin)).data;
+      if (tried !== undefined) {
+        const answer = model?.network.answerAt(host.name, tried.address) ?? {
+          outcome: "no route",
+          why: "No route to host",
+        };
+        return Promise.resolve({ code: 0, stdout: JSON.stringify(answer), stderr: "" });
+      }
       const { vf: address, mac, vlan } = task.parse(JSON.parse(stdin));
       const vf = model?.devices.functionAt(address)?.vf;
       if (vf === undefined) return Promise.resolve({ code: 1, stdout: "", stderr: `no VF ${address}` });

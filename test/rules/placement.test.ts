@@ -313,7 +313,10 @@ rule("move-memory", {
   breaks: [
     [
       move({ memoryKiB: 4096 }, { freeMemoryKiB: 4095 }),
-      { property: "host", message: 'Host "host2" has 3 MiB of free memory, but VM "web" needs 4 MiB.' },
+      {
+        property: "host",
+        message: 'Host "host2" has 3 MiB of free memory, caches included, but VM "web" needs 4 MiB.',
+      },
     ],
   ],
   keeps: [
@@ -321,6 +324,55 @@ rule("move-memory", {
     move({ memoryKiB: undefined }, { freeMemoryKiB: 0 }),
     move({}, { freeMemoryKiB: undefined }),
     nowhere(),
+  ],
+});
+
+const huge = { sizeKiB: 1_048_576, memoryKiB: 4_194_304 };
+
+rule("move-hugepages", {
+  breaks: [
+    [
+      move({ hugepages: [huge] }, { freeHugepages: [{ sizeKiB: 1_048_576, free: 3 }] }),
+      {
+        property: "host",
+        message: 'Host "host2" has 3 free huge pages of 1 GiB, but VM "web" needs 4.',
+      },
+    ],
+    [
+      move(
+        { hugepages: [{ ...huge, hostNodes: [1] }] },
+        {
+          freeHugepages: [
+            { sizeKiB: 1_048_576, node: 0, free: 9 },
+            { sizeKiB: 1_048_576, node: 1, free: 1 },
+          ],
+        },
+      ),
+      {
+        property: "host",
+        message: 'Host "host2" has 1 free huge page of 1 GiB on NUMA node 1, but VM "web" needs 4.',
+      },
+    ],
+    [
+      move({ hugepages: [huge, { sizeKiB: 2048, memoryKiB: 4096 }] }, { freeHugepages: [] }),
+      { property: "host", message: 'Host "host2" has 0 free huge pages of 1 GiB, but VM "web" needs 4.' },
+      { property: "host", message: 'Host "host2" has 0 free huge pages of 2 MiB, but VM "web" needs 2.' },
+    ],
+  ],
+  keeps: [
+    good,
+    move({ hugepages: [huge] }, { freeHugepages: undefined }),
+    move({ hugepages: [huge] }, { freeHugepages: [{ sizeKiB: 1_048_576, free: 4 }], freeMemoryKiB: 4096 }),
+    move(
+      { hugepages: [huge] },
+      {
+        freeHugepages: [
+          { sizeKiB: 1_048_576, node: 0, free: 2 },
+          { sizeKiB: 1_048_576, node: 1, free: 2 },
+        ],
+      },
+    ),
+    move({ hugepages: [{ ...huge, hostNodes: [1] }] }, { freeHugepages: [{ sizeKiB: 1_048_576, free: 4 }] }),
   ],
 });
 
@@ -628,23 +680,161 @@ rule("move-free-vfs", {
   ],
 });
 
+const jumbo: MovingInterface = { ...nic, mtu: 9000 };
+
 rule("move-mtu", {
   breaks: [
     [
-      move({}, { networks: [{ ...data, mtu: 9000 }] }),
+      move({}, { networks: [{ ...data, mtu: 1400 }] }),
       {
         property: "host",
-        message: 'Network "data" has MTU 1500 on host "host1" and 9000 on host "host2".',
+        message: 'Network "data" has MTU 1500 on host "host1", but network "data" has MTU 1400 on host "host2".',
+      },
+    ],
+    [
+      move({ interfaces: [jumbo] }),
+      {
+        property: "host",
+        message: 'Interface "nic" of VM "web" has MTU 9000, but network "data" has MTU 1500 on host "host2".',
       },
     ],
   ],
   keeps: [
     good,
+    // A larger one loses nothing, and what the guest has is what counts.
+    move({}, { networks: [{ ...data, mtu: 9000 }] }),
+    move(
+      { interfaces: [{ ...nic, mtu: 1500 }] },
+      {},
+      { source: { ...host1, networks: [{ ...data, mtu: 9000 }, dataVf] } },
+    ),
     move({}, { networks: [{ ...data, mtu: undefined }] }),
-    move({}, { networks: [{ ...data, mtu: 9000 }] }, { source: undefined }),
-    move({}, { networks: [{ ...data, mtu: 9000 }] }, { source: { ...host1, networks: [dataVf] } }),
-    move({ interfaces: undefined }, { networks: [{ ...data, mtu: 9000 }] }),
+    move({}, { networks: [{ ...data, mtu: 1400 }] }, { source: undefined }),
+    move({}, { networks: [{ ...data, mtu: 1400 }] }, { source: { ...host1, networks: [dataVf] } }),
+    move({ interfaces: undefined }, { networks: [{ ...data, mtu: 1400 }] }),
   ],
+});
+
+const withPfs = (...mtus: readonly (number | undefined)[]): Partial<HostFacts> => ({
+  networks: [
+    { ...data, mtu: 9000 },
+    {
+      ...dataVf,
+      physicalFunctions: mtus.map((mtu, index) => ({ name: `eth${index + 2}`, up: true, freeVfs: 1, mtu })),
+    },
+  ],
+});
+
+rule("move-pf-mtu", {
+  breaks: [
+    [
+      move({ interfaces: [jumbo] }, withPfs(1500)),
+      {
+        property: "host",
+        message:
+          'Interface "nic" of VM "web" has MTU 9000, but on host "host2" PF "eth2" of network "data-vf" has MTU 1500: the guest may refuse the VF.',
+      },
+    ],
+  ],
+  keeps: [
+    move({}, withPfs(1500)),
+    move({ interfaces: [jumbo] }, withPfs(9000)),
+    move({ interfaces: [jumbo] }, withPfs(1500, 9000)),
+    move({ interfaces: [jumbo] }, withPfs(undefined)),
+  ],
+});
+
+rule("move-nic-attachments", {
+  breaks: [
+    [
+      move(
+        {},
+        {
+          attachments: [
+            { nic: "net0", kind: "bridge", name: "br9", state: "absent" },
+            { nic: "net1", kind: "network", name: "lan", state: "inactive" },
+            { nic: "net2", kind: "network", name: "wan", state: "absent" },
+          ],
+        },
+      ),
+      { property: "host", message: 'Host "host2" has no bridge "br9", which NIC "net0" of VM "web" needs.' },
+      {
+        property: "host",
+        message: 'On host "host2", libvirt network "lan" is not started, which NIC "net1" of VM "web" needs.',
+      },
+      { property: "host", message: 'Host "host2" has no libvirt network "wan", which NIC "net2" of VM "web" needs.' },
+    ],
+  ],
+  keeps: [good, move({}, { attachments: [{ nic: "net0", kind: "bridge", name: "br0", state: "there" }] })],
+});
+
+const port = { address: "10.0.0.2", port: 49_152 } as const;
+
+rule("move-migration-port", {
+  breaks: [
+    [
+      move({}, { migrationPort: { ...port, outcome: "no answer", why: "no answer within 2 s" } }),
+      {
+        property: "host",
+        message: 'Host "host1" cannot reach host "host2" for the migration at 10.0.0.2:49152: no answer within 2 s.',
+      },
+    ],
+    [
+      move({}, { migrationPort: { ...port, address: "fe80::1", outcome: "no route", why: "No route to host" } }),
+      {
+        property: "host",
+        message: 'Host "host1" cannot reach host "host2" for the migration at [fe80::1]:49152: No route to host.',
+      },
+    ],
+    [
+      move(
+        {},
+        { migrationPort: { ...port, address: "host2", outcome: "not resolved", why: "Name or service not known" } },
+      ),
+      {
+        property: "host",
+        message: 'Host "host1" cannot reach host "host2" for the migration at host2:49152: Name or service not known.',
+        remedy: "Set hosts.host2.migrationAddress of vnic-failover:cluster to an address that the other hosts reach.",
+      },
+    ],
+  ],
+  keeps: [
+    good,
+    move({}, { migrationPort: { ...port, outcome: "reached", why: "connected" } }),
+    move({}, { migrationPort: { ...port, outcome: "not tried" } }),
+  ],
+});
+
+rule("move-migration-port-tried", {
+  breaks: [
+    [
+      move(
+        {},
+        { migrationPort: { ...port, outcome: "not tried", why: "hostCommands of vnic-failover:cluster is false" } },
+      ),
+      {
+        property: "host",
+        message:
+          'It was not tried whether host "host1" reaches host "host2" at its migration port 49152: hostCommands of vnic-failover:cluster is false.',
+      },
+    ],
+  ],
+  keeps: [good, move({}, { migrationPort: { ...port, outcome: "no answer" } })],
+});
+
+rule("move-ignored-rules", {
+  breaks: [
+    [
+      move({}, {}, { ignoredRules: ["move-memory", "move-memori", "move-vm-once"] }),
+      {
+        property: "migration",
+        message: 'Rule "move-memori" of ignoreRules is not one that can be ignored.',
+        remedy: expect.stringContaining('Did you mean "move-memory"?') as string,
+      },
+      { property: "migration", message: 'Rule "move-vm-once" of ignoreRules is not one that can be ignored.' },
+    ],
+  ],
+  keeps: [good, move({}, {}, { ignoredRules: ["move-memory"] })],
 });
 
 rule("move-standby-uplink-apart", {
@@ -733,23 +923,93 @@ rule("move-no-other-host-device", {
 
 const local: Disk = { target: "vdb", type: "file", source: "/var/lib/web.qcow2" };
 
+const refusal = (why: string, unsafe = false) => ({ verdict: "refused", why, unsafe }) as const;
+const notAsked = { verdict: "not asked", why: "vnic-failover:readOnly is true" } as const;
+
+rule("move-libvirt-accepts", {
+  breaks: [
+    [
+      move({ judgement: refusal("Requested operation is not valid: cannot migrate domain with 3 snapshots") }),
+      {
+        property: "vm",
+        message:
+          'VM "web" cannot migrate. libvirt on host "host1" says: Requested operation is not valid: cannot migrate domain with 3 snapshots.',
+        remedy: "Delete its snapshots (virsh snapshot-list web), then retry.",
+      },
+    ],
+    [
+      move({
+        disks: [local],
+        judgement: refusal("Unsafe migration: Migration without shared storage is unsafe", true),
+      }),
+      {
+        property: "vm",
+        message:
+          'VM "web" cannot migrate. libvirt on host "host1" says: Unsafe migration: Migration without shared storage is unsafe. It writes to "vdb: /var/lib/web.qcow2".',
+      },
+    ],
+    [
+      move({ judgement: refusal("a word of its own.") }, {}, { source: undefined }),
+      { property: "vm", message: 'VM "web" cannot migrate. libvirt says: a word of its own.' },
+    ],
+  ],
+  keeps: [
+    good,
+    move({ judgement: { verdict: "accepted", copiedDisks: [] } }),
+    move({ judgement: notAsked }),
+    // Another rule names them.
+    move({ blockingDevices: ["0000:01:10.2"], judgement: refusal("cannot migrate domain: 0000:01:10.2: VFIO") }),
+  ],
+});
+
+rule("move-libvirt-asked", {
+  breaks: [
+    [
+      move({ judgement: notAsked }),
+      {
+        property: "vm",
+        message: 'Whether libvirt accepts the migration of VM "web" was not asked: vnic-failover:readOnly is true.',
+      },
+    ],
+  ],
+  keeps: [good, move({ judgement: { verdict: "accepted", copiedDisks: [] } })],
+});
+
 rule("move-disks-shared", {
   breaks: [
     [
-      move({ disks: [local, { target: "vdc", type: "file" }] }),
+      move({ disks: [local, { target: "vdc", type: "file" }], judgement: notAsked }),
       {
         property: "vm",
-        message: 'VM "web" has disks that are not known to be on shared storage: "vdb: /var/lib/web.qcow2" and "vdc".',
+        message:
+          'VM "web" has disks that are files, which must be on a file system that both hosts share: "vdb: /var/lib/web.qcow2" and "vdc".',
       },
     ],
   ],
   keeps: [
     good,
-    move({ disks: undefined }),
-    move({ disks: [{ ...local, readonly: true }] }),
-    move({ disks: [{ ...local, type: "network" }] }),
-    move({ disks: [{ ...local, shared: true }] }),
+    // libvirt judges.
+    move({ disks: [local], judgement: { verdict: "accepted", copiedDisks: [] } }),
+    move({ disks: [local], judgement: refusal("Unsafe migration", true) }),
+    move({ disks: undefined, judgement: notAsked }),
+    move({ disks: [{ ...local, readonly: true }], judgement: notAsked }),
+    move({ disks: [{ ...local, type: "network" }], judgement: notAsked }),
+    move({ disks: [{ ...local, shared: true }], judgement: notAsked }),
   ],
+});
+
+rule("move-disks-copied", {
+  breaks: [
+    [
+      move({ disks: [local], judgement: { verdict: "accepted", copiedDisks: ["vdb"] } }),
+      {
+        property: "vm",
+        message:
+          'Disks of VM "web" are copied to host "host2": "vdb: /var/lib/web.qcow2". Their files stay on host "host1" and are not used any more.',
+      },
+    ],
+  ],
+  keeps: [good, move({ disks: [local], judgement: { verdict: "accepted", copiedDisks: [] } })],
 });
 
 rule("move-readonly-disks-there", {

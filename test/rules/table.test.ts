@@ -77,9 +77,14 @@ describe("the rule table", () => {
       "teaming-standby-has-primary",
       "teaming-vf-model-written",
       "teaming-standby-link-up",
+      "move-pf-mtu",
       "move-standby-uplink-apart",
+      "move-migration-port-tried",
       "move-vf-has-standby",
       "move-standby-link-up",
+      "move-libvirt-asked",
+      "move-disks-shared",
+      "move-disks-copied",
       "move-readonly-disks-there",
       "move-guest-kernel-tested",
       "move-guest-agent",
@@ -98,6 +103,18 @@ describe("the rule table", () => {
       "engine-vf-network",
       "engine-profile-failover",
       "engine-vm-without-vf",
+    ]);
+  });
+
+  it("lets only rules that estimate be set aside", () => {
+    expect(rules.filter(({ estimate }) => estimate === true).map(({ id }) => id)).toEqual([
+      "move-cpu-compatible",
+      "move-memory",
+      "move-hugepages",
+      "move-mtu",
+      "move-migration-port",
+      "move-guest-kernel",
+      "move-guest-virtio-drivers",
     ]);
   });
 

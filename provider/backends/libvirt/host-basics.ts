@@ -1,6 +1,7 @@
 /** What holds of a host whichever VM is asked about. */
 import { parseHostCapabilities, type HostCapabilities } from "./xml/capabilities.js";
 import type { LibvirtHost } from "./host.js";
+import { availableMemoryKiB } from "./host-memory.js";
 import { hostUse, type HostUse } from "./inventory.js";
 import type { JournalReservations } from "./reservations.js";
 
@@ -9,6 +10,7 @@ export interface HostBasics {
   /** As libvirt packs it: major × 1,000,000 + minor × 1,000 + release. */
   readonly libvirtVersion: number;
   readonly qemuVersion: number;
+  /** Free, or held as caches that the kernel would give up. */
   readonly freeMemoryKiB: number;
   readonly use: HostUse;
 }
@@ -23,18 +25,18 @@ export async function hostBasics(
   { commands, journals }: { readonly commands: boolean; readonly journals: Promise<JournalReservations> },
 ): Promise<HostBasics> {
   const connection = await host.connection();
-  const [{ capabilities }, { lib_ver }, { hv_ver }, { freeMem }, use] = await Promise.all([
+  const [{ capabilities }, { lib_ver }, { hv_ver }, freeMemoryKiB, use] = await Promise.all([
     connection.call("connect_get_capabilities", {}),
     connection.call("connect_get_lib_version", {}),
     connection.call("connect_get_version", {}),
-    connection.call("node_get_free_memory", {}),
+    availableMemoryKiB(connection),
     journals.then((known) => hostUse(host, { commands, journals: known })),
   ]);
   return {
     capabilities: parseHostCapabilities(capabilities),
     libvirtVersion: Number(lib_ver),
     qemuVersion: Number(hv_ver),
-    freeMemoryKiB: Number(freeMem / 1024n),
+    freeMemoryKiB,
     use,
   };
 }

@@ -5,6 +5,7 @@ import { parseHostCapabilities } from "./xml/capabilities.js";
 import type { LibvirtCluster } from "./cluster.js";
 import { HostUnreachable, type LibvirtHost } from "./host.js";
 import { reasonOf, remedyFor } from "../../model/problem.js";
+import { availableMemoryKiB } from "./host-memory.js";
 import { hostInterface, physicalFunction, type PhysicalFunction } from "./inventory.js";
 import { hostUseIn } from "./interfaces.js";
 import { unstartableOn, type Unstartable } from "./start-survey.js";
@@ -26,6 +27,7 @@ export interface AnsweringHost {
   readonly qemuVersion: number;
   /** Undefined: libvirt does not say. */
   readonly iommu: boolean | undefined;
+  /** Free, or held as caches that the kernel would give up. */
   readonly freeMemoryKiB: number;
   readonly networks: readonly SurveyedNetwork[];
   /** VMs that would not start again there. */
@@ -68,7 +70,7 @@ async function surveyHost(cluster: Pick<LibvirtCluster, "config" | "hosts">, hos
       connection.call("connect_get_capabilities", {}),
       connection.call("connect_get_lib_version", {}),
       connection.call("connect_get_version", {}),
-      connection.call("node_get_free_memory", {}),
+      availableMemoryKiB(connection),
     ]);
     const { uuid, iommu } = parseHostCapabilities(capabilities);
     return {
@@ -78,7 +80,7 @@ async function surveyHost(cluster: Pick<LibvirtCluster, "config" | "hosts">, hos
       libvirtVersion: Number(libvirt.lib_ver),
       qemuVersion: Number(qemu.hv_ver),
       iommu,
-      freeMemoryKiB: Number(memory.freeMem / 1024n),
+      freeMemoryKiB: memory,
       networks: await surveyNetworks(cluster, host),
       unstartable: await unstartableOn(host),
     };

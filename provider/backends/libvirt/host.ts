@@ -195,6 +195,11 @@ export class LibvirtHost {
     await opened?.transport.close();
   }
 
+  /** Its own name, at which it has other hosts reach it. */
+  async ownName(): Promise<string> {
+    return (await (await this.connection()).call("connect_get_hostname", {})).hostname;
+  }
+
   // --- domains
 
   /** Every domain, running or not. */

@@ -9,12 +9,11 @@ import { shellWord } from "../../model/shell-word.js";
 import { isActive, isIncoming } from "./cluster.js";
 import { JobType, Migrate } from "./constants.js";
 import { isConnectionLost, parameter, undefinedOn, type DomainRef, type JobNow, type LibvirtHost } from "./host.js";
+import { copiedDisksParameters, migrationFlags, type MigrationManner } from "./migration-flags.js";
 import { typedParameters, type TypedParameter } from "./rpc/datatypes.js";
 import { LibvirtError, VIR_ERR } from "./rpc/errors.js";
 
-export interface MigrationOptions {
-  /** Whether the domain is persistent: its definition then moves too. */
-  readonly persistent: boolean;
+export interface MigrationOptions extends MigrationManner {
   /**
    * The definition that the destination keeps: asked for while Begin is carried out, which does not want it yet
    * (qemuMigrationSrcBegin). Default: the source's.
@@ -28,8 +27,6 @@ export interface MigrationOptions {
   readonly migrationUri?: string | undefined;
   /** MiB/s. Default: no limit. */
   readonly bandwidth?: number | undefined;
-  /** Slows the guest down where it writes faster than the network carries. Default: false. */
-  readonly autoConverge?: boolean | undefined;
   /** Seconds after which the migration is aborted. */
   readonly timeout: number;
   /** Seconds to wait for the destination's copy to end or to run, where the answer to Finish got lost. Default 10. */
@@ -94,17 +91,15 @@ export async function migrate(
   dom: DomainRef,
   options: MigrationOptions,
 ): Promise<Arrival> {
-  const flags =
-    Migrate.LIVE |
-    (options.persistent ? Migrate.PERSIST_DEST | Migrate.UNDEFINE_SOURCE : 0) |
-    (options.autoConverge === true ? Migrate.AUTO_CONVERGE : 0);
+  const flags = migrationFlags(options);
   const sourceFlags = flags | Migrate.CHANGE_PROTECTION;
   const destinationFlags = flags & ~Migrate.AUTO_CONVERGE;
+  const disks = copiedDisksParameters(options);
   let params = typedParameters({
     migrate_uri: options.migrationUri === undefined ? undefined : parameter.string(options.migrationUri),
     bandwidth: options.bandwidth === undefined ? undefined : parameter.ullong(BigInt(options.bandwidth)),
     destination_xml: options.destinationXml === undefined ? undefined : parameter.string(options.destinationXml),
-  });
+  }).concat(disks);
   const deadline = AbortSignal.timeout(options.timeout * 1000);
   const stop = options.signal === undefined ? deadline : AbortSignal.any([deadline, options.signal]);
   const failed = (cause: unknown, { state, remedy }: Pick<Problem, "state" | "remedy"> = atSource) =>

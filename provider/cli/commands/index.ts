@@ -7,7 +7,7 @@ import { drain, type DrainRequest } from "./libvirt/drain.js";
 import { undoDrain, type UndoRequest } from "./libvirt/drain-undo.js";
 import { libvirtInterruption, type Interruption } from "../signals.js";
 import { migrate, type MigrateRequest } from "./libvirt/migrate.js";
-import { plan } from "./libvirt/plan.js";
+import { plan, type PlanRequest } from "./libvirt/plan.js";
 import { recoverVms, type RecoverRequest } from "./libvirt/recover.js";
 import { release } from "./libvirt/release.js";
 import { status } from "./libvirt/status.js";
@@ -19,7 +19,7 @@ export interface GivenOptions {
 
 export interface Commands {
   doctor(context: CommandConsole): Promise<Answer>;
-  plan(context: CommandConsole, request: { readonly vm: string; readonly to: string }): Promise<Answer>;
+  plan(context: CommandConsole, request: PlanRequest & GivenOptions): Promise<Answer>;
   migrate(context: CommandConsole, request: MigrateRequest & GivenOptions): Promise<Answer>;
   drain(context: CommandConsole, request: DrainRequest & GivenOptions): Promise<Answer>;
   undoDrain(context: CommandConsole, request: UndoRequest & GivenOptions): Promise<Answer>;

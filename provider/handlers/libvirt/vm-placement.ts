@@ -6,7 +6,7 @@ import { boundedReport } from "../../migration/report/bounded.js";
 import { lineOfReport } from "../../migration/report/line.js";
 import { recover } from "../../migration/recover.js";
 import { moveVm, MoveFailed } from "../../migration/move.js";
-import { migrationOptionsSchema } from "../../migration/options.js";
+import { defaultMigrationOptions, migrationOptionsSchema, type MigrationOptions } from "../../migration/options.js";
 import { errorsOf, planMove, warningsOf } from "../../migration/plan.js";
 import { missingVfsOf, plugMissingVfs } from "../../migration/repair.js";
 import { saveReport } from "../../migration/report/files.js";
@@ -89,7 +89,7 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
       if (resting !== undefined) return { inputs: { ...inputs, host: resting.host }, failures: resting.failures };
     }
     if (unchanged) return { inputs, failures: [] };
-    return { inputs, failures: await refusals(ctx, clusterOf(ctx), vm, host) };
+    return { inputs, failures: await refusals(ctx, clusterOf(ctx), vm, host, migrationOptionsKnown(inputs)) };
   },
 
   async diff(ctx, _id, state, news) {
@@ -296,6 +296,12 @@ async function restingHost(
   return { host: hostAtRest({ named, before, on: instance?.host.name }, (host) => rests(ctx, host)), failures };
 }
 
+/** What is not known yet at preview is taken for left out. */
+function migrationOptionsKnown({ migration }: MaybeUnknown<VmPlacementInputs>): MigrationOptions {
+  const given = isKnown(migration) ? Object.entries(migration ?? {}).filter(([, value]) => isKnown(value)) : [];
+  return migrationOptionsSchema.safeParse(Object.fromEntries(given)).data ?? defaultMigrationOptions;
+}
+
 /** Saves the report, and says on the resource's row what it comes to. Returns the file for people, where there is one. */
 async function tellOfMove({ progress }: HandlerContext, report: MoveReport): Promise<string | undefined> {
   const saved = await saveReport(report);
@@ -342,9 +348,13 @@ async function refusals(
   cluster: LibvirtCluster,
   vm: string,
   host: string,
+  options: MigrationOptions,
 ): Promise<readonly CheckFailure[]> {
   try {
-    const [plan, unreachable] = await Promise.all([planMove(cluster, vm, host), clusterCacheOf(ctx).unreachable()]);
+    const [plan, unreachable] = await Promise.all([
+      planMove(cluster, vm, host, options),
+      clusterCacheOf(ctx).unreachable(),
+    ]);
     const unchecked = unreachable.flatMap((problem) => leftUnchecked(ctx, problem));
     if (unchecked.length > 0) return unchecked.slice(0, 1);
     if (plan.alreadyThere) return [];

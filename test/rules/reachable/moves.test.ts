@@ -2,12 +2,17 @@
 import { vi } from "vitest";
 import { Affect, CpuCompare, DomainState, DomainXml } from "../../../provider/backends/libvirt/constants.js";
 import { plan } from "../../../provider/cli/commands/libvirt/plan.js";
+import { LibvirtCluster } from "../../../provider/backends/libvirt/cluster.js";
+import { VIR_ERR } from "../../../provider/backends/libvirt/rpc/errors.js";
+import { defaultMigrationOptions, type MigrationOptions } from "../../../provider/migration/options.js";
 import { moveVm } from "../../../provider/migration/move.js";
 import { moverOf } from "../../../provider/migration/mover.js";
 import { child, formatXml, parseXml, withChildren, type Element } from "../../../provider/xml/element.js";
 import { contextWith } from "../../cli/command-context.js";
 import { giveDevices, pciAttributesOf, standbyByHand, vfByHand } from "../../hosts/by-hand.js";
 import { declarePair, type DeclaredPair } from "../../hosts/declared.js";
+import { runsCommands } from "../../hosts/commands.js";
+import { Refusal } from "../../hosts/refusals.js";
 import { withAgent } from "../../hosts/guest-agent.js";
 import { domainXml, twoHosts, labNetworks, occupy, vfs, vm, type LabLike } from "../../hosts/two-hosts.js";
 import { journalOf, leave } from "../../hosts/left-journal.js";
@@ -30,8 +35,12 @@ async function within(act: (lab: LabLike) => Promise<string>, options: Options =
   }
 }
 
-const planned = async ({ cluster }: LabLike, of = "web", to = "host2") =>
-  (await plan(contextWith({ cluster }), { vm: of, to })).text;
+const planned = async (
+  { cluster }: Pick<LabLike, "cluster">,
+  of = "web",
+  to = "host2",
+  options: Partial<MigrationOptions> = {},
+) => (await plan(contextWith({ cluster }), { vm: of, to, options: { ...defaultMigrationOptions, ...options } })).text;
 
 /** The plan of moving `web` with its pair to host2, after something has happened to the hosts. */
 const planOf = (happen: (lab: LabLike, pair: DeclaredPair) => void | Promise<void>, options: Options = {}) =>
@@ -102,6 +111,14 @@ raises("move-memory", () =>
     host2.freeMemoryKiB = 1;
   }),
 );
+raises("move-hugepages", () =>
+  planOf((lab) => {
+    const backing = parseXml("<memoryBacking><hugepages><page size='2048' unit='KiB'/></hugepages></memoryBacking>");
+    const domain = web(lab);
+    domain.live = domain.live && withChildren(domain.live, [...domain.live.children, backing]);
+    lab.host2.hugepages = [{ sizeKiB: 2048, free: 127 }];
+  }),
+);
 raises("move-passthrough-ready", () =>
   planOf(({ host2 }) => {
     host2.iommu = false;
@@ -133,8 +150,43 @@ raises("move-pf-up", () =>
 );
 raises("move-free-vfs", () => planOf(({ host2 }) => host2.devices.virtualFunctions().forEach(occupy)));
 raises("move-mtu", () =>
-  planOf(({ host2 }) => void host2.devices.bridges.splice(0, 1, { name: "br0", mtu: 9000, ports: ["uplink0"] })),
+  planOf(({ host2 }) => void host2.devices.bridges.splice(0, 1, { name: "br0", mtu: 1400, ports: ["uplink0"] })),
 );
+raises("move-pf-mtu", () =>
+  within((lab) => {
+    for (const { devices } of lab.hosts) devices.bridges.splice(0, 1, { name: "br0", mtu: 9000, ports: ["uplink0"] });
+    giveDevices(lab, [standbyByHand.replace("<teaming", "<mtu size='9000'/><teaming"), vfByHand(vfs[0])]);
+    return planned(lab);
+  }),
+);
+raises("move-nic-attachments", () =>
+  planOf((lab) => {
+    lab.host1.devices.bridges.push({ name: "br9", mtu: 1500, ports: ["uplink9"] });
+    attached(lab, "<interface type='bridge'><source bridge='br9'/><alias name='ua-lan'/></interface>");
+  }),
+);
+raises("move-migration-port", () =>
+  planOf((lab) => {
+    runsCommands(lab, lab.cluster);
+    lab.network.blocked.add("host1>host2");
+  }),
+);
+raises("move-migration-port-tried", () =>
+  within(async (lab) => {
+    await declarePair(lab);
+    const { configuration } = lab;
+    const cluster = new LibvirtCluster({
+      ...configuration,
+      cluster: { ...configuration.cluster, hostCommands: false },
+    });
+    try {
+      return await planned({ cluster });
+    } finally {
+      await cluster.close();
+    }
+  }),
+);
+raises("move-ignored-rules", () => within((lab) => planned(lab, "web", "host2", { ignoreRules: ["move-vm-once"] })));
 raises("move-standby-uplink-apart", () =>
   planOf(({ host2 }) => void host2.devices.bridges.splice(0, 1, { name: "br0", mtu: 1500, ports: ["pf0"] })),
 );
@@ -151,8 +203,27 @@ raises("move-no-other-host-device", () =>
     );
   }),
 );
+const localDisk = "<disk type='file'><source file='/local.qcow2'/><target dev='vda'/></disk>";
+const mayNotMigrate = new Refusal(VIR_ERR.ACCESS_DENIED, 0, "access denied: 'domain' denied access");
+
+raises("move-libvirt-accepts", () =>
+  planOf((lab) => {
+    web(lab).kept.snapshots = 3;
+  }),
+);
+raises("move-libvirt-asked", () => planOf(({ host1 }) => host1.refuse("domain_migrate_begin3_params", mayNotMigrate)));
 raises("move-disks-shared", () =>
-  planOf((lab) => attached(lab, "<disk type='file'><source file='/local.qcow2'/><target dev='vda'/></disk>")),
+  planOf((lab) => {
+    attached(lab, localDisk);
+    lab.host1.refuse("domain_migrate_begin3_params", mayNotMigrate);
+  }),
+);
+raises("move-disks-copied", () =>
+  within(async (lab) => {
+    await declarePair(lab);
+    attached(lab, localDisk);
+    return planned(lab, "web", "host2", { nonSharedStorage: "copy" });
+  }),
 );
 raises("move-readonly-disks-there", () =>
   planOf((lab) => attached(lab, "<disk type='file'><source file='/cd.iso'/><target dev='sda'/><readonly/></disk>")),

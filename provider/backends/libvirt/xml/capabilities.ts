@@ -1,6 +1,6 @@
 import { attribute, child, children, find, formatXml, parseXml, textOf, XmlError } from "../../../xml/element.js";
 import type { Element } from "../../../xml/element.js";
-import { defined, yesNo } from "../../../xml/values.js";
+import { defined, natural, yesNo } from "../../../xml/values.js";
 
 /** What a host says of itself (virConnectGetCapabilities; formatcaps.rst). */
 export interface HostCapabilities {
@@ -10,19 +10,27 @@ export interface HostCapabilities {
   readonly cpuXml?: string;
   /** Whether an IOMMU is on; absent where libvirt does not say (before 4.8). */
   readonly iommu?: boolean;
+  /** Its NUMA nodes by their numbers; absent where libvirt does not say. */
+  readonly nodes?: readonly number[];
 }
 
 /** @throws XmlError `xml-unexpected` if it is another document; else as {@link parseXml}. */
 export function parseHostCapabilities(xml: string): HostCapabilities {
   const host = child(rootNamed("capabilities", xml), "host");
   const cpu = child(host, "cpu");
+  const cells = children(find(host, "topology", "cells"), "cell").slice(0, mostNodes);
+  const nodes = cells.flatMap((cell) => natural(attribute(cell, "id")) ?? []);
   return defined({
     uuid: textOf(child(host, "uuid")),
     arch: textOf(child(cpu, "arch")),
     cpuXml: cpu && formatXml(cpu),
     iommu: yesNo(attribute(child(host, "iommu"), "support")),
+    nodes: nodes.length === 0 ? undefined : nodes,
   });
 }
+
+/** What Linux is built with at most (CONFIG_NODES_SHIFT of 10). */
+const mostNodes = 1024;
 
 /** What a host can give to a domain of one kind (virConnectGetDomainCapabilities; formatdomaincaps.rst). */
 export interface DomainCapabilities {

@@ -2,6 +2,7 @@ import { attribute, child, find, parseXml, textOf, withChildren, XmlError } from
 import type { Element } from "../../../xml/element.js";
 import { guestPciAddress, hostPciAddress, parseInterface, type DomainInterface } from "./interface.js";
 import type { PciAddress } from "./pci-address.js";
+import { kibibytes } from "./memory-units.js";
 import { findPrimary, withHostDevice, type PairIdentity } from "./primary.js";
 import { defined, natural } from "../../../xml/values.js";
 
@@ -43,13 +44,13 @@ export function parseDomain(xml: string): Domain {
     throw unexpected(`Unable to read a domain from <${raw.name}>: it needs <domain> with <name> and <uuid>`);
   }
   const devices = child(raw, "devices")?.children ?? [];
-  const vcpu = child(raw, "vcpu");
+  const [vcpu, memory] = [child(raw, "vcpu"), child(raw, "memory")];
   return {
     name,
     uuid,
     ...defined({ id: natural(attribute(raw, "id")) }),
     machine: attribute(find(raw, "os", "type"), "machine") ?? "",
-    memoryKiB: memoryKiB(child(raw, "memory")),
+    memoryKiB: kibibytes(textOf(memory), attribute(memory, "unit")) ?? 0,
     vcpus: natural(attribute(vcpu, "current")) ?? natural(textOf(vcpu)) ?? 1,
     interfaces: devices.filter(isNic).map(parseInterface),
     hostdevs: devices.flatMap((device) => hostPciAddress(device) ?? []),
@@ -137,29 +138,6 @@ export function rootPorts(devices: readonly Element[]): readonly RootPort[] {
     .filter((device) => device.name === "controller" && attribute(device, "model") === "pcie-root-port")
     .flatMap((port) => natural(attribute(port, "index")) ?? [])
     .map((bus) => ({ bus, free: !taken.has(bus) }));
-}
-
-/** libvirt's units of memory in bytes (formatdomain.rst, "Memory Allocation"), KiB where none is given. */
-const memoryUnits = new Map([
-  ["b", 1],
-  ["bytes", 1],
-  ["KB", 1e3],
-  ["k", 2 ** 10],
-  ["KiB", 2 ** 10],
-  ["MB", 1e6],
-  ["M", 2 ** 20],
-  ["MiB", 2 ** 20],
-  ["GB", 1e9],
-  ["G", 2 ** 30],
-  ["GiB", 2 ** 30],
-  ["TB", 1e12],
-  ["T", 2 ** 40],
-  ["TiB", 2 ** 40],
-]);
-
-function memoryKiB(memory: Element | undefined): number {
-  const unit = memoryUnits.get(attribute(memory, "unit") ?? "KiB") ?? 2 ** 10;
-  return Math.ceil(((natural(textOf(memory)) ?? 0) * unit) / 2 ** 10);
 }
 
 function unexpected(what: string): XmlError {

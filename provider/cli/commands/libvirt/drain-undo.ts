@@ -29,6 +29,7 @@ export async function undoDrain(context: CommandContext, request: UndoRequest): 
     cluster,
     back.map(({ instance }) => instance),
     origins,
+    request.options,
   );
   const origin = new Map(back.map(({ drained: { vm, from } }) => [vm, from]));
   return carryOut(

@@ -22,14 +22,14 @@ export async function drain(context: CommandContext, request: DrainRequest): Pro
   const { host, options, maintenance = false } = request;
   if (maintenance) throw maintenanceIsTheStacks(host, configuration);
   const to = destinationsOf(context, request);
-  const { vms, destinations, unreachable } = await drainFacts(cluster, host, to);
+  const { vms, destinations, unreachable } = await drainFacts(cluster, host, to, options);
   return carryOut(
     context,
     request,
     { kind: "drain", host, vms, plan: planDrain(vms, destinations), unreachable, next: nextOfStacks(context, host) },
     moverOf(context, options, vms),
     async (failed) => {
-      const now = await drainFacts(cluster, host, to);
+      const now = await drainFacts(cluster, host, to, options);
       return planDrain(elsewhere(now.vms, failed), now.destinations);
     },
   );

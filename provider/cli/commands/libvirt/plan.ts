@@ -1,6 +1,6 @@
 /** `vnic-failover plan`: what a move would do, and whether it can. Changes nothing. */
 import { isRefused, planMove, type MovePlan, type PlannedInterface } from "../../../migration/plan.js";
-import { defaultMigrationOptions } from "../../../migration/options.js";
+import { defaultMigrationOptions, type MigrationOptions } from "../../../migration/options.js";
 import { moveSteps } from "../../../migration/steps.js";
 import { unpluggingOf, type Unplugging } from "../../../migration/unplugging.js";
 import { formatPciAddress } from "../../../backends/libvirt/xml/pci-address.js";
@@ -8,17 +8,24 @@ import type { Answer, CommandContext } from "../../command.js";
 import { describeFindings, findingsDocument } from "../../output/findings.js";
 import { indented, paragraphs, table } from "../../output/table.js";
 
-export async function plan({ cluster }: CommandContext, { vm, to }: { vm: string; to: string }): Promise<Answer> {
-  const found = await planMove(cluster, vm, to);
+export interface PlanRequest {
+  readonly vm: string;
+  readonly to: string;
+  /** Of the move. Default: those that a move has. */
+  readonly options?: MigrationOptions;
+}
+
+export async function plan({ cluster }: CommandContext, { vm, to, options = defaultMigrationOptions }: PlanRequest): Promise<Answer> {
+  const found = await planMove(cluster, vm, to, options);
   const refused = isRefused(found);
   return {
     outcome: refused ? "refused" : "ok",
-    document: planDocument(found, refused),
-    text: describePlan(found, refused),
+    document: planDocument(found, refused, options),
+    text: describePlan(found, refused, options),
   };
 }
 
-function describePlan(found: MovePlan, refused: boolean): string {
+function describePlan(found: MovePlan, refused: boolean, options: MigrationOptions): string {
   const { vm, from, to, alreadyThere, findings, interfaces, journal } = found;
   if (alreadyThere) return paragraphs(`Nothing to do: VM "${vm}" is already on "${to}".`, describeFindings(findings));
   const pairs = table(
@@ -35,7 +42,7 @@ function describePlan(found: MovePlan, refused: boolean): string {
     journal === undefined
       ? undefined
       : `A move from "${journal.from}" to "${journal.to}" is recorded in its journal (step ${journal.step}): that would be completed or rolled back first.`;
-  const unplug = unpluggingOf(defaultMigrationOptions.unplug);
+  const unplug = unpluggingOf(options.unplug);
   const steps = moveSteps.map(({ name, title }, index) => [String(index + 1), name, title]);
   return paragraphs(
     `VM "${vm}": ${from === undefined ? "found nowhere" : `"${from}"`} -> "${to}"`,
@@ -52,7 +59,7 @@ function inWords({ when, why }: Unplugging): string {
   return `${when === "early" ? "before the migration" : "as the migration's first act, by QEMU"}: ${why}`;
 }
 
-function planDocument(found: MovePlan, refused: boolean): Record<string, unknown> {
+function planDocument(found: MovePlan, refused: boolean, options: MigrationOptions): Record<string, unknown> {
   const { vm, from, to, alreadyThere, findings, interfaces, journal } = found;
   return {
     vm,
@@ -68,7 +75,7 @@ function planDocument(found: MovePlan, refused: boolean): Record<string, unknown
       vfAfter: addressThere(nic) ?? null,
     })),
     findings: findingsDocument(findings),
-    unplug: unpluggingOf(defaultMigrationOptions.unplug),
+    unplug: unpluggingOf(options.unplug),
     journal: journal === undefined ? null : { from: journal.from, to: journal.to, step: journal.step },
     steps: refused || alreadyThere ? [] : moveSteps.map(({ name, title }) => ({ name, title })),
   };

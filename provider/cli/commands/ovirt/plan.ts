@@ -3,7 +3,8 @@ import { planOnEngine, type EngineMovePlan } from "../../../handlers/ovirt/move.
 import type { Answer } from "../../command.js";
 import { describeFindings, findingsDocument } from "../../output/findings.js";
 import { indented, paragraphs, table } from "../../output/table.js";
-import type { EngineContext } from "./context.js";
+import type { GivenOptions } from "../index.js";
+import { refuseForeignOptions, type EngineContext } from "./context.js";
 
 /** What a move is made of on oVirt. Nothing of it can be undone one by one. */
 const engineSteps = [
@@ -19,9 +20,10 @@ const engineSteps = [
 
 export async function enginePlan(
   { engine }: EngineContext,
-  request: { readonly vm: string; readonly to: string },
+  { vm, to, given = [] }: { readonly vm: string; readonly to: string } & Partial<GivenOptions>,
 ): Promise<Answer> {
-  const plan = await planOnEngine(engine, request);
+  refuseForeignOptions(given);
+  const plan = await planOnEngine(engine, { vm, to });
   const refused = plan.findings.some(({ severity }) => severity === "error");
   return { outcome: refused ? "refused" : "ok", document: document(plan, refused), text: describe(plan, refused) };
 }

@@ -1,0 +1,48 @@
+import type { Rule } from "./rule.js";
+import { quoted } from "./wording.js";
+
+/** What the VM's NICs are attached to on their host: libvirt wants it on the destination by the same name. */
+export interface Attachment {
+  /** The NIC, by its alias or MAC. */
+  readonly nic: string;
+  readonly kind: "bridge" | "network" | "interface";
+  readonly name: string;
+  /** `inactive`: a libvirt network that is defined and not started. */
+  readonly state: "there" | "absent" | "inactive";
+}
+
+interface AttachmentFacts {
+  readonly vm: { readonly name: string };
+  readonly destination: {
+    readonly name: string;
+    /** Those whose state there is known. */
+    readonly attachments?: readonly Attachment[] | undefined;
+  };
+}
+
+export const attachmentRules: readonly Rule<AttachmentFacts>[] = [
+  {
+    id: "move-nic-attachments",
+    title: "The destination has each bridge, libvirt network and interface that a NIC of the VM is attached to",
+    source:
+      "libvirt: src/qemu/qemu_interface.c qemuInterfaceBridgeConnect, src/conf/domain_conf.c virDomainNetAllocateActualDevice",
+    checkedAt: ["check", "preflight"],
+    severity: "error",
+    find: ({ vm, destination }) =>
+      (destination.attachments ?? []).flatMap(({ nic, kind, name, state }) => {
+        if (state === "there") return [];
+        const what = `${kind === "network" ? "libvirt network" : kind} ${quoted(name)}`;
+        return {
+          property: "host",
+          message:
+            state === "inactive"
+              ? `On host ${quoted(destination.name)}, ${what} is not started, which NIC ${quoted(nic)} of VM ${quoted(vm.name)} needs.`
+              : `Host ${quoted(destination.name)} has no ${what}, which NIC ${quoted(nic)} of VM ${quoted(vm.name)} needs.`,
+          remedy:
+            state === "inactive"
+              ? "Start the network there (virsh net-start), or choose another host."
+              : `Add the ${kind} to the host, unplug the NIC, or choose another host.`,
+        };
+      }),
+  },
+];
