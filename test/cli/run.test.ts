@@ -202,6 +202,8 @@ describe("arguments", () => {
         "autoConverge",
         "announce",
         "unplug",
+        "nonSharedStorage",
+        "ignoreRules",
         "addresses",
       ],
     });

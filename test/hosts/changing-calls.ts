@@ -37,7 +37,10 @@ export function changingCalls(
   from: readonly [number, number],
 ): readonly ChangingCall[] {
   return hosts.flatMap((host, index) => {
-    const made = host.journal.slice(from[index]).filter((procedure) => changing.has(procedure));
+    const first = from[index] ?? 0;
+    const made = host.journal.filter(
+      (procedure, at) => at >= first && changing.has(procedure) && !host.rehearsals.has(at),
+    );
     return made.map((procedure, at) => ({
       host: host.name as ChangingCall["host"],
       procedure,

@@ -19,6 +19,7 @@ import { Domains, isActive, refOf, type DomainModel } from "./domains.js";
 import { EventRegistrations } from "./events.js";
 import {
   afterRefusedMigration,
+  isRehearsal,
   migrationAnswers,
   type MemoryPasses,
   MigrationNetwork,
@@ -70,6 +71,7 @@ export interface Which<A> {
   readonly times?: number;
   /** How many go by before the first of them. */
   readonly skip?: number;
+  /** Default: all but a Begin that only asks (see migration.ts). */
   readonly when?: (args: A) => boolean;
 }
 
@@ -116,6 +118,8 @@ export class LibvirtHostModel implements MigrationEnd {
   readonly calls = new Map<ProcedureName, number>();
   /** The same, one after another. */
   readonly journal: ProcedureName[] = [];
+  /** Which of those only asked whether a migration would be let begin. */
+  readonly rehearsals = new Set<number>();
   /** What QEMU's monitors were told. */
   readonly monitorCommands: unknown[] = [];
   /** The flags of virDomainUndefineFlags that its libvirt knows: all of 8.9 and later. */
@@ -156,6 +160,7 @@ export class LibvirtHostModel implements MigrationEnd {
           throw error;
         }
         this.calls.set(call.procedure, (this.calls.get(call.procedure) ?? 0) + 1);
+        if (isRehearsal(call)) this.rehearsals.add(this.journal.length);
         this.journal.push(call.procedure);
         const seen = this.onCall(call);
         return seen instanceof Promise
@@ -541,9 +546,10 @@ function intercept(list: readonly Befalling[], call: Call): void | Promise<void>
 function befalling<P extends ProcedureName>(
   procedure: P,
   act: Befalling["act"],
-  { times = 1, skip = 0, when = () => true }: Which<Args<P>>,
+  { times = 1, skip = 0, when }: Which<Args<P>>,
 ): Befalling {
-  return { procedure, act, times, skip, when: when as (args: unknown) => boolean };
+  const isMeant = when ?? ((args: unknown) => !isRehearsal({ procedure, args }));
+  return { procedure, act, times, skip, when: isMeant as (args: unknown) => boolean };
 }
 
 function vmOf(args: unknown): string {

@@ -197,6 +197,12 @@ export function migrationAnswers(
   };
 }
 
+/** A Begin without protection: it asks whether the migration would be let begin, and nothing comes of it. */
+export function isRehearsal({ procedure, args }: { readonly procedure: string; readonly args: unknown }): boolean {
+  const { flags = 0 } = args as { readonly flags?: number };
+  return procedure === "domain_migrate_begin3_params" && (flags & Migrate.CHANGE_PROTECTION) === 0;
+}
+
 /**
  * What libvirt leaves behind where one of these calls fails: the source goes on by itself after Perform, the copy is killed
  * by Finish. The others change nothing.

@@ -4,6 +4,7 @@ import { moveVm } from "../../provider/migration/move.js";
 import { defaultMigrationOptions } from "../../provider/migration/options.js";
 import { changing, changingCalls, type ChangingCall } from "../hosts/changing-calls.js";
 import { declarePair } from "../hosts/declared.js";
+import { isRehearsal } from "../hosts/migration.js";
 import { twoHosts, type Entrance, type LabLike, vfs } from "../hosts/two-hosts.js";
 import { settled } from "../hosts/standing.js";
 
@@ -63,7 +64,7 @@ export function atChange(
   for (const host of lab.hosts) {
     const others = host.onCall;
     host.onCall = (call) => {
-      if (changing.has(call.procedure) && isDoorOf(call)) {
+      if (changing.has(call.procedure) && !isRehearsal(call) && isDoorOf(call)) {
         made += 1;
         if (made === nth) act();
       }
