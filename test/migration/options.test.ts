@@ -10,6 +10,8 @@ describe("a move's options", () => {
       autoConverge: false,
       announce: "probe",
       unplug: "auto",
+      nonSharedStorage: "refuse",
+      ignoreRules: [],
       addresses: [],
     });
   });
@@ -24,6 +26,8 @@ describe("a move's options", () => {
     ["maxDowntime", 60_001],
     ["announce", "loud"],
     ["unplug", "never"],
+    ["nonSharedStorage", "share"],
+    ["ignoreRules", [""]],
     ["addresses", ["2001:db8::1"]],
     ["addresses", ["10.0.0.1; reboot"]],
     ["addresses", Array<string>(17).fill("10.0.0.1")],
