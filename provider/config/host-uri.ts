@@ -5,12 +5,12 @@ import { didYouMean, nearest } from "../model/suggestion.js";
 
 /**
  * libvirt's connection URIs (docs/uri.rst): `driver[+transport]://[user@][host][:port]/path?parameter=value&…`.
- * Understood are the transports `unix` and `ssh`; parameters mean what they mean to libvirt.
+ * Understood are the transports `unix`, `ssh` and `tls`; parameters mean what they mean to libvirt.
  */
 
 /** QEMU's, and libvirt's own driver for tests. */
 const drivers = ["qemu", "test"] as const;
-const transports = ["unix", "ssh"] as const;
+const transports = ["unix", "ssh", "tls"] as const;
 const authenticationMethods = ["agent", "privkey", "password", "keyboard-interactive"] as const;
 export type AuthenticationMethod = (typeof authenticationMethods)[number];
 /** Those by which the host gets to know a password. */
@@ -63,7 +63,16 @@ export interface SshUri extends LibvirtAddress {
   readonly readOnly: boolean;
 }
 
-export type LibvirtUri = UnixUri | SshUri;
+export interface TlsUri extends LibvirtAddress {
+  readonly transport: "tls";
+  readonly host: string;
+  /** Default 16514 (libvirt: src/remote/remote_driver.h). */
+  readonly port: number;
+  /** The folder of cacert.pem, clientcert.pem and clientkey.pem. Default: the user's and the system's. */
+  readonly pkiPath?: string;
+}
+
+export type LibvirtUri = UnixUri | SshUri | TlsUri;
 
 const absolutePath = z.string().regex(/^\/[^\0]*$/, "must be an absolute path");
 const filePath = z.string().regex(/^(\/|~\/)[^\0]+$/, "must be an absolute path, or begin with ~/");
@@ -106,6 +115,11 @@ const sshParameters = unixParameters.extend({
     .pipe(z.array(z.enum(authenticationMethods)).min(1))
     // A password is given to a host only where its own URI says so: any host can refuse keys and ask for one.
     .default(["agent", "privkey"]),
+});
+
+const tlsParameters = z.strictObject({
+  pkipath: filePath.optional(),
+  no_verify: flag.default(false),
 });
 
 /** Why a text is no URI that can be used. Neither sentence shows its user part: a password may be there. */
@@ -173,17 +187,16 @@ function understood(text: string, readOnly: ReadOnlyAccess | undefined): Libvirt
     throw fail(
       `the driver "${driver}" is not supported`,
       meant && host !== ""
-        ? `Did you mean qemu+ssh://${host}/system? The driver is qemu, the transport ssh or unix.`
+        ? `Did you mean qemu+ssh://${host}/system? The driver is qemu, the transport ssh, tls or unix.`
         : syntax,
     );
   }
   const scheme = transport?.toLowerCase() ?? (host === "" ? "unix" : "tls");
   if (!isOneOf(transports, scheme)) {
     const near = nearest(scheme, transports);
-    const byDefault = transport === undefined ? ", which libvirt takes for a host where none is named" : "";
     throw fail(
-      `the transport "${scheme}" is not supported${byDefault}`,
-      `${near === undefined ? "" : `Did you mean "${near}"? `}Use ssh or unix, e.g. ${driver}+ssh://${host || "host"}/system.`,
+      `the transport "${scheme}" is not supported`,
+      `${near === undefined ? "" : `Did you mean "${near}"? `}Use ssh, tls or unix, e.g. ${driver}+ssh://${host || "host"}/system.`,
     );
   }
   if (!["/system", "/session", "/default"].includes(path)) {
@@ -219,6 +232,17 @@ function understood(text: string, readOnly: ReadOnlyAccess | undefined): Libvirt
   }
 
   if (host === "") throw fail("it names no host", syntax);
+  if (scheme === "tls") {
+    const { pkipath, no_verify } = read(tlsParameters);
+    if (no_verify) {
+      // A key that SSH has taken once is known from then on; of a certificate that nothing signs nothing would be.
+      throw fail(
+        "its parameter no_verify would let any host be this one: a host's certificate is always verified",
+        "Take it out, and name the folder with the authority's cacert.pem by pkipath=.",
+      );
+    }
+    return { transport: "tls", name, host, port: port ?? 16_514, ...(pkipath !== undefined && { pkiPath: pkipath }) };
+  }
   const parameters = read(sshParameters);
   const { keyfile, known_hosts, mode, proxy, sshauth, command } = parameters;
   for (const other of ["socket", "sshauth"].filter((key) => command !== undefined && given.has(key))) {

@@ -1,4 +1,5 @@
 /** The stack's configuration: the hosts and networks of a cluster with libvirt, or an oVirt engine. */
+import { join } from "node:path";
 import { z } from "zod";
 import { readHostKeyPin } from "./host-key-pin.js";
 import { passwordMethods, readLibvirtUri, type ReadOnlyAccess } from "./host-uri.js";
@@ -244,6 +245,13 @@ function uriIsUsable(text: string, context: z.RefinementCtx): void {
     say(`cannot be used: ${uri.why}. ${uri.remedy}`);
     return;
   }
+  if (uri.transport === "tls" && uri.pkiPath !== undefined) {
+    for (const name of ["cacert.pem", "clientcert.pem", "clientkey.pem"]) {
+      const file = join(uri.pkiPath, name);
+      const fault = fileFault(file);
+      if (fault !== undefined) say(`needs the file "${file}", which ${fault}. Correct pkipath=, or put it there.`);
+    }
+  }
   if (uri.transport !== "ssh") return;
   if (uri.keyFile !== undefined && uri.authentication.includes("privkey")) {
     const fault = fileFault(uri.keyFile);
@@ -364,7 +372,15 @@ function betweenHosts(given: unknown): readonly Mistake[] {
       ? []
       : { path: [...at(host), "uri"], message: `reaches the same libvirt as host "${other}": name each host once` };
   });
-  return [...undeclared, ...twice];
+  const pinnedForTls = hosts.flatMap(([host, config]) =>
+    (entriesOf(config).get("hostKey") ?? "") !== "" && transportOf(entriesOf(config).get("uri")) === "tls"
+      ? {
+          path: [...at(host), "hostKey"],
+          message: "pins a key of SSH, and the host's URI is of TLS: its certificate is verified. Take it out",
+        }
+      : [],
+  );
+  return [...undeclared, ...twice, ...pinnedForTls];
 }
 
 /** Credentials that no host would ever get: of a host that the cluster does not have, or a password that its URI does not ask for. */
@@ -387,11 +403,16 @@ function ofOtherHosts(values: ConfigValues): readonly Mistake[] {
   });
 }
 
+function transportOf(uri: unknown): string | undefined {
+  const read = typeof uri === "string" ? readLibvirtUri(uri) : undefined;
+  return read === undefined || "why" in read ? undefined : read.transport;
+}
+
 /** Which libvirt a URI reaches, as far as it tells. */
 function addressOf(uri: unknown): string | undefined {
   const read = typeof uri === "string" ? readLibvirtUri(uri) : undefined;
   if (read === undefined || "why" in read) return undefined;
-  const where = read.transport === "ssh" ? [read.host.toLowerCase(), read.port] : [];
+  const where = read.transport === "unix" ? [] : [read.host.toLowerCase(), read.port];
   return JSON.stringify([...where, read.name, read.socket]);
 }
 

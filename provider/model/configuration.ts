@@ -83,7 +83,7 @@ export function configurationType(checks: Checks) {
   const host = objectType("ClusterHost", "A hypervisor with libvirt.", {
     uri: required(
       text.superRefine(checks.uri),
-      "libvirt's own URI syntax: `qemu+ssh://user@host:port/system?keyfile=…&known_hosts=…`, or `qemu+unix:///system`. Two hosts cannot have the same.",
+      "libvirt's own URI syntax: `qemu+ssh://user@host:port/system?keyfile=…&known_hosts=…`, `qemu+tls://host:port/system?pkipath=…`, or `qemu+unix:///system`. Two hosts cannot have the same.",
     ),
     hostKey: optional(
       text.superRefine(checks.hostKey),

@@ -135,13 +135,13 @@ describe("a file", () => {
   test("with several mistakes tells them all, each with its line", async () => {
     const config = await file(
       "many.yaml",
-      "hosts:\n  a:\n    uri: 1\n  b: { uri: qemu+tls://b/system }\nnetworks:\n  n: { mtu: 1 }\n",
+      "hosts:\n  a:\n    uri: 1\n  b: { uri: qemu+tcp://b/system }\nnetworks:\n  n: { mtu: 1 }\n",
     );
     const { message } = await problemOf(readConfiguration({ config }, {}));
     expect(message.split("\n")).toEqual([
       "Unable to use the configuration:",
       `  ${config}:3: hosts.a.uri must be a string, not a number.`,
-      `  ${config}:4: hosts.b.uri cannot be used: the transport "tls" is not supported. Use ssh or unix, e.g. qemu+ssh://b/system.`,
+      `  ${config}:4: hosts.b.uri cannot be used: the transport "tcp" is not supported. Use ssh, tls or unix, e.g. qemu+ssh://b/system.`,
       `  ${config}:6: networks.n.mtu must be at least 68.`,
       "Correct them in that file.",
     ]);

@@ -18,6 +18,8 @@ const ssh = {
   readOnly: false,
 };
 
+const tls = { transport: "tls", name: "qemu:///system", host: "host1", port: 16_514 };
+
 describe("a libvirt URI", () => {
   it.each<[string, object]>([
     ["qemu:///system", { transport: "unix", name: "qemu:///system", socket: "/var/run/libvirt/libvirt-sock" }],
@@ -51,12 +53,21 @@ describe("a libvirt URI", () => {
     ["qemu+ssh://host1/system?command=/opt/openssh/bin/ssh", { ...ssh, command: "/opt/openssh/bin/ssh" }],
     ["qemu+ssh://host1/system?command=ssh&netcat=/bin/nc", { ...ssh, command: "ssh" }],
     ["qemu+ssh://host1/system?socket=/s", { ...ssh, socket: "/s", socketGiven: true }],
+    ["qemu+tls://host1/system", tls],
+    ["qemu://host1/system", tls],
+    ["qemu+tls://host1/system?no_verify=0", tls],
+    ["qemu+tls://root@host1:1234/system?pkipath=/etc/pki/me", { ...tls, port: 1234, pkiPath: "/etc/pki/me" }],
+    ["qemu+tls://[fe80::1]/system", { ...tls, host: "fe80::1" }],
   ])("%s is read as libvirt does", (text, expected) => {
     expect(parseLibvirtUri(text)).toEqual(expected);
   });
 
   it.each([
-    ["qemu://host1/system", /"tls" is not supported/],
+    ["qemu+tls:///system", /names no host/],
+    ["qemu+tls://host1/system?no_verify=1", /no_verify would let any host be this one/],
+    ["qemu+tls://host1/system?keyfile=/k", /unknown parameter "keyfile"/],
+    ["qemu+tls://host1/system?pkipath=pki", /its parameter pkipath must be an absolute path/],
+    ["qemu+tls://host1/elsewhere", /\/elsewhere/],
     ["qemu+tcp://host1/system", /"tcp" is not supported/],
     ["qemu+libssh2://host1/system", /"libssh2" is not supported/],
     ["qemu+ext:///system", /"ext" is not supported/],

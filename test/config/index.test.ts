@@ -158,10 +158,20 @@ describe("the stack's configuration", () => {
     // What once was a warning at preview, and an update that failed.
     [
       "another transport",
-      hosts({ uri: "qemu+tls://h/system" }),
-      'a.uri cannot be used: the transport "tls" is not supported',
+      hosts({ uri: "qemu+tcp://h/system" }),
+      'a.uri cannot be used: the transport "tcp" is not supported',
     ],
-    ["no transport", hosts({ uri: "qemu://h/system" }), "Use ssh or unix, e.g. qemu+ssh://h/system"],
+    [
+      "a folder for TLS that has nothing in it",
+      hosts({ uri: "qemu+tls://h/system?pkipath=/no/such" }),
+      'a.uri needs the file "/no/such/cacert.pem", which is not there.',
+    ],
+    [
+      "a key of SSH for a host that is reached over TLS",
+      hosts({ uri: "qemu+tls://h/system", hostKey: "SHA256:".padEnd(50, "A") }),
+      "a.hostKey pins a key of SSH, and the host's URI is of TLS",
+    ],
+    ["a transport that there is not", hosts({ uri: "qemu+ext://h/system" }), "Use ssh, tls or unix, e.g. qemu+ssh://h/system"],
     ["a transport that is mistyped", hosts({ uri: "qemu+shs://h/system" }), 'Did you mean "ssh"?'],
     ["SSH's own URI", hosts({ uri: "ssh://root@h" }), "Did you mean qemu+ssh://h/system?"],
     ["a parameter that is mistyped", hosts({ uri: `${uri}?keyfil=/k` }), 'parameter "keyfil"; did you mean "keyfile"?'],

@@ -48,7 +48,7 @@ test.each<Face>(["dynamic", "plugin"])("of the %s package", { timeout: TIMEOUT }
     });
     const mistaken = {
       hosts: {
-        tls: { uri: "qemu+tls://host1/system" },
+        tcp: { uri: "qemu+tcp://host1/system" },
         ssh: { uri: "ssh://root@host" },
         password: { uri: "qemu+ssh://root:hunter2@host3/system" },
         pin: { uri: "qemu+ssh://host4/system", hostKey: "SHA256:…" },
@@ -76,7 +76,7 @@ test.each<Face>(["dynamic", "plugin"])("of the %s package", { timeout: TIMEOUT }
       expect(mistakes.exitCode).not.toBe(0);
       for (const line of [
         'vnic-failover:sshPrivatKey is an unknown key; did you mean "vnic-failover:sshPrivateKey"?',
-        'vnic-failover:cluster.hosts.tls.uri cannot be used: the transport "tls" is not supported.',
+        'vnic-failover:cluster.hosts.tcp.uri cannot be used: the transport "tcp" is not supported.',
         'vnic-failover:cluster.hosts.ssh.uri cannot be used: the driver "ssh" is not supported.',
         "vnic-failover:cluster.hosts.password.uri cannot be used: it contains a password.",
         "vnic-failover:cluster.hosts.pin.hostKey is not a whole fingerprint.",

@@ -252,10 +252,10 @@ async function authenticate(client: RpcClient, where: string): Promise<void> {
   if (wanted !== AUTH_POLKIT) {
     throw new ProblemError({
       code: "libvirt-authentication",
-      what: "Unable to authenticate with libvirt: it asks for SASL on its local socket",
+      what: "Unable to authenticate with libvirt: it asks for SASL",
       where,
       remedy:
-        'Set auth_unix_rw = "none" or "polkit" in libvirtd.conf on the host; SSH has authenticated the user already.',
+        'Set auth_unix_rw = "none" or "polkit" in libvirtd.conf on the host, or auth_tls = "none" where it is reached over TLS: SSH, or the certificate, has authenticated the user already.',
     });
   }
   try {

@@ -19,9 +19,9 @@ export { type LibvirtUri, parseLibvirtUri } from "../../../config/host-uri.js";
 /** A stream that is connected to libvirt's socket on a host, and what else goes the same way. */
 export interface Transport {
   readonly stream: Duplex;
-  /** Runs a constant command on the host, arguments over its standard input. Absent for the local socket. */
+  /** Runs a constant command on the host, arguments over its standard input. Absent for the local socket and over TLS. */
   readonly exec?: (command: RemoteCommand, stdin?: string | Buffer, options?: ExecOptions) => Promise<ExecResult>;
-  /** Starts a constant command that talks for a while. Absent for the local socket. */
+  /** Starts a constant command that talks for a while. Absent for the local socket and over TLS. */
   readonly start?: (command: RemoteCommand) => Promise<RunningCommand>;
   /** Ends the stream, and the SSH connection if no other transport uses it. Never throws. */
   close(): Promise<void>;
@@ -30,11 +30,16 @@ export interface Transport {
 /**
  * Connects to libvirt's socket as the URI says. Transports to one host share one SSH connection; with
  * `command=` in the URI each is a process of that program.
- * @throws SshError; ProblemError `libvirt-socket`.
+ * @throws SshError; TlsError; ProblemError `libvirt-socket`, `tls-files`.
  */
 export async function openTransport(uri: LibvirtUri, credentials: SshOptions = {}): Promise<Transport> {
   if (uri.transport === "unix") {
     const stream = await connectUnix(uri);
+    return { stream, close: () => Promise.resolve(void stream.destroy()) };
+  }
+  if (uri.transport === "tls") {
+    const { connectTls } = await import("./tls.js");
+    const stream = await connectTls(uri);
     return { stream, close: () => Promise.resolve(void stream.destroy()) };
   }
   const { command } = uri;
