@@ -3,6 +3,7 @@ import { pfsOf } from "../config/index.js";
 import { asUnreachable } from "../backends/libvirt/host.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
 import type { ClusterCache } from "../backends/libvirt/cluster-cache.js";
+import { DriverMissing } from "../backends/libvirt/rpc/optional-drivers.js";
 import type { UnreadableVm } from "../backends/libvirt/unreadable-vm.js";
 import type { ProblemError } from "../model/problem.js";
 import {
@@ -42,6 +43,7 @@ export async function readStore(cache: ClusterCache): Promise<StoreView> {
     );
     return { profiles: profiles.map(({ profile }) => profile), interfaces, unreachable: undefined, unreadable };
   } catch (error) {
+    if (error instanceof DriverMissing) return { profiles: notYetKnown, interfaces: notYetKnown, unreachable: error };
     const unreachable = asUnreachable(error);
     if (unreachable === undefined) throw error;
     // Another host may refuse, which is told first.

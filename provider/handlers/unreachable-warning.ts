@@ -1,5 +1,6 @@
 /** A host or an engine that could not be asked, as the user hears of it at preview. */
 import { HostRefused } from "../backends/libvirt/host.js";
+import { DriverMissing } from "../backends/libvirt/rpc/optional-drivers.js";
 import type { UnreadableVm } from "../backends/libvirt/unreadable-vm.js";
 import { EngineUnreachable } from "../backends/ovirt/rest/index.js";
 import { unreachableHostsOf } from "../config/index.js";
@@ -47,7 +48,7 @@ export function warnOfUnreadable(
   }
 }
 
-/** Whether it answers, and waiting for it is no help. */
+/** Whether it answers, and waiting for it is no help: the login is refused, or a part of libvirt that is needed is not there. */
 function isRefusal(problem: ProblemError): boolean {
-  return problem instanceof HostRefused || (problem instanceof EngineUnreachable && problem.isRefusal);
+  return problem instanceof HostRefused || problem instanceof DriverMissing || (problem instanceof EngineUnreachable && problem.isRefusal);
 }

@@ -39,6 +39,7 @@ import { defaultMigrationOptions, type MigrationOptions } from "./options.js";
 import { HostFactsCache } from "./host-facts-cache.js";
 import type { SurveyedHost } from "./host-facts.js";
 import type { HostBasics } from "../backends/libvirt/host-basics.js";
+import { unlessMissing } from "../backends/libvirt/rpc/optional-drivers.js";
 import { compareCpu } from "../backends/libvirt/cpu-comparison.js";
 
 /** A pair of the VM, with the networks that serve its two halves. */
@@ -49,6 +50,8 @@ export interface PairOnNetwork {
   readonly vfNetwork: string | undefined;
   /** The networks that may be the VF's: that of the profile of ours behind it, else those that name its PF. */
   readonly networksOfPf: readonly NetworkOfPf[];
+  /** Which have its PF is not known: libvirt there has no node devices. */
+  readonly networksUnknown?: true;
   /** The names of those of them that have its VLAN. */
   readonly fitting: readonly string[];
   readonly standbyNetwork: string | undefined;
@@ -182,6 +185,9 @@ export async function factsTowards(
   } = departure;
   const destination = cluster.hosts.find(({ name }) => name === to);
   const plain = moving.some(({ primary }) => primary.device === "hostdev");
+  // A VM without VFs needs nothing of what knows of them.
+  const vfsUnknownOn = ({ devicesUnknown }: SurveyedHost) =>
+    devicesUnknown !== undefined && moving.length > 0 ? { devicesUnknown } : {};
   const [source, target, vmFacts, cpu, runsCommands, forVm] = await Promise.all([
     surveyed,
     destination && asked.survey(destination, networks),
@@ -212,13 +218,14 @@ export async function factsTowards(
         }),
         ...vmFacts,
       },
-      ...(source !== undefined && { source: source.facts }),
+      ...(source !== undefined && { source: { ...source.facts, ...vfsUnknownOn(source) } }),
       destination: {
         configured: destination !== undefined,
         ...(destination === undefined && { configuredHosts: cluster.hosts.map(({ name }) => name) }),
         maintenance: isUnderMaintenance(cluster.config, to),
         ...known,
         ...(forVm !== undefined && known.answers === true && forVm),
+        ...(target && vfsUnknownOn(target)),
         ...(runsCommands !== undefined && { runsCommands }),
       },
       ...(cpu !== undefined && { cpu }),
@@ -333,9 +340,9 @@ async function factsOfVm(
     ...(memory.hugepages.length > 0 && { hugepages: memory.hugepages }),
     ...(judgement !== undefined && { judgement }),
     interfaces: [
-      ...moving.map(({ standby, primary, vfNetwork, networksOfPf, fitting, vlan, standbyNetwork, profile }) => ({
+      ...moving.map(({ standby, primary, vfNetwork, networksOfPf, networksUnknown, fitting, vlan, standbyNetwork, profile }) => ({
         name: primary.alias ?? primary.mac ?? "VF",
-        ...(primary.vf !== undefined && {
+        ...(primary.vf !== undefined && networksUnknown !== true && {
           vf: {
             address: formatPciAddress(primary.vf),
             ...(vlan !== undefined && { vlans: vlan.tags }),
@@ -468,9 +475,9 @@ export async function pairsOn(
     }),
   );
   const recorded = [...profilesOf.values()].every(({ profile }) => profile !== undefined);
-  const byVf = recorded ? [] : await vfsByNetwork(cluster, host);
+  const byVf = recorded ? [] : await unlessMissing(() => vfsByNetwork(cluster, host));
   const withPf = (vf: PciAddress | undefined) =>
-    vf === undefined ? [] : byVf.filter(({ vfs }) => vfs.some((each) => samePciAddress(each, vf)));
+    vf === undefined ? [] : (byVf ?? []).filter(({ vfs }) => vfs.some((each) => samePciAddress(each, vf)));
   const looked = found.map(async (pair): Promise<PairOnNetwork> => {
     const { standby, primary } = pair;
     const { profile, standbyProfile } = profilesOf.get(pair) ?? {};
@@ -484,6 +491,7 @@ export async function pairsOn(
       profile,
       vlan,
       networksOfPf,
+      ...(byVf === undefined && profile === undefined && { networksUnknown: true }),
       fitting,
       vfNetwork: fitting.length === 1 ? fitting[0] : undefined,
       standbyNetwork:

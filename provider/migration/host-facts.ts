@@ -27,6 +27,8 @@ export interface SurveyedHost {
   readonly facts: HostFacts;
   /** The host's PFs by their network. */
   readonly physicalFunctions: ReadonlyMap<string, readonly PhysicalFunction[]>;
+  /** Why its VFs are not known, where libvirt there has no node devices. */
+  readonly devicesUnknown?: HostFacts["devicesUnknown"];
 }
 
 /** @param networks the logical networks that the VM needs. */
@@ -42,7 +44,9 @@ export async function hostFacts(
   );
   if (surveyed instanceof Error) return unanswered(host, surveyed);
   const { uuid, iommu } = basics.capabilities;
+  const { missing } = basics.use;
   return {
+    ...(missing !== undefined && { devicesUnknown: { why: reasonOf(missing), remedy: missing.remedy } }),
     physicalFunctions: new Map(surveyed.map(({ facts, physicalFunctions }) => [facts.name, physicalFunctions])),
     facts: {
       name: host.name,
@@ -68,7 +72,12 @@ async function networkFacts(
   const pfs = pfsOf(network);
   const [onBridge, functions] = await Promise.all([
     bridge === undefined ? undefined : hostInterface(host, bridge, { commands: cluster.hostCommands }),
-    Promise.all((pfs ?? []).map(async (pf) => ({ pf, found: await physicalFunction(host, pf, use) }))),
+    Promise.all(
+      (pfs ?? []).map(async (pf) => ({
+        pf,
+        found: use.missing === undefined ? await physicalFunction(host, pf, use) : undefined,
+      })),
+    ),
   ]);
   return {
     physicalFunctions: functions.flatMap(({ found }) => found ?? []),
@@ -77,6 +86,8 @@ async function networkFacts(
       ...(bridge !== undefined && onBridge !== undefined && bridgeFacts(bridge, onBridge)),
       ...(pfs !== undefined && {
         physicalFunctions: functions.map(({ pf, found }) => {
+          // Nothing is known of it: why, another fact tells.
+          if (use.missing !== undefined) return { name: pf.name };
           const free = (found?.virtualFunctions ?? []).filter(isFree);
           return {
             name: pf.name,

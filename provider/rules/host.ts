@@ -33,6 +33,9 @@ export interface AnsweringHost {
   /** VMs that would not start again there. Default: none. */
   readonly unstartable?:
     readonly { readonly vm: string; readonly autostart: boolean; readonly why: string }[] | undefined;
+  /** The parts of libvirt that it lacks. Default: none. */
+  readonly missingDrivers?:
+    readonly { readonly driver: string; readonly why: string; readonly remedy: string }[] | undefined;
 }
 
 export interface NetworkHealth {
@@ -55,10 +58,15 @@ export interface BridgeHealth {
 export interface PfHealth {
   /** With the network's range of its VFs, where it has one. */
   readonly name: string;
-  /** Undefined: the host has no such interface, or it is no PF. */
-  readonly found: { readonly linkUp: boolean; readonly virtualFunctions: readonly VfHealth[] } | undefined;
+  /** Undefined: the host has no such interface, or it is no PF; `unknown`: it cannot tell. */
+  readonly found: FoundPf | "unknown" | undefined;
   /** Why VFs that no VM has are not free, a sentence without full stop each. */
   readonly heldIdle: readonly string[];
+}
+
+export interface FoundPf {
+  readonly linkUp: boolean;
+  readonly virtualFunctions: readonly VfHealth[];
 }
 
 export interface VfHealth {
@@ -152,6 +160,20 @@ export const hostRules: readonly HostRule[] = [
     ),
   },
   {
+    id: "host-devices-known",
+    title: "libvirt knows the VFs of every host that has them for a network",
+    source: "libvirt: src/hypervisor/domain_driver.c virDomainDriverNodeDeviceDetachFlags",
+    ...error,
+    find: eachHost((host) => missingOf(host, (driver) => driver === "nodedev" && hasPfs(host))),
+  },
+  {
+    id: "host-drivers",
+    title: "No part of libvirt is missing",
+    source: "libvirt: src/remote/remote_daemon_dispatch.c remoteGetInterfaceConn, docs/daemons.rst",
+    ...warning,
+    find: eachHost((host) => missingOf(host, (driver) => !(driver === "nodedev" && hasPfs(host)))),
+  },
+  {
     id: "host-serves-network",
     title: "Every network has a bridge or physical functions on every host",
     source: "vnic-failover:cluster",
@@ -237,6 +259,7 @@ export const hostRules: readonly HostRule[] = [
     source: "Linux: Documentation/PCI/pci-iov-howto.rst",
     ...error,
     find: eachPf((host, network, { name, found }) => {
+      if (found === "unknown") return [];
       if (found === undefined) {
         return [
           {
@@ -261,7 +284,7 @@ export const hostRules: readonly HostRule[] = [
     source: "libvirt: src/util/virnetdev.c virNetDevSaveNetConfig",
     ...error,
     find: eachPf((host, _network, { name, found }) =>
-      found?.linkUp === false
+      found !== "unknown" && found?.linkUp === false
         ? [
             {
               message: `Physical function ${quoted(name)} of host ${quoted(host.name)} is down, so its VFs will not be assigned.`,
@@ -277,7 +300,7 @@ export const hostRules: readonly HostRule[] = [
     source: "ovirt-engine: VfSchedulerImpl.java",
     ...warning,
     find: eachNetwork((host, { name, physicalFunctions }) => {
-      const vfs = physicalFunctions.flatMap(({ found }) => found?.virtualFunctions ?? []);
+      const vfs = physicalFunctions.flatMap(vfsIn);
       return vfs.length > 0 && !vfs.some(({ free }) => free)
         ? [
             {
@@ -293,8 +316,9 @@ export const hostRules: readonly HostRule[] = [
     title: "Every VF is alone in its IOMMU group",
     source: "Linux: Documentation/driver-api/vfio.rst",
     ...warning,
-    find: eachPf((host, _network, { name, found }) => {
-      const sharing = (found?.virtualFunctions ?? []).filter(({ sharesIommuGroup }) => sharesIommuGroup);
+    find: eachPf((host, _network, pf) => {
+      const { name } = pf;
+      const sharing = vfsIn(pf).filter(({ sharesIommuGroup }) => sharesIommuGroup);
       return sharing.length === 0
         ? []
         : [
@@ -377,8 +401,29 @@ function pfsOf({ networks }: AnsweringHost): readonly PfHealth[] {
 
 /** Every VF of the host's networks once, though networks may share PFs. */
 function vfsOf(host: AnsweringHost): readonly VfHealth[] {
-  const all = pfsOf(host).flatMap(({ found }) => found?.virtualFunctions ?? []);
+  const all = pfsOf(host).flatMap(vfsIn);
   return [...new Map(all.map((vf) => [vf.address, vf])).values()];
+}
+
+function vfsIn({ found }: PfHealth): readonly VfHealth[] {
+  return found === undefined || found === "unknown" ? [] : found.virtualFunctions;
+}
+
+function hasPfs({ networks }: AnsweringHost): boolean {
+  return networks.some(({ physicalFunctions }) => physicalFunctions.length > 0);
+}
+
+/** What the host does without it. */
+const without: Readonly<Record<string, string>> = {
+  interface: "Bridges are looked up with ip there, where hostCommands allow it.",
+  network: "No vNIC profile can be kept there, and VFs are taken without a claim.",
+  nodedev: "No VF of that host can be found.",
+};
+
+function missingOf({ missingDrivers = [] }: AnsweringHost, which: (driver: string) => boolean): Found {
+  return missingDrivers
+    .filter(({ driver }) => which(driver))
+    .map(({ driver, why, remedy }) => ({ message: `${why}. ${without[driver] ?? ""}`.trim(), remedy }));
 }
 
 function causes(physicalFunctions: readonly PfHealth[]): string {

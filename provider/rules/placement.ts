@@ -142,6 +142,8 @@ export interface HostFacts {
   /** The host has IOMMU groups, and /dev/vfio/vfio. */
   readonly passthrough?: boolean | undefined;
   readonly networks?: readonly NetworkOnHost[] | undefined;
+  /** Why its VFs are not known although the VM needs one of them, without a full stop, and what to do about it. */
+  readonly devicesUnknown?: { readonly why: string; readonly remedy: string } | undefined;
   /** Whether it runs this package's commands; undefined is not known, or of no interest. */
   readonly runsCommands?: boolean | undefined;
 }
@@ -559,6 +561,22 @@ const theNetworks: readonly PlacementRule[] = [
               remedy: "Set physicalFunctions of the network for that host, or choose another host.",
             }
           : [],
+      ),
+  },
+  {
+    id: "move-vfs-known",
+    title: "libvirt on both hosts knows their VFs",
+    source: "libvirt: src/hypervisor/domain_driver.c virDomainDriverNodeDeviceDetachFlags",
+    ...refused,
+    find: ({ source, destination }) =>
+      [source, destination].flatMap((host) =>
+        host?.devicesUnknown === undefined
+          ? []
+          : {
+              property: host === source ? "vm" : "host",
+              message: `${host.devicesUnknown.why}.`,
+              remedy: `${host.devicesUnknown.remedy.replace(/\.$/, "")}.`,
+            },
       ),
   },
   {

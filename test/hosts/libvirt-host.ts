@@ -10,6 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Affect, CpuCompare, DomainState, JobStats, JobType } from "../../provider/backends/libvirt/constants.js";
 import { typed, typedParameters, type Domain as DomainRef } from "../../provider/backends/libvirt/rpc/datatypes.js";
 import type { Args, ProcedureName } from "../../provider/backends/libvirt/rpc/procedures.js";
+import { driverOf, type OptionalDriver } from "../../provider/backends/libvirt/rpc/optional-drivers.js";
 import { child, element, find, formatXml, parseXml, type Element } from "../../provider/xml/element.js";
 import { parseDomain } from "../../provider/backends/libvirt/xml/domain.js";
 import { formatPciAddress } from "../../provider/backends/libvirt/xml/pci-address.js";
@@ -112,6 +113,8 @@ export class LibvirtHostModel implements MigrationEnd {
   /** major × 1,000,000 + minor × 1,000 + release. */
   libvirtVersion = 11_003_000;
   qemuVersion = 10_000_013;
+  /** Modular daemons that it has not: whatever they would answer fails. */
+  readonly missingDaemons = new Set<OptionalDriver>();
   /** Whether its IOMMU is on. */
   iommu = true;
   /** Calls that were carried out or refused, by procedure. */
@@ -162,6 +165,8 @@ export class LibvirtHostModel implements MigrationEnd {
         this.calls.set(call.procedure, (this.calls.get(call.procedure) ?? 0) + 1);
         if (isRehearsal(call)) this.rehearsals.add(this.journal.length);
         this.journal.push(call.procedure);
+        const driver = driverOf(call.procedure);
+        if (driver !== undefined && this.missingDaemons.has(driver)) throw refusals.noDaemon(driver);
         const seen = this.onCall(call);
         return seen instanceof Promise
           ? seen.then(() => intercept(this.arriving, call))

@@ -3,6 +3,7 @@
  * of src/util/virerror.c, `domain` is virErrorDomain, `code` virErrorNumber (include/libvirt/virterror.h).
  */
 import { VIR_ERR } from "../../provider/backends/libvirt/rpc/errors.js";
+import type { OptionalDriver } from "../../provider/backends/libvirt/rpc/optional-drivers.js";
 
 export class Refusal extends Error {
   constructor(
@@ -137,6 +138,14 @@ export const refusals = {
     failed(from.network, `network '${name}' already exists with uuid ${uuid}`),
   networkDefined: (name: string, uuid: string) =>
     failed(from.network, `network '${name}' is already defined with uuid ${uuid}`),
+
+  /** src/rpc/virnetsocket.c, virNetSocketNewConnectUNIX, in the hypervisor's daemon (src/remote/remote_daemon_dispatch.c, remoteOpenConn) */
+  noDaemon: (driver: OptionalDriver) =>
+    new Refusal(
+      VIR_ERR.SYSTEM_ERROR,
+      from.rpc,
+      `Failed to connect socket to '/var/run/libvirt/virt${driver}d-sock': No such file or directory`,
+    ),
 
   // src/node_device/node_device_driver.c, src/interface/interface_backend_udev.c
   noNodeDevice: (name: string) =>

@@ -83,6 +83,7 @@ function furnish(host: LibvirtHostModel, scenario: HostScenario, domains: readon
   host.hugepages = scenario.hugepages;
   host.nodes = scenario.numaNodes;
   host.sharedFolders = scenario.sharedFolders;
+  for (const driver of scenario.missingDaemons) host.missingDaemons.add(driver);
   Object.assign(host.guest, { unplug: manners[scenario.guest.unplug], after: scenario.guest.afterMilliseconds });
   host.memory.milliseconds = scenario.migrationMilliseconds / host.memory.passes;
   const { diesAt } = scenario;

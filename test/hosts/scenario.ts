@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { VIR_ERR } from "../../provider/backends/libvirt/rpc/errors.js";
+import { optionalDrivers } from "../../provider/backends/libvirt/rpc/optional-drivers.js";
 import { procedures, type ProcedureName } from "../../provider/backends/libvirt/rpc/procedures.js";
 import { child, parseXml, textOf, XmlError, type Element } from "../../provider/xml/element.js";
 import { formatPciAddress, parsePciAddress } from "../../provider/backends/libvirt/xml/pci-address.js";
@@ -209,6 +210,8 @@ const host = z.strictObject({
   domains: z.array(domain).optional(),
   /** Calls that fail, having done nothing. Default: none. */
   refuse: z.array(refusal).default([]),
+  /** Modular daemons that are not installed: what they would answer fails as with libvirt. Default: none. */
+  missingDaemons: z.array(z.enum(optionalDrivers)).default([]),
   /** False: nothing listens at its socket. Default true. */
   reachable: z.boolean().default(true),
   /** The call at which it loses power, for good. Default: none. */

@@ -526,6 +526,21 @@ rule("move-vf-of-one-network", {
   keeps: [good, withVf({}), withVf({ fitting: [] })],
 });
 
+const noDevices = { why: 'Unable to ask "host1" for its devices', remedy: "Install it" };
+rule("move-vfs-known", {
+  breaks: [
+    [
+      { ...good, source: { name: "host1", devicesUnknown: noDevices } },
+      { property: "vm", message: 'Unable to ask "host1" for its devices.' },
+    ],
+    [
+      move({}, { devicesUnknown: { why: 'Unable to ask "host2" for its devices', remedy: "Install it." } }),
+      { property: "host", message: 'Unable to ask "host2" for its devices.' },
+    ],
+  ],
+  keeps: [good, move({}, { devicesUnknown: undefined })],
+});
+
 rule("move-vf-network", {
   breaks: [
     [

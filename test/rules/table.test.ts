@@ -88,6 +88,7 @@ describe("the rule table", () => {
       "move-readonly-disks-there",
       "move-guest-kernel-tested",
       "move-guest-agent",
+      "host-drivers",
       "host-serves-network",
       "host-bridge-unseen",
       "host-bridge-mtu",

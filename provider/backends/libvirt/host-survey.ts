@@ -8,6 +8,8 @@ import { reasonOf, remedyFor } from "../../model/problem.js";
 import { availableMemoryKiB } from "./host-memory.js";
 import { hostInterface, physicalFunction, type PhysicalFunction } from "./inventory.js";
 import { hostUseIn } from "./interfaces.js";
+import { LibvirtError } from "./rpc/errors.js";
+import { DriverMissing, probes, type OptionalDriver } from "./rpc/optional-drivers.js";
 import { unstartableOn, type Unstartable } from "./start-survey.js";
 
 export interface SilentHost {
@@ -32,6 +34,15 @@ export interface AnsweringHost {
   readonly networks: readonly SurveyedNetwork[];
   /** VMs that would not start again there. */
   readonly unstartable?: readonly Unstartable[];
+  /** The parts of libvirt that it lacks, of those that are of use here. */
+  readonly missingDrivers?: readonly MissingDriver[];
+}
+
+export interface MissingDriver {
+  readonly driver: OptionalDriver;
+  /** In words, without a full stop. */
+  readonly why: string;
+  readonly remedy: string;
 }
 
 export type HostSurvey = SilentHost | AnsweringHost;
@@ -50,8 +61,8 @@ export interface SurveyedPf {
   readonly name: string;
   /** Its interface. Default: {@link name}. */
   readonly pf?: string;
-  /** Undefined: the host has no such interface, or it is no PF. */
-  readonly found: PhysicalFunction | undefined;
+  /** Undefined: the host has no such interface, or it is no PF; `unknown`: it cannot tell. */
+  readonly found: PhysicalFunction | "unknown" | undefined;
 }
 
 export function answering(host: HostSurvey): host is AnsweringHost {
@@ -73,6 +84,7 @@ async function surveyHost(cluster: Pick<LibvirtCluster, "config" | "hosts">, hos
       availableMemoryKiB(connection),
     ]);
     const { uuid, iommu } = parseHostCapabilities(capabilities);
+    const missingDrivers = await missingDriversOn(host);
     return {
       name: host.name,
       answers: true,
@@ -83,11 +95,30 @@ async function surveyHost(cluster: Pick<LibvirtCluster, "config" | "hosts">, hos
       freeMemoryKiB: memory,
       networks: await surveyNetworks(cluster, host),
       unstartable: await unstartableOn(host),
+      ...(missingDrivers.length > 0 && { missingDrivers }),
     };
   } catch (error) {
     if (!(error instanceof HostUnreachable)) throw error;
     return { name: host.name, answers: false, why: reasonOf(error), remedy: remedyFor(error) };
   }
+}
+
+/** Each is asked for something that it answers at once. */
+async function missingDriversOn(host: LibvirtHost): Promise<readonly MissingDriver[]> {
+  const connection = await host.connection();
+  const answers = Object.values(probes).map((procedure) =>
+    connection.call(procedure, { need_results: 0, flags: 0 }).then(
+      () => [],
+      (error: unknown) => {
+        if (error instanceof DriverMissing)
+          return { driver: error.driver, why: reasonOf(error), remedy: `${error.remedy.replace(/\.$/, "")}.` };
+        // It is there, and has its own reasons.
+        if (LibvirtError.is(error)) return [];
+        throw error;
+      },
+    ),
+  );
+  return (await Promise.all(answers)).flat();
 }
 
 async function surveyNetworks(
@@ -108,7 +139,7 @@ async function surveyNetworks(
           (pfsOf(network) ?? []).map(async (pf) => ({
             name: pfInWords(pf),
             pf: pf.name,
-            found: await physicalFunction(host, pf, use),
+            found: use.missing === undefined ? await physicalFunction(host, pf, use) : ("unknown" as const),
           })),
         ),
       };

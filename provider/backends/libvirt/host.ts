@@ -82,7 +82,7 @@ const deniedByLibvirt = [
   "ACCESS_DENIED",
 ] as const;
 /** What the transport and the connection say of it. */
-const refusals = ["libvirt-socket-denied", "libvirt-authentication"];
+const refusals = ["libvirt-socket-denied", "libvirt-authentication", "tls-certificate", "tls-refused", "tls-files"];
 
 function isRefusal(error: unknown): boolean {
   if (error instanceof SshError && error.refused) return true;

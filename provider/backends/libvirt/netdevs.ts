@@ -11,6 +11,7 @@ import { jsonIn } from "../../model/json.js";
 import { ProblemError } from "../../model/problem.js";
 import { asUnreachable, undefinedOn, type LibvirtHost } from "./host.js";
 import { LibvirtError } from "./rpc/errors.js";
+import { DriverMissing } from "./rpc/optional-drivers.js";
 import { remoteCommand, SshError } from "./transport/index.js";
 
 export interface Netdev {
@@ -35,11 +36,14 @@ export interface Netdevs {
   readonly netdevs: readonly Netdev[];
   /** PCI functions, by libvirt's names, that serve as vDPA devices. */
   readonly vdpaParents: readonly string[];
+  /** Why nothing is known of them: the host's libvirt has no node devices. */
+  readonly missing?: DriverMissing | undefined;
 }
 
 /** Of the whole host, as it is now. */
 export async function netdevsOn(host: LibvirtHost, { commands }: { readonly commands: boolean }): Promise<Netdevs> {
   const names = await nodeDeviceNames(host);
+  if (names instanceof DriverMissing) return { netdevs: [], vdpaParents: [], missing: names };
   const [devices, links] = await Promise.all([
     Promise.all(names.map((name) => nodeDeviceOf(host, name))),
     linksOn(host, commands),
@@ -100,10 +104,16 @@ export function useOf({
 
 type Uses = (name: string) => Pick<Netdev, "switchedOn" | "master" | "addresses" | "uppers">;
 
-async function nodeDeviceNames(host: LibvirtHost): Promise<readonly string[]> {
+async function nodeDeviceNames(host: LibvirtHost): Promise<readonly string[] | DriverMissing> {
   const flags = ListNodeDevices.NET | ListNodeDevices.VDPA;
-  const { devices } = await (await host.connection()).call("connect_list_all_node_devices", { need_results: 1, flags });
-  return devices.map(({ name }) => name);
+  const connection = await host.connection();
+  return connection.call("connect_list_all_node_devices", { need_results: 1, flags }).then(
+    ({ devices }) => devices.map(({ name }) => name),
+    (error: unknown) => {
+      if (error instanceof DriverMissing) return error;
+      throw error;
+    },
+  );
 }
 
 async function nodeDeviceOf(host: LibvirtHost, name: string) {

@@ -8,7 +8,7 @@ import { isClaimName, parseVfClaim, type VfClaim } from "./xml/vf-claim.js";
 import { attribute } from "../../xml/element.js";
 import { UnreadableVm } from "./unreadable-vm.js";
 import { asUnreachable, undefinedOn, type DomainRef, type LibvirtHost } from "./host.js";
-import { LibvirtError } from "./rpc/errors.js";
+import { unlessMissing } from "./rpc/optional-drivers.js";
 
 /** A VF that a journal names. */
 export interface JournalReservation extends JournalVf {
@@ -49,7 +49,7 @@ async function journalOf(host: LibvirtHost, dom: DomainRef): Promise<readonly Jo
 /** Claims on a host's VFs, those of the dead among them. */
 export async function claimsOn(host: LibvirtHost): Promise<readonly VfClaim[]> {
   const connection = await host.connection();
-  const { nets } = (await unlessUnsupported(() =>
+  const { nets } = (await unlessMissing(() =>
     connection.call("connect_list_all_networks", { need_results: 1, flags: 0 }),
   )) ?? { nets: [] };
   const found = await Promise.all(
@@ -68,16 +68,6 @@ export function isClaimAlive(claim: VfClaim, journals: JournalReservations, now 
     claim.kind === "move" &&
     (!journals.complete || journals.vfs.some(({ move }) => claim.holder.startsWith(move) && move !== ""))
   );
-}
-
-/** Undefined: the host has no network driver. */
-export async function unlessUnsupported<T>(call: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await call();
-  } catch (error) {
-    if (LibvirtError.is(error, "NO_SUPPORT")) return undefined;
-    throw error;
-  }
 }
 
 function noneWhereUnreadable(error: unknown): undefined {

@@ -1,10 +1,11 @@
 /** VMs that would not start again on their host, as after its reboot, and why. */
 import { attribute } from "../../xml/element.js";
 import { parseDomain } from "./xml/domain.js";
-import { formatPciAddress, samePciAddress } from "./xml/pci-address.js";
+import { formatPciAddress, samePciAddress, type PciAddress } from "./xml/pci-address.js";
 import { DomainXml } from "./constants.js";
 import { undefinedOn, type LibvirtHost } from "./host.js";
 import { deviceOf, vfUsers } from "./inventory.js";
+import { unlessMissing } from "./rpc/optional-drivers.js";
 
 export interface Unstartable {
   readonly vm: string;
@@ -27,7 +28,7 @@ export async function unstartableOn(host: LibvirtHost): Promise<readonly Unstart
         if (vf === undefined) continue;
         const named = `its definition names VF ${formatPciAddress(vf)}`;
         const other = live.find((user) => user.domain !== dom.name && samePciAddress(user.address, vf));
-        if ((await deviceOf(host, vf)) === undefined) reasons.push(`${named}, which the host does not have`);
+        if ((await deviceThere(host, vf)) === false) reasons.push(`${named}, which the host does not have`);
         else if (other !== undefined) reasons.push(`${named}, which VM "${other.domain}" has`);
         else if (attribute(raw, "managed") !== "yes")
           reasons.push(`${named} with managed='no', so that nothing binds it to VFIO after a reboot`);
@@ -37,4 +38,9 @@ export async function unstartableOn(host: LibvirtHost): Promise<readonly Unstart
     }),
   );
   return found.flat();
+}
+
+/** Undefined: the host's libvirt does not know its devices. */
+async function deviceThere(host: LibvirtHost, vf: PciAddress): Promise<boolean | undefined> {
+  return unlessMissing(async () => (await deviceOf(host, vf)) !== undefined);
 }

@@ -5,8 +5,9 @@ import { claimName, formatVfClaim, parseVfClaim, type VfClaim } from "./xml/vf-c
 import { noDriver } from "./xml/vf-drivers.js";
 import { undefinedOn, type LibvirtHost } from "./host.js";
 import { deviceOf, isUsedByHost, isVfioDriver, reserveVf, vfUsers, type VirtualFunction } from "./inventory.js";
-import { claimsOn, isClaimAlive, unlessUnsupported, type JournalReservations } from "./reservations.js";
+import { claimsOn, isClaimAlive, type JournalReservations } from "./reservations.js";
 import { LibvirtError } from "./rpc/errors.js";
+import { unlessMissing } from "./rpc/optional-drivers.js";
 
 /** Who takes a VF, and until when the claim counts if he dies. */
 export interface Taker {
@@ -95,7 +96,7 @@ export async function claimVf(
     // Its holder is dead. By its UUID: a process that has claimed the VF meanwhile keeps it.
     if (present !== undefined) await letGo(host, present);
     try {
-      await unlessUnsupported(() =>
+      await unlessMissing(() =>
         connection.call("network_define_xml_flags", { xml: formatVfClaim(claim), flags: 0 }),
       );
       return claim;
@@ -121,7 +122,7 @@ export function moveOf({ holder }: Pick<VfClaim, "holder">): string {
 async function claimOf(host: LibvirtHost, vf: PciAddress): Promise<VfClaim | "not understood" | undefined> {
   const connection = await host.connection();
   const found = await undefinedOn("NO_NETWORK", async () => {
-    const answer = await unlessUnsupported(() => connection.call("network_lookup_by_name", { name: claimName(vf) }));
+    const answer = await unlessMissing(() => connection.call("network_lookup_by_name", { name: claimName(vf) }));
     return answer && connection.call("network_get_xml_desc", { net: answer.net, flags: 0 });
   });
   return found && (parseVfClaim(found.xml) ?? "not understood");
@@ -130,5 +131,5 @@ async function claimOf(host: LibvirtHost, vf: PciAddress): Promise<VfClaim | "no
 async function letGo(host: LibvirtHost, { vf, uuid }: Pick<VfClaim, "vf" | "uuid">): Promise<void> {
   const connection = await host.connection();
   const net = { name: claimName(vf), uuid };
-  await unlessUnsupported(() => undefinedOn("NO_NETWORK", () => connection.call("network_undefine", { net })));
+  await unlessMissing(() => undefinedOn("NO_NETWORK", () => connection.call("network_undefine", { net })));
 }

@@ -69,6 +69,7 @@ import {
 import { knownProfiles, networksOf, readStore, referredId, ruleNic, type StoreView } from "../cluster-view.js";
 import { declaredInterfaces, type DeclaredInterface } from "../declarations.js";
 import { errorsAtCheck, failureOf, refuse } from "../rule-errors.js";
+import { DriverMissing } from "../../backends/libvirt/rpc/optional-drivers.js";
 import { noteAdopted, ownerOf, replacedInputs, wasAdopted } from "../replacement.js";
 import { leftUnchecked, warnOfUnreadable } from "../unreachable-warning.js";
 import { clusterCacheOf } from "./session.js";
@@ -112,8 +113,8 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     const conflict = await profileConflict(cache, store, inputs.profile);
     if (conflict !== undefined) return { inputs, failures: [{ property: "profile", reason: conflict.message }] };
     const declaration = { nic: previewOf(inputs, ctx.urn), profileUrn, adopt: inputs.adopt === true };
-    const facts = await factsFor(cache, store, declaration, self, others).catch(nameTwiceOrError);
-    if (facts instanceof VmNameTwice) return { inputs, failures: [{ property: "vm", reason: facts.message }] };
+    const facts = await factsFor(cache, store, declaration, self, others).catch(untellable);
+    if (facts instanceof ProblemError) return { inputs, failures: [{ property: "vm", reason: facts.message }] };
     const broken = evaluate(interfaceRules, facts)
       .filter(({ rule }) => inputs.adopt !== true || !atOddsWithAdopted.includes(rule))
       .filter(({ rule }) => facts.vm.differences === undefined || !neededToPlug.includes(rule));
@@ -657,8 +658,9 @@ async function vmFacts(
   };
 }
 
-function nameTwiceOrError(error: unknown): VmNameTwice {
-  if (error instanceof VmNameTwice) return error;
+/** Why the facts cannot be had, where the user is to hear of it at preview. */
+function untellable(error: unknown): VmNameTwice | DriverMissing {
+  if (error instanceof VmNameTwice || error instanceof DriverMissing) return error;
   throw error;
 }
 

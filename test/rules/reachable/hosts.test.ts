@@ -100,3 +100,5 @@ raises("profile-everywhere", () =>
     networks.undefine(networks.byName("data"));
   }),
 );
+raises("host-devices-known", () => diagnosis(({ host1 }) => void host1.missingDaemons.add("nodedev")));
+raises("host-drivers", () => diagnosis(({ host1 }) => void host1.missingDaemons.add("network")));

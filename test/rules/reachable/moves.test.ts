@@ -63,6 +63,7 @@ const planByHand = (devices: readonly string[], networks = labNetworks) =>
 const web = ({ host1 }: LabLike) => host1.domains.requireNamed("web");
 const attached = (lab: LabLike, xml: string) => lab.host1.domains.attach(web(lab), parseXml(xml), Affect.LIVE);
 
+raises("move-vfs-known", () => planOf(({ host2 }) => void host2.missingDaemons.add("nodedev")));
 raises("move-vm-exists", () => within((lab) => planned(lab, "nobody")));
 raises("move-vm-runs", () => planOf((lab) => lab.host1.domains.stop(web(lab))));
 raises("move-vm-not-paused", () =>

@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
 import { remoteError } from "./datatypes.js";
-import { CallTimeoutError, ConnectionLostError, LibvirtError, RpcProtocolError } from "./errors.js";
+import { CallTimeoutError, ConnectionLostError, RpcProtocolError } from "./errors.js";
+import { libvirtErrorOf } from "./optional-drivers.js";
 import { encodeMessage, type Message, MessageReader } from "./framing.js";
 import {
   type Args,
@@ -256,7 +257,7 @@ export class RpcClient {
 
   private errorOf(call: Call, payload: Buffer): Error {
     try {
-      return new LibvirtError(call.procedure, decode(remoteError, payload), this.options.where);
+      return libvirtErrorOf(call.procedure, decode(remoteError, payload), this.options.where);
     } catch (error) {
       return error as Error;
     }

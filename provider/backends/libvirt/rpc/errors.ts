@@ -1,5 +1,5 @@
 import { foreignText } from "../../../model/foreign-text.js";
-import { ProblemError } from "../../../model/problem.js";
+import { ProblemError, type Problem } from "../../../model/problem.js";
 
 /** What arrived, or was to be sent, is not what libvirt's protocol definition allows. */
 export class RpcProtocolError extends ProblemError {
@@ -109,7 +109,7 @@ export interface LibvirtFault {
 
 /** libvirt refused or failed a call. `libvirtMessage` is its own text, unchanged. */
 export class LibvirtError extends ProblemError {
-  override readonly name = "LibvirtError";
+  override readonly name: string = "LibvirtError";
   readonly code: number;
   readonly domain: number;
   readonly level: number;
@@ -119,20 +119,23 @@ export class LibvirtError extends ProblemError {
     readonly procedure: string,
     fault: LibvirtFault,
     where: string,
+    problem?: Problem,
   ) {
     const text = fault.message ?? "no message";
-    super({
-      code: problemCode(fault.code),
-      what: `Unable to call ${procedure}: libvirt says: ${foreignText(text)}`,
-      where,
-    });
+    super(
+      problem ?? {
+        code: problemCode(fault.code),
+        what: `Unable to call ${procedure}: libvirt says: ${foreignText(text)}`,
+        where,
+      },
+    );
     this.code = fault.code;
     this.domain = fault.domain;
     this.level = fault.level;
     this.libvirtMessage = text;
   }
 
-  override get quote(): string {
+  override get quote(): string | undefined {
     return `libvirt${this.problem.where === undefined ? "" : ` on ${this.problem.where}`} reports: ${foreignText(this.libvirtMessage)}`;
   }
 

@@ -31,6 +31,7 @@ export function healthOf({ hosts, reservedFor, unevenProfiles }: DoctorFacts): C
 }
 
 function healthOfPf({ pf, name, found }: SurveyedPf, vfHealth: (vf: VirtualFunction) => VfHealth): PfHealth {
+  if (found === "unknown") return { name, found, heldIdle: [] };
   const vfs = found?.virtualFunctions ?? [];
   return {
     name,
@@ -55,7 +56,7 @@ function healthOfVf(vf: VirtualFunction, reserved: boolean): VfHealth {
 
 /** Every VF of the host's networks once, though networks may share PFs. */
 export function vfsOf({ networks }: AnsweringHost): readonly VirtualFunction[] {
-  const all = pfsOf(networks).flatMap(({ found }) => found?.virtualFunctions ?? []);
+  const all = pfsOf(networks).flatMap(({ found }) => (found === "unknown" ? [] : (found?.virtualFunctions ?? [])));
   return [...new Map(all.map((vf) => [formatPciAddress(vf.address), vf])).values()];
 }
 

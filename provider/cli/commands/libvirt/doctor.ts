@@ -7,7 +7,8 @@ import { whyNotFree, type VirtualFunction } from "../../../backends/libvirt/inve
 import type { Answer, CommandContext } from "../../command.js";
 import { healthOf, isLeftBehind, vfKey, vfsOf, type DoctorFacts } from "./doctor-facts.js";
 import { describeFindings, findingsDocument } from "../../output/findings.js";
-import { answering, surveyHosts, type AnsweringHost, type HostSurvey } from "../../../backends/libvirt/host-survey.js";
+import { DriverMissing } from "../../../backends/libvirt/rpc/optional-drivers.js";
+import { answering, surveyHosts, type AnsweringHost, type HostSurvey, type SurveyedPf } from "../../../backends/libvirt/host-survey.js";
 import { indented, paragraphs, table } from "../../output/table.js";
 import { surveyVms, type VmSurvey } from "./vm-survey.js";
 
@@ -16,7 +17,8 @@ export async function doctor({ cluster }: CommandContext): Promise<Answer> {
     surveyHosts(cluster),
     surveyVms(cluster),
     cluster.profiles.all().catch((error: unknown) => {
-      if (error instanceof HostUnreachable) return [];
+      // What a host cannot tell, a finding of its own names.
+      if (error instanceof HostUnreachable || error instanceof DriverMissing) return [];
       throw error;
     }),
   ]);
@@ -85,7 +87,7 @@ function describeHost(host: HostSurvey, facts: DoctorFacts): string {
       bridge === undefined ? "" : describeBridge(bridge),
       bridge?.mtu?.toString() ?? "",
       bridge?.ports?.join(", ") ?? "",
-      physicalFunctions.map(({ name, found }) => `${name} (${pfState(found?.linkUp)})`).join(", "),
+      physicalFunctions.map(({ name, found }) => `${name} (${pfState(found)})`).join(", "),
     ]),
   );
   const vfs = table(
@@ -104,14 +106,15 @@ function describeBridge({ name, there }: BridgeHealth): string {
   return there === true ? name : `${name} (${there === "unknown" ? "not known" : "missing"})`;
 }
 
-function pfState(linkUp: boolean | undefined): string {
-  return linkUp === undefined ? "missing" : linkUp ? "up" : "down";
+function pfState(found: SurveyedPf["found"]): string {
+  if (found === "unknown") return "not known";
+  return found === undefined ? "missing" : found.linkUp ? "up" : "down";
 }
 
 function pfOf({ networks }: AnsweringHost, vf: VirtualFunction): string {
   const pf = networks
     .flatMap(({ physicalFunctions }) => physicalFunctions)
-    .find(({ found }) => found?.virtualFunctions.some(({ address }) => address === vf.address));
+    .find(({ found }) => found !== "unknown" && found?.virtualFunctions.some(({ address }) => address === vf.address));
   return pf?.name ?? "";
 }
 
@@ -128,7 +131,7 @@ function hostDocument(host: HostSurvey, facts: DoctorFacts): object {
     qemuVersion: unpackedVersion(qemuVersion),
     networks: networks.map(({ physicalFunctions, ...network }) => ({
       ...network,
-      physicalFunctions: physicalFunctions.map(({ name, found }) => ({ name, state: pfState(found?.linkUp) })),
+      physicalFunctions: physicalFunctions.map(({ name, found }) => ({ name, state: pfState(found) })),
     })),
     vfs: vfsOf(host).map((vf) => ({
       address: formatPciAddress(vf.address),
