@@ -4,6 +4,7 @@ import type { Requirement } from "../toolchain/requirement.js";
 import { ovirtSdk } from "./engine/sdk/environment.js";
 import { labRequirements } from "./lab/requirements.js";
 import { npmCache } from "./package/npm-cache.js";
+import { vermin } from "./old-python.js";
 import { openssl, python, ssh, sshAdd, sshAgent, sshKeygen } from "./programs.js";
 import { schemaFiles, xmllint } from "./backends/libvirt/xml/schemas.js";
 
@@ -17,6 +18,7 @@ export const testRequirements: readonly Requirement[] = [
   schemaFiles,
   xmllint,
   ovirtSdk,
+  vermin,
   newestSdkRequirement,
   npmCache,
   ...labRequirements,

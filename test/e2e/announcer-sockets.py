@@ -24,7 +24,7 @@ def scene():
     for device in ("br0", "wire0", "switch0", "pf0", "vf0", "vnet0"):
         ip("link", "set", device, "up")
 
-    filters = lambda: subprocess.run(["bridge", "fdb", "show", "dev", "wire0"], check=True, capture_output=True, text=True).stdout
+    filters = lambda: subprocess.run(["bridge", "fdb", "show", "dev", "wire0"], check=True, stdout=subprocess.PIPE, universal_newlines=True).stdout
     here = taken_in("br0", guest)
     during = "52:54:00:aa:00:50" in filters()
     here.close()
@@ -86,7 +86,7 @@ def scene():
 
     # More entries than a page of the bridge's table: the guest's own is still found.
     batch = "".join("fdb add 02:01:00:00:%02x:%02x dev wire0 master static\n" % (number >> 8, number & 255) for number in range(6000))
-    subprocess.run(["bridge", "-batch", "-"], input=batch, text=True, check=True)
+    subprocess.run(["bridge", "-batch", "-"], input=batch, universal_newlines=True, check=True)
     out.send(frame(b"\xff" * 6, guest, b"of the guest"))
     time.sleep(0.2)
 

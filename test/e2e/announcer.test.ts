@@ -4,12 +4,13 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
+import { pythons } from "../old-python.js";
 import { labSkipped } from "./lab.js";
 
-const program = readFileSync(
-  join(import.meta.dirname, "../../provider/backends/libvirt/announcer/announcer.py"),
-  "utf8",
-);
+const source = join(import.meta.dirname, "../../provider/backends/libvirt");
+const program = ["vf-settings/vf-link.py", "announcer/announcer.py"]
+  .map((name) => readFileSync(join(source, name), "utf8"))
+  .join("");
 const scene = readFileSync(join(import.meta.dirname, "announcer-sockets.py"), "utf8");
 
 const copied = z.strictObject({ sent: z.number(), heard: z.array(z.string()) });
@@ -30,61 +31,64 @@ const answer = z.strictObject({
 
 const hex = (text: string) => Buffer.from(text).toString("hex");
 
-describe.skipIf(labSkipped !== undefined)("what the announcer does beside asking", () => {
-  let seen: z.output<typeof answer>;
-  beforeAll(() => {
-    const functions = program.replace(/\nmain\(\)\n$/, "\n");
-    expect(functions).not.toBe(program);
-    // Needs root, as the lab does.
-    const stdout = execFileSync("unshare", ["--net", "--mount", "python3", "-c", functions + scene], {
-      encoding: "utf8",
-      env: { ...process.env, ANNOUNCER: program },
+describe.skipIf(labSkipped !== undefined).each(pythons())(
+  "what the announcer does beside asking, with %s",
+  (python) => {
+    let seen: z.output<typeof answer>;
+    beforeAll(() => {
+      const functions = program.replace(/\nmain\(\)\n$/, "\n");
+      expect(functions).not.toBe(program);
+      // Needs root, as the lab does.
+      const stdout = execFileSync("unshare", ["--net", "--mount", python, "-c", functions + scene], {
+        encoding: "utf8",
+        env: { ...process.env, ANNOUNCER: program },
+      });
+      seen = answer.parse(JSON.parse(stdout));
     });
-    seen = answer.parse(JSON.parse(stdout));
-  });
 
-  it("has the uplinks take in frames for the guest, for as long as it lives there", () => {
-    expect(seen.filter).toEqual([true, false]);
-    expect(seen.taps).toEqual(["vnet0"]);
-    expect(seen.below).toEqual(["br0", "vnet0", "wire0"]);
-  });
+    it("has the uplinks take in frames for the guest, for as long as it lives there", () => {
+      expect(seen.filter).toEqual([true, false]);
+      expect(seen.taps).toEqual(["vnet0"]);
+      expect(seen.below).toEqual(["br0", "vnet0", "wire0"]);
+    });
 
-  it("passes frames for the guest alone on to its VF, by the PF's own address, and none that come back", () => {
-    const { sent, heard } = seen.copied.plain;
-    expect(sent).toBe(1);
-    expect(heard).toEqual([expect.stringMatching(`^525400aa005002000000000188b5${hex("for the guest")}`)]);
-  });
+    it("passes frames for the guest alone on to its VF, by the PF's own address, and none that come back", () => {
+      const { sent, heard } = seen.copied.plain;
+      expect(sent).toBe(1);
+      expect(heard).toEqual([expect.stringMatching(`^525400aa005002000000000188b5${hex("for the guest")}`)]);
+    });
 
-  it("tags them where the PF keeps the VF in a VLAN", () => {
-    const { sent, heard } = seen.copied.tagged;
-    expect(sent).toBe(1);
-    expect(heard).toEqual([expect.stringMatching(`^525400aa00500200000000018100006488b5${hex("for the guest")}`)]);
-  });
+    it("tags them where the PF keeps the VF in a VLAN", () => {
+      const { sent, heard } = seen.copied.tagged;
+      expect(sent).toBe(1);
+      expect(heard).toEqual([expect.stringMatching(`^525400aa00500200000000018100006488b5${hex("for the guest")}`)]);
+    });
 
-  it("keeps a frame's own tag, and the place of its checksum", () => {
-    expect([seen.tag, seen.untagged]).toEqual(["81000007", ""]);
-    expect(seen.further).toBe(Buffer.from(new Uint8Array([1, 1, 58, 0, 168, 5, 38, 0, 16, 0])).toString("hex"));
-    expect(seen.unchecked).toBe("00".repeat(10));
-  });
+    it("keeps a frame's own tag, and the place of its checksum", () => {
+      expect([seen.tag, seen.untagged]).toEqual(["81000007", ""]);
+      expect(seen.further).toBe(Buffer.from(new Uint8Array([1, 1, 58, 0, 168, 5, 38, 0, 16, 0])).toString("hex"));
+      expect(seen.unchecked).toBe("00".repeat(10));
+    });
 
-  it("X30: does not end over a header whose places are beyond any frame", () => {
-    expect(seen.far).toBe(Buffer.from(new Uint8Array([1, 1, 255, 255, 168, 5, 255, 255, 16, 0])).toString("hex"));
-  });
+    it("X30: does not end over a header whose places are beyond any frame", () => {
+      expect(seen.far).toBe(Buffer.from(new Uint8Array([1, 1, 255, 255, 168, 5, 255, 255, 16, 0])).toString("hex"));
+    });
 
-  it("X19: gets the guest's frames only, believes two addresses of them, and asks as the host itself where it can", () => {
-    expect(seen.wire).toEqual([false, true]);
-    const [first, second, third, ...more] = seen.asked;
-    expect(more).toEqual([]);
-    // One is the task's own. 20 a second at most for each.
-    expect([first, second, third].map((each) => each?.slice(0, 2))).toEqual([
-      ["10.10.0.101", "0.0.0.0"],
-      ["10.9.0.100", "10.9.0.1"],
-      ["10.9.0.50", "10.9.0.1"],
-    ]);
-    for (const [, , count] of seen.asked) expect(count).toBeLessThanOrEqual(45);
-  });
+    it("X19: gets the guest's frames only, believes two addresses of them, and asks as the host itself where it can", () => {
+      expect(seen.wire).toEqual([false, true]);
+      const [first, second, third, ...more] = seen.asked;
+      expect(more).toEqual([]);
+      // One is the task's own. 20 a second at most for each.
+      expect([first, second, third].map((each) => each?.slice(0, 2))).toEqual([
+        ["10.10.0.101", "0.0.0.0"],
+        ["10.9.0.100", "10.9.0.1"],
+        ["10.9.0.50", "10.9.0.1"],
+      ]);
+      for (const [, , count] of seen.asked) expect(count).toBeLessThanOrEqual(45);
+    });
 
-  it("finds the guest's port among more MACs than a page of the bridge's table holds", () => {
-    expect(seen.port).toBe("wire0");
-  });
-});
+    it("finds the guest's port among more MACs than a page of the bridge's table holds", () => {
+      expect(seen.port).toBe("wire0");
+    });
+  },
+);

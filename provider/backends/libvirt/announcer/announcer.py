@@ -22,7 +22,8 @@
 # {"port": P, "at": T} when the bridge sees the guest's MAC behind another of its ports, {"cleared": VF}, {"copied": N} at its end.
 # It ends after `seconds`, or three seconds after the end of its standard input: QEMU goes on announcing the standby
 # for a while after a migration, and the last word must be the guest's own.
-import array, fcntl, json, os, select, socket, struct, subprocess, sys, time
+# Stands behind vf-link.py; for Python 3.6 and later.
+import array, fcntl, json, os, select, socket, struct, sys, time
 
 # Linux include/uapi/linux/if_packet.h, if_ether.h; asm-generic/socket.h
 SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_AUXDATA, PACKET_VNET_HDR = 263, 1, 8, 15
@@ -310,12 +311,6 @@ def name_of(bridge, number):
 def is_tap(port):
     return os.path.exists("/sys/class/net/%s/tun_flags" % port)
 
-def number_of(vf):
-    """By which its PF knows it."""
-    physical = "/sys/bus/pci/devices/%s/physfn" % vf
-    numbers = [entry[6:] for entry in os.listdir(physical) if entry.startswith("virtfn")]
-    return [each for each in numbers if os.path.basename(os.readlink("%s/virtfn%s" % (physical, each))) == vf][0]
-
 def is_given(pf, vf, guest):
     """Whether the PF gives frames for the guest's MAC to the VF."""
     # Linux include/uapi/linux/rtnetlink.h, if_link.h: RTM_GETLINK with IFLA_EXT_MASK, RTEXT_FILTER_VF | RTEXT_FILTER_SKIP_STATS
@@ -325,16 +320,15 @@ def is_given(pf, vf, guest):
             route.settimeout(1)
             route.send(struct.pack("IHHII", 16 + len(question), 18, 1, 1, 0) + question)
             # struct ifla_vf_mac: the VF's number, and its MAC in 32 bytes
-            return struct.pack("I6s26x", int(number_of(vf)), guest) in route.recv(1 << 20)
+            return struct.pack("I6s26x", pf_of(vf)[1], guest) in route.recv(1 << 20)
     except (OSError, IndexError):
         return False
 
 def clear_mac(vf):
     try:
-        name = os.listdir("/sys/bus/pci/devices/%s/physfn/net" % vf)[0]
-        subprocess.run(["ip", "link", "set", name, "vf", number_of(vf), "mac", "00:00:00:00:00:00"], check=True, capture_output=True)
+        set_vf(*pf_of(vf), mac="00:00:00:00:00:00")
         say({"cleared": vf})
-    except (OSError, IndexError, subprocess.CalledProcessError):
+    except (OSError, IndexError):
         pass  # libvirt clears it a moment later, when QEMU has released the VF
 
 def say(words):

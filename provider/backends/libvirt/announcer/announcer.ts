@@ -11,6 +11,7 @@ import { reasonOf } from "../../../model/problem.js";
 import { formatPciAddress, type PciAddress } from "../xml/pci-address.js";
 import type { LibvirtHost } from "../host.js";
 import { remotePython } from "../transport/index.js";
+import { vfLink } from "../vf-settings/vf-link.js";
 
 /** Seconds between two questions while something changes hands. */
 export const probeInterval = 0.05;
@@ -72,7 +73,7 @@ export interface AnnouncerEvents {
 }
 
 /** A constant of this package, with nothing of the task in it: that goes over standard input. */
-const program = remotePython(readFileSync(join(__dirname, "announcer.py"), "utf8"));
+const program = remotePython(`${vfLink}${readFileSync(join(__dirname, "announcer.py"), "utf8")}`);
 
 /**
  * Starts the program on a host.

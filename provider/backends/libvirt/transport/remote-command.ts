@@ -19,9 +19,12 @@ export function remoteCommand(parts: TemplateStringsArray): RemoteCommand {
   return { text, name: text } as RemoteCommand;
 }
 
-/** The interpreter that takes it, as root where the account is another and has sudo; which asks nothing (`-n`). */
+/**
+ * The interpreter that takes it: python3, or RHEL's and CentOS's own for its tools, which are Python 3.6 or later. As root where the
+ * account is another and has sudo; which asks nothing (`-n`).
+ */
 const asRoot =
-  'test "$(id -u)" = 0 || ! command -v sudo >/dev/null || exec sudo -n python3 -I -c "$0"; exec python3 -I -c "$0"';
+  'p=python3; command -v $p >/dev/null || ! test -x /usr/libexec/platform-python || p=/usr/libexec/platform-python; test "$(id -u)" = 0 || ! command -v sudo >/dev/null || exec sudo -n $p -I -c "$0"; exec $p -I -c "$0"';
 
 /**
  * A program that is part of this package, for the host's python3 and root: single-quoted for the host's shell, as a whole. `-I`:

@@ -11,6 +11,7 @@ import { ProblemError } from "../../../model/problem.js";
 import { formatPciAddress, type PciAddress } from "../xml/pci-address.js";
 import type { LibvirtHost } from "../host.js";
 import { remotePython } from "../transport/index.js";
+import { vfLink } from "./vf-link.js";
 
 export interface VfSettings {
   readonly mac: string;
@@ -22,7 +23,7 @@ export interface VfSettings {
 export const unsetVf: VfSettings = { mac: "00:00:00:00:00:00", vlan: 0 };
 
 /** A constant of this package, with nothing of the task in it: that goes over standard input. */
-const program = remotePython(readFileSync(join(__dirname, "vf-settings.py"), "utf8"));
+const program = remotePython(`${vfLink}${readFileSync(join(__dirname, "vf-settings.py"), "utf8")}`);
 
 const answer = z.strictObject({ mac: z.string().max(17), vlan: z.number().int().min(0).max(4094) });
 
@@ -43,7 +44,7 @@ export async function setVf(host: LibvirtHost, vf: PciAddress, settings: VfSetti
     what: `Unable to set MAC ${settings.mac} and VLAN ${settings.vlan} of VF ${formatPciAddress(vf)}: ${said}`,
     where: host.name,
     remedy:
-      "Allow the account of the host's URI to run python3 and `ip link set` there, as root or by sudo: docs/ssh.md has the line for sudoers.",
+      "Allow the account of the host's URI to run python3 there, as root or by sudo: docs/ssh.md has the line for sudoers.",
   });
 }
 

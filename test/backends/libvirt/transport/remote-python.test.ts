@@ -14,13 +14,13 @@ const interpreter = execFileSync(need(python), ["-c", "import sys; print(sys.exe
 }).trim();
 
 /** An account with this user id, and `sudo` if it has one, on a host with nothing else. */
-function account(uid: number, sudo?: string): string {
+function account(uid: number, sudo?: string, python: "python3" | "platform-python" | "none" = "python3"): string {
   const folder = join(scratch(), "bin");
   mkdirSync(folder);
   const program = (name: string, text: string): void =>
     writeFileSync(join(folder, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
   program("id", `echo ${uid}`);
-  program("python3", `echo "$HAS_ROOT python3 $1 $2"; exec ${interpreter} "$@"`);
+  if (python !== "none") program(python, `echo "$HAS_ROOT ${python} $1 $2"; exec ${interpreter} "$@"`);
   if (sudo !== undefined) program("sudo", sudo);
   symlinkSync("/bin/sh", join(folder, "sh"));
   return folder;
@@ -32,7 +32,8 @@ const denies = "echo 'sudo: a password is required' >&2; exit 1";
 
 function run(path: string): { readonly stdout: string; readonly stderr: string; readonly status: number | null } {
   const program = remotePython("import sys\nprint('it\\'s', sys.stdin.read())");
-  return spawnSync("/bin/sh", ["-c", program.text], { env: { PATH: path }, input: "task $(id)", encoding: "utf8" });
+  const command = program.text.replaceAll("/usr/libexec/", `${path}/`);
+  return spawnSync("/bin/sh", ["-c", command], { env: { PATH: path }, input: "task $(id)", encoding: "utf8" });
 }
 
 describe("a program for root", () => {
@@ -54,5 +55,16 @@ describe("a program for root", () => {
 
   it("is run as it is where there is no sudo: its account may have what it needs", () => {
     expect(run(account(1000)).stdout).toBe(" python3 -I -c\nit's task $(id)\n");
+  });
+
+  it("is run by RHEL's own Python where there is no python3, by root and by sudo", () => {
+    expect(run(account(0, denies, "platform-python")).stdout).toBe(" platform-python -I -c\nit's task $(id)\n");
+    expect(run(account(1000, allows, "platform-python")).stdout).toBe("root platform-python -I -c\nit's task $(id)\n");
+  });
+
+  it("names python3 where there is none at all", () => {
+    const { status, stderr } = run(account(0, denies, "none"));
+    expect(status).toBe(127);
+    expect(stderr).toContain("python3");
   });
 });
