@@ -18,8 +18,16 @@ export function teamingFacts(domain: Domain, networkTypes: ReadonlyMap<string, s
       type: attribute(controller, "type") ?? "",
       index: Number(attribute(controller, "index") ?? 0),
       model: attribute(controller, "model"),
+      hotPlugs: attribute(child(controller, "target"), "hotplug") !== "off",
     })),
+    hotPlugOption: hotPlugOption(domain),
   };
+}
+
+/** Of QEMU's own arguments (libvirt: docs/drvqemu.rst), as `-global pcie-root-port.hotplug=off`. */
+function hotPlugOption({ raw }: Domain): string | undefined {
+  const values = children(child(raw, "qemu:commandline"), "qemu:arg").map((argument) => attribute(argument, "value"));
+  return values.find((value) => value !== undefined && /^pcie-root-port\.hotplug=(off|no|false|n)$/.test(value));
 }
 
 function teamingDevice(nic: DomainInterface): TeamingDevice {

@@ -28,6 +28,8 @@ export interface VmOfNic {
   readonly machine?: string | undefined;
   /** pcie-root-port controllers with nothing plugged in. */
   readonly freeRootPorts?: number | undefined;
+  /** Those that are empty, and take no device while the VM runs. Default 0. */
+  readonly fixedRootPorts?: number | undefined;
   /** oVirt's cluster level. */
   readonly clusterLevel?: { readonly major: number; readonly minor: number } | undefined;
   /** The logical networks on the VM's host. */
@@ -384,12 +386,16 @@ const freeRootPort: InterfaceRule = {
     return vm.freeRootPorts < needed
       ? {
           property: "vm",
-          message: `Interface ${quoted(nic.name)} needs ${counted(needed, "free pcie-root-port")}, but running VM ${quoted(nic.vm)} has ${vm.freeRootPorts}.`,
-          remedy: "Shut the VM off and add pcie-root-port controllers to it.",
+          message: `Interface ${quoted(nic.name)} needs ${counted(needed, "free pcie-root-port")}, but running VM ${quoted(nic.vm)} has ${vm.freeRootPorts}.${fixedPorts(vm.fixedRootPorts)}`,
+          remedy: "Shut the VM off and add pcie-root-port controllers that hot-plug to it.",
         }
       : undefined;
   },
 };
+
+function fixedPorts(count = 0): string {
+  return count === 0 ? "" : ` ${count} more cannot be used while it runs (<target hotplug='off'/>).`;
+}
 
 export const interfaceRules: readonly InterfaceRule[] = [
   profileExists,

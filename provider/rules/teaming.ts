@@ -47,6 +47,8 @@ export interface Controller {
   readonly type: string;
   readonly index: number;
   readonly model?: string | undefined;
+  /** Whether devices come and go there while the VM runs. Default true. */
+  readonly hotPlugs?: boolean | undefined;
 }
 
 export interface TeamingFacts {
@@ -55,6 +57,8 @@ export interface TeamingFacts {
   /** In the order of the XML. */
   readonly interfaces: readonly TeamingDevice[];
   readonly controllers: readonly Controller[];
+  /** What QEMU is told beside the XML that keeps its root ports from hot-plugging; undefined: nothing. */
+  readonly hotPlugOption?: string | undefined;
 }
 
 type TeamingRule = Rule<TeamingFacts>;
@@ -376,6 +380,20 @@ const slots: readonly TeamingRule[] = [
     }),
   },
   {
+    id: "teaming-primary-hot-plugs",
+    title: "The primary's port hot-plugs, so that a move can take the VF out and plug another in",
+    source: "libvirt: src/qemu/qemu_hotplug.c qemuDomainDetachDeviceLive",
+    ...refused,
+    find: onEach(isPrimary, "Shut the VM off, and give the VF a port that hot-plugs.", (device, facts) => {
+      const port = controllerOf(device, facts);
+      if (port?.hotPlugs === false)
+        return `${labelled(device, facts)} is on a ${port.model ?? "port"} that does not hot-plug (<target hotplug='off'/>).`;
+      return facts.hotPlugOption === undefined
+        ? undefined
+        : `${labelled(device, facts)} cannot be unplugged: the VM's QEMU has the option ${facts.hotPlugOption}.`;
+    }),
+  },
+  {
     id: "teaming-primary-single-function",
     title: "The primary is function 0 and not multifunction",
     source: primaryChecks,
@@ -653,10 +671,18 @@ function pairs({ interfaces }: TeamingFacts): { standby: TeamingDevice; primary:
   });
 }
 
-/** The model of the controller whose bus the device is on, where both are known. */
-function busModel({ guestAddress }: TeamingDevice, { controllers, machine }: TeamingFacts): string | undefined {
+/** The controller whose bus the device is on, where both are known. */
+function controllerOf({ guestAddress }: TeamingDevice, { controllers }: TeamingFacts): Controller | undefined {
   if (guestAddress?.type !== "pci") return undefined;
-  const controller = controllers.find(({ type, index }) => type === "pci" && index === guestAddress.bus);
+  return controllers.find(({ type, index }) => type === "pci" && index === guestAddress.bus);
+}
+
+/** The controller's model. */
+function busModel(device: TeamingDevice, facts: TeamingFacts): string | undefined {
+  const { guestAddress } = device;
+  const { machine } = facts;
+  if (guestAddress?.type !== "pci") return undefined;
+  const controller = controllerOf(device, facts);
   // A q35 machine has its pcie.0 even where the XML does not say so.
   return controller?.model ?? (guestAddress.bus === 0 && machine?.includes("q35") === true ? "pcie-root" : undefined);
 }

@@ -129,6 +129,20 @@ function addressed(definition: Element, device: Element): Element {
   return withChildren(printed, [...printed.children, element("address", { type: "pci", ...address })]);
 }
 
+/** The guest's address of that device, where it is on a port that does not hot-plug. */
+export function fixedPlaceOf(definition: Element, alias: string): string | undefined {
+  const device = deviceNamed(definition, alias);
+  const place = device && guestPciAddress(device);
+  if (place === undefined) return undefined;
+  const port = devicesOf(definition).find(
+    ({ name, attributes }) =>
+      name === "controller" && attributes["type"] === "pci" && Number(attributes["index"]) === place.bus,
+  );
+  return port !== undefined && attribute(child(port, "target"), "hotplug") === "off"
+    ? formatPciAddress(place)
+    : undefined;
+}
+
 function onDevices(definition: Element, edit: (devices: readonly Element[]) => readonly Element[]): Element {
   return withChildren(
     definition,

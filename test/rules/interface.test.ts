@@ -434,6 +434,13 @@ rule("interface-free-root-port", {
         message: 'Interface "nic" needs 1 free pcie-root-port, but running VM "web" has 0.',
       },
     ],
+    [
+      add({}, { vm: { freeRootPorts: 1, fixedRootPorts: 4 } }),
+      {
+        property: "vm",
+        message: `Interface "nic" needs 2 free pcie-root-ports, but running VM "web" has 1. 4 more cannot be used while it runs (<target hotplug='off'/>).`,
+      },
+    ],
   ],
   keeps: [
     add({}, { vm: { freeRootPorts: 2 } }),

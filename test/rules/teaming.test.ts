@@ -427,6 +427,26 @@ rule("teaming-primary-on-port", {
   ],
 });
 
+const fixedPort = { type: "pci", index: 7, model: "pcie-root-port", hotPlugs: false };
+rule("teaming-primary-hot-plugs", {
+  breaks: [
+    [
+      { ...vfWith({ guestAddress: on(7) }), controllers: [fixedPort] },
+      { message: `Interface "ua-vf" is on a pcie-root-port that does not hot-plug (<target hotplug='off'/>).` },
+    ],
+    [
+      { ...pair, hotPlugOption: "pcie-root-port.hotplug=off" },
+      { message: 'Interface "ua-vf" cannot be unplugged: the VM\'s QEMU has the option pcie-root-port.hotplug=off.' },
+    ],
+  ],
+  keeps: [
+    pair,
+    { ...vfWith({ guestAddress: on(7) }), controllers: [{ ...fixedPort, hotPlugs: true }] },
+    { ...vfWith({ guestAddress: undefined }), controllers: [fixedPort] },
+    { ...standbyWith({ guestAddress: on(7) }), controllers: [fixedPort] },
+  ],
+});
+
 rule("teaming-primary-single-function", {
   breaks: [
     [vfWith({ guestAddress: on(2, { function: 1 }) }), { message: 'Interface "ua-vf" is function 1.' }],

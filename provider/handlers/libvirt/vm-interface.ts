@@ -647,6 +647,7 @@ async function vmFacts(
     running: isActive(instance),
     machine: domain.machine,
     freeRootPorts: domain.rootPorts.filter(({ free }) => free).length + freed.length,
+    fixedRootPorts: domain.rootPorts.filter(({ empty, hotPlugs }) => empty && !hotPlugs).length,
     ...(functions !== undefined && {
       freeVfs:
         freedVfs +

@@ -122,6 +122,12 @@ raises("teaming-primary-on-port", () =>
     ...pair({ primary: { more: at(9) } }),
   ]),
 );
+raises("teaming-primary-hot-plugs", () =>
+  planned([
+    "<controller type='pci' index='9' model='pcie-root-port'><target chassis='9' port='0x9' hotplug='off'/></controller>",
+    ...pair({ primary: { more: at(9) } }),
+  ]),
+);
 raises("teaming-primary-single-function", () =>
   planned(pair({ primary: { more: at(5, 0, "function='0x0' multifunction='on'") } })),
 );

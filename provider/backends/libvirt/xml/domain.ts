@@ -31,7 +31,11 @@ export interface Domain {
 export interface RootPort {
   /** The controller's index, which is the number of the guest's bus behind it. */
   readonly bus: number;
+  /** Whether a running domain's devices come and go there (`<target hotplug='off'/>`: they do not). */
+  readonly hotPlugs: boolean;
   /** No device of the domain has an address there. A device whose address libvirt has not chosen yet is not counted. */
+  readonly empty: boolean;
+  /** A device can be plugged there now. */
   readonly free: boolean;
 }
 
@@ -136,8 +140,12 @@ export function rootPorts(devices: readonly Element[]): readonly RootPort[] {
   const taken = new Set(devices.map((device) => guestPciAddress(device)?.bus));
   return devices
     .filter((device) => device.name === "controller" && attribute(device, "model") === "pcie-root-port")
-    .flatMap((port) => natural(attribute(port, "index")) ?? [])
-    .map((bus) => ({ bus, free: !taken.has(bus) }));
+    .flatMap((port) => {
+      const bus = natural(attribute(port, "index"));
+      if (bus === undefined) return [];
+      const hotPlugs = attribute(child(port, "target"), "hotplug") !== "off";
+      return { bus, hotPlugs, empty: !taken.has(bus), free: hotPlugs && !taken.has(bus) };
+    });
 }
 
 function unexpected(what: string): XmlError {
