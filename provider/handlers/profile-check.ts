@@ -96,9 +96,9 @@ export async function checkProfile(
   };
 }
 
-/** @throws ProblemError of the first rule that is broken. */
-export function refuseProfile(facts: ProfileFacts): void {
-  refuse(violationsOf(facts).filter(({ severity }) => severity === "error"));
+/** @param except rules whose facts are not known. @throws ProblemError of the first rule that is broken. */
+export function refuseProfile(facts: ProfileFacts, except: readonly string[] = []): void {
+  refuse(violationsOf(facts, except).filter(({ severity }) => severity === "error"));
 }
 
 export function previewOf({ adopt: _, ...profile }: MaybeUnknown<DeclaredInputs>, id: string): Preview<Profile> {

@@ -150,8 +150,8 @@ export class VnicProfile extends StubResource {
   /** For people. At most 4000 characters. Default: none. Null where it is absent. */
   declare readonly description: pulumi.Output<string | null>;
   /**
-   * Hosts of the cluster that lack the profile or have it otherwise, as of the last refresh. Always empty on oVirt,
-   * where the engine alone keeps it.
+   * Hosts of the cluster that lack the profile or have it otherwise, as of the last update or refresh: a host that
+   * did not answer gets it with the next `pulumi up`. Always empty on oVirt, where the engine alone keeps it.
    */
   declare readonly differsOn: pulumi.Output<string[]>;
 

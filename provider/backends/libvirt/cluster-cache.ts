@@ -28,7 +28,7 @@ import { physicalFunctionsOf, recordsOf } from "./interfaces.js";
 import { hostUse, type HostUse, type PhysicalFunction } from "./inventory.js";
 import { journalReservations, type JournalReservations } from "./reservations.js";
 import { SingleFlight, AsyncCache } from "./async-cache.js";
-import type { StoredProfile } from "./profile-store.js";
+import type { AnsweredProfiles, StoredProfile } from "./profile-store.js";
 import { Prefetcher } from "./prefetcher.js";
 import { readable, UnreadableVm } from "./unreadable-vm.js";
 
@@ -46,6 +46,7 @@ export class ClusterCache {
   private readonly ahead = new Prefetcher(xmlOf);
   private readonly looks = new SingleFlight<string, VmSnapshot | undefined>((key) => this.relocateAndRead(vmOf(key)));
   private readonly stored = new AsyncCache<"all", readonly StoredProfile[]>(() => this.cluster.profiles.all());
+  private readonly answered = new AsyncCache<"all", AnsweredProfiles>(() => this.cluster.profiles.answered());
   private readonly uses = new AsyncCache<LibvirtHost, HostUse>((host) => this.useOf(host));
   private readonly journals = new AsyncCache<"all", JournalReservations>(() => journalReservations(this.cluster.hosts));
   private readonly functions = new AsyncCache<string, readonly PhysicalFunction[]>((key) => this.functionsOf(key));
@@ -59,6 +60,11 @@ export class ClusterCache {
   /** @throws HostUnreachable */
   profiles(): Promise<readonly StoredProfile[]> {
     return this.stored.get("all");
+  }
+
+  /** Those that hosts which answer have, and the hosts that do not. */
+  answeredProfiles(): Promise<AnsweredProfiles> {
+    return this.answered.get("all");
   }
 
   /** By its id; undefined: no host has it. @throws HostUnreachable */
@@ -150,6 +156,7 @@ export class ClusterCache {
   /** Profiles were changed. */
   forgetProfiles(): void {
     this.stored.forget();
+    this.answered.forget();
   }
 
   /** The VM was changed, moved perhaps, and VFs with it. */

@@ -6,8 +6,7 @@ import { networkOn, pfsOf, type ClusterConfig } from "../../config/index.js";
 import { ProblemError } from "../../model/problem.js";
 import { buildProfileNetwork, parseProfileNetwork, type ProfileRecord } from "./xml/network.js";
 import { formatXml } from "../../xml/element.js";
-import type { LibvirtHost } from "./host.js";
-import { undefinedOn } from "./host.js";
+import { asUnreachable, HostRefused, HostUnreachable, refusedFirst, undefinedOn, type LibvirtHost } from "./host.js";
 import type { Network } from "./rpc/datatypes.js";
 
 /** One host's view of a profile. */
@@ -15,6 +14,11 @@ interface Copy {
   readonly host: LibvirtHost;
   readonly profile: ProfileRecord;
   readonly xml: string;
+}
+
+export interface AnsweredProfiles {
+  readonly stored: readonly StoredProfile[];
+  readonly unreachable: readonly HostUnreachable[];
 }
 
 export interface StoredProfile {
@@ -59,6 +63,17 @@ export class ProfileStore {
     return ids.flatMap((id) => this.merge(copies.filter(({ profile }) => profile.id === id)) ?? []);
   }
 
+  /** Those of the hosts that answer, and the hosts that do not. Profiles that these alone have are not among them. */
+  async answered(): Promise<AnsweredProfiles> {
+    const answers = await Promise.all(this.hosts.map((host) => orUnreachable(copiesOn(host))));
+    const copies = answers.flatMap((answer) => (answer instanceof HostUnreachable ? [] : answer));
+    const ids = [...new Set(copies.map(({ profile }) => profile.id))];
+    return {
+      stored: ids.flatMap((id) => this.merge(copies.filter(({ profile }) => profile.id === id)) ?? []),
+      unreachable: answers.filter((answer) => answer instanceof HostUnreachable),
+    };
+  }
+
   /** Undefined: no host has it. @throws HostUnreachable */
   async find(id: string): Promise<StoredProfile | undefined> {
     const copies = await Promise.all(this.hosts.map((host) => copyOf(host, id)));
@@ -79,27 +94,33 @@ export class ProfileStore {
   }
 
   /**
-   * Makes the profile so on every host, or on none: a failure puts the hosts back that were written already.
-   * @throws ProblemError when a libvirt network of the name is there that is no profile of ours.
+   * Makes the profile so on every host that answers, or on none: one that refuses it puts those back that were written already.
+   * @returns the hosts that do not answer: they get it when it is saved the next time.
+   * @throws HostUnreachable where none answers, HostRefused where one refuses the login; ProblemError when a libvirt network of the name
+   *   is there that is no profile of ours.
    */
-  async save(profile: ProfileRecord): Promise<void> {
-    const before = await Promise.all(this.hosts.map((host) => copyOf(host, profile.id)));
-    await Promise.all(this.hosts.map((host) => refuseForeign(host, profile)));
-    const written: number[] = [];
+  async save(profile: ProfileRecord): Promise<readonly HostUnreachable[]> {
+    const asked = await Promise.all(
+      this.hosts.map(async (host) => ({ host, known: await orUnreachable(lookBefore(host, profile)) })),
+    );
+    const unreachable = asked.flatMap(({ known }) => (known instanceof HostUnreachable ? known : []));
+    const [first] = refusedFirst(unreachable);
+    if (first !== undefined && (first instanceof HostRefused || unreachable.length === this.hosts.length)) throw first;
+    const written: { readonly host: LibvirtHost; readonly known: Copy | undefined }[] = [];
+    let kept = 0;
     try {
-      for (const [index, host] of this.hosts.entries()) {
-        const known = before[index];
-        // libvirt keys networks by UUID and refuses another name for one: the old definition has to go first.
-        if (known !== undefined && known.profile.name !== profile.name) await undefine(host, profile.id);
-        written.push(index);
-        await define(host, this.xmlFor(profile, host));
+      for (const { host, known } of asked) {
+        if (known instanceof HostUnreachable) continue;
+        const lost = await orUnreachable(this.write(host, profile, known, () => written.push({ host, known })));
+        if (lost === undefined) kept += 1;
+        else unreachable.push(lost);
       }
+      const [only] = unreachable;
+      if (kept === 0 && only !== undefined) throw only;
+      return unreachable;
     } catch (cause) {
       await Promise.allSettled(
-        written.map(async (index) => {
-          const host = this.hosts[index];
-          const known = before[index];
-          if (host === undefined) return;
+        written.map(async ({ host, known }) => {
           await undefine(host, profile.id);
           if (known !== undefined) await define(host, known.xml);
         }),
@@ -113,6 +134,18 @@ export class ProfileStore {
         { cause },
       );
     }
+  }
+
+  private async write(
+    host: LibvirtHost,
+    profile: ProfileRecord,
+    known: Copy | undefined,
+    begins: () => void,
+  ): Promise<undefined> {
+    // libvirt keys networks by UUID and refuses another name for one: the old definition has to go first.
+    if (known !== undefined && known.profile.name !== profile.name) await undefine(host, profile.id);
+    begins();
+    await define(host, this.xmlFor(profile, host));
   }
 
   /** Done, too, where it is gone already. */
@@ -143,6 +176,23 @@ export class ProfileStore {
       .map(({ name }) => name);
     const conflict = differenceOf(copies);
     return { profile: first.profile, differsOn, ...(conflict !== undefined && { conflict }) };
+  }
+}
+
+/** What a host has of the profile before it is written. @throws ProblemError where a network of its name is another. */
+async function lookBefore(host: LibvirtHost, profile: ProfileRecord): Promise<Copy | undefined> {
+  const known = await copyOf(host, profile.id);
+  await refuseForeign(host, profile);
+  return known;
+}
+
+async function orUnreachable<T>(answer: Promise<T>): Promise<T | HostUnreachable> {
+  try {
+    return await answer;
+  } catch (error) {
+    const unreachable = asUnreachable(error);
+    if (unreachable === undefined) throw error;
+    return unreachable;
   }
 }
 

@@ -1,13 +1,14 @@
 /** VnicProfile: a libvirt network of that name on every host, with the profile's attributes in its metadata. */
 import { randomUUID } from "node:crypto";
-import { ProblemError } from "../../model/problem.js";
+import { ProblemError, reasonOf } from "../../model/problem.js";
 import { isKnown, notYetKnown, type ProfileFacts } from "../../rules/index.js";
 import { warnOfUnreadable } from "../unreachable-warning.js";
 import type { ProfileRecord } from "../../backends/libvirt/xml/network.js";
+import { HostRefused, HostUnreachable, refusedFirst } from "../../backends/libvirt/host.js";
 import type { LibvirtCluster } from "../../backends/libvirt/cluster.js";
 import { ClusterCache } from "../../backends/libvirt/cluster-cache.js";
 import type { StoredProfile } from "../../backends/libvirt/profile-store.js";
-import { type Found, type Handler } from "../handler.js";
+import { type Found, type Handler, type HandlerContext } from "../handler.js";
 import { attributes, diffOfProfile, type DeclaredInputs, type VnicProfileInputs } from "../inputs/vnic-profile.js";
 import {
   knownProfiles,
@@ -25,7 +26,7 @@ import { clusterCacheOf } from "./session.js";
 import type { MaybeUnknown } from "../../model/unknown.js";
 
 export interface VnicProfileState extends VnicProfileInputs {
-  /** Hosts that lack the profile or have it otherwise; empty after every update. */
+  /** Hosts that lack the profile or have it otherwise. After an update: those that did not answer. */
   readonly differsOn: readonly string[];
 }
 
@@ -50,18 +51,17 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
   async create(ctx, inputs) {
     const cache = clusterCacheOf(ctx);
     const { cluster } = cache;
-    const store = await readStoreOrFail(cache);
+    const store = await readAnswered(cache);
     const same = listed(store).find((profile) => profile.name === inputs.name && profile.network === inputs.network);
     if (same !== undefined && inputs.adopt === true) {
       const record = recordOf(same.id, inputs, ctx.urn);
       noteAdopted(ctx, same.id);
       if (changedAttributes(same, record)) {
-        refuseProfile(
-          factsFor(cluster, await readAnew(cluster), inputs, { action: "edit", stored: same, urn: ctx.urn }),
-        );
+        const now = await readAnew(cluster);
+        refuseUnknownUse(now, same, record);
+        refuse(now, factsFor(cluster, now, inputs, { action: "edit", stored: same, urn: ctx.urn }));
       }
-      await save(cache, record);
-      return { id: same.id, state: stateOf(record, inputs.adopt, []) };
+      return { id: same.id, state: stateOf(record, inputs.adopt, await save(ctx, cache, record)) };
     }
     const replaced = ownedBy(store, ownerOf(ctx.urn), inputs) ?? storedAs(store, replacedInputs(ctx));
     if (same !== undefined && same.id !== replaced?.id) {
@@ -71,16 +71,23 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
         remedy: "Use adopt: true to take it over, or choose another name.",
       });
     }
-    refuseProfile(factsFor(cluster, store, inputs, { action: "add", stored: undefined, urn: ctx.urn, replaced }));
+    refuse(store, factsFor(cluster, store, inputs, { action: "add", stored: undefined, urn: ctx.urn, replaced }));
     const record = recordOf(randomUUID(), inputs, ctx.urn);
-    if (replaced === undefined) await save(cache, record);
-    else await saveInThePlaceOf(cache, replaced, record);
-    return { id: record.id, state: stateOf(record, inputs.adopt, []) };
+    const lacking =
+      replaced === undefined ? await save(ctx, cache, record) : await saveInThePlaceOf(ctx, cache, replaced, record);
+    return { id: record.id, state: stateOf(record, inputs.adopt, lacking) };
   },
 
   async read(ctx, id, state) {
-    const found = await clusterCacheOf(ctx).profile(id);
-    return found && foundAs(found, state.adopt);
+    const { stored, unreachable } = await clusterCacheOf(ctx).answeredProfiles();
+    const found = stored.find(({ profile }) => profile.id === id);
+    const [first] = refusedFirst(unreachable);
+    // A host that refuses the login is an error; one that does not answer may have the profile where the others have it.
+    if (first !== undefined && (found === undefined || first instanceof HostRefused)) throw first;
+    if (found === undefined) return undefined;
+    const silent = new Set(unreachable.map(({ host }) => host));
+    const differsOn = found.differsOn.filter((host) => !silent.has(host) || state.differsOn.includes(host));
+    return foundAs({ ...found, differsOn }, state.adopt);
   },
 
   /** By its id, or as `network/name`. */
@@ -97,19 +104,19 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
     const stored = listed(store).find((profile) => profile.id === id);
     const record = recordOf(id, news, ctx.urn);
     if (stored === undefined || changedAttributes(stored, record)) {
-      refuseProfile(
-        factsFor(cluster, store, news, { action: "edit", stored: stored ?? recordOf(id, state), urn: ctx.urn }),
-      );
+      const before = stored ?? recordOf(id, state);
+      refuseUnknownUse(store, before, record);
+      refuse(store, factsFor(cluster, store, news, { action: "edit", stored: before, urn: ctx.urn }));
     }
-    await save(cache, record);
-    return { state: stateOf(record, news.adopt, []) };
+    return { state: stateOf(record, news.adopt, await save(ctx, cache, record)) };
   },
 
   async delete(ctx, id, state) {
     if (wasAdopted(ctx, id)) return;
     const cache = clusterCacheOf(ctx);
     const { cluster } = cache;
-    const store = await readAnew(cluster);
+    // Every host must say whether a VM of its uses the profile, and lose it.
+    const store = await readStoreOrFail(new ClusterCache(cluster));
     const stored = listed(store).find((profile) => profile.id === id);
     if (stored !== undefined)
       refuseProfile(
@@ -157,9 +164,14 @@ function factsFor(
  * Where the engine makes the new profile first, the old one goes first all the same: they have one name. It comes back when the
  * new one cannot be made. The engine's own deletion finds nothing to do then.
  */
-async function saveInThePlaceOf(cache: ClusterCache, replaced: ProfileRecord, record: ProfileRecord): Promise<void> {
+async function saveInThePlaceOf(
+  ctx: HandlerContext,
+  cache: ClusterCache,
+  replaced: ProfileRecord,
+  record: ProfileRecord,
+): Promise<readonly string[]> {
   const { cluster } = cache;
-  const store = await readAnew(cluster);
+  const store = await readStoreOrFail(new ClusterCache(cluster));
   const facts = factsFor(cluster, store, inputsOf(stateOf(replaced, undefined, [])), {
     action: "remove",
     stored: replaced,
@@ -173,20 +185,54 @@ async function saveInThePlaceOf(cache: ClusterCache, replaced: ProfileRecord, re
   }
   await cluster.profiles.remove(replaced.id);
   try {
-    await save(cache, record);
+    return await save(ctx, cache, record);
   } catch (cause) {
-    await save(cache, replaced);
+    await save(ctx, cache, replaced);
     throw cause;
   }
 }
 
-async function save(cache: ClusterCache, record: ProfileRecord): Promise<void> {
-  await cache.cluster.profiles.save(record).finally(() => cache.forgetProfiles());
+/** @returns the hosts that do not have it now, since they do not answer: the next update writes it there. */
+async function save(ctx: HandlerContext, cache: ClusterCache, record: ProfileRecord): Promise<readonly string[]> {
+  const unreachable = await cache.cluster.profiles.save(record).finally(() => cache.forgetProfiles());
+  for (const error of unreachable)
+    ctx.progress.warn(
+      `vNIC profile "${record.name}" was not written to host "${error.host}": ${reasonOf(error)}. The next pulumi up writes it there.`,
+    );
+  return unreachable.map(({ host }) => host);
+}
+
+/** What depends on whether VMs use the profile, which a host that does not answer cannot say. */
+const fixedInUse = ["passThrough", "portMirroring", "failover"] as const;
+
+/** @throws HostUnreachable */
+function refuseUnknownUse({ unreachable }: StoreView, before: ProfileRecord, after: ProfileRecord): void {
+  if (unreachable === undefined) return;
+  if (fixedInUse.some((property) => before[property] !== after[property])) throw unreachable;
+}
+
+/** What a host that does not answer may have is not missing. @throws ProblemError of the first rule that is broken. */
+function refuse({ unreachable }: StoreView, facts: ProfileFacts): void {
+  refuseProfile(facts, unreachable === undefined ? [] : ["profile-exists", "failover-exists"]);
 }
 
 /** Whether a profile is in use must not be an old answer. */
 function readAnew(cluster: LibvirtCluster): Promise<StoreView> {
-  return readStoreOrFail(new ClusterCache(cluster));
+  return readAnswered(new ClusterCache(cluster));
+}
+
+/**
+ * The store; where a host does not answer, as far as the others know it.
+ * @throws HostUnreachable where none answers, HostRefused where one refuses the login; DriverMissing
+ */
+async function readAnswered(cache: ClusterCache): Promise<StoreView> {
+  const store = await readStore(cache);
+  if (store.unreachable === undefined) return store;
+  if (!(store.unreachable instanceof HostUnreachable) || store.unreachable instanceof HostRefused)
+    throw store.unreachable;
+  const { stored, unreachable } = await cache.answeredProfiles();
+  if (unreachable.length === cache.cluster.hosts.length) throw store.unreachable;
+  return { ...store, profiles: stored.map(({ profile }) => profile) };
 }
 
 async function readStoreOrFail(cache: ClusterCache): Promise<StoreView> {

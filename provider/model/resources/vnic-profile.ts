@@ -78,7 +78,7 @@ A profile that acts as another's failover cannot be changed: oVirt refuses it, a
   outputs: {
     differsOn: required(
       z.array(z.string()),
-      "Hosts of the cluster that lack the profile or have it otherwise, as of the last refresh. Always empty on oVirt, where the engine alone keeps it.",
+      "Hosts of the cluster that lack the profile or have it otherwise, as of the last update or refresh: a host that did not answer gets it with the next `pulumi up`. Always empty on oVirt, where the engine alone keeps it.",
       { drift: true },
     ),
   },

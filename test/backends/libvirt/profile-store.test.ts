@@ -109,10 +109,37 @@ describe("a host that is unreachable", () => {
     await expect(fresh.find(profile.id)).rejects.toThrow(HostUnreachable);
   });
 
-  it("keeps a profile from being saved or removed on the other", async () => {
-    await expect(fresh.save({ ...profile, description: "new" })).rejects.toThrow(HostUnreachable);
+  it("keeps a profile from being removed on the other", async () => {
     await expect(fresh.remove(profile.id)).rejects.toThrow(HostUnreachable);
     expect(namesOn(lab.host1)).toEqual(["data"]);
+  });
+
+  it("is left out when it is saved, and named", async () => {
+    const lacking = await fresh.save({ ...profile, description: "new" });
+    expect(lacking.map(({ host }) => host)).toEqual(["host2"]);
+    expect(lab.host1.networks.xml({ name: "data", uuid: profile.id })).toContain("new");
+    const { stored, unreachable } = await fresh.answered();
+    expect(stored.map(({ profile: { description } }) => description)).toEqual(["new"]);
+    expect(unreachable.map(({ host }) => host)).toEqual(["host2"]);
+  });
+
+  it("and goes away while it is written is left out as well", async () => {
+    await lab.reopen(lab.host2);
+    const other = (await lab.entrance()).cluster.profiles;
+    lab.host2.dropAt("network_define_xml_flags", "before");
+    const lacking = await other.save({ ...profile, description: "new" });
+    expect(lacking.map(({ host }) => host)).toEqual(["host2"]);
+    expect((await other.find(profile.id))?.differsOn).toEqual(["host2"]);
+  });
+
+  it("does not let one that answers and refuses go unnoticed", async () => {
+    lab.host1.refuse("network_define_xml_flags", new Refusal(38, 19, "Unable to write: No space left on device"));
+    await expect(fresh.save({ ...profile, description: "new" })).rejects.toThrow(/No space left/);
     expect(lab.host1.networks.xml({ name: "data", uuid: profile.id })).not.toContain("new");
+  });
+
+  it("and is the only one is an error", async () => {
+    lab.host1.close();
+    await expect(fresh.save({ ...profile, description: "new" })).rejects.toThrow(HostUnreachable);
   });
 });

@@ -217,13 +217,77 @@ describe("create", () => {
     });
   });
 
-  it("leaves nothing where one host fails, or is unreachable", async () => {
+  it("leaves nothing where one host fails, also where another is unreachable", async () => {
     lab.host2.refuse("network_define_xml_flags", new Refusal(38, 19, "No space left on device"));
     await expect(vnicProfile.create(lab.context(), bridgeProfile)).rejects.toThrow(/No space left/);
     expect(lab.host1.networks.all()).toEqual([]);
     lab.host2.close();
-    await expect(vnicProfile.create(lab.context(), bridgeProfile)).rejects.toThrow(/host2/);
+    lab.host1.refuse("network_define_xml_flags", new Refusal(38, 19, "No space left on device"));
+    await expect(vnicProfile.create(lab.context(), bridgeProfile)).rejects.toThrow(/No space left/);
     expect(lab.host1.networks.all()).toEqual([]);
+    lab.host1.close();
+    await expect(vnicProfile.create(lab.context(), bridgeProfile)).rejects.toThrow(HostUnreachable);
+  });
+});
+
+describe("while a host is unreachable", () => {
+  const notWritten = 'vNIC profile "data" was not written to host "host2": ';
+
+  it.each([false, true])(
+    "a profile is created on the others, and completed later (maintenance: %s)",
+    async (resting) => {
+      const { stackConfig } = await lab.entrance(resting ? ["host2"] : []);
+      const context = () => lab.context({ config: stackConfig });
+      lab.host2.close();
+      const { id, state } = await vnicProfile.create(context(), bridgeProfile);
+      expect(state).toEqual(stateOf({}, ["host2"]));
+      expect(lab.progress.warnings).toEqual([expect.stringContaining(notWritten)]);
+      expect(lab.host1.networks.all()).toEqual([{ name: "data", uuid: id }]);
+      // A refresh does not forget it, and the next update is planned though nothing is declared otherwise.
+      const found = await vnicProfile.read(context(), id, state);
+      expect(found?.state).toEqual(state);
+      expect((await vnicProfile.diff(context(), id, state, bridgeProfile)).changes).toBe(true);
+      await lab.reopen(lab.host2);
+      const seen = await vnicProfile.read(context(), id, stateOf({}));
+      expect(seen?.state.differsOn).toEqual(["host2"]);
+      expect(await vnicProfile.update(context(), id, state, bridgeProfile)).toEqual({ state: stateOf({}) });
+      expect(lab.host2.networks.all()).toEqual([{ name: "data", uuid: id }]);
+      expect((await vnicProfile.diff(context(), id, stateOf({}), bridgeProfile)).changes).toBe(false);
+    },
+  );
+
+  it("a profile is changed on the others, but for what depends on the VMs that use it", async () => {
+    const { id, state } = await vnicProfile.create(lab.context(), bridgeProfile);
+    lab.host2.close();
+    const described = { ...bridgeProfile, description: "new" };
+    expect((await vnicProfile.update(lab.context(), id, state, described)).state).toEqual(
+      stateOf({ description: "new" }, ["host2"]),
+    );
+    expect(lab.host1.networks.xml(lab.host1.networks.byUuid(id))).toContain("new");
+    const mirroring = { ...described, portMirroring: true };
+    await expect(vnicProfile.update(lab.context(), id, state, mirroring)).rejects.toThrow(HostUnreachable);
+  });
+
+  it("a failover that only it may have is not said to be missing, and rules of what is known hold", async () => {
+    const { id } = await vnicProfile.create(lab.context(), bridgeProfile);
+    lab.host1.networks.undefine(lab.host1.networks.byUuid(id));
+    lab.host2.close();
+    const { state } = await vnicProfile.create(lab.context(), { ...vfProfile, failover: id });
+    expect(state.differsOn).toEqual(["host2"]);
+    await expect(vnicProfile.create(lab.context(), { ...vfProfile, failover: id })).rejects.toMatchObject({
+      problem: { code: "profile-exists" },
+    });
+  });
+
+  it("a host that refuses the login is an error", async () => {
+    const { id, state } = await vnicProfile.create(lab.context(), bridgeProfile);
+    const refused = new Refusal(88, 0, "access denied");
+    const { stackConfig } = await lab.entrance();
+    lab.host2.refuse("connect_open", refused, { times: 20 });
+    const context = lab.context({ config: stackConfig });
+    const news = { ...bridgeProfile, description: "new" };
+    await expect(vnicProfile.update(context, id, state, news)).rejects.toThrow(/Unable to use host "host2"/);
+    await expect(vnicProfile.read(context, id, state)).rejects.toThrow(/Unable to use host "host2"/);
   });
 });
 
