@@ -164,7 +164,9 @@ function destinationOf({ name, freeMemoryKiB, networks }: AnsweringHost): DrainD
       name: network.name,
       bridge: network.bridge?.there ?? false,
       physicalFunctions: network.physicalFunctions.flatMap(({ name: pf, found }) =>
-        found !== "unknown" && found?.linkUp === true ? [{ name: pf, freeVfs: found.virtualFunctions.filter(isFree).length }] : [],
+        found !== "unknown" && found?.linkUp === true
+          ? [{ name: pf, freeVfs: found.virtualFunctions.filter(isFree).length }]
+          : [],
       ),
     })),
   };

@@ -50,5 +50,9 @@ export function warnOfUnreadable(
 
 /** Whether it answers, and waiting for it is no help: the login is refused, or a part of libvirt that is needed is not there. */
 function isRefusal(problem: ProblemError): boolean {
-  return problem instanceof HostRefused || problem instanceof DriverMissing || (problem instanceof EngineUnreachable && problem.isRefusal);
+  return (
+    problem instanceof HostRefused ||
+    problem instanceof DriverMissing ||
+    (problem instanceof EngineUnreachable && problem.isRefusal)
+  );
 }

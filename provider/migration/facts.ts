@@ -340,23 +340,26 @@ async function factsOfVm(
     ...(memory.hugepages.length > 0 && { hugepages: memory.hugepages }),
     ...(judgement !== undefined && { judgement }),
     interfaces: [
-      ...moving.map(({ standby, primary, vfNetwork, networksOfPf, networksUnknown, fitting, vlan, standbyNetwork, profile }) => ({
-        name: primary.alias ?? primary.mac ?? "VF",
-        ...(primary.vf !== undefined && networksUnknown !== true && {
-          vf: {
-            address: formatPciAddress(primary.vf),
-            ...(vlan !== undefined && { vlans: vlan.tags }),
-            networks: networksOfPf,
-            fitting,
-            ...(primary.device === "hostdev" && { setByHosts: true, settingsRead: vlan !== undefined }),
-          },
+      ...moving.map(
+        ({ standby, primary, vfNetwork, networksOfPf, networksUnknown, fitting, vlan, standbyNetwork, profile }) => ({
+          name: primary.alias ?? primary.mac ?? "VF",
+          ...(primary.vf !== undefined &&
+            networksUnknown !== true && {
+              vf: {
+                address: formatPciAddress(primary.vf),
+                ...(vlan !== undefined && { vlans: vlan.tags }),
+                networks: networksOfPf,
+                fitting,
+                ...(primary.device === "hostdev" && { setByHosts: true, settingsRead: vlan !== undefined }),
+              },
+            }),
+          vfNetwork,
+          standbyNetwork,
+          ...(standby.mtu !== undefined && { mtu: standby.mtu }),
+          standbyLinkUp: standby.linkState !== "down",
+          ...(profile !== undefined && { migratable: profile.migratable }),
         }),
-        vfNetwork,
-        standbyNetwork,
-        ...(standby.mtu !== undefined && { mtu: standby.mtu }),
-        standbyLinkUp: standby.linkState !== "down",
-        ...(profile !== undefined && { migratable: profile.migratable }),
-      })),
+      ),
       ...plain,
     ],
     blockingDevices: others.map(formatPciAddress),

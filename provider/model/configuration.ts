@@ -116,7 +116,7 @@ export function configurationType(checks: Checks) {
     hostCommands: withDefault(
       z.boolean(),
       true,
-      "Whether a move may run this package's own announcer on the hosts (python3, over the same SSH connection). libvirt's socket alone cannot tell the switches when the VF takes over.",
+      "Whether a move may run this package's own announcer on the hosts (Python 3.6 or later, over the same SSH connection). libvirt's socket alone cannot tell the switches when the VF takes over.",
     ),
     sshConfig: optional(
       text.superRefine(checks.sshConfig),

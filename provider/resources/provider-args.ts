@@ -54,8 +54,8 @@ export interface ClusterArgs {
   /** By the name that profiles use. Default: none. */
   networks?: pulumi.Input<Record<string, pulumi.Input<ClusterNetworkArgs>>> | undefined;
   /**
-   * Whether a move may run this package's own announcer on the hosts (python3, over the same SSH connection).
-   * libvirt's socket alone cannot tell the switches when the VF takes over. Default: `true`.
+   * Whether a move may run this package's own announcer on the hosts (Python 3.6 or later, over the same SSH
+   * connection). libvirt's socket alone cannot tell the switches when the VF takes over. Default: `true`.
    */
   hostCommands?: pulumi.Input<boolean> | undefined;
   /**
@@ -70,8 +70,8 @@ export interface ClusterArgs {
 /** A hypervisor with libvirt. */
 export interface ClusterHostArgs {
   /**
-   * libvirt's own URI syntax: `qemu+ssh://user@host:port/system?keyfile=…&known_hosts=…`, or `qemu+unix:///system`.
-   * Two hosts cannot have the same.
+   * libvirt's own URI syntax: `qemu+ssh://user@host:port/system?keyfile=…&known_hosts=…`,
+   * `qemu+tls://host:port/system?pkipath=…`, or `qemu+unix:///system`. Two hosts cannot have the same.
    */
   uri: pulumi.Input<string>;
   /**

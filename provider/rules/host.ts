@@ -64,7 +64,7 @@ export interface PfHealth {
   readonly heldIdle: readonly string[];
 }
 
-export interface FoundPf {
+interface FoundPf {
   readonly linkUp: boolean;
   readonly virtualFunctions: readonly VfHealth[];
 }
@@ -215,7 +215,8 @@ export const hostRules: readonly HostRule[] = [
         ? [
             {
               message: `Host ${quoted(host.name)} cannot report whether it has bridge ${quoted(bridge.name)}.`,
-              remedy: "Install libvirt's interface driver (libvirt-daemon-driver-interface), or allow hostCommands.",
+              remedy:
+                "Install libvirt's interface driver (libvirt-daemon-driver-interface), or allow hostCommands (with iproute2 on the host).",
             },
           ]
         : [],

@@ -406,17 +406,18 @@ const fitness: readonly PlacementRule[] = [
         : undefined,
   },
   {
+    // libvirt's comparison knows no feature that only KVM provides; libvirt itself judges when the destination starts its QEMU.
     id: "move-cpu-compatible",
     title: "The destination's CPU has every feature of the VM's CPU",
     source: "libvirt: virConnectCompareCPU",
-    ...refused,
-    estimate: true,
+    ...warnedOf,
     find: ({ vm, destination, cpu }) =>
       cpu === "incompatible"
         ? {
             property: "host",
-            message: `The CPU of host ${quoted(destination.name)} lacks features that VM ${quoted(vm.name)} has.`,
-            remedy: "Give the VM a named CPU model that both hosts support, or choose another host.",
+            message: `The CPU of host ${quoted(destination.name)} lacks features that VM ${quoted(vm.name)} has, by libvirt's comparison.`,
+            remedy:
+              "If the migration fails for that, give the VM a named CPU model that both hosts support, or choose another host.",
           }
         : undefined,
   },

@@ -171,7 +171,11 @@ describe("the stack's configuration", () => {
       hosts({ uri: "qemu+tls://h/system", hostKey: "SHA256:".padEnd(50, "A") }),
       "a.hostKey pins a key of SSH, and the host's URI is of TLS",
     ],
-    ["a transport that there is not", hosts({ uri: "qemu+ext://h/system" }), "Use ssh, tls or unix, e.g. qemu+ssh://h/system"],
+    [
+      "a transport that there is not",
+      hosts({ uri: "qemu+ext://h/system" }),
+      "Use ssh, tls or unix, e.g. qemu+ssh://h/system",
+    ],
     ["a transport that is mistyped", hosts({ uri: "qemu+shs://h/system" }), 'Did you mean "ssh"?'],
     ["SSH's own URI", hosts({ uri: "ssh://root@h" }), "Did you mean qemu+ssh://h/system?"],
     ["a parameter that is mistyped", hosts({ uri: `${uri}?keyfil=/k` }), 'parameter "keyfil"; did you mean "keyfile"?'],
@@ -237,7 +241,7 @@ describe("the stack's configuration", () => {
   vnic-failover:sshPrivatKey is an unknown key; did you mean "vnic-failover:sshPrivateKey"?
   vnic-failover:cluster.hosts.a.uri is missing.
   vnic-failover:cluster.hosts.b has an unknown key "url"; did you mean "uri"?
-  vnic-failover:cluster.hosts.c.uri cannot be used: the transport "tcp" is not supported. Use ssh or unix, e.g. qemu+ssh://c/system.
+  vnic-failover:cluster.hosts.c.uri cannot be used: the transport "tcp" is not supported. Use ssh, tls or unix, e.g. qemu+ssh://c/system.
   vnic-failover:cluster has an unknown key "vlans"; its keys are hosts, networks, hostCommands, sshConfig, readOnlyUser.
   vnic-failover:cluster.hosts.c.networks.x is not among the cluster's networks, which are none.
   vnic-failover:unreachableHosts must be "error" or "warn".

@@ -15,7 +15,7 @@ import { child, element, find, formatXml, parseXml, type Element } from "../../p
 import { parseDomain } from "../../provider/backends/libvirt/xml/domain.js";
 import { formatPciAddress } from "../../provider/backends/libvirt/xml/pci-address.js";
 import { agentChannelOf } from "../../provider/backends/libvirt/xml/guest-agent.js";
-import { aliasOf, deviceNamed, hugepageKiB } from "./definition.js";
+import { aliasOf, deviceNamed, fixedPlaceOf, hugepageKiB } from "./definition.js";
 import { Domains, isActive, refOf, type DomainModel } from "./domains.js";
 import { EventRegistrations } from "./events.js";
 import {
@@ -514,6 +514,8 @@ export class LibvirtHostModel implements MigrationEnd {
   private async askGuest(domain: DomainModel, alias: string): Promise<void> {
     if (!isActive(domain)) throw refusals.domainNotRunning();
     if (deviceNamed(domain.live, alias) === undefined) throw refusals.noDeviceWithAlias(alias);
+    const place = fixedPlaceOf(domain.live, alias);
+    if (place !== undefined) throw refusals.fixedPort(place);
     if (domain.unplugging.has(alias)) throw refusals.unplugPending(alias);
     domain.unplugging.add(alias);
     const { unplug, after, callWaits } = this.guest;

@@ -98,6 +98,12 @@ export const refusals = {
   noBridge: (name: string) =>
     new Refusal(VIR_ERR.SYSTEM_ERROR, from.none, `Cannot get interface MTU on '${name}': No such device`),
   unplugRejected: () => failed(from.qemu, "unplug of device was rejected by the guest"),
+  // src/qemu/qemu_hotplug.c, qemuDomainDetachDeviceLive
+  fixedPort: (address: string) =>
+    failed(
+      from.qemu,
+      `cannot hot unplug interface device with PCI guest address: ${address} - not allowed by controller`,
+    ),
   unplugPending: (alias: string) =>
     internal(
       from.qemu,

@@ -35,6 +35,7 @@ describe("a scenario", () => {
         { live: null, definition: other },
       ],
       refuse: [{ procedure: "domain_set_metadata", code: 38, message: "Input/output error", times: 2 }],
+      missingDaemons: ["interface", "nwfilter"],
       reachable: true,
       diesAt: { procedure: "domain_set_metadata", occurrence: 2, moment: "after" },
     };
@@ -55,6 +56,11 @@ describe("a scenario", () => {
       /^networks\.data\.brige is an unknown key; did you mean "bridge"\?/,
     ],
     ["a wrong type", inHost1({ reachable: "no" }), /^hosts\.host1\.reachable must be true or false/],
+    [
+      "a daemon that there is not",
+      inHost1({ missingDaemons: ["bridge"] }),
+      /^hosts\.host1\.missingDaemons\[0\] must be/,
+    ],
     ["no host", { hosts: {} }, /^hosts must name at least one host\.$/],
     ["a host's name", { hosts: { "-x": {} } }, /^hosts\.-x must be a name/],
     [

@@ -282,3 +282,16 @@ describe("hosts", () => {
     expect(existsSync(files.config)).toBe(false);
   });
 });
+
+it("a daemon that is missing is libvirt's own error at whatever it would answer, and at nothing else", async () => {
+  const { host1 } = await serve({ hosts: { host1: { missingDaemons: ["nodedev"] } } });
+  await expect(nodeDevice(host1, "pci_0000_01_00_0")).rejects.toMatchObject({
+    name: "DriverMissing",
+    driver: "nodedev",
+    code: 38,
+    domain: 7,
+    libvirtMessage: "Failed to connect socket to '/var/run/libvirt/virtnodedevd-sock': No such file or directory",
+  });
+  expect(await host1.domains()).toHaveLength(1);
+  expect(await hostInterface(host1, "br0", { commands: false })).toMatchObject({ type: "bridge" });
+});

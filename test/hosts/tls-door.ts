@@ -22,7 +22,11 @@ export class TlsDoor {
   /** @param greeting what takes a client in. */
   static async open(
     socket: string,
-    { authority, host, greeting = 1 }: { readonly authority: Authority; readonly host: Certified; readonly greeting?: number },
+    {
+      authority,
+      host,
+      greeting = 1,
+    }: { readonly authority: Authority; readonly host: Certified; readonly greeting?: number },
   ): Promise<TlsDoor> {
     const sockets = new Set<TLSSocket>();
     const server = createServer({ ...host, ca: authority.pem, requestCert: true, rejectUnauthorized: false });

@@ -1,6 +1,6 @@
 import { describe, expect } from "vitest";
 import { VmOnSeveralHosts } from "../../provider/backends/libvirt/cluster.js";
-import { DomainState, PausedReason } from "../../provider/backends/libvirt/constants.js";
+import { CpuCompare, DomainState, PausedReason } from "../../provider/backends/libvirt/constants.js";
 import { MoveFailed, moveVm } from "../../provider/migration/move.js";
 import { defaultMigrationOptions, type MigrationOptions } from "../../provider/migration/options.js";
 import { MoveRefused } from "../../provider/migration/plan.js";
@@ -117,13 +117,21 @@ describe.concurrent("a move that goes well", () => {
   });
 });
 
+it("a CPU that lacks features by libvirt's comparison is a warning: libvirt judges when the VM arrives", async ({
+  lab,
+}) => {
+  lab.host2.cpu = CpuCompare.INCOMPATIBLE;
+  expect((await move(lab))?.outcome).toBe("moved");
+  expect(lab.progress.warnings).toContainEqual(expect.stringContaining('The CPU of host "host2" lacks features'));
+});
+
 describe.concurrent("a move that cannot be is refused, and nothing has changed", () => {
   const reasons: readonly [string, (lab: LabLike) => void, RegExp][] = [
     ["no VF free", (lab) => lab.host2.devices.virtualFunctions().forEach(occupy), /free VF/],
     ["PF down", (lab) => lab.host2.devices.physicalFunctions.forEach((pf) => (pf.linkUp = false)), /down/],
     ["no bridge", (lab) => lab.host2.devices.bridges.splice(0), /bridge/],
     ["too little memory", (lab) => (lab.host2.freeMemoryKiB = 1024), /memory/],
-    ["another CPU", (lab) => (lab.host2.cpu = 0), /CPU/],
+    ["hosts of one UUID", (lab) => (lab.host2.uuid = lab.host1.uuid), /same UUID/],
     ["paused", (lab) => Object.assign(lab.host1.domains.requireNamed("web"), { state: DomainState.PAUSED }), /paused/],
     ["destination silent", (lab) => lab.host2.close(), /unable to reach host host2: /],
   ];

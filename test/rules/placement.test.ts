@@ -303,7 +303,10 @@ rule("move-cpu-compatible", {
   breaks: [
     [
       move({}, {}, { cpu: "incompatible" }),
-      { property: "host", message: 'The CPU of host "host2" lacks features that VM "web" has.' },
+      {
+        property: "host",
+        message: `The CPU of host "host2" lacks features that VM "web" has, by libvirt's comparison.`,
+      },
     ],
   ],
   keeps: [good, move({}, {}, { cpu: "superset" }), move({}, {}, { cpu: undefined })],

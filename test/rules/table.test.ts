@@ -78,6 +78,7 @@ describe("the rule table", () => {
       "teaming-vf-model-written",
       "teaming-standby-link-up",
       "move-pf-mtu",
+      "move-cpu-compatible",
       "move-standby-uplink-apart",
       "move-migration-port-tried",
       "move-vf-has-standby",

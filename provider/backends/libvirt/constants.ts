@@ -35,6 +35,9 @@ export const Migrate = {
   NON_SHARED_DISK: 1 << 6,
   CHANGE_PROTECTION: 1 << 8,
   AUTO_CONVERGE: 1 << 13,
+  POSTCOPY: 1 << 15,
+  TLS: 1 << 16,
+  POSTCOPY_RESUME: 1 << 19,
 } as const;
 
 /** virDomainUndefineFlagsValues. */

@@ -38,7 +38,7 @@ export interface AnsweringHost {
   readonly missingDrivers?: readonly MissingDriver[];
 }
 
-export interface MissingDriver {
+interface MissingDriver {
   readonly driver: OptionalDriver;
   /** In words, without a full stop. */
   readonly why: string;

@@ -15,7 +15,7 @@ export async function networkTypesOn(
         const { net } = await connection.call("network_lookup_by_name", { name });
         return (await connection.call("network_get_xml_desc", { net, flags: 0 })).xml;
       };
-      const xml = await unlessMissing(() => unless("NO_NETWORK", ask));
+      const xml = await unlessMissing(() => undefinedOn("NO_NETWORK", ask));
       return xml === undefined ? [] : [[name, interfaceTypeOf(xml)]];
     }),
   );

@@ -96,9 +96,7 @@ export async function claimVf(
     // Its holder is dead. By its UUID: a process that has claimed the VF meanwhile keeps it.
     if (present !== undefined) await letGo(host, present);
     try {
-      await unlessMissing(() =>
-        connection.call("network_define_xml_flags", { xml: formatVfClaim(claim), flags: 0 }),
-      );
+      await unlessMissing(() => connection.call("network_define_xml_flags", { xml: formatVfClaim(claim), flags: 0 }));
       return claim;
     } catch (error) {
       // "network '…' already exists with uuid …": another was quicker.

@@ -42,12 +42,12 @@ export const probes = {
 } as const satisfies Partial<Record<OptionalDriver, ProcedureName>>;
 
 /** `virtnodedevd`. */
-export function daemonOf(driver: OptionalDriver): string {
+function daemonOf(driver: OptionalDriver): string {
   return `virt${driver}d`;
 }
 
 /** The package that has it, by one name on Debian (from 13 on), Fedora, RHEL and SUSE. */
-export function packageOf(driver: OptionalDriver): string {
+function packageOf(driver: OptionalDriver): string {
   return `libvirt-daemon-driver-${driver}`;
 }
 

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { ProblemError } from "../../../model/problem.js";
 import { expandHome } from "../../../config/home.js";
 
-export interface TlsPaths {
+interface TlsPaths {
   readonly ca: string;
   readonly revoked: string;
   readonly certificate: string;
@@ -99,6 +99,7 @@ function missing(file: string): ProblemError {
     code: "tls-files",
     what: "Unable to find a file for TLS",
     where: file,
-    remedy: "Put it there, or name the folder of cacert.pem, clientcert.pem and clientkey.pem with pkipath= in the host's URI.",
+    remedy:
+      "Put it there, or name the folder of cacert.pem, clientcert.pem and clientkey.pem with pkipath= in the host's URI.",
   });
 }

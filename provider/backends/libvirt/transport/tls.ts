@@ -8,7 +8,7 @@ import { readTlsFiles, type TlsFiles } from "./tls-files.js";
 /** Milliseconds until the host has taken this program in. */
 const connectTimeout = 20_000;
 
-export class TlsError extends ProblemError {
+class TlsError extends ProblemError {
   override readonly name = "TlsError";
 
   constructor(uri: TlsUri, problem: Omit<Problem, "where">, cause?: unknown) {
@@ -99,7 +99,8 @@ function takenIn(uri: TlsUri, files: TlsFiles, socket: TLSSocket, timeoutMs: num
 const slow = {
   code: "tls-timeout",
   what: "Unable to set up TLS within 20 s",
-  remedy: "See that libvirt listens there (virtproxyd-tls.socket or libvirtd-tls.socket) and that the port is not filtered.",
+  remedy:
+    "See that libvirt listens there (virtproxyd-tls.socket or libvirtd-tls.socket) and that the port is not filtered.",
 } as const;
 
 /** @param isSecure the host's certificate was right: what fails then is the host's look at ours. */
@@ -111,16 +112,21 @@ function failureOf(uri: TlsUri, files: TlsFiles, isSecure: boolean, cause?: Node
       code === "ERR_TLS_CERT_ALTNAME_INVALID"
         ? "Write the host in the URI as its certificate has it, or give the host a certificate with that name (dns_name or ip_address)."
         : `See that ${files.paths.ca} is of the authority that has signed the host's certificate, and that none of them is out of date.`;
-    return new TlsError(uri, { code: "tls-certificate", what: `Unable to trust the host: its certificate ${why}`, remedy }, cause);
+    return new TlsError(
+      uri,
+      { code: "tls-certificate", what: `Unable to trust the host: its certificate ${why}`, remedy },
+      cause,
+    );
   }
   // In TLS 1.3 the host's word on our certificate comes after our side has finished.
-  if (isSecure || /ALERT/.test(code)) return new TlsError(uri, refused(files), cause);
+  if (isSecure || code.includes("ALERT")) return new TlsError(uri, refused(files), cause);
   return new TlsError(
     uri,
     {
       code: "tls-unreachable",
       what: "Unable to connect",
-      remedy: "See that the host's name and port are right, and that libvirt listens there for TLS (systemctl enable --now virtproxyd-tls.socket, or libvirtd-tls.socket).",
+      remedy:
+        "See that the host's name and port are right, and that libvirt listens there for TLS (systemctl enable --now virtproxyd-tls.socket, or libvirtd-tls.socket).",
     },
     cause ?? new Error("the host closed the connection"),
   );
@@ -128,7 +134,10 @@ function failureOf(uri: TlsUri, files: TlsFiles, isSecure: boolean, cause?: Node
 
 /** Node's names of what OpenSSL finds wrong with a certificate (X509_V_ERR_…), and its own of a name. */
 function isOfCertificate(code: string): boolean {
-  return /CERT|SIGNATURE|^UNABLE_TO_|CRL|INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH/.test(code) && !code.startsWith("ERR_SSL_");
+  return (
+    /CERT|SIGNATURE|^UNABLE_TO_|CRL|INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH/.test(code) &&
+    !code.startsWith("ERR_SSL_")
+  );
 }
 
 function refused({ own, paths }: TlsFiles): Omit<Problem, "where"> {

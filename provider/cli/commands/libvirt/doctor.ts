@@ -8,7 +8,13 @@ import type { Answer, CommandContext } from "../../command.js";
 import { healthOf, isLeftBehind, vfKey, vfsOf, type DoctorFacts } from "./doctor-facts.js";
 import { describeFindings, findingsDocument } from "../../output/findings.js";
 import { DriverMissing } from "../../../backends/libvirt/rpc/optional-drivers.js";
-import { answering, surveyHosts, type AnsweringHost, type HostSurvey, type SurveyedPf } from "../../../backends/libvirt/host-survey.js";
+import {
+  answering,
+  surveyHosts,
+  type AnsweringHost,
+  type HostSurvey,
+  type SurveyedPf,
+} from "../../../backends/libvirt/host-survey.js";
 import { indented, paragraphs, table } from "../../output/table.js";
 import { surveyVms, type VmSurvey } from "./vm-survey.js";
 

@@ -18,7 +18,19 @@ export class Authority {
   readonly file = join(this.folder, "cacert.pem");
 
   constructor(name = "Test CA") {
-    this.run("req", "-x509", ...newKey, "-days", "7", "-keyout", this.path("ca.key"), "-out", this.file, "-subj", `/CN=${name}`);
+    this.run(
+      "req",
+      "-x509",
+      ...newKey,
+      "-days",
+      "7",
+      "-keyout",
+      this.path("ca.key"),
+      "-out",
+      this.file,
+      "-subj",
+      `/CN=${name}`,
+    );
   }
 
   get pem(): string {
@@ -46,8 +58,11 @@ export class Authority {
   }
 
   private sign(extensions: string, name = "host"): Certified {
-    const [key, request, cert, file] = ["key.pem", "request.csr", "cert.pem", "extensions"].map((each) => this.path(each));
-    if (key === undefined || request === undefined || cert === undefined || file === undefined) throw new Error("four paths");
+    const [key, request, cert, file] = ["key.pem", "request.csr", "cert.pem", "extensions"].map((each) =>
+      this.path(each),
+    );
+    if (key === undefined || request === undefined || cert === undefined || file === undefined)
+      throw new Error("four paths");
     writeFileSync(file, extensions);
     this.run("req", ...newKey, "-keyout", key, "-out", request, "-subj", `/CN=${name}`);
     this.run(

@@ -10,7 +10,7 @@ import { tlsPaths } from "../../../../provider/backends/libvirt/transport/tls-fi
 import { parseConfiguration } from "../../../../provider/config/index.js";
 import { moveVm } from "../../../../provider/migration/move.js";
 import { declarePair } from "../../../hosts/declared.js";
-import { labLike, type LabLike } from "../../../hosts/lab-like.js";
+import { twoHosts, type LabLike } from "../../../hosts/two-hosts.js";
 import { TlsDoor } from "../../../hosts/tls-door.js";
 import { Authority, type Certified } from "./certificates.js";
 import { scratch } from "./keys.js";
@@ -26,7 +26,7 @@ let lab: LabLike;
 const doors: TlsDoor[] = [];
 const clusters: LibvirtCluster[] = [];
 beforeEach(async () => {
-  lab = await labLike();
+  lab = await twoHosts();
 });
 afterEach(async () => {
   for (const cluster of clusters.splice(0)) await cluster.close();
@@ -35,7 +35,10 @@ afterEach(async () => {
   vi.unstubAllEnvs();
 });
 
-async function doorOf(name: "host1" | "host2", how: Partial<Parameters<typeof TlsDoor.open>[1]> = {}): Promise<TlsDoor> {
+async function doorOf(
+  name: "host1" | "host2",
+  how: Partial<Parameters<typeof TlsDoor.open>[1]> = {},
+): Promise<TlsDoor> {
   const socket = new URL(lab.configuration.cluster.hosts[name]?.uri ?? "").searchParams.get("socket") ?? "";
   const door = await TlsDoor.open(socket, { authority, host: localhost, ...how });
   doors.push(door);
@@ -45,7 +48,9 @@ async function doorOf(name: "host1" | "host2", how: Partial<Parameters<typeof Tl
 function clusterOf(uris: Readonly<Record<string, string>>): LibvirtCluster {
   const { cluster } = lab.configuration;
   const hosts = Object.fromEntries(Object.entries(uris).map(([name, uri]) => [name, { uri }]));
-  const made = new LibvirtCluster(parseConfiguration({ cluster: { ...cluster, hosts: { ...cluster.hosts, ...hosts } } }));
+  const made = new LibvirtCluster(
+    parseConfiguration({ cluster: { ...cluster, hosts: { ...cluster.hosts, ...hosts } } }),
+  );
   clusters.push(made);
   return made;
 }
@@ -102,7 +107,9 @@ describe("is not trusted, and nothing is told to it, where its certificate", () 
     const door = await doorOf("host2", { host: authority.host("DNS:elsewhere.example") });
     const error = await refusalOf(uriOf(door));
     expect(error).toBeInstanceOf(HostRefused);
-    expect(error.message).toMatch(/its certificate is not for that name.*Write the host in the URI as its certificate has it/s);
+    expect(error.message).toMatch(
+      /its certificate is not for that name.*Write the host in the URI as its certificate has it/s,
+    );
     expect(door.clients).toEqual([]);
   });
 
@@ -147,7 +154,9 @@ describe("a host that does not take this program in", () => {
     copyFileSync(authority.file, join(home, ".pki/libvirt/cacert.pem"));
     const error = await refusalOf(`qemu+tls://localhost:${door.port}/system`);
     expect(error).toBeInstanceOf(HostRefused);
-    expect(error.message).toMatch(/wants a certificate, and this program has none.*\/etc\/pki\/libvirt\/clientcert\.pem/s);
+    expect(error.message).toMatch(
+      /wants a certificate, and this program has none.*\/etc\/pki\/libvirt\/clientcert\.pem/s,
+    );
   });
 
   it("in time is unreachable", async () => {
@@ -190,7 +199,10 @@ describe("the files", () => {
     // A certificate without its key is none.
     expect(tlsPaths(undefined, root)).toEqual({ ...system, ca: join(own, "cacert.pem") });
     writeFileSync(join(own, "clientkey.pem"), "");
-    expect(tlsPaths(undefined, root)).toMatchObject({ certificate: join(own, "clientcert.pem"), key: join(own, "clientkey.pem") });
+    expect(tlsPaths(undefined, root)).toMatchObject({
+      certificate: join(own, "clientcert.pem"),
+      key: join(own, "clientkey.pem"),
+    });
     uid.mockReturnValue(0);
     expect(tlsPaths(undefined, root)).toEqual(system);
   });
@@ -200,13 +212,17 @@ describe("the files", () => {
     const door = await doorOf("host2");
     const cluster = clusterOf({ host2: uriOf(door, "localhost", folder) });
     rmSync(join(folder, "clientkey.pem"));
-    await expect(cluster.host("host2").connection()).rejects.toThrow(/Unable to find a file for TLS.*clientkey\.pem.*pkipath=/s);
+    await expect(cluster.host("host2").connection()).rejects.toThrow(
+      /Unable to find a file for TLS.*clientkey\.pem.*pkipath=/s,
+    );
   });
 
   it("with a key that anybody may read are not used", async () => {
     const folder = authority.pkiFolder();
     chmodSync(join(folder, "clientkey.pem"), 0o644);
-    expect((await refusalOf(uriOf(await doorOf("host2"), "localhost", folder))).message).toMatch(/users other than.*chmod o=/s);
+    expect((await refusalOf(uriOf(await doorOf("host2"), "localhost", folder))).message).toMatch(
+      /users other than.*chmod o=/s,
+    );
   });
 
   it("whose key is another certificate's say so", async () => {

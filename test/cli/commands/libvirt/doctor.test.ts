@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { diagnose, reservations } from "../../../../provider/cli/commands/libvirt/doctor.js";
 import type { DoctorFacts } from "../../../../provider/cli/commands/libvirt/doctor-facts.js";
 import type { AnsweringHost, HostSurvey, SurveyedNetwork } from "../../../../provider/backends/libvirt/host-survey.js";
+import type { OptionalDriver } from "../../../../provider/backends/libvirt/rpc/optional-drivers.js";
 import type { VirtualFunction } from "../../../../provider/backends/libvirt/inventory.js";
 import { hostRules } from "../../../../provider/rules/index.js";
 import { parsePciAddress } from "../../../../provider/backends/libvirt/xml/pci-address.js";
@@ -39,6 +40,8 @@ function host(over: Partial<AnsweringHost> = {}): AnsweringHost {
     ...over,
   };
 }
+
+const lacks = (driver: OptionalDriver) => ({ driver, why: `virt${driver}d does not answer`, remedy: "Install it." });
 
 function facts(...hosts: HostSurvey[]): DoctorFacts {
   return { hosts, reservedFor: new Map(), unevenProfiles: [] };
@@ -79,6 +82,8 @@ Nothing is missing.`);
     ["host-libvirt-version", "error", facts(host({ libvirtVersion: 6_010_000 }))],
     ["host-qemu-version", "error", facts(host({ qemuVersion: 5_001_000 }))],
     ["host-iommu", "error", facts(host({ iommu: false }))],
+    ["host-devices-known", "error", facts(host({ missingDrivers: [lacks("nodedev")] }))],
+    ["host-drivers", "warning", facts(host({ missingDrivers: [lacks("network")] }))],
     ["host-serves-network", "warning", withNetworks(goodPf, bridged(undefined))],
     ["host-bridge", "error", withNetworks(bridged({ name: "br0", there: false }))],
     ["host-bridge-unseen", "warning", withNetworks(bridged({ name: "br0", there: "unknown" }))],

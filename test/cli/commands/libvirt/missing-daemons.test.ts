@@ -12,12 +12,12 @@ import { moveVm } from "../../../../provider/migration/move.js";
 import { optionalDrivers, type OptionalDriver } from "../../../../provider/backends/libvirt/rpc/optional-drivers.js";
 import { giveDevices, standbyByHand, vfByHand } from "../../../hosts/by-hand.js";
 import { bridgeProfile, declarePair } from "../../../hosts/declared.js";
-import { domainXml, labLike, vfs, type LabLike } from "../../../hosts/lab-like.js";
+import { domainXml, twoHosts, vfs, type LabLike } from "../../../hosts/two-hosts.js";
 import { contextWith } from "../../command-context.js";
 
 let lab: LabLike;
 beforeEach(async () => {
-  lab = await labLike();
+  lab = await twoHosts();
 });
 afterEach(async () => {
   await closeAll();
@@ -48,11 +48,11 @@ describe.each(without)("without virt$driver\\d on hosts $hosts", ({ driver, host
     expect(seen.text).toContain("0000:01:10.0");
     const diagnosis = await doctor(context());
     const used = ["interface", "network", "nodedev"].includes(driver);
-    const named = findingsOf(diagnosis).filter(({ rule }) => rule === (knowsVfs ? "host-drivers" : "host-devices-known"));
+    const named = findingsOf(diagnosis).filter(
+      ({ rule }) => rule === (knowsVfs ? "host-drivers" : "host-devices-known"),
+    );
     expect(named.map(({ message }) => message)).toEqual(
-      used
-        ? hosts.map((host) => expect.stringContaining(`Unable to ask "host${host}" for `) as string)
-        : [],
+      used ? hosts.map((host) => expect.stringContaining(`Unable to ask "host${host}" for `) as string) : [],
     );
     expect(errorsIn(diagnosis).map(({ rule }) => rule)).toEqual(knowsVfs ? [] : hosts.map(() => "host-devices-known"));
     if (!used) return;
@@ -104,7 +104,10 @@ it("a libvirtd without a driver is told to be restarted once that is installed",
 
 describe("what cannot be done without one is one error, with what to install", () => {
   const remedy = (driver: string) =>
-    new RegExp(`"host2".*virt${driver}d does not answer.*libvirt-daemon-driver-${driver}.*virt${driver}d\\.socket`, "s");
+    new RegExp(
+      `"host2".*virt${driver}d does not answer.*libvirt-daemon-driver-${driver}.*virt${driver}d\\.socket`,
+      "s",
+    );
 
   it("a profile, at preview and when it is made", async () => {
     lacking("network", 2);
