@@ -1,5 +1,4 @@
 /** Tells the network, while the pair changes hands, which port the guest's MAC is behind. */
-import { setTimeout as sleep } from "node:timers/promises";
 import { networkOn } from "../config/index.js";
 import { formatPciAddress, type PciAddress } from "../backends/libvirt/xml/pci-address.js";
 import { startAnnouncer } from "../backends/libvirt/announcer/announcer.js";
@@ -25,7 +24,7 @@ const vfSettles = 400;
 /** What telling the network needs to know of what is under way. */
 export type Announcing = Pick<
   MoveContext,
-  "cluster" | "vm" | "uuid" | "options" | "timeline" | "progress" | "announced" | "announcers"
+  "cluster" | "clock" | "vm" | "uuid" | "options" | "timeline" | "progress" | "announced" | "announcers"
 >;
 
 /** The interface whose halves change places. */
@@ -165,8 +164,8 @@ export async function vfSeen(context: Announcing, place: LibvirtHost, nic: Annou
   if (primary?.vf !== undefined) announcer.tellOfVf("plugged", primary.vf, primary.vlan?.tags[0]);
   // libvirt's and QEMU's taps; a VF's frames come in by the bridge's uplink.
   const throughVf = (port: string) => port !== tap && !/^(vnet|tap)\d/.test(port);
-  const end = Date.now() + context.options.plugTimeout * 1000;
-  const isSeen = () => announcer.seenBehind(throughVf, (end - Date.now()) / 1000);
+  const end = context.clock.now() + context.options.plugTimeout * 1000;
+  const isSeen = () => announcer.seenBehind(throughVf, (end - context.clock.now()) / 1000);
   const notSeen = () => {
     context.announced.notes.push(
       `No answer of the guest through its VF (${nic.mac}) was seen within ${context.options.plugTimeout} s: its address may be unknown, or the VF's driver may have no link.`,
@@ -177,10 +176,10 @@ export async function vfSeen(context: Announcing, place: LibvirtHost, nic: Annou
     notSeen();
     return nothing;
   }
-  let seen = Date.now();
+  let seen = context.clock.now();
   return async () => {
     for (;;) {
-      await sleep(vfSettles);
+      await context.clock.sleep(vfSettles);
       if (announcer.port !== undefined && throughVf(announcer.port)) {
         context.timeline.mark("vf-used", `the guest uses its VF (${nic.mac})`, seen);
         announcer.tell("gone");
@@ -190,7 +189,7 @@ export async function vfSeen(context: Announcing, place: LibvirtHost, nic: Annou
         notSeen();
         return;
       }
-      seen = Date.now();
+      seen = context.clock.now();
     }
   };
 }
@@ -203,10 +202,11 @@ export function newAnnouncing(
 ): Announcing {
   return {
     cluster,
+    clock: cluster.clock,
     vm,
     uuid,
     options: defaultMigrationOptions,
-    timeline: new Timeline(),
+    timeline: new Timeline(cluster.clock),
     progress,
     announced: { by: "none", notes: [] },
     announcers: Promise.resolve([]),

@@ -5,6 +5,7 @@ import type { DomainRef, JobNow, LibvirtHost } from "../backends/libvirt/host.js
 import type { DomainInterface } from "../backends/libvirt/xml/interface.js";
 import type { PciAddress } from "../backends/libvirt/xml/pci-address.js";
 import { findPrimary } from "../backends/libvirt/xml/primary.js";
+import type { Clock } from "../model/clock.js";
 import type { Progress } from "../model/progress.js";
 import type { Beside } from "./beside.js";
 import type { Hold } from "./hold.js";
@@ -20,6 +21,8 @@ export { readJournal, writeJournal } from "./journal-store.js";
 
 export interface MoveContext {
   readonly cluster: LibvirtCluster;
+  /** By which all that takes part in the move waits. */
+  readonly clock: Clock;
   readonly vm: string;
   /** The VM is found by it: another one may have its name. */
   readonly uuid: string;

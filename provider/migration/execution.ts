@@ -24,7 +24,7 @@ export function newContext(
     options = defaultMigrationOptions,
     progress = noProgress,
     signal,
-    timeline = new Timeline(),
+    timeline = new Timeline(cluster.clock),
     absent = [],
     prepared,
     copiedDisks = [],
@@ -46,6 +46,7 @@ export function newContext(
   const check = () => hold.check();
   return {
     cluster,
+    clock: cluster.clock,
     vm,
     uuid,
     source: source.guarded(check),

@@ -3,7 +3,6 @@
  * Before each change on a host it makes sure that the journal is still its own. So a mover that was suspended, or thought
  * dead, and was overtaken meanwhile, stops without a change.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import { ProblemError } from "../model/problem.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
 import { isConnectionLost, undefinedOn, type DomainRef, type LibvirtHost } from "../backends/libvirt/host.js";
@@ -66,12 +65,12 @@ export class Hold {
     lost: (kept: Journal | undefined) => Error,
     meanwhile?: Promise<unknown>,
   ): Promise<void> {
-    this.current.journal = { ...this.current.journal, until: Date.now() + lease };
+    this.current.journal = { ...this.current.journal, until: this.cluster.clock.now() + lease };
     const { journal } = this.current;
     const [present] = await Promise.all([readJournal(place.host, place.dom), meanwhile]);
     if (before === undefined ? present !== undefined : !isSame(present, before)) throw lost(present);
     await writeJournal(place.host, place.dom, journal, place.persistent);
-    await sleep(journalSettles);
+    await this.cluster.clock.sleep(journalSettles);
     const kept = await readJournal(place.host, place.dom);
     if (!isSame(kept, journal)) throw lost(kept);
     this.place = place;
@@ -97,14 +96,14 @@ export class Hold {
     try {
       await this.checkAt(this.place);
     } catch (error) {
-      if (!isConnectionLost(error) || Date.now() >= this.current.journal.until) throw error;
+      if (!isConnectionLost(error) || this.cluster.clock.now() >= this.current.journal.until) throw error;
     }
   }
 
   /** Writes what the journal says now, with a lease of so many milliseconds from now. */
   async write(change: Partial<Journal>, milliseconds = lease): Promise<void> {
     const write = async () => {
-      this.current.journal = { ...this.current.journal, ...change, until: Date.now() + milliseconds };
+      this.current.journal = { ...this.current.journal, ...change, until: this.cluster.clock.now() + milliseconds };
       if (this.place !== undefined) await this.writeAt(this.place);
     };
     const turn = this.writes.catch(() => undefined).then(write);
@@ -129,14 +128,13 @@ export class Hold {
 
   /** Keeps the lease while it is acted, and lets every recovery in this process know of it. */
   async during<T>(act: () => Promise<T>): Promise<T> {
-    const timer = setInterval(() => {
+    const end = this.cluster.clock.every(renewal, () => {
       if (this.place !== undefined && !this.resting) this.write({}).catch(() => undefined);
-    }, renewal);
-    timer.unref();
+    });
     try {
       return await whileMoving(this.current.journal, act);
     } finally {
-      clearInterval(timer);
+      end();
       await this.stop();
     }
   }

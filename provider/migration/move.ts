@@ -53,7 +53,7 @@ export async function moveVm(
 ): Promise<MoveReport | undefined> {
   cluster.host(to);
   progress.report({ phase: "preflight", message: `checking whether "${vm}" can move to "${to}"` });
-  const timeline = new Timeline();
+  const timeline = new Timeline(cluster.clock);
   timeline.begin("preflight");
   let wanted = { name: vm, uuid };
   let plan = await planMove(cluster, wanted, to, options);
@@ -136,7 +136,7 @@ function reportOf(
         ? { error: context.notPlugged.join(" ") }
         : {}),
     started: journal.started,
-    ended: Date.now(),
+    ended: context.clock.now(),
     interfaces: journal.interfaces.map(({ mac, network, primaryAlias, sourceVf }) => {
       const now = vfs.get(primaryAlias);
       return { mac, network, vfBefore: formatPciAddress(sourceVf), vfAfter: now?.host === host ? now.address : null };

@@ -1,6 +1,7 @@
 /** Who moves a VM, and whether that process is still at it. */
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
+import { systemClock } from "../model/clock.js";
 import { defined } from "../xml/values.js";
 import type { Journal, Mover } from "./journal.js";
 
@@ -22,7 +23,7 @@ export function moverOf(pid: number): Mover {
   return { machine: hostname(), pid, ...defined({ ...place(), processStart: startOf(pid) }) };
 }
 
-export function ownerStatus({ id, mover, until }: MoverTrace, now = Date.now()): OwnerStatus {
+export function ownerStatus({ id, mover, until }: MoverTrace, now = systemClock.now()): OwnerStatus {
   if (isHere(mover)) {
     if (startOf(mover.pid) !== mover.processStart) return "gone";
     if (mover.pid === process.pid) return ownMoves.has(id) ? "at work" : "gone";

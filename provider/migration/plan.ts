@@ -1,5 +1,6 @@
 /** What a move would do, and whether it can: looked at before anything changes, at preview as well as before the move. */
 import { randomUUID } from "node:crypto";
+import { systemClock } from "../model/clock.js";
 import { ProblemError } from "../model/problem.js";
 import {
   estimates,
@@ -56,7 +57,7 @@ export async function planMove(
   options: MigrationOptions = defaultMigrationOptions,
 ): Promise<MovePlan> {
   const gathered = await gatherFacts(cluster, vm, to, options);
-  return planFrom(to, gathered, await journalOf(gathered));
+  return planFrom(to, gathered, await journalOf(gathered), cluster.clock.now());
 }
 
 /**
@@ -72,7 +73,11 @@ export async function planMoves(
 ): Promise<readonly MovePlan[]> {
   const departure = await lookAtVm(cluster, vm, asked, options);
   const journal = await journalOf(departure);
-  return Promise.all(hosts.map(async (to) => planFrom(to, await factsTowards(cluster, departure, to, asked), journal)));
+  return Promise.all(
+    hosts.map(async (to) =>
+      planFrom(to, await factsTowards(cluster, departure, to, asked), journal, cluster.clock.now()),
+    ),
+  );
 }
 
 async function journalOf({ instance }: Pick<Gathered, "instance">): Promise<Journal | undefined> {
@@ -83,13 +88,14 @@ function planFrom(
   to: string,
   { facts, instance, domain, pairs, physicalFunctions, networkTypes }: Gathered,
   journal: Journal | undefined,
+  now: number,
 ): MovePlan {
   const alreadyThere = instance?.host.name === to && facts.vm.state === "running";
   const teaming = domain === undefined ? [] : evaluate(teamingRules, teamingFacts(domain, networkTypes));
   const placement = alreadyThere
     ? []
     : settingAside(
-        evaluate(placementRules, withMover(facts, journal)),
+        evaluate(placementRules, withMover(facts, journal, now)),
         estimates.filter((id) => facts.ignoredRules?.includes(id)),
       );
   const moving = pairs.flatMap(({ primary, standby, vfNetwork, standbyNetwork = "" }) => {
@@ -138,8 +144,8 @@ function planFrom(
 }
 
 /** A move that was interrupted is ended first, and one of another machine waited for: only a process that is known to be at it counts. */
-function withMover(facts: PlacementFacts, journal: Journal | undefined): PlacementFacts {
-  if (journal === undefined || ownerStatus(journal) !== "at work") return facts;
+function withMover(facts: PlacementFacts, journal: Journal | undefined, now: number): PlacementFacts {
+  if (journal === undefined || ownerStatus(journal, now) !== "at work") return facts;
   return { ...facts, vm: { ...facts.vm, moveBegunBy: moverInWords(journal.mover) } };
 }
 
@@ -197,6 +203,7 @@ export class MoveRefused extends ProblemError {
 
 /** The journal of a move that is about to begin, by that command. @throws MoveRefused when an interface has no VF to go to. */
 export function beginJournal(plan: MovePlan, from: string, command?: string): Journal {
+  const now = (plan.instance?.host.clock ?? systemClock).now();
   const interfaces = plan.interfaces.map(({ destinationVf, standbyNetwork: _, ...nic }) => {
     if (destinationVf === undefined) {
       throw new MoveRefused(plan.vm, plan.to, noFreeVf(plan, nic));
@@ -211,8 +218,8 @@ export function beginJournal(plan: MovePlan, from: string, command?: string): Jo
     to: plan.to,
     step: "journal",
     mover: { ...thisMover(), ...(command !== undefined && { command }) },
-    started: Date.now(),
-    until: Date.now(),
+    started: now,
+    until: now,
     interfaces,
   };
 }

@@ -3,7 +3,7 @@
  * line, the next `pulumi up` and the next move do it.
  */
 import { randomUUID } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
+import type { Clock } from "../model/clock.js";
 import { ProblemError, reasonOf } from "../model/problem.js";
 import { noProgress, type Progress } from "../model/progress.js";
 import {
@@ -105,7 +105,7 @@ async function recoverAlone(
   }
   const { journal, instance } = found;
   const { uuid } = instance.dom;
-  await waitForMover(vm, journal, (await cluster.whereIs(uuid)).instances, options);
+  await waitForMover(cluster.clock, vm, journal, (await cluster.whereIs(uuid)).instances, options);
   // That process may have ended the move by itself meanwhile.
   const first = await lookAgain(cluster, vm, uuid, journal, options);
   if (first === undefined)
@@ -274,21 +274,22 @@ function endedMeanwhile(vm: string): ProblemError {
 
 /** Waits while the mover may still be at work: a process of this machine that lives, a job that runs, a lease that has not run out. */
 async function waitForMover(
+  clock: Clock,
   vm: string,
   journal: Journal,
   instances: readonly DomainInstance[],
   { now = false, progress = noProgress }: RecoverOptions,
 ): Promise<void> {
   const { mover, until } = journal;
-  const standing = ownerStatus(journal);
+  const standing = ownerStatus(journal, clock.now());
   if (standing === "at work") throw moveUnderWay(vm, mover);
   if (standing === "perhaps at work" && !now) {
     progress.report({
       phase: "recover",
-      message: `waiting for the move started on ${mover.machine} to time out (${Math.ceil((until - Date.now()) / 1000)} s)`,
+      message: `waiting for the move started on ${mover.machine} to time out (${Math.ceil((until - clock.now()) / 1000)} s)`,
     });
     // A timer takes 24 days at most, and ends at once with more.
-    while (Date.now() < until) await sleep(Math.min(until - Date.now(), 3_600_000));
+    while (clock.now() < until) await clock.sleep(Math.min(until - clock.now(), 3_600_000));
   }
   // It is dead. libvirt may need a moment to notice that nothing leads its job any more.
   const active = instances.filter(isActive);
@@ -302,7 +303,7 @@ async function waitForMover(
       for (const { host, dom } of outgoing) await host.abortJob(dom).catch(() => undefined);
     }
     progress.report({ phase: "recover", message: "waiting for the libvirt migration job to finish" });
-    await sleep(1000);
+    await clock.sleep(1000);
   }
   throw moveUnderWay(vm, mover);
 }

@@ -562,11 +562,11 @@ async function plugOne(
   nic: JournalInterface,
   planned: PciAddress,
 ): Promise<PciAddress> {
-  const end = Date.now() + stepTable.plug.limit(context.options) * 1000;
+  const end = context.clock.now() + stepTable.plug.limit(context.options) * 1000;
   const tried: PciAddress[] = [];
   let vf: PciAddress | undefined = planned;
   let failure: unknown;
-  while (vf !== undefined && Date.now() < end) {
+  while (vf !== undefined && context.clock.now() < end) {
     tried.push(vf);
     let taken = readyForPlug(context, host, nic, vf);
     const isReady = taken !== undefined;

@@ -1,7 +1,8 @@
-/** Tests that each have two hosts of their own, so that they can run side by side: most of their time is waiting. */
+/** Tests that each have two hosts of their own, so that they can run side by side. None waits for real time. */
 import { test } from "vitest";
 import { type DeclaredPair, declarePair } from "./declared.js";
 import { twoHosts, type LabLike } from "./two-hosts.js";
+import { TestClock } from "./test-clock.js";
 
 interface Fixtures {
   /** Two hosts, VM `web` with its pair on host1. */
@@ -13,7 +14,7 @@ interface Fixtures {
 export const pairedTest = test.extend<Fixtures & { readonly made: Fixtures }>({
   // vitest reads from this pattern which fixtures a fixture needs.
   made: async ({}, use) => {
-    const lab = await twoHosts();
+    const lab = await twoHosts({ clock: new TestClock() });
     try {
       const pair = await declarePair(lab);
       lab.progress.steps.splice(0);

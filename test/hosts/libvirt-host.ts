@@ -6,11 +6,11 @@
  * Checked against libvirt 11.3.0 with QEMU 10.0 on two hosts with an 82576 each (XML of domains, networks, node devices,
  * interfaces and capabilities, texts of missing things), and its sources for what is refused when (see refusals.ts).
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import { Affect, CpuCompare, DomainState, JobStats, JobType } from "../../provider/backends/libvirt/constants.js";
 import { typed, typedParameters, type Domain as DomainRef } from "../../provider/backends/libvirt/rpc/datatypes.js";
 import type { Args, ProcedureName } from "../../provider/backends/libvirt/rpc/procedures.js";
 import { driverOf, type OptionalDriver } from "../../provider/backends/libvirt/rpc/optional-drivers.js";
+import { systemClock } from "../../provider/model/clock.js";
 import { child, element, find, formatXml, parseXml, type Element } from "../../provider/xml/element.js";
 import { parseDomain } from "../../provider/backends/libvirt/xml/domain.js";
 import { formatPciAddress } from "../../provider/backends/libvirt/xml/pci-address.js";
@@ -30,7 +30,8 @@ import { Networks } from "./networks.js";
 import { NodeDevices, type BridgeModel, type PhysicalFunctionModel } from "./node-devices.js";
 import { Refusal, refusals } from "./refusals.js";
 import { ReadOnlyPeers } from "./read-only.js";
-import { RpcEndpoint, type Answers, type Call } from "./rpc-endpoint.js";
+import { RpcEndpoint, type Answers, type Call, type Traffic } from "./rpc-endpoint.js";
+import type { HostClock } from "./test-clock.js";
 
 /** What the guests of a host do when they are asked to let go of a device. */
 export interface GuestManners {
@@ -147,13 +148,15 @@ export class LibvirtHostModel implements MigrationEnd {
   constructor(
     description: HostDescription,
     readonly network: MigrationNetwork = new MigrationNetwork(),
+    /** By which guests, migrations and calls take their time. */
+    readonly clock: HostClock = systemClock,
   ) {
     this.name = description.name;
     this.uuid = description.uuid;
     this.devices = new NodeDevices(description.physicalFunctions, description.bridges);
     this.domains = new Domains(this.devices);
     network.join(this);
-    this.endpoint = new RpcEndpoint(this.answers(), {
+    const traffic: Traffic = {
       delay: () => this.delay,
       arriving: (call) => {
         try {
@@ -174,7 +177,8 @@ export class LibvirtHostModel implements MigrationEnd {
       },
       leaving: (call) => void intercept(this.leaving, call),
       settled: () => this.onSettled(),
-    });
+    };
+    this.endpoint = new RpcEndpoint(this.answers(), traffic, clock);
   }
 
   // --- doors
@@ -533,8 +537,8 @@ export class LibvirtHostModel implements MigrationEnd {
         }));
       },
     }[unplug];
-    setTimeout(answer, after).unref();
-    await sleep(callWaits);
+    this.clock.after(after, answer);
+    await this.clock.sleep(callWaits);
     if (rejected.signal.aborted) throw refusals.unplugRejected();
   }
 }

@@ -10,7 +10,7 @@ import {
   typedParameters,
   valuesOf,
 } from "../../provider/backends/libvirt/rpc/datatypes.js";
-import { setTimeout as sleep } from "node:timers/promises";
+import type { Clock } from "../../provider/model/clock.js";
 import { formatXml, parseXml, type Element } from "../../provider/xml/element.js";
 import { parseDomain } from "../../provider/backends/libvirt/xml/domain.js";
 import { devicesOf, numbered } from "./definition.js";
@@ -29,6 +29,7 @@ export interface MigrationEnd {
   readonly sharedFolders: readonly string[];
   /** A compromised source may send whatever it likes. */
   readonly refusesNothing: boolean;
+  readonly clock: Clock;
   /** Whether a VM of that definition finds its memory. */
   hasMemoryFor(definition: Element): boolean;
 }
@@ -148,7 +149,7 @@ export function migrationAnswers(
       job.phase = "performing";
       try {
         await unplugPrimaries(end, domain, job);
-        await send(domain, job, text(params, "migrate_uri") ?? "", network, memoryPasses);
+        await send(domain, job, text(params, "migrate_uri") ?? "", network, memoryPasses, end.clock);
       } catch (error) {
         goOn(domain);
         throw error;
@@ -218,10 +219,10 @@ export function afterRefusedMigration(domains: Domains, procedure: string, vm: s
  * QEMU asks the guest for the VFs of its pairs, and waits for as long as it takes (QEMU migration/migration.c,
  * qemu_savevm_wait_unplug). libvirt's definition keeps them. @throws Refusal
  */
-async function unplugPrimaries({ guest }: MigrationEnd, domain: DomainModel, job: JobModel): Promise<void> {
+async function unplugPrimaries({ guest, clock }: MigrationEnd, domain: DomainModel, job: JobModel): Promise<void> {
   if (!hasPrimary(domain.live)) return;
   job.waitsForUnplug = true;
-  while (guest.unplug !== "lets go" && !job.cancelled && isActive(domain)) await sleep(5);
+  while (guest.unplug !== "lets go" && !job.cancelled && isActive(domain)) await clock.sleep(5);
   job.waitsForUnplug = false;
   if (job.cancelled) throw refusals.jobCancelled();
 }
@@ -239,6 +240,7 @@ async function send(
   uri: string,
   network: MigrationNetwork,
   { passes, milliseconds }: MemoryPasses,
+  clock: Clock,
 ): Promise<void> {
   const copy = () => {
     const found = network.reach(uri)?.domains.named(domain.name);
@@ -249,9 +251,9 @@ async function send(
     job.parameters = statistics(JobOperation.MIGRATION_OUT, (memory * BigInt(passes - pass)) / BigInt(passes), {
       memory_iteration: typed.ullong(BigInt(pass)),
     });
-    await sleep(milliseconds);
+    await clock.sleep(milliseconds);
     // A destination whose power has gone says nothing: TCP sends again, for a quarter of an hour.
-    while (network.isSilent(uri) && !job.cancelled && isActive(domain)) await sleep(5);
+    while (network.isSilent(uri) && !job.cancelled && isActive(domain)) await clock.sleep(5);
     if (job.cancelled) throw refusals.jobCancelled();
     if (copy() === undefined || !isActive(domain)) throw refusals.jobFailed();
   }

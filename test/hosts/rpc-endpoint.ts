@@ -6,7 +6,6 @@
  * while others go on.
  */
 import { createServer, type Server, type Socket } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
 import { remoteError } from "../../provider/backends/libvirt/rpc/datatypes.js";
 import { encodeMessage, type Header, MessageReader } from "../../provider/backends/libvirt/rpc/framing.js";
 import {
@@ -21,6 +20,7 @@ import {
 } from "../../provider/backends/libvirt/rpc/procedures.js";
 import { type Codec, decode, encode } from "../../provider/backends/libvirt/rpc/xdr.js";
 import { Refusal } from "./refusals.js";
+import type { HostClock } from "./test-clock.js";
 
 /** One client's connection. */
 export interface Peer {
@@ -65,6 +65,7 @@ export class RpcEndpoint {
   constructor(
     private readonly answers: Answers,
     private readonly traffic: Traffic,
+    private readonly clock: HostClock,
   ) {}
 
   /** Opens a door at that path. */
@@ -164,9 +165,10 @@ export class RpcEndpoint {
     const { args: argsCodec, ret } = procedures[procedure];
     const args: unknown = decode(argsCodec as Codec<unknown>, payload);
     const call: Call = { procedure, args, peer };
+    this.clock.touch?.();
     try {
       const delay = this.traffic.delay();
-      if (delay > 0) await sleep(delay);
+      if (delay > 0) await this.clock.sleep(delay);
       await this.traffic.arriving(call);
       // Nobody waits for it, and its caller's door may be shut: it never reached libvirt.
       if (!peer.open) return;
@@ -175,11 +177,13 @@ export class RpcEndpoint {
       const result = await answer(args, peer);
       this.traffic.leaving(call);
       this.traffic.settled();
+      this.clock.touch?.();
       reply("ok", encode(ret as Codec<unknown>, result));
     } catch (error) {
       const { code, domain, message } =
         error instanceof Refusal ? error : new Refusal(1, 0, `internal error: ${String(error)}`);
       this.traffic.settled();
+      this.clock.touch?.();
       reply("error", encode(remoteError, { ...noDetails, code, domain, message }));
     }
   }

@@ -8,12 +8,14 @@ import { join } from "node:path";
 import { LibvirtCluster } from "../../provider/backends/libvirt/cluster.js";
 import { parseConfiguration, type ClusterConfig, type Configuration } from "../../provider/config/index.js";
 import type { HandlerContext, StackConfig } from "../../provider/handlers/handler.js";
+import { systemClock } from "../../provider/model/clock.js";
 import type { Progress } from "../../provider/model/progress.js";
 import { parseXml, type Element } from "../../provider/xml/element.js";
 import { LibvirtHostModel } from "./libvirt-host.js";
 import { MigrationNetwork } from "./migration.js";
 import type { PhysicalFunctionModel, VirtualFunctionModel } from "./node-devices.js";
 import type { Call } from "./rpc-endpoint.js";
+import { ProcessClock, type HostClock } from "./test-clock.js";
 
 export const vm = { name: "web", uuid: "11111111-2222-4333-8444-000000000050", mac: "52:54:00:aa:00:50" } as const;
 
@@ -40,6 +42,7 @@ export interface LabLike extends Entrance {
   readonly host2: LibvirtHostModel;
   readonly hosts: readonly [LibvirtHostModel, LibvirtHostModel, ...LibvirtHostModel[]];
   readonly network: MigrationNetwork;
+  readonly clock: HostClock;
   readonly progress: RecordedProgress;
   /** A host that had lost power, or whose daemon was gone, is there again. */
   reopen(host: LibvirtHostModel): Promise<void>;
@@ -72,12 +75,15 @@ export async function twoHosts(
     readonly more?: number;
     /** Hosts that are under maintenance. Default: none. */
     readonly maintenance?: readonly string[];
+    /** By which hosts and processes wait. Default: the system's. */
+    readonly clock?: HostClock;
   } = {},
 ): Promise<LabLike> {
   const folder = await mkdtemp(join(tmpdir(), "hosts-"));
   const network = new MigrationNetwork();
-  const more = Array.from({ length: options.more ?? 0 }, (_, index) => labHost(index + 3, network));
-  const hosts = [labHost(1, network), labHost(2, network), ...more] as const;
+  const { clock = systemClock } = options;
+  const more = Array.from({ length: options.more ?? 0 }, (_, index) => labHost(index + 3, network, clock));
+  const hosts = [labHost(1, network, clock), labHost(2, network, clock), ...more] as const;
   const [host1, host2] = hosts;
   host1.domains.start(host1.domains.define(domainXml(vm)));
   for (const xml of options.define ?? []) host1.domains.define(xml);
@@ -103,16 +109,23 @@ export async function twoHosts(
       networks: options.networks ?? labNetworks,
     };
     const configuration = parseConfiguration({ cluster });
+    const own = new ProcessClock(clock);
     const made: Entrance = {
       configuration,
       stackConfig: { cluster: JSON.stringify(cluster) },
-      cluster: new LibvirtCluster(configuration),
+      cluster: new LibvirtCluster(configuration, own),
       die: () => {
         dead.add(door);
         hosts.forEach((host, index) => host.shut(sockets[index] ?? ""));
       },
-      sleep: () => hosts.forEach((host, index) => host.sleep(sockets[index] ?? "")),
-      wake: () => hosts.forEach((host, index) => host.wake(sockets[index] ?? "")),
+      sleep: () => {
+        own.suspend();
+        hosts.forEach((host, index) => host.sleep(sockets[index] ?? ""));
+      },
+      wake: () => {
+        hosts.forEach((host, index) => host.wake(sockets[index] ?? ""));
+        own.resume();
+      },
       isDoorOf: ({ peer }) => sockets.includes(peer.door),
     };
     entrances.push(made);
@@ -127,6 +140,7 @@ export async function twoHosts(
     host2,
     hosts,
     network,
+    clock,
     progress,
     context: (more = {}) => ({ config: first.stackConfig, progress, ...more }),
     entrance,
@@ -160,7 +174,7 @@ export function recordedProgress(): RecordedProgress {
   };
 }
 
-function labHost(id: number, network: MigrationNetwork): LibvirtHostModel {
+function labHost(id: number, network: MigrationNetwork, clock: HostClock): LibvirtHostModel {
   return new LibvirtHostModel(
     {
       name: `host${id}`,
@@ -169,6 +183,7 @@ function labHost(id: number, network: MigrationNetwork): LibvirtHostModel {
       bridges: [labBridge],
     },
     network,
+    clock,
   );
 }
 

@@ -15,11 +15,12 @@ import { domainXml, twoHosts, type LabLike, physicalFunction, vfs, vm } from "..
 import { disown, journalOf, leave } from "../hosts/left-journal.js";
 import { refusals } from "../hosts/refusals.js";
 import { settled, standing } from "../hosts/standing.js";
+import { TestClock } from "../hosts/test-clock.js";
 
 let lab: LabLike;
 let pair: DeclaredPair;
 beforeEach(async () => {
-  lab = await twoHosts();
+  lab = await twoHosts({ clock: new TestClock() });
   pair = await declarePair(lab);
 });
 afterEach(() => lab.close());
@@ -37,13 +38,13 @@ const dieAtSwitchOver = async () => {
 describe("a destination that vanishes", () => {
   it("in the middle: the migration is aborted at once, and all is as before", async () => {
     Object.assign(lab.host1.memory, { passes: 100, milliseconds: 1000 });
-    lab.host1.before("domain_migrate_perform3_params", () => void setTimeout(() => lab.host2.losePower(), 100));
-    const began = Date.now();
+    lab.host1.before("domain_migrate_perform3_params", () => void lab.clock.after(100, () => lab.host2.losePower()));
+    const began = lab.clock.now();
     await expect(moveVm(lab.cluster, { vm: "web", to: "host2" })).rejects.toMatchObject({
       message: expect.stringContaining("the connection to host2 was lost") as string,
       report: { outcome: "failed-on-source" },
     });
-    expect(Date.now() - began).toBeLessThan(10_000);
+    expect(lab.clock.now() - began).toBeLessThan(10_000);
     expect(standing(lab)).toEqual(settled("host1", vfs[0]));
     expect(owedOn(lab.host1)).toContain("host2");
     expect(lab.host1.calls.get("domain_abort_job")).toBe(1);

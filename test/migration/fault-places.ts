@@ -7,6 +7,7 @@ import { declarePair } from "../hosts/declared.js";
 import { isRehearsal } from "../hosts/migration.js";
 import { twoHosts, type Entrance, type LabLike, vfs } from "../hosts/two-hosts.js";
 import { settled } from "../hosts/standing.js";
+import { TestClock } from "../hosts/test-clock.js";
 
 /** Either outcome; host2's first VF is reserved for the VM in every run. */
 export const onSource = settled("host1", vfs[0]);
@@ -15,7 +16,7 @@ export const onDestination = settled("host2", vfs[0]);
 export const moments = ["before", "after"] as const;
 
 export async function pairedLab(): Promise<LabLike> {
-  const lab = await twoHosts();
+  const lab = await twoHosts({ clock: new TestClock() });
   await declarePair(lab);
   return lab;
 }

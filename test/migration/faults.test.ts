@@ -11,13 +11,14 @@ import { changingCalls, type ChangingCall } from "../hosts/changing-calls.js";
 import { twoHosts, type LabLike, vfs } from "../hosts/two-hosts.js";
 import { Refusal } from "../hosts/refusals.js";
 import { settled, standing, type Standing } from "../hosts/standing.js";
+import { TestClock } from "../hosts/test-clock.js";
 
 /** Either outcome; host2's first VF is promised to the VM in every run. */
 const onSource = settled("host1", vfs[0]);
 const onDestination = settled("host2", vfs[0]);
 
 async function pairedLab(): Promise<LabLike> {
-  const lab = await twoHosts();
+  const lab = await twoHosts({ clock: new TestClock() });
   await declarePair(lab);
   return lab;
 }

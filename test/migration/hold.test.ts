@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Hold, lease, Overtaken } from "../../provider/migration/hold.js";
 import type { Journal } from "../../provider/migration/journal.js";
 import { readJournal, writeJournal } from "../../provider/migration/journal-store.js";
@@ -6,18 +6,18 @@ import { moverOf, ownerStatus, thisMover, whileMoving } from "../../provider/mig
 import { declarePair } from "../hosts/declared.js";
 import { twoHosts, type LabLike, vm } from "../hosts/two-hosts.js";
 import { journalOf } from "../hosts/left-journal.js";
+import { TestClock } from "../hosts/test-clock.js";
 
 let lab: LabLike;
 let current: { journal: Journal };
 let hold: Hold;
 beforeEach(async () => {
-  lab = await twoHosts();
+  lab = await twoHosts({ clock: new TestClock() });
   const pair = await declarePair(lab);
   current = { journal: journalOf(pair, { uuid: vm.uuid, holder: "mine", mover: thisMover() }) };
   hold = new Hold(lab.cluster, "web", current);
 });
 afterEach(async () => {
-  vi.useRealTimers();
   await lab.close();
 });
 
@@ -37,27 +37,25 @@ const stored = async () => {
 
 describe("a hold", () => {
   it("has a lease from the first write on", async () => {
-    const before = Date.now();
+    const before = lab.clock.now();
     await taken();
     expect((await stored())?.until).toBeGreaterThanOrEqual(before + lease);
   });
 
   it("renews it in time while something is done, but not while the VM migrates", async () => {
-    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
     await hold.during(async () => {
       await taken();
       const first = (await stored())?.until ?? 0;
-      await vi.advanceTimersByTimeAsync(20_000);
-      await vi.waitFor(async () => expect((await stored())?.until).toBeGreaterThan(first));
+      await lab.clock.sleep(20_000);
+      expect((await stored())?.until).toBe(first + 15_000);
       const second = (await stored())?.until ?? 0;
       await hold.unrenewed(async () => {
-        await vi.advanceTimersByTimeAsync(60_000);
-        await new Promise((resolve) => setTimeout(resolve, 100));
+        await lab.clock.sleep(60_000);
         expect((await stored())?.until).toBe(second);
       });
     });
     const last = await stored();
-    await vi.advanceTimersByTimeAsync(60_000);
+    await lab.clock.sleep(60_000);
     expect(await stored()).toEqual(last);
   });
 
@@ -91,7 +89,7 @@ describe("a hold", () => {
     await taken();
     lab.host1.close();
     await hold.check();
-    current.journal = { ...current.journal, until: Date.now() - 1 };
+    current.journal = { ...current.journal, until: lab.clock.now() - 1 };
     await expect(hold.check()).rejects.toMatchObject({ problem: { code: "host-unreachable" } });
   });
 
@@ -107,9 +105,10 @@ describe("a hold", () => {
 });
 
 describe("whether a mover is at work", () => {
-  const until = Date.now() + 60_000;
+  const now = 1_800_000_000_000;
+  const until = now + 60_000;
   const standing = (mover: Journal["mover"], more: Partial<Journal> = {}) =>
-    ownerStatus({ id: "some", mover, until, ...more });
+    ownerStatus({ id: "some", mover, until, ...more }, now);
 
   it.each([
     ["another container of this machine", { pidNamespace: "pid:[1]" }],
@@ -118,12 +117,12 @@ describe("whether a mover is at work", () => {
   ])("only its lease tells of %s, although name and number are ours", (_, other) => {
     const mover = { ...moverOf(process.ppid), ...other } as Journal["mover"];
     expect(standing(mover)).toBe("perhaps at work");
-    expect(standing(mover, { until: Date.now() - 1 })).toBe("gone");
+    expect(standing(mover, { until: now - 1 })).toBe("gone");
   });
 
   it("a process of this container is at work while it lives and its lease lasts", () => {
     expect(standing(moverOf(process.ppid))).toBe("at work");
-    expect(standing(moverOf(process.ppid), { until: Date.now() - 1 })).toBe("gone");
+    expect(standing(moverOf(process.ppid), { until: now - 1 })).toBe("gone");
     expect(standing({ ...moverOf(process.ppid), processStart: "1" })).toBe("gone");
   });
 

@@ -33,7 +33,7 @@ describe.concurrent("a move whose VF QEMU unplugs", () => {
     const events: string[] = [];
     const announcers = runsAnnouncers(lab.cluster, (word) => {
       events.push(word);
-      if (word.startsWith("host2 plugged")) setTimeout(() => announcers.sees("host2", "uplink0"), 5);
+      if (word.startsWith("host2 plugged")) lab.clock.after(5, () => announcers.sees("host2", "uplink0"));
     });
     lab.host1.before("domain_migrate_perform3_params", () => void events.push("perform"));
     lab.host2.before("domain_migrate_finish3_params", () => void events.push("finish"));

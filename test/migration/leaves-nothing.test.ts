@@ -5,11 +5,12 @@ import { declaredInterfaces, declaredProfiles } from "../../provider/handlers/de
 import { moveVm } from "../../provider/migration/move.js";
 import { declareProfiles } from "../hosts/declared.js";
 import { domainXml, twoHosts, type LabLike } from "../hosts/two-hosts.js";
+import { TestClock } from "../hosts/test-clock.js";
 
 let lab: LabLike;
 const db = { name: "db", uuid: "11111111-2222-4333-8444-0000000000d1" } as const;
 beforeEach(async () => {
-  lab = await twoHosts({ define: [domainXml(db)] });
+  lab = await twoHosts({ define: [domainXml(db)], clock: new TestClock() });
   lab.host1.domains.start(lab.host1.domains.requireNamed("db"));
   declaredProfiles.clear();
   declaredInterfaces.clear();

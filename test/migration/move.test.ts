@@ -329,7 +329,7 @@ describe.concurrent("a migration that does not come off", () => {
   it("the network between the hosts is cut", async ({ lab }) => {
     lab.host1.memory.milliseconds = 20;
     lab.host1.before("domain_migrate_perform3_params", () => {
-      setTimeout(() => (lab.network.cut = true), 5);
+      lab.clock.after(5, () => (lab.network.cut = true));
     });
     expect((await failure(move(lab))).report.outcome).toBe("failed-on-source");
     expect(standing(lab)).toEqual(here);
@@ -338,10 +338,10 @@ describe.concurrent("a migration that does not come off", () => {
   it("another client cancels the job", async ({ lab }) => {
     lab.host1.memory.milliseconds = 20;
     lab.host1.before("domain_migrate_perform3_params", () => {
-      setTimeout(() => {
+      lab.clock.after(5, () => {
         const { job } = lab.host1.domains.requireNamed("web");
         if (job !== undefined) job.cancelled = true;
-      }, 5);
+      });
     });
     expect((await failure(move(lab))).message).toContain("canceled by client");
     expect(standing(lab)).toEqual(here);
@@ -351,7 +351,7 @@ describe.concurrent("a migration that does not come off", () => {
     Object.assign(lab.host1.memory, { passes: 1000, milliseconds: 5 });
     const controller = new AbortController();
     lab.host1.before("domain_migrate_perform3_params", () => {
-      setTimeout(() => controller.abort(new Error("Ctrl-C")), 5);
+      lab.clock.after(5, () => controller.abort(new Error("Ctrl-C")));
     });
     const { report } = await failure(move(lab, {}, controller.signal));
     expect(report.outcome).toBe("failed-on-source");

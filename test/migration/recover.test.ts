@@ -11,11 +11,12 @@ import { type DeclaredPair, declarePair } from "../hosts/declared.js";
 import { domainXml, twoHosts, type LabLike, vfs, vm } from "../hosts/two-hosts.js";
 import { disown, journalOf, leave as leaveJournal, pci } from "../hosts/left-journal.js";
 import { settled, standing } from "../hosts/standing.js";
+import { TestClock } from "../hosts/test-clock.js";
 
 let lab: LabLike;
 let pair: DeclaredPair;
 beforeEach(async () => {
-  lab = await twoHosts();
+  lab = await twoHosts({ clock: new TestClock() });
   pair = await declarePair(lab);
 });
 afterEach(() => lab.close());
@@ -57,21 +58,21 @@ describe("recover", () => {
   });
 
   it("leaves alone what a process of this machine is at", async () => {
-    leave(journal({ mover: moverOf(process.ppid), until: Date.now() + 60_000 }));
+    leave(journal({ mover: moverOf(process.ppid), until: lab.clock.now() + 60_000 }));
     const before = standing(lab);
     await expect(recover(lab.cluster, "web")).rejects.toMatchObject({ problem: { code: "move-under-way" } });
     expect(standing(lab)).toEqual(before);
   });
 
   it("waits for a mover on another machine until its watchdogs have ended", async () => {
-    leave(journal({ mover: { machine: "elsewhere", pid: 1 }, until: Date.now() + 300 }));
+    leave(journal({ mover: { machine: "elsewhere", pid: 1 }, until: lab.clock.now() + 300 }));
     await recover(lab.cluster, "web", { progress: lab.progress });
     expect(lab.progress.steps).toContain("recover");
     expect(standing(lab)).toEqual(settled("host1", vfs[0]));
   });
 
   it("does not wait for it when told so", async () => {
-    leave(journal({ mover: { machine: "elsewhere", pid: 1 }, until: Date.now() + 600_000 }));
+    leave(journal({ mover: { machine: "elsewhere", pid: 1 }, until: lab.clock.now() + 600_000 }));
     expect((await recover(lab.cluster, "web", { now: true })).outcome).toBe("undone");
   });
 
@@ -142,7 +143,7 @@ describe("recover", () => {
 
   it("returns what it had reserved where another tool moved the VM to a third host", async () => {
     await lab.close();
-    lab = await twoHosts({ more: 1 });
+    lab = await twoHosts({ more: 1, clock: new TestClock() });
     pair = await declarePair(lab);
     const [, , host3 = lab.host1] = lab.hosts;
     leave(journal());

@@ -8,10 +8,11 @@ import { parseXml } from "../../provider/xml/element.js";
 import { declarePair } from "../hosts/declared.js";
 import { twoHosts, type LabLike, vfs } from "../hosts/two-hosts.js";
 import { disown } from "../hosts/left-journal.js";
+import { TestClock } from "../hosts/test-clock.js";
 
 let lab: LabLike;
 beforeEach(async () => {
-  lab = await twoHosts();
+  lab = await twoHosts({ clock: new TestClock() });
   await declarePair(lab);
 });
 afterEach(() => lab.close());

@@ -14,6 +14,7 @@ import { twoHosts, labNetworks, vfs, vm, type LabLike, occupy } from "../hosts/t
 import { disown } from "../hosts/left-journal.js";
 import { refusals } from "../hosts/refusals.js";
 import { standing } from "../hosts/standing.js";
+import { TestClock } from "../hosts/test-clock.js";
 
 type Networks = Readonly<Record<string, NetworkConfig>>;
 
@@ -22,7 +23,7 @@ const it = base.extend<{
 }>({
   within: async ({}, use) => {
     await use(async (act, networks = labNetworks) => {
-      const lab = await twoHosts({ networks });
+      const lab = await twoHosts({ networks, clock: new TestClock() });
       // The VFs of the two hosts can be told apart: host2's first one is not free.
       const [first] = lab.host2.devices.virtualFunctions();
       if (first !== undefined) occupy(first);

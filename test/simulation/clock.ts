@@ -39,11 +39,17 @@ export class VirtualClock {
       // Whatever follows from what has happened so far happens first.
       await new Promise((resolve) => setImmediate(resolve));
       if (over) return done;
-      const next = this.earliest();
-      if (next === undefined) throw new Error(`nothing happens any more at ${this.time} s, and the work is not done`);
-      this.time = next.at;
-      next.happen();
+      if (!this.happenNext()) throw new Error(`nothing happens any more at ${this.time} s, and the work is not done`);
     }
+  }
+
+  /** Lets time pass until the next of what is to come happens; nothing, where nothing is. */
+  happenNext(): boolean {
+    const next = this.earliest();
+    if (next === undefined) return false;
+    this.time = next.at;
+    next.happen();
+    return true;
   }
 
   private earliest(): Event | undefined {

@@ -1,5 +1,6 @@
 /** A libvirt cluster: the hosts of the stack's configuration, as one thing that has VMs and profiles. */
 import { credentialsOf, type ClusterConfig, type Configuration } from "../../config/index.js";
+import { systemClock, type Clock } from "../../model/clock.js";
 import { ProblemError } from "../../model/problem.js";
 import { suggestion } from "../../model/suggestion.js";
 import { DomainState, PausedReason } from "./constants.js";
@@ -52,7 +53,11 @@ export class LibvirtCluster {
   readonly hosts: readonly LibvirtHost[];
   readonly profiles: ProfileStore;
 
-  constructor({ cluster, readOnly, ...credentials }: Configuration) {
+  /** @param clock by which its hosts' moves wait. Default: the system's. */
+  constructor(
+    { cluster, readOnly, ...credentials }: Configuration,
+    readonly clock: Clock = systemClock,
+  ) {
     this.config = readOnly === undefined ? cluster : { ...cluster, hostCommands: false };
     this.hosts = Object.entries(cluster.hosts).map(
       ([name, config]) =>
@@ -62,6 +67,7 @@ export class LibvirtCluster {
           { ...credentialsOf(credentials, name), sshConfig: cluster.sshConfig },
           {},
           readOnly,
+          clock,
         ),
     );
     this.profiles = new ProfileStore(this.hosts, cluster);

@@ -1,6 +1,7 @@
 /** One hypervisor: its connection, opened when it is first needed, and libvirt's calls in this package's own words. */
 import type { ReadOnlyAccess } from "../../config/host-uri.js";
 import type { HostConfig } from "../../config/index.js";
+import { systemClock, type Clock } from "../../model/clock.js";
 import { ProblemError, reasonOf, type Problem } from "../../model/problem.js";
 import { parseDomain, type Domain } from "./xml/domain.js";
 import { formatXml, parseXml, type Element } from "../../xml/element.js";
@@ -108,6 +109,8 @@ export class LibvirtHost {
     private readonly credentials: SshOptions,
     private readonly keepalive: KeepaliveOptions = {},
     private readonly readOnly?: ReadOnlyAccess,
+    /** By which whatever is done with the host waits. */
+    readonly clock: Clock = systemClock,
   ) {}
 
   /** @throws HostUnreachable, of which HostRefused is one */
@@ -144,7 +147,7 @@ export class LibvirtHost {
    * five calls in work (src/rpc/virnetserverclient.c), and a migration keeps one in work for as long as it takes.
    */
   dedicated(): LibvirtHost {
-    return new LibvirtHost(this.name, this.config, this.credentials, migrationKeepalive, this.readOnly);
+    return new LibvirtHost(this.name, this.config, this.credentials, migrationKeepalive, this.readOnly, this.clock);
   }
 
   /** The same host: `check` is awaited before each call that changes something there, and stops it by failing. */
@@ -453,7 +456,7 @@ class GuardedHost extends LibvirtHost {
     private readonly check: () => Promise<void>,
     credentials: SshOptions,
   ) {
-    super(host.name, host.config, credentials);
+    super(host.name, host.config, credentials, {}, undefined, host.clock);
   }
 
   override async connection(): Promise<LibvirtConnection> {

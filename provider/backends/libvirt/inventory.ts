@@ -1,5 +1,4 @@
 /** What a host has for SR-IOV: its PFs, their VFs and who uses each. From libvirt's node-device API, nothing cached. */
-import { setTimeout as sleep } from "node:timers/promises";
 import { isInRange, type PfOfNetwork } from "../../config/index.js";
 import { jsonIn } from "../../model/json.js";
 import {
@@ -75,7 +74,7 @@ export async function hostUse(
   ]);
   const claimed = (alive: boolean) =>
     claims
-      .filter((claim) => isClaimAlive(claim, journals) === alive)
+      .filter((claim) => isClaimAlive(claim, journals, host.clock.now()) === alive)
       .map(({ vf, vm }): Reservation => ({ address: vf, vm }));
   return {
     ...netdevs,
@@ -116,7 +115,7 @@ async function settledVfs(
     Promise.all(vfs.map(async (vf) => virtualFunction(host, vf, await pciDevice(host, vf.address), known)));
   const found = await look(use);
   if (!found.some((vf) => vf.awaitsNetdev === true && vf.usedBy === undefined)) return found;
-  await sleep(netdevAppears);
+  await host.clock.sleep(netdevAppears);
   return look({ ...use, ...(await netdevsOn(host, use)) });
 }
 
@@ -379,7 +378,7 @@ async function nodeDeviceXml(host: LibvirtHost, name: string): Promise<{ readonl
     } catch (error) {
       const isUnknown = LibvirtError.is(error) && error.libvirtMessage.includes("the cause is unknown");
       if (!(isUnknown || LibvirtError.is(error, "INTERNAL_ERROR")) || tries === 20) throw error;
-      await sleep(100);
+      await host.clock.sleep(100);
     }
   }
 }

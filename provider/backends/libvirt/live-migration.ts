@@ -3,7 +3,6 @@
  * (src/libvirt-domain.c, virDomainMigrateVersion3Full). The hosts need no way to log in to each other, and this client
  * knows at every moment how far the migration has come.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import { ProblemError, type Problem } from "../../model/problem.js";
 import { shellWord } from "../../model/shell-word.js";
 import { isActive, isIncoming } from "./cluster.js";
@@ -86,10 +85,21 @@ export interface Arrival {
  * Moves a running domain. When it returns, the domain runs on the destination, and the source's copy never will again.
  * @throws MigrationFailed the domain runs on the source, as before, unless the message says that this is not known.
  */
-export async function migrate(
+export async function migrate(ends: MigrationEnds, dom: DomainRef, options: MigrationOptions): Promise<Arrival> {
+  const deadline = new AbortController();
+  const cancel = ends.source.clock.after(options.timeout * 1000, () => deadline.abort(timedOut()));
+  try {
+    return await runMigration(ends, dom, options, deadline.signal);
+  } finally {
+    cancel();
+  }
+}
+
+async function runMigration(
   { source, destination }: MigrationEnds,
   dom: DomainRef,
   options: MigrationOptions,
+  deadline: AbortSignal,
 ): Promise<Arrival> {
   const flags = migrationFlags(options);
   const sourceFlags = flags | Migrate.CHANGE_PROTECTION;
@@ -100,7 +110,6 @@ export async function migrate(
     bandwidth: options.bandwidth === undefined ? undefined : parameter.ullong(BigInt(options.bandwidth)),
     destination_xml: options.destinationXml === undefined ? undefined : parameter.string(options.destinationXml),
   }).concat(disks);
-  const deadline = AbortSignal.timeout(options.timeout * 1000);
   const stop = options.signal === undefined ? deadline : AbortSignal.any([deadline, options.signal]);
   const failed = (cause: unknown, { state, remedy }: Pick<Problem, "state" | "remedy"> = atSource) =>
     new MigrationFailed(
@@ -264,6 +273,10 @@ async function settledOf<T>(running: Promise<T> | undefined): Promise<PromiseSet
   return running === undefined ? undefined : (await Promise.allSettled([running]))[0];
 }
 
+function timedOut(): Error {
+  return new DOMException("The operation was aborted due to timeout", "TimeoutError");
+}
+
 /** Reports the job as it goes and aborts it when asked to; ends when Perform has ended. Never fails by itself. */
 async function watchJob(
   source: LibvirtHost,
@@ -278,9 +291,8 @@ async function watchJob(
     done.addEventListener("abort", () => resolve(undefined), { once: true });
   });
   while (!over()) {
-    await sleep(jobInterval, undefined, { signal: AbortSignal.any([done, ...(aborted ? [] : [stop])]) }).catch(
-      () => undefined,
-    );
+    const interrupted = AbortSignal.any([done, ...(aborted ? [] : [stop])]);
+    await source.clock.sleep(jobInterval, interrupted).catch(() => undefined);
     if (over()) return;
     try {
       if (stop.aborted && !aborted) {
@@ -312,14 +324,14 @@ const copyInterval = 250;
  * @param timeout seconds. Default 10.
  */
 export async function copyOn(host: LibvirtHost, uuid: string, timeout = 10): Promise<"none" | "waiting" | "live"> {
-  const end = Date.now() + timeout * 1000;
+  const end = host.clock.now() + timeout * 1000;
   for (;;) {
     const found = await host.domainOf(uuid);
     const state = found === undefined ? undefined : await undefinedOn("NO_DOMAIN", () => host.state(found));
     if (state === undefined || !isActive(state)) return "none";
     if (!isIncoming(state)) return "live";
-    if (Date.now() >= end) return "waiting";
-    await sleep(copyInterval);
+    if (host.clock.now() >= end) return "waiting";
+    await host.clock.sleep(copyInterval);
   }
 }
 

@@ -61,7 +61,7 @@ export async function claimsOn(host: LibvirtHost): Promise<readonly VfClaim[]> {
 }
 
 /** Whether the holder of the claim still wants the VF, or may. */
-export function isClaimAlive(claim: VfClaim, journals: JournalReservations, now = Date.now()): boolean {
+export function isClaimAlive(claim: VfClaim, journals: JournalReservations, now: number): boolean {
   if (now < claim.until) return true;
   // What cannot be asked may have the journal of a move that has to be finished.
   return (

@@ -3,7 +3,6 @@
  * plugged the device and before libvirt has noted it: on its next start libvirt drops what QEMU lacks, and does not look
  * for what QEMU has besides (src/qemu/qemu_process.c, qemuProcessUpdateDevices). The device's id and the VF stay taken.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { parsePciAddress, type PciAddress } from "./xml/pci-address.js";
 import type { DomainRef, LibvirtHost } from "./host.js";
@@ -29,10 +28,10 @@ export async function unplugStray(
     const vf = await vfInQemu(host, dom, alias);
     if (vf === undefined) return undefined;
     await host.monitorCommand(dom, { execute: "device_del", arguments: { id: alias } });
-    const end = Date.now() + timeout * 1000;
-    while (Date.now() < end) {
+    const end = host.clock.now() + timeout * 1000;
+    while (host.clock.now() < end) {
       if ((await vfInQemu(host, dom, alias)) === undefined) return vf;
-      await sleep(interval);
+      await host.clock.sleep(interval);
     }
     return undefined;
   } catch (error) {

@@ -1,5 +1,4 @@
 /** Taking a device out of a running domain: asked of the guest, over when QEMU says so. */
-import { setTimeout as sleep } from "node:timers/promises";
 import { ProblemError } from "../../model/problem.js";
 import { Affect } from "./constants.js";
 import { LibvirtError } from "./rpc/errors.js";
@@ -60,32 +59,33 @@ export async function unplug(
     new UnplugFailed(device, dom.name, host.name, why, mayStillGo);
   const refused = () => failure((it) => `rejected the unplug request of ${it}`, false);
   const stopListening = await Promise.all([
-    connection.on("device_removed", (event) => mine(event) && resolve(Date.now())),
+    connection.on("device_removed", (event) => mine(event) && resolve(host.clock.now())),
     connection.on("device_removal_failed", (event) => mine(event) && reject(refused())),
   ]);
   const tooLate = () => reject(failure((it) => `did not release ${it} within ${timeout} s`, true));
-  const end = Date.now() + timeout * 1000;
-  const timer = setTimeout(tooLate, timeout * 1000);
+  const end = host.clock.now() + timeout * 1000;
+  const cancelTimer = host.clock.after(timeout * 1000, tooLate);
   const cancelled = () => reject(signal?.reason);
   signal?.addEventListener("abort", cancelled, { once: true });
   void connection.ended.then(reject);
   try {
     for (;;) {
       const answer = await askGuest(host, dom, alias, refused);
-      if (answer === "gone") return Date.now();
+      if (answer === "gone") return host.clock.now();
       if (answer === "asked") return await over;
       // It has not been asked: unless it was before, it keeps the device.
-      if (Date.now() + busyPause >= end)
+      if (host.clock.now() + busyPause >= end)
         throw failure((it) => `was busy with the slot of ${it} for ${timeout} s`, true);
-      const gone = await Promise.race([over, sleep(busyPause, undefined)]);
+      const gone = await Promise.race([over, host.clock.sleep(busyPause)]);
       if (gone !== undefined) return gone;
     }
   } catch (error) {
     // An event may be missed where libvirtd restarts: what counts is what is there now.
-    if (error instanceof UnplugFailed && error.mayStillGo && !(await isPlugged(host, dom, alias))) return Date.now();
+    if (error instanceof UnplugFailed && error.mayStillGo && !(await isPlugged(host, dom, alias)))
+      return host.clock.now();
     throw error;
   } finally {
-    clearTimeout(timer);
+    cancelTimer();
     signal?.removeEventListener("abort", cancelled);
     // The device has gone, and there is more to do: libvirt may forget us meanwhile.
     for (const stop of stopListening) stop().catch(() => undefined);

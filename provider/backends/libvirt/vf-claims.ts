@@ -81,7 +81,7 @@ export async function claimVf(
   own: "this interface" | "any interface" = "this interface",
 ): Promise<VfClaim | undefined> {
   const { holder, vm, kind, lasts } = taker;
-  const claim: VfClaim = { uuid: randomUUID(), vf, holder, vm, kind, until: Date.now() + lasts * 1000 };
+  const claim: VfClaim = { uuid: randomUUID(), vf, holder, vm, kind, until: host.clock.now() + lasts * 1000 };
   const connection = await host.connection();
   for (let tries = 0; tries < 3; tries += 1) {
     const present = await claimOf(host, vf);
@@ -91,7 +91,10 @@ export async function claimVf(
       (own === "any interface" ? moveOf(present) === moveOf(taker) : present.holder === holder)
     )
       return present;
-    if (present !== undefined && (Date.now() < present.until || isClaimAlive(present, await taker.journals())))
+    if (
+      present !== undefined &&
+      (host.clock.now() < present.until || isClaimAlive(present, await taker.journals(), host.clock.now()))
+    )
       return undefined;
     // Its holder is dead. By its UUID: a process that has claimed the VF meanwhile keeps it.
     if (present !== undefined) await letGo(host, present);

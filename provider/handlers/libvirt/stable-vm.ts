@@ -32,7 +32,7 @@ export async function lookAtRest(ctx: HandlerContext, cache: ClusterCache, vm: V
   if (seen === undefined) return undefined;
   const journal = journalOf(seen);
   if (journal === undefined) return { ...seen, moving: false };
-  const moving = ownerStatus(journal) !== "gone";
+  const moving = ownerStatus(journal, cache.cluster.clock.now()) !== "gone";
   const { name } = named(vm);
   const move = `of VM "${name}" from "${journal.from}" to "${journal.to}"`;
   const sentence = moving

@@ -17,7 +17,7 @@ import { report, start } from "../a-report.js";
 describe("the time line", () => {
   it("has each phase from its begin to its end, and nothing that never began", () => {
     let now = 10;
-    const timeline = new Timeline(() => now);
+    const timeline = new Timeline({ now: () => now });
     timeline.begin("a");
     now = 25;
     timeline.end("a", "done");
@@ -27,7 +27,7 @@ describe("the time line", () => {
   });
 
   it("has moments and samples with their time", () => {
-    const timeline = new Timeline(() => 7);
+    const timeline = new Timeline({ now: () => 7 });
     timeline.mark("vf-plugged", "now");
     timeline.mark("vf-unplugged", "before", 3);
     timeline.sample({ percent: 1, remaining: 2, rate: 3 });
@@ -217,7 +217,7 @@ describe("the report that a state keeps", () => {
 
   it("is within bounds for a move of half an hour with 16 VFs and long texts, and still says what counts", () => {
     let now = start;
-    const timeline = new Timeline(() => now);
+    const timeline = new Timeline({ now: () => now });
     timeline.begin("migrate");
     for (; now < start + 1_800_000; now += 500) {
       timeline.sample(

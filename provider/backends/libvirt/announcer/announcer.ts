@@ -107,15 +107,15 @@ export async function startAnnouncer(
     stdin.end();
   };
   return new Promise((resolve) => {
-    const giveUp = setTimeout(() => {
+    const cancelStart = host.clock.after(10_000, () => {
       stop();
       resolve(`python3 on "${host.name}" did not start within 10 s`);
-    }, 10_000);
+    });
     const onLine = (line: string): void => {
       const said = parse(line);
       if (said === undefined) return;
       if ("ready" in said) {
-        clearTimeout(giveUp);
+        cancelStart();
         resolve({
           tell: (word) => stdin.write(`${word}\n`),
           tellOfVf: (word, vf, vlan = 0) => stdin.write(`${word} ${formatPciAddress(vf)} ${vlan}\n`),
@@ -141,7 +141,7 @@ export async function startAnnouncer(
     };
     eachLine(stdout, onLine, onExcess);
     const onEnd = (): void => {
-      clearTimeout(giveUp);
+      cancelStart();
       resolve(`python3 on "${host.name}" ended: ${reasonFor(complaint)}`);
       for (const look of waiting) look();
     };
@@ -152,11 +152,11 @@ export async function startAnnouncer(
   function seenBehind(wanted: (port: string) => boolean, timeout: number): Promise<boolean> {
     return new Promise((resolve) => {
       const decide = (seen: boolean): void => {
-        clearTimeout(timer);
+        cancel();
         waiting.delete(look);
         resolve(seen);
       };
-      const timer = setTimeout(() => decide(false), timeout * 1000);
+      const cancel = host.clock.after(timeout * 1000, () => decide(false));
       const look = (): void => {
         if (port !== undefined && wanted(port)) decide(true);
       };
