@@ -15,7 +15,7 @@ import {
   type Configuration,
   type ConfigValues,
 } from "../config/index.js";
-import { sentence, type Mistake } from "../config/mistake.js";
+import { sentence, type Mistake } from "../model/mistake.js";
 import { withLines } from "../config/stack-file.js";
 import { YamlFile } from "../config/yaml-file.js";
 import type { StackConfig } from "../handlers/handler.js";
@@ -101,7 +101,7 @@ async function ofFile(name: string, secrets: ConfigValues): Promise<CommandConfi
   if (only === undefined) {
     throw new ConfigError({
       code: "config-missing",
-      what: "Unable to find the cluster in the file: neither the file itself, nor its `cluster`, nor its `config: vnic-failover:cluster` has `hosts`, and neither `ovirt` nor `vnic-failover:ovirt` has a `url`",
+      what: "Unable to use the file as configuration: it has neither a cluster (`hosts`) nor an oVirt engine (`url`)",
       where: name,
       remedy: "Write the cluster's hosts and networks there, or the engine; docs/configuration.md has examples.",
     });
@@ -242,8 +242,7 @@ function pulumi(
       (error, stdout, stderr) => {
         // Neither execFile's message, which repeats the output, nor the output itself: only what pulumi says is wrong.
         if (error === null) resolve(stdout);
-        else
-          reject(stackUnreadable(error.code === "ENOENT" ? "there is no `pulumi` on the PATH" : complaintIn(stderr)));
+        else reject(error.code === "ENOENT" ? pulumiIsMissing() : stackUnreadable(complaintIn(stderr)));
       },
     );
     child.stdin?.end();
@@ -256,11 +255,16 @@ function complaintIn(stderr: string): string {
   return complaint?.trim() ?? "pulumi gave no reason";
 }
 
-function stackUnreadable(why: string): ConfigError {
-  return new ConfigError({
-    code: "config-missing",
-    what: `Unable to read the stack's configuration: ${why}`,
-    remedy:
-      "Run the command in the Pulumi project's folder or pass it as --cwd, and pass the stack as --stack; or pass a file with the cluster as --config.",
-  });
+function pulumiIsMissing(): ConfigError {
+  return stackUnreadable(
+    "there is no `pulumi` on the PATH",
+    "Install the Pulumi CLI or add it to the PATH, or pass a file with the cluster as --config.",
+  );
+}
+
+function stackUnreadable(
+  why: string,
+  remedy = "Run the command in the Pulumi project's folder or pass it as --cwd, and pass the stack as --stack; or pass a file with the cluster as --config.",
+): ConfigError {
+  return new ConfigError({ code: "config-missing", what: `Unable to read the stack's configuration: ${why}`, remedy });
 }

@@ -2,6 +2,7 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import type { Property } from "../model/describe.js";
 import { migration } from "../model/migration.js";
+import { inWords, issuesInWords } from "../model/mistake.js";
 import { ProblemError } from "../model/problem.js";
 import { shapeIn } from "../model/shape.js";
 import { continued, defaultIn } from "../model/wording.js";
@@ -21,11 +22,11 @@ export function addMigrationFlags(command: Command): Command {
 
 /** @throws ProblemError that names each flag at fault. */
 export function migrationOptionsFrom(flags: MigrationFlags): MigrationOptions {
-  const parsed = migrationOptionsSchema.safeParse(asOptions(flags));
+  const parsed = migrationOptionsSchema.safeParse(asOptions(flags), { error: inWords });
   if (parsed.success) return parsed.data;
   throw new ProblemError({
     code: "usage",
-    what: `Unable to use these options: ${parsed.error.issues.map(({ path, message }) => `${flagOf(path)}: ${message}`).join("; ")}`,
+    what: `Unable to use these options: ${issuesInWords(parsed.error.issues, flagOf)}`,
     remedy: "See --help.",
   });
 }

@@ -1,5 +1,5 @@
 import { ProblemError, type Problem } from "../model/problem.js";
-import { sentence, type Mistake } from "./mistake.js";
+import { sentence, type Mistake } from "../model/mistake.js";
 
 /** The configuration cannot be used: it is missing, or there are mistakes in it. */
 export class ConfigError extends ProblemError {

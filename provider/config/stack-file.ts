@@ -2,7 +2,7 @@
 import { dirname, join, resolve } from "node:path";
 import { existsSync } from "node:fs";
 import { ConfigError } from "./config-error.js";
-import { sentence, type Mistake } from "./mistake.js";
+import { sentence, type Mistake } from "../model/mistake.js";
 import { YamlFile } from "./yaml-file.js";
 
 /**

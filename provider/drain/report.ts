@@ -2,6 +2,7 @@
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { inWords, issuesInWords, pathText } from "../model/mistake.js";
 import { ProblemError } from "../model/problem.js";
 import { fileNameOf, makeFolder, reportFolder } from "../migration/report/files.js";
 
@@ -128,15 +129,17 @@ export async function readDrainReport(file: string): Promise<DrainReport> {
       { cause },
     );
   }
-  const parsed = drainReportSchema.safeParse(jsonOf(text));
+  const content = jsonOf(text);
+  const parsed = drainReportSchema.safeParse(content, { error: inWords });
   if (parsed.success) return parsed.data;
-  const places = parsed.error.issues.slice(0, 3).map(({ path, message }) => [...path, message].map(String).join(": "));
+  const nameOf = (path: readonly PropertyKey[]) => (path.length === 0 ? "it" : pathText(path));
+  const why = content === undefined ? "it is not JSON" : issuesInWords(parsed.error.issues.slice(0, 3), nameOf);
   throw new ProblemError({
     code: "drain-report-invalid",
-    what: `Unable to use the file as the report of a drain: ${places.join("; ")}`,
+    what: `Unable to use the file as the report of a drain: ${why}`,
     where: file,
     remedy:
-      "Name the file drain-<host>-<time>.json that the drain printed at its end; for the report of a single move, use vnic-failover migrate.",
+      "Use the file drain-<host>-<time>.json that the drain printed at its end. A single move has no undo: move that VM back with vnic-failover migrate.",
   });
 }
 

@@ -107,9 +107,12 @@ export class PartialFailure extends ProblemError {
   }
 }
 
-/** The schema's complaints as check failures. Zod's own messages name types and limits, never the value. */
+/** The schema's complaints as check failures. Our words for them (model/mistake.ts) name types and limits, never the value. */
 export function checkFailures(error: z.ZodError): CheckFailure[] {
-  return error.issues.map(({ path, message }) => ({ property: path.map(String).join("."), reason: message }));
+  return error.issues.map(({ path, message }) => ({
+    property: path.map(String).join("."),
+    reason: path.length === 0 ? `The resource ${message}.` : message,
+  }));
 }
 
 /**

@@ -3,6 +3,7 @@
  * that anyone who finds it can finish or undo the move; there is no other database.
  */
 import { z } from "zod";
+import { inWords, issuesInWords } from "../model/mistake.js";
 import { ProblemError } from "../model/problem.js";
 import { children, attribute, element, type Element } from "../xml/element.js";
 import { buildMetadata } from "../backends/libvirt/xml/metadata.js";
@@ -123,11 +124,11 @@ export function buildJournal({ mover, interfaces, ...journal }: Journal): Elemen
  */
 export function parseJournal(metadata: Element | undefined, vm?: string): Journal | undefined {
   if (metadata === undefined) return undefined;
-  const parsed = schema.safeParse({ ...plain(metadata), interfaces: children(metadata, "interface").map(entry) });
+  const parsed = schema.safeParse({ ...plain(metadata), interfaces: children(metadata, "interface").map(entry) }, { error: inWords });
   if (!parsed.success) {
     throw new ProblemError({
       code: "journal-unreadable",
-      what: `Unable to read the journal of a move in ${vm === undefined ? "the domain's metadata" : `the metadata of VM "${vm}"`}: ${parsed.error.issues.map(({ path, message }) => `${path.join(".")} ${message}`).join("; ")}`,
+      what: `Unable to read the journal of a move in ${vm === undefined ? "the domain's metadata" : `the metadata of VM "${vm}"`}: ${issuesInWords(parsed.error.issues)}`,
       remedy: "Run `vnic-failover recover` with the version of this package that wrote it, perhaps a newer one.",
     });
   }

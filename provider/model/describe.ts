@@ -5,6 +5,7 @@
  */
 import * as z from "zod";
 import type { Kind } from "./kind.js";
+import { inWords } from "./mistake.js";
 import { known, type MaybeUnknown } from "./unknown.js";
 
 /** `omitted`: has a default, and is left out of a state where it has that, as the engine's time goes by the number of properties. */
@@ -179,7 +180,7 @@ export function checkSchema<Inputs extends Properties>({
     return given.transform((declared) => (declared === defaultValue ? undefined : declared)).optional();
   };
   const shape = Object.fromEntries(Object.entries(inputs).map(([name, each]) => [name, checked(each)]));
-  return z.strictObject(shape) as unknown as ReturnType<typeof checkSchema<Inputs>>;
+  return z.strictObject(shape, { error: inWords }) as unknown as ReturnType<typeof checkSchema<Inputs>>;
 }
 
 /** The inputs that a state is compared by. `adopt` says only how to begin. */

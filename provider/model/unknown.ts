@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { inWords } from "./mistake.js";
 import { notYetKnown, type NotYetKnown } from "./preview.js";
 
 /**
@@ -30,7 +31,7 @@ export function known<Schema extends z.ZodType>(
 ): z.ZodType<z.output<Schema> | Unknown, z.input<Schema> | Unknown> {
   return z.custom<z.input<Schema> | Unknown>().transform((value, context) => {
     if (value === UNKNOWN) return UNKNOWN;
-    const result = schema.safeParse(value);
+    const result = schema.safeParse(value, { error: inWords });
     if (result.success) return result.data;
     for (const issue of result.error.issues) context.issues.push({ ...issue, code: "custom", input: value });
     return z.NEVER;

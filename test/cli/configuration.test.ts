@@ -101,8 +101,8 @@ describe("a file", () => {
       /neither YAML nor JSON: line 1, column 9: it is indented wrongly, or a bracket is not closed/,
     ],
     ["twice.yaml", `${yaml}hosts: {}\n`, /neither YAML nor JSON: line 5, column 1: this key appears twice/],
-    ["empty.yaml", "", /Unable to find the cluster in the file/],
-    ["hostless.yaml", "networks: {}", /Unable to find the cluster in the file/],
+    ["empty.yaml", "", /Unable to use the file as configuration/],
+    ["hostless.yaml", "networks: {}", /Unable to use the file as configuration/],
     [
       "mistaken.yaml",
       `${yaml}bridges: 1\n`,
@@ -220,7 +220,8 @@ describe("the stack", () => {
 
   test("without pulumi: the other way", async () => {
     const error = await problemOf(readConfiguration({}, { PATH: folder }));
-    expect(error.message).toMatch(/there is no `pulumi` on the PATH.*--config/);
+    expect(error.message).toMatch(/there is no `pulumi` on the PATH\. Install the Pulumi CLI .*--config\.$/);
+    expect(error.message).not.toContain("--stack");
   });
 
   test("without the cluster", async () => {

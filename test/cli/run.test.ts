@@ -210,9 +210,9 @@ describe("arguments", () => {
   });
 
   test.each([
-    ["--unplug-timeout -3", /--unplug-timeout: Too small/],
-    ["--address host", /--address: Invalid IPv4 address/],
-    ["--bandwidth 1.5", /--bandwidth: Invalid input: expected int/],
+    ["--unplug-timeout -3", /--unplug-timeout must be more than 0/],
+    ["--address host", /--address is not a valid IPv4 address/],
+    ["--bandwidth 1.5", /--bandwidth must be a whole number\b/],
   ])("of a move: %s is refused by its flag", async (flags, message) => {
     const { code, err } = await ran(`migrate web --to host2 ${flags}`);
     expect(code).toBe(1);

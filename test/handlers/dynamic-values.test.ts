@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import * as fc from "fast-check";
 import * as z from "zod";
 import { checkFailures, diffOf } from "../../provider/handlers/handler.js";
+import { inWords } from "../../provider/model/mistake.js";
 import { isWhollyKnown, known, UNKNOWN } from "../../provider/model/unknown.js";
 
 describe("known", () => {
@@ -17,13 +18,13 @@ describe("known", () => {
   });
 
   test.each([
-    [{ name: "d" }, "name", /Too small/],
-    [{}, "name", /expected string, received undefined/],
-    [{ name: "data", mode: "secret-value" }, "mode", /"on"\|"off"/],
-    [{ name: "data", qos: { average: "secret-value" } }, "qos.average", /expected number/],
-    [{ name: "data", colour: "secret-value" }, "", /Unrecognized key: "colour"/],
+    [{ name: "d" }, "name", /^must have at least 2 characters$/],
+    [{}, "name", /^is missing$/],
+    [{ name: "data", mode: "secret-value" }, "mode", /^must be "on" or "off"$/],
+    [{ name: "data", qos: { average: "secret-value" } }, "qos.average", /^must be a number, not a string$/],
+    [{ name: "data", colour: "secret-value" }, "", /^The resource has an unknown key "colour"; its keys are name, mode, qos\.$/],
   ])("%j is refused at %j", (value, property, reason) => {
-    const failures = checkFailures(Profile.safeParse(value).error ?? expect.fail("it was accepted"));
+    const failures = checkFailures(Profile.safeParse(value, { error: inWords }).error ?? expect.fail("it was accepted"));
     expect(failures).toEqual([{ property, reason: expect.stringMatching(reason) as string }]);
     expect(JSON.stringify(failures)).not.toContain("secret-value");
   });

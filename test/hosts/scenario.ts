@@ -9,7 +9,7 @@ import { procedures, type ProcedureName } from "../../provider/backends/libvirt/
 import { child, parseXml, textOf, XmlError, type Element } from "../../provider/xml/element.js";
 import { formatPciAddress, parsePciAddress } from "../../provider/backends/libvirt/xml/pci-address.js";
 import { clusterSchema } from "../../provider/config/index.js";
-import { keysAt, pathText, read, type Mistake } from "../../provider/config/mistake.js";
+import { keysAt, pathText, read, type Mistake } from "../../provider/model/mistake.js";
 import { didYouMean } from "../../provider/model/suggestion.js";
 import { suggestNames } from "./close-names.js";
 

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { backendOf, type Backend } from "../../config/index.js";
+import { inWords, issuesInWords, pathText } from "../../model/mistake.js";
 import { ProblemError } from "../../model/problem.js";
 import type { HandlerContext } from "../handler.js";
 
@@ -15,11 +16,11 @@ export async function ask<Args extends object, Result extends object>(
   ctx: HandlerContext,
   given: unknown,
 ): Promise<Result> {
-  const parsed = args.safeParse(given);
+  const parsed = args.safeParse(given, { error: inWords });
   if (parsed.success) return over[backendOf(ctx.config)](ctx, parsed.data);
   throw new ProblemError({
     code: "arguments-invalid",
-    what: parsed.error.issues.map(({ path, message }) => `${path.map(String).join(".")}: ${message}`).join("; "),
+    what: `Unable to use the arguments: ${issuesInWords(parsed.error.issues, (path) => (path.length === 0 ? "the function" : pathText(path)))}`,
     remedy: "Correct the arguments of the function.",
   });
 }

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { unknownKeysAmong } from "../../config/index.js";
 import { printable, printableError } from "../../model/foreign-text.js";
 import { ProblemError } from "../../model/problem.js";
+import { ofProperty } from "../../model/mistake.js";
 import type { Kind } from "../../model/kind.js";
 import { engineProgress, logDelivered } from "./engine-log.js";
 import {
@@ -163,7 +164,7 @@ function keysOfNamespace(config: pulumi.dynamic.Config): readonly string[] {
  * the whole resource's for the engine, and the property stands in the text.
  */
 function onWholeResource({ property, reason }: CheckFailure): pulumi.dynamic.CheckFailure {
-  return { property: "", reason: printable(property === "" ? reason : `${property}: ${reason}`) };
+  return { property: "", reason: printable(ofProperty(property, reason)) };
 }
 
 /** Handlers' values: UNKNOWN for what a preview does not know, without the hidden properties. */

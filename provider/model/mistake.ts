@@ -1,6 +1,6 @@
-/** What is wrong with a configuration, in words that need no knowledge of schemas. Values are never told: they may be secret. */
+/** What is wrong with a value, in words that need no knowledge of schemas. Values are never told: they may be secret. */
 import { z } from "zod";
-import { didYouMean, nearest } from "../model/suggestion.js";
+import { didYouMean, nearest } from "./suggestion.js";
 
 export interface Mistake {
   /** From the top: `["vnic-failover:cluster", "hosts", "host1", "uri"]`. */
@@ -43,8 +43,11 @@ export function sentence({ path, message }: Mistake): string {
   return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
-/** The words of each kind of issue. Messages that a schema brings itself come before these. */
-export function inWords(issue: z.core.$ZodRawIssue): string | undefined {
+/**
+ * The words of each kind of issue, for the option `error` of a schema's `safeParse`: what follows the name of the value in a
+ * sentence. Messages that a schema brings itself come before these.
+ */
+export function inWords(issue: z.core.$ZodRawIssue): string {
   switch (issue.code) {
     case "invalid_type":
       return mustBe(kinds[issue.expected] ?? `of type ${issue.expected}`, issue.input);
@@ -54,15 +57,72 @@ export function inWords(issue: z.core.$ZodRawIssue): string | undefined {
       return `${mustBe(allowed.join(" or "), typeof issue.input === "string" ? "" : issue.input)}${near}`;
     }
     case "too_small":
-      if (issue.origin === "string") return "is empty";
-      if (issue.origin === "array") return "is an empty list";
-      return `must be at least ${String(issue.minimum)}`;
+      return tooSmall(issue.origin, Number(issue.minimum), issue.inclusive ?? true);
     case "too_big":
-      return `must be at most ${String(issue.maximum)}`;
+      return issue.inclusive === false
+        ? `must be less than ${String(issue.maximum)}`
+        : `must ${measured(issue.origin, "at most", Number(issue.maximum))}`;
+    case "not_multiple_of":
+      return `must be a multiple of ${issue.divisor}`;
+    case "invalid_format":
+      return formats[issue.format] ?? "has an invalid format";
+    case "unrecognized_keys": {
+      const known = issue.inst instanceof z.ZodObject ? keysAt(issue.inst, []) : [];
+      return `has ${issue.keys.map((key) => unknownKey(key, known)).join(", and ")}`;
+    }
+    case "invalid_union": {
+      const [first] = intended(issue.errors);
+      return first === undefined || first.path.length > 0 ? "is not valid" : first.message;
+    }
+    case "invalid_key":
+      return "has a name that is not valid";
+    case "invalid_element":
+      return "has an entry that is not valid";
     default:
-      return undefined;
+      return "is not valid";
   }
 }
+
+/** The issues as one clause each: `vm is missing; host is empty`. @param nameOf what has the path, for a reader. */
+export function issuesInWords(
+  issues: readonly z.core.$ZodIssue[],
+  nameOf: (path: readonly PropertyKey[]) => string = pathText,
+): string {
+  return issues.map(({ path, message }) => `${nameOf(path)} ${message}`).join("; ");
+}
+
+/** `vm is missing`, `vm: Another VM has …`: what is said of a property, whether or not it goes on after the property's name. */
+export function ofProperty(property: string, reason: string): string {
+  if (property === "") return reason;
+  return /^(?:is|has|must|would) /.test(reason) ? `${property} ${reason}` : `${property}: ${reason}`;
+}
+
+function tooSmall(origin: string, least: number, inclusive: boolean): string {
+  if (origin === "string" && least <= 1) return "is empty";
+  if (origin === "array" && least <= 1) return "is an empty list";
+  return inclusive ? `must ${measured(origin, "at least", least)}` : `must be more than ${least}`;
+}
+
+function measured(origin: string, bound: string, limit: number): string {
+  const unit = units[origin]?.[limit === 1 ? 0 : 1];
+  return unit === undefined ? `be ${bound} ${limit}` : `have ${bound} ${limit} ${unit}`;
+}
+
+function unknownKey(key: string, known: readonly string[]): string {
+  const keys = known.length === 0 ? "" : `; its keys are ${known.join(", ")}`;
+  return `an unknown key "${key}"${didYouMean(key, known) || keys}`;
+}
+
+const formats: Readonly<Record<string, string>> = {
+  ipv4: "is not a valid IPv4 address",
+  ipv6: "is not a valid IPv6 address",
+  url: "is not a valid URL",
+};
+
+const units: Readonly<Record<string, readonly [one: string, many: string]>> = {
+  string: ["character", "characters"],
+  array: ["entry", "entries"],
+};
 
 const kinds: Readonly<Record<string, string>> = {
   string: "a string",
@@ -77,7 +137,8 @@ const kinds: Readonly<Record<string, string>> = {
 function mustBe(what: string, value: unknown): string {
   if (value === undefined) return "is missing";
   if (value === null) return `is empty: it must be ${what}`;
-  return `must be ${what}${kindOf(value)}`;
+  // 1.5 is a number, too, and NaN only to a programmer.
+  return `must be ${what}${typeof value === "number" && what.endsWith("number") ? "" : kindOf(value)}`;
 }
 
 function kindOf(value: unknown): string {
@@ -96,7 +157,7 @@ function mistakesIn(issue: z.core.$ZodIssue, schema: z.ZodType, at: readonly Pro
       return issue.keys.map((key) => ({
         path,
         key,
-        message: `has an unknown key "${key}"${didYouMean(key, known) || `; its keys are ${known.join(", ")}`}`,
+        message: `has ${unknownKey(key, known)}`,
       }));
     }
     case "invalid_union":
