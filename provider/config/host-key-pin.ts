@@ -31,16 +31,16 @@ export function readHostKeyPin(text: string): HostKeyPin | PinFault {
   if (encoded === undefined) {
     return /^SHA256:[A-Za-z0-9+/]{43}=?$/.test(type)
       ? { fingerprint: type.replace("=", "") }
-      : { why: type.startsWith("SHA256:") ? "is not a whole fingerprint" : "is not a host key", remedy };
+      : { why: type.startsWith("SHA256:") ? "is not a complete SHA256 fingerprint" : "is not a host key", remedy };
   }
   if (!Object.hasOwn(algorithmsOf, type)) {
     return {
-      why: "is not a host key of a type that is supported",
-      remedy: `Take a key of type ${Object.keys(algorithmsOf).join(", ")} (ssh-keyscan).`,
+      why: "has a key type that is not supported",
+      remedy: `Use a key of type ${Object.keys(algorithmsOf).join(", ")} (ssh-keyscan).`,
     };
   }
   const key = /^[A-Za-z0-9+/]+={0,2}$/.test(encoded) ? Buffer.from(encoded, "base64") : Buffer.alloc(0);
-  if (keyTypeOf(key) !== type || !isWhole(key)) return { why: "is not a whole host key", remedy };
+  if (keyTypeOf(key) !== type || !isWhole(key)) return { why: "is not a complete or valid host key", remedy };
   return { fingerprint: fingerprintOf(key), type };
 }
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ProblemError } from "../model/problem.js";
-import { inWords } from "./mistake.js";
+import { inWords } from "../model/mistake.js";
 import { didYouMean, nearest } from "../model/suggestion.js";
 
 /**
@@ -178,7 +178,7 @@ function understood(text: string, readOnly: ReadOnlyAccess | undefined): Libvirt
   if (authority.password) {
     throw fail(
       "it contains a password",
-      "Take it out, and use a key or the SSH agent, or pulumi config set --secret vnic-failover:sshPassword.",
+      "Remove it from the URI. Use a key or the SSH agent, or set the password with pulumi config set --secret vnic-failover:sshPassword.",
     );
   }
   const { user, host, port } = authority;
@@ -231,7 +231,7 @@ function understood(text: string, readOnly: ReadOnlyAccess | undefined): Libvirt
     return { transport: "unix", name, ...(socket === undefined ? {} : { socket }) };
   }
 
-  if (host === "") throw fail("it names no host", syntax);
+  if (host === "") throw fail("it has no host", syntax);
   if (scheme === "tls") {
     const { pkipath, no_verify } = read(tlsParameters);
     if (no_verify) {
@@ -247,8 +247,10 @@ function understood(text: string, readOnly: ReadOnlyAccess | undefined): Libvirt
   const { keyfile, known_hosts, mode, proxy, sshauth, command } = parameters;
   for (const other of ["socket", "sshauth"].filter((key) => command !== undefined && given.has(key))) {
     const why =
-      other === "socket" ? "the socket is then found by virt-ssh-helper on the host" : "that program logs in by itself";
-    throw fail(`its parameter ${other} cannot stand beside command: ${why}`, `Take ${other}= or command= out.`);
+      other === "socket"
+        ? "with command, virt-ssh-helper on the host finds the socket"
+        : "that program does its own login";
+    throw fail(`its parameters ${other} and command cannot be used together: ${why}`, `Remove ${other}= or command=.`);
   }
   const socket = parameters.socket ?? defaultSocket(name, mode, readOnly !== undefined);
   const login = readOnly?.user ?? user;
@@ -335,8 +337,7 @@ function parseQuery(query: string): Map<string, string> {
     const equals = pair.indexOf("=");
     const key = decoded(equals < 0 ? pair : pair.slice(0, equals));
     const value = equals < 0 ? "" : decoded(pair.slice(equals + 1));
-    if (key === undefined || value === undefined)
-      throw new Error("a parameter has a percent sign that encodes nothing");
+    if (key === undefined || value === undefined) throw new Error("a parameter has an invalid percent-encoding");
     if (parameters.has(key)) throw new Error(`the parameter ${JSON.stringify(key)} appears twice`);
     parameters.set(key, value);
   }

@@ -6,7 +6,7 @@ import { passwordMethods, readLibvirtUri, type ReadOnlyAccess } from "./host-uri
 import type { EngineCredentials } from "./engine-credentials.js";
 import { ConfigError } from "./config-error.js";
 import { certificateFault, fileFault } from "./named-file.js";
-import { read, type Mistake } from "./mistake.js";
+import { read, type Mistake } from "../model/mistake.js";
 import { parseRanges, pfOf, type ConfiguredPf } from "./virtual-functions.js";
 import { configKeys, configurationType, type ConfigKey } from "../model/configuration.js";
 import { CONFIG_NAMESPACE, pulumiKeys } from "../model/namespace.js";
@@ -102,7 +102,7 @@ export function backendOf({ cluster, ovirt, unknownKeys }: ConfigValues): Backen
     throw new ConfigError({
       code: "config-ambiguous",
       what: "The stack's configuration has both vnic-failover:cluster and vnic-failover:ovirt",
-      remedy: "Take one of them out of Pulumi.<stack>.yaml: a stack works with libvirt or on oVirt.",
+      remedy: "Remove one of them from Pulumi.<stack>.yaml: a stack uses either libvirt or oVirt.",
     });
   }
   // The key itself may be mistyped.
@@ -193,7 +193,7 @@ function engineCredentials(
     throw new ConfigError({
       code: "config-ambiguous",
       what: "The stack's configuration has both vnic-failover:ovirtPassword and vnic-failover:ovirtToken",
-      remedy: "Take one of them out of Pulumi.<stack>.yaml: a token is used in place of user and password.",
+      remedy: "Remove one of them from Pulumi.<stack>.yaml: the token replaces user and password.",
     });
   }
   if (token !== "") return { token };
@@ -301,7 +301,7 @@ function urlIsUsable(text: string, context: z.RefinementCtx): void {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol !== "https:") say('must be an https URL, e.g. "https://engine.example"');
   else if (url.username !== "" || url.password !== "")
-    say("has a user or a password in it. Take it out, and set username and vnic-failover:ovirtPassword.");
+    say("contains a user or a password. Remove it, and set username and vnic-failover:ovirtPassword.");
 }
 
 function certificatesAreThere(file: string, context: z.RefinementCtx): void {
@@ -358,9 +358,10 @@ function betweenHosts(given: unknown): readonly Mistake[] {
       .filter((network) => !networks.includes(network))
       .map((network) => ({
         path: [...at(host), "networks", network],
-        message: `is not among the cluster's networks${
-          didYouMean(network, networks) || (networks.length === 0 ? ", which are none" : `: ${networks.join(", ")}`)
-        }`,
+        message: 
+          networks.length === 0
+            ? "is not a network of the cluster, which has no networks"
+            : `is not among the cluster's networks${didYouMean(network, networks) || `: ${networks.join(", ")}`}`,
       })),
   );
   const first = new Map<string, string>();
@@ -398,7 +399,7 @@ function ofOtherHosts(values: ConfigValues): readonly Mistake[] {
     if (!entriesOf(given).has("sshPassword") || read === undefined || "why" in read) return [];
     if (read.transport === "ssh" && read.authentication.some((method) => passwordMethods.includes(method))) return [];
     const message =
-      "would never be used: the host's URI does not name a password. Add sshauth=agent,privkey,password to it";
+      "would never be used: the host's URI does not allow password login. Add sshauth=agent,privkey,password to the URI";
     return { path: [...path, "sshPassword"], message };
   });
 }

@@ -22,7 +22,7 @@ export class YamlFile {
           code: "config-unreadable",
           what: "Unable to read the configuration",
           where: name,
-          remedy: "Name a file that is there and that this user may read.",
+          remedy: "Use a file that exists and that this user can read.",
         },
         { cause },
       );
@@ -84,7 +84,12 @@ function contentOf(document: Document, name: string): unknown {
     return document.toJS() as unknown;
   } catch {
     // Aliases of aliases of aliases.
-    throw new ConfigError({ code: "config-unreadable", what: "The configuration has too many aliases", where: name });
+    throw new ConfigError({
+      code: "config-unreadable",
+      what: "The configuration has too many YAML aliases (*name)",
+      where: name,
+      remedy: "Write the values out instead.",
+    });
   }
 }
 

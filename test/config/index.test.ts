@@ -187,11 +187,11 @@ describe("the stack's configuration", () => {
     [
       "the example's pin",
       hosts({ uri, hostKey: "SHA256:…" }),
-      "hosts.a.hostKey is not a whole fingerprint. Write it as",
+      "hosts.a.hostKey is not a complete SHA256 fingerprint. Write it as",
     ],
     ["another pin", hosts({ uri, hostKey: "16:27:ac:a5" }), "hosts.a.hostKey is not a host key. Write it as"],
-    ["half a pinned key", hosts({ uri, hostKey: key.slice(0, 60) }), "hosts.a.hostKey is not a whole host key"],
-    ["a pinned key of an old type", hosts({ uri, hostKey: "ssh-dss AAAAB3NzaC1kc3M=" }), "of a type that is supported"],
+    ["half a pinned key", hosts({ uri, hostKey: key.slice(0, 60) }), "hosts.a.hostKey is not a complete or valid host key"],
+    ["a pinned key of an old type", hosts({ uri, hostKey: "ssh-dss AAAAB3NzaC1kc3M=" }), "has a key type that is not supported"],
     [
       "a key file that is not there",
       hosts({ uri: `${uri}?keyfile=/no/key` }),
@@ -243,7 +243,7 @@ describe("the stack's configuration", () => {
   vnic-failover:cluster.hosts.b has an unknown key "url"; did you mean "uri"?
   vnic-failover:cluster.hosts.c.uri cannot be used: the transport "tcp" is not supported. Use ssh, tls or unix, e.g. qemu+ssh://c/system.
   vnic-failover:cluster has an unknown key "vlans"; its keys are hosts, networks, hostCommands, sshConfig, readOnlyUser.
-  vnic-failover:cluster.hosts.c.networks.x is not among the cluster's networks, which are none.
+  vnic-failover:cluster.hosts.c.networks.x is not a network of the cluster, which has no networks.
   vnic-failover:unreachableHosts must be "error" or "warn".
 Correct them in Pulumi.<stack>.yaml, or with pulumi config set.`,
       }),
@@ -388,7 +388,7 @@ describe("the configuration of a stack on oVirt", () => {
     [
       "a password in the URL",
       { ...ovirt, url: "https://a:pa55@e/" },
-      "vnic-failover:ovirt.url has a user or a password in it",
+      "vnic-failover:ovirt.url contains a user or a password",
     ],
     ["no cluster", { ...ovirt, cluster: "" }, "vnic-failover:ovirt.cluster is empty"],
     ["a password beside the user", { ...ovirt, password: "pa55" }, 'vnic-failover:ovirt has an unknown key "password"'],
@@ -424,7 +424,7 @@ describe("the configuration of a stack on oVirt", () => {
     const both = { ovirtPassword: "s3cret", ovirtToken: "t0k3n" };
     expect(refusal(both)).toThrow(/both vnic-failover:ovirtPassword and vnic-failover:ovirtToken/);
     const pasted = { ovirtToken: "Bearer t0k3n" };
-    expect(refusal(pasted)).toThrow("vnic-failover:ovirtToken is not a token");
+    expect(refusal(pasted)).toThrow("vnic-failover:ovirtToken is not a valid token");
     for (const secrets of [both, pasted]) expect(refusal(secrets)).not.toThrow(/s3cret|t0k3n/);
   });
 

@@ -110,7 +110,7 @@ it("examples/stacks: dev is valid, and prod lacks no more than each host's own k
     if (!(error instanceof ConfigError)) throw error;
     expect(error.mistakes.map(({ path }) => path.at(-1))).toEqual(["hostKey", "hostKey", "hostKey"]);
     expect(error.message).toContain(
-      'is not a whole fingerprint. Write it as "SHA256:" and the 43 characters that `ssh-keygen -lf',
+      'is not a complete SHA256 fingerprint. Write it as "SHA256:" and the 43 characters that `ssh-keygen -lf',
     );
   }
 });
