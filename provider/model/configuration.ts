@@ -36,8 +36,8 @@ const secret = { secret: true } as const;
 
 /** What becomes of a check that a host or an engine which cannot be reached leaves open. */
 const unreachableHosts = enumType({
-  error: "They fail it.",
-  warn: "They raise a warning, and the preview goes on.",
+  error: "The preview fails.",
+  warn: "The preview prints a warning and continues.",
 });
 
 /** Each key of the stack is optional by itself: which are needed depends on the others. */
@@ -49,11 +49,11 @@ export function configurationType(checks: Checks) {
       "is not a private key: it must be the text of the key file itself, not its name, nor the public key",
     );
 
-  const physicalFunction = objectType("PhysicalFunction", "A PF of which a network has some of the VFs.", {
-    pf: required(interfaceName, "Its interface."),
+  const physicalFunction = objectType("PhysicalFunction", "A physical function (PF), some of whose VFs belong to a network.", {
+    pf: required(interfaceName, "Name of the PF's network interface, such as `eth2`."),
     virtualFunctions: optional(
       text.superRefine(checks.ranges),
-      "The network's VFs by their numbers, from 0 on: `2-7`, `0,2-4`.",
+      "Numbers of the VFs that belong to the network, counted from 0: `2-7`, `0,2-4`.",
       { defaultText: "all" },
     ),
   });
@@ -65,7 +65,7 @@ export function configurationType(checks: Checks) {
       bridge: optional(interfaceName, "The Linux bridge of the standbys; at most 15 characters.", {
         defaultText: "none",
       }),
-      mtu: optional(z.number().int().min(68).max(65535), "Bytes.", { defaultText: "what libvirt takes, 1500" }),
+      mtu: optional(z.number().int().min(68).max(65535), "MTU of the network, in bytes.", { defaultText: "libvirt's default, 1500" }),
       physicalFunctions: optional(
         z
           .array(z.union([interfaceName, physicalFunction.schema]))
@@ -74,7 +74,7 @@ export function configurationType(checks: Checks) {
         "The PFs whose VFs the network's interfaces may get, in order of preference: each by its interface, or with a range of its VFs.",
         { defaultText: "none" },
       ),
-      vlan: optional(z.number().int().min(1).max(4094), "VLAN tag of a VF; a bridge carries its VLAN itself.", {
+      vlan: optional(z.number().int().min(1).max(4094), "VLAN tag that is set on the VFs. It is not set on the bridge: the bridge's uplink must already be in that VLAN.", {
         defaultText: "none",
       }),
     },
@@ -97,71 +97,71 @@ export function configurationType(checks: Checks) {
     ),
     maintenance: optional(
       z.boolean(),
-      "Nothing is moved there, and placements that name it rest where they are. VMs may run on it and move away from it.",
+      "No VM is moved to this host, and placements that name it are suspended: their VMs stay where they are. VMs can still run on the host and be moved away from it.",
       { defaultText: "`false`" },
     ),
     networks: optional(
       z.record(name, network.schema),
-      "What differs on this host, of networks of the cluster: it comes before what the cluster says.",
+      "Settings of the cluster's networks that are different on this host. They override those of the cluster.",
       { defaultText: "the cluster's" },
     ),
   });
 
-  const cluster = objectType("Cluster", "A cluster with libvirt.", {
+  const cluster = objectType("Cluster", "A cluster of libvirt hosts.", {
     hosts: required(
       z.record(name, host.schema).refine((hosts) => Object.keys(hosts).length > 0, "must name at least one host"),
-      "By the name that placements use; at least one. Names have letters, digits, `.`, `_` and `-`, at most 63; the first is a letter or digit.",
+      "The hosts, keyed by the name that placements use; at least one. Names have letters, digits, `.`, `_` and `-`, at most 63; the first is a letter or digit.",
     ),
-    networks: withDefault(z.record(name, network.schema), {}, "By the name that profiles use."),
+    networks: withDefault(z.record(name, network.schema), {}, "The networks, keyed by the name that profiles use."),
     hostCommands: withDefault(
       z.boolean(),
       true,
-      "Whether a move may run this package's own announcer on the hosts (Python 3.6 or later, over the same SSH connection). libvirt's socket alone cannot tell the switches when the VF takes over.",
+      "Whether a move may run the announcer on the hosts (Python 3.6 or later, over the same SSH connection). Without it the switches are not updated when the VF takes over.",
     ),
     sshConfig: optional(
       text.superRefine(checks.sshConfig),
-      "OpenSSH's client configuration: the file that is read in place of the user's and the system's, from the program's folder on, or `none`.",
+      "OpenSSH client configuration file that is read instead of the user's and the system's, or `none`. A relative path starts at the program's folder.",
       { defaultText: "`~/.ssh/config` and `/etc/ssh/ssh_config`" },
     ),
     readOnlyUser: optional(
       z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,31}$/, "is not an account's name"),
-      "Who logs in to the hosts where `vnic-failover:readOnly` is true.",
+      "The account that logs in to the hosts when `vnic-failover:readOnly` is true.",
       { defaultText: "the user of each host's URI" },
     ),
   });
 
   const credentials = objectType(
     "HostCredentials",
-    "What one host is logged in to with. Nothing in it: the SSH agent and key files alone.",
+    "Credentials for one host. If empty, only the SSH agent and key files are used.",
     {
       sshPrivateKey: optional(privateKey, "The text of the private key.", secret),
       sshPassphrase: optional(
         z.string(),
-        "Of that key, and of the key file that the host's URI names (`keyfile`).",
+        "Passphrase of that key and of the key file in the host's URI (`keyfile`).",
         secret,
       ),
-      sshPassword: optional(z.string(), "Of the user on the host, whose URI must name it (`sshauth`).", secret),
+      sshPassword: optional(z.string(), "Password of the user on the host. The host's URI must allow it (`sshauth`).", secret),
     },
   );
 
   const engine = objectType("OvirtEngine", "An oVirt engine.", {
     url: required(
       z.string().superRefine(checks.url),
-      "https, of the engine or of its API: `https://engine.example`; without user and password.",
+      "URL of the engine or of its API, https, without user and password: `https://engine.example`.",
     ),
     cluster: required(text, "The cluster of the stack's VMs: its name or id."),
     username: optional(
       text,
-      "With its profile: `admin@internal`, or `admin@ovirt@internalsso` with Keycloak. Needed with a password.",
+      "User name with its authentication profile: `admin@internal`, or `admin@ovirt@internalsso` with Keycloak. Required with a password.",
     ),
     tokenUrl: optional(
       z.string().superRefine(checks.url),
-      "https; where the engine's sign-on gives out tokens, if not on the engine itself.",
+      "URL (https) of the sign-on service that issues tokens, if it is not on the engine.",
       { defaultText: "`/ovirt-engine/sso/oauth/token` on the engine, also with Keycloak" },
     ),
     caFile: optional(
       text.superRefine(checks.certificates),
-      "A PEM file of the authorities that are trusted, from the program's folder on.",
+      "PEM file with the trusted CA certificates. A relative path starts at the program's folder.",
       { defaultText: "Node's own authorities" },
     ),
   });
@@ -169,45 +169,45 @@ export function configurationType(checks: Checks) {
   const keys = {
     cluster: optional(
       cluster.schema,
-      "The hosts and networks of a cluster with libvirt. Either this or `ovirt` is needed.",
+      "The hosts and networks of a cluster of libvirt hosts. Either this or `ovirt` is needed.",
     ),
     sshPrivateKey: optional(
       privateKey,
       "The text of the private key (OpenSSH, PEM or PuTTY) that logs in to the hosts, not its file's name.",
       { defaultText: "the SSH agent or key files", ...secret },
     ),
-    sshPassphrase: optional(z.string(), "Of the private key and of key files, where they have one.", {
+    sshPassphrase: optional(z.string(), "Passphrase of the private key and of key files, if they have one.", {
       defaultText: "none",
       ...secret,
     }),
     sshPassword: optional(
       z.string(),
-      "Of the user on the hosts, where no key is used: for hosts whose URI names it (`sshauth`).",
+      "Password of the user on the hosts, for hosts whose URI allows it (`sshauth`).",
       { defaultText: "none", ...secret },
     ),
     hostCredentials: optional(
       z.record(name, credentials.schema),
-      "What single hosts are logged in to with, by their names: no other host gets it, and they get none of `sshPrivateKey`, `sshPassphrase` and `sshPassword`.",
+      "Credentials of single hosts, keyed by host name. They are sent to no other host, and these hosts do not use `sshPrivateKey`, `sshPassphrase` and `sshPassword`.",
       { defaultText: "none", ...secret },
     ),
     readOnly: optional(
       z.boolean(),
-      "The hosts of the cluster are used for reading alone, by libvirt's read-only socket and without host commands: previews and `refresh` work, whatever changes something is refused.",
+      "Uses the hosts read-only: through libvirt's read-only socket and without host commands. Previews and `refresh` work; anything that changes a host is refused.",
       { defaultText: "`false`" },
     ),
     ovirt: optional(engine.schema, "An oVirt engine. Either this or `cluster` is needed."),
-    ovirtPassword: optional(z.string(), "Of `ovirt.username`. Either this or `ovirtToken` is needed.", secret),
+    ovirtPassword: optional(z.string(), "Password of `ovirt.username`. Either this or `ovirtToken` is needed.", secret),
     ovirtToken: optional(
       z
         .string()
         .trim()
-        .regex(/^[\x21-\x7e]*$/, "is not a token: it has blanks or other characters in it that no token has"),
-      "A token of the engine's own sign-on that was got elsewhere, in place of user and password. It is not returned at the end, and no other is got where it has ended.",
+        .regex(/^[\x21-\x7e]*$/, "is not a valid token: it contains spaces or control characters"),
+      "A token of the engine's sign-on service that you obtained yourself, used instead of user and password. It is not revoked afterwards, and not renewed when it expires.",
       secret,
     ),
     unreachableHosts: optional(
       unreachableHosts.schema,
-      "What becomes of a preview's checks that a host or an engine which cannot be reached leaves open. A refused login or host key is an error always.",
+      "What a preview does when a host or the engine is unreachable, so that some checks cannot be made. A refused login or host key is always an error.",
       { defaultText: "`warn`" },
     ),
   };

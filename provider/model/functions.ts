@@ -16,13 +16,13 @@ const vm = required(text.min(1), "The VM's name; on oVirt its name or id.");
 
 const planFinding = objectType("PlanFinding", "Something that a rule of a move has found.", {
   rule: required(text, "The rule's id."),
-  severity: required(text, "`error`: the move would be refused. `warning`: it would be made all the same."),
+  severity: required(text, "`error`: the move would be refused. `warning`: the move would still be made."),
   message: required(text, "What is wrong."),
   remedy: required(text, "What can be done about it."),
 });
 
 const plannedMove = objectType("PlannedMove", "A pair that would move.", {
-  mac: required(text, "Of both halves."),
+  mac: required(text, "MAC address of both halves of the pair."),
   network: required(text, "The VF's network."),
   standbyNetwork: required(text, "The standby's network."),
   vfBefore: required(text, "The VF's PCI address where the VM is."),
@@ -42,7 +42,7 @@ const getVmPlacement = {
     vm: required(text, "The VM's name."),
     host: optional(
       text,
-      "Where it runs, or else where libvirt has it defined. Absent: it is down, and oVirt keeps it nowhere.",
+      "The host on which it runs, or, if it is shut off, on which libvirt has it defined. Absent on oVirt while the VM is down.",
     ),
     state: required(
       text,
@@ -78,7 +78,7 @@ const planMove = {
   }),
   result: objectType("PlanMoveResult", "What a move would do.", {
     vm: required(text, "The VM's name."),
-    from: optional(text, "Where it is. Absent: it was found nowhere, or is down."),
+    from: optional(text, "The host that it is on. Absent if no host has it or, on oVirt, the VM is down."),
     to: required(text, "Where it would go."),
     alreadyThere: required(z.boolean(), "It runs there: nothing would be done."),
     refused: required(z.boolean(), "The move would be refused, and nothing would be changed."),

@@ -7,22 +7,22 @@ const seconds = z.number().positive().max(86_400);
 const announce = enumType(
   {
     probe:
-      "A small program on the hosts asks for the guest's address with ARP, 20 times a second, while the pair changes hands: the guest's answers show every switch its port. Needs python3 and root on the hosts, and `hostCommands` of the cluster; without them, as `qemu`.",
-    qemu: "QEMU announces the standby when the VF has gone (QMP announce-self). Nothing can tell the switches of the VF when it comes back: that waits until the guest sends something.",
-    none: "Nothing tells the network: it learns from what the guest sends.",
+      "A small program on the hosts sends ARP requests for the guest's address 20 times a second while the traffic switches between standby and VF. The guest's answers update the switches. Needs python3 and root on the hosts, and `hostCommands` of the cluster; otherwise `qemu` is used.",
+    qemu: "QEMU announces the standby after the VF is unplugged (QMP announce-self). The VF is not announced: the switches learn its port when the guest sends its first frame.",
+    none: "No announcement: the switches learn the guest's port from the frames that it sends.",
   },
   "Announce",
-  "How the network learns where the guest's MAC is while the pair changes hands.",
+  "How the switches are updated when the traffic switches between standby and VF.",
 );
 
 const unplug = enumType(
   {
-    auto: "As loses the fewest packets, which is `early` (docs/moves.md); plan and report say which it is.",
+    auto: "Chosen so that the fewest packets are lost, at present `early` (docs/moves.md); plan and report say which it is.",
     early: "Before libvirt's migration begins.",
-    late: "As the migration's first act: QEMU takes it out itself, and plugs the destination's before the guest runs there.",
+    late: "When the migration starts: QEMU unplugs the VF itself, and plugs the one of the destination before the guest runs there.",
   },
   "Unplug",
-  "When the VF leaves the guest.",
+  "When the VF is unplugged from the guest.",
 );
 
 const nonSharedStorage = enumType(
@@ -31,12 +31,12 @@ const nonSharedStorage = enumType(
     copy: "libvirt copies those disks to the destination while the VM runs. The destination needs a storage pool of their folder, or files of the same size; the files on the source stay, and are not used any more.",
   },
   "NonSharedStorage",
-  "What becomes of disks that are files on storage which the hosts do not share.",
+  "What happens to disks that are files on storage that the hosts do not share.",
 );
 
 export const migration = objectType(
   "Migration",
-  "How a move is made. What is left out has its default when the move begins. On oVirt only `migrateTimeout` and `plugTimeout` count: its migration policy decides on the rest, and a preview warns.",
+  "Options of a move. An omitted option has its default. On oVirt only `unplugTimeout`, `migrateTimeout` and `plugTimeout` have an effect; the engine's migration policy decides the rest, and a preview warns about the others.",
   {
     unplugTimeout: withDefault(seconds, 30, "Seconds that the guest has to release a VF.", {
       flag: "--unplug-timeout <s>",
@@ -44,13 +44,13 @@ export const migration = objectType(
     migrateTimeout: withDefault(
       seconds,
       1800,
-      "Seconds for the migration; then it is aborted. On oVirt `pulumi up` fails then, and the engine goes on.",
+      "Seconds after which the migration is aborted. On oVirt `pulumi up` fails after that time and the engine continues.",
       { flag: "--migrate-timeout <s>" },
     ),
     plugTimeout: withDefault(
       seconds,
       30,
-      "Seconds for plugging a VF on the destination, and for the guest to use it. On oVirt the guest's use is not waited for.",
+      "Seconds to wait until a VF is plugged on the destination and the guest uses it. On oVirt the move does not wait for the guest.",
       { flag: "--plug-timeout <s>" },
     ),
     bandwidth: optional(z.number().int().positive(), "MiB/s that the migration may send.", {
@@ -59,36 +59,36 @@ export const migration = objectType(
     }),
     maxDowntime: optional(
       z.number().int().positive().max(60_000),
-      "Milliseconds that the VM may stand still at the switch-over.",
-      { defaultText: "QEMU's, 300", flag: "--max-downtime <ms>" },
+      "Maximum downtime at the switch-over, in milliseconds.",
+      { defaultText: "QEMU's default, 300", flag: "--max-downtime <ms>" },
     ),
     autoConverge: withDefault(
       z.boolean(),
       false,
-      "Slows the guest down where it writes faster than the network carries.",
+      "Throttles the guest's CPUs if it writes memory faster than the network can transfer it (QEMU auto-converge).",
       { flag: "--auto-converge" },
     ),
     announce: withDefault(
       announce.schema,
       "probe",
-      "How the network learns where the guest is while the pair changes hands.",
+      "How the switches are updated when the traffic switches between standby and VF.",
       { flag: "--announce <how>" },
     ),
-    unplug: withDefault(unplug.schema, "auto", "When the VF leaves the guest.", { flag: "--unplug <when>" }),
+    unplug: withDefault(unplug.schema, "auto", "When the VF is unplugged from the guest.", { flag: "--unplug <when>" }),
     nonSharedStorage: withDefault(
       nonSharedStorage.schema,
       "refuse",
-      "What becomes of disks that are files on storage which the hosts do not share, as libvirt judges it.",
+      "What happens to disks that are files on storage that, according to libvirt, the hosts do not share.",
       { flag: "--non-shared-storage <how>" },
     ),
     ignoreRules: withDefault(
       z.array(z.string().min(1).max(64)).max(32),
       [],
-      "Rules that only estimate, by their ids (`move-memory`), whose errors are warnings for this move.",
+      "Ids of rules that only estimate (`move-memory`). Their errors are warnings for this move.",
       { defaultText: "none", flag: "--ignore-rule <id...>" },
     ),
-    addresses: withDefault(z.array(z.ipv4()).max(16), [], "IPv4 addresses of the guest to ask for.", {
-      defaultText: "those that the guest's own frames tell",
+    addresses: withDefault(z.array(z.ipv4()).max(16), [], "IPv4 addresses of the guest, for the ARP probes.", {
+      defaultText: "learned from the guest's frames",
       flag: "--address <ip...>",
     }),
   },

@@ -6,10 +6,10 @@ const instant = required(z.number(), "Milliseconds since the epoch.");
 const list = <Of extends z.ZodType>(items: Of) => z.array(items).readonly();
 
 const movedInterface = objectType("MovedInterface", "A pair that moved.", {
-  mac: required(z.string(), "Of both halves."),
+  mac: required(z.string(), "MAC address of both halves of the pair."),
   network: required(z.string(), "The VF's network."),
   vfBefore: required(z.string(), "PCI address on the host that it came from, `0000:01:10.0`."),
-  vfAfter: required(z.nullable(z.string()), "PCI address on the host that it went to. Null: the VM runs without."),
+  vfAfter: required(z.nullable(z.string()), "PCI address on the host that it went to. Null: the VM has no VF there."),
 });
 
 const movePhase = objectType("MovePhase", "One step of a move.", {
@@ -30,7 +30,7 @@ const moveMoment = objectType("MoveMoment", "Something that was seen in a move."
       "vf-used": "The guest's traffic was seen behind the VF.",
       "vm-stopped": "The source has stopped the VM, and its downtime begins.",
       "vm-moved": "The VM runs on the destination.",
-      announced: "The network was told.",
+      announced: "An event of the announcer, such as a new bridge port of the guest.",
       "engine-event": "An event as oVirt's engine tells it.",
     }).schema,
     "What it is, for programs. Absent in reports of older versions.",
@@ -41,19 +41,19 @@ const moveMoment = objectType("MoveMoment", "Something that was seen in a move."
 
 const jobSample = objectType("JobSample", "How far libvirt's migration was.", {
   at: instant,
-  percent: required(z.number(), "0 to 100, of the memory's first pass; later passes keep it below 100."),
+  percent: required(z.number(), "Progress of the memory copy, 0 to 100. It can decrease while changed memory is copied again."),
   remaining: required(z.number(), "Bytes."),
   rate: required(z.number(), "Bytes per second."),
 });
 
 const migrationJob = objectType("MigrationJob", "What libvirt and QEMU measured. What they did not is absent.", {
-  downtime: optional(z.number(), "Milliseconds that the VM stood still, as the destination's libvirt measured."),
+  downtime: optional(z.number(), "Downtime in milliseconds, as measured by libvirt on the destination."),
   total: optional(z.number(), "Milliseconds from the migration's first step to its last."),
   setup: optional(z.number(), "Milliseconds that QEMU took to set up, including its own wait for an unplug."),
   transferred: optional(z.number(), "Bytes of memory that went over the network."),
 });
 
-const moveAnnouncement = objectType("MoveAnnouncement", "How the network was told where the guest is.", {
+const moveAnnouncement = objectType("MoveAnnouncement", "How the guest's new location was announced to the network.", {
   by: required(
     enumType({ probe: "The hosts' own probes.", qemu: "QEMU alone.", none: "Nothing." }).schema,
     "What was really done.",
@@ -76,8 +76,8 @@ const moveWarning = objectType("MoveWarning", "Something that was worth knowing 
 });
 
 export const moveReport = objectType("MoveReport", "What a move did.", {
-  schemaVersion: required(z.literal(1), "Of this report: 1."),
-  backend: optional(z.literal("ovirt"), "`ovirt`: the engine has moved it. Absent: with libvirt."),
+  schemaVersion: required(z.literal(1), "Version of the report's format: 1."),
+  backend: optional(z.literal("ovirt"), "`ovirt`: the engine moved the VM. Absent: libvirt moved it."),
   vm: required(z.string(), "The VM's name."),
   from: required(z.string(), "The host that it came from."),
   to: required(z.string(), "The host that it was to go to."),
@@ -86,7 +86,7 @@ export const moveReport = objectType("MoveReport", "What a move did.", {
       moved: "It runs on the destination with all its VFs.",
       "moved-without-vf": "It runs there on the standby, and at least one VF is missing.",
       "failed-on-source": "It runs where it was, as before.",
-      unclear: "It was not known, or not possible, to say.",
+      unclear: "The state of the VM could not be determined.",
     }).schema,
     "How it ended.",
   ),
@@ -100,12 +100,12 @@ export const moveReport = objectType("MoveReport", "What a move did.", {
   job: required(migrationJob.schema, "What libvirt and QEMU measured."),
   secondsWithoutVf: optional(
     z.number(),
-    "Seconds from the first VF's leaving to the last one's being in use, or plugged where its use was not seen.",
+    "Seconds from the unplugging of the first VF until the last one was in use (or plugged, if its use was not observed).",
   ),
   unplug: optional(
     vfUnplug.schema,
-    "When the VF left the guest, and why then. Absent on oVirt, and in reports of older versions.",
+    "When the VF was unplugged, and why then. Absent on oVirt, and in reports of older versions.",
   ),
-  announced: required(moveAnnouncement.schema, "How the network was told, and what was not possible."),
+  announced: required(moveAnnouncement.schema, "How the guest's new location was announced, and what was not possible."),
   warnings: required(list(moveWarning.schema), "What was worth knowing before the move."),
 });

@@ -19,6 +19,11 @@ function meaningsOf({ values }: EnumType): string {
     .join(" ");
 }
 
+/** As a sentence of its own. */
+export function capitalised(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 /** The sentence as it goes on within another; names such as QEMU stay. */
 export function continued(sentence: string): string {
   return /^[A-Z][a-z']* /.test(sentence) ? `${sentence.charAt(0).toLowerCase()}${sentence.slice(1)}` : sentence;

@@ -14,9 +14,9 @@ export const vmInterface = resourceType({
   doc: `A VM's network interface. Of a passthrough profile with a failover it is a pair with one MAC: the VF, and the standby on
 a bridge that the guest's net_failover joins to it.
 
-Another \`vm\`, \`profile\` or \`mac\` replaces it. On one VM the old interface goes before the new one comes, since their MAC,
-standby or VF is the same: the guest is without this network for some seconds. On another VM, with another MAC, the new one is
-made first.`,
+A change of \`vm\`, \`profile\` or \`mac\` replaces the interface. On the same VM the old interface is unplugged before the new one
+is plugged, since they share the MAC, standby or VF: the guest has no connection to this network for some seconds. On another VM,
+with another MAC, the new one is created first.`,
   importBy: ["the VM's name and the MAC", "web-nic web/52:54:00:12:34:56"],
   inputs: {
     vm: required(
@@ -33,7 +33,7 @@ made first.`,
       "The MAC address of both halves of a pair, such as `52:54:00:12:34:56`; case and separators do not matter.",
       {
         defaultText:
-          "one is made up with libvirt's prefix 52:54:00, on oVirt taken from the cluster's MAC pool; it stays",
+          "generated with libvirt's prefix 52:54:00; on oVirt assigned from the cluster's MAC pool. It does not change afterwards",
         replaces: true,
         alwaysSet: true,
         constant: true,
@@ -43,7 +43,7 @@ made first.`,
       "Whether the VM has the devices. `false` takes them from the VM and keeps the interface declared. On oVirt a VF that a migration has lost cannot be plugged beside its standby: the VM has to be shut down and started first.",
     ),
     linked: trueByDefault(
-      "Whether the link is up. `false` only of an interface without a VF: a VF's link is its PF's (oVirt refuses it too).",
+      "Whether the link is up. `false` is possible only for an interface without a VF, since a VF's link follows its PF.",
     ),
     adopt: optional(
       z.boolean(),
@@ -54,7 +54,7 @@ made first.`,
   outputs: {
     vmId: optional(
       z.string(),
-      "The VM's UUID; on oVirt its id. The interface is that VM's: another one that has its name is left alone, and an update refuses. Absent in states of older versions, until the next refresh or update.",
+      "The VM's UUID; on oVirt its id. The interface belongs to this VM. If another VM has the name now, that VM is not touched, and an update fails. Absent in states of older versions, until the next refresh or update.",
       { constant: true },
     ),
     host: optional(
@@ -63,7 +63,7 @@ made first.`,
     ),
     vf: optional(
       z.string(),
-      "The VF's PCI address on that host, `0000:b3:02.3`. Absent while there is none. On oVirt, which tells it of the VM and not of the NIC, only where the VM has one VF.",
+      "The VF's PCI address on that host, `0000:b3:02.3`. Absent while there is none. On oVirt it is present only if the VM has exactly one VF, since the engine reports VFs per VM and not per NIC.",
     ),
     aliases: required(
       z.array(z.string()).readonly(),

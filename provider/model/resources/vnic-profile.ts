@@ -32,7 +32,7 @@ A profile that acts as another's failover cannot be changed: oVirt refuses it, a
     ),
     network: required(
       text,
-      "The logical network: as `vnic-failover:cluster` names it; on oVirt the name or id of one in the data center of the stack's cluster. A profile of another network is another profile: with it the interfaces of this stack that are given the profile itself are replaced (with libvirt). That is refused while any other VM uses it.",
+      "The logical network: as `vnic-failover:cluster` names it; on oVirt the name or id of one in the data center of the stack's cluster. Changing it replaces the profile and, with libvirt, the interfaces of this stack that refer to this resource. It is refused while another VM uses the profile.",
       { replaces: true },
     ),
     passThrough: withDefault(
@@ -47,13 +47,13 @@ A profile that acts as another's failover cannot be changed: oVirt refuses it, a
     ),
     failover: optional(
       z.string().min(1),
-      "Id of the virtio profile of the standby: what carries the traffic while the VF is away. Only of passthrough profiles that are migratable. On oVirt it can be changed, but not cleared (VnicProfileMapper.java), except in the Administration Portal.",
+      "Id of the virtio profile of the standby, which carries the traffic while the VF is unplugged. Only for migratable passthrough profiles. On oVirt it can be changed but not cleared, except in the Administration Portal.",
       { refersTo: "VnicProfile", nullable: true, defaultText: "none" },
     ),
     portMirroring: withDefault(
       z.boolean(),
       false,
-      "Whether the VM sees the network's other traffic. Not on passthrough profiles. With libvirt it is written down, and nothing is mirrored.",
+      "Whether the VM sees the network's other traffic. Not on passthrough profiles. With libvirt it is stored but has no effect.",
     ),
     networkFilter: optional(
       text,
@@ -62,15 +62,15 @@ A profile that acts as another's failover cannot be changed: oVirt refuses it, a
     ),
     qos: optional(
       text,
-      "On oVirt the name or id of a QoS entry of the data center. Not on passthrough profiles. With libvirt it is written down, and limits nothing.",
+      "On oVirt the name or id of a QoS entry of the data center. Not on passthrough profiles. With libvirt it is stored but has no effect.",
       { defaultText: "none" },
     ),
     customProperties: withDefault(
       z.record(text, z.string()),
       {},
-      "oVirt's custom device properties: those that its administrator allows. With libvirt they are written down only.",
+      "oVirt's custom device properties: those that its administrator allows. With libvirt they are stored but have no effect.",
     ),
-    description: optional(z.string().max(4000), "For people.", { defaultText: "none" }),
+    description: optional(z.string().max(4000), "Free text.", { defaultText: "none" }),
     adopt: optional(z.boolean(), "Takes over a profile of that name on that network that exists already.", {
       defaultText: "`false`, and such a profile is an error",
     }),
@@ -78,7 +78,7 @@ A profile that acts as another's failover cannot be changed: oVirt refuses it, a
   outputs: {
     differsOn: required(
       z.array(z.string()),
-      "Hosts of the cluster that lack the profile or have it otherwise, as of the last update or refresh: a host that did not answer gets it with the next `pulumi up`. Always empty on oVirt, where the engine alone keeps it.",
+      "Hosts of the cluster on which the profile is missing or different, as of the last update or refresh. A host that did not answer gets the profile with the next `pulumi up`. Always empty on oVirt, where only the engine stores it.",
       { drift: true },
     ),
   },
