@@ -53,7 +53,7 @@ const inMaintenance: readonly string[] = ["maintenance", "preparing_for_maintena
 
 /** What a user needs who is no administrator of the whole engine. */
 export const neededRoles =
-  "Give the user roles NetworkAdmin on the data center and ClusterAdmin on the cluster, in the Administration Portal.";
+  "In the Administration Portal, grant the user the roles NetworkAdmin on the data center and ClusterAdmin on the cluster.";
 
 /** What is said of a host that is not up comes first, and nothing else of it is. */
 function isUp({ status }: Pick<EngineHostHealth, "status">): boolean {
@@ -70,7 +70,7 @@ export const engineRules: readonly Rule<EngineHealth>[] = [
       version === undefined || isAtLeast(version, [4, 4, 6])
         ? []
         : {
-            message: `The engine is version ${version}, which has no failover of vNIC profiles.`,
+            message: `The engine is version ${version}, which does not support failover in vNIC profiles.`,
             remedy: "Upgrade it to 4.4.6 or newer.",
           },
   },
@@ -96,7 +96,7 @@ export const engineRules: readonly Rule<EngineHealth>[] = [
       if (hosts.length === 0)
         return {
           message: `The engine lists no host of cluster ${quoted(name)}.`,
-          remedy: `If the cluster has hosts: ${neededRoles}`,
+          remedy: `If the cluster has hosts, the user cannot see them. ${neededRoles}`,
         };
       const up = hosts.filter(isUp);
       return up.length > 1
@@ -117,7 +117,7 @@ export const engineRules: readonly Rule<EngineHealth>[] = [
         .filter((host) => !isUp(host) && !inMaintenance.includes(host.status))
         .map((host) => ({
           message: `Host ${quoted(host.name)} is in status ${host.status}: the engine moves no VM to it.`,
-          remedy: "Resolve it in the Administration Portal.",
+          remedy: "Check the host's events in the Administration Portal, and activate the host or put it into maintenance.",
         })),
   },
   {

@@ -241,7 +241,7 @@ const macNotZero: InterfaceRule = {
     isGiven(nic.mac) && isZeroMac(nic.mac)
       ? {
           property: "mac",
-          message: `Interface ${quoted(nic.name)} has the zero MAC address: standby and VF would get different generated addresses, and the guest would not pair them.`,
+          message: `Interface ${quoted(nic.name)} has MAC address 00:00:00:00:00:00: standby and VF would get different generated addresses, and the guest would not pair them.`,
           remedy: "Use another address, or omit mac.",
         }
       : undefined,

@@ -35,7 +35,7 @@ export const placementDeclarationRules: readonly Rule<PlacementDeclaration>[] = 
               remedy: "Remove one of the two placements.",
             }
           : {
-              message: `VM ${quoted(vm)} is placed by resource ${quoted(other.name)} of stack ${quoted(other.stack.name)} (project ${quoted(other.stack.project)}).`,
+              message: `VM ${quoted(vm)} already has a placement: resource ${quoted(other.name)} of stack ${quoted(other.stack.name)} (project ${quoted(other.stack.project)}).`,
               remedy: `Remove one of the two placements. If that stack no longer has it, or was renamed, run vnic-failover release ${shellWord(vm)}.`,
             }),
       })),

@@ -620,7 +620,7 @@ const theNetworks: readonly PlacementRule[] = [
   {
     // A bridge forwards no frame that is larger than what its port takes.
     id: "move-mtu",
-    title: "On the destination a standby's bridge has at least the MTU that the guest has",
+    title: "A standby's bridge on the destination has at least the MTU of the guest",
     source: "Linux: net/core/dev.c __is_skb_forwardable",
     ...refused,
     estimate: true,
@@ -633,14 +633,14 @@ const theNetworks: readonly PlacementRule[] = [
         return {
           property: "host",
           message: `${mtu === undefined ? `Network ${quoted(standbyNetwork)}` : `Interface ${quoted(name)} of VM ${quoted(vm.name)}`} has MTU ${needed}${mtu === undefined ? ` on host ${quoted(source?.name ?? "")}` : ""}, but network ${quoted(standbyNetwork)} has MTU ${there.mtu} on host ${quoted(destination.name)}.`,
-          remedy: `Give the bridge there an MTU of at least ${needed}.`,
+          remedy: `Set the MTU of the bridge on the destination to at least ${needed}.`,
         };
       }),
   },
   {
     // The guest's driver then refuses the VF, and goes on with the standby alone.
     id: "move-pf-mtu",
-    title: "On the destination a PF of every VF's network has at least the MTU that the guest has",
+    title: "Each VF network has a PF on the destination with at least the MTU of the guest",
     source: "Linux: drivers/net/net_failover.c net_failover_slave_register",
     ...warnedOf,
     find: ({ vm, destination }) =>
@@ -652,7 +652,7 @@ const theNetworks: readonly PlacementRule[] = [
           : {
               property: "host",
               message: `Interface ${quoted(name)} of VM ${quoted(vm.name)} has MTU ${mtu ?? 0}, but on host ${quoted(destination.name)} PF ${listed(small.map((pf) => pf.name))} of network ${quoted(vfNetwork)} has MTU ${Math.max(...small.map((pf) => pf.mtu ?? 0))}: the guest may refuse the VF.`,
-              remedy: `Give the PF there an MTU of at least ${mtu ?? 0}.`,
+              remedy: `Set the MTU of the PF on the destination to at least ${mtu ?? 0}.`,
             };
       }),
   },

@@ -410,7 +410,7 @@ const failoverOnMigratablePassthrough: ProfileRule = {
 /** net_failover sets the primary's MTU to its own, and does not take the primary where that fails. */
 const failoverMtuMatches: ProfileRule = {
   id: "failover-mtu-matches",
-  title: "A profile and its failover are on networks of one MTU",
+  title: "The networks of a profile and of its failover have the same MTU",
   source: "Linux: drivers/net/net_failover.c net_failover_slave_register",
   checkedAt: ["check"],
   severity: "warning",
@@ -422,8 +422,8 @@ const failoverMtuMatches: ProfileRule = {
     return own !== undefined && standbys !== undefined && own !== standbys
       ? {
           property: "failover",
-          message: `Profile ${quoted(facts.profile.name)} is on a network of MTU ${own}, its failover ${quoted(standby.name)} on one of MTU ${standbys}: the guest uses the standby's for both.`,
-          remedy: "Give both networks one MTU.",
+          message: `The network of profile ${quoted(facts.profile.name)} has MTU ${own}, but that of its failover ${quoted(standby.name)} has MTU ${standbys}: the guest uses the standby's MTU for both devices.`,
+          remedy: "Set the same MTU on both networks.",
         }
       : undefined;
   },
@@ -445,7 +445,7 @@ const failoverFixesPassthrough: ProfileRule = {
     (isVirtio(profile) || profile.migratable === false)
       ? {
           property: isVirtio(profile) ? "passThrough" : "migratable",
-          message: `Profile ${quoted(stored.name)} keeps its failover in oVirt, which allows it only on a migratable passthrough profile.`,
+          message: `Profile ${quoted(stored.name)} must stay passthrough and migratable while it has a failover, and oVirt's REST API cannot clear a failover.`,
           remedy:
             "Choose failover None in the Administration Portal first, or declare a new profile in place of this one.",
         }

@@ -95,7 +95,7 @@ const form: readonly TeamingRule[] = [
     source: `${validate} virDomainNetDefValidate`,
     ...refused,
     find: onEach(isPrimary, "Set persistent='…' to the standby's alias.", (device, facts) =>
-      partnersAlias(device) === undefined ? `${labelled(device, facts)} is transient and names no standby.` : undefined,
+      partnersAlias(device) === undefined ? `${labelled(device, facts)} has <teaming type='transient'> without the standby's alias in persistent=.` : undefined,
     ),
   },
   {
@@ -106,7 +106,7 @@ const form: readonly TeamingRule[] = [
     find: onEach(isStandby, "Remove its attribute persistent.", (device, facts) =>
       partnersAlias(device) === undefined
         ? undefined
-        : `${labelled(device, facts)} is persistent and names ${quoted(partnersAlias(device) ?? "")}.`,
+        : `${labelled(device, facts)} has <teaming type='persistent'> and must not name another device, but names ${quoted(partnersAlias(device) ?? "")}.`,
     ),
   },
   {
@@ -117,7 +117,7 @@ const form: readonly TeamingRule[] = [
     find: onEach(isStandby, "Set <model type='virtio'/> on an interface that is not a host device.", (device, facts) =>
       device.kind === "interface" && device.model?.startsWith("virtio") === true
         ? undefined
-        : `${labelled(device, facts)} is persistent and ${device.model === undefined ? "has no model" : `of model ${quoted(device.model)}`}.`,
+        : `${labelled(device, facts)} is a standby and must be a virtio interface, but ${standbysFault(device)}.`,
     ),
   },
   {
@@ -127,7 +127,7 @@ const form: readonly TeamingRule[] = [
     ...refused,
     find: onEach(isPrimary, "Make it <interface type='hostdev'>.", (device, facts) =>
       device.kind === "interface" && !["hostdev", "network"].includes(device.type)
-        ? `${labelled(device, facts)} is transient and of type ${quoted(device.type)}.`
+        ? `${labelled(device, facts)} is the VF of a pair and must be a host device, but has type ${quoted(device.type)}.`
         : undefined,
     ),
   },
@@ -138,7 +138,7 @@ const form: readonly TeamingRule[] = [
     ...refused,
     find: onEach(isPrimary, "Name a network of <forward mode='hostdev'>.", (device, facts) =>
       device.type === "network" && device.actualType !== undefined && device.actualType !== "hostdev"
-        ? `${labelled(device, facts)} is transient, but its network provides type ${quoted(device.actualType)}.`
+        ? `${labelled(device, facts)} is the VF of a pair, but its libvirt network has forward mode ${quoted(device.actualType)}, not hostdev.`
         : undefined,
     ),
   },
@@ -149,7 +149,7 @@ const form: readonly TeamingRule[] = [
     ...refused,
     find: onEach(isPrimary, "Give it the PCI address of a VF.", (device, facts) => {
       const bus = device.kind === "hostdev" ? device.type : (device.sourceType ?? "pci");
-      return bus === "pci" ? undefined : `${labelled(device, facts)} is transient and its source is ${quoted(bus)}.`;
+      return bus === "pci" ? undefined : `${labelled(device, facts)} is the VF of a pair and must be a PCI device, but its source is ${quoted(bus)}.`;
     }),
   },
 ];
@@ -165,7 +165,7 @@ const graph: readonly TeamingRule[] = [
     find: onEach(isStandby, "Give it an alias such as ua-standby0.", (device, facts) =>
       isUserAlias(device.alias)
         ? undefined
-        : `${labelled(device, facts)} is persistent and has ${device.alias === undefined ? "no alias" : `alias ${quoted(device.alias)}, which does not begin with ua-`}.`,
+        : `${labelled(device, facts)} is a standby and needs an alias that begins with ua-, but has ${device.alias === undefined ? "none" : `alias ${quoted(device.alias)}`}.`,
     ),
   },
   {
@@ -176,7 +176,7 @@ const graph: readonly TeamingRule[] = [
     find: onEach(isPrimary, "Give it an alias such as ua-vf0.", (device, facts) =>
       isUserAlias(device.alias)
         ? undefined
-        : `${labelled(device, facts)} is transient and has ${device.alias === undefined ? "no alias" : `alias ${quoted(device.alias)}, which does not begin with ua-`}.`,
+        : `${labelled(device, facts)} is the VF of a pair and should have an alias that begins with ua-, but has ${device.alias === undefined ? "none" : `alias ${quoted(device.alias)}`}.`,
     ),
   },
   {
@@ -227,7 +227,7 @@ const graph: readonly TeamingRule[] = [
       const named = facts.interfaces.find(({ alias }) => alias !== undefined && alias === partnersAlias(device));
       return named === undefined || named === device || isStandby(named)
         ? undefined
-        : `${labelled(device, facts)} names ${quoted(named.alias ?? "")} as its standby, which is not persistent.`;
+        : `${labelled(device, facts)} names ${quoted(named.alias ?? "")} as its standby, which has no <teaming type='persistent'/>.`;
     }),
   },
   {
@@ -277,7 +277,7 @@ const macs: readonly TeamingRule[] = [
     ...refused,
     find: onEach(isTeamed, "Set another address on both.", (device, facts) =>
       device.mac !== undefined && isZeroMac(device.mac)
-        ? `${labelled(device, facts)} has the zero MAC address.`
+        ? `${labelled(device, facts)} has MAC address 00:00:00:00:00:00: standby and VF would get different generated addresses, and the guest would not pair them.`
         : undefined,
     ),
   },
@@ -322,7 +322,7 @@ const macs: readonly TeamingRule[] = [
           (other) => other !== standby && other !== primary && other.mac !== undefined && sameMac(other.mac, mac),
         );
         return thirds.map((third) => ({
-          message: `${labelled(third, facts)} has MAC address ${mac} of the pair of standby ${quoted(standby.alias ?? "")}.`,
+          message: `${labelled(third, facts)} has MAC address ${mac}, which belongs to the pair with standby ${quoted(standby.alias ?? "")}.`,
           remedy: "Give each pair, and every other interface, an address of its own.",
         }));
       }),
@@ -352,7 +352,7 @@ const slots: readonly TeamingRule[] = [
     source: "QEMU: hw/core/qdev.c device_set_realized",
     ...refused,
     find: onEach(isPrimary, "Omit its <address>, or put it on a pcie-root-port.", (device, facts) =>
-      busModel(device, facts) === "pcie-root" ? `${labelled(device, facts)} is on pcie.0.` : undefined,
+      busModel(device, facts) === "pcie-root" ? `${labelled(device, facts)} is on pcie.0, which does not support hot-plug.` : undefined,
     ),
   },
   {
@@ -401,7 +401,7 @@ const slots: readonly TeamingRule[] = [
     find: onEach(isPrimary, "Give it function 0, and remove multifunction.", (device, facts) =>
       device.guestAddress !== undefined &&
       (device.guestAddress.function !== 0 || device.guestAddress.multifunction === true)
-        ? `${labelled(device, facts)} is function ${device.guestAddress.function}${device.guestAddress.multifunction === true ? " of a multifunction device" : ""}.`
+        ? `${labelled(device, facts)} is function ${device.guestAddress.function}${device.guestAddress.multifunction === true ? " of a multifunction device" : ""}; the VF of a pair must be function 0 of a single-function device.`
         : undefined,
     ),
   },
@@ -414,7 +414,7 @@ const slots: readonly TeamingRule[] = [
       const neighbour = facts.interfaces.find((other) => other !== device && inSameSlot(other, device));
       return neighbour === undefined
         ? undefined
-        : `${labelled(device, facts)} shares its slot with ${labelled(neighbour, facts)}.`;
+        : `${labelled(device, facts)} shares its PCI slot with another device (${labelled(neighbour, facts)}); the VF of a pair needs a slot of its own.`;
     }),
   },
 ];
@@ -429,7 +429,7 @@ const vf: readonly TeamingRule[] = [
     ...refused,
     find: onEach(isPrimary, "Set <driver name='vfio'/>, or omit <driver>.", (device, facts) =>
       device.driver !== undefined && device.driver !== "vfio"
-        ? `${labelled(device, facts)} has driver ${quoted(device.driver)}.`
+        ? `${labelled(device, facts)} has driver ${quoted(device.driver)}; a VF is assigned with vfio only.`
         : undefined,
     ),
   },
@@ -439,7 +439,7 @@ const vf: readonly TeamingRule[] = [
     source: `${validate} virDomainActualNetDefValidate`,
     ...refused,
     find: onEach(isPrimary, "Remove <filterref>.", (device, facts) =>
-      device.filter === undefined ? undefined : `${labelled(device, facts)} has filter ${quoted(device.filter)}.`,
+      device.filter === undefined ? undefined : `${labelled(device, facts)} is a VF with <filterref> ${quoted(device.filter)}, which libvirt ignores.`,
     ),
   },
   {
@@ -448,7 +448,7 @@ const vf: readonly TeamingRule[] = [
     source: `${validate} virDomainActualNetDefValidate`,
     ...refused,
     find: onEach(isPrimary, "Remove <bandwidth>.", (device, facts) =>
-      device.bandwidth === true ? `${labelled(device, facts)} has a bandwidth limit.` : undefined,
+      device.bandwidth === true ? `${labelled(device, facts)} is a VF with <bandwidth>, with which libvirt refuses to start the VM.` : undefined,
     ),
   },
   {
@@ -457,7 +457,7 @@ const vf: readonly TeamingRule[] = [
     source: "libvirt: src/util/virnetdev.c virNetDevSetNetConfig",
     ...refused,
     find: onEach(isPrimary, "Give it at most one VLAN tag.", (device, facts) =>
-      device.vlanTrunk === true ? `${labelled(device, facts)} has a VLAN trunk.` : undefined,
+      device.vlanTrunk === true ? `${labelled(device, facts)} is a VF with a VLAN trunk, with which libvirt refuses to start the VM.` : undefined,
     ),
   },
   {
@@ -466,7 +466,7 @@ const vf: readonly TeamingRule[] = [
     source: qemuValidate,
     ...refused,
     find: onEach(isPrimary, "Set <mtu> on the standby only.", (device, facts) =>
-      device.mtu === undefined ? undefined : `${labelled(device, facts)} has an MTU of ${device.mtu}.`,
+      device.mtu === undefined ? undefined : `${labelled(device, facts)} is a VF with <mtu> ${device.mtu}, which is not supported: the guest uses the standby's MTU.`,
     ),
   },
   {
@@ -476,7 +476,7 @@ const vf: readonly TeamingRule[] = [
     source: `${netFailover} net_failover_handle_frame`,
     ...refused,
     find: onEach(isPrimary, "Remove <link>, or unplug the VF.", (device, facts) =>
-      device.link === "down" ? `${labelled(device, facts)} has its link down.` : undefined,
+      device.link === "down" ? `${labelled(device, facts)} is a VF with <link state='down'/>, which libvirt ignores.` : undefined,
     ),
   },
   {
@@ -486,7 +486,7 @@ const vf: readonly TeamingRule[] = [
     ...refused,
     find: ({ interfaces }) =>
       repeated(interfaces.filter(isPrimary), ({ source }) => source).map(([source, devices]) => ({
-        message: `VF ${source} is the source of ${devices.map((device) => labelled(device, { interfaces })).join(", ")}.`,
+        message: `VF ${source} is used by more than one device: ${devices.map((device) => labelled(device, { interfaces })).join(", ")}.`,
         remedy: "Give each interface a VF of its own.",
       })),
   },
@@ -498,7 +498,7 @@ const vf: readonly TeamingRule[] = [
     ...refused,
     find: onEach(isPrimary, "Define the network on the host first, and set <model type='virtio'/>.", (device, facts) =>
       device.type === "network" && device.model !== undefined && !device.model.startsWith("virtio")
-        ? `${labelled(device, facts)} is on a network, and has model ${quoted(device.model)}.`
+        ? `${labelled(device, facts)} is a VF of a libvirt network with model ${quoted(device.model)}: libvirt would put it on a conventional PCI bridge.`
         : undefined,
     ),
   },
@@ -510,7 +510,7 @@ const vf: readonly TeamingRule[] = [
     ...warnedOf,
     find: onEach(isPrimary, "Set <model type='virtio'/>.", (device, facts) =>
       device.type === "network" && device.model === undefined && device.guestAddress === undefined
-        ? `${labelled(device, facts)} is on a network, and has neither model nor address.`
+        ? `${labelled(device, facts)} is a VF of a libvirt network with neither model nor address: on a host without that network libvirt would choose model rtl8139.`
         : undefined,
     ),
   },
@@ -540,7 +540,7 @@ type MigrationXmlRule = Rule<MigrationXmlFacts>;
 
 const abi = "libvirt: src/conf/domain_conf.c";
 const refusedAtMove = { checkedAt: ["preflight"], severity: "error" } as const;
-const keepIt = "The VM's definition was edited during the move: finish the edit, then retry.";
+const keepIt = "If the VM's definition was edited during the move, retry when the edit is finished.";
 
 /** What must not change on the way: libvirt's own check first, then what it does not look at. */
 export const migrationXmlRules: readonly MigrationXmlRule[] = [
@@ -709,6 +709,12 @@ function repeated(
 }
 
 /** `Interface "ua-vf0"`, or with whatever else tells the device from the others. */
+/** What makes it no virtio interface. */
+function standbysFault({ kind, model }: TeamingDevice): string {
+  if (kind !== "interface") return "is a host device";
+  return model === undefined ? "has no model" : `has model ${quoted(model)}`;
+}
+
 function labelled(device: TeamingDevice, { interfaces }: Pick<TeamingFacts, "interfaces">): string {
   const kind = device.kind === "interface" ? "Interface" : "Host device";
   return `${kind} ${device.alias === undefined ? (device.mac ?? `number ${interfaces.indexOf(device) + 1}`) : quoted(device.alias)}`;

@@ -266,7 +266,7 @@ rule("interface-mac-not-zero", {
       {
         property: "mac",
         message:
-          'Interface "nic" has the zero MAC address: standby and VF would get different generated addresses, and the guest would not pair them.',
+          'Interface "nic" has MAC address 00:00:00:00:00:00: standby and VF would get different generated addresses, and the guest would not pair them.',
       },
     ],
   ],

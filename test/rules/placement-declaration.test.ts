@@ -19,7 +19,7 @@ rule("placement-once-per-vm", {
       declared({ name: "b", stack: { name: "prod", project: "infra" } }),
       {
         property: "vm",
-        message: 'VM "db" is placed by resource "b" of stack "prod" (project "infra").',
+        message: 'VM "db" already has a placement: resource "b" of stack "prod" (project "infra").',
         remedy:
           "Remove one of the two placements. If that stack no longer has it, or was renamed, run vnic-failover release db.",
       },

@@ -420,7 +420,7 @@ rule("failover-mtu-matches", {
       {
         property: "failover",
         message:
-          'Profile "fast" is on a network of MTU 9000, its failover "data" on one of MTU 1500: the guest uses the standby\'s for both.',
+          'The network of profile "fast" has MTU 9000, but that of its failover "data" has MTU 1500: the guest uses the standby\'s MTU for both devices.',
       },
     ],
   ],
@@ -441,7 +441,7 @@ rule("failover-fixes-passthrough", {
       {
         property: "passThrough",
         message:
-          'Profile "fast" keeps its failover in oVirt, which allows it only on a migratable passthrough profile.',
+          `Profile "fast" must stay passthrough and migratable while it has a failover, and oVirt's REST API cannot clear a failover.`,
       },
     ],
     [
@@ -449,7 +449,7 @@ rule("failover-fixes-passthrough", {
       {
         property: "migratable",
         message:
-          'Profile "fast" keeps its failover in oVirt, which allows it only on a migratable passthrough profile.',
+          `Profile "fast" must stay passthrough and migratable while it has a failover, and oVirt's REST API cannot clear a failover.`,
       },
     ],
   ],

@@ -94,10 +94,10 @@ rule("teaming-type", {
 
 rule("teaming-transient-names-standby", {
   breaks: [
-    [vfWith({ teaming: { type: "transient" } }), { message: 'Interface "ua-vf" is transient and names no standby.' }],
+    [vfWith({ teaming: { type: "transient" } }), { message: `Interface "ua-vf" has <teaming type='transient'> without the standby's alias in persistent=.` }],
     [
       vfWith({ teaming: { type: "transient", persistent: "" } }),
-      { message: 'Interface "ua-vf" is transient and names no standby.' },
+      { message: `Interface "ua-vf" has <teaming type='transient'> without the standby's alias in persistent=.` },
     ],
   ],
   keeps: [pair],
@@ -107,7 +107,7 @@ rule("teaming-persistent-names-nobody", {
   breaks: [
     [
       standbyWith({ teaming: { type: "persistent", persistent: "ua-x" } }),
-      { message: 'Interface "ua-standby" is persistent and names "ua-x".' },
+      { message: `Interface "ua-standby" has <teaming type='persistent'> and must not name another device, but names "ua-x".` },
     ],
   ],
   keeps: [pair, standbyWith({ teaming: { type: "persistent", persistent: "" } })],
@@ -115,18 +115,18 @@ rule("teaming-persistent-names-nobody", {
 
 rule("teaming-standby-virtio", {
   breaks: [
-    [standbyWith({ model: "e1000e" }), { message: 'Interface "ua-standby" is persistent and of model "e1000e".' }],
-    [standbyWith({ model: undefined }), { message: 'Interface "ua-standby" is persistent and has no model.' }],
+    [standbyWith({ model: "e1000e" }), { message: 'Interface "ua-standby" is a standby and must be a virtio interface, but has model "e1000e".' }],
+    [standbyWith({ model: undefined }), { message: 'Interface "ua-standby" is a standby and must be a virtio interface, but has no model.' }],
     [
       domain({ ...hostdev, model: "virtio", teaming: { type: "persistent" } }),
-      { message: 'Host device "ua-vf" is persistent and of model "virtio".' },
+      { message: 'Host device "ua-vf" is a standby and must be a virtio interface, but is a host device.' },
     ],
   ],
   keeps: [pair, standbyWith({ model: "virtio-non-transitional" })],
 });
 
 rule("teaming-primary-hostdev", {
-  breaks: [[vfWith({ type: "bridge" }), { message: 'Interface "ua-vf" is transient and of type "bridge".' }]],
+  breaks: [[vfWith({ type: "bridge" }), { message: 'Interface "ua-vf" is the VF of a pair and must be a host device, but has type "bridge".' }]],
   keeps: [pair, vfWith({ type: "network" }), domain(standby, hostdev), standbyWith({ type: "direct" })],
 });
 
@@ -134,7 +134,7 @@ rule("teaming-network-gives-hostdev", {
   breaks: [
     [
       vfWith({ type: "network", actualType: "bridge" }),
-      { message: 'Interface "ua-vf" is transient, but its network provides type "bridge".' },
+      { message: 'Interface "ua-vf" is the VF of a pair, but its libvirt network has forward mode "bridge", not hostdev.' },
     ],
   ],
   keeps: [
@@ -148,10 +148,10 @@ rule("teaming-network-gives-hostdev", {
 
 rule("teaming-primary-pci", {
   breaks: [
-    [vfWith({ sourceType: "usb" }), { message: 'Interface "ua-vf" is transient and its source is "usb".' }],
+    [vfWith({ sourceType: "usb" }), { message: 'Interface "ua-vf" is the VF of a pair and must be a PCI device, but its source is "usb".' }],
     [
       domain(standby, { ...hostdev, type: "mdev" }),
-      { message: 'Host device "ua-vf" is transient and its source is "mdev".' },
+      { message: 'Host device "ua-vf" is the VF of a pair and must be a PCI device, but its source is "mdev".' },
     ],
   ],
   keeps: [
@@ -164,14 +164,14 @@ rule("teaming-primary-pci", {
 
 rule("teaming-standby-alias", {
   breaks: [
-    [standbyWith({ alias: undefined }), { message: `Interface ${mac} is persistent and has no alias.` }],
+    [standbyWith({ alias: undefined }), { message: `Interface ${mac} is a standby and needs an alias that begins with ua-, but has none.` }],
     [
       standbyWith({ alias: "standby" }),
-      { message: 'Interface "standby" is persistent and has alias "standby", which does not begin with ua-.' },
+      { message: 'Interface "standby" is a standby and needs an alias that begins with ua-, but has alias "standby".' },
     ],
     [
       standbyWith({ alias: undefined, mac: undefined }),
-      { message: "Interface number 1 is persistent and has no alias." },
+      { message: "Interface number 1 is a standby and needs an alias that begins with ua-, but has none." },
     ],
   ],
   keeps: [pair, vfWith({ alias: "hostdev0" })],
@@ -179,14 +179,14 @@ rule("teaming-standby-alias", {
 
 rule("teaming-primary-alias", {
   breaks: [
-    [vfWith({ alias: undefined }), { message: `Interface ${mac} is transient and has no alias.` }],
+    [vfWith({ alias: undefined }), { message: `Interface ${mac} is the VF of a pair and should have an alias that begins with ua-, but has none.` }],
     [
       domain(other, standby, { ...hostdev, alias: undefined }),
-      { message: "Host device number 3 is transient and has no alias." },
+      { message: "Host device number 3 is the VF of a pair and should have an alias that begins with ua-, but has none." },
     ],
     [
       vfWith({ alias: "hostdev0" }),
-      { message: 'Interface "hostdev0" is transient and has alias "hostdev0", which does not begin with ua-.' },
+      { message: 'Interface "hostdev0" is the VF of a pair and should have an alias that begins with ua-, but has alias "hostdev0".' },
     ],
   ],
   keeps: [pair, standbyWith({ alias: "net0" })],
@@ -232,12 +232,12 @@ rule("teaming-standby-persistent", {
   breaks: [
     [
       standbyWith({ teaming: undefined }),
-      { message: 'Interface "ua-vf" names "ua-standby" as its standby, which is not persistent.' },
+      { message: `Interface "ua-vf" names "ua-standby" as its standby, which has no <teaming type='persistent'/>.` },
     ],
     [
       standbyWith({ teaming: { type: "transient", persistent: "ua-vf" } }),
-      { message: 'Interface "ua-standby" names "ua-vf" as its standby, which is not persistent.' },
-      { message: 'Interface "ua-vf" names "ua-standby" as its standby, which is not persistent.' },
+      { message: `Interface "ua-standby" names "ua-vf" as its standby, which has no <teaming type='persistent'/>.` },
+      { message: `Interface "ua-vf" names "ua-standby" as its standby, which has no <teaming type='persistent'/>.` },
     ],
   ],
   keeps: [
@@ -298,7 +298,7 @@ rule("teaming-mac-given", {
 });
 
 rule("teaming-mac-not-zero", {
-  breaks: [[vfWith({ mac: "00:00:00:00:00:00" }), { message: 'Interface "ua-vf" has the zero MAC address.' }]],
+  breaks: [[vfWith({ mac: "00:00:00:00:00:00" }), { message: 'Interface "ua-vf" has MAC address 00:00:00:00:00:00: standby and VF would get different generated addresses, and the guest would not pair them.' }]],
   keeps: [pair, vfWith({ mac: undefined }), domain({ ...other, mac: "00:00:00:00:00:00" })],
 });
 
@@ -337,7 +337,7 @@ rule("teaming-mac-one-pair", {
   breaks: [
     [
       domain(other, { ...other, mac: mac.toUpperCase() }, standby, vf),
-      { message: `Interface "net0" has MAC address ${mac} of the pair of standby "ua-standby".` },
+      { message: `Interface "net0" has MAC address ${mac}, which belongs to the pair with standby "ua-standby".` },
     ],
     [
       domain(
@@ -346,10 +346,10 @@ rule("teaming-mac-one-pair", {
         { ...standby, alias: "ua-s2" },
         { ...vf, alias: "ua-vf2", teaming: { type: "transient", persistent: "ua-s2" } },
       ),
-      { message: `Interface "ua-s2" has MAC address ${mac} of the pair of standby "ua-standby".` },
-      { message: `Interface "ua-vf2" has MAC address ${mac} of the pair of standby "ua-standby".` },
-      { message: `Interface "ua-standby" has MAC address ${mac} of the pair of standby "ua-s2".` },
-      { message: `Interface "ua-vf" has MAC address ${mac} of the pair of standby "ua-s2".` },
+      { message: `Interface "ua-s2" has MAC address ${mac}, which belongs to the pair with standby "ua-standby".` },
+      { message: `Interface "ua-vf2" has MAC address ${mac}, which belongs to the pair with standby "ua-standby".` },
+      { message: `Interface "ua-standby" has MAC address ${mac}, which belongs to the pair with standby "ua-s2".` },
+      { message: `Interface "ua-vf" has MAC address ${mac}, which belongs to the pair with standby "ua-s2".` },
     ],
   ],
   keeps: [
@@ -371,8 +371,8 @@ rule("teaming-machine-q35", {
 
 rule("teaming-primary-not-on-root-complex", {
   breaks: [
-    [vfWith({ guestAddress: on(0, { slot: 9 }) }), { message: 'Interface "ua-vf" is on pcie.0.' }],
-    [{ ...vfWith({ guestAddress: on(0) }), controllers: [] }, { message: 'Interface "ua-vf" is on pcie.0.' }],
+    [vfWith({ guestAddress: on(0, { slot: 9 }) }), { message: 'Interface "ua-vf" is on pcie.0, which does not support hot-plug.' }],
+    [{ ...vfWith({ guestAddress: on(0) }), controllers: [] }, { message: 'Interface "ua-vf" is on pcie.0, which does not support hot-plug.' }],
   ],
   keeps: [
     pair,
@@ -452,7 +452,7 @@ rule("teaming-primary-single-function", {
     [vfWith({ guestAddress: on(2, { function: 1 }) }), { message: 'Interface "ua-vf" is function 1.' }],
     [
       vfWith({ guestAddress: on(2, { multifunction: true }) }),
-      { message: 'Interface "ua-vf" is function 0 of a multifunction device.' },
+      { message: 'Interface "ua-vf" is function 0 of a multifunction device; the VF of a pair must be function 0 of a single-function device.' },
     ],
   ],
   keeps: [
@@ -467,7 +467,7 @@ rule("teaming-primary-alone-in-slot", {
   breaks: [
     [
       vfWith({ guestAddress: on(1, { function: 1 }) }),
-      { message: 'Interface "ua-vf" shares its slot with Interface "ua-standby".' },
+      { message: 'Interface "ua-vf" shares its PCI slot with another device (Interface "ua-standby"); the VF of a pair needs a slot of its own.' },
     ],
   ],
   keeps: [
@@ -481,32 +481,32 @@ rule("teaming-primary-alone-in-slot", {
 });
 
 rule("teaming-vf-driver-vfio", {
-  breaks: [[vfWith({ driver: "kvm" }), { message: 'Interface "ua-vf" has driver "kvm".' }]],
+  breaks: [[vfWith({ driver: "kvm" }), { message: 'Interface "ua-vf" has driver "kvm"; a VF is assigned with vfio only.' }]],
   keeps: [pair, vfWith({ driver: undefined }), standbyWith({ driver: "vhost" })],
 });
 
 rule("teaming-vf-no-filter", {
-  breaks: [[vfWith({ filter: "clean-traffic" }), { message: 'Interface "ua-vf" has filter "clean-traffic".' }]],
+  breaks: [[vfWith({ filter: "clean-traffic" }), { message: 'Interface "ua-vf" is a VF with <filterref> "clean-traffic", which libvirt ignores.' }]],
   keeps: [pair, standbyWith({ filter: "clean-traffic" })],
 });
 
 rule("teaming-vf-no-bandwidth", {
-  breaks: [[vfWith({ bandwidth: true }), { message: 'Interface "ua-vf" has a bandwidth limit.' }]],
+  breaks: [[vfWith({ bandwidth: true }), { message: 'Interface "ua-vf" is a VF with <bandwidth>, with which libvirt refuses to start the VM.' }]],
   keeps: [pair, vfWith({ bandwidth: false }), standbyWith({ bandwidth: true })],
 });
 
 rule("teaming-vf-no-vlan-trunk", {
-  breaks: [[vfWith({ vlanTrunk: true }), { message: 'Interface "ua-vf" has a VLAN trunk.' }]],
+  breaks: [[vfWith({ vlanTrunk: true }), { message: 'Interface "ua-vf" is a VF with a VLAN trunk, with which libvirt refuses to start the VM.' }]],
   keeps: [pair, vfWith({ vlanTrunk: false }), standbyWith({ vlanTrunk: true })],
 });
 
 rule("teaming-vf-no-mtu", {
-  breaks: [[vfWith({ mtu: 1500 }), { message: 'Interface "ua-vf" has an MTU of 1500.' }]],
+  breaks: [[vfWith({ mtu: 1500 }), { message: `Interface "ua-vf" is a VF with <mtu> 1500, which is not supported: the guest uses the standby's MTU.` }]],
   keeps: [pair],
 });
 
 rule("teaming-vf-link-up", {
-  breaks: [[vfWith({ link: "down" }), { message: 'Interface "ua-vf" has its link down.' }]],
+  breaks: [[vfWith({ link: "down" }), { message: `Interface "ua-vf" is a VF with <link state='down'/>, which libvirt ignores.` }]],
   keeps: [pair, vfWith({ link: undefined }), standbyWith({ link: "down" })],
 });
 
@@ -514,11 +514,11 @@ rule("teaming-vf-once", {
   breaks: [
     [
       domain(standby, vf, { ...vf, alias: "ua-vf2" }),
-      { message: 'VF 0000:03:10.0 is the source of Interface "ua-vf", Interface "ua-vf2".' },
+      { message: 'VF 0000:03:10.0 is used by more than one device: Interface "ua-vf", Interface "ua-vf2".' },
     ],
     [
       domain(vf, { ...hostdev, alias: undefined }),
-      { message: 'VF 0000:03:10.0 is the source of Interface "ua-vf", Host device number 2.' },
+      { message: 'VF 0000:03:10.0 is used by more than one device: Interface "ua-vf", Host device number 2.' },
     ],
   ],
   keeps: [
@@ -533,7 +533,7 @@ rule("teaming-vf-not-rtl8139", {
   breaks: [
     [
       vfWith({ type: "network", model: "rtl8139" }),
-      { message: 'Interface "ua-vf" is on a network, and has model "rtl8139".' },
+      { message: 'Interface "ua-vf" is a VF of a libvirt network with model "rtl8139": libvirt would put it on a conventional PCI bridge.' },
     ],
   ],
   keeps: [
@@ -550,7 +550,7 @@ rule("teaming-vf-model-written", {
   breaks: [
     [
       vfWith({ type: "network", guestAddress: undefined }),
-      { message: 'Interface "ua-vf" is on a network, and has neither model nor address.' },
+      { message: 'Interface "ua-vf" is a VF of a libvirt network with neither model nor address: on a host without that network libvirt would choose model rtl8139.' },
     ],
   ],
   keeps: [
@@ -569,7 +569,7 @@ rule("teaming-standby-link-up", {
 // --- the destination's XML
 
 const migrationRule = examplesOf(migrationXmlRules);
-const keepIt = "The VM's definition was edited during the move: finish the edit, then retry.";
+const keepIt = "If the VM's definition was edited during the move, retry when the edit is finished.";
 
 function moved(...target: TeamingDevice[]): MigrationXmlFacts {
   return { source: domain(other, standby, hostdev), target: domain(...target) };
