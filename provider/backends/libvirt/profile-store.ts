@@ -46,7 +46,7 @@ export function conflictOf({ profile, conflict }: StoredProfile): ProblemError |
   return new ProblemError({
     code: "profile-differs",
     what: `Unable to use vNIC profile "${profile.name}": it differs between the hosts (${conflict})`,
-    remedy: "Run pulumi up of the stack that declares it, then retry.",
+    remedy: "Run pulumi up in the stack that declares it, then retry.",
   });
 }
 
@@ -119,20 +119,14 @@ export class ProfileStore {
       if (kept === 0 && only !== undefined) throw only;
       return unreachable;
     } catch (cause) {
-      await Promise.allSettled(
+      const restored = await Promise.allSettled(
         written.map(async ({ host, known }) => {
           await undefine(host, profile.id);
           if (known !== undefined) await define(host, known.xml);
         }),
       );
-      throw new ProblemError(
-        {
-          code: "profile-not-saved",
-          what: `Unable to save vNIC profile "${profile.name}"`,
-          state: "The hosts already updated were restored.",
-        },
-        { cause },
-      );
+      const left = written.flatMap(({ host }, at) => (restored[at]?.status === "rejected" ? host.name : []));
+      throw notSaved(profile, left, cause);
     }
   }
 
@@ -194,6 +188,21 @@ async function orUnreachable<T>(answer: Promise<T>): Promise<T | HostUnreachable
     if (unreachable === undefined) throw error;
     return unreachable;
   }
+}
+
+/** @param left hosts that may have the new profile, or none, since the old one could not be put back. */
+function notSaved({ name }: ProfileRecord, left: readonly string[], cause: unknown): ProblemError {
+  const outcome =
+    left.length === 0
+      ? { state: "The hosts that had been updated were restored." }
+      : {
+          state: `The profile could not be restored on ${left.map((host) => `"${host}"`).join(" and ")}.`,
+          remedy: "Run pulumi refresh, then pulumi up, in the stack that declares it.",
+        };
+  return new ProblemError(
+    { code: "profile-not-saved", what: `Unable to save vNIC profile "${name}"`, ...outcome },
+    { cause, remedyFirst: left.length > 0 },
+  );
 }
 
 /** The first attribute that copies have differently, with what each has. */

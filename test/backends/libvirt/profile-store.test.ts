@@ -77,7 +77,7 @@ describe("a profile that one host does not take", () => {
 
   it("is on none", async () => {
     lab.host2.refuse("network_define_xml_flags", refusal);
-    await expect(store().save(profile)).rejects.toThrow(/No space left on device.*already updated were restored/);
+    await expect(store().save(profile)).rejects.toThrow(/No space left on device.*The hosts that had been updated were restored\.$/);
     expect(lab.hosts.map(namesOn)).toEqual([[], []]);
   });
 
@@ -86,6 +86,15 @@ describe("a profile that one host does not take", () => {
     lab.host2.refuse("network_define_xml_flags", refusal);
     await expect(store().save({ ...profile, name: "renamed", description: "new" })).rejects.toThrow(/No space left/);
     expect(await store().find(profile.id)).toEqual({ profile, differsOn: [] });
+  });
+
+  it("says on which host it could not be put back", async () => {
+    lab.host1.refuse("network_undefine", refusals.noMemory());
+    lab.host2.refuse("network_define_xml_flags", refusal);
+    await expect(store().save(profile)).rejects.toThrow(
+      /No space left on device\. The profile could not be restored on "host1"\. Run pulumi refresh, then pulumi up, in the stack that declares it\.$/,
+    );
+    expect(lab.hosts.map(namesOn)).toEqual([["data"], []]);
   });
 
   it("is not touched where its own undefine fails", async () => {
