@@ -202,7 +202,7 @@ function resolveReferences(text: string): string {
     }
     const codePoint = hexadecimal === undefined ? Number(decimal) : Number.parseInt(hexadecimal, 16);
     const character = codePoint <= 0x10ffff ? String.fromCodePoint(codePoint) : "\0";
-    if (!isXmlText(character)) throw malformed('it holds an "&" that starts no reference to a character');
+    if (!isXmlText(character)) throw malformed('it contains an "&" that is not part of a valid character reference');
     return character;
   });
 }

@@ -156,7 +156,7 @@ export class LibvirtCluster {
   }
 }
 
-/** The VM has a live domain on more than one host: nothing may be done to it before a person has looked. */
+/** The VM is active on more than one host: nothing may be done to it before a person has looked. */
 export class VmOnSeveralHosts extends ProblemError {
   override readonly name = "VmOnSeveralHosts";
   constructor(
@@ -165,7 +165,7 @@ export class VmOnSeveralHosts extends ProblemError {
   ) {
     super({
       code: "vm-on-several-hosts",
-      what: `VM "${vm}" has a live domain on ${instances.map(({ host }) => `"${host.name}"`).join(" and ")}`,
+      what: `VM "${vm}" is active on more than one host: ${instances.map(({ host }) => `"${host.name}"`).join(" and ")}`,
       remedy: `If a move is in progress, wait for it to finish; if it was interrupted, run \`vnic-failover recover ${shellWord(vm)}\`.`,
     });
   }
@@ -177,7 +177,7 @@ export class VmNameTwice extends ProblemError {
   constructor(vm: string, instances: readonly DomainInstance[]) {
     super({
       code: "vm-name-not-unique",
-      what: `Unable to tell which VM "${vm}" is meant: ${instances.map(({ host, dom }) => `"${host.name}" has one with UUID ${dom.uuid}`).join(", ")}`,
+      what: `Unable to identify VM "${vm}": more than one VM has this name (${instances.map(({ host, dom }) => `UUID ${dom.uuid} on "${host.name}"`).join(", ")})`,
       state: "Nothing was changed.",
       remedy: "Rename all but one of these VMs (virsh domrename).",
     });

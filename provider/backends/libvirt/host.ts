@@ -509,10 +509,10 @@ export class UnconfiguredHost extends LibvirtHost {
   }
 
   private missing(): HostUnreachable {
-    return new HostUnreachable(this.name, new Error("the configuration does not have it"), {
+    return new HostUnreachable(this.name, new Error("it is not in vnic-failover:cluster"), {
       code: "host-unconfigured",
-      what: `Unable to reach host "${this.name}"`,
-      remedy: "Name it in the configuration again if it still exists.",
+      what: `Unable to ask host "${this.name}"`,
+      remedy: "If the host still exists, add it to vnic-failover:cluster again.",
     });
   }
 }

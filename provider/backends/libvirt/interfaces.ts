@@ -276,7 +276,7 @@ function requirePfs(cluster: LibvirtCluster, host: LibvirtHost, network: string)
   if (pfs === undefined) {
     throw new ProblemError({
       code: "network-not-configured",
-      what: `Unable to find a VF: network "${network}" names no physicalFunctions on host "${host.name}"`,
+      what: `Unable to find a VF: network "${network}" has no physicalFunctions on host "${host.name}"`,
       remedy: "Set physicalFunctions of the network in vnic-failover:cluster.",
     });
   }

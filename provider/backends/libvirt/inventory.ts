@@ -179,7 +179,7 @@ function hostUseOf(
       netdevs: netdevs.map(({ nodeDevice }) => nodeDevice),
     };
   return {
-    hostUse: `driver ${driver} holds it, and it has no netdev on the host: a container, vDPA or DPDK may use it`,
+    hostUse: `it is bound to host driver ${driver} and has no network interface on the host; a container, vDPA or DPDK may be using it`,
     awaitsNetdev: true,
   };
 }
@@ -201,9 +201,9 @@ async function groupUse(host: LibvirtHost, others: readonly PciAddress[], use: H
     // Bridges, class 0x0604, stay with their own driver (Linux drivers/vfio/vfio_main.c, vfio_dev_driver_allowed).
     if (device === undefined || device.class?.startsWith("0x0604") === true) continue;
     const vm = userOf(use, other) ?? reservedFor(use, other);
-    const at = `${formatPciAddress(other)}, which is in its IOMMU group,`;
-    if (vm !== undefined) return `${at} is VM "${vm}"'s`;
-    if (device.driver !== undefined && !isVfioDriver(device.driver)) return `${at} uses driver ${device.driver}`;
+    const at = `device ${formatPciAddress(other)} in the same IOMMU group`;
+    if (vm !== undefined) return `${at} is assigned to VM "${vm}"`;
+    if (device.driver !== undefined && !isVfioDriver(device.driver)) return `${at} is bound to host driver ${device.driver}`;
   }
   return undefined;
 }

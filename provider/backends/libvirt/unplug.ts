@@ -21,7 +21,7 @@ export class UnplugFailed extends ProblemError {
       code: "unplug-failed",
       what: `The guest of VM "${domain}" ${why(device)}`,
       where: host,
-      remedy: "Check what uses the device in the guest (a bond, a DPDK application, a stopped kernel), then retry.",
+      remedy: "Check what uses the device in the guest (a bond, a DPDK application) and that the guest is not hung, then retry.",
     });
   }
 }
@@ -57,7 +57,7 @@ export async function unplug(
   const mine = (event: { dom: DomainRef; devAlias: string }) => event.dom.uuid === dom.uuid && event.devAlias === alias;
   const failure = (why: (device: string) => string, mayStillGo: boolean) =>
     new UnplugFailed(device, dom.name, host.name, why, mayStillGo);
-  const refused = () => failure((it) => `rejected the unplug request of ${it}`, false);
+  const refused = () => failure((it) => `rejected the unplug request for ${it}`, false);
   const stopListening = await Promise.all([
     connection.on("device_removed", (event) => mine(event) && resolve(host.clock.now())),
     connection.on("device_removal_failed", (event) => mine(event) && reject(refused())),
@@ -75,7 +75,7 @@ export async function unplug(
       if (answer === "asked") return await over;
       // It has not been asked: unless it was before, it keeps the device.
       if (host.clock.now() + busyPause >= end)
-        throw failure((it) => `was busy with the slot of ${it} for ${timeout} s`, true);
+        throw failure((it) => `kept the PCI slot of ${it} busy for ${timeout} s`, true);
       const gone = await Promise.race([over, host.clock.sleep(busyPause)]);
       if (gone !== undefined) return gone;
     }

@@ -126,9 +126,9 @@ async function followed<T>(
     throw new ProblemError(
       {
         code: "cancelled",
-        what: `The operation was cancelled while VM "${vm.name}" migrates to host "${host.name}"`,
+        what: `The operation was cancelled while VM "${vm.name}" was migrating to host "${host.name}"`,
         state: "The engine continues the migration.",
-        remedy: `Wait for the event of its end in the Administration Portal (Events), then ${advice.look}.`,
+        remedy: `Wait until the Administration Portal (Events) reports the end of the migration, then ${advice.look}.`,
       },
       { cause },
     );

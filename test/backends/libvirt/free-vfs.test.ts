@@ -52,7 +52,7 @@ describe("a VF that something on the host uses is not free", () => {
     [
       "in a container",
       null,
-      "driver igbvf holds it, and it has no netdev on the host: a container, vDPA or DPDK may use it",
+      "it is bound to host driver igbvf and has no network interface on the host; a container, vDPA or DPDK may be using it",
     ],
   ];
   it.each(uses)("%s", async (_, netdev, why) => {
@@ -147,7 +147,7 @@ describe("a VF in one IOMMU group with others", () => {
     inOneGroup();
     expect(await free()).toEqual([vfs[2], vfs[3]]);
     expect((await held())[0]).toBe(
-      `VF ${vfs[0]} (pf0 VF 0): ${vfs[1]}, which is in its IOMMU group, uses driver igbvf`,
+      `VF ${vfs[0]} (pf0 VF 0): device ${vfs[1]} in the same IOMMU group is bound to host driver igbvf`,
     );
   });
 

@@ -137,7 +137,7 @@ describe("an interface with failover", () => {
     await plugInterface(lab.cluster, await instance(), spec);
     lab.host1.guest.unplug = "refuses";
     await expect(unplugInterface(lab.cluster, await instance(), spec, { forget: true })).rejects.toThrow(
-      /rejected the unplug request of device/,
+      /rejected the unplug request for device/,
     );
     expect(standing(lab)).toMatchObject({ vfs: [vfs[0]], definedVfs: [vfs[0]] });
     expect(pairs(await domainNow()).pairs).toHaveLength(1);

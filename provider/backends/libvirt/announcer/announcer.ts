@@ -85,7 +85,7 @@ export async function startAnnouncer(
   events: AnnouncerEvents = {},
 ): Promise<Announcer | string> {
   const start = await host.commands();
-  if (start === undefined) return `"${host.name}" is not reached over SSH`;
+  if (start === undefined) return `host "${host.name}" has no SSH connection: its URI is not qemu+ssh`;
   let channel;
   try {
     channel = await start(program);
@@ -171,7 +171,7 @@ function reasonFor(complaint: string): string {
   const line = complaint.trim().split("\n").at(-1) ?? "";
   const reason = line === "" ? "no reason given" : foreignText(line);
   return /^sudo: |^PermissionError/.test(line)
-    ? `${reason}. It has to be root there: docs/ssh.md has the line for sudoers`
+    ? `${reason} (the announcer needs root on the host; docs/ssh.md has the sudoers line)`
     : reason;
 }
 

@@ -246,7 +246,7 @@ export class RpcClient {
     const fits = header.type === "reply" && header.prog === programs[program].number && header.proc === number;
     if (!fits) {
       const got = `${header.type} of program ${header.prog}, procedure ${header.proc}`;
-      call.reject(new RpcProtocolError(`${call.procedure} was answered with a ${got}`, this.options.where));
+      call.reject(new RpcProtocolError(`libvirt answered ${call.procedure} with a ${got}`, this.options.where));
     } else if (header.status === "ok") {
       call.resolve(payload);
     } else {

@@ -38,7 +38,13 @@ export class CallTimeoutError extends ProblemError {
   override readonly name = "CallTimeoutError";
 
   constructor(procedure: string, timeoutMs: number, where: string) {
-    super({ code: "libvirt-call-timeout", what: `libvirt did not answer ${procedure} within ${timeoutMs} ms`, where });
+    super({
+      code: "libvirt-call-timeout",
+      what: `libvirt did not answer ${procedure} within ${timeoutMs} ms`,
+      where,
+      state: "Whether the call took effect is unknown.",
+      remedy: "Check libvirt on the host (systemctl status libvirtd or virtqemud), then retry.",
+    });
   }
 }
 

@@ -70,7 +70,7 @@ export class MessageReader {
     if (this.buffered < LENGTH_BYTES) return undefined;
     const length = this.front(LENGTH_BYTES).readUInt32BE();
     if (length < LENGTH_BYTES + HEADER_BYTES || length > LENGTH_BYTES + VIR_NET_MESSAGE_MAX) {
-      throw new RpcProtocolError(`A message announces ${length} bytes`);
+      throw new RpcProtocolError(`libvirt sent a message with an invalid length of ${length} bytes`);
     }
     return length;
   }

@@ -54,7 +54,7 @@ export function parseKnownHosts(text: string, file = "known_hosts"): KnownHosts 
     const marker = fields[0]?.startsWith("@") === true ? fields.shift() : undefined;
     const [hosts, keyType, encoded] = fields;
     if (marker === "@cert-authority") {
-      if (hosts === undefined) notes.push(`${source}: not a line of an authority, ignored`);
+      if (hosts === undefined) notes.push(`${source}: invalid @cert-authority line, ignored`);
       else authorities.push({ matches: hostMatcher(hosts), source });
       continue;
     }

@@ -31,7 +31,7 @@ export async function keysOf(
     }, listMs);
     agent.getIdentities((error, keys = []) => {
       clearTimeout(giveUp);
-      if (error) resolve({ why: "it cannot be asked" });
+      if (error) resolve({ why: "it did not list its keys" });
       else resolve({ keys: (keys as ParsedKey[]).map((key) => ({ key, blob: key.getPublicSSH() })) });
     });
   });
@@ -84,7 +84,7 @@ export class OneKeyAgent extends BaseAgent {
     const giveUp = setTimeout(() => {
       const why = `it did not sign within ${signMs / 1000} s`;
       this.onGivenUp(why);
-      end(new Error(`The SSH agent was given up: ${why}`));
+      end(new Error(`The SSH agent did not sign within ${signMs / 1000} s`));
       hangUp();
     }, signMs);
     agent.sign(key, data, typeof options === "function" ? {} : options, (error, signature) =>

@@ -78,7 +78,7 @@ export async function authenticationPlan(
     credentials.sshPassword !== undefined &&
     !target.authentication.some((method) => passwordMethods.includes(method))
   )
-    skipped.push("password (the host's URI does not name it: sshauth=agent,privkey,password)");
+    skipped.push("password (not in the host's URI; to allow it, add sshauth=agent,privkey,password)");
   skipped.push(...target.loginNotes);
   return { attempts, skipped };
 }
@@ -185,7 +185,7 @@ async function fileKey(
     text = await readFile(expandHome(file), "utf8");
   } catch (cause) {
     if (required) throw unusableKey(target, `the key file "${file}"`, cause);
-    const reason = (cause as NodeJS.ErrnoException).code === "ENOENT" ? "not there" : "can't be read";
+    const reason = (cause as NodeJS.ErrnoException).code === "ENOENT" ? "does not exist" : "can't be read";
     return { why: `key file ${file} (${reason})` };
   }
   const key = parseKey(text, passphrase);

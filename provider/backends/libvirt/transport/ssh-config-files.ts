@@ -49,8 +49,11 @@ class Reader {
     const { depth = 0 } = options;
     this.files += 1;
     if (depth > MAX_DEPTH || this.files > MAX_FILES) {
-      const limit = depth > MAX_DEPTH ? `more than ${MAX_DEPTH} levels` : `more than ${MAX_FILES} files`;
-      throw new ConfigFault(`Unable to read ${name}: the SSH configuration includes ${limit}`, "Include less.");
+      const limit = depth > MAX_DEPTH ? `nest more than ${MAX_DEPTH} levels` : `name more than ${MAX_FILES} files`;
+      throw new ConfigFault(
+        `Unable to read ${name}: its Include lines ${limit}`,
+        "Remove Include lines, or check for a file that includes itself.",
+      );
     }
     const text = await contentOf(name, options);
     const lines: ConfigLine[] = [];
@@ -82,8 +85,8 @@ class Reader {
     const unquoted = text.replace(/"(?:[^"\\]|\\.?)*(?:"|$)/g, "");
     // OpenSSH reads these, the library does not.
     if (/'|\\[\\ ']/.test(unquoted))
-      throw fail('only double quotes are understood, and no "\\" before a blank or quote');
-    if (/[^\s]#/.test(unquoted)) throw fail('a "#" within a word needs double quotes around it');
+      throw fail("single quotes and backslash escapes are not supported; use double quotes");
+    if (/[^\s]#/.test(unquoted)) throw fail('a word that contains "#" must be in double quotes');
     let directive: Directive | undefined;
     try {
       directive = this.parse(text).find((each): each is Directive => "param" in each);
@@ -91,10 +94,10 @@ class Reader {
       // Without a value, or with a quote that does not end.
     }
     const words = wordsOf(directive?.value, keyword);
-    if (words.length === 0) throw fail("its value is missing, or a quote does not end");
+    if (words.length === 0) throw fail("its value is missing, or a quote is not closed");
     if (typeof directive?.value === "string" && directive.quoted !== true && /\s/.test(directive.value))
       throw fail("it has more than one value");
-    if (words.some((word) => /[\0-\x1f\x7f]/.test(word))) throw fail("it has characters in it that no value has");
+    if (words.some((word) => /[\0-\x1f\x7f]/.test(word))) throw fail("its value contains control characters");
     return { keyword, words, source };
   }
 }
@@ -113,7 +116,7 @@ async function contentOf(name: string, { checked = false, named = false }: FileO
     const { uid, mode, size, isFile } = await statOf(path);
     if (size > MAX_BYTES || (named && !isFile)) {
       throw new ConfigFault(
-        `Unable to read ${name}: it is ${isFile ? `longer than ${MAX_BYTES} bytes` : "no file"}`,
+        `Unable to read ${name}: it is ${isFile ? `longer than ${MAX_BYTES} bytes` : "not a regular file"}`,
         "Name a file of OpenSSH's client configuration.",
       );
     }
@@ -121,7 +124,7 @@ async function contentOf(name: string, { checked = false, named = false }: FileO
     if (checked && process.getuid !== undefined && ((uid !== 0 && uid !== process.getuid()) || (mode & 0o022) !== 0)) {
       throw new ConfigFault(
         `Unable to use ${name}: other users of this machine may write it`,
-        `Make it your own, and run chmod go-w ${shellWord(name)}.`,
+        `Run chown "$USER" ${shellWord(name)} and chmod go-w ${shellWord(name)}.`,
       );
     }
     return await readFile(path, "utf8");
@@ -130,8 +133,8 @@ async function contentOf(name: string, { checked = false, named = false }: FileO
     const { code } = cause as NodeJS.ErrnoException;
     if (!named && (code === "ENOENT" || code === "ENOTDIR")) return undefined;
     throw new ConfigFault(
-      `Unable to read ${name}: ${code === "ENOENT" ? "it is not there" : (cause as Error).message}`,
-      "Make it readable, or add sshConfig: none to the cluster, which reads no SSH configuration.",
+      `Unable to read ${name}: ${code === "ENOENT" ? "it does not exist" : (cause as Error).message}`,
+      "Correct the path, or make the file readable, or set sshConfig: none in vnic-failover:cluster so that no SSH configuration is read.",
     );
   }
 }
@@ -148,8 +151,8 @@ async function filesOf(pattern: string, folder: string, source: string): Promise
     : resolve(expandHome(`${folder}/`), pattern);
   if (/[[\]{}$%]/.test(pattern)) {
     throw new ConfigFault(
-      `Unable to follow ${source}: of patterns only * and ? are understood in Include`,
-      "Write it with these.",
+      `Unable to use ${source}: Include supports only the wildcards * and ?`,
+      "Rewrite the Include line with * and ? only.",
     );
   }
   if (!/[*?]/.test(pattern)) return [absolute];

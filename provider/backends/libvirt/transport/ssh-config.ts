@@ -80,7 +80,8 @@ const lists = ["userknownhostsfile", "globalknownhostsfile"] as const;
 /** Options that are read; all others neither change which host is reached nor how it is logged in to. */
 export const optionsThatCount: ReadonlySet<string> = new Set([...single, ...lists, "identityfile"]);
 
-const way = "Add command=ssh to the host's URI, so that the system's ssh is used, or sshConfig: none to the cluster.";
+const way = 
+  "To use the system's ssh instead, add command=ssh to the host's URI. To ignore the SSH configuration, set sshConfig: none in vnic-failover:cluster.";
 
 /** Of a host that these options are of. @throws ConfigFault */
 export function settingsOf(files: readonly (readonly ConfigLine[])[], asked: HostFactsCache): HostSettings {
@@ -135,8 +136,8 @@ class Evaluation {
     if (keyword !== "identityfile" && this.first.has(key)) return;
     if (active !== true) {
       throw new ConfigFault(
-        `Unable to tell whether ${source} (${keyword}) counts: ${active.undecided}`,
-        `Put the setting into a Host block, or the URI. ${way}`,
+        `Unable to decide whether ${source} (${keyword}) applies: ${active.undecided}`,
+        `Move the setting to a Host block or to the host's URI. ${way}`,
       );
     }
     const value = words.join(" ");
@@ -170,7 +171,7 @@ class Evaluation {
       case "stricthostkeychecking":
         if (!is("yes", "true", "ask")) {
           this.notes.hostKey.push(
-            `${source}: StrictHostKeyChecking is not followed, only no_verify=1 in the URI accepts new hosts`,
+            `${source}: StrictHostKeyChecking is ignored; to accept new hosts, add no_verify=1 to the URI`,
           );
         }
         return;
@@ -221,7 +222,7 @@ class Evaluation {
       case "tagged":
         return argument === "";
       default:
-        return { undecided: `"${criterion}" of ${source} is not looked at here` };
+        return { undecided: `the Match criterion "${criterion}" in ${source} is not supported` };
     }
   }
 
@@ -268,5 +269,5 @@ function within(outer: Active, inner: Active): Active {
 }
 
 function unsupported(source: string, option: string, instead: string): ConfigFault {
-  return new ConfigFault(`Unable to follow ${source}: ${option} is not supported`, `${instead} ${way}`);
+  return new ConfigFault(`Unable to use ${source}: ${option} is not supported`, `${instead} ${way}`);
 }

@@ -59,7 +59,7 @@ function pinnedPolicy(target: SshTarget, text: string): HostKeyPolicy {
     refuse: (key) =>
       fingerprintOf(key) === pin.fingerprint
         ? undefined
-        : mismatch(target, key, `the pinned one is ${pin.fingerprint}`, "change the pinned host key"),
+        : mismatch(target, key, `the pinned key is ${pin.fingerprint}`, "change the pinned host key"),
     accept: nothingToKeep,
   };
 }
@@ -83,13 +83,13 @@ function knownHostsPolicy(target: SshTarget, { entries, authorities, notes }: Kn
           const known = judged.known.map((entry) => `${fingerprintOf(entry.key)} (${entry.keyType}, ${entry.source})`);
           const certified =
             authority === undefined ? "" : ` (${authority.source}: host certificates are not supported)`;
-          return mismatch(target, key, `known are ${known.join(", ")}${certified}`, "replace the line in known_hosts");
+          return mismatch(target, key, `known_hosts has ${known.join(", ")}${certified}`, "replace the line in known_hosts");
         }
         case "revoked":
           return new SshError(target, {
             code: "ssh-host-key-revoked",
-            what: `The host shows a key that is revoked (${judged.source}): ${describe(key)}`,
-            remedy: "Someone may be in possession of that key. Give the host a new one.",
+            what: `The host presented a revoked key (${judged.source}): ${describe(key)}`,
+            remedy: "The key may be compromised. Generate a new host key on the host.",
           });
       }
     },
@@ -104,7 +104,7 @@ async function keep(target: SshTarget, key: Buffer): Promise<void> {
   const [file] = target.knownHosts.user;
   const type = keyTypeOf(key) ?? "";
   try {
-    if (file === undefined) throw new Error("UserKnownHostsFile names none");
+    if (file === undefined) throw new Error("UserKnownHostsFile is set to none");
     const path = expandHome(file);
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     // One write of one line: of two programs at once each adds a whole one (O_APPEND).
@@ -151,7 +151,7 @@ async function readKnownHosts(target: SshTarget): Promise<Known> {
     } catch (cause) {
       const { code } = cause as NodeJS.ErrnoException;
       if (code === "ENOENT" && (!named || target.hostKeyCheck === "accept-new")) return parseKnownHosts("");
-      const remedy = "Name a file that can be read in known_hosts=, or leave it out.";
+      const remedy = "Set known_hosts= in the URI to a readable file, or remove it.";
       throw new SshError(
         target,
         { code: "ssh-known-hosts", what: `Unable to read the known_hosts file "${file}"`, remedy },
@@ -184,10 +184,10 @@ function unknown(target: SshTarget, key: Buffer, authority: Authority | undefine
   const certified = authority === undefined ? "" : ` (${authority.source}: host certificates are not supported)`;
   return new SshError(target, {
     code: "ssh-host-key-unknown",
-    what: `The host is not known. It shows ${describe(key)}${certified}${ignoredLines(notes)}`,
+    what: `The host's key is not in known_hosts. The host presented ${describe(key)}${certified}${ignoredLines(notes)}`,
     remedy:
-      `Compare that with the host's own (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub there); if it is the same, ` +
-      `add it to known_hosts${scan} or pin it as hostKey${authority === undefined ? "" : ", or add command=ssh to the URI: the system's ssh takes certificates"}.`,
+      "Check the fingerprint on the host (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub). If it matches, " +
+      `add the key to known_hosts${scan} or set it as hostKey.${authority === undefined ? "" : " For host certificates, add command=ssh to the URI."}`,
   });
 }
 
@@ -201,8 +201,8 @@ function ignoredLines(notes: readonly string[]): string {
 function mismatch(target: SshTarget, key: Buffer, expected: string, change: string): SshError {
   return new SshError(target, {
     code: "ssh-host-key-mismatch",
-    what: `The host shows another key than expected: it shows ${describe(key)}, ${expected}`,
-    remedy: `Someone may be listening in. Only if the host is known to have got a new key, ${change}.`,
+    what: `The host presented a different key than expected: ${describe(key)}; ${expected}`,
+    remedy: `The connection may be intercepted. If you know that the host has a new key, ${change}; otherwise do not connect.`,
   });
 }
 

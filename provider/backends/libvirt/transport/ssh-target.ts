@@ -108,8 +108,8 @@ class Resolution {
     const last = next.at(-1);
     if (jumpsSoFar + next.length > MAX_JUMPS) {
       throw new ConfigFault(
-        `Unable to reach "${this.destination}": the way there has more than ${MAX_JUMPS} jump hosts`,
-        "See that no jump host is reached through itself: give it ProxyJump none.",
+        `Unable to reach "${this.destination}": it needs more than ${MAX_JUMPS} jump hosts`,
+        "Check for a ProxyJump loop; set ProxyJump none for the jump hosts themselves.",
       );
     }
     const family = settings.addressFamily?.value.toLowerCase();
@@ -185,8 +185,8 @@ class Resolution {
       const found = token === undefined ? this.environment[name ?? ""] : tokens[token];
       if (found !== undefined) return found;
       throw token === undefined
-        ? new ConfigFault(`Unable to follow ${source}: the environment has no variable "${name ?? ""}"`, "Set it.")
-        : new ConfigFault(`Unable to follow ${source}: "%${token}" is not supported there`, "Write the name in full.");
+        ? new ConfigFault(`Unable to use ${source}: environment variable ${name ?? ""} is not set`, "Set the variable, or write the value in full.")
+        : new ConfigFault(`Unable to use ${source}: the token "%${token}" is not supported there`, "Write the name in full.");
     });
   }
 }
@@ -196,7 +196,7 @@ function hostOf(asked: string, { hostName }: HostSettings): string {
     hostName === undefined ? token : letter === "h" ? asked : letter === "%" ? "%" : token,
   );
   if (hostName !== undefined && !/^[A-Za-z0-9_:][A-Za-z0-9_.:%-]*$/.test(host)) {
-    throw new ConfigFault(`Unable to follow ${hostName.source}: it is no host's name or address`, "Correct that line.");
+    throw new ConfigFault(`Unable to use ${hostName.source}: its HostName is not a valid host name or IP address`, "Correct that line.");
   }
   return host.toLowerCase();
 }
@@ -205,7 +205,7 @@ function portOf({ port }: HostSettings): number {
   if (port === undefined) return 22;
   const number = /^\d{1,5}$/.test(port.value) ? Number(port.value) : 0;
   if (number >= 1 && number <= 65_535) return number;
-  throw new ConfigFault(`Unable to follow ${port.source}: it is no port`, "Correct that line.");
+  throw new ConfigFault(`Unable to use ${port.source}: its Port is not a number from 1 to 65535`, "Correct that line.");
 }
 
 /** `[user@]host[:port]` or `ssh://…`, with commas between, in the order in which they are visited. */
@@ -219,8 +219,8 @@ function hopsOf({ value, source }: Said): readonly Hop[] {
     const host = v6 ?? name;
     if (host === undefined || (port !== undefined && (Number(port) < 1 || Number(port) > 65_535))) {
       throw new ConfigFault(
-        `Unable to follow ${source}: "${text}" is no jump host`,
-        "Write ProxyJump user@host:port, with commas and without blanks between several.",
+        `Unable to use ${source}: "${text}" is not a valid jump host`,
+        "Write ProxyJump user@host:port; separate several jump hosts by commas without spaces.",
       );
     }
     return { host, user, port: port === undefined ? undefined : Number(port) };
@@ -230,7 +230,7 @@ function hopsOf({ value, source }: Said): readonly Hop[] {
 function pathOf({ value, source }: Said): string {
   if (/^~[^/]/.test(value) || value === "~")
     throw new ConfigFault(
-      `Unable to follow ${source}: other users' homes are not looked for`,
+      `Unable to use ${source}: paths such as ~user are not supported`,
       "Write the path in full.",
     );
   return resolve(expandHome(value));

@@ -110,14 +110,14 @@ export class SshSession {
         fail(
           new SshError(this.target, {
             code: "ssh-exec",
-            what: `The command "${command.name}" says more than ${maxOutputBytes} bytes`,
+            what: `The command "${command.name}" printed more than ${maxOutputBytes} bytes`,
           }),
         );
       const onAbort = () => fail(signal?.reason as Error);
       signal?.addEventListener("abort", onAbort, { once: true });
       if (signal?.aborted === true) onAbort();
       const tooLong = setTimeout(() => {
-        const what = `The command "${command.name}" has not ended within ${timeoutMs / 1000} s`;
+        const what = `The command "${command.name}" did not finish within ${timeoutMs / 1000} s`;
         fail(new SshError(this.target, { code: "ssh-exec", what }));
       }, timeoutMs);
       const stdout = collect(channel, maxOutputBytes, tooMuch);
@@ -170,7 +170,7 @@ export class SshSession {
         {
           code: "ssh-unreachable",
           what: `The jump host is unable to connect to ${place}`,
-          remedy: "See that the name and port are right as seen from there, and that an SSH server runs there.",
+          remedy: "Check that the jump host can resolve the name and reach the port, and that an SSH server is running there.",
         },
         cause,
       );
@@ -250,8 +250,8 @@ export class SshSession {
   private noChannel(): Omit<Problem, "where"> {
     return {
       code: "ssh-timeout",
-      what: `The host has let us in, and opened no channel within ${this.channelTimeoutMs / 1000} s`,
-      remedy: "See that its SSH server is not overloaded.",
+      what: `The host accepted the login but opened no SSH channel within ${this.channelTimeoutMs / 1000} s`,
+      remedy: "Check the load of the host's SSH server, and MaxSessions in its sshd_config.",
     };
   }
 
@@ -266,7 +266,7 @@ export class SshSession {
       return new ChannelStream(channel, () => {
         if (this.loss !== undefined || code === 0) return this.loss;
         const says = complaint.trim().replace(/\s+/g, " ");
-        const what = `Unable to reach libvirt through "${command.name}"${code === null ? "" : `, which ended with ${code}`}: ${says || "no message"}`;
+        const what = `Unable to reach libvirt through "${command.name}"${code === null ? "" : `, which exited with status ${code}`}: ${says || "no message"}`;
         const problem = /permission denied|authentication/i.test(says) ? "ssh-libvirt-denied" : "ssh-libvirt-socket";
         return new SshError(this.target, { code: problem, what, remedy: remedyFor(refusal) });
       });
@@ -318,7 +318,7 @@ function connect(
         tried.push(attempt.description);
         return attempt.login;
       }
-      skipped.push(`${attempt.description} (the host does not take it)`);
+      skipped.push(`${attempt.description} (the host does not offer this method)`);
     }
     exhausted = true;
     return false;
@@ -412,7 +412,7 @@ function connectError(
 ): SshError {
   if (exhausted) return refusedLogin(target, { tried, skipped });
   if (cause.level === "client-timeout") {
-    const remedy = "See that the host is up and that its SSH port is not filtered.";
+    const remedy = "Check that the host is up and that its SSH port is not filtered.";
     return new SshError(target, {
       code: "ssh-timeout",
       what: `Unable to connect within ${CONNECT_TIMEOUT_MS / 1000} s`,
@@ -420,16 +420,17 @@ function connectError(
     });
   }
   if (cause.level === "client-socket" || cause.level === "client-dns") {
-    const remedy = "See that the host's name and port are right, and that its SSH server runs.";
+    const remedy = "Check the host's name and port, and that its SSH server is running.";
     return new SshError(target, { code: "ssh-unreachable", what: "Unable to connect", remedy }, cause);
   }
   if (cause.level === "handshake") {
-    const remedy = "If no host key algorithm matched: the host no longer has a key of the type that is known of it.";
+    const remedy = 
+      "If no host key algorithm matched, the host no longer has a key of the type in known_hosts: add its current key (ssh-keyscan).";
     return new SshError(target, { code: "ssh-handshake", what: "Unable to set up an SSH connection", remedy }, cause);
   }
   // sshd ends the connection after a few attempts (MaxAuthTries) before all ways were tried.
   if (tried.length > 0 && isDisconnect(cause)) return refusedLogin(target, { tried, skipped }, cause);
-  const remedy = "See that its SSH server is not overloaded (MaxStartups) or about to end.";
+  const remedy = "Check that the host's SSH server is not overloaded (MaxStartups) or shutting down, then retry.";
   return new SshError(target, { code: "ssh-closed", what: "Unable to set up an SSH connection", remedy }, cause);
 }
 

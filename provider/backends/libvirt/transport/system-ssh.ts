@@ -67,15 +67,15 @@ export class SystemSsh {
     if (secrets.length > 0) {
       throw new SshError(uri, {
         code: "ssh-command",
-        what: `Unable to give ${secrets.join(" and ")} to the program that command= names: it logs in by itself`,
-        remedy: "Give the host an empty entry in vnic-failover:hostCredentials, or take command= out of its URI.",
+        what: `Unable to use ${secrets.join(" and ")} with command=: that program does its own login`,
+        remedy: "Give the host an empty entry in vnic-failover:hostCredentials, or remove command= from its URI.",
       });
     }
     if (given.hostKey !== undefined) {
       throw new SshError(uri, {
         code: "ssh-command",
-        what: "Unable to have the program that command= names check a pinned hostKey",
-        remedy: "Put the key into known_hosts and take hostKey out, or take command= out of the host's URI.",
+        what: "Unable to use hostKey with command=: that program checks known_hosts only",
+        remedy: "Add the key to known_hosts and remove hostKey, or remove command= from the host's URI.",
       });
     }
     return new SystemSsh(uri, sshConfigChoice(sshConfig), limits);
@@ -105,11 +105,11 @@ export class SystemSsh {
     const stop = { onAbort: (): void => undefined };
     const failure = new Promise<never>((_, reject) => {
       const fail = (what: string): void => reject(new SshError(this.uri, { code: "ssh-exec", what }));
-      const tooMuch = (): void => fail(`The command "${command.name}" says more than ${maxOutputBytes} bytes`);
+      const tooMuch = (): void => fail(`The command "${command.name}" printed more than ${maxOutputBytes} bytes`);
       limit(child.stdout, maxOutputBytes, tooMuch);
       limit(child.stderr, maxOutputBytes, tooMuch);
       const tooLong = setTimeout(
-        () => fail(`The command "${command.name}" has not ended within ${timeoutMs / 1000} s`),
+        () => fail(`The command "${command.name}" did not finish within ${timeoutMs / 1000} s`),
         timeoutMs,
       );
       child.once("close", () => clearTimeout(tooLong));
@@ -177,10 +177,10 @@ export class SystemSsh {
   }
 
   private notStarted(cause: Error): SshError {
-    const remedy = "Name a program that is there and may be run: the name of one on the PATH, or an absolute path.";
+    const remedy = "Set command= to an executable on the PATH or to an absolute path.";
     return new SshError(
       this.uri,
-      { code: "ssh-command", what: `Unable to start the program "${this.uri.command}" of command=`, remedy },
+      { code: "ssh-command", what: `Unable to start "${this.uri.command}", which command= in the URI names`, remedy },
       cause,
     );
   }
@@ -199,7 +199,7 @@ export class SystemSsh {
   private endedWith(command: RemoteCommand, how: Ended): SshError | undefined {
     if (how.error !== undefined || how.code === 0) return how.error;
     const says = lastWords(how.complaint ?? "");
-    const ending = how.code === undefined ? "" : `, which ended with ${how.code}`;
+    const ending = how.code === undefined ? "" : `, which exited with status ${how.code}`;
     return new SshError(this.uri, {
       code: /permission denied|authentication/i.test(says) ? "ssh-libvirt-denied" : "ssh-libvirt-socket",
       what: `Unable to reach libvirt through "${command.name}"${ending}: ${says}`,
@@ -211,7 +211,7 @@ export class SystemSsh {
     const seconds = (this.limits.connectMs ?? CONNECT_TIMEOUT_MS) / 1000;
     return new SshError(this.uri, {
       code: "ssh-timeout",
-      what: `${this.uri.command} did not get through to libvirt within ${seconds} s`,
+      what: `${this.uri.command} did not connect to libvirt within ${seconds} s`,
       remedy: this.byHand(),
     });
   }
@@ -273,8 +273,8 @@ function fileWord(uri: SshUri, name: string): string {
   if (!/["\\]|\$\{/.test(path)) return `"${path.replaceAll("%", "%%")}"`;
   throw new SshError(uri, {
     code: "ssh-command",
-    what: `Unable to name the file "${name}" to the program that command= names`,
-    remedy: 'Give it a name without " and \\ and ${.',
+    what: `Unable to use the file "${name}" with command=: its path contains ", \\ or \${`,
+    remedy: "Rename the file, or remove command= from the host's URI.",
   });
 }
 
@@ -304,32 +304,33 @@ const faults: readonly Fault[] = [
     says: /REMOTE HOST IDENTIFICATION HAS CHANGED|host key for \S+ has changed/i,
     code: "ssh-host-key-mismatch",
     remedy:
-      "Someone may be listening in. Only if the host is known to have got a new key, replace the line in known_hosts.",
+      "The connection may be intercepted. If you know that the host has a new key, replace its line in known_hosts; otherwise do not connect.",
   },
   { says: /REVOKED/, code: "ssh-host-key-revoked", remedy: "Give the host a key that is not revoked." },
   {
     says: /host key is known|Host key verification failed/i,
     code: "ssh-host-key-unknown",
-    remedy: "Compare the host's key with its own, and add it to known_hosts.",
+    remedy: 
+      "Check the key's fingerprint on the host (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub). If it matches, add the key to known_hosts.",
   },
   {
     says: /Permission denied|Too many authentication failures|No more authentication methods/i,
     code: "ssh-authentication",
     remedy:
-      "Nothing can be asked here: name the key (IdentityFile, IdentitiesOnly), load it into the SSH agent, or log in once by hand with ControlPath.",
+      "ssh cannot prompt here. Set the key in the SSH configuration (IdentityFile), load it into the SSH agent, or open a connection by hand with ControlPath.",
   },
   {
     says: /Bad configuration option|Bad owner or permissions|bad configuration options/i,
     code: "ssh-config",
-    remedy: "Correct ssh's configuration.",
+    remedy: "Correct ~/.ssh/config or /etc/ssh/ssh_config, as ssh reports.",
   },
   {
     says: /Could not resolve|Connection refused|timed out|No route to host|Network is unreachable/i,
     code: "ssh-unreachable",
-    remedy: "See that the host's name and port are right, and that its SSH server runs.",
+    remedy: "Check the host's name and port, and that its SSH server is running.",
   },
 ];
-const closed = { code: "ssh-closed", remedy: "See what ssh says of it." };
+const closed = { code: "ssh-closed", remedy: "Check the output of ssh." };
 
 /** The last line of those that match, or of all: that says what it comes to. */
 function lastWords(complaint: string, matching = /./): string {

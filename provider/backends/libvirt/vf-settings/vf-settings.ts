@@ -54,7 +54,7 @@ async function ask(
   task: { readonly vf: string } & Partial<VfSettings>,
 ): Promise<VfSettings | string> {
   const result = await host.command(program, `${JSON.stringify(task)}\n`);
-  if (result === undefined) return "the host is not reached over SSH";
+  if (result === undefined) return "the host has no SSH connection: its URI is not qemu+ssh";
   if (result.code !== 0) return foreignText(result.stderr.trim().split("\n").at(-1) ?? "");
-  return answer.safeParse(jsonIn(result.stdout)).data ?? "the host answers with something else than a VF's settings";
+  return answer.safeParse(jsonIn(result.stdout)).data ?? "the host's answer is not the settings of a VF";
 }

@@ -79,9 +79,11 @@ export function replacePrimarySource(
   const devices = child(domain, "devices")?.children ?? [];
   const target = findPrimary(devices.filter(isNic).map(parseInterface), pair)?.raw;
   if (target === undefined || !(hostPciAddress(target) !== undefined || attribute(target, "type") === "network")) {
-    throw unexpected(
-      `Unable to find the VF of ${pair.mac} in the domain: no PCI device of the host has alias "${pair.primaryAlias}" or standby "${pair.standbyAlias}"`,
-    );
+    throw new XmlError({
+      code: "xml-unexpected",
+      what: `Unable to find the VF with MAC ${pair.mac} in the VM's XML: no host device has alias "${pair.primaryAlias}" or names standby "${pair.standbyAlias}"`,
+      remedy: "Check the VM's interfaces (virsh dumpxml), then retry.",
+    });
   }
   if (hostPciAddress(target) === undefined) return domain;
   return onDevices(domain, (all) =>

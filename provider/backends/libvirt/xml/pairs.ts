@@ -73,7 +73,7 @@ export function matchInterface(
   if (exact.length === 1) return exact[0];
   throw new ProblemError({
     code: "interface-ambiguous",
-    what: `Unable to tell ${matches.length} interfaces with MAC ${identity.mac} apart`,
-    remedy: "Give each a MAC of its own, or name the one that is meant by its alias.",
+    what: `Unable to identify the interface with MAC ${identity.mac}: ${matches.length} interfaces of the VM have it`,
+    remedy: "Give each interface its own MAC address (virsh edit).",
   });
 }

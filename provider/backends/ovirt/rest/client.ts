@@ -152,7 +152,7 @@ export class EngineClient {
   #tooLong(path: string, given: string): ProblemError {
     return new ProblemError({
       code: "engine-list-too-long",
-      what: `Unable to read ${path}: the engine has given ${given}, and there are more`,
+      what: `Unable to read ${path}: the engine returned ${given} and more remain`,
       where: this.where,
       remedy: "Check that the URL is that of an oVirt engine.",
     });

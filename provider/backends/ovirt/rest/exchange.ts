@@ -180,8 +180,7 @@ function untrusted({ host }: URL): Problem {
     code: "engine-certificate",
     what: "Unable to trust the oVirt engine's certificate",
     where: host,
-    remedy:
-      "Configure the engine's CA certificate: /ovirt-engine/services/pki-resource?resource=ca-certificate&format=X509-PEM-CA has it.",
+    remedy: `Download the engine's CA certificate from https://${host}/ovirt-engine/services/pki-resource?resource=ca-certificate&format=X509-PEM-CA and set caFile of vnic-failover:ovirt to that file.`,
   };
 }
 
@@ -210,5 +209,6 @@ function tooLong({ host }: URL): Problem {
     code: "engine-answer-too-long",
     what: `Unable to read the oVirt engine's answer: it is longer than ${maxAnswer} bytes`,
     where: host,
+    remedy: "Check that vnic-failover:ovirt.url is that of an oVirt engine.",
   };
 }

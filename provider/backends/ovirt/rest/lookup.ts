@@ -43,20 +43,20 @@ export async function lookUp<Thing extends { readonly id: string; readonly name:
 export async function all<Thing>(client: EngineClient, kind: Kind<Thing>, search?: string): Promise<readonly Thing[]> {
   const action = `list ${kind.name}s`;
   const things = await collected(client, kind, { search, pageSize: 100, action });
-  if (things.length === 0 && search === undefined && kind.neverEmpty === true) throw emptyList(kind.name, client.where);
+  if (things.length === 0 && search === undefined && kind.neverEmpty === true) throw emptyList(`${kind.name}s`, client.where);
   return things;
 }
 
 /**
  * The engine answers a search that it can't read, and a user who may see nothing, with an empty list and no fault.
- * @param names of what it lists none: `network`.
+ * @param names of what it lists none, in the plural: `hosts`.
  */
 export function emptyList(names: string, where: string): ProblemError {
   return new ProblemError({
     code: "engine-list-empty",
-    what: `Unable to trust the oVirt engine's answer: it lists no ${names}, and there must be some`,
+    what: `The oVirt engine returned no ${names}: the user may lack the permission to see them`,
     where,
-    remedy: `${neededRoles} If it has them, check engine.log for a failed search.`,
+    remedy: `${neededRoles} If the user has them, check engine.log for a failed search.`,
   });
 }
 

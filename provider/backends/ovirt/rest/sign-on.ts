@@ -183,7 +183,7 @@ class TokenFromOutside implements TokenSource {
       code: "engine-token",
       what: "Unable to use vnic-failover:ovirtToken: the engine does not accept the token, which has expired or was revoked",
       where: origin.host,
-      remedy: `Get another one from ${tokenUrl.origin}${tokenUrl.pathname} and set it with pulumi config set --secret vnic-failover:ovirtToken. If that is refused, too: ${neededRoles}`,
+      remedy: `Get a new token from ${tokenUrl.origin}${tokenUrl.pathname} and set it with pulumi config set --secret vnic-failover:ovirtToken. If the engine refuses that token too, the user lacks roles. ${neededRoles}`,
     });
   }
 }

@@ -101,7 +101,7 @@ describe("XDR", () => {
     ["a length over the limit", () => xdr.decode(xdr.string(4_194_304), u32(4_194_305))],
     ["a length over what is there", () => xdr.decode(xdr.array(xdr.int, 65_536), u32(65_536))],
     ["a missing padding", () => xdr.decode(xdr.string(9), hex("0000000161"))],
-    ["a instance flag of 2", () => xdr.decode(xdr.optional(xdr.int), hex("0000000200000000"))],
+    ["an optional field's flag of 2", () => xdr.decode(xdr.optional(xdr.int), hex("0000000200000000"))],
     [
       "a typed parameter of an unknown kind",
       () => xdr.decode(typedParameterList(1), Buffer.concat([u32(1), str("x"), u32(8), u32(0)])),

@@ -123,7 +123,7 @@ describe("the SSH configuration", () => {
     const uri = parseLibvirtUri("qemu+ssh://kvm1/system");
     if (uri.transport !== "ssh") throw new Error("is of SSH");
     expect(await refusal(targetOf(uri, "/nowhere/config"))).toMatch(
-      /Unable to read \/nowhere\/config: it is not there/,
+      /Unable to read \/nowhere\/config: it does not exist/,
     );
   });
 
@@ -140,7 +140,7 @@ describe("the SSH configuration", () => {
   });
 
   it("that includes itself is refused", async () => {
-    expect(await refusal(target("Include config"))).toMatch(/includes more than 16 levels/);
+    expect(await refusal(target("Include config"))).toMatch(/its Include lines nest more than 16 levels/);
   });
 
   it("leads over jump hosts, each with its own user, port and keys", async () => {
@@ -189,14 +189,14 @@ describe("the SSH configuration", () => {
     ["CanonicalizeHostname", "CanonicalizeHostname yes", /config:2: CanonicalizeHostname is not supported/],
     ["RevokedHostKeys", "RevokedHostKeys /k", /@revoked lines in known_hosts/],
     ["a jump host that is none", "ProxyJump a b", /config:2 \(proxyjump\): it has more than one value/],
-    ["a blank after the comma", 'ProxyJump "a, b"', /"\s?b" is no jump host/],
-    ["a port that is none", "Port 0", /config:2: it is no port/],
-    ["a host's name that is none", "HostName -oProxyCommand=x", /config:2: it is no host's name/],
+    ["a blank after the comma", 'ProxyJump "a, b"', /"\s?b" is not a valid jump host/],
+    ["a port that is none", "Port 0", /config:2: its Port is not a number/],
+    ["a host's name that is none", "HostName -oProxyCommand=x", /config:2: its HostName is not a valid host name/],
     ["a token that is not known", "IdentityFile ~/.ssh/%C", /"%C" is not supported/],
     ["a variable that is not set", "IdentityFile ${NOT_SET_HERE}/k", /no variable "NOT_SET_HERE"/],
     ["an option without a value", "User", /config:2 \(user\): its value is missing/],
     ["a quote that does not end", 'User "virt', /config:2 \(user\): its value is missing, or a quote/],
-    ["single quotes", "IdentityFile '/a b'", /only double quotes/],
+    ["single quotes", "IdentityFile '/a b'", /use double quotes/],
     ["a # in a word", "IdentityFile /a#b", /a "#" within a word/],
     ["a pattern that is not understood", "Include [ab]*", /only \* and \? are understood/],
   ])("with %s is refused for the hosts it is about, and for no other", async (_, line, message) => {
@@ -214,7 +214,7 @@ describe("the SSH configuration", () => {
       user: "virt",
     });
     expect(await refusal(target('Match host kvm1 exec "true"\n HostName other'))).toMatch(
-      /Unable to tell whether .*config:2 \(hostname\) counts: "exec" of .*config:1 is not looked at here/,
+      /Unable to decide whether .*config:2 \(hostname\) applies: the Match criterion "exec" in .*config:1 is not supported/,
     );
     expect(await target('Match host kvm2 exec "true"\n HostName other')).toMatchObject({ host: "kvm1" });
     expect(await target('Host *\n User virt\nMatch exec "true"\n User other')).toMatchObject({ user: "virt" });

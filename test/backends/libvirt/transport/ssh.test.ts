@@ -189,7 +189,7 @@ describe("logging in", () => {
     const error = await failure(open(server, way, { sshPassword: "hunter2" }));
     expect(error.problem.code).toBe("ssh-authentication");
     expect(error.message).toMatch(
-      /Tried: configured private key, password; not tried: SSH agent \(SSH_AUTH_SOCK is not set\), password \(keyboard-interactive\) \(the host does not take it\)/,
+      /Tried: configured private key, password; not tried: SSH agent \(SSH_AUTH_SOCK is not set\), password \(keyboard-interactive\) \(the host does not offer this method\)/,
     );
     expect(JSON.stringify(error) + error.message + (error.stack ?? "")).not.toMatch(/hunter2|PRIVATE KEY/);
   });

@@ -213,7 +213,7 @@ describe("the system's ssh", () => {
     });
     const error: unknown = await LibvirtConnection.open(stream, { where: "host1" }).catch((reason: unknown) => reason);
     expect((error as Error).cause).toMatchObject({
-      problem: { code: "ssh-command", what: 'Unable to start the program "/nowhere/ssh" of command=' },
+      problem: { code: "ssh-command", what: 'Unable to start "/nowhere/ssh", which command= in the URI names' },
     });
   });
 
@@ -241,7 +241,7 @@ describe("the system's ssh", () => {
     const transport = SystemSsh.of(uri, {}, { connectMs: 100 });
     cleanups.push(() => transport.close());
     await expect(LibvirtConnection.open(transport.openLibvirt(), { where: "host1" })).rejects.toThrow(
-      /did not get through to libvirt within 0\.1 s/,
+      /did not connect to libvirt within 0\.1 s/,
     );
   });
 

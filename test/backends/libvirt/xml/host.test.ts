@@ -64,7 +64,7 @@ describe("capabilities", () => {
   });
 
   it("are not taken from another document", () => {
-    expect(() => parseHostCapabilities("<domainCapabilities/>")).toThrow("<capabilities> was asked for");
-    expect(() => parseDomainCapabilities("<capabilities/>")).toThrow("<domainCapabilities> was asked for");
+    expect(() => parseHostCapabilities("<domainCapabilities/>")).toThrow("expected <capabilities>, found <domainCapabilities>");
+    expect(() => parseDomainCapabilities("<capabilities/>")).toThrow("expected <domainCapabilities>, found <capabilities>");
   });
 });

@@ -138,7 +138,9 @@ describe("matching", () => {
       nic(element("interface", { type: "bridge" }, [element("mac", { address: mac }), element("alias", { name })])),
     );
     expect(matchInterface(twins, { mac, alias: "net1" })).toBe(twins[1]);
-    expect(() => matchInterface(twins, { mac, alias: "ua-x" })).toThrow("Unable to tell 2 interfaces");
+    expect(() => matchInterface(twins, { mac, alias: "ua-x" })).toThrow(
+      `Unable to identify the interface with MAC ${mac}: 2 interfaces of the VM have it. Give each interface its own MAC address (virsh edit).`,
+    );
   });
 });
 
