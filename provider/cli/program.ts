@@ -112,7 +112,7 @@ export function commandLine(run: (invocation: Invocation) => Promise<void>): Com
   addMigrationFlags(
     program
       .command("drain")
-      .description("move all running VMs away from a host, by a plan with room for all of them")
+      .description("move all running VMs away from a host, to hosts that have room for them")
       .argument(
         "[host]",
         "the host to drain, by its name in the configuration; on oVirt by its name or id in the engine",
@@ -181,7 +181,7 @@ export function commandLine(run: (invocation: Invocation) => Promise<void>): Com
     .command("recover")
     .description("complete or roll back interrupted moves, and plug missing VFs")
     .argument("[vm]", "default: every VM that needs it")
-    .option("--now", "do not wait for the lease of a move from another machine: that machine is known to be down")
+    .option("--now", "do not wait for a move from another machine to time out; use it only if that machine is down")
     .option("--host-is-dead <host>", "treat this unreachable host as switched off: nothing runs there any more")
     .option("--yes", "with --host-is-dead: skip the confirmation")
     .addHelpText(
@@ -191,14 +191,14 @@ export function commandLine(run: (invocation: Invocation) => Promise<void>): Com
         ["vnic-failover recover web --now", "the machine that moved it is down"],
         [
           "vnic-failover recover web --host-is-dead host2",
-          "host2 is switched off: web is reset and continues on the other host. If it still ran on host2, its disks would be corrupted",
+          "host2 is switched off: web boots from its disks on the other host. If web is still running on host2, its disks are corrupted",
         ],
       ]),
     )
     .action((vm: string | undefined, flags: RecoverFlags, command: Command) => {
       const { now = false, hostIsDead: dead, yes = false } = flags;
       if (dead !== undefined && vm === undefined)
-        command.error("error: option '--host-is-dead <host>' needs a VM: name the one that is to be recovered");
+        command.error("error: option '--host-is-dead <host>' needs the argument <vm>");
       return act(command, false, (commands, context) => commands.recover(context, { vm, now, dead, confirmed: yes }));
     });
 

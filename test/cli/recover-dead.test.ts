@@ -58,7 +58,7 @@ describe("recover, where the destination died at the switch-over", () => {
     const before = standing(lab);
     const { code, err } = await ran("recover web --host-is-dead host2", answer);
     expect(code).toBe(1);
-    expect(err).toContain("would then run twice, which corrupts its disks");
+    expect(err).toContain("it will run twice and its disks will be corrupted");
     expect(err).toContain("--yes");
     expect(standing(lab)).toEqual(before);
   });
@@ -70,9 +70,9 @@ describe("recover, where the destination died at the switch-over", () => {
     const { code, out } = await ran(line, answer);
     expect(code).toBe(0);
     expect(out).toContain("rolled back");
-    expect(out).toContain('Still to do for VM "web" on "host2": return VF 0000:01:10.0');
+    expect(out).toContain('Clean-up for VM "web" is pending on host "host2": VF 0000:01:10.0 must be returned to the host');
     expect(standing(lab)).toEqual(settled("host1", vfs[0]));
-    expect((await ran("status web")).out).toContain('Still to do for VM "web" on "host2"');
+    expect((await ran("status web")).out).toContain('Clean-up for VM "web" is pending on host "host2"');
   });
 
   it("tells scripts what is owed, and later that it was settled", async () => {

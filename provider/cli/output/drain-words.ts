@@ -13,7 +13,9 @@ export function describePlan(moves: ManyMoves): string {
   const undo = kind === "undo";
   const heading =
     plan.moves.length === 0
-      ? `No VM of ${undo ? `the drain of "${host}" can move back` : `"${host}" can move`}.`
+      ? undo
+        ? `None of the VMs drained from "${host}" can be moved back.`
+        : `No VM of "${host}" can be moved.`
       : undo
         ? `The plan to undo the drain of "${host}":`
         : `The plan for "${host}":`;
@@ -40,7 +42,7 @@ export function describePlan(moves: ManyMoves): string {
 export function describeNothing(moves: ManyMoves): string {
   return paragraphs(
     moves.kind === "undo"
-      ? `Nothing to do: no VM of the drain of "${moves.host}" is left to move back.`
+      ? `Nothing to do: none of the VMs drained from "${moves.host}" needs to be moved back.`
       : `Nothing to do: no VM runs on "${moves.host}".`,
     describeSkipped(moves),
   );

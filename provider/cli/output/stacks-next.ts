@@ -86,12 +86,12 @@ export function describeNext(moves: ManyMoves): string {
   return [
     ...stacks.map(
       ({ stack, project, vms }) =>
-        `The next pulumi up --refresh of stack "${stack}" (project "${project}") moves VM${vms.length === 1 ? "" : "s"} ${listed(vms)} back to "${host}". To keep ${them(vms)} away, set: ${setMaintenance(host, { ...inFolder(configuration), stack })}`,
+        `The next pulumi up --refresh in stack "${stack}" (project "${project}") moves VM${vms.length === 1 ? "" : "s"} ${listed(vms)} back to "${host}". To prevent that, run: ${setMaintenance(host, { ...inFolder(configuration), stack })}`,
     ),
     ...(others.length === 0
       ? []
       : [
-          `A stack that places ${stacks.length === 0 ? (others.length === 1 ? "this VM" : "these VMs") : "one of the other VMs"} on "${host}" moves ${stacks.length === 0 ? them(others) : "it"} back with its next pulumi up --refresh. To keep ${stacks.length === 0 ? them(others) : "it"} away, set in that stack: ${setMaintenance(host, configuration)}`,
+          `A stack that places ${stacks.length === 0 ? (others.length === 1 ? "this VM" : "these VMs") : "one of the other VMs"} on "${host}" moves ${stacks.length === 0 ? them(others) : "it"} back with its next pulumi up --refresh. To prevent that, run in that stack: ${setMaintenance(host, configuration)}`,
         ]),
     ...(configuration?.config === undefined
       ? []
@@ -105,7 +105,7 @@ function describeNextOnOvirt({ host, plan, next }: ManyMoves): string {
     return `The engine has "${host}" in maintenance: placements that name it are suspended, so no stack moves ${one ? "this VM" : "these VMs"} back.`;
   if (next.maintenanceFollows === true)
     return `Once the engine has "${host}" in maintenance, placements that name it are suspended, and no stack moves ${one ? "this VM" : "these VMs"} back.`;
-  return `A stack that places ${one ? "this VM" : "one of these VMs"} on "${host}" moves it back with its next pulumi up --refresh. To keep ${them(plan.moves)} away, put the host into maintenance: with --maintenance, or in the Administration Portal.`;
+  return `A stack that places ${one ? "this VM" : "one of these VMs"} on "${host}" moves it back with its next pulumi up --refresh. To prevent that, put the host into maintenance, with --maintenance or in the Administration Portal.`;
 }
 
 /** The folder that was named, which another stack's project need not be in. */

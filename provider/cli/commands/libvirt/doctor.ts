@@ -54,7 +54,7 @@ export function diagnose(facts: DoctorFacts): Answer {
 function trust({ hosts }: DoctorFacts): string | undefined {
   return hosts.length < 2
     ? undefined
-    : "Hosts that VMs move between trust each other: control of one can give root on those that its VMs are moved to. See docs/security.md.";
+    : "note: hosts that migrate VMs to each other must trust each other: an attacker with root on one can gain root on the others. See docs/security.md.";
 }
 
 /** The VFs that journals speak for: bound to vfio, and rightly so. */

@@ -61,10 +61,10 @@ async function stateOf(cluster: LibvirtCluster, drained: DrainedVm): Promise<Sta
     return stuck(from, `it is active on ${active.map(({ host }) => `"${host.name}"`).join(" and ")}`);
   if (one?.host.name === to) return { drained, instance: one };
   if (one?.host.name === from) return skipped(`it is on "${from}" already`);
-  if (one !== undefined) return skipped(`it has moved to "${one.host.name}" meanwhile`);
+  if (one !== undefined) return skipped(`it has since moved to "${one.host.name}"`);
   // It may run on a host that does not answer.
   if (unreachable[0] !== undefined) return stuck(from, unreachable[0].message);
-  if (own[0] !== undefined) return skipped(`it does not run; it is defined on "${own[0].host.name}"`);
+  if (own[0] !== undefined) return skipped(`it is not running (defined on "${own[0].host.name}")`);
   const [namesake] = instances;
   return skipped(
     namesake === undefined

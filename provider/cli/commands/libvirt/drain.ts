@@ -38,8 +38,8 @@ export async function drain(context: CommandContext, request: DrainRequest): Pro
 function maintenanceIsTheStacks(host: string, configuration: CommandContext["configuration"]): ProblemError {
   return new ProblemError({
     code: "option-not-with-libvirt",
-    what: `Unable to use --maintenance with libvirt: maintenance of a host is set in the stacks' configuration`,
-    remedy: `Drain "${host}" without it, and set: ${setMaintenance(host, configuration)}`,
+    what: "Unable to use --maintenance with libvirt: it applies to oVirt only",
+    remedy: `Drain "${host}" without --maintenance, then run: ${setMaintenance(host, configuration)}`,
   });
 }
 

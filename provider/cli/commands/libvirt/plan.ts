@@ -41,11 +41,11 @@ function describePlan(found: MovePlan, refused: boolean, options: MigrationOptio
   const begun =
     journal === undefined
       ? undefined
-      : `A move from "${journal.from}" to "${journal.to}" is recorded in its journal (step ${journal.step}): that would be completed or rolled back first.`;
+      : `An unfinished move from "${journal.from}" to "${journal.to}" (at step ${journal.step}) is recorded in the VM's metadata; it would be completed or rolled back first.`;
   const unplug = unpluggingOf(options.unplug);
   const steps = moveSteps.map(({ name, title }, index) => [String(index + 1), name, title]);
   return paragraphs(
-    `VM "${vm}": ${from === undefined ? "found nowhere" : `"${from}"`} -> "${to}"`,
+    `VM "${vm}": ${from === undefined ? "not found on any host" : `"${from}"`} -> "${to}"`,
     pairs === "" ? undefined : indented(pairs),
     begun,
     refused || interfaces.length === 0 ? undefined : `The VF leaves the guest ${inWords(unplug)}.`,

@@ -94,15 +94,14 @@ async function requireDead(
       remedy: "Run the command without --host-is-dead.",
     });
   }
-  const risk = `A VM that still runs on "${dead}" would then run twice, which corrupts its disks.`;
-  if (confirmed || ((await confirm?.(`${risk} Is "${dead}" switched off, or was it restarted?`)) && !signal.aborted))
-    return;
+  const question = `If the VM is still running on "${dead}", it will run twice and its disks will be corrupted. Is it certain that "${dead}" is powered off, or was restarted after the move?`;
+  if (confirmed || ((await confirm?.(question)) && !signal.aborted)) return;
   throw new ProblemError({
     code: "host-death-not-confirmed",
-    what: `Unable to treat host "${dead}" as dead: this was not confirmed`,
+    what: `Unable to treat host "${dead}" as dead: not confirmed`,
     where: dead,
     state: "Nothing was changed.",
-    remedy: `Make sure that it is switched off (${risk.charAt(0).toLowerCase()}${risk.slice(1, -1)}), then run \`vnic-failover recover ${shellWord(vm ?? "VM")} --host-is-dead ${dead} --yes\`.`,
+    remedy: `Power "${dead}" off or make sure that it was restarted, then run \`vnic-failover recover ${shellWord(vm ?? "VM")} --host-is-dead ${dead} --yes\`. If the VM is still running there, its disks will be corrupted.`,
   });
 }
 

@@ -22,7 +22,7 @@ export async function release({ cluster }: CommandContext, vm: string): Promise<
   // Also one that this version cannot read is taken away.
   const note = await host.metadata(dom, metadataNamespace("placement"), 0);
   if (note === undefined)
-    return { outcome: "ok", document: { vm, released: null }, text: `No stack is recorded to place VM "${vm}".` };
+    return { outcome: "ok", document: { vm, released: null }, text: `Nothing to release: no stack is recorded as the owner of the placement of VM "${vm}".` };
   const record = readable(note);
   await writePlacementRecord({ host, dom }, undefined);
   return { outcome: "ok", document: { vm, released: record ?? "unreadable" }, text: inWords(vm, record) };
@@ -42,5 +42,5 @@ function inWords(vm: string, record: PlacementRecord | undefined): string {
     record === undefined
       ? "an unreadable record was removed"
       : `it was placed by resource "${record.resource}" of stack "${record.stack}" (project "${record.project}")`;
-  return `VM "${vm}" is free to be placed by another stack: ${by}. Once another stack has placed the VM, changes of the old placement are refused.`;
+  return `Another stack can now place VM "${vm}" (${by}). After that, changes to the old placement are refused.`;
 }

@@ -21,7 +21,7 @@ export async function status({ cluster }: CommandContext, { vm }: { vm?: string 
 
 const standings: Readonly<Record<OwnerStatus, string>> = {
   "at work": "under way",
-  "perhaps at work": "perhaps under way",
+  "perhaps at work": "in progress on another machine, or interrupted",
   gone: "interrupted",
 };
 

@@ -131,9 +131,9 @@ export function needsRecovery(
   return journal !== undefined || missing.length > 0 || runsTwice || problem !== undefined || owes;
 }
 
-/** `Still to do for VM "web" on "host1" …` */
+/** `Clean-up for VM "web" is pending on host "host1": …` */
 export function owedInWords(vm: string, what: string): string {
-  return `Still to do for VM "${vm}" on ${what}. Once that host answers, pulumi up, a move, or vnic-failover recover ${shellWord(vm)} does it.`;
+  return `Clean-up for VM "${vm}" is pending on host ${what}. It is done by vnic-failover recover ${shellWord(vm)}, the next move or the next pulumi up, once the host answers.`;
 }
 
 async function interfacesOf(cluster: LibvirtCluster, instance: DomainInstance): Promise<readonly SurveyedInterface[]> {

@@ -27,7 +27,7 @@ export function refuseForeignOptions(given: readonly (keyof MigrationOptions)[])
   if (foreign.length === 0) return;
   throw new ProblemError({
     code: "option-not-on-ovirt",
-    what: `Unable to use ${foreign.join(", ")} on oVirt: the engine migrates by the migration policy of the cluster or VM, and announces nothing`,
-    remedy: `Set the policy in the Administration Portal. A move on oVirt takes ${engineOptions.map((option) => flagOf([option])).join(", ")}.`,
+    what: `Unable to use ${foreign.join(", ")} on oVirt: the migration policy of the cluster or VM decides this`,
+    remedy: `Set the policy in the Administration Portal. On oVirt a move accepts only ${engineOptions.map((option) => flagOf([option])).join(", ")}.`,
   });
 }

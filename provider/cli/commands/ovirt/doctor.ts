@@ -110,7 +110,7 @@ function diagnoseEngine(facts: EngineDoctorFacts): Answer {
       `${host.name}: ${host.status}${vms.length === 0 ? "" : `, VFs in use by ${vms.join(", ")}`}`,
       indented(
         table(
-          ["pf", "link", "vfs", "at most", "free", "networks"],
+          ["pf", "link", "vfs", "max vfs", "free", "networks"],
           functions.map(({ name, status = "", number, max, free, networks, labels }) => [
             ...[name, status, String(number), String(max), String(free.length)],
             networks === "all"

@@ -117,7 +117,7 @@ async function requireAsPlanned({ client }: Engine, { name, uuid, from }: FoundV
       vm === undefined
         ? "the engine no longer has it"
         : host === undefined
-          ? "it does not run"
+          ? "it is not running"
           : `it is on "${host.name}" now`
     }`,
     state: "Nothing was changed.",
@@ -133,15 +133,15 @@ async function stateOf({ client }: Engine, hosts: readonly EngineHost[], drained
   if (!mayHaveMoved.has(outcome)) return skipped("the drain did not move it");
   const vm = await findVm(client, uuid);
   if (vm === undefined) return skipped("the engine no longer has it");
-  if (!isRunning(vm) || vm.host === undefined) return skipped("it does not run");
+  if (!isRunning(vm) || vm.host === undefined) return skipped("it is not running");
   const on = hosts.find(({ id }) => id === vm.host)?.name;
   if (on === to) return { drained, vm };
-  return skipped(on === from ? `it is on "${from}" already` : `it has moved to "${on ?? "another cluster"}" meanwhile`);
+  return skipped(on === from ? `it is on "${from}" already` : `it has since moved to ${on === undefined ? "another cluster" : `"${on}"`}`);
 }
 
 async function hostsOf({ client, cluster }: Engine): Promise<readonly EngineHost[]> {
   const [{ id: own }, hosts] = await Promise.all([cluster(), listHosts(client)]);
-  if (hosts.length === 0) throw emptyList("host", client.where);
+  if (hosts.length === 0) throw emptyList("hosts", client.where);
   return hosts.filter((host) => host.cluster === own);
 }
 

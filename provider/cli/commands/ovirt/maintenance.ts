@@ -57,7 +57,7 @@ export async function putIntoMaintenance(
   }
   const status = await statusAfter(client, host, seconds, signal);
   if (status === "maintenance") return ended("ok", `"${host.name}" is in maintenance.`);
-  return ended("unclear", `"${host.name}" is on its way into maintenance.`, tooLong(host, status, seconds));
+  return ended("unclear", `"${host.name}" is entering maintenance.`, tooLong(host, status, seconds));
 }
 
 /** The answer with a further paragraph. */

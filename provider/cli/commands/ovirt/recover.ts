@@ -48,7 +48,7 @@ export async function engineRecover(context: EngineContext, { vm, now, dead }: R
     },
     text: paragraphs(
       recovered.length === 0
-        ? "Nothing to recover: no VM runs without its VF, and the engine migrates none."
+        ? "Nothing to recover: every VM has its VFs, and no migration is in progress."
         : table(
             ["vm", "host", "move", "plugged", "missing"],
             recovered.map(({ vm: name, host = "", underWay: moves, plugged, missing }) => [
@@ -99,7 +99,7 @@ function underWay({ vm, host }: EngineVmSurvey): Recovered {
   const error = new ProblemError({
     code: "move-under-way",
     what: `VM "${vm.name}" is being migrated by the engine, which plugs its VFs at the end`,
-    remedy: `Wait for the event of its end in the Administration Portal (Events), then run vnic-failover recover ${shellWord(vm.name)}.`,
+    remedy: `Wait until the Administration Portal (Events) reports the end of the migration, then run vnic-failover recover ${shellWord(vm.name)}.`,
   });
   return { vm: vm.name, outcome: "refused", host, underWay: true, plugged: [], missing: [], errors: [error] };
 }
@@ -115,7 +115,7 @@ function unplugged({ vm, pairs, missing, reported, underWay: moves }: EngineVmSu
     .filter(({ nic }) => !nic.plugged && missing.every(({ id }) => id !== nic.id) && (all || isReported(nic)))
     .map(
       ({ nic }) =>
-        `NIC "${nic.name}" of VM "${vm.name}" is unplugged, and the guest reports ${isReported(nic) ? "a" : "no"} standby of it. If it should be plugged: plug it in the Administration Portal, or with pulumi up where a stack declares it.`,
+        `NIC "${nic.name}" of VM "${vm.name}" is unplugged; the guest ${isReported(nic) ? "still reports" : "does not report"} its standby. To plug it, use the Administration Portal, or pulumi up in the stack that declares it.`,
     );
 }
 

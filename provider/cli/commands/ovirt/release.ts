@@ -9,6 +9,6 @@ export async function engineRelease({ engine }: EngineContext, name: string): Pr
   return {
     outcome: "ok",
     document: { vm, released: null },
-    text: `No stack is recorded to place VM "${vm}": there are no such records on oVirt, and any stack may place it.`,
+    text: `Nothing to release: on oVirt no owner is recorded for a placement, and any stack may place VM "${vm}".`,
   };
 }

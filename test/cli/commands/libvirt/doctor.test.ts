@@ -134,7 +134,7 @@ Nothing is missing.`);
   });
 
   test("X3: says that hosts which VMs move between trust each other", () => {
-    const said = "Hosts that VMs move between trust each other";
+    const said = "note: hosts that migrate VMs to each other must trust each other";
     expect(
       diagnose(facts(host(), host({ name: "host2", uuid: "22222222-2222-4333-8444-000000000002" }))).text,
     ).toContain(said);

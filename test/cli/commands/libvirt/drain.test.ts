@@ -151,7 +151,7 @@ describe("a drain says what the stacks do next", () => {
       expect(shown).toContain(
         'A stack that places this VM on "host1" moves it back with its next pulumi up --refresh.',
       );
-      expect(shown).toContain(`To keep it away, set in that stack: ${command} --stack prod\n`);
+      expect(shown).toContain(`To prevent that, run in that stack: ${command} --stack prod\n`);
     }
     expect(document["next"]).toEqual({ maintenance: false, command: `${command} --stack prod`, placements: [] });
   });
@@ -164,7 +164,7 @@ describe("a drain says what the stacks do next", () => {
     const { text, document } = await drained(context, { to: ["host2"] });
     for (const shown of [context.shown[0], text]) {
       expect(shown).toContain(
-        `The next pulumi up --refresh of stack "blue" (project "net") moves VM "web" back to "host1". To keep it away, set: ${command} --stack blue\n`,
+        `The next pulumi up --refresh in stack "blue" (project "net") moves VM "web" back to "host1". To prevent that, run: ${command} --stack blue\n`,
       );
       expect(shown).toContain('A stack that places one of the other VMs on "host1" moves it back');
     }
@@ -224,7 +224,7 @@ describe("a drain's undoing", () => {
     const moved = await undone(on(lab.cluster), file);
     expect(moved).toMatchObject({ outcome: "ok", document: { plan: { moves: [], skipped: [{ vm: "web" }] } } });
     expect(moved.text).toBe(
-      'Nothing to do: no VM of the drain of "host1" is left to move back.\n\nweb is skipped: it has moved to "host3" meanwhile.',
+      'Nothing to do: none of the VMs drained from "host1" needs to be moved back.\n\nweb is skipped: it has since moved to "host3".',
     );
     await migrate(on(lab.cluster), { vm: "web", to: "host1", options, reportDir });
     expect((await undone(on(lab.cluster), file)).text).toContain('it is on "host1" already');

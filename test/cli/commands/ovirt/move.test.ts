@@ -193,7 +193,7 @@ describe("migrate", () => {
     over.engine.disruptions.add({ kind: "unplug-fails", nic: "more" });
     const { code, err } = await cli.ran("migrate web --to host2");
     expect(code).toBe(4);
-    expect(err).toMatch(/Failed to unplug Network Interface more.*\)\. The VM runs without VF of NIC "nic"/);
+    expect(err).toMatch(/Failed to unplug Network Interface more.*\)\. The VM runs without the VF of NIC "nic"/);
     expect(err).toContain("Check what uses the VF in the guest, then run the command again.");
     expect(err).toContain(
       'To plug what is missing: shut VM "web" down, plug NIC "nic" in the Administration Portal, and start the VM.',
@@ -224,7 +224,7 @@ describe("migrate", () => {
     cli.over.engine.disruptions.add({ kind: "migration-fails" });
     const failed = await cli.ran("migrate web --to host2");
     expect(failed.code).toBe(4);
-    expect(failed.err).toContain('it runs on "host1" without VF of NIC "nic"');
+    expect(failed.err).toContain('VM "web" runs on "host1" without the VF of NIC "nic"');
     expect(await cli.reports()).toMatchObject([{ outcome: "unclear", interfaces: [{ ...before, vfAfter: null }] }]);
 
     const slow = await engineCli({ stepMillis: "manual" });
