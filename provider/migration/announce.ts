@@ -52,7 +52,7 @@ export async function startAnnouncers(
   if (options.announce !== "probe") return [];
   if (!cluster.config.hostCommands) {
     announced.notes.push(
-      "hostCommands of the cluster are off, so only QEMU announced the standby. With them, no traffic would be lost between the plugging of the new VF and the guest's first frame through it.",
+      "Only QEMU announced the standby, because hostCommands of vnic-failover:cluster is false. Traffic to the guest may have been lost until its first frame through the new VF. Set hostCommands to true to prevent that.",
     );
     return [];
   }
@@ -62,7 +62,7 @@ export async function startAnnouncers(
       const task = { bridge, mac: nic.mac, addresses: [...addresses], vf, seconds: announcerLife };
       const announcer = await startAnnouncer(host, task, {
         onAddress: (address) => timeline.mark("announced", `${host.name} learnt the guest's address ${address}`),
-        onPort: (port) => timeline.mark("announced", `${host.name} sees ${nic.mac} behind ${port}`),
+        onPort: (port) => timeline.mark("announced", `${host.name} sees MAC ${nic.mac} on bridge port ${port}`),
         onCleared: () => timeline.mark("announced", `${host.name} cleared the VF's MAC filter`),
         onGivenUp: (why) => announced.notes.push(`Probing from "${host.name}" stopped: ${why}.`),
         onCopied: (frames) =>
@@ -70,7 +70,7 @@ export async function startAnnouncers(
       });
       if (typeof announcer === "string") {
         announced.notes.push(
-          `No probing from "${host.name}": ${announcer}. The guest's switches learn its new port only when it sends something.`,
+          `The guest was not probed from "${host.name}": ${announcer}. The switches learn the guest's new port only when the guest sends a frame.`,
         );
         return undefined;
       }
@@ -168,7 +168,7 @@ export async function vfSeen(context: Announcing, place: LibvirtHost, nic: Annou
   const isSeen = () => announcer.seenBehind(throughVf, (end - context.clock.now()) / 1000);
   const notSeen = () => {
     context.announced.notes.push(
-      `No answer of the guest through its VF (${nic.mac}) was seen within ${context.options.plugTimeout} s: its address may be unknown, or the VF's driver may have no link.`,
+      `The VF is plugged, but the guest did not answer through it (${nic.mac}) within ${context.options.plugTimeout} s. Check the VF's link in the guest (ip link). If the guest's IP address was not found, name it with --address.`,
     );
     context.progress.warn(context.announced.notes.at(-1) ?? "");
   };

@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { networkOn } from "../config/index.js";
 import { ProblemError } from "../model/problem.js";
+import { shellWord } from "../model/shell-word.js";
 import { attribute, type Element } from "../xml/element.js";
 import { formatPciAddress, samePciAddress, type PciAddress } from "../backends/libvirt/xml/pci-address.js";
 import { findPrimary, fitsVlan } from "../backends/libvirt/xml/primary.js";
@@ -45,10 +46,10 @@ export async function refuseForeignPairs(
     if (strange !== undefined) {
       throw new ProblemError({
         code: "journal-foreign-device",
-        what: `The journal of a move in the metadata of VM "${vm}" has a device for ${nic.mac} with ${strange}, which the VM's definition does not have`,
+        what: `The record of an interrupted move in VM "${vm}" does not match the VM's definition: the device with MAC ${nic.mac} has ${strange}`,
         where: host.name,
         state: "Nothing was changed.",
-        remedy: "The journal may have been tampered with: investigate before you continue with this VM.",
+        remedy: `The record may have been tampered with. Compare it with the definition (virsh metadata, virsh dumpxml --inactive ${shellWord(vm)}), and do not move or start the VM until the difference is explained.`,
       });
     }
   }
@@ -69,11 +70,11 @@ async function refuseOn(
     if ((await vfsOf(cluster, host, nic.network)).some(isNamed)) continue;
     throw new ProblemError({
       code: "journal-foreign-device",
-      what: `The journal of a move in the metadata of VM "${vm}" names ${formatPciAddress(named(nic))}, which is not a VF of network "${nic.network}"`,
+      what: `The record of an interrupted move in VM "${vm}" names ${formatPciAddress(named(nic))}, which is not a VF of network "${nic.network}"`,
       where: host.name,
       state: "Nothing was changed.",
       remedy:
-        "Check the network's physicalFunctions in vnic-failover:cluster. If they are right, the journal may have been tampered with: investigate before you continue with this VM.",
+        "Check physicalFunctions of the network in vnic-failover:cluster. If they are correct, the record may have been tampered with: do not move or start the VM until the difference is explained.",
     });
   }
 }
@@ -88,11 +89,11 @@ function strangeToDefinition(
   interfaces: readonly DomainInterface[],
   vlan: number | undefined,
 ): string | undefined {
-  if (defined === undefined) return "a VF of its own";
+  if (defined === undefined) return "no VF in the definition";
   const standby = interfaces.find(({ alias }) => alias === standbyAlias);
   if ((defined.mac ?? standby?.mac ?? mac) !== mac) return "another MAC address";
   const ownVlan = defined.device === "interface" && defined.type === "hostdev";
-  return ownVlan && !fitsVlan(defined.vlan, vlan) ? `network "${network}"` : undefined;
+  return ownVlan && !fitsVlan(defined.vlan, vlan) ? `a VLAN that is not that of network "${network}"` : undefined;
 }
 
 /**
@@ -109,9 +110,9 @@ function strangeInDevice(
   if (nic.teaming?.type !== "transient" || nic.teaming.persistent !== standbyAlias) return "another standby";
   if ((nic.mac ?? mac) !== mac) return "another MAC address";
   const inDefinedVlan = defined?.device === "interface" && isDeepStrictEqual(nic.vlan, defined.vlan);
-  if (nic.device === "interface" && !fitsVlan(nic.vlan, vlan) && !inDefinedVlan) return "another VLAN";
+  if (nic.device === "interface" && !fitsVlan(nic.vlan, vlan) && !inDefinedVlan) return "a VLAN that is not that of its network";
   const file = filesOf(device).find((each) => !filesOf(defined?.raw).includes(each));
-  return file === undefined ? undefined : `file ${JSON.stringify(file)}`;
+  return file === undefined ? undefined : `a file (${JSON.stringify(file)}) that the definition does not have`;
 }
 
 /** The host's files that a device names: a ROM, a script. */

@@ -101,10 +101,11 @@ export async function settleOwed(cluster: LibvirtCluster, { host, dom }: DomainI
   return { settled, owed: left.map(inWords) };
 }
 
-/** `"host1": return VF 0000:01:10.0, end the VM's stopped copy, if there is one` */
+/** `"host1": VF 0000:01:10.0 must be returned to the host, and the VM's stopped copy removed if it exists` */
 export function inWords({ host, vfs }: OwedToHost): string {
-  const parts = [...vfs.map((vf) => `return VF ${formatPciAddress(vf)}`), "end the VM's stopped copy, if there is one"];
-  return `"${host}": ${parts.join(", ")}`;
+  const copy = "the VM's stopped copy removed if it exists";
+  if (vfs.length === 0) return `"${host}": ${copy}`;
+  return `"${host}": ${vfs.map((vf) => `VF ${formatPciAddress(vf)}`).join(" and ")} must be returned to the host, and ${copy}`;
 }
 
 /** Undefined: it runs, and nothing was done. */
@@ -119,7 +120,7 @@ async function endCopy(host: LibvirtHost, uuid: string, move: string): Promise<r
   }
   const kept = await host.domainOf(uuid);
   if (kept !== undefined && (await host.isPersistent(kept))) await host.undefineMoved(kept);
-  return [`the VM's copy on "${host.name}" was ended`];
+  return [`the VM's stopped copy on "${host.name}" was removed`];
 }
 
 /** Only VFs of the cluster's networks: what else is bound to VFIO there is none of ours, whatever the metadata says. */
@@ -146,7 +147,7 @@ async function returnVfs(
   const unused = vfs.filter((vf) => isIn(known.flat(), vf) && !isIn(used, vf));
   for (const vf of unused) await releaseVf(host, vf);
   await unclaimMove(host, move);
-  return unused.map((vf) => `VF ${formatPciAddress(vf)} of "${host.name}" was returned`);
+  return unused.map((vf) => `VF ${formatPciAddress(vf)} was returned to host "${host.name}"`);
 }
 
 async function writeOwed(host: LibvirtHost, dom: DomainRef, owed: readonly OwedToHost[]): Promise<void> {

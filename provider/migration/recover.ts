@@ -63,8 +63,8 @@ export interface Recovery {
 export const outcomeInWords: Readonly<Record<Recovery["outcome"], string>> = {
   finished: "finished",
   undone: "rolled back",
-  overtaken: "overtaken by another tool's",
-  none: "none was interrupted",
+  overtaken: "superseded by another tool's migration",
+  none: "none",
 };
 
 /**
@@ -254,10 +254,10 @@ async function goBack({ home, copy, reset }: Extract<Verdict, { way: "back" }>, 
   throw new ProblemError(
     {
       code: "recovery-incomplete",
-      what: `Unable to roll back the move of VM "${vm}": ${failures.map(({ step, error }) => `${step}: ${reasonOf(error)}`).join("; ")}`,
+      what: `Unable to roll back the move of VM "${vm}": ${failures.map(({ step, error }) => `step ${step}: ${reasonOf(error)}`).join("; ")}`,
       where: source.name,
-      state: "The journal is kept.",
-      remedy: `Resolve what is reported, then run \`vnic-failover recover ${shellWord(vm)}\`.`,
+      state: "The VM was left as it is now, and recovery can be repeated.",
+      remedy: `Fix the reported problem, then run \`vnic-failover recover ${shellWord(vm)}\`.`,
     },
     { cause: failures[0]?.error, causeIsTold: true },
   );
@@ -321,7 +321,7 @@ function isMigration(operation: number | undefined): boolean {
 function migratedByAnother(vm: string, [instance]: readonly DomainInstance[]): ProblemError {
   return new ProblemError({
     code: "vm-migrating",
-    what: `Unable to recover VM "${vm}": another tool migrates it at this moment`,
+    what: `Unable to recover VM "${vm}": another tool is migrating it`,
     ...(instance !== undefined && { where: instance.host.name }),
     state: "Nothing was changed.",
     remedy: `Run \`vnic-failover recover ${shellWord(vm)}\` once that migration has ended.`,

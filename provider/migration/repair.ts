@@ -79,7 +79,7 @@ async function plugInTurn(
     const defined = await definedPrimary(instance, record);
     if (declared === undefined && persistent && !isDefinedSo(record, defined, vlan)) {
       progress.warn(
-        `Unable to plug the missing VF of ${record.mac} into VM "${vm}": its definition has no VF of network "${profile.network}" for it. Run pulumi up of the stack that declares the interface.`,
+        `Unable to plug the missing VF of ${record.mac} into VM "${vm}": the VM's definition has no VF of network "${profile.network}" for this interface. Run pulumi up in the stack that declares it.`,
       );
       continue;
     }

@@ -73,13 +73,13 @@ export class StepFailed extends ProblemError {
         code: `step-${step}-failed`,
         what: `Unable to ${words.action}`,
         state: overtaken
-          ? "Another process has taken it over: this process changed nothing more."
+          ? "Another process has taken over the move; this process stopped."
           : committed
             ? words.committed
             : settled
               ? words.rolledBack
-              : `These steps could not be rolled back: ${left}.`,
-        remedy: settled ? "Resolve what is reported, then retry." : words.remedy,
+              : `The VM was left as it is now, possibly without a VF. These steps were not rolled back: ${left}.`,
+        remedy: settled ? "Fix the reported problem, then retry." : words.remedy,
       },
       { cause, remedyFirst: !settled },
     );

@@ -22,7 +22,7 @@ export function refuseForeignXml(
   if (foreign.length === 0) return;
   throw new ProblemError({
     code: "source-xml-foreign",
-    what: `Unable to migrate VM "${vm}" to "${destination.name}": the XML from "${source.name}" names what the VM did not have when the move began: ${foreign.join("; ")}`,
+    what: `Unable to migrate VM "${vm}" to "${destination.name}": its XML from "${source.name}" has resources that the VM did not have when the move began: ${foreign.join("; ")}`,
     where: source.name,
     remedy: `If the VM was changed during the move, retry. Otherwise "${source.name}" may be compromised: investigate it.`,
   });

@@ -3,7 +3,7 @@
  * where another was interrupted.
  */
 import { networkOn } from "../config/index.js";
-import { ProblemError } from "../model/problem.js";
+import { ProblemError, reasonOf } from "../model/problem.js";
 import { evaluate, migrationXmlRules, problemOf } from "../rules/index.js";
 import { attribute, child, formatXml, parseXml, withAttributes, withChildren, type Element } from "../xml/element.js";
 import { parseInterfaceRecords, primaryAliasOf } from "../backends/libvirt/xml/interface-record.js";
@@ -211,7 +211,8 @@ const migrateVm: MoveStep = {
     if (copy !== "none") {
       throw new ProblemError({
         code: "vm-on-several-hosts",
-        what: `VM "${vm}" is ${copy === "live" ? "live" : "perhaps about to run"} on "${destination.name}", and paused on "${source.name}"`,
+        what: `VM "${vm}" is paused on "${source.name}" and ${copy === "live" ? "running" : "an incoming copy of it may start"} on "${destination.name}"`,
+        state: `It was left paused on "${source.name}", so that it does not run twice.`,
         remedy: `Run \`vnic-failover recover ${shellWord(vm)}\`.`,
       });
     }
@@ -237,7 +238,7 @@ const plug: MoveStep = {
       await plugMissing(context, context.destination, dom, (nic) => nic.destinationVf);
     } catch (error) {
       if (!(error instanceof VfNotPlugged)) throw error;
-      context.notPlugged.push(error.message);
+      context.notPlugged.push(`${reasonOf(error)}.`);
       context.progress.warn(error.message);
     }
     context.beside.start("job", async () => {
@@ -594,7 +595,7 @@ async function plugOne(
   throw new VfNotPlugged(
     {
       code: "vf-not-plugged",
-      what: `Unable to plug a VF of network "${nic.network}" into VM "${context.vm}" (tried ${tried.map(formatPciAddress).join(", ")})`,
+      what: `Unable to plug a VF of network "${nic.network}" into VM "${context.vm}" on host "${host.name}" (tried ${tried.map(formatPciAddress).join(", ")})`,
       where: host.name,
       state: "The VM runs on its standby.",
       remedy: `Free a VF, then run \`vnic-failover recover ${shellWord(context.vm)}\`.`,
@@ -626,7 +627,7 @@ async function attachPrimary(
     await host.attach(dom, withoutGuestAddress(device), Affect.LIVE);
     await tellOfVf(context, host, nic, "plugged", vf, vlan);
     context.progress.warn(
-      `VF ${formatPciAddress(vf)} of VM "${context.vm}" has another PCI address in the guest than before, because another device took that address. The interface's name in the guest may differ until the VM's next start.`,
+      `The PCI address of VF ${formatPciAddress(vf)} in the guest of VM "${context.vm}" has changed, because another device took its former address. The interface may have a different name in the guest until the VM's next start.`,
     );
   }
 }

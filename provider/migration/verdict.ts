@@ -111,9 +111,9 @@ function fateUnknown({ vm }: Situation, here: DomainInstance, unreachable: HostU
 function stoppedThere(vm: string, { host }: DomainInstance): ProblemError {
   return new ProblemError({
     code: "vm-stopped-there",
-    what: `Unable to recover VM "${vm}": it is on "${host.name}" already, but does not run`,
+    what: `Unable to recover VM "${vm}": it is on "${host.name}" but is not running`,
     where: host.name,
     state: "Nothing was changed.",
-    remedy: `Resume it (\`virsh resume ${shellWord(vm)}\`, or \`virsh dompmwakeup ${shellWord(vm)}\`), then run \`vnic-failover recover ${shellWord(vm)}\`. If that is not possible, end it there first (\`virsh destroy ${shellWord(vm)}\`): the contents of its memory are lost.`,
+    remedy: `Resume it (\`virsh resume ${shellWord(vm)}\`, or \`virsh dompmwakeup ${shellWord(vm)}\`), then run \`vnic-failover recover ${shellWord(vm)}\`. If that is not possible, stop it there first (\`virsh destroy ${shellWord(vm)}\`), which loses the contents of its memory.`,
   });
 }

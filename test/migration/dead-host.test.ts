@@ -58,7 +58,7 @@ describe("a destination that vanishes", () => {
     await lab.reopen(lab.host2);
     expect(standing(lab).bound).toEqual([`host1 ${vfs[0]}`, `host2 ${vfs[0]}`]);
     const { settled: done, owed } = await recover(lab.cluster, "web");
-    expect(done).toEqual([`VF ${vfs[0]} of "host2" was returned`]);
+    expect(done).toEqual([`VF ${vfs[0]} was returned to host "host2"`]);
     expect(owed).toEqual([]);
     expect(standing(lab)).toEqual(settled("host1", vfs[0]));
     expect(owedOn(lab.host1)).toBeUndefined();
@@ -147,7 +147,7 @@ describe("a source that vanishes after the switch-over", () => {
     expect(standing(lab)).toMatchObject({ runsOn: ["host2"], activeOn: ["host1", "host2"], journals: ["host1"] });
     await lab.reopen(lab.host1);
     const { settled: done } = await recover(lab.cluster, "web");
-    expect(done).toContain('the VM\'s copy on "host1" was ended');
+    expect(done).toContain('the VM\'s stopped copy on "host1" was removed');
     expect(standing(lab)).toEqual(settled("host2", vfs[0]));
   });
 

@@ -267,7 +267,7 @@ describe.concurrent("a guest that does not release its VF", () => {
     const { report, message, step } = await failure(move(lab));
     expect(step).toBe("unplug");
     expect(message).toBe(
-      'Unable to move VM "web" from "host1" to "host2": the guest of the VM rejected the unplug request of VF 0000:01:10.0 (host1). The move was rolled back: the VM is on the source, as it was. Check what uses the device in the guest (a bond, a DPDK application, a stopped kernel), then retry.',
+      'Unable to move VM "web" from "host1" to "host2": the guest of the VM rejected the unplug request for VF 0000:01:10.0 (host1). The move was rolled back: the VM is on the source, as it was. Check what uses the device in the guest (a bond, a DPDK application, a stopped kernel), then retry.',
     );
     expect(report.outcome).toBe("failed-on-source");
     expect(standing(lab)).toEqual(here);
@@ -275,7 +275,7 @@ describe.concurrent("a guest that does not release its VF", () => {
 
   it("refuses while libvirt's call still waits: the call's own error says so", async ({ lab }) => {
     Object.assign(lab.host1.guest, { unplug: "refuses", callWaits: 50 });
-    expect((await failure(move(lab))).message).toContain("rejected the unplug request of VF 0000:01:10.0");
+    expect((await failure(move(lab))).message).toContain("rejected the unplug request for VF 0000:01:10.0");
     expect(standing(lab)).toEqual(here);
   });
 

@@ -73,7 +73,7 @@ describe("runSteps", () => {
     expect(context.events).toEqual(["do a", "do b", "do c", "undo c", "undo b", "undo a"]);
     expect(failure).toMatchObject({ step: "c", committed: false, notUndone: [] });
     expect(failure.message).toBe(
-      "Unable to do all: cannot do c. All was rolled back. Resolve what is reported, then retry.",
+      "Unable to do all: cannot do c. All was rolled back. Fix the reported problem, then retry.",
     );
   });
 
@@ -104,7 +104,7 @@ describe("runSteps", () => {
     expect(context.events.slice(4)).toEqual(["undo c", "undo b", "undo a"]);
     expect(failure.notUndone.map(({ step: name }) => name)).toEqual(["b"]);
     expect(failure.message).toBe(
-      "Unable to do all: cannot do c. These steps could not be rolled back: b (cannot undo b). Settle it.",
+      "Unable to do all: cannot do c. The VM was left as it is now, possibly without a VF. These steps were not rolled back: b (cannot undo b). Settle it.",
     );
   });
 

@@ -83,7 +83,7 @@ async function refuseAnothers(folder: string): Promise<void> {
   if (self === undefined || uid === self || uid === 0) return;
   throw new ProblemError({
     code: "report-folder-of-another",
-    what: `Folder "${folder}" is another user's`,
+    what: `Folder "${folder}" belongs to another user`,
     where: folder,
     remedy: "Name a folder of your own: --report-dir, or VNIC_FAILOVER_REPORTS in the environment.",
   });
