@@ -4,7 +4,7 @@ import { DriverMissing } from "../backends/libvirt/rpc/optional-drivers.js";
 import type { UnreadableVm } from "../backends/libvirt/unreadable-vm.js";
 import { EngineUnreachable } from "../backends/ovirt/rest/index.js";
 import { unreachableHostsOf } from "../config/index.js";
-import type { ProblemError } from "../model/problem.js";
+import { reasonOf, remedyFor, type ProblemError } from "../model/problem.js";
 import { sayOnce } from "./announcement.js";
 import type { CheckFailure, HandlerContext } from "./handler.js";
 
@@ -24,7 +24,10 @@ export function leftUnchecked(
     return [
       {
         property: "",
-        reason: `${problem.message} Rules that need it could not be checked, and vnic-failover:unreachableHosts is "error".`,
+        reason: told(
+          problem,
+          `Checks that need ${kindOf(problem)} could not be made, and vnic-failover:unreachableHosts is "error".`,
+        ),
       },
     ];
   }
@@ -33,7 +36,7 @@ export function leftUnchecked(
   const before = warned.get(command) ?? new Set();
   if (before.has(where)) return [];
   warned.set(command, before.add(where));
-  progress.warn(`${problem.message} Rules that need it were skipped.`);
+  progress.warn(told(problem, `Checks that need ${kindOf(problem)} were skipped.`));
   return [];
 }
 
@@ -42,10 +45,19 @@ export function warnOfUnreadable(
   { command = {}, progress }: Pick<HandlerContext, "command" | "progress">,
   unreadable: readonly UnreadableVm[] = [],
 ): void {
-  for (const { message } of unreadable) {
-    const sentence = `${message} Its interfaces are unknown.`;
+  for (const vm of unreadable) {
+    const sentence = told(vm, "The VM's interfaces are unknown.");
     sayOnce({ command }, sentence, () => progress.warn(sentence));
   }
+}
+
+function kindOf(problem: ProblemError): string {
+  return problem instanceof EngineUnreachable ? "the engine" : "this host";
+}
+
+/** What is wrong, how things stand, and what to do. */
+function told(problem: ProblemError, state: string): string {
+  return [`${reasonOf(problem)}.`, state, remedyFor(problem)].filter((part) => part !== undefined).join(" ");
 }
 
 /** Whether it answers, and waiting for it is no help: the login is refused, or a part of libvirt that is needed is not there. */

@@ -91,12 +91,12 @@ const refused: readonly [string, Way, RegExp][] = [
   [
     "shows another key",
     { pin: () => otherKey },
-    /"host2": The host shows another key than expected.*Someone may be listening/,
+    /"host2": The host presented a different key than expected.*The connection may be intercepted/,
   ],
   [
     "is not known",
     { pin: () => undefined },
-    /"host2": The host is not known\. It shows SHA256:.*add it to known_hosts/,
+    /"host2": The host's key is not in known_hosts\. The host presented SHA256:.*add the key to known_hosts/,
   ],
   [
     "does not let its user use libvirt",
@@ -138,7 +138,7 @@ const unreachable: readonly [string, Way, RegExp][] = [
   [
     "does not answer",
     { stopped: true },
-    /^Unable to reach host "host2": Unable to connect \(virt@127.*ECONNREFUSED [\d.:]+\. See that/,
+    /^Unable to reach host "host2": Unable to connect \(virt@127.*ECONNREFUSED [\d.:]+\. Checks that need this host were skipped\. Check the host/,
   ],
   [
     "has no libvirt that answers",
@@ -153,7 +153,7 @@ describe.each(unreachable)("a host that %s", (_, way, reason) => {
     const command = {};
     for (const kind of kinds) expect(await failuresOf(kind, config, command)).toEqual([]);
     expect(lab.progress.warnings).toEqual([expect.stringMatching(reason)]);
-    expect(lab.progress.warnings[0]).toMatch(/ Rules that need it were skipped\.$/);
+    expect(lab.progress.warnings[0]).toMatch(/\. Checks that need this host were skipped\. Check /);
     expect(lab.progress.warnings[0]).not.toContain("\n");
   });
 

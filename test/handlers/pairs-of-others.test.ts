@@ -141,7 +141,7 @@ describe("a pair on other networks than the profile's is not taken over", () => 
     const { standbyProfile } = await declareProfiles(lab);
     giveDevices(lab, pair("br0"));
     expect(await reasons(inputs(standbyProfile, { adopt: true }))).toEqual([
-      expect.stringMatching(/profile "data" is not the profile of a pair/),
+      expect.stringMatching(/profile "data" does not describe a failover pair/),
     ]);
   });
 });

@@ -79,7 +79,7 @@ test.each<Face>(["dynamic", "plugin"])("of the %s package", { timeout: TIMEOUT }
         'vnic-failover:cluster.hosts.tcp.uri cannot be used: the transport "tcp" is not supported.',
         'vnic-failover:cluster.hosts.ssh.uri cannot be used: the driver "ssh" is not supported.',
         "vnic-failover:cluster.hosts.password.uri cannot be used: it contains a password.",
-        "vnic-failover:cluster.hosts.pin.hostKey is not a whole fingerprint.",
+        "vnic-failover:cluster.hosts.pin.hostKey is not a complete SHA256 fingerprint.",
         'vnic-failover:cluster.hosts.key.uri names the key file "/no/such/key", which is not there.',
         'vnic-failover:cluster.hosts.url has an unknown key "url"; did you mean "uri"?',
       ])
@@ -90,7 +90,7 @@ test.each<Face>(["dynamic", "plugin"])("of the %s package", { timeout: TIMEOUT }
       await set("cluster", host2(server.port, otherKey.publicKey));
       const changedKey = await stack.preview();
       expect(changedKey.exitCode, changedKey.text).not.toBe(0);
-      expect(told(changedKey, "The host shows another key than expected"), changedKey.text).toBe(1);
+      expect(told(changedKey, "The host presented a different key than expected"), changedKey.text).toBe(1);
 
       await set("cluster", host2(1, hostKey.publicKey));
       const away = await stack.preview();
@@ -121,7 +121,7 @@ test.each<Face>(["dynamic", "plugin"])("of the %s package", { timeout: TIMEOUT }
       server = await SshServer.start({ hostKeys: [otherKey], authorized: [userKey], port });
       const refreshed = await stack.refresh();
       expect(refreshed.exitCode, refreshed.text).not.toBe(0);
-      expect(refreshed.text).toContain("The host shows another key than expected");
+      expect(refreshed.text).toContain("The host presented a different key than expected");
       expect(refreshed.steps.filter(({ op }) => op === "delete")).toEqual([]);
       const resources = (text: string) =>
         (JSON.parse(text) as { deployment: { resources: object[] } }).deployment.resources.length;

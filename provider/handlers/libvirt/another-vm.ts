@@ -28,6 +28,6 @@ export async function underItsNewName(
 ): Promise<VmSnapshot | undefined> {
   const { renamed, found } = anotherOrError(error);
   if (renamed !== undefined) return atRestNow(ctx, cache, renamed.dom);
-  ctx.progress.warn(`There was nothing to delete of ${found}. That VM was not changed.`);
+  ctx.progress.warn(`Nothing was deleted. Unable to find ${found}.`);
   return undefined;
 }

@@ -160,7 +160,7 @@ export function differencesFrom(
 ): readonly string[] {
   if (profile.passThrough === "disabled" || failover === undefined)
     return [
-      `profile "${profile.name}" is not the profile of a pair: it has ${failover === undefined ? "no failover" : "no passThrough"}`,
+      `profile "${profile.name}" does not describe a failover pair: ${failover === undefined ? "it has no failover" : "its passThrough is disabled"}`,
     ];
   const { bridge } = networkOn(cluster, host, failover.network) ?? {};
   const { vlan } = networkOn(cluster, host, profile.network) ?? {};

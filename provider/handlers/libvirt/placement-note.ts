@@ -3,7 +3,7 @@ import { placementRecordOf, writePlacementRecord } from "../../backends/libvirt/
 import { named, VmIsAnother, VmOnSeveralHosts, type VmRef } from "../../backends/libvirt/cluster.js";
 import { HostUnreachable } from "../../backends/libvirt/host.js";
 import type { VmSnapshot } from "../../backends/libvirt/cluster-cache.js";
-import { ProblemError } from "../../model/problem.js";
+import { ProblemError, reasonOf } from "../../model/problem.js";
 import type { OtherPlacement } from "../../rules/index.js";
 import { atRestNow } from "./stable-vm.js";
 import type { HandlerContext } from "../handler.js";
@@ -44,7 +44,7 @@ export async function notePlacement(ctx: HandlerContext, vm: VmRef, claim: strin
   } catch (error) {
     if (!(error instanceof ProblemError)) throw error;
     ctx.progress.warn(
-      `Unable to record in VM "${named(vm).name}" that this stack places it: ${error.message} Until the next pulumi up that changes this placement, another stack is not refused to place the VM.`,
+      `Unable to record in VM "${named(vm).name}" that this stack places it: ${reasonOf(error)}. Until a later pulumi up records it, another stack can place the VM too. Run pulumi up --refresh once the host answers.`,
     );
   }
 }
@@ -63,7 +63,7 @@ export async function forgetPlacement(ctx: HandlerContext, vm: VmRef, claim: str
     if (error instanceof VmIsAnother) return;
     if (!(error instanceof ProblemError)) throw error;
     ctx.progress.warn(
-      `Unable to remove the record of this placement from VM "${name}": ${error.message} Before another stack places the VM, run vnic-failover release ${shellWord(name)}.`,
+      `Unable to remove the record of this placement from VM "${name}": ${reasonOf(error)}. Before another stack places the VM, run vnic-failover release ${shellWord(name)}.`,
     );
   }
 }

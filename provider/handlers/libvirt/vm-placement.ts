@@ -1,7 +1,8 @@
 /** VmPlacement: where a VM runs. Changing `host` is the migrate action. */
 import { randomUUID } from "node:crypto";
 import { isUnderMaintenance } from "../../config/index.js";
-import { ProblemError } from "../../model/problem.js";
+import { withoutFullStop } from "../../model/foreign-text.js";
+import { ProblemError, reasonOf } from "../../model/problem.js";
 import { boundedReport } from "../../migration/report/bounded.js";
 import { lineOfReport } from "../../migration/report/line.js";
 import { recover } from "../../migration/recover.js";
@@ -77,7 +78,7 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
         return { inputs, failures: [{ property: "vm", reason: twice.message }] };
       if (twice !== undefined) {
         // Which of them it is, the state tells: the update has it.
-        ctx.progress.warn(`The move of VM "${vm}" was not validated: ${twice.message}`);
+        ctx.progress.warn(`The move of VM "${vm}" was not validated: ${[`${reasonOf(twice)}.`, twice.problem.remedy].filter(Boolean).join(" ")}`);
         return { inputs, failures: [] };
       }
     }
@@ -182,12 +183,14 @@ async function place(
       {
         code: "moved-without-vf",
         what: `VM "${inputs.vm}" runs on "${(await cluster.locate(vm))?.host.name ?? inputs.host}" without ${missing.join(", ")}`,
-        ...(report?.error !== undefined && { where: report.error }),
         state: withReport("It is running on its standby.", file),
         remedy: "Free a VF, then run pulumi up again.",
       },
       inputs.vm,
       stateWith(report ?? lastMove, inputs.host, missing),
+      report?.error === undefined
+        ? {}
+        : { cause: new ProblemError({ code: "vf-not-plugged", what: withoutFullStop(report.error) }) },
     );
   } catch (error) {
     if (!(error instanceof MoveFailed)) throw error;

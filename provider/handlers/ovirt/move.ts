@@ -233,7 +233,7 @@ class EngineMove {
     const cycles = missing.map((nic) => advice.powerCycle(vm.name, nic.name));
     return {
       ...problem,
-      state: `The VM runs without ${missing.map(spelledVf).join(", ")}.`,
+      state: `The VM runs without the ${missing.map(spelledVf).join(" and the ")}.`,
       remedy: [remedyFor(error), `To plug what is missing: ${[...new Set(cycles)].join(" ")}`]
         .flatMap((each) => each ?? [])
         .join(" "),
@@ -313,14 +313,15 @@ function notMoved(
   { missing, why, remedy }: Readonly<Record<"missing" | "why", readonly string[]>> & { readonly remedy: string },
   { retry }: Advice,
 ): Problem {
-  const where = !isRunning(now)
-    ? "it no longer runs"
+  const state = !isRunning(now)
+    ? "The VM is not running."
     : isBack(vm, now)
-      ? `it runs on "${from ?? ""}"${missing.length === 0 ? " with its VF" : ` without ${missing.join(", ")}`}`
-      : `it is in status ${now.status}`;
+      ? `VM "${vm.name}" runs on "${from ?? ""}" ${missing.length === 0 ? "with its VF" : `without the ${missing.join(" and the ")}`}.`
+      : `The VM is in status ${now.status}.`;
   return {
     code: "move-failed",
-    what: `Unable to move VM "${vm.name}" to "${destination.name}": ${where}${why.length === 0 ? "" : `: ${why.join("; ")}`}`,
+    what: `Unable to move VM "${vm.name}" to "${destination.name}"${why.length === 0 ? "" : `: ${why.join("; ")}`}`,
+    state,
     remedy: remedy || `Resolve the problem reported by the engine, then ${retry}.`,
   };
 }
@@ -336,7 +337,7 @@ function interfaceReport({ nic, network, vf }: EnginePair, now: readonly EngineP
 }
 
 /** A VF is there, and the engine does not tell which one. */
-const untold = "not told";
+const untold = "unknown";
 
 /** `Actual downtime: 42ms` of the event of a migration's end. */
 function downtimeIn(events: readonly EngineEvent[]): number | undefined {

@@ -8,6 +8,7 @@ import {
 } from "../../backends/ovirt/rest/index.js";
 import { ProblemError, type Problem } from "../../model/problem.js";
 import type { Progress } from "../../model/progress.js";
+import { capitalised } from "../../model/wording.js";
 import { pulumiAdvice, type Advice } from "../../backends/ovirt/advice.js";
 import { setPlugged } from "../../backends/ovirt/plugging.js";
 import { readyForNics } from "../../backends/ovirt/settled.js";
@@ -69,6 +70,6 @@ export async function plugMissing(
  */
 function remedyOf({ messageId }: OvirtFault, { name }: EngineVm, nic: EngineNic, { plug, powerCycle }: Advice): string {
   return messageId === "ACTIVATE_NIC_FAILED"
-    ? `Do a power cycle, which the engine needs to plug the VF beside the standby (a reboot is not enough): ${powerCycle(name, nic.name)}`
+    ? `A reboot is not enough: the engine can plug the VF only after a power cycle. ${capitalised(powerCycle(name, nic.name))}`
     : `Free a VF on the host, then ${plug(name)}.`;
 }

@@ -93,7 +93,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
       ctx.progress.warn(`VM "${vm.name}" is in status ${vm.status}: pulumi up waits until its NICs can be changed.`);
     const facts = await factsFor(engine, view, vm, { ...declaration, inputs, self, others });
     if (view.unreachable === undefined && vm === undefined && isKnown(inputs.vm))
-      ctx.progress.warn(`The engine has no VM "${inputs.vm}" yet. Rules that need it were skipped.`);
+      ctx.progress.warn(`The engine has no VM "${inputs.vm}" yet. Checks that need the VM were skipped.`);
     const broken = evaluate(interfaceRules, facts)
       .filter(({ rule }) => inputs.adopt !== true || !atOddsWithAdopted.includes(rule))
       // A VF may be allowed by a label, which is not looked at: the engine has the last word.
@@ -211,7 +211,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     if (found === undefined) {
       const another = await madeAgain(client, vmOf(id, state));
       if (another !== undefined)
-        ctx.progress.warn(`There was nothing to delete of ${another.found}. That VM was not changed.`);
+        ctx.progress.warn(`Nothing was deleted. Unable to find ${another.found}.`);
       return;
     }
     const { nic } = found;
@@ -220,7 +220,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     ctx.progress.report({ phase: "unplug", message: `removing NIC ${nic.name} from ${vm.name}` });
     if (await hasUnpluggedDevice(client, vm, (await findNic(client, vm.id, nic.id)) ?? nic)) {
       ctx.progress.warn(
-        `The standby of NIC "${nic.name}" stays in VM "${vm.name}" until it is shut down, and goes on using MAC ${nic.mac}, which the engine may give to another VM: shut it down and start it soon.`,
+        `VM "${vm.name}" keeps the standby of the removed NIC "${nic.name}" and its MAC ${nic.mac} until it is shut down, and the engine may assign that MAC to another VM. Shut VM "${vm.name}" down and start it again as soon as possible.`,
       );
     }
     try {

@@ -192,12 +192,13 @@ function shortfallOf(
   problems: readonly Problem[],
 ): Problem | undefined {
   if (arrived && missing.length === 0) return undefined;
-  const without = missing.length === 0 ? "" : ` without ${missing.join(", ")}`;
+  const without = missing.length === 0 ? "" : ` without the ${missing.join(" and the ")}`;
   if (!arrived && vm.status === "down") return crashed(vm, host, complaints);
   const why = [...complaints, ...problems.map(({ what }) => what)].map((text) => text.replace(/\.$/, "")).join("; ");
   return {
     code: arrived ? "moved-without-vf" : "move-failed",
-    what: `${arrived ? `VM "${vm.name}" runs${vm.host === host.id ? ` on "${host.name}"` : ""}` : `Unable to move VM "${vm.name}" to "${host.name}": it is where it was`}${without}${why === "" ? "" : `: ${why}`}`,
+    what: `${arrived ? `VM "${vm.name}" runs${vm.host === host.id ? ` on "${host.name}"` : ""}${without}` : `Unable to move VM "${vm.name}" to "${host.name}"`}${why === "" ? "" : `: ${why}`}`,
+    ...(!arrived && { state: `The VM is still on its former host${without}.` }),
     remedy:
       [...new Set(problems.flatMap(({ remedy }) => remedy ?? []))].join(" ") ||
       "Resolve the problem reported by the engine, then run pulumi up again.",
@@ -209,7 +210,8 @@ function crashed({ name }: EngineVm, host: EngineHost, complaints: readonly stri
   const why = complaints.map((text) => text.replace(/\.$/, "")).join("; ");
   return {
     code: "move-failed",
-    what: `Unable to move VM "${name}" to "${host.name}": the VM is down${why === "" ? "" : `: ${why}`}`,
+    what: `Unable to move VM "${name}" to "${host.name}"${why === "" ? "" : `: ${why}`}`,
+    state: "The VM is down.",
     remedy: "Start it, then run pulumi up again.",
   };
 }
@@ -247,7 +249,7 @@ function withoutVfs(error: ProblemError, { name, status }: EngineVm, { missing }
   if (missing.length === 0 || status === "migrating") return problem;
   return {
     ...problem,
-    state: `The VM is on its standby, without ${missing.join(", ")}, until a power cycle.`,
+    state: `The VM is on its standby, without the ${missing.join(" and the ")}, until a power cycle.`,
     remedy: [remedyFor(error), `Then ${powerCycleOf(name, "up after the start")}`]
       .filter((part) => part !== undefined)
       .join(" "),

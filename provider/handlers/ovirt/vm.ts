@@ -80,7 +80,7 @@ export function isRunning({ status }: EngineVm): boolean {
 /** The hosts, of which there is one where the VM runs on one. @throws ProblemError `engine-list-empty` */
 export async function hostsUnder(client: EngineClient, { host }: EngineVm): Promise<readonly EngineHost[]> {
   const hosts = await listHosts(client);
-  if (hosts.length === 0 && host !== undefined) throw emptyList("host", client.where);
+  if (hosts.length === 0 && host !== undefined) throw emptyList("hosts", client.where);
   return hosts;
 }
 

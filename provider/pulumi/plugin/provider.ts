@@ -21,6 +21,7 @@ import {
 } from "../../handlers/handler.js";
 import { withoutNulls } from "../../handlers/outputs.js";
 import { printable } from "../../model/foreign-text.js";
+import { ofProperty } from "../../model/mistake.js";
 import { ProblemError } from "../../model/problem.js";
 import { configurationFailures, stackConfigOf } from "./configuration.js";
 import { detailedDiff, type PropertyChange } from "./detailed-diff.js";
@@ -79,7 +80,7 @@ export class PluginProvider {
       throw new ProblemError({
         code: "plugin-attached",
         what: `Unable to attach the plugin to ${address}: another engine uses it`,
-        remedy: "Start a plugin of your own.",
+        remedy: "Start a separate plugin process.",
       });
     }
     this.#engine = address;
@@ -91,7 +92,7 @@ export class PluginProvider {
   }
 
   getSchema(request: proto.GetSchemaRequest): proto.GetSchemaResponse {
-    if (request.getVersion() !== 0) throw unsupported(`schema version ${request.getVersion()}`);
+    if (request.getVersion() !== 0) throw unsupported(`Schema version ${request.getVersion()}`);
     return new proto.GetSchemaResponse().setSchema(JSON.stringify(packageSchema(this.#version)));
   }
 
@@ -125,7 +126,7 @@ export class PluginProvider {
       throw new ProblemError({
         code: "plugin-configured",
         what: "Unable to configure the plugin: it already has another configuration",
-        remedy: "Start a plugin of your own: the engine starts one for each provider.",
+        remedy: "Start a separate plugin process: the Pulumi engine starts one for each provider.",
       });
     }
     this.#configured = config;
@@ -196,7 +197,7 @@ export class PluginProvider {
     const imported = Object.keys(state).length === 0;
     const found = await this.#run(request, (ctx): Promise<Found<Values, Values> | undefined> => {
       if (!imported) return handler.read(ctx, request.getId(), state);
-      if (handler.import === undefined) throw unsupported(`import of ${kind}`);
+      if (handler.import === undefined) throw unsupported(`Import of ${kind}`);
       return handler.import(ctx, request.getId());
     });
     // No id says that the resource is gone.
@@ -231,7 +232,7 @@ export class PluginProvider {
 
   async invoke(request: proto.InvokeRequest, call: Call): Promise<proto.InvokeResponse> {
     const asked = functionsByToken.get(request.getTok());
-    if (asked === undefined) throw unsupported(`function "${request.getTok()}"`);
+    if (asked === undefined) throw unsupported(`Function "${request.getTok()}"`);
     const { values, secrets } = receivedIn(call, request.getArgs());
     const answer = await this.#run({}, (ctx) => ask(asked, ctx, values));
     return new proto.InvokeResponse().setReturn(send(answer, secrets));
@@ -300,7 +301,7 @@ export function failureOf({ property, reason }: CheckFailure): proto.CheckFailur
 function withoutSecret({ property, reason }: CheckFailure, news: Values, secrets: Secrets): CheckFailure {
   const name = property.split(".")[0] ?? "";
   if (name === "" || !secrets.has(name, news[name])) return { property, reason };
-  return { property: "", reason: `${property}: ${reason}` };
+  return { property: "", reason: ofProperty(property, reason) };
 }
 
 function propertyDiffOf({ kind, replaces, ofInputs }: PropertyChange): proto.PropertyDiff {
@@ -316,7 +317,7 @@ function propertyDiffOf({ kind, replaces, ofInputs }: PropertyChange): proto.Pro
 function unsupported(what: string): ProblemError {
   return new ProblemError({
     code: "not-supported",
-    what: `Unable to serve ${what}`,
+    what: `${what} is not supported by this version of the plugin`,
     remedy: "Use the version of the package that the program was written for.",
   });
 }

@@ -257,8 +257,8 @@ describe("read", () => {
       await moveVm(mover.cluster, { vm: "web", to: "host2" }).catch(() => undefined);
       const found = await vmPlacement.read(lab.context(), "web", at("host1"));
       const state = found?.state ?? at(host);
-      expect(state).toMatchObject({ host, missing: [expect.stringContaining("the end of the interrupted move")] });
-      expect(lab.progress.warnings).toEqual([expect.stringContaining("vnic-failover recover web to end it")]);
+      expect(state).toMatchObject({ host, missing: [expect.stringContaining("completion or rollback of the interrupted move")] });
+      expect(lab.progress.warnings).toEqual([expect.stringContaining("vnic-failover recover web to complete it or roll it back")]);
       expect(standing(lab).journals).not.toEqual([]);
       const news = { vm: "web", host };
       expect((await vmPlacement.diff(lab.context(), "web", state, news)).changes).toBe(true);
@@ -317,7 +317,7 @@ describe("one placement a VM", () => {
     expect(noteOn(lab.host2)).toEqual([note, note]);
 
     const refused =
-      'VM "web" is placed by resource "a" of stack "dev" (project "test"). Remove one of the two placements. If that stack no longer has it, or was renamed, run vnic-failover release web.';
+      'VM "web" already has a placement: resource "a" of stack "dev" (project "test"). Remove one of the two placements. If that stack no longer has it, or was renamed, run vnic-failover release web.';
     for (const news of [here, there, { vm: "web", host: UNKNOWN }])
       expect((await vmPlacement.check(row("b", "prod"), news)).failures).toEqual([{ property: "vm", reason: refused }]);
     await expect(vmPlacement.create(row("b", "prod"), here)).rejects.toThrow(refused);
@@ -380,7 +380,7 @@ describe("one placement a VM", () => {
       text: expect.stringContaining('resource "a" of stack "dev"') as string,
     });
     expect((await vmPlacement.check(row("b", "prod"), there)).failures).toEqual([]);
-    expect((await release(context, "web")).text).toBe('No stack is recorded to place VM "web".');
+    expect((await release(context, "web")).text).toBe('Nothing to release: no stack is recorded as the owner of the placement of VM "web".');
     const web = lab.host1.domains.requireNamed("web");
     lab.host1.domains.setMetadata(web, metadataNamespace("placement"), metadataPrefix, "<placement/>", 3);
     expect(await vmPlacement.check(row("b", "prod"), there).catch((error: unknown) => error)).toMatchObject({

@@ -253,7 +253,7 @@ describe("a placement", () => {
     over.engine.disruptions.add({ kind: "vf-not-replugged" });
     const failure = await failed(vmPlacement.create(over.context(), { vm: "web", host: "host2" }));
     expect(failure.problem.code).toBe("moved-without-vf");
-    expect(failure.message).toMatch(/runs on "host2" without VF of NIC "nic".*failed to be plugged back.*power cycle/s);
+    expect(failure.message).toMatch(/runs on "host2" without the VF of NIC "nic".*failed to be plugged back.*power cycle/s);
     const state = failure.state as VmPlacementState;
     expect(state).toMatchObject({ host: "host2", unplugged: [over.nic("web", "nic").id] });
     expect((await vmPlacement.diff(over.context(), failure.id, state, { vm: "web", host: "host2" })).changes).toBe(
@@ -298,7 +298,7 @@ describe("a placement", () => {
     expect(failure.problem.code).toBe("move-failed");
     // While it is down it could not be moved.
     expect(failure.message).toMatch(
-      /it is where it was without VF.*Migration failed.*power cycle.*down and start it, then/s,
+      /: Migration failed.*The VM is still on its former host without the VF.*power cycle.*down and start it, then/s,
     );
     expect(failure.state).toMatchObject({ host: "host1", missing: [expect.stringContaining('"nic"')] });
   });
@@ -336,7 +336,7 @@ describe("a placement", () => {
     over.engine.disruptions.add({ kind: "vm-crashes" });
     const news = { vm: "web", host: "host2" };
     const failure = await failed(vmPlacement.update(over.context(), over.vm("web").id, at("host1"), news));
-    expect(failure.message).toMatch(/Unable to move VM "web" to "host2": the VM is down: Migration failed: Lost/);
+    expect(failure.message).toMatch(/Unable to move VM "web" to "host2": Migration failed: Lost.*The VM is down\. Start it/s);
     expect(failure.problem.remedy).toBe("Start it, then run pulumi up again.");
     start(over.engine.model, over.vm("web"), administrator);
     expect(over.kinds("web")).toEqual(["bridge", "hostdev"]);
@@ -368,7 +368,7 @@ describe("a placement", () => {
       vmPlacement.update(over.context(), over.vm("web").id, at("host1"), { vm: "web", host: "host2" }),
     );
     expect(failure.message).toMatch(
-      /without VF of NIC "nic".*until a power cycle\. Check what uses the VF in the guest.*Then shut VM "web" down/s,
+      /without the VF of NIC "nic".*until a power cycle\. Check what uses the VF in the guest.*Then shut VM "web" down/s,
     );
     expect(failure.state).toMatchObject({ host: "host1", unplugged: [over.nic("web", "nic").id] });
   });

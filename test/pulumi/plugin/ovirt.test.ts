@@ -56,7 +56,7 @@ describe("a cancellation", () => {
     await expect.poll(() => over.vm("web").status, { timeout: 20_000 }).toBe("migrating");
     await plugin.cancel();
     const { reasons, properties } = savedHalfWay(await moving);
-    expect(reasons.join()).toContain('The operation was cancelled while VM "web" migrates to host "host2"');
+    expect(reasons.join()).toContain('The operation was cancelled while VM "web" was migrating to host "host2"');
     expect(properties).toMatchObject({ vm: "web", unplugged: [over.nic("web", "nic").id] });
     const sent = over.engine.received.filter(({ method }) => method !== "GET").map(({ path }) => path);
     expect(sent.at(-1)).toMatch(/\/migrate$/);
