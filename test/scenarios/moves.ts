@@ -66,7 +66,7 @@ const plugsLater: Difference = {
   because:
     "the engine plugs a NIC's VF and then its standby, whose alias is taken (ActivateDeactivateVmNicCommand.java): only a power cycle helps",
   libvirt: { changes: { placement: "update" } },
-  ovirt: { refused: { resource: "placement", words: /without VF of NIC "nic"[\s\S]*power cycle/ } },
+  ovirt: { refused: { resource: "placement", words: /without the VF of NIC "nic"[\s\S]*power cycle/ } },
 };
 
 export const impossibleMoves: Scenario = {

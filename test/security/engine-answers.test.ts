@@ -85,7 +85,7 @@ describe("X27: an engine whose list has no end", { timeout: 120_000 }, () => {
     expect(error).toMatchObject({
       problem: {
         code: "engine-list-too-long",
-        what: "Unable to read /vms: the engine has given 1000 pages, and there are more",
+        what: "Unable to read /vms: the engine returned 1000 pages and more remain",
       },
     });
     expect(asked).toHaveLength(1000);

@@ -41,7 +41,7 @@ describe("X6: a VM that was made again under its name", () => {
     const there = { vm: "web", host: "host2" };
     await expect(vmPlacement.update(over.context(), placed.id, placed.state, there)).rejects.toMatchObject(refused);
     await vmInterface.delete(over.context(), pair.id, pair.state);
-    expect(over.warnings.at(-1)).toMatch(/^There was nothing to delete of VM "web" with id/);
+    expect(over.warnings.at(-1)).toMatch(/^Nothing was deleted\. Unable to find VM "web" with id/);
     expect(sent()).toEqual([]);
     const at = over.context({ urn: urn("VmInterface", "nic"), command: {} });
     const made = await vmInterface.create(at, pair.inputs);

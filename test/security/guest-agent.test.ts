@@ -48,7 +48,7 @@ describe("X21: a guest that reports a NIC which an administrator has unplugged",
   test("is told of", async () => {
     await unpluggedAndClaimed();
     const { out } = await cli.ran("recover");
-    expect(out).toContain('NIC "nic" of VM "web" is unplugged, and the guest reports a standby of it.');
+    expect(out).toContain('NIC "nic" of VM "web" is unplugged; the guest still reports its standby.');
   });
 });
 

@@ -115,7 +115,7 @@ describe("X6: a namesake that runs while the declared VM runs", () => {
     await expect(ask()).rejects.toMatchObject({
       problem: {
         code: "vm-name-not-unique",
-        what: `Unable to tell which VM "web" is meant: "host1" has one with UUID ${vm.uuid}, "host2" has one with UUID ${other.uuid}`,
+        what: `Unable to identify VM "web": more than one VM has this name (UUID ${vm.uuid} on "host1", UUID ${other.uuid} on "host2")`,
       },
     });
     expect(lab.hosts.map(changes)).toEqual(untouched);
@@ -123,7 +123,7 @@ describe("X6: a namesake that runs while the declared VM runs", () => {
 
   test("is refused at preview, too", async () => {
     startOther();
-    const reason = expect.stringMatching(/^Unable to tell which VM "web" is meant/) as string;
+    const reason = expect.stringMatching(/^Unable to identify VM "web": more than one VM has this name/) as string;
     const news = { vm: "web", profile: pair.standbyProfile, mac: "52:54:00:aa:00:77" };
     expect((await vmInterface.check(lab.context(), news)).failures).toEqual([{ property: "vm", reason }]);
     const placement = { vm: "web", host: "host2" };
@@ -167,7 +167,7 @@ describe("X6: a VM that was made again under its name", () => {
         refused,
       );
     await vmInterface.delete(lab.context(), pair.id, pair.state);
-    expect(lab.progress.warnings.at(-1)).toMatch(/^There was nothing to delete of VM "web" with UUID/);
+    expect(lab.progress.warnings.at(-1)).toMatch(/^Nothing was deleted\. Unable to find VM "web" with UUID/);
     await vmPlacement.delete(lab.context({ urn }), "web", state);
     expect(lab.hosts.map(changes)).toEqual(untouched);
   });

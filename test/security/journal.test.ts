@@ -129,7 +129,7 @@ describe("X9: an interrupted move", () => {
     expect(standing(lab)).toEqual(before);
     expect(lab.hosts.map(changes)).toEqual(counts);
     expect(lab.progress.warnings.join("\n")).toMatch(
-      /was interrupted: run pulumi up or vnic-failover recover web to end it/,
+      /was interrupted\. Run pulumi up or vnic-failover recover web to complete it or roll it back\./,
     );
   });
 });
@@ -255,7 +255,7 @@ describe("X2: a forged record of an interface", () => {
     expect(devicesOf(web)).not.toMatch(/id="666"|52:54:00:de:ad:01|ua-more/);
     expect(lab.progress.warnings).toContainEqual(
       expect.stringMatching(
-        /its definition has no VF of network "mgmt-vf" for it\. Run pulumi up of the stack that declares/,
+        /the VM's definition has no VF of network "mgmt-vf" for this interface\. Run pulumi up in the stack that declares/,
       ),
     );
   });

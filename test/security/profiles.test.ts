@@ -29,7 +29,7 @@ function lie(id: string): void {
 }
 
 const differs =
-  /Unable to use vNIC profile "data-vf": it differs between the hosts \(network: "mgmt-vf" on "host1", "data-vf" on "host2"\)\. Run pulumi up of the stack that declares it, then retry\./;
+  /Unable to use vNIC profile "data-vf": it differs between the hosts \(network: "mgmt-vf" on "host1", "data-vf" on "host2"\)\. Run pulumi up in the stack that declares it, then retry\./;
 
 describe("X4: a profile that one host keeps differently", () => {
   test("plugs nothing, at preview and at create", async () => {

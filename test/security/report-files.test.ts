@@ -62,11 +62,11 @@ describe("X23: the report of a move", () => {
       const own = process.getuid?.() ?? 0;
       await ownedBy(own + 1);
       expect(await saveReport(report(), folder)).toBe(
-        `Unable to write the report to ${folder}: Folder "${folder}" is another user's`,
+        `Unable to write the report to ${folder}: Folder "${folder}" belongs to another user`,
       );
       const file = new DrainRecord("drain", "host1", folder, 0);
       file.begin({ vm: "web", uuid: "00112233-4455-6677-8899-aabbccddeeff", from: "host1", to: "host2" });
-      expect((await file.close()).problem?.message).toContain("is another user's");
+      expect((await file.close()).problem?.message).toContain("belongs to another user");
       expect(await readdir(folder)).toEqual([]);
       vi.spyOn(process, "getuid").mockReturnValue(1000);
       await ownedBy(0);

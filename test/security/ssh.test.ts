@@ -57,7 +57,7 @@ describe("X5: the cluster's password", () => {
       hostKey: hostKey.publicKey,
     });
     expect(refusal).toMatch(
-      /not tried: .*password \(the host's URI does not name it: sshauth=agent,privkey,password\)/,
+      /not tried: .*password \(not in the host's URI; to allow it, add sshauth=agent,privkey,password\)/,
     );
     expect(evil.told).toEqual([]);
   });
@@ -103,7 +103,7 @@ describe("X10: a new host's key that no_verify=1 takes", () => {
     await first.stop();
 
     const second = await sshd({ hostKeys: [otherKey], port: first.port });
-    expect(await logIn(second, query, credentials())).toMatch(/shows another key than expected/);
+    expect(await logIn(second, query, credentials())).toMatch(/presented a different key than expected/);
     expect(second.users).toEqual([]);
   });
 
@@ -161,7 +161,7 @@ describe("X32: lines of known_hosts that are not understood", () => {
     const server = await sshd();
     const known = fileOf(`@cert-authority * ${otherKey.publicKey}\n`);
     expect(await logIn(server, `known_hosts=${known}`, { sshPrivateKey: userKey.privateKey })).toMatch(
-      /The host is not known\. .*known_hosts:1: host certificates are not supported/,
+      /The host's key is not in known_hosts\. .*known_hosts:1: host certificates are not supported/,
     );
   });
 });

@@ -115,6 +115,6 @@ describe("X14: an SSH server that lets us in and goes no further", () => {
   test("runs a command without end: that is an error in time", async () => {
     const { opened } = await session({ run: () => undefined });
     const running = opened.exec(remoteCommand`ip -json link`, "", { timeoutMs: 100 });
-    await expect(running).rejects.toThrow(/The command "ip -json link" has not ended within 0.1 s/);
+    await expect(running).rejects.toThrow(/The command "ip -json link" did not finish within 0.1 s/);
   });
 });
