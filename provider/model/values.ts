@@ -10,7 +10,10 @@ export interface GetVmPlacementArgs {
 export interface GetVmPlacementResult {
   /** The VM's name. */
   readonly vm: string;
-  /** Where it runs, or else where libvirt has it defined. Absent: it is down, and oVirt keeps it nowhere. */
+  /**
+   * The host on which it runs, or, if it is shut off, on which libvirt has it defined. Absent on oVirt while the VM
+   * is down.
+   */
   readonly host?: string;
   /**
    * With libvirt `running`, `paused`, `shutting-down`, `shutoff`, `crashed`, `suspended` or `unknown`; on oVirt the
@@ -54,7 +57,7 @@ export interface PlanMoveArgs {
 export interface PlanMoveResult {
   /** The VM's name. */
   readonly vm: string;
-  /** Where it is. Absent: it was found nowhere, or is down. */
+  /** The host that it is on. Absent if no host has it or, on oVirt, the VM is down. */
   readonly from?: string;
   /** Where it would go. */
   readonly to: string;
@@ -74,7 +77,7 @@ export interface PlanMoveResult {
 export interface PlanFinding {
   /** The rule's id. */
   readonly rule: string;
-  /** `error`: the move would be refused. `warning`: it would be made all the same. */
+  /** `error`: the move would be refused. `warning`: the move would still be made. */
   readonly severity: string;
   /** What is wrong. */
   readonly message: string;
@@ -84,7 +87,7 @@ export interface PlanFinding {
 
 /** A pair that would move. */
 export interface PlannedMove {
-  /** Of both halves. */
+  /** MAC address of both halves of the pair. */
   readonly mac: string;
   /** The VF's network. */
   readonly network: string;
@@ -106,9 +109,9 @@ export interface PlannedStep {
 
 /** What a move did. */
 export interface MoveReport {
-  /** Of this report: 1. */
+  /** Version of the report's format: 1. */
   readonly schemaVersion: 1;
-  /** `ovirt`: the engine has moved it. Absent: with libvirt. */
+  /** `ovirt`: the engine moved the VM. Absent: libvirt moved it. */
   readonly backend?: "ovirt";
   /** The VM's name. */
   readonly vm: string;
@@ -118,8 +121,8 @@ export interface MoveReport {
   readonly to: string;
   /**
    * How it ended. `moved`: it runs on the destination with all its VFs. `moved-without-vf`: it runs there on the
-   * standby, and at least one VF is missing. `failed-on-source`: it runs where it was, as before. `unclear`: it was
-   * not known, or not possible, to say.
+   * standby, and at least one VF is missing. `failed-on-source`: it runs where it was, as before. `unclear`: the
+   * state of the VM could not be determined.
    */
   readonly outcome: "moved" | "moved-without-vf" | "failed-on-source" | "unclear";
   /** What went wrong, in the words that the operator saw. Absent where nothing did. */
@@ -138,11 +141,14 @@ export interface MoveReport {
   readonly samples: readonly JobSample[];
   /** What libvirt and QEMU measured. */
   readonly job: MigrationJob;
-  /** Seconds from the first VF's leaving to the last one's being in use, or plugged where its use was not seen. */
+  /**
+   * Seconds from the unplugging of the first VF until the last one was in use (or plugged, if its use was not
+   * observed).
+   */
   readonly secondsWithoutVf?: number;
-  /** When the VF left the guest, and why then. Absent on oVirt, and in reports of older versions. */
+  /** When the VF was unplugged, and why then. Absent on oVirt, and in reports of older versions. */
   readonly unplug?: VfUnplug;
-  /** How the network was told, and what was not possible. */
+  /** How the guest's new location was announced, and what was not possible. */
   readonly announced: MoveAnnouncement;
   /** What was worth knowing before the move. */
   readonly warnings: readonly MoveWarning[];
@@ -150,13 +156,13 @@ export interface MoveReport {
 
 /** A pair that moved. */
 export interface MovedInterface {
-  /** Of both halves. */
+  /** MAC address of both halves of the pair. */
   readonly mac: string;
   /** The VF's network. */
   readonly network: string;
   /** PCI address on the host that it came from, `0000:01:10.0`. */
   readonly vfBefore: string;
-  /** PCI address on the host that it went to. Null: the VM runs without. */
+  /** PCI address on the host that it went to. Null: the VM has no VF there. */
   readonly vfAfter: string | null;
 }
 
@@ -177,8 +183,8 @@ export interface MoveMoment {
   /**
    * What it is, for programs. Absent in reports of older versions. `vf-unplugged`: the guest released a VF.
    * `vf-plugged`: a VF was plugged. `vf-used`: the guest's traffic was seen behind the VF. `vm-stopped`: the source
-   * has stopped the VM, and its downtime begins. `vm-moved`: the VM runs on the destination. `announced`: the
-   * network was told. `engine-event`: an event as oVirt's engine tells it.
+   * has stopped the VM, and its downtime begins. `vm-moved`: the VM runs on the destination. `announced`: an event
+   * of the announcer, such as a new bridge port of the guest. `engine-event`: an event as oVirt's engine tells it.
    */
   readonly kind?: "vf-unplugged" | "vf-plugged" | "vf-used" | "vm-stopped" | "vm-moved" | "announced" | "engine-event";
   /** Milliseconds since the epoch. */
@@ -191,7 +197,7 @@ export interface MoveMoment {
 export interface JobSample {
   /** Milliseconds since the epoch. */
   readonly at: number;
-  /** 0 to 100, of the memory's first pass; later passes keep it below 100. */
+  /** Progress of the memory copy, 0 to 100. It can decrease while changed memory is copied again. */
   readonly percent: number;
   /** Bytes. */
   readonly remaining: number;
@@ -201,7 +207,7 @@ export interface JobSample {
 
 /** What libvirt and QEMU measured. What they did not is absent. */
 export interface MigrationJob {
-  /** Milliseconds that the VM stood still, as the destination's libvirt measured. */
+  /** Downtime in milliseconds, as measured by libvirt on the destination. */
   readonly downtime?: number;
   /** Milliseconds from the migration's first step to its last. */
   readonly total?: number;
@@ -219,7 +225,7 @@ export interface VfUnplug {
   readonly why: string;
 }
 
-/** How the network was told where the guest is. */
+/** How the guest's new location was announced to the network. */
 export interface MoveAnnouncement {
   /** What was really done. `probe`: the hosts' own probes. `qemu`: QEMU alone. `none`: Nothing. */
   readonly by: "probe" | "qemu" | "none";

@@ -3,67 +3,70 @@ import type * as pulumi from "@pulumi/pulumi";
 
 /** The same as the stack's configuration under `vnic-failover:`. Either `cluster` or `ovirt` is needed. */
 export interface ProviderArgs {
-  /** The hosts and networks of a cluster with libvirt. Either this or `ovirt` is needed. */
+  /** The hosts and networks of a cluster of libvirt hosts. Either this or `ovirt` is needed. */
   cluster?: pulumi.Input<ClusterArgs> | undefined;
   /**
    * The text of the private key (OpenSSH, PEM or PuTTY) that logs in to the hosts, not its file's name. Default: the
    * SSH agent or key files. Kept secret in the state.
    */
   sshPrivateKey?: pulumi.Input<string> | undefined;
-  /** Of the private key and of key files, where they have one. Default: none. Kept secret in the state. */
+  /** Passphrase of the private key and of key files, if they have one. Default: none. Kept secret in the state. */
   sshPassphrase?: pulumi.Input<string> | undefined;
   /**
-   * Of the user on the hosts, where no key is used: for hosts whose URI names it (`sshauth`). Default: none. Kept
-   * secret in the state.
+   * Password of the user on the hosts, for hosts whose URI allows it (`sshauth`). Default: none. Kept secret in the
+   * state.
    */
   sshPassword?: pulumi.Input<string> | undefined;
   /**
-   * What single hosts are logged in to with, by their names: no other host gets it, and they get none of
+   * Credentials of single hosts, keyed by host name. They are sent to no other host, and these hosts do not use
    * `sshPrivateKey`, `sshPassphrase` and `sshPassword`. Default: none. Kept secret in the state.
    */
   hostCredentials?: pulumi.Input<Record<string, pulumi.Input<HostCredentialsArgs>>> | undefined;
   /**
-   * The hosts of the cluster are used for reading alone, by libvirt's read-only socket and without host commands:
-   * previews and `refresh` work, whatever changes something is refused. Default: `false`.
+   * Uses the hosts read-only: through libvirt's read-only socket and without host commands. Previews and `refresh`
+   * work; anything that changes a host is refused. Default: `false`.
    */
   readOnly?: pulumi.Input<boolean> | undefined;
   /** An oVirt engine. Either this or `cluster` is needed. */
   ovirt?: pulumi.Input<OvirtEngineArgs> | undefined;
-  /** Of `ovirt.username`. Either this or `ovirtToken` is needed. Kept secret in the state. */
+  /** Password of `ovirt.username`. Either this or `ovirtToken` is needed. Kept secret in the state. */
   ovirtPassword?: pulumi.Input<string> | undefined;
   /**
-   * A token of the engine's own sign-on that was got elsewhere, in place of user and password. It is not returned at
-   * the end, and no other is got where it has ended. Kept secret in the state.
+   * A token of the engine's sign-on service that you obtained yourself, used instead of user and password. It is not
+   * revoked afterwards, and not renewed when it expires. Kept secret in the state.
    */
   ovirtToken?: pulumi.Input<string> | undefined;
   /**
-   * What becomes of a preview's checks that a host or an engine which cannot be reached leaves open. A refused login
-   * or host key is an error always. `error`: they fail it. `warn`: they raise a warning, and the preview goes on.
-   * Default: `warn`.
+   * What a preview does when a host or the engine is unreachable, so that some checks cannot be made. A refused
+   * login or host key is always an error. `error`: the preview fails. `warn`: the preview prints a warning and
+   * continues. Default: `warn`.
    */
   unreachableHosts?: pulumi.Input<"error" | "warn"> | undefined;
 }
 
-/** A cluster with libvirt. */
+/** A cluster of libvirt hosts. */
 export interface ClusterArgs {
   /**
-   * By the name that placements use; at least one. Names have letters, digits, `.`, `_` and `-`, at most 63; the
-   * first is a letter or digit.
+   * The hosts, keyed by the name that placements use; at least one. Names have letters, digits, `.`, `_` and `-`, at
+   * most 63; the first is a letter or digit.
    */
   hosts: pulumi.Input<Record<string, pulumi.Input<ClusterHostArgs>>>;
-  /** By the name that profiles use. Default: none. */
+  /** The networks, keyed by the name that profiles use. Default: none. */
   networks?: pulumi.Input<Record<string, pulumi.Input<ClusterNetworkArgs>>> | undefined;
   /**
-   * Whether a move may run this package's own announcer on the hosts (Python 3.6 or later, over the same SSH
-   * connection). libvirt's socket alone cannot tell the switches when the VF takes over. Default: `true`.
+   * Whether a move may run the announcer on the hosts (python3, over the same SSH connection). Without it the
+   * switches are not updated when the VF takes over. Default: `true`.
    */
   hostCommands?: pulumi.Input<boolean> | undefined;
   /**
-   * OpenSSH's client configuration: the file that is read in place of the user's and the system's, from the
-   * program's folder on, or `none`. Default: `~/.ssh/config` and `/etc/ssh/ssh_config`.
+   * OpenSSH client configuration file that is read instead of the user's and the system's, or `none`. A relative
+   * path starts at the program's folder. Default: `~/.ssh/config` and `/etc/ssh/ssh_config`.
    */
   sshConfig?: pulumi.Input<string> | undefined;
-  /** Who logs in to the hosts where `vnic-failover:readOnly` is true. Default: the user of each host's URI. */
+  /**
+   * The account that logs in to the hosts when `vnic-failover:readOnly` is true. Default: the user of each host's
+   * URI.
+   */
   readOnlyUser?: pulumi.Input<string> | undefined;
 }
 
@@ -85,13 +88,13 @@ export interface ClusterHostArgs {
    */
   migrationAddress?: pulumi.Input<string> | undefined;
   /**
-   * Nothing is moved there, and placements that name it rest where they are. VMs may run on it and move away from
-   * it. Default: `false`.
+   * No VM is moved to this host, and placements that name it are suspended: their VMs stay where they are. VMs can
+   * still run on the host and be moved away from it. Default: `false`.
    */
   maintenance?: pulumi.Input<boolean> | undefined;
   /**
-   * What differs on this host, of networks of the cluster: it comes before what the cluster says. Default: the
-   * cluster's.
+   * Settings of the cluster's networks that are different on this host. They override those of the cluster. Default:
+   * the cluster's.
    */
   networks?: pulumi.Input<Record<string, pulumi.Input<ClusterNetworkArgs>>> | undefined;
 }
@@ -100,50 +103,57 @@ export interface ClusterHostArgs {
 export interface ClusterNetworkArgs {
   /** The Linux bridge of the standbys; at most 15 characters. Default: none. */
   bridge?: pulumi.Input<string> | undefined;
-  /** Bytes. 68 to 65535. Default: what libvirt takes, 1500. */
+  /** MTU of the network, in bytes. 68 to 65535. Default: libvirt's default, 1500. */
   mtu?: pulumi.Input<number> | undefined;
   /**
    * The PFs whose VFs the network's interfaces may get, in order of preference: each by its interface, or with a
    * range of its VFs. At least 1. Default: none.
    */
   physicalFunctions?: pulumi.Input<pulumi.Input<string | PhysicalFunctionArgs>[]> | undefined;
-  /** VLAN tag of a VF; a bridge carries its VLAN itself. 1 to 4094. Default: none. */
+  /**
+   * VLAN tag that is set on the VFs. It is not set on the bridge: the bridge's uplink must already be in that VLAN.
+   * 1 to 4094. Default: none.
+   */
   vlan?: pulumi.Input<number> | undefined;
 }
 
-/** A PF of which a network has some of the VFs. */
+/** A physical function (PF), some of whose VFs belong to a network. */
 export interface PhysicalFunctionArgs {
-  /** Its interface. */
+  /** Name of the PF's network interface, such as `eth2`. */
   pf: pulumi.Input<string>;
-  /** The network's VFs by their numbers, from 0 on: `2-7`, `0,2-4`. Default: all. */
+  /** Numbers of the VFs that belong to the network, counted from 0: `2-7`, `0,2-4`. Default: all. */
   virtualFunctions?: pulumi.Input<string> | undefined;
 }
 
-/** What one host is logged in to with. Nothing in it: the SSH agent and key files alone. */
+/** Credentials for one host. If empty, only the SSH agent and key files are used. */
 export interface HostCredentialsArgs {
   /** The text of the private key. Kept secret in the state. */
   sshPrivateKey?: pulumi.Input<string> | undefined;
-  /** Of that key, and of the key file that the host's URI names (`keyfile`). Kept secret in the state. */
+  /** Passphrase of that key and of the key file in the host's URI (`keyfile`). Kept secret in the state. */
   sshPassphrase?: pulumi.Input<string> | undefined;
-  /** Of the user on the host, whose URI must name it (`sshauth`). Kept secret in the state. */
+  /** Password of the user on the host. The host's URI must allow it (`sshauth`). Kept secret in the state. */
   sshPassword?: pulumi.Input<string> | undefined;
 }
 
 /** An oVirt engine. */
 export interface OvirtEngineArgs {
-  /** https, of the engine or of its API: `https://engine.example`; without user and password. */
+  /** URL of the engine or of its API, https, without user and password: `https://engine.example`. */
   url: pulumi.Input<string>;
   /** The cluster of the stack's VMs: its name or id. */
   cluster: pulumi.Input<string>;
-  /** With its profile: `admin@internal`, or `admin@ovirt@internalsso` with Keycloak. Needed with a password. */
+  /**
+   * User name with its authentication profile: `admin@internal`, or `admin@ovirt@internalsso` with Keycloak.
+   * Required with a password.
+   */
   username?: pulumi.Input<string> | undefined;
   /**
-   * https; where the engine's sign-on gives out tokens, if not on the engine itself. Default:
+   * URL (https) of the sign-on service that issues tokens, if it is not on the engine. Default:
    * `/ovirt-engine/sso/oauth/token` on the engine, also with Keycloak.
    */
   tokenUrl?: pulumi.Input<string> | undefined;
   /**
-   * A PEM file of the authorities that are trusted, from the program's folder on. Default: Node's own authorities.
+   * PEM file with the trusted CA certificates. A relative path starts at the program's folder. Default: Node's own
+   * authorities.
    */
   caFile?: pulumi.Input<string> | undefined;
 }

@@ -15,7 +15,8 @@ export interface VmInterfaceArgs {
   profile: pulumi.Input<string> | VnicProfile;
   /**
    * The MAC address of both halves of a pair, such as `52:54:00:12:34:56`; case and separators do not matter.
-   * Default: one is made up with libvirt's prefix 52:54:00, on oVirt taken from the cluster's MAC pool; it stays.
+   * Default: generated with libvirt's prefix 52:54:00; on oVirt assigned from the cluster's MAC pool. It does not
+   * change afterwards.
    */
   mac?: pulumi.Input<string> | undefined;
   /**
@@ -25,8 +26,8 @@ export interface VmInterfaceArgs {
    */
   plugged?: pulumi.Input<boolean> | undefined;
   /**
-   * Whether the link is up. `false` only of an interface without a VF: a VF's link is its PF's (oVirt refuses it
-   * too). Default: `true`.
+   * Whether the link is up. `false` is possible only for an interface without a VF, since a VF's link follows its
+   * PF. Default: `true`.
    */
   linked?: pulumi.Input<boolean> | undefined;
   /**
@@ -40,9 +41,9 @@ export interface VmInterfaceArgs {
  * A VM's network interface. Of a passthrough profile with a failover it is a pair with one MAC: the VF, and the
  * standby on a bridge that the guest's net_failover joins to it.
  *
- * Another `vm`, `profile` or `mac` replaces it. On one VM the old interface goes before the new one comes, since
- * their MAC, standby or VF is the same: the guest is without this network for some seconds. On another VM, with
- * another MAC, the new one is made first.
+ * A change of `vm`, `profile` or `mac` replaces the interface. On the same VM the old interface is unplugged
+ * before the new one is plugged, since they share the MAC, standby or VF: the guest has no connection to this
+ * network for some seconds. On another VM, with another MAC, the new one is created first.
  *
  * ```ts
  * import { VmInterface, VnicProfile } from "pulumi-vnic-failover";
@@ -78,7 +79,8 @@ export class VmInterface extends StubResource {
   declare readonly profile: pulumi.Output<string>;
   /**
    * The MAC address of both halves of a pair, such as `52:54:00:12:34:56`; case and separators do not matter.
-   * Default: one is made up with libvirt's prefix 52:54:00, on oVirt taken from the cluster's MAC pool; it stays.
+   * Default: generated with libvirt's prefix 52:54:00; on oVirt assigned from the cluster's MAC pool. It does not
+   * change afterwards.
    */
   declare readonly mac: pulumi.Output<string>;
   /**
@@ -88,13 +90,14 @@ export class VmInterface extends StubResource {
    */
   declare readonly plugged: pulumi.Output<boolean>;
   /**
-   * Whether the link is up. `false` only of an interface without a VF: a VF's link is its PF's (oVirt refuses it
-   * too). Default: `true`.
+   * Whether the link is up. `false` is possible only for an interface without a VF, since a VF's link follows its
+   * PF. Default: `true`.
    */
   declare readonly linked: pulumi.Output<boolean>;
   /**
-   * The VM's UUID; on oVirt its id. The interface is that VM's: another one that has its name is left alone, and an
-   * update refuses. Absent in states of older versions, until the next refresh or update. Null where it is absent.
+   * The VM's UUID; on oVirt its id. The interface belongs to this VM. If another VM has the name now, that VM is not
+   * touched, and an update fails. Absent in states of older versions, until the next refresh or update. Null where
+   * it is absent.
    */
   declare readonly vmId: pulumi.Output<string | null>;
   /**
@@ -104,8 +107,8 @@ export class VmInterface extends StubResource {
    */
   declare readonly host: pulumi.Output<string | null>;
   /**
-   * The VF's PCI address on that host, `0000:b3:02.3`. Absent while there is none. On oVirt, which tells it of the
-   * VM and not of the NIC, only where the VM has one VF. Null where it is absent.
+   * The VF's PCI address on that host, `0000:b3:02.3`. Absent while there is none. On oVirt it is present only if
+   * the VM has exactly one VF, since the engine reports VFs per VM and not per NIC. Null where it is absent.
    */
   declare readonly vf: pulumi.Output<string | null>;
   /** The aliases of its devices in libvirt's XML, the standby's first. */

@@ -7,58 +7,51 @@ import { whereUnsaid } from "./outputs.js";
 import { StubResource } from "./provider-stub.js";
 
 /**
- * How a move is made. What is left out has its default when the move begins. On oVirt only `migrateTimeout` and
- * `plugTimeout` count: its migration policy decides on the rest, and a preview warns.
+ * Options of a move. An omitted option has its default. On oVirt only `unplugTimeout`, `migrateTimeout` and
+ * `plugTimeout` have an effect; the engine's migration policy decides the rest, and a preview warns about the
+ * others.
  */
 export interface MigrationArgs {
   /** Seconds that the guest has to release a VF. More than 0, at most 86400. Default: `30`. */
   unplugTimeout?: pulumi.Input<number> | undefined;
   /**
-   * Seconds for the migration; then it is aborted. On oVirt `pulumi up` fails then, and the engine goes on. More
-   * than 0, at most 86400. Default: `1800`.
+   * Seconds after which the migration is aborted. On oVirt `pulumi up` fails after that time and the engine
+   * continues. More than 0, at most 86400. Default: `1800`.
    */
   migrateTimeout?: pulumi.Input<number> | undefined;
   /**
-   * Seconds for plugging a VF on the destination, and for the guest to use it. On oVirt the guest's use is not
-   * waited for. More than 0, at most 86400. Default: `30`.
+   * Seconds to wait until a VF is plugged on the destination and the guest uses it. On oVirt the move does not wait
+   * for the guest. More than 0, at most 86400. Default: `30`.
    */
   plugTimeout?: pulumi.Input<number> | undefined;
   /** MiB/s that the migration may send. More than 0. Default: no limit. */
   bandwidth?: pulumi.Input<number> | undefined;
   /**
-   * Milliseconds that the VM may stand still at the switch-over. More than 0, at most 60000. Default: QEMU's, 300.
+   * Maximum downtime at the switch-over, in milliseconds. More than 0, at most 60000. Default: QEMU's default, 300.
    */
   maxDowntime?: pulumi.Input<number> | undefined;
-  /** Slows the guest down where it writes faster than the network carries. Default: `false`. */
+  /**
+   * Throttles the guest's CPUs if it writes memory faster than the network can transfer it (QEMU auto-converge).
+   * Default: `false`.
+   */
   autoConverge?: pulumi.Input<boolean> | undefined;
   /**
-   * How the network learns where the guest is while the pair changes hands. `probe`: a small program on the hosts
-   * asks for the guest's address with ARP, 20 times a second, while the pair changes hands: the guest's answers show
-   * every switch its port. Needs python3 and root on the hosts, and `hostCommands` of the cluster; without them, as
-   * `qemu`. `qemu`: QEMU announces the standby when the VF has gone (QMP announce-self). Nothing can tell the
-   * switches of the VF when it comes back: that waits until the guest sends something. `none`: nothing tells the
-   * network: it learns from what the guest sends. Default: `probe`.
+   * How the switches are updated when the traffic switches between standby and VF. `probe`: a small program on the
+   * hosts sends ARP requests for the guest's address 20 times a second while the traffic switches between standby
+   * and VF. The guest's answers update the switches. Needs python3 and root on the hosts, and `hostCommands` of the
+   * cluster; otherwise `qemu` is used. `qemu`: QEMU announces the standby after the VF is unplugged (QMP
+   * announce-self). The VF is not announced: the switches learn its port when the guest sends its first frame.
+   * `none`: no announcement: the switches learn the guest's port from the frames that it sends. Default: `probe`.
    */
   announce?: pulumi.Input<"probe" | "qemu" | "none"> | undefined;
   /**
-   * When the VF leaves the guest. `auto`: as loses the fewest packets, which is `early` (docs/moves.md); plan and
-   * report say which it is. `early`: before libvirt's migration begins. `late`: as the migration's first act: QEMU
-   * takes it out itself, and plugs the destination's before the guest runs there. Default: `auto`.
+   * When the VF is unplugged from the guest. `auto`: chosen so that the fewest packets are lost, at present `early`
+   * (docs/moves.md); plan and report say which it is. `early`: before libvirt's migration begins. `late`: when the
+   * migration starts: QEMU unplugs the VF itself, and plugs the one of the destination before the guest runs there.
+   * Default: `auto`.
    */
   unplug?: pulumi.Input<"auto" | "early" | "late"> | undefined;
-  /**
-   * What becomes of disks that are files on storage which the hosts do not share, as libvirt judges it. `refuse`:
-   * the move is refused where libvirt says that it is not safe without shared storage. `copy`: libvirt copies those
-   * disks to the destination while the VM runs. The destination needs a storage pool of their folder, or files of
-   * the same size; the files on the source stay, and are not used any more. Default: `refuse`.
-   */
-  nonSharedStorage?: pulumi.Input<"refuse" | "copy"> | undefined;
-  /**
-   * Rules that only estimate, by their ids (`move-memory`), whose errors are warnings for this move. At most 32.
-   * Default: none.
-   */
-  ignoreRules?: pulumi.Input<pulumi.Input<string>[]> | undefined;
-  /** IPv4 addresses of the guest to ask for. At most 16. Default: those that the guest's own frames tell. */
+  /** IPv4 addresses of the guest, for the ARP probes. At most 16. Default: learned from the guest's frames. */
   addresses?: pulumi.Input<pulumi.Input<string>[]> | undefined;
 }
 
@@ -75,17 +68,17 @@ export interface VmPlacementArgs {
 }
 
 /**
- * Where a VM runs. A preview shows a move as `host: "host1" => "host2"` and refuses what cannot be; `up` makes it,
- * live. Of a placement that is new, too, it says so where the VM runs on another host. Deleting the resource
- * leaves the VM where it is.
+ * Where a VM runs. A preview shows a move as `host: "host1" => "host2"` and refuses a move that is not possible;
+ * `up` live-migrates the VM. For a new placement too, the preview announces the move if the VM runs on another
+ * host. Deleting the resource leaves the VM where it is.
  *
  * A VM has one placement: a second one is refused at preview, in the program and, with libvirt, in another stack.
  * While the host is under maintenance (`hosts.<name>.maintenance`, on oVirt the engine's own mode) the placement
- * rests: no diff, no move, and a line says where the VM is.
+ * is suspended: there is no diff and no move, and a message says where the VM is.
  *
  * A move that fails leaves the VM with its VF on the host where it runs, and the state says where that is. On
- * oVirt the engine moves it, and may lose the VF: then `up` plugs it where the engine lets it, and else fails and
- * says what is missing and what helps.
+ * oVirt the engine does the move and may fail to plug a VF again. `up` then plugs it if the engine allows that;
+ * otherwise it fails and says what is missing and what to do.
  *
  * ```ts
  * import { VmInterface, VmPlacement, VnicProfile } from "pulumi-vnic-failover";
@@ -128,19 +121,20 @@ export class VmPlacement extends StubResource {
   /** How a move is made. Default: the default of each option. Null where it is absent. */
   declare readonly migration: pulumi.Output<pulumi.Unwrap<MigrationArgs> | null>;
   /**
-   * The VM's UUID; on oVirt its id. The placement is that VM's: another one that has its name is left alone, and an
-   * update refuses. Absent in states of older versions, until the next refresh or update. Null where it is absent.
+   * The VM's UUID; on oVirt its id. The placement belongs to this VM. If another VM has the name now, that VM is not
+   * touched, and an update fails. Absent in states of older versions, until the next refresh or update. Null where
+   * it is absent.
    */
   declare readonly vmId: pulumi.Output<string | null>;
   /**
-   * What the last move did that this resource made, in at most 4 KiB; all of it is in the report in
-   * `.vnic-failover/reports`, or in the folder that VNIC_FAILOVER_REPORTS names. Absent: it has made none. Always
-   * absent on oVirt, whose events tell it. Null where it is absent.
+   * Report of the last move by this resource, at most 4 KiB; the full report is in `.vnic-failover/reports`, or in
+   * the folder of VNIC_FAILOVER_REPORTS. Absent if there was no move, and always on oVirt (see the engine's events).
+   * Null where it is absent.
    */
   declare readonly lastMove: pulumi.Output<MoveReport | null>;
   /**
-   * VFs that the VM should have and has not, in words. Empty when nothing is; otherwise `up` repairs it. On oVirt
-   * those that this resource or the guest agent knows of.
+   * VFs that the VM should have but does not have, in words. Empty if none is missing; otherwise `up` plugs them. On
+   * oVirt only VFs that this resource or the guest agent knows of.
    */
   declare readonly missing: pulumi.Output<string[]>;
 

@@ -13,9 +13,8 @@ export interface VnicProfileArgs {
   name?: pulumi.Input<string> | undefined;
   /**
    * The logical network: as `vnic-failover:cluster` names it; on oVirt the name or id of one in the data center of
-   * the stack's cluster. A profile of another network is another profile: with it the interfaces of this stack that
-   * are given the profile itself are replaced (with libvirt). That is refused while any other VM uses it. At most
-   * 255 characters.
+   * the stack's cluster. Changing it replaces the profile and, with libvirt, the interfaces of this stack that refer
+   * to this resource. It is refused while another VM uses the profile. At most 255 characters.
    */
   network: pulumi.Input<string>;
   /**
@@ -30,14 +29,14 @@ export interface VnicProfileArgs {
    */
   migratable?: pulumi.Input<boolean> | undefined;
   /**
-   * Id of the virtio profile of the standby: what carries the traffic while the VF is away. Only of passthrough
-   * profiles that are migratable. On oVirt it can be changed, but not cleared (VnicProfileMapper.java), except in
-   * the Administration Portal. Default: none. The VnicProfile itself may be given in its place.
+   * Id of the virtio profile of the standby, which carries the traffic while the VF is unplugged. Only for
+   * migratable passthrough profiles. On oVirt it can be changed but not cleared, except in the Administration
+   * Portal. Default: none. The VnicProfile itself may be given in its place.
    */
   failover?: pulumi.Input<string> | VnicProfile | undefined;
   /**
-   * Whether the VM sees the network's other traffic. Not on passthrough profiles. With libvirt it is written down,
-   * and nothing is mirrored. Default: `false`.
+   * Whether the VM sees the network's other traffic. Not on passthrough profiles. With libvirt it is stored but has
+   * no effect. Default: `false`.
    */
   portMirroring?: pulumi.Input<boolean> | undefined;
   /**
@@ -47,15 +46,15 @@ export interface VnicProfileArgs {
   networkFilter?: pulumi.Input<string> | undefined;
   /**
    * On oVirt the name or id of a QoS entry of the data center. Not on passthrough profiles. With libvirt it is
-   * written down, and limits nothing. At most 255 characters. Default: none.
+   * stored but has no effect. At most 255 characters. Default: none.
    */
   qos?: pulumi.Input<string> | undefined;
   /**
-   * oVirt's custom device properties: those that its administrator allows. With libvirt they are written down only.
-   * Default: none.
+   * oVirt's custom device properties: those that its administrator allows. With libvirt they are stored but have no
+   * effect. Default: none.
    */
   customProperties?: pulumi.Input<Record<string, pulumi.Input<string>>> | undefined;
-  /** For people. At most 4000 characters. Default: none. */
+  /** Free text. At most 4000 characters. Default: none. */
   description?: pulumi.Input<string> | undefined;
   /**
    * Takes over a profile of that name on that network that exists already. Default: `false`, and such a profile is
@@ -104,9 +103,8 @@ export class VnicProfile extends StubResource {
   declare readonly name: pulumi.Output<string>;
   /**
    * The logical network: as `vnic-failover:cluster` names it; on oVirt the name or id of one in the data center of
-   * the stack's cluster. A profile of another network is another profile: with it the interfaces of this stack that
-   * are given the profile itself are replaced (with libvirt). That is refused while any other VM uses it. At most
-   * 255 characters.
+   * the stack's cluster. Changing it replaces the profile and, with libvirt, the interfaces of this stack that refer
+   * to this resource. It is refused while another VM uses the profile. At most 255 characters.
    */
   declare readonly network: pulumi.Output<string>;
   /**
@@ -121,14 +119,14 @@ export class VnicProfile extends StubResource {
    */
   declare readonly migratable: pulumi.Output<boolean>;
   /**
-   * Id of the virtio profile of the standby: what carries the traffic while the VF is away. Only of passthrough
-   * profiles that are migratable. On oVirt it can be changed, but not cleared (VnicProfileMapper.java), except in
-   * the Administration Portal. Default: none. Null where it is absent.
+   * Id of the virtio profile of the standby, which carries the traffic while the VF is unplugged. Only for
+   * migratable passthrough profiles. On oVirt it can be changed but not cleared, except in the Administration
+   * Portal. Default: none. Null where it is absent.
    */
   declare readonly failover: pulumi.Output<string | null>;
   /**
-   * Whether the VM sees the network's other traffic. Not on passthrough profiles. With libvirt it is written down,
-   * and nothing is mirrored. Default: `false`.
+   * Whether the VM sees the network's other traffic. Not on passthrough profiles. With libvirt it is stored but has
+   * no effect. Default: `false`.
    */
   declare readonly portMirroring: pulumi.Output<boolean>;
   /**
@@ -139,19 +137,19 @@ export class VnicProfile extends StubResource {
   declare readonly networkFilter: pulumi.Output<string | null>;
   /**
    * On oVirt the name or id of a QoS entry of the data center. Not on passthrough profiles. With libvirt it is
-   * written down, and limits nothing. At most 255 characters. Default: none. Null where it is absent.
+   * stored but has no effect. At most 255 characters. Default: none. Null where it is absent.
    */
   declare readonly qos: pulumi.Output<string | null>;
   /**
-   * oVirt's custom device properties: those that its administrator allows. With libvirt they are written down only.
-   * Default: none.
+   * oVirt's custom device properties: those that its administrator allows. With libvirt they are stored but have no
+   * effect. Default: none.
    */
   declare readonly customProperties: pulumi.Output<Record<string, string>>;
-  /** For people. At most 4000 characters. Default: none. Null where it is absent. */
+  /** Free text. At most 4000 characters. Default: none. Null where it is absent. */
   declare readonly description: pulumi.Output<string | null>;
   /**
-   * Hosts of the cluster that lack the profile or have it otherwise, as of the last update or refresh: a host that
-   * did not answer gets it with the next `pulumi up`. Always empty on oVirt, where the engine alone keeps it.
+   * Hosts of the cluster on which the profile is missing or different, as of the last refresh. Always empty on
+   * oVirt, where only the engine stores it.
    */
   declare readonly differsOn: pulumi.Output<string[]>;
 
