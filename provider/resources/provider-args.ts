@@ -54,8 +54,8 @@ export interface ClusterArgs {
   /** The networks, keyed by the name that profiles use. Default: none. */
   networks?: pulumi.Input<Record<string, pulumi.Input<ClusterNetworkArgs>>> | undefined;
   /**
-   * Whether a move may run the announcer on the hosts (python3, over the same SSH connection). Without it the
-   * switches are not updated when the VF takes over. Default: `true`.
+   * Whether a move may run the announcer on the hosts (Python 3.6 or later, over the same SSH connection). Without
+   * it the switches are not updated when the VF takes over. Default: `true`.
    */
   hostCommands?: pulumi.Input<boolean> | undefined;
   /**

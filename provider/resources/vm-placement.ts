@@ -51,6 +51,18 @@ export interface MigrationArgs {
    * Default: `auto`.
    */
   unplug?: pulumi.Input<"auto" | "early" | "late"> | undefined;
+  /**
+   * What happens to disks that are files on storage that, according to libvirt, the hosts do not share. `refuse`:
+   * the move is refused where libvirt says that it is not safe without shared storage. `copy`: libvirt copies those
+   * disks to the destination while the VM runs. The destination needs a storage pool of their folder, or files of
+   * the same size; the files on the source stay, and are not used any more. Default: `refuse`.
+   */
+  nonSharedStorage?: pulumi.Input<"refuse" | "copy"> | undefined;
+  /**
+   * Ids of rules that only estimate (`move-memory`). Their errors are warnings for this move. At most 32. Default:
+   * none.
+   */
+  ignoreRules?: pulumi.Input<pulumi.Input<string>[]> | undefined;
   /** IPv4 addresses of the guest, for the ARP probes. At most 16. Default: learned from the guest's frames. */
   addresses?: pulumi.Input<pulumi.Input<string>[]> | undefined;
 }

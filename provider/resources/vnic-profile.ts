@@ -148,8 +148,9 @@ export class VnicProfile extends StubResource {
   /** Free text. At most 4000 characters. Default: none. Null where it is absent. */
   declare readonly description: pulumi.Output<string | null>;
   /**
-   * Hosts of the cluster on which the profile is missing or different, as of the last refresh. Always empty on
-   * oVirt, where only the engine stores it.
+   * Hosts of the cluster on which the profile is missing or different, as of the last update or refresh. A host that
+   * did not answer gets the profile with the next `pulumi up`. Always empty on oVirt, where only the engine stores
+   * it.
    */
   declare readonly differsOn: pulumi.Output<string[]>;
 
