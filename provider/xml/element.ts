@@ -15,7 +15,7 @@ export interface Element {
   readonly tail?: string;
 }
 
-export { formatXml } from "./format.js";
+export { formatXml, isWrittenAs } from "./format.js";
 export { parseXml } from "./parse.js";
 export { XmlError } from "./xml-error.js";
 

@@ -1,4 +1,4 @@
-import { create } from "xmlbuilder2";
+import type { create } from "xmlbuilder2";
 import { isXmlName, isXmlText } from "./characters.js";
 import type { Element } from "./element.js";
 import { XmlError } from "./xml-error.js";
@@ -13,9 +13,23 @@ export interface FormatOptions {
  * @throws XmlError `xml-unwritable` for names that are none, and for characters that XML 1.0 can't hold.
  */
 export function formatXml(element: Element, { pretty = false }: FormatOptions = {}): string {
-  const builder = create();
-  builder.node.appendChild(toNode(builder.node as Document, element));
-  return builder.end({ headless: true, prettyPrint: pretty && !isMixed(element) });
+  empty ??= xmlbuilder().create();
+  const document = empty.node as Document;
+  const root = document.appendChild(toNode(document, element));
+  try {
+    return empty.end({ headless: true, prettyPrint: pretty && !isMixed(element) });
+  } finally {
+    document.removeChild(root);
+  }
+}
+
+/** One for all: to make a document takes as long as to fill it. */
+let empty: ReturnType<typeof create> | undefined;
+
+/** Its DOM takes longer to load than all else that reads hosts, and what only reads writes nothing. */
+function xmlbuilder(): { readonly create: typeof create } {
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- the one form that loads when it is called, and is no promise
+  return require("xmlbuilder2") as { readonly create: typeof create };
 }
 
 type Node = ReturnType<typeof create>["node"];
@@ -46,6 +60,39 @@ function escapeText(text: string): string {
 
 function escapeAttribute(value: string): string {
   return escapeText(value).replaceAll("\t", "&#9;").replaceAll("\n", "&#10;");
+}
+
+/**
+ * Whether {@link formatXml} would write the element, which must be one that can be written, as this text: to see that nothing
+ * has changed takes no document.
+ */
+export function isWrittenAs(element: Element, text: string): boolean {
+  return endOf(element, text, 0) === text.length;
+}
+
+/** Where in the text the element ends that starts there; -1: it is another. */
+function endOf(element: Element, text: string, start: number): number {
+  const attributes = Object.entries(element.attributes).map(
+    ([name, value]) => ` ${name}="${marked(escapeAttribute(value)).replaceAll('"', "&quot;")}"`,
+  );
+  const head = `<${element.name}${attributes.join("")}`;
+  if (!element.text && element.children.length === 0) return after(`${head}/>`, text, start);
+  let at = after(`${head}>${marked(escapeText(element.text ?? ""))}`, text, start);
+  for (const child of element.children) {
+    if (at === -1) return -1;
+    at = endOf(child, text, at);
+    if (at !== -1 && child.tail) at = after(marked(escapeText(child.tail)), text, at);
+  }
+  return at === -1 ? -1 : after(`</${element.name}>`, text, at);
+}
+
+function after(piece: string, text: string, at: number): number {
+  return text.startsWith(piece, at) ? at + piece.length : -1;
+}
+
+/** What xmlbuilder2 escapes by itself. */
+function marked(text: string): string {
+  return text.replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
 function isMixed(element: Element): boolean {

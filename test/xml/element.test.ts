@@ -2,7 +2,16 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseHostCapabilities } from "../../provider/backends/libvirt/xml/capabilities.js";
 import { parseDomain } from "../../provider/backends/libvirt/xml/domain.js";
-import { child, element, find, formatXml, parseXml, XmlError, type Element } from "../../provider/xml/element.js";
+import {
+  child,
+  element,
+  find,
+  formatXml,
+  isWrittenAs,
+  parseXml,
+  XmlError,
+  type Element,
+} from "../../provider/xml/element.js";
 import { parseProfileNetwork } from "../../provider/backends/libvirt/xml/network.js";
 import { parseNodeDevice } from "../../provider/backends/libvirt/xml/node-device.js";
 import { anyElement, xmlText } from "../backends/libvirt/xml/arbitraries.js";
@@ -37,6 +46,36 @@ describe("reading what was written", () => {
     expect(formatXml(plain, { pretty: true })).toBe("<a>\n  <b>\n    <c/>\n  </b>\n  <d>x</d>\n</a>");
     const mixed = "<a>x<b><c/></b></a>";
     expect(formatXml(parseXml(mixed), { pretty: true })).toBe(mixed);
+  });
+});
+
+describe("what is only compared", () => {
+  const other = fc.oneof(
+    anyElement.map((element) => formatXml(element)),
+    fc.constantFrom("", "<", "<a", "<a>", "<a></a>"),
+  );
+
+  it("is told from every other text as if it had been written", () => {
+    fc.assert(
+      fc.property(anyElement, other, fc.nat(), xmlText, (element, text, at, piece) => {
+        const written = formatXml(element);
+        expect(isWrittenAs(element, written)).toBe(true);
+        const place = at % (written.length + 1);
+        const changed = [
+          written.slice(0, place) + piece + written.slice(place),
+          written.slice(0, place) + piece + written.slice(place + 1),
+          written.slice(0, place),
+        ];
+        for (const each of [text, ...changed]) expect(isWrittenAs(element, each)).toBe(each === written);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("is so after a document that could not be written", () => {
+    const unwritable = element("a", {}, [element("b"), element("c", {}, "\0")]);
+    expect(() => formatXml(unwritable)).toThrow(XmlError);
+    expect(formatXml(element("d"))).toBe("<d/>");
   });
 });
 

@@ -5,7 +5,15 @@
 import { randomUUID } from "node:crypto";
 import { networkOn, pfsOf, type PfOfNetwork } from "../../config/index.js";
 import { ProblemError, reasonOf } from "../../model/problem.js";
-import { attribute, element, formatXml, withAttributes, withChildren, type Element } from "../../xml/element.js";
+import {
+  attribute,
+  element,
+  formatXml,
+  isWrittenAs,
+  withAttributes,
+  withChildren,
+  type Element,
+} from "../../xml/element.js";
 import {
   ownRecords,
   parseInterfaceRecords,
@@ -399,16 +407,20 @@ function formsOf(device: Element, flags: number): readonly (readonly [Element, n
   return (flags & LIVE) === 0 ? [defined] : [defined, [device, LIVE]];
 }
 
-/** The interface's VF among the domain's devices. */
-export function primaryOf(domain: Domain, spec: InterfaceSpec): DomainInterface | undefined {
-  const { primary } = halvesOf(domain, spec);
-  return primary?.vf === undefined ? undefined : primary;
-}
-
-/** libvirt's XML of its devices, as they are given to it. */
-export function xmlOf(cluster: LibvirtCluster, host: string, spec: InterfaceSpec, vf: PciAddress | undefined): string {
+/**
+ * libvirt's XML of its devices, as they are given to it.
+ * @param before what it was: in hardly any refresh it is another now. Default: not known.
+ */
+export function xmlOf(
+  cluster: LibvirtCluster,
+  host: string,
+  spec: InterfaceSpec,
+  vf: PciAddress | undefined,
+  before?: string,
+): string {
   const { standby, primary } = devicesOf(cluster, host, spec, vf);
-  return formatXml(element("devices", {}, [standby, primary]));
+  const devices = element("devices", {}, [standby, primary]);
+  return before !== undefined && isWrittenAs(devices, before) ? before : formatXml(devices);
 }
 
 /** Removes a device by its alias from the running domain, waiting for the guest, and from its definition. */

@@ -34,7 +34,6 @@ import {
   aliasesOf,
   halvesOf,
   plugInterface,
-  primaryOf,
   saveRecord,
   setLink,
   unplugInterface,
@@ -463,18 +462,19 @@ function stateNow(
   cluster: LibvirtCluster,
   { instance: { host, dom }, domain }: VmSnapshot,
   spec: InterfaceSpec,
-  declared: Pick<Partial<VmInterfaceState>, "macMadeUp" | "adopt">,
+  declared: Pick<Partial<VmInterfaceState>, "macMadeUp" | "adopt" | "xml">,
 ): VmInterfaceState {
   const { record } = spec;
-  const vf = primaryOf(domain, spec)?.vf;
   const halves = halvesOf(domain, spec);
+  const vf = halves.primary?.vf;
+  const aliases = aliasesOf(spec);
   const missing = record.plugged
     ? (["standby", "primary"] as const).flatMap((half) => {
-        const alias = aliasesOf(spec)[half];
+        const alias = aliases[half];
         return alias === undefined || halves[half] !== undefined ? [] : `${half} ${alias}`;
       })
     : [];
-  const { standby, primary } = aliasesOf(spec);
+  const { standby, primary } = aliases;
   return {
     vm: dom.name,
     vmId: dom.uuid,
@@ -486,7 +486,7 @@ function stateNow(
     host: host.name,
     ...(vf !== undefined && { vf: formatPciAddress(vf) }),
     aliases: [standby, primary].filter((alias) => alias !== undefined),
-    xml: xmlOf(cluster, host.name, spec, vf),
+    xml: xmlOf(cluster, host.name, spec, vf, declared.xml),
     missing,
   };
 }
