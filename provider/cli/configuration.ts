@@ -1,7 +1,7 @@
 /** Where the command line gets the cluster's configuration from: the stack's own config, or a file. */
 import { execFile } from "node:child_process";
 import { resolve } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import {
   backendOf,
   CONFIG_NAMESPACE,

@@ -1,8 +1,5 @@
 /** How a command ended, and the exit code that says so to scripts. */
-import { ProblemError } from "../model/problem.js";
-import { EngineMoveFailed } from "../handlers/ovirt/move.js";
-import { MoveFailed } from "../migration/move.js";
-import type { MoveOutcome, MoveReport } from "../migration/report/report.js";
+import type { MoveOutcome } from "../migration/report/report.js";
 
 export type Outcome =
   /** Nothing was to be moved, and all is well. */
@@ -28,30 +25,6 @@ export const exitCodesInWords = `Exit codes:
   2  failed: the VM is on the source, with its VF
   3  moved, but a VF is missing
   4  unclear: run vnic-failover recover`;
-
-/** Problems after which it is not known how things stand, whatever the command. */
-const unclearProblems: ReadonlySet<string> = new Set([
-  "vm-on-several-hosts",
-  "recovery-incomplete",
-  "journal-unreadable",
-  "libvirt-connection-lost",
-]);
-
-/**
- * How a command ended that threw `error`. What is unexpected leaves it unclear: whether anything was changed can
- * only be told of a problem that is known.
- */
-export function outcomeOf(error: unknown): Outcome {
-  const report = reportIn(error);
-  if (report !== undefined) return report.outcome;
-  if (!(error instanceof ProblemError)) return "unclear";
-  return unclearProblems.has(error.problem.code) ? "unclear" : "refused";
-}
-
-/** The report of a move that began and failed. */
-export function reportIn(error: unknown): MoveReport | undefined {
-  return error instanceof MoveFailed || error instanceof EngineMoveFailed ? error.report : undefined;
-}
 
 /** Of no outcomes: `ok`. */
 export function worst(outcomes: readonly Outcome[]): Outcome {

@@ -1,7 +1,5 @@
 #!/usr/bin/env node
 /** The command `vnic-failover`. */
-import { commandsOf } from "./commands/by-backend.js";
-import { readConfiguration } from "./configuration.js";
 import { run } from "./run.js";
 
 // A reader that goes away, as `| head` does, must not end a move half-way.
@@ -11,8 +9,9 @@ void run(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,
   stdin: process.stdin,
-  readConfiguration,
-  connect: commandsOf,
+  // What reads a configuration and talks to hosts is loaded only by a command that does so: not for help.
+  readConfiguration: async (source) => (await import("./configuration.js")).readConfiguration(source),
+  connect: async (configuration) => (await import("./commands/by-backend.js")).commandsOf(configuration),
 }).then((code) => {
   process.exitCode = code;
 });

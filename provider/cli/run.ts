@@ -5,7 +5,7 @@ import type { Answer, CommandConsole } from "./command.js";
 import type { Commands } from "./commands/index.js";
 import type { CommandConfiguration } from "./configuration.js";
 import { askYes } from "./prompt.js";
-import { exitCodes, outcomeOf, type Outcome } from "./exit-codes.js";
+import { exitCodes, type Outcome } from "./exit-codes.js";
 import { catchInterrupts, leaveOnInterrupt, libvirtInterruption } from "./signals.js";
 import { printable, printableJson } from "../model/foreign-text.js";
 import { commandLine, type Invocation } from "./program.js";
@@ -19,7 +19,7 @@ export interface Surroundings {
   readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
   readonly readConfiguration: (source: Invocation["globals"]) => Promise<CommandConfiguration>;
   /** The commands of the backend that the configuration names. */
-  readonly connect: (configuration: CommandConfiguration) => Commands;
+  readonly connect: (configuration: CommandConfiguration) => Commands | Promise<Commands>;
 }
 
 /** @param argv without node and script. Never throws: what goes wrong is printed and has an exit code. */
@@ -62,7 +62,7 @@ async function invoke({ name, globals, movesVms, act }: Invocation, surroundings
   const { signal } = interrupts;
   let answer: Answer;
   try {
-    commands = surroundings.connect(await surroundings.readConfiguration(globals));
+    commands = await surroundings.connect(await surroundings.readConfiguration(globals));
     const context: CommandConsole = {
       configuration: globals,
       progress,
@@ -74,6 +74,7 @@ async function invoke({ name, globals, movesVms, act }: Invocation, surroundings
     };
     answer = await act(commands, context);
   } catch (error) {
+    const { outcomeOf } = await import("./outcome.js");
     // A command that changes nothing leaves nothing unclear.
     const outcome = movesVms || name === "recover" ? outcomeOf(error) : "refused";
     answer = { outcome, document: {}, text: "", errors: [error] };

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { exitCodes, exitCodesInWords, outcomeOf, worst, type Outcome } from "../../provider/cli/exit-codes.js";
+import { exitCodes, exitCodesInWords, worst, type Outcome } from "../../provider/cli/exit-codes.js";
+import { outcomeOf } from "../../provider/cli/outcome.js";
 import { HostUnreachable } from "../../provider/backends/libvirt/host.js";
 import { ConnectionLostError } from "../../provider/backends/libvirt/rpc/errors.js";
 import { VmOnSeveralHosts } from "../../provider/backends/libvirt/cluster.js";

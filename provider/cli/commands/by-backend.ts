@@ -1,12 +1,16 @@
-/** The commands of the backend that the configuration names. */
-import { LibvirtCluster } from "../../backends/libvirt/cluster.js";
-import { libvirtCommands, type Commands } from "./index.js";
+/** The commands of the backend that the configuration names: the other's are not loaded. */
 import type { CommandConfiguration } from "../configuration.js";
-import { ovirtCommands } from "./ovirt/commands.js";
+import type { Commands } from "./index.js";
 
 /** Connects to nothing yet. */
-export function commandsOf(configuration: CommandConfiguration): Commands {
-  return "engine" in configuration
-    ? ovirtCommands(configuration.engine)
-    : libvirtCommands(new LibvirtCluster(configuration));
+export async function commandsOf(configuration: CommandConfiguration): Promise<Commands> {
+  if ("engine" in configuration) {
+    const { ovirtCommands } = await import("./ovirt/commands.js");
+    return ovirtCommands(configuration.engine);
+  }
+  const [{ LibvirtCluster }, { libvirtCommands }] = await Promise.all([
+    import("../../backends/libvirt/cluster.js"),
+    import("./index.js"),
+  ]);
+  return libvirtCommands(new LibvirtCluster(configuration));
 }

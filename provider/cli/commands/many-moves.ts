@@ -14,7 +14,8 @@ import { withSecondTry, type SecondTry } from "../../drain/retry.js";
 import type { Answer, CommandConsole, CommandContext } from "../command.js";
 import type { FoundVm } from "../../drain/facts.js";
 import { describeNothing, describePlan, describeResults, planDocument, resultDocument } from "../output/drain-words.js";
-import { outcomeOf, reportIn, worst, type Outcome } from "../exit-codes.js";
+import { worst, type Outcome } from "../exit-codes.js";
+import { outcomeOf, reportIn } from "../outcome.js";
 import type { Headlines } from "../output/report-summary.js";
 import type { NextOfStacks } from "../output/stacks-next.js";
 

@@ -6,7 +6,7 @@ import { missingVfsOf } from "../../../migration/repair.js";
 import type { MoveReport } from "../../../migration/report/report.js";
 import type { Progress } from "../../../model/progress.js";
 import type { Answer, CommandConsole, CommandContext } from "../../command.js";
-import { reportIn } from "../../exit-codes.js";
+import { reportIn } from "../../outcome.js";
 import { describeReport, describeReportFiles, type Headlines } from "../../output/report-summary.js";
 import { shellWord } from "../../../model/shell-word.js";
 

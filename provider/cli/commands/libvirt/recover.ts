@@ -8,7 +8,8 @@ import { HostRefused, asUnreachable, type LibvirtHost } from "../../../backends/
 import { outcomeInWords, recover, type Recovery } from "../../../migration/recover.js";
 import { missingVfsOf, plugMissingVfs } from "../../../migration/repair.js";
 import type { Answer, CommandContext } from "../../command.js";
-import { outcomeOf, worst, type Outcome } from "../../exit-codes.js";
+import { worst, type Outcome } from "../../exit-codes.js";
+import { outcomeOf } from "../../outcome.js";
 import { table } from "../../output/table.js";
 import { needsRecovery, owedInWords, surveyVms } from "./vm-survey.js";
 import { shellWord } from "../../../model/shell-word.js";
