@@ -8,7 +8,7 @@ const Manifest = z.looseObject({
   name: z.string(),
   version: z.string(),
   files: z.array(z.string()),
-  dependencies: z.record(z.string(), z.string()),
+  bin: z.record(z.string(), z.string()),
   peerDependencies: z.record(z.string(), z.string()),
   devDependencies: z.record(z.string(), z.string()),
 });

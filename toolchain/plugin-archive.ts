@@ -4,11 +4,10 @@
  * `pulumi-resource-vnic-failover-v<version>-<os>-<arch>.tar.gz` for each platform of Pulumi's CLI. They hold no native
  * code, so they differ in how Node.js, which has to be on PATH, is started.
  */
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { readManifest } from "./package.js";
-import { root } from "./pulumi.js";
 import { run } from "./run.js";
 
 const PLUGIN = "pulumi-resource-vnic-failover";
@@ -17,26 +16,34 @@ export type Platform = (typeof platforms)[number];
 
 /** What the engine starts in the plugin's folder; on Windows it looks for `.cmd` (sdk/go/common/workspace/plugins.go). */
 const launchers = {
-  unix: { name: PLUGIN, text: '#!/usr/bin/env node\nrequire("./dist/pulumi/plugin/main.js");\n' },
-  windows: { name: `${PLUGIN}.cmd`, text: '@node "%~dp0\\dist\\plugin\\main.js" %*\r\n' },
+  unix: { name: PLUGIN, text: (main: string) => `#!/usr/bin/env node\nrequire("./${main}");\n` },
+  windows: {
+    name: `${PLUGIN}.cmd`,
+    text: (main: string) => `@node "%~dp0\\${main.replaceAll("/", "\\")}" %*\r\n`,
+  },
 };
 
 /** @returns the archives' paths. */
 export async function pluginArchives(
   tarball: string,
   folder: string,
-  { only = platforms, env = process.env }: { only?: readonly Platform[]; env?: NodeJS.ProcessEnv } = {},
+  only: readonly Platform[] = platforms,
 ): Promise<readonly string[]> {
   const scratch = mkdtempSync(join(tmpdir(), "vnic-failover-plugin-"));
   try {
     const plugin = join(scratch, "plugin");
-    const version = await fill(plugin, tarball, env);
+    mkdirSync(plugin);
+    // The package is all that the plugin needs: its libraries are bundled, and Pulumi's SDK is the programs'.
+    await run("Unpacking the package", "tar", ["-xzf", tarball, "-C", plugin, "--strip-components=1"]);
+    const { version, bin } = readManifest(plugin);
+    const main = bin[PLUGIN]?.replace(/^\.\//, "");
+    if (main === undefined) throw new Error(`The package has no program ${PLUGIN}.`);
     mkdirSync(folder, { recursive: true });
     const archives: string[] = [];
     for (const platform of only) {
       const { name, text } = platform.startsWith("windows") ? launchers.windows : launchers.unix;
       const launcher = join(plugin, name);
-      writeFileSync(launcher, text);
+      writeFileSync(launcher, text(main));
       chmodSync(launcher, 0o755);
       const archive = join(folder, `${PLUGIN}-v${version}-${platform}.tar.gz`);
       // The same bytes each time: they can be compared with a build of one's own.
@@ -49,23 +56,6 @@ export async function pluginArchives(
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
-}
-
-/** The package with what it needs beside it, in the versions of package-lock.json. @returns its version. */
-async function fill(plugin: string, tarball: string, env: NodeJS.ProcessEnv): Promise<string> {
-  mkdirSync(plugin);
-  await run("Unpacking the package", "tar", ["-xzf", tarball, "-C", plugin, "--strip-components=1"]);
-  const { devDependencies, peerDependencies, ...manifest } = readManifest(plugin);
-  // Nobody else brings the peers along here.
-  const peers = Object.keys(peerDependencies).map((name) => [name, devDependencies[name] ?? peerDependencies[name]]);
-  const dependencies = { ...manifest.dependencies, ...(Object.fromEntries(peers) as Record<string, string>) };
-  writeFileSync(join(plugin, "package.json"), JSON.stringify({ ...manifest, dependencies }, undefined, 2));
-  copyFileSync(join(root, "package-lock.json"), join(plugin, "package-lock.json"));
-  const flags = ["--omit=dev", "--omit=optional", "--ignore-scripts", "--no-bin-links", "--no-audit", "--no-fund"];
-  const install = ["install", "--prefer-offline", ...flags];
-  await run("Installing what the plugin needs", "npm", install, { cwd: plugin, env });
-  rmSync(join(plugin, "package-lock.json"));
-  return manifest.version;
 }
 
 if (process.argv[1] === import.meta.filename) {

@@ -1,7 +1,7 @@
 // `node toolchain/use-sdk.mjs newest|pinned`: which Pulumi SDK all of the unit tests run with. `newest` puts the one of
 // `.tools/newest-sdk` (`npm run setup -- --tests`) in the place of that of package.json, together with the packages that this one
 // shares with it, as npm would install them: a second copy of gRPC would refuse the objects of the first. `pinned` undoes it.
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 
 const root = join(import.meta.dirname, "..");
@@ -15,8 +15,7 @@ function fail(message) {
   process.exit(1);
 }
 
-const { dependencies, peerDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-const shared = Object.keys({ ...dependencies, ...peerDependencies });
+const shared = ["@pulumi/pulumi", "@grpc/grpc-js", "google-protobuf"];
 const wanted = process.argv[2];
 if (wanted !== "newest" && wanted !== "pinned") fail("Usage: node toolchain/use-sdk.mjs newest|pinned");
 if (wanted === "newest" && !existsSync(newest)) fail(`${newest} is missing: run npm run setup -- --tests.`);

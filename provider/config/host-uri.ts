@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { ProblemError } from "../model/problem.js";
 import { inWords } from "../model/mistake.js";
 import { didYouMean, nearest } from "../model/suggestion.js";

@@ -1,6 +1,6 @@
 /** The stack's configuration: the hosts and networks of a cluster with libvirt, or an oVirt engine. */
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { readHostKeyPin } from "./host-key-pin.js";
 import { passwordMethods, readLibvirtUri, type ReadOnlyAccess } from "./host-uri.js";
 import type { EngineCredentials } from "./engine-credentials.js";

@@ -1,7 +1,7 @@
 /** What a drain did with each VM, so that `drain --undo` can move them back. A JSON file, rewritten after each step. */
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { inWords, issuesInWords, pathText } from "../model/mistake.js";
 import { ProblemError } from "../model/problem.js";
 import { fileNameOf, makeFolder, reportFolder } from "../migration/report/files.js";

@@ -2,7 +2,7 @@
  * Whether a host is under maintenance, as a read has to know it. The engine refreshes with the configuration of the last
  * `pulumi up`, which it keeps in the state: what an operator has set since stands in the stack's file alone.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { isUnderMaintenance } from "../config/index.js";
 import type { HandlerContext } from "./handler.js";
 import { clusterOf } from "./libvirt/session.js";

@@ -2,7 +2,7 @@
  * What a move is about to do, written into the domain's own metadata before anything changes. It travels with the VM, so
  * that anyone who finds it can finish or undo the move; there is no other database.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { inWords, issuesInWords } from "../model/mistake.js";
 import { ProblemError } from "../model/problem.js";
 import { children, attribute, element, type Element } from "../xml/element.js";

@@ -1,5 +1,5 @@
 /** What a move may be told. */
-import type { z } from "zod";
+import type * as z from "zod";
 import { migration } from "../model/migration.js";
 
 export const migrationOptionsSchema = migration.schema;

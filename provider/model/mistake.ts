@@ -1,5 +1,5 @@
 /** What is wrong with a value, in words that need no knowledge of schemas. Values are never told: they may be secret. */
-import { z } from "zod";
+import * as z from "zod";
 import { didYouMean, nearest } from "./suggestion.js";
 
 export interface Mistake {

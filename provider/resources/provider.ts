@@ -46,7 +46,7 @@ export class Provider extends pulumi.ProviderResource {
   }
 }
 
-/** The configuration of a provider, in clear. @throws RunError: it is another package's, or was made without the class. */
+/** The configuration of a provider, in clear. @internal @throws RunError: it is another package's, or was made without the class. */
 export function configurationOf(provider: pulumi.ProviderResource): pulumi.Output<StackConfig> {
   if (configuration in provider) return provider[configuration] as pulumi.Output<StackConfig>;
   throw wordsOf("The provider of a function must be a Provider of pulumi-vnic-failover.");

@@ -1,4 +1,4 @@
-/** `npm run bench -- move|picture|preview|refresh|rpc|state [OPTION…] [--json FILE]` */
+/** `npm run bench -- move|picture|preview|refresh|rpc|start|state [OPTION…] [--json FILE]` */
 import { readFileSync, writeFileSync } from "node:fs";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { z } from "zod";
@@ -10,6 +10,7 @@ import { benchMoves } from "./move.js";
 import { movePicture } from "./move-picture.js";
 import { moveRow, type MoveRow } from "./move-rows.js";
 import { benchRpc, type RpcRow } from "./rpc.js";
+import { benchStart, type SizeRow, type StartRow } from "./start.js";
 import { benchMemory, benchState, type MemoryRow, type StateRow } from "./state.js";
 import type { Spread } from "./statistics.js";
 import { usualWays, wayNames, type WayName } from "./way-names.js";
@@ -107,6 +108,18 @@ program
     console.log(`${stateTable(states)}\n\n${memoryTable(weights)}`);
   });
 
+program
+  .command("start")
+  .description("milliseconds until a program is there, and bytes of what a user fetches")
+  .option("--rounds <n>", "of each way", Number, 15)
+  .option("--json <file>", "writes the rows there")
+  .action(async ({ rounds, json }: { rounds: number; json?: string }) => {
+    const rows = await benchStart(rounds, say);
+    save(rows, json);
+    const [starts, sizes] = [rows.filter((row) => row.bench === "start"), rows.filter((row) => row.bench === "size")];
+    console.log(`${startTable(starts)}\n\n${sizeTable(sizes)}`);
+  });
+
 interface MoveArguments extends Restriction {
   readonly moves: number;
   readonly ways: readonly WayName[];
@@ -190,6 +203,20 @@ function memoryTable(rows: readonly MemoryRow[]): string {
       ...[row.way, row.resources, row.heapMiB, row.rssMiB],
       ...[row.heapKiBPerResource ?? "–", row.rssKiBPerResource ?? "–"],
     ]),
+  );
+}
+
+function startTable(rows: readonly StartRow[]): string {
+  return table(
+    ["way", "rounds", "ms", "more than without it, ms"],
+    rows.map(({ way, rounds, milliseconds, more }) => [way, rounds, cell(milliseconds), cell(more)]),
+  );
+}
+
+function sizeTable(rows: readonly SizeRow[]): string {
+  return table(
+    ["what", "MiB"],
+    rows.map(({ way, bytes }) => [way, (bytes / 2 ** 20).toFixed(2)]),
   );
 }
 

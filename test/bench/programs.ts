@@ -71,7 +71,7 @@ export function program(way: ProgramWay, { resources, roundTrip }: { resources: 
 export function capturing(resources: number): string {
   const provider = `
 import { evaluate, interfaceRules } from "./code/rules/index.js";
-import { buildPrimary, buildStandby } from "./code/xml/teaming.js";
+import { buildPrimary, buildStandby } from "./code/backends/libvirt/xml/teaming.js";
 import { formatXml } from "./code/xml/format.js";
 const provider = {
   check: async (olds, news) => ({

@@ -1,11 +1,12 @@
 /** What a resource costs in the stack's state, and in the memory of the provider's process. */
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { z } from "zod";
 import { interfacesPerVm } from "../hosts/fleet.js";
 import { run } from "../lab/command.js";
-import { installPackage } from "../pulumi/package.js";
+import { root } from "../../toolchain/pulumi.js";
+import { compile, installPackage } from "../pulumi/package.js";
 import { withStack, type StateResource } from "../pulumi/stack.js";
 import { withHosts } from "./host-process.js";
 import { capturing, program } from "./programs.js";
@@ -47,16 +48,26 @@ export async function benchState(resources: number, say: (line: string) => void)
   });
   say("state of ours read");
   await withStack({ program: "" }, async (stack) => {
-    // Pulumi captures code of the program's own folder, and loads that of node_modules by name.
-    cpSync(join(stack.folder, "node_modules", "pulumi-vnic-failover", "dist"), join(stack.folder, "code"), {
-      recursive: true,
-    });
+    putModules(stack.folder);
     stack.write(capturing(resources));
     await stack.pulumi("up", "--yes", "--skip-preview");
     rows.push(rowOf("captured", (await stack.export()).resources));
   });
   say("state of a captured provider read");
   return rows;
+}
+
+/** Pulumi captures code of the program's own folder, and loads that of node_modules by name. */
+function putModules(project: string): void {
+  const sources = join(root, "provider");
+  for (const name of readdirSync(sources, { recursive: true, encoding: "utf8" })) {
+    if (!name.endsWith(".ts")) continue;
+    const file = join(project, "code", name.replace(/\.ts$/, ".js"));
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, compile(readFileSync(join(sources, name), "utf8"), name));
+  }
+  for (const name of ["xmlbuilder2", "zod"])
+    symlinkSync(join(root, "node_modules", name), join(project, "node_modules", name));
 }
 
 function rowOf(way: StateRow["way"], resources: Readonly<Record<string, StateResource>>): StateRow {
@@ -79,7 +90,7 @@ const MiB = 2 ** 20;
 export async function benchMemory(counts: readonly number[], say: (line: string) => void): Promise<MemoryRow[]> {
   const folder = mkdtempSync(join(tmpdir(), "vnic-failover-memory-"));
   try {
-    installPackage(folder);
+    await installPackage(folder);
     const handlers = join(folder, "node_modules", "pulumi-vnic-failover", "dist", "pulumi", "dynamic", "index.js");
     const vms = Math.max(...counts) / interfacesPerVm;
     const { stdout } = await withHosts({ vms, roundTrip: 0, furnished: true }, ({ cluster }) =>

@@ -7,7 +7,6 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pack, readManifest } from "../../toolchain/package.js";
-import { pluginArchives } from "../../toolchain/plugin-archive.js";
 import { root, toolsFolder } from "../../toolchain/pulumi.js";
 import { need, type Requirement } from "../../toolchain/requirement.js";
 import { run } from "../../toolchain/run.js";
@@ -37,16 +36,15 @@ export async function installForUser(project: string, tarball: string, env: Node
   const beside = ["@pulumi/pulumi", "typescript", "@types/node"].map(
     (name) => `${name}@${devDependencies[name] ?? ""}`,
   );
-  // ssh2 has native parts (cpu-features, nan), which nobody needs.
-  const flags = ["--omit=optional", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund"];
+  const flags = ["--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund"];
   await run("Installing the package", "npm", ["install", ...flags, tarball, ...beside], { cwd: project, env });
 }
 
-/** Another set of dependencies takes other packages. */
+/** Other versions take other packages. */
 function contents(): string {
-  const { dependencies, peerDependencies, devDependencies } = readManifest();
+  const { peerDependencies, devDependencies } = readManifest();
   const lock = readFileSync(join(root, "package-lock.json"), "utf8");
-  const all = JSON.stringify([dependencies, peerDependencies, devDependencies, lock]);
+  const all = JSON.stringify([peerDependencies, devDependencies, lock]);
   return createHash("sha256").update(all).digest("hex");
 }
 
@@ -57,7 +55,6 @@ async function fill(): Promise<void> {
     rmSync(filledFor, { force: true });
     const { tarball } = await pack(scratch);
     await installForUser(join(scratch, "project"), tarball, env);
-    await pluginArchives(tarball, join(scratch, "archives"), { only: [], env });
     writeFileSync(filledFor, contents());
   } finally {
     rmSync(scratch, { recursive: true, force: true });

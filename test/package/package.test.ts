@@ -1,9 +1,9 @@
 /** The package as npm publishes it, in the hands of a user: installed into an empty folder, type-checked, and run. */
 import { execFile, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { basename, join, relative } from "node:path";
+import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as z from "zod";
@@ -37,17 +37,27 @@ const write = (name: string, text: string) => writeFileSync(join(project, name),
 const node = async (...args: string[]) => (await execute(process.execPath, args, { cwd: project })).stdout;
 
 describe("the tarball", () => {
-  test("holds each module with its types, what modules read, and the papers: nothing else", () => {
-    const provider = join(root, "provider");
-    const built = readdirSync(provider, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile() && !/\.d\.ts$|\.pyc$/.test(entry.name))
-      .map((entry) => `dist/${relative(provider, join(entry.parentPath, entry.name))}`)
-      .flatMap((path) =>
-        path.endsWith(".ts") ? [path.replace(/\.ts$/, ".js"), path.replace(/\.ts$/, ".d.ts")] : path,
-      );
+  test("holds the programs and modules with what they share, the public types and the papers: nothing else", () => {
+    const { exports, bin } = manifest as unknown as {
+      readonly exports: Readonly<Record<string, unknown>>;
+      readonly bin: Readonly<Record<string, string>>;
+    };
+    const offered = [Object.values(bin), JSON.stringify(exports).match(/dist[^"]+/g) ?? []]
+      .flat()
+      .map((path) => path.replace(/^\.\//, ""));
     const papers = manifest.files.filter((file) => file !== "dist");
-    expect(files).toEqual([...built, ...papers, "package.json"].sort());
     expect(papers).toEqual(expect.arrayContaining(["README.md", "CHANGELOG.md", "LICENSE"]));
+    const expected = [...new Set(offered), ...papers, "dist/THIRD-PARTY-NOTICES.txt", "package.json"];
+    expect(files).toEqual(expect.arrayContaining(expected));
+    const further = files.filter((file) => !expected.includes(file));
+    expect(further.filter((file) => !/^dist\/(chunks\/[^/]+\.js|.+\.d\.ts)$/.test(file))).toEqual([]);
+  });
+
+  test("brings no package along but Pulumi's SDK, which the program has", () => {
+    const installed = readdirSync(join(project, "node_modules", manifest.name, ".."));
+    expect(installed).not.toContain("ssh2");
+    expect(manifest).not.toHaveProperty("dependencies");
+    expect(Object.keys(manifest.peerDependencies)).toEqual(["@pulumi/pulumi"]);
   });
 
   test("has nothing run when it is installed", () => {
@@ -152,10 +162,7 @@ describe("the plugin's archive", () => {
   let archives: readonly string[];
 
   beforeAll(async () => {
-    archives = await pluginArchives(tarball, join(scratch, "archives"), {
-      only: ["linux-amd64", "windows-amd64"],
-      env: offline(),
-    });
+    archives = await pluginArchives(tarball, join(scratch, "archives"), ["linux-amd64", "windows-amd64"]);
   }, TIMEOUT);
 
   test("each is named as Pulumi looks for it, and starts the plugin in its platform's way", async () => {
@@ -174,6 +181,18 @@ describe("the plugin's archive", () => {
       [...papers, "./pulumi-resource-vnic-failover"],
       [...papers, "./pulumi-resource-vnic-failover.cmd"],
     ]);
+  });
+
+  test("each starts a program that it holds, and is small", async () => {
+    for (const archive of archives) {
+      expect(statSync(archive).size).toBeLessThan(10 * 2 ** 20);
+      const folder = mkdtempSync(join(scratch, "unpacked-"));
+      await execute("tar", ["-xzf", archive, "-C", folder]);
+      const launcher = readdirSync(folder).find((name) => name.startsWith("pulumi-resource-")) ?? "";
+      const [, main = ""] = /"(?:\.\/|%~dp0\\)([^"]+)"/.exec(readFileSync(join(folder, launcher), "utf8")) ?? [];
+      expect(main).not.toBe("");
+      expect(existsSync(join(folder, main.replaceAll("\\", "/")))).toBe(true);
+    }
   });
 
   test("the CLI installs it and gets its schema", { timeout: TIMEOUT }, async () => {

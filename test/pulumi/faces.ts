@@ -31,8 +31,8 @@ const providerPackage = "vnic-failover";
 };
 
 /** Puts the plugin into the folder. @returns the PATH on which the engine finds it. */
-export function installPlugin(folder: string): string {
-  installPackage(folder);
+export async function installPlugin(folder: string): Promise<string> {
+  await installPackage(folder);
   const executable = pluginIn(folder);
   const main = join(folder, "node_modules", "pulumi-vnic-failover", "dist", "pulumi", "plugin", "main.js");
   mkdirSync(dirname(executable));

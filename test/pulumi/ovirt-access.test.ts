@@ -24,11 +24,11 @@ function profilesOf({ model }: TestEngine): readonly string[] {
 }
 
 /** A PATH with the plugin, where a program needs it. */
-function environmentOf(face: Face): Readonly<Record<string, string>> {
+async function environmentOf(face: Face): Promise<Readonly<Record<string, string>>> {
   if (face === "dynamic") return {};
   const home = mkdtempSync(join(tmpdir(), "vnic-failover-plugin-"));
   onTestFinished(() => rmSync(home, { recursive: true }));
-  return { PATH: installPlugin(home) };
+  return { PATH: await installPlugin(home) };
 }
 
 const pair = (face: Face) => `${classes[face]}
@@ -36,12 +36,12 @@ const standby = new VnicProfile("data", { network: "data" });
 new VnicProfile("fast", { network: "data-vf", passThrough: "enabled", migratable: true, failover: ref(standby) });
 `;
 
-function onEngine(face: Face, engine: TestEngine, secrets: Readonly<Record<string, string>>): Program {
+async function onEngine(face: Face, engine: TestEngine, secrets: Readonly<Record<string, string>>): Promise<Program> {
   return {
     program: pair(face),
     config: { "vnic-failover:ovirt": addressOf(engine) },
     secrets,
-    env: environmentOf(face),
+    env: await environmentOf(face),
   };
 }
 
@@ -49,7 +49,7 @@ describe.each(["dynamic", "plugin"] as const)("%s", (face) => {
   it("each command revokes its tokens at its end", { timeout: TIMEOUT }, async () => {
     const engine = await startEngine();
     const secrets = { "vnic-failover:ovirtPassword": engine.address.password };
-    await withStack(onEngine(face, engine, secrets), async (stack) => {
+    await withStack(await onEngine(face, engine, secrets), async (stack) => {
       for (const command of ["preview", "up", "refresh", "destroy"] as const) {
         const before = engine.signOn.issued;
         const { exitCode, text } = await stack[command]();
@@ -68,7 +68,7 @@ describe.each(["dynamic", "plugin"] as const)("%s", (face) => {
       onTestFinished(() => engine.stop());
       const secrets = { "vnic-failover:ovirtPassword": engine.address.password };
       const web = [...engine.model.vms.values()].find(({ name }) => name === "web") ?? expect.fail("there is no web");
-      await withStack(onEngine(face, engine, secrets), async (stack) => {
+      await withStack(await onEngine(face, engine, secrets), async (stack) => {
         stack.write(`${pair(face)}new VmPlacement("web", { vm: "web", host: "host2" });`);
         const { text } = await stack.interruptedUp(() =>
           expect.poll(() => web.status, { timeout: TIMEOUT }).toBe("migrating"),
@@ -90,7 +90,7 @@ describe.each(["dynamic", "plugin"] as const)("%s", (face) => {
       const { username, password } = engine.address;
       const form = new URLSearchParams({ grant_type: "password", scope: "ovirt-app-api", username, password });
       const token = engine.signOn.token(form, "application/json").body["access_token"] ?? "";
-      await withStack(onEngine(face, engine, { "vnic-failover:ovirtToken": token }), async (stack) => {
+      await withStack(await onEngine(face, engine, { "vnic-failover:ovirtToken": token }), async (stack) => {
         const made = await stack.up();
         expect(made.exitCode, made.text).toBe(0);
         expect(profilesOf(engine)).toEqual(["data", "fast"]);

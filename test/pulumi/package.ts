@@ -1,7 +1,8 @@
-import { cpSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import ts from "typescript";
 import * as z from "zod";
+import { bundle, entries } from "../../toolchain/bundle.mjs";
 import { newestSdk } from "../../toolchain/newest-sdk.js";
 import { root } from "../../toolchain/pulumi.js";
 
@@ -13,12 +14,11 @@ const { compilerOptions } = z
   .parse(ts.parseConfigFileTextToJson("tsconfig.json", readFileSync(join(root, "tsconfig.json"), "utf8")).config);
 const options = ts.convertCompilerOptionsFromJson(compilerOptions, root).options;
 
-const VersionsSchema = z.record(z.string(), z.string());
-const ManifestSchema = z.object({ dependencies: VersionsSchema, peerDependencies: VersionsSchema });
+const ManifestSchema = z.object({ peerDependencies: z.record(z.string(), z.string()) });
 
 const compiled = new Map<string, string>();
 
-/** TypeScript as the package's build emits it, one file at a time and unchecked. */
+/** TypeScript by this repository's options, one file at a time and unchecked. */
 export function compile(source: string, fileName: string): string {
   const key = `${fileName}\n${source}`;
   const text =
@@ -36,46 +36,44 @@ export interface Installation {
 }
 
 /**
- * Puts the package, as built from the sources of now, into `<project>/node_modules`, and its dependencies beside it:
+ * Puts the package, as built from the sources of now, into `<project>/node_modules`, and what it needs beside it:
  * what a user's `npm install` would give.
  */
-export function installPackage(project: string, { handlers, sdk = "pinned" }: Installation = {}): void {
+export async function installPackage(project: string, { handlers, sdk = "pinned" }: Installation = {}): Promise<void> {
   const modules = join(project, "node_modules");
   const home = join(modules, "pulumi-vnic-failover");
   mkdirSync(home, { recursive: true });
   const manifest = readFileSync(join(root, "package.json"), "utf8");
   writeFileSync(join(home, "package.json"), manifest);
 
-  for (const file of sources(join(root, "provider")))
-    emit(file, join(home, "dist", relative(join(root, "provider"), file)));
-  if (handlers !== undefined) {
-    const file = relative(root, handlers);
-    emit(handlers, join(home, file));
-    // It imports the package's modules from where it stands in the repository.
-    symlinkSync("dist", join(home, "provider"));
-    const name = `../../../${file.replace(/\.ts$/, "")}`;
-    writeFileSync(
-      join(home, "dist", "pulumi", "dynamic", "index.js"),
-      `module.exports = require(${JSON.stringify(name)});\n`,
-    );
+  for (const [name, text] of await filesWith(handlers)) {
+    const file = join(home, "dist", name);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, text);
   }
 
-  const { dependencies, peerDependencies } = ManifestSchema.parse(JSON.parse(manifest));
-  for (const name of Object.keys({ ...dependencies, ...peerDependencies })) {
+  for (const name of Object.keys(ManifestSchema.parse(JSON.parse(manifest)).peerDependencies)) {
     mkdirSync(dirname(join(modules, name)), { recursive: true });
     const from = sdk === "newest" && name === "@pulumi/pulumi" ? newestSdk.nodeModules : join(root, "node_modules");
     symlinkSync(join(from, name), join(modules, name));
   }
 }
 
-function emit(file: string, as: string): void {
-  mkdirSync(dirname(as), { recursive: true });
-  if (file.endsWith(".ts")) writeFileSync(as.replace(/\.ts$/, ".js"), compile(readFileSync(file, "utf8"), file));
-  else cpSync(file, as);
-}
+const bundled = new Map<string | undefined, ReturnType<typeof bundle>>();
 
-function sources(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && !entry.name.endsWith(".d.ts"))
-    .map((entry) => join(entry.parentPath, entry.name));
+/** The files of dist/. Handlers of a test's own come with the class that a resource of its own extends. */
+async function filesWith(handlers: string | undefined): Promise<ReadonlyMap<string, string>> {
+  const bundling =
+    bundled.get(handlers) ??
+    bundle(
+      handlers === undefined
+        ? entries
+        : {
+            ...entries,
+            "pulumi/dynamic/index": handlers,
+            "resources/provider-stub": "provider/resources/provider-stub.ts",
+          },
+    );
+  bundled.set(handlers, bundling);
+  return (await bundling).files;
 }

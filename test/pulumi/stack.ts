@@ -170,7 +170,7 @@ export async function withStack(
       }),
     );
     writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "test", type, main: `index.${extension}` }));
-    installPackage(folder, { handlers, sdk });
+    await installPackage(folder, { handlers, sdk });
     const stack = new TestStack(folder, env, extension, sdk);
     stack.write(program);
     await stack.pulumi("stack", "init", "dev");

@@ -22,9 +22,9 @@ export class Stage {
   #home = "";
   #path = "";
 
-  open(): void {
+  async open(): Promise<void> {
     this.#home = mkdtempSync(join(tmpdir(), "vnic-failover-stage-"));
-    this.#path = installPlugin(this.#home);
+    this.#path = await installPlugin(this.#home);
   }
 
   close(): void {

@@ -61,7 +61,7 @@ export const findings: readonly Finding[] = [
     id: "X34",
     means: "install scripts of dependencies",
     verdict: "documented",
-    sentence: "The package has no install scripts; of its dependencies ssh2, cpu-features and protobufjs do",
+    sentence: "The package has no install scripts; of what is installed with it, Pulumi's SDK, protobufjs does",
   },
   { id: "X35", means: "an action, or a release, that somebody else changed", verdict: "refused" },
   { id: "X36", means: "two movers on slow connections", verdict: "refused" },

@@ -11,10 +11,6 @@ beforeEach(() => {
   clone = mkdtempSync(join(tmpdir(), "vnic-failover-sdk-"));
   mkdirSync(join(clone, "toolchain"));
   cpSync(join(root, "toolchain", "use-sdk.mjs"), join(clone, "toolchain", "use-sdk.mjs"));
-  writeFileSync(
-    join(clone, "package.json"),
-    JSON.stringify({ dependencies: { "@grpc/grpc-js": "1", zod: "1" }, peerDependencies: { "@pulumi/pulumi": "3" } }),
-  );
   for (const name of packages) put("node_modules", name, "pinned");
 });
 afterEach(() => rmSync(clone, { recursive: true }));

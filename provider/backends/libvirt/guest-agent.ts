@@ -1,5 +1,5 @@
 /** What a guest's agent tells of its operating system. Each question has a time limit: an agent may never answer. */
-import { z } from "zod";
+import * as z from "zod";
 import { asUnreachable, type DomainRef, type LibvirtHost } from "./host.js";
 import { valuesOf } from "./rpc/datatypes.js";
 import { LibvirtError } from "./rpc/errors.js";

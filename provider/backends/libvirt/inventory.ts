@@ -11,7 +11,7 @@ import {
 import { parseNodeDevice, type NetNodeDevice, type PciNodeDevice } from "./xml/node-device.js";
 import { parseDomain } from "./xml/domain.js";
 import { withoutMetadata } from "./xml/without-metadata.js";
-import { z } from "zod";
+import * as z from "zod";
 import { parseHostInterface, type HostInterface } from "./xml/host-interface.js";
 import { LibvirtError } from "./rpc/errors.js";
 import { remoteCommand } from "./transport/index.js";

@@ -3,7 +3,7 @@
  * know names and links, its interface driver bridges, bonds and VLANs; `ip`, where commands are allowed, knows the rest: an
  * interface that is switched on and has no link, its addresses, and devices of other kinds on top of it.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { parseHostInterface } from "./xml/host-interface.js";
 import { parseNodeDevice } from "./xml/node-device.js";
 import { ListNodeDevices } from "./constants.js";

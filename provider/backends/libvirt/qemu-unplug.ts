@@ -3,7 +3,7 @@
  * waits for the guest for ever (QEMU migration/migration.c, qemu_savevm_wait_unplug; hw/net/virtio-net.c).
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { z } from "zod";
+import * as z from "zod";
 import type { DomainRef, LibvirtHost } from "./host.js";
 import { LibvirtError } from "./rpc/errors.js";
 

@@ -3,7 +3,7 @@
  * plugged the device and before libvirt has noted it: on its next start libvirt drops what QEMU lacks, and does not look
  * for what QEMU has besides (src/qemu/qemu_process.c, qemuProcessUpdateDevices). The device's id and the VF stay taken.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { parsePciAddress, type PciAddress } from "./xml/pci-address.js";
 import type { DomainRef, LibvirtHost } from "./host.js";
 import { LibvirtError } from "./rpc/errors.js";

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 import { backendOf, type Backend } from "../../config/index.js";
 import { inWords, issuesInWords, pathText } from "../../model/mistake.js";
 import { ProblemError } from "../../model/problem.js";

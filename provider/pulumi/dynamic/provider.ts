@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { z } from "zod";
+import * as z from "zod";
 import { unknownKeysAmong } from "../../config/index.js";
 import { printable, printableError } from "../../model/foreign-text.js";
 import { ProblemError } from "../../model/problem.js";
@@ -41,6 +41,7 @@ const command = {};
 /**
  * A handler as `@pulumi/pulumi/cmd/dynamic-provider` calls it. Everything peculiar to that process is met here:
  * its configuration, its wire, its errors, its end.
+ * @internal
  */
 export function dynamicProvider<Inputs extends object, State extends object>(
   handler: Handler<Inputs, State>,

@@ -1,8 +1,12 @@
 /** Properties as the engine sends them, and as handlers have them: UNKNOWN for what a preview does not know, no secrets. */
-import { specialSecretSig, specialSigKey, unknownValue } from "@pulumi/pulumi/runtime/rpc.js";
 import { Struct } from "google-protobuf/google/protobuf/struct_pb.js";
 import { UNKNOWN } from "../../model/unknown.js";
 import { Secrets } from "./secrets.js";
+
+// As Pulumi's protocol has them (sdk/nodejs/runtime/rpc.ts). The SDK's module would load the whole SDK, half a second of it.
+const unknownValue = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+const specialSigKey = "4dabf18193072939515e22adb298388d";
+const specialSecretSig = "1b47061264138c4ac30d75fd1eb44270";
 
 export interface Received {
   readonly values: Readonly<Record<string, unknown>>;

@@ -52,9 +52,9 @@ async function stateOf(stack: TestStack) {
 describe("under the real engine", () => {
   let home: string;
   let path: string;
-  beforeAll(() => {
+  beforeAll(async () => {
     home = mkdtempSync(join(tmpdir(), "vnic-failover-plugin-"));
-    path = installPlugin(home);
+    path = await installPlugin(home);
   }, TIMEOUT);
   afterAll(() => rmSync(home, { recursive: true }));
 

@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
-import { z } from "zod";
+import * as z from "zod";
 import { foreignText } from "../../../model/foreign-text.js";
 import { reasonOf } from "../../../model/problem.js";
 import { formatPciAddress, type PciAddress } from "../xml/pci-address.js";

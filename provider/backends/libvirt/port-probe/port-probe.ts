@@ -1,7 +1,7 @@
 /** Whether one host reaches another where libvirt sends a VM's memory. Needs python3 on the source, and no rights. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { foreignText } from "../../../model/foreign-text.js";
 import { jsonIn } from "../../../model/json.js";
 import { ProblemError } from "../../../model/problem.js";

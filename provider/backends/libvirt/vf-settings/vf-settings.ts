@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { foreignText } from "../../../model/foreign-text.js";
 import { jsonIn } from "../../../model/json.js";
 import { ProblemError } from "../../../model/problem.js";

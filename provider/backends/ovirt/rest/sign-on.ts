@@ -2,7 +2,7 @@
  * The engine's OAuth token: got with the password, kept until shortly before its end, returned at the end; or one that was
  * got elsewhere, which is used as it is.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { EngineCredentials, PasswordCredentials } from "../../../config/engine-credentials.js";
 import { ProblemError } from "../../../model/problem.js";
 import type { HttpAnswer, HttpRequest } from "./exchange.js";
