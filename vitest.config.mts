@@ -33,7 +33,8 @@ export default defineConfig({
           include,
           env,
           fileParallelism: false,
-          testTimeout: 300_000,
+          // A variant is one test, of several moves.
+          testTimeout: name === "sites" ? 600_000 : 300_000,
           hookTimeout: 900_000,
           // After the unit tests, not beside them: the emulated hosts need the machine.
           sequence: { concurrent: false, groupOrder: 1 },

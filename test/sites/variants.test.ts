@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { root } from "../../toolchain/pulumi.js";
+import { printedRows } from "../rules/rows.js";
 import { lastRun, noted } from "./last-runs.js";
 import { turnOf, variantNamed, variants, type Variant } from "./variants.js";
 
@@ -18,6 +19,21 @@ describe("the lab's variants", () => {
   it("have a row each in docs/sites.md, and one in turn was run whole before", () => {
     for (const { name, inTurn } of variants)
       expect(lastRun(page, name), name).toMatch(inTurn ? /^[0-9a-f]{12}$/ : /^([0-9a-f]{12}|never)$/);
+  });
+
+  it("stand in docs/sites.md where they are said to show something, as do rules", () => {
+    const rows = page.split("\n").filter((line) => line.startsWith("| ") && line.split("|").length === 5);
+    expect(rows.length).toBeGreaterThan(40);
+    const rules = new Set(printedRows().map(({ id }) => id));
+    for (const row of rows) {
+      const [, kind = "", becomes = "", known = ""] = row.split("|").map((cell) => cell.trim());
+      expect([kind, becomes, known], row).not.toContain("");
+      if (!row.includes("what becomes of a move"))
+        expect(known, row).toMatch(/^(lab|models|servers|not tried|certificates:|other versions|libvirt)/);
+      for (const [, id = ""] of becomes.matchAll(/`((?:move|teaming|host|network)-[a-z-]+)`/g))
+        expect(rules, row).toContain(id);
+      for (const [, name = ""] of known.matchAll(/lab: `([a-z-]+)`/g)) expect(variantNamed(name).name).toBe(name);
+    }
   });
 
   it("an unknown name is refused with those that there are", () => {
