@@ -2,7 +2,6 @@
  * QEMU's own unplug of a pair's VF, as the first act of a migration: libvirt has no event of it and no time limit for it, and QEMU
  * waits for the guest for ever (QEMU migration/migration.c, qemu_savevm_wait_unplug; hw/net/virtio-net.c).
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
 import type { DomainRef, LibvirtHost } from "./host.js";
 import { LibvirtError } from "./rpc/errors.js";
@@ -24,15 +23,15 @@ export async function untilReleased(
   dom: DomainRef,
   { timeout, over }: { readonly timeout: number; readonly over: AbortSignal },
 ): Promise<{ readonly what: "released"; readonly at: number } | { readonly what: "kept" | "unknown" }> {
-  const end = Date.now() + timeout * 1000;
+  const end = host.clock.now() + timeout * 1000;
   while (!over.aborted) {
     const status = await statusOf(host, dom);
     // "none" or "completed" is that of an earlier migration: this one has not begun.
     if (status === undefined) return { what: "unknown" };
     if (status === "active" || status === "pre-switchover" || status === "device")
-      return { what: "released", at: Date.now() };
-    if (Date.now() >= end && status === "wait-unplug") return { what: "kept" };
-    await sleep(interval, undefined, { signal: over }).catch(() => undefined);
+      return { what: "released", at: host.clock.now() };
+    if (host.clock.now() >= end && status === "wait-unplug") return { what: "kept" };
+    await host.clock.sleep(interval, over).catch(() => undefined);
   }
   return { what: "unknown" };
 }
