@@ -6,6 +6,7 @@
  * leaves a VM behind, a better one is searched, as far as {@link searchLimit} goes.
  */
 import { matchVfs, spelledSize } from "../rules/index.js";
+import { mebibytesFor, mebibytesIn } from "../rules/wording.js";
 
 export interface DrainVm {
   readonly name: string;
@@ -144,7 +145,7 @@ function fit(vm: DrainVm, room: Room): DrainMove["physicalFunctions"] | string {
   const excluded = vm.excluded.get(room.name);
   if (excluded !== undefined) return excluded;
   if (vm.ignoresMemory !== true && room.memoryKiB < vm.memoryKiB)
-    return `${mebibytes(room.memoryKiB)} MiB of free memory, ${mebibytes(vm.memoryKiB)} MiB needed`;
+    return `${mebibytesIn(room.memoryKiB)} MiB of free memory, ${mebibytesFor(vm.memoryKiB)} MiB needed`;
   const lacking = vm.hugepages?.find(({ sizeKiB, count }) => (room.hugepages.get(sizeKiB) ?? Infinity) < count);
   if (lacking !== undefined)
     return `${room.hugepages.get(lacking.sizeKiB) ?? 0} free huge pages of ${spelledSize(lacking.sizeKiB)}, ${lacking.count} needed`;
@@ -355,8 +356,4 @@ function countBelow(ascending: readonly number[], limit: number): number {
     else high = middle;
   }
   return low;
-}
-
-function mebibytes(kibibytes: number): number {
-  return Math.ceil(kibibytes / 1024);
 }

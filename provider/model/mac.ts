@@ -10,12 +10,6 @@ export function normalizeMac(text: string): string | undefined {
     : undefined;
 }
 
-/** Whether the text is a MAC that libvirt takes for an interface: the group bit of its first octet is not set. */
-export function isUnicastMac(text: string): boolean {
-  const mac = normalizeMac(text);
-  return mac !== undefined && (Number.parseInt(mac.slice(0, 2), 16) & 1) === 0;
-}
-
 /**
  * A MAC with QEMU's prefix, `52:54:00:xx:xx:xx`.
  * @param random three random bytes (more are ignored).
@@ -29,15 +23,6 @@ export function generateMac(random: Uint8Array): string {
     });
   }
   return [...qemuPrefix, ...random.subarray(0, 3)].map((octet) => octet.toString(16).padStart(2, "0")).join(":");
-}
-
-/** Six octets in hexadecimal with colons, as libvirt prints them. */
-const octets = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
-
-/** In lower case, or undefined where it is not a MAC address. */
-export function canonicalMac(mac: string): string | undefined {
-  const lower = mac.toLowerCase();
-  return octets.test(lower) ? lower : undefined;
 }
 
 export function sameMac(one: string, other: string): boolean {

@@ -13,7 +13,7 @@ export type Eventual<T> = T | NotYetKnown;
 /** A record each of whose values may be not yet known. */
 export type Preview<T> = { readonly [Key in keyof T]: Eventual<T[Key]> };
 
-export function isKnown<T>(value: Eventual<T>): value is T {
+export function isKnown<T>(value: T): value is Exclude<T, NotYetKnown> {
   return value !== notYetKnown;
 }
 

@@ -1,6 +1,8 @@
 import * as z from "zod";
 import { inWords } from "./mistake.js";
-import { notYetKnown, type NotYetKnown } from "./preview.js";
+import { isKnown, notYetKnown, type NotYetKnown } from "./preview.js";
+
+export { isKnown };
 
 /**
  * Stands for a value that Pulumi will only know once another resource exists: the id of a profile that a preview plans
@@ -11,10 +13,6 @@ export type Unknown = NotYetKnown;
 
 /** Inputs as a preview sees them. */
 export type MaybeUnknown<Inputs> = { [Key in keyof Inputs]: Inputs[Key] | Unknown };
-
-export function isKnown<T>(value: T): value is Exclude<T, Unknown> {
-  return value !== UNKNOWN;
-}
 
 /** Whether no part of the value is unknown. */
 export function isWhollyKnown(value: unknown): boolean {

@@ -1,7 +1,7 @@
 /** What a host needs so that moves can be, one row each: `vnic-failover doctor` with libvirt. */
 import { shellWord } from "../model/shell-word.js";
 import type { Finding, Rule } from "./rule.js";
-import { packedVersion, unpackedVersion } from "./version.js";
+import { tooOld } from "./version.js";
 import { counted, listed, quoted } from "./wording.js";
 
 export interface ClusterHealth {
@@ -88,9 +88,6 @@ export interface VfHealth {
 type HostRule = Rule<ClusterHealth>;
 type Found = readonly Finding[];
 
-const libvirtFloor = packedVersion(7, 0);
-const qemuFloor = packedVersion(5, 2);
-
 const error = { checkedAt: ["doctor"], severity: "error" } as const;
 const warning = { checkedAt: ["doctor"], severity: "warning" } as const;
 
@@ -133,14 +130,14 @@ export const hostRules: readonly HostRule[] = [
     title: "libvirt is 7.0 or newer",
     source: "ovirt-engine: commit 2813c6480a7, which names the floor",
     ...error,
-    find: eachHost((host) => tooOld(host, "libvirt", host.libvirtVersion, libvirtFloor)),
+    find: eachHost((host) => [tooOld(host.name, "libvirt", host.libvirtVersion) ?? []].flat()),
   },
   {
     id: "host-qemu-version",
     title: "QEMU is 5.2 or newer",
     source: "ovirt-engine: commit 2813c6480a7, which names the floor",
     ...error,
-    find: eachHost((host) => tooOld(host, "QEMU", host.qemuVersion, qemuFloor)),
+    find: eachHost((host) => [tooOld(host.name, "QEMU", host.qemuVersion) ?? []].flat()),
   },
   {
     id: "host-iommu",
@@ -429,15 +426,4 @@ function missingOf({ missingDrivers = [] }: AnsweringHost, which: (driver: strin
 
 function causes(physicalFunctions: readonly PfHealth[]): string {
   return physicalFunctions.flatMap(({ heldIdle }) => heldIdle.map((why) => ` ${why}.`)).join("");
-}
-
-function tooOld({ name }: AnsweringHost, program: string, version: number, floor: number): Found {
-  return version >= floor
-    ? []
-    : [
-        {
-          message: `Host ${quoted(name)} has ${program} ${unpackedVersion(version)}, but failover needs ${unpackedVersion(floor)}.`,
-          remedy: `Upgrade ${program} on that host.`,
-        },
-      ];
 }

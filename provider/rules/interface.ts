@@ -1,4 +1,4 @@
-import { canonicalMac, isMulticastMac, isZeroMac, sameMac } from "../model/mac.js";
+import { normalizeMac, isMulticastMac, isZeroMac, sameMac } from "../model/mac.js";
 import type { LogicalNetwork } from "./network.js";
 import { type Eventual, type Preview, agree, differ, isGiven, isKnown, knownPart } from "../model/preview.js";
 import type { Profile } from "./profile.js";
@@ -222,7 +222,7 @@ const macUnicast: InterfaceRule = {
   source: "libvirt: src/conf/domain_conf.c virDomainNetDefParseXML",
   ...refusedByUs,
   find: ({ nic }) =>
-    isGiven(nic.mac) && canonicalMac(nic.mac) !== undefined && isMulticastMac(nic.mac)
+    isGiven(nic.mac) && normalizeMac(nic.mac) !== undefined && isMulticastMac(nic.mac)
       ? {
           property: "mac",
           message: `Interface ${quoted(nic.name)} has MAC address ${nic.mac}, which is multicast.`,

@@ -1,5 +1,5 @@
 import type { Finding, Rule } from "./rule.js";
-import { quoted } from "./wording.js";
+import { mebibytesFor, mebibytesIn, quoted } from "./wording.js";
 
 /** Whether the destination has the memory that the VM needs: ordinary pages, and huge ones by their size and NUMA node. */
 
@@ -48,7 +48,7 @@ export const memoryRules: readonly Rule<MemoryFacts>[] = [
       vm.memoryKiB !== undefined && destination.freeMemoryKiB !== undefined && destination.freeMemoryKiB < vm.memoryKiB
         ? {
             property: "host",
-            message: `Host ${quoted(destination.name)} has ${mebibytes(destination.freeMemoryKiB)} MiB of free memory, caches included, but VM ${quoted(vm.name)} needs ${mebibytes(vm.memoryKiB)} MiB.`,
+            message: `Host ${quoted(destination.name)} has ${mebibytesIn(destination.freeMemoryKiB)} MiB of free memory, caches included, but VM ${quoted(vm.name)} needs ${mebibytesFor(vm.memoryKiB)} MiB.`,
             remedy: "Free memory on it, or choose another host.",
           }
         : undefined,
@@ -115,6 +115,3 @@ function sum(numbers: readonly number[]): number {
   return numbers.reduce((all, each) => all + each, 0);
 }
 
-function mebibytes(kibibytes: number): number {
-  return Math.floor(kibibytes / 1024);
-}

@@ -5,7 +5,7 @@ import { judgementRules, type Disk, type Judgement } from "./judgement.js";
 import { memoryRules, type FreeHugepages, type HugepageNeed } from "./memory.js";
 import { migrationPortRules, type MigrationPort } from "./migration-port.js";
 import type { Finding, Rule } from "./rule.js";
-import { isBelow, packedVersion, unpackedVersion } from "./version.js";
+import { isBelow, tooOld } from "./version.js";
 import { matchVfs } from "../model/vf-matching.js";
 import { counted, listed, quoted } from "./wording.js";
 import { shellWord } from "../model/shell-word.js";
@@ -170,9 +170,6 @@ const vmValidator = "ovirt-engine: VmValidator.java";
 const refused = { checkedAt: ["check", "preflight"], severity: "error" } as const;
 const refusedByEngineToo = { checkedAt: ["check", "preflight", "engine"], severity: "error" } as const;
 const warnedOf = { checkedAt: ["check", "preflight"], severity: "warning" } as const;
-
-const libvirtFloor = packedVersion(7, 0);
-const qemuFloor = packedVersion(5, 2);
 
 // --- the VM
 
@@ -377,14 +374,14 @@ const theHosts: readonly PlacementRule[] = [
     title: "libvirt is 7.0 or newer on both hosts",
     source: "ovirt-engine: commit 2813c6480a7, which names the floor",
     ...refused,
-    find: (facts) => tooOld(facts, "libvirt", libvirtFloor, ({ libvirtVersion }) => libvirtVersion),
+    find: onBothHosts(({ name, libvirtVersion }) => tooOld(name, "libvirt", libvirtVersion)),
   },
   {
     id: "move-qemu-version",
     title: "QEMU is 5.2 or newer on both hosts",
     source: "ovirt-engine: commit 2813c6480a7, which names the floor",
     ...refused,
-    find: (facts) => tooOld(facts, "QEMU", qemuFloor, ({ qemuVersion }) => qemuVersion),
+    find: onBothHosts(({ name, qemuVersion }) => tooOld(name, "QEMU", qemuVersion)),
   },
 ];
 
@@ -861,22 +858,12 @@ function bothHosts(facts: PlacementFacts): HostFacts[] {
   return source === undefined || isAlreadyThere(facts) ? [destination] : [source, destination];
 }
 
-function tooOld(
-  facts: PlacementFacts,
-  program: string,
-  floor: number,
-  versionOf: (host: HostFacts) => number | undefined,
-): Finding[] {
-  return bothHosts(facts).flatMap((host) => {
-    const version = versionOf(host);
-    return version === undefined || version >= floor
-      ? []
-      : {
-          property: "host",
-          message: `Host ${quoted(host.name)} has ${program} ${unpackedVersion(version)}, but failover needs ${unpackedVersion(floor)}.`,
-          remedy: `Upgrade ${program} on that host.`,
-        };
-  });
+function onBothHosts(find: (host: HostFacts) => Omit<Finding, "property"> | undefined): PlacementRule["find"] {
+  return (facts) =>
+    bothHosts(facts).flatMap((host) => {
+      const found = find(host);
+      return found === undefined ? [] : { property: "host", ...found };
+    });
 }
 
 type FindOnVf = (vf: VfOfInterface, label: string, facts: PlacementFacts) => Omit<Finding, "property"> | undefined;

@@ -5,6 +5,23 @@ export function packedVersion(major: number, minor: number, release = 0): number
   return major * 1_000_000 + minor * 1_000 + release;
 }
 
+/** What failover needs of a host (ovirt-engine: commit 2813c6480a7, which names the floors). */
+const floors = { libvirt: packedVersion(7, 0), QEMU: packedVersion(5, 2) } as const;
+
+/** Undefined: it is new enough, or not known. */
+export function tooOld(
+  host: string,
+  program: keyof typeof floors,
+  version: number | undefined,
+): { readonly message: string; readonly remedy: string } | undefined {
+  const floor = floors[program];
+  if (version === undefined || version >= floor) return undefined;
+  return {
+    message: `Host "${host}" has ${program} ${unpackedVersion(version)}, but failover needs ${unpackedVersion(floor)}.`,
+    remedy: `Upgrade ${program} on that host.`,
+  };
+}
+
 /** `7.0.0` of 7000000. */
 export function unpackedVersion(packed: number): string {
   return [Math.floor(packed / 1_000_000), Math.floor(packed / 1_000) % 1_000, packed % 1_000].join(".");

@@ -18,3 +18,13 @@ export function listed(names: readonly Eventual<string>[]): string {
 export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
+
+/** Whole MiB that so many KiB have room for. */
+export function mebibytesIn(kibibytes: number): number {
+  return Math.floor(kibibytes / 1024);
+}
+
+/** Whole MiB that have room for so many KiB. */
+export function mebibytesFor(kibibytes: number): number {
+  return Math.ceil(kibibytes / 1024);
+}

@@ -1,6 +1,7 @@
 /** `vnic-failover doctor`: what every host has for failover, what is missing, and how to fix it. */
 import { evaluate, hostRules, type BridgeHealth, type Violation } from "../../../rules/index.js";
 import { unpackedVersion } from "../../../rules/version.js";
+import { mebibytesIn } from "../../../rules/wording.js";
 import { formatPciAddress } from "../../../backends/libvirt/xml/pci-address.js";
 import { HostUnreachable } from "../../../backends/libvirt/host.js";
 import { whyNotFree, type VirtualFunction } from "../../../backends/libvirt/inventory.js";
@@ -84,7 +85,7 @@ function describeHost(host: HostSurvey, facts: DoctorFacts): string {
     `${host.name}: libvirt ${unpackedVersion(host.libvirtVersion)}`,
     `QEMU ${unpackedVersion(host.qemuVersion)}`,
     `IOMMU ${host.iommu === undefined ? "not known" : host.iommu ? "on" : "off"}`,
-    `${Math.floor(host.freeMemoryKiB / 1024)} MiB of memory free`,
+    `${mebibytesIn(host.freeMemoryKiB)} MiB of memory free`,
   ].join(", ");
   const networks = table(
     ["network", "bridge", "mtu", "ports", "physical functions"],

@@ -3,9 +3,10 @@ import { isRefused, planMove, type MovePlan, type PlannedInterface } from "../..
 import { defaultMigrationOptions, type MigrationOptions } from "../../../migration/options.js";
 import { moveSteps } from "../../../migration/steps.js";
 import { unpluggingOf, type Unplugging } from "../../../migration/unplugging.js";
+import { planResult } from "../../../handlers/functions/plan-move.js";
 import { formatPciAddress } from "../../../backends/libvirt/xml/pci-address.js";
 import type { Answer, CommandContext } from "../../command.js";
-import { describeFindings, findingsDocument } from "../../output/findings.js";
+import { describeFindings } from "../../output/findings.js";
 import { indented, paragraphs, table } from "../../output/table.js";
 
 export interface PlanRequest {
@@ -20,7 +21,7 @@ export async function plan({ cluster }: CommandContext, { vm, to, options = defa
   const refused = isRefused(found);
   return {
     outcome: refused ? "refused" : "ok",
-    document: planDocument(found, refused, options),
+    document: planDocument(found, options),
     text: describePlan(found, refused, options),
   };
 }
@@ -59,25 +60,16 @@ function inWords({ when, why }: Unplugging): string {
   return `${when === "early" ? "before the migration" : "as the migration's first act, by QEMU"}: ${why}`;
 }
 
-function planDocument(found: MovePlan, refused: boolean, options: MigrationOptions): Record<string, unknown> {
-  const { vm, from, to, alreadyThere, findings, interfaces, journal } = found;
+/** As the function planMove answers, with `null` for what is not there. */
+function planDocument(found: MovePlan, options: MigrationOptions): Record<string, unknown> {
+  const { from = null, interfaces, ...plan } = planResult(found);
+  const { journal } = found;
   return {
-    vm,
-    from: from ?? null,
-    to,
-    alreadyThere,
-    refused,
-    interfaces: interfaces.map((nic) => ({
-      mac: nic.mac,
-      network: nic.network,
-      standbyNetwork: nic.standbyNetwork,
-      vfBefore: formatPciAddress(nic.sourceVf),
-      vfAfter: addressThere(nic) ?? null,
-    })),
-    findings: findingsDocument(findings),
+    ...plan,
+    from,
+    interfaces: interfaces.map((nic) => ({ ...nic, vfAfter: nic.vfAfter ?? null })),
     unplug: unpluggingOf(options.unplug),
     journal: journal === undefined ? null : { from: journal.from, to: journal.to, step: journal.step },
-    steps: refused || alreadyThere ? [] : moveSteps.map(({ name, title }) => ({ name, title })),
   };
 }
 

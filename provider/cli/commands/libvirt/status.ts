@@ -1,7 +1,6 @@
 /** `vnic-failover status`: where the VMs run, with which VFs, and in which move. Changes nothing. */
 import { ownerStatus, type OwnerStatus } from "../../../migration/mover.js";
 import { inWords } from "../../../migration/owed.js";
-import { ProblemError } from "../../../model/problem.js";
 import { formatPciAddress } from "../../../backends/libvirt/xml/pci-address.js";
 import type { Answer, CommandContext } from "../../command.js";
 import { paragraphs, table } from "../../output/table.js";
@@ -10,11 +9,7 @@ import { needsRecovery, owedInWords, surveyVms, type ClusterSurvey, type VmSurve
 export async function status({ cluster }: CommandContext, { vm }: { vm?: string | undefined }): Promise<Answer> {
   const survey = await surveyVms(cluster, vm);
   if (vm !== undefined && survey.vms.length === 0 && survey.unreachable.length === 0) {
-    throw new ProblemError({
-      code: "vm-unknown",
-      what: `Unable to find VM "${vm}" on ${cluster.hosts.map(({ name }) => `"${name}"`).join(", ")}`,
-      remedy: "Use the name of a domain that is defined on one of these hosts.",
-    });
+    throw cluster.unknownVm(vm);
   }
   return describeSurvey(survey);
 }

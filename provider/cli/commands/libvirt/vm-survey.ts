@@ -9,7 +9,7 @@ import type { OwedToHost } from "../../../backends/libvirt/xml/owed-record.js";
 import { formatPciAddress } from "../../../backends/libvirt/xml/pci-address.js";
 import { pairs } from "../../../backends/libvirt/xml/pairs.js";
 import { isActive, type LibvirtCluster, type DomainInstance } from "../../../backends/libvirt/cluster.js";
-import { DomainState } from "../../../backends/libvirt/constants.js";
+import { domainStateName, type DomainStateName } from "../../../backends/libvirt/domain-state.js";
 import { HostUnreachable, type DomainRef } from "../../../backends/libvirt/host.js";
 import { shellWord } from "../../../model/shell-word.js";
 
@@ -52,16 +52,10 @@ export interface ClusterSurvey {
   readonly answer?: readonly string[];
 }
 
-/** libvirt's own words for the states (virsh list). */
-const states: Readonly<Record<number, VmState>> = {
-  [DomainState.RUNNING]: "running",
-  [DomainState.BLOCKED]: "running",
-  [DomainState.PAUSED]: "paused",
-  [DomainState.SHUTDOWN]: "shutting down",
-  [DomainState.SHUTOFF]: "shut off",
-  [DomainState.CRASHED]: "crashed",
-  [DomainState.PMSUSPENDED]: "suspended",
-};
+/** As virsh list spells it. */
+function inWords(state: DomainStateName): VmState {
+  return state === "shutting-down" ? "shutting down" : state === "shutoff" ? "shut off" : state;
+}
 
 /** Every VM of the cluster by name, or those of that name: two VMs may have it. A VM that no host has is not in the answer. */
 export async function surveyVms(cluster: LibvirtCluster, only?: string): Promise<ClusterSurvey> {
@@ -99,7 +93,7 @@ async function surveyVm(
   const base = {
     vm,
     uuid,
-    state: states[found.state] ?? "unknown",
+    state: inWords(domainStateName(found.state)),
     hosts: (active.length === 0 ? instances : active).map(({ host }) => host.name),
   };
   try {
