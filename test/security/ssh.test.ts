@@ -2,35 +2,24 @@
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { MacAlgorithm } from "ssh2";
-import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { parseLibvirtUri } from "../../provider/backends/libvirt/transport/index.js";
 import type { SshCredentials } from "../../provider/backends/libvirt/transport/index.js";
 import { SshSession } from "../../provider/backends/libvirt/transport/ssh.js";
 import { targetOf } from "../../provider/backends/libvirt/transport/ssh-target.js";
+import { isolatedSsh } from "../backends/libvirt/transport/isolated.js";
 import { makeKey, scratch, type KeyPair } from "../backends/libvirt/transport/keys.js";
 import { SshServer, type SshServerOptions } from "../backends/libvirt/transport/ssh-server.js";
 
 let hostKey: KeyPair, otherKey: KeyPair, userKey: KeyPair;
-const cleanups: (() => unknown)[] = [];
+const isolated = isolatedSsh();
 
 beforeAll(() => {
   [hostKey, otherKey, userKey] = [makeKey("ed25519"), makeKey("ed25519"), makeKey("ed25519")];
 });
 
-beforeEach(() => {
-  vi.stubEnv("SSH_AUTH_SOCK", "");
-  vi.stubEnv("HOME", scratch());
-});
-
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-  vi.unstubAllEnvs();
-});
-
-async function sshd(options: Partial<SshServerOptions> = {}): Promise<SshServer> {
-  const server = await SshServer.start({ hostKeys: [hostKey], authorized: [userKey], ...options });
-  cleanups.push(() => server.stop());
-  return server;
+function sshd(options: Partial<SshServerOptions> = {}): Promise<SshServer> {
+  return isolated.start({ hostKeys: [hostKey], authorized: [userKey], ...options });
 }
 
 /** Undefined: logged in. */
@@ -129,7 +118,7 @@ describe("X31: a private key that other users may read", () => {
   test("is refused where it is named", async () => {
     const server = await sshd();
     chmodSync(userKey.file, 0o644);
-    cleanups.push(() => chmodSync(userKey.file, 0o600));
+    isolated.atEnd(() => chmodSync(userKey.file, 0o600));
     expect(await logIn(server, `keyfile=${userKey.file}`, { hostKey: hostKey.publicKey })).toBe(
       `Unable to use the key file "${userKey.file}": other users of this machine may read it (virt@127.0.0.1:${server.port}). Run chmod 600 ${userKey.file}.`,
     );

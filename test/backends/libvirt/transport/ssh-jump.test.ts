@@ -1,7 +1,7 @@
 /** Hosts behind jump hosts, each with its own user, key and host key. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { LibvirtConnection } from "../../../../provider/backends/libvirt/rpc/connection.js";
 import {
   openTransport,
@@ -12,13 +12,14 @@ import { LibvirtCluster } from "../../../../provider/backends/libvirt/cluster.js
 import { parseConfiguration } from "../../../../provider/config/index.js";
 import { parseLibvirtUri } from "../../../../provider/config/host-uri.js";
 import { twoHosts, vm } from "../../../hosts/two-hosts.js";
+import { isolatedSsh } from "./isolated.js";
 import { type KeyPair, makeKey, scratch } from "./keys.js";
 import { hostname, libvirtSocket } from "./libvirt-socket.js";
 import { SshServer, type SshServerOptions } from "./ssh-server.js";
 
 let keys: Record<"host" | "jump" | "outer" | "user" | "jumpUser", KeyPair>;
 let socket: string;
-const cleanups: (() => unknown)[] = [];
+const isolated = isolatedSsh();
 
 beforeAll(() => {
   const make = (): KeyPair => makeKey("ed25519");
@@ -26,23 +27,10 @@ beforeAll(() => {
 });
 
 beforeEach(async () => {
-  vi.stubEnv("SSH_AUTH_SOCK", "");
-  vi.stubEnv("HOME", scratch());
   const libvirt = await libvirtSocket();
   socket = libvirt.path;
-  cleanups.push(() => libvirt.server.close());
+  isolated.atEnd(() => libvirt.server.close());
 });
-
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-  vi.unstubAllEnvs();
-});
-
-async function start(options: SshServerOptions): Promise<SshServer> {
-  const server = await SshServer.start(options);
-  cleanups.push(() => server.stop());
-  return server;
-}
 
 interface Site {
   readonly host: SshServer;
@@ -53,8 +41,13 @@ interface Site {
 async function site(
   options: { readonly jump?: Partial<SshServerOptions>; readonly known?: string } = {},
 ): Promise<Site> {
-  const host = await start({ hostKeys: [keys.host], authorized: [keys.user] });
-  const jump = await start({ hostKeys: [keys.jump], authorized: [keys.jumpUser], jump: true, ...options.jump });
+  const host = await isolated.start({ hostKeys: [keys.host], authorized: [keys.user] });
+  const jump = await isolated.start({
+    hostKeys: [keys.jump],
+    authorized: [keys.jumpUser],
+    jump: true,
+    ...options.jump,
+  });
   const folder = scratch();
   const known = join(folder, "known_hosts");
   writeFileSync(
@@ -91,7 +84,7 @@ async function open(
 ): Promise<Transport> {
   const uri = parseLibvirtUri(`qemu+ssh://kvm1/system?socket=${encodeURIComponent(socket)}&${query}`);
   const transport = await openTransport(uri, { sshConfig: config, ...credentials });
-  cleanups.push(() => transport.close());
+  isolated.atEnd(() => transport.close());
   return transport;
 }
 
@@ -118,7 +111,7 @@ describe("through a jump host", () => {
 
   it("two in a row are passed in their order", async () => {
     const way = await site();
-    const outer = await start({ hostKeys: [keys.outer], authorized: [keys.jumpUser], jump: true });
+    const outer = await isolated.start({ hostKeys: [keys.outer], authorized: [keys.jumpUser], jump: true });
     const known = join(scratch(), "known_hosts");
     writeFileSync(known, `[127.0.0.1]:${outer.port} ${keys.outer.publicKey}\n`);
     const first = [
@@ -149,19 +142,19 @@ describe("through a jump host", () => {
 it("a cluster's hosts are reached as the SSH configuration that it names says", async () => {
   const way = await site();
   const lab = await twoHosts();
-  cleanups.push(() => lab.close());
+  isolated.atEnd(() => lab.close());
   const uri = new URL(lab.configuration.cluster.hosts["host1"]?.uri ?? "");
   const cluster = {
     hosts: { host1: { uri: `qemu+ssh://kvm1/system?socket=${uri.searchParams.get("socket") ?? ""}` } },
     networks: lab.configuration.cluster.networks,
   };
   const reached = new LibvirtCluster(parseConfiguration({ cluster: { ...cluster, sshConfig: way.config } }));
-  cleanups.push(() => reached.close());
+  isolated.atEnd(() => reached.close());
   expect((await reached.locations(vm.name)).instances.map(({ host }) => host.name)).toEqual(["host1"]);
   expect(way.jump.forwarded).toEqual([`127.0.0.1:${way.host.port}`]);
   // The same without it: there is no host of that name.
   const lost = new LibvirtCluster(parseConfiguration({ cluster: { ...cluster, sshConfig: "none" } }));
-  cleanups.push(() => lost.close());
+  isolated.atEnd(() => lost.close());
   expect((await lost.locations(vm.name)).unreachable.map(({ message }) => message)).toEqual([
     expect.stringMatching(/Unable to reach|kvm1/),
   ]);

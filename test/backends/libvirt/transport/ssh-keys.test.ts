@@ -1,17 +1,18 @@
 /** Which keys are offered to a host, and in which order: it counts them. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import type { SshCredentials, SshError } from "../../../../provider/backends/libvirt/transport/index.js";
 import { type SessionOptions, SshSession } from "../../../../provider/backends/libvirt/transport/ssh.js";
 import { targetOf } from "../../../../provider/backends/libvirt/transport/ssh-target.js";
 import { parseLibvirtUri } from "../../../../provider/config/host-uri.js";
 import { agentWith, deafAgent } from "./agent.js";
+import { isolatedSsh } from "./isolated.js";
 import { type KeyPair, makeKey, scratch } from "./keys.js";
 import { SshServer, type SshServerOptions } from "./ssh-server.js";
 
 let hostKey: KeyPair, userKey: KeyPair, lockedKey: KeyPair, others: readonly KeyPair[];
-const cleanups: (() => unknown)[] = [];
+const isolated = isolatedSsh();
 
 beforeAll(() => {
   [hostKey, userKey] = [makeKey("ed25519"), makeKey("ed25519")];
@@ -19,25 +20,13 @@ beforeAll(() => {
   others = [makeKey("ed25519"), makeKey("ed25519"), makeKey("ed25519")];
 });
 
-beforeEach(() => {
-  vi.stubEnv("SSH_AUTH_SOCK", "");
-  vi.stubEnv("HOME", scratch());
-});
-
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-  vi.unstubAllEnvs();
-});
-
-async function sshd(options: Partial<SshServerOptions> = {}): Promise<SshServer> {
-  const server = await SshServer.start({ hostKeys: [hostKey], authorized: [userKey], maxTries: 2, ...options });
-  cleanups.push(() => server.stop());
-  return server;
+function sshd(options: Partial<SshServerOptions> = {}): Promise<SshServer> {
+  return isolated.start({ hostKeys: [hostKey], authorized: [userKey], maxTries: 2, ...options });
 }
 
 async function agent(keys: readonly KeyPair[], passphrase?: string): Promise<void> {
   const { socket, stop } = await agentWith(keys, passphrase);
-  cleanups.push(stop);
+  isolated.atEnd(stop);
   vi.stubEnv("SSH_AUTH_SOCK", socket);
 }
 
@@ -134,7 +123,7 @@ it("an end after too many keys says which were tried", async () => {
 
 it("the configuration's agent is asked, or none", async () => {
   const { socket, stop } = await agentWith([userKey]);
-  cleanups.push(stop);
+  isolated.atEnd(stop);
   expect(await logIn(await sshd(), { config: `IdentityAgent ${socket}` })).toBeUndefined();
   vi.stubEnv("SSH_AUTH_SOCK", socket);
   expect(await logIn(await sshd(), { config: "IdentityAgent none" })).toMatch(/not tried: SSH agent/);
@@ -146,7 +135,7 @@ it("the configuration's agent is asked, or none", async () => {
 describe("an agent that does not answer", () => {
   it("is given up, and the login goes on without it", async () => {
     const deaf = await deafAgent();
-    cleanups.push(() => deaf.stop());
+    isolated.atEnd(() => deaf.stop());
     vi.stubEnv("SSH_AUTH_SOCK", deaf.socket);
     const options = { agentLimits: { listMs: 100 } };
     const server = await sshd();
@@ -159,7 +148,7 @@ describe("an agent that does not answer", () => {
   it("when it is to sign is given up, too", async () => {
     const [other = userKey] = others;
     const deaf = await deafAgent(other);
-    cleanups.push(() => deaf.stop());
+    isolated.atEnd(() => deaf.stop());
     vi.stubEnv("SSH_AUTH_SOCK", deaf.socket);
     const options = { agentLimits: { signMs: 100 } };
     const server = await sshd({ authorized: [other], password: "right", maxTries: 9 });

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import type { ServerChannel } from "ssh2";
-import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { LibvirtHost } from "../../../../provider/backends/libvirt/host.js";
 import { LibvirtConnection } from "../../../../provider/backends/libvirt/rpc/connection.js";
 import {
@@ -18,28 +18,23 @@ import { argumentsOf, SystemSsh } from "../../../../provider/backends/libvirt/tr
 import type { SshUri } from "../../../../provider/config/host-uri.js";
 import { need } from "../../../../toolchain/requirement.js";
 import { ssh } from "../../../programs.js";
+import { isolatedSsh } from "./isolated.js";
 import { type KeyPair, makeKey, scratch } from "./keys.js";
 import { hostname, libvirtSocket } from "./libvirt-socket.js";
 import { SshServer, type SshServerOptions } from "./ssh-server.js";
 
 let hostKey: KeyPair, otherKey: KeyPair, userKey: KeyPair;
 let socket: string;
-const cleanups: (() => unknown)[] = [];
+const isolated = isolatedSsh();
 
 beforeAll(() => {
   [hostKey, otherKey, userKey] = [makeKey("ed25519"), makeKey("ed25519"), makeKey("ed25519")];
 });
 
 beforeEach(async () => {
-  vi.stubEnv("SSH_AUTH_SOCK", "");
   const libvirt = await libvirtSocket();
   socket = libvirt.path;
-  cleanups.push(() => libvirt.server.close());
-});
-
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-  vi.unstubAllEnvs();
+  isolated.atEnd(() => libvirt.server.close());
 });
 
 /** As a host's shell runs what it is given, with libvirt's helper in front of the socket. */
@@ -66,8 +61,7 @@ interface Options extends Partial<SshServerOptions> {
 }
 
 async function host(options: Options = {}): Promise<{ server: SshServer; sshConfig: string }> {
-  const server = await SshServer.start({ hostKeys: [hostKey], authorized: [userKey], run: shell, ...options });
-  cleanups.push(() => server.stop());
+  const server = await isolated.start({ hostKeys: [hostKey], authorized: [userKey], run: shell, ...options });
   const folder = scratch();
   const known = join(folder, "known_hosts");
   writeFileSync(
@@ -92,7 +86,7 @@ async function host(options: Options = {}): Promise<{ server: SshServer; sshConf
 async function open(sshConfig: string, query = "", options: SshOptions = {}): Promise<Transport> {
   const uri = parseLibvirtUri(`qemu+ssh://virt@kvm1/system?command=${need(ssh)}&${query}`);
   const transport = await openTransport(uri, { sshConfig, ...options });
-  cleanups.push(() => transport.close());
+  isolated.atEnd(() => transport.close());
   return transport;
 }
 
@@ -228,7 +222,7 @@ describe("the system's ssh", () => {
       },
     );
     const transport = await openTransport(parseLibvirtUri(`qemu+ssh://kvm1/system?command=${failing}`));
-    cleanups.push(() => transport.close());
+    isolated.atEnd(() => transport.close());
     await expect(transport.exec?.(remoteCommand`true`)).rejects.toMatchObject({
       problem: { code: "ssh-authentication", what: `${failing} failed: ${says}` },
     });
@@ -239,7 +233,7 @@ describe("the system's ssh", () => {
     writeFileSync(slow, "#!/bin/sh\nexec sleep 60\n", { mode: 0o700 });
     const uri = parseLibvirtUri(`qemu+ssh://kvm1/system?command=${slow}`) as SshUri & { command: string };
     const transport = SystemSsh.of(uri, {}, { connectMs: 100 });
-    cleanups.push(() => transport.close());
+    isolated.atEnd(() => transport.close());
     await expect(LibvirtConnection.open(transport.openLibvirt(), { where: "host1" })).rejects.toThrow(
       /did not connect to libvirt within 0\.1 s/,
     );
@@ -268,7 +262,7 @@ describe("the system's ssh", () => {
     const user = encodeURIComponent("-oProxyCommand=touch /tmp/owned;$(id)");
     const uri = `qemu+ssh://${user}@kvm1:2222/system?command=${program}&keyfile=${userKey.file}`;
     const transport = await openTransport(parseLibvirtUri(uri));
-    cleanups.push(() => transport.close());
+    isolated.atEnd(() => transport.close());
     await vi.waitFor(() => expect(existsSync(seen)).toBe(true));
     const lines = readFileSync(seen, "utf8").split("\n");
     const at = lines.indexOf("-l");
