@@ -1,7 +1,8 @@
 /** Moves, as the user hears of them before they begin. */
+import { PerCommand } from "./command-scope.js";
 import type { HandlerContext } from "./handler.js";
 
-const told = new WeakMap<object, Set<string>>();
+const said = new PerCommand(() => new Set<string>());
 
 /**
  * Says that `up` would move a running VM: once a resource and command, whichever of the engine's calls sees it first. The
@@ -16,14 +17,10 @@ export function announceMove(
 }
 
 /** Once a resource and command. */
-export function sayOnce(
-  { command = {}, urn = "" }: Pick<HandlerContext, "command" | "urn">,
-  sentence: string,
-  say: () => void,
-): void {
-  const before = told.get(command) ?? new Set();
-  const key = `${urn} ${sentence}`;
+export function sayOnce(ctx: Pick<HandlerContext, "command" | "urn">, sentence: string, say: () => void): void {
+  const before = said.of(ctx);
+  const key = `${ctx.urn ?? ""} ${sentence}`;
   if (before.has(key)) return;
-  told.set(command, before.add(key));
+  before.add(key);
   say();
 }

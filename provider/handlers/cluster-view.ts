@@ -16,7 +16,7 @@ import {
 } from "../rules/index.js";
 import type { InterfaceRecord } from "../backends/libvirt/xml/interface-record.js";
 import type { ProfileRecord } from "../backends/libvirt/xml/network.js";
-import { declaredProfiles, futureId, type DeclaredProfile } from "./declarations.js";
+import { futureId, type Declarations, type DeclaredProfile } from "./declarations.js";
 
 export interface RecordedInterface {
   readonly vm: string;
@@ -26,6 +26,8 @@ export interface RecordedInterface {
 }
 
 export interface StoreView {
+  /** What the program has declared beside it. */
+  readonly program: Declarations;
   readonly profiles: Eventual<readonly ProfileRecord[]>;
   readonly interfaces: Eventual<readonly RecordedInterface[]>;
   /** Why something is not known. */
@@ -35,20 +37,26 @@ export interface StoreView {
 }
 
 /** Reads the store of the hosts. A host that does not answer makes it unknown, and never a rule's error. */
-export async function readStore(cache: ClusterCache): Promise<StoreView> {
+export async function readStore(cache: ClusterCache, program: Declarations): Promise<StoreView> {
   try {
     const [profiles, { seen, unreadable }] = await Promise.all([cache.profiles(), cache.vms()]);
     const interfaces = seen.flatMap(({ domain: { name: vm, uuid: vmId }, records }) =>
       records.map((record) => ({ vm, vmId, record })),
     );
-    return { profiles: profiles.map(({ profile }) => profile), interfaces, unreachable: undefined, unreadable };
+    return {
+      program,
+      profiles: profiles.map(({ profile }) => profile),
+      interfaces,
+      unreachable: undefined,
+      unreadable,
+    };
   } catch (error) {
-    if (error instanceof DriverMissing) return { profiles: notYetKnown, interfaces: notYetKnown, unreachable: error };
+    if (error instanceof DriverMissing) return { program, profiles: notYetKnown, interfaces: notYetKnown, unreachable: error };
     const unreachable = asUnreachable(error);
     if (unreachable === undefined) throw error;
     // Another host may refuse, which is told first.
     const [first = unreachable] = await cache.unreachable();
-    return { profiles: notYetKnown, interfaces: notYetKnown, unreachable: first };
+    return { program, profiles: notYetKnown, interfaces: notYetKnown, unreachable: first };
   }
 }
 
@@ -59,10 +67,6 @@ export function networksOf(cluster: LibvirtCluster): readonly LogicalNetwork[] {
     mtu: network.mtu,
     physicalFunctions: pfsOf(network)?.map((pf) => pf.name),
   }));
-}
-
-export function ruleProfile(record: ProfileRecord): Profile {
-  return { ...record, customProperties: record.customProperties };
 }
 
 export function ruleNic({ vm, record }: RecordedInterface): VmNic {
@@ -83,8 +87,8 @@ export function knownProfiles(
   exceptId?: string,
 ): Eventual<readonly Preview<Profile>[]> {
   if (store.profiles === notYetKnown) return notYetKnown;
-  const stored = store.profiles.filter(({ id }) => id !== exceptId).map(ruleProfile);
-  const declared = [...declaredProfiles]
+  const stored = store.profiles.filter(({ id }) => id !== exceptId);
+  const declared = [...store.program.profiles]
     .filter(([urn]) => urn !== exceptUrn)
     .map(([, each]) => declaredProfile(store, each));
   const isStored = ({ name, network }: Preview<Profile>) =>
@@ -103,7 +107,7 @@ function declaredProfile(store: StoreView, { profile, failoverUrn }: DeclaredPro
  * about to be adopted), else one that stands for it.
  */
 export function referredId<Id>(store: StoreView, id: Id, urn: string | undefined): Id | string {
-  const declared = urn === undefined ? undefined : declaredProfiles.get(urn)?.profile;
+  const declared = urn === undefined ? undefined : store.program.profiles.get(urn)?.profile;
   if (id !== notYetKnown || urn === undefined || declared === undefined) return id;
   const { profiles } = store;
   const stored = profiles === notYetKnown ? [] : profiles;

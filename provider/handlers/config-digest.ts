@@ -1,7 +1,12 @@
 import { createHash } from "node:crypto";
 import type { StackConfig } from "./handler.js";
 
+/** Each is asked for a thousand times. */
+const known = new WeakMap<StackConfig, string>();
+
 /** Tells configurations apart without keeping their secrets. */
 export function digestOf(config: StackConfig): string {
-  return createHash("sha256").update(JSON.stringify(config)).digest("hex");
+  const digest = known.get(config) ?? createHash("sha256").update(JSON.stringify(config)).digest("hex");
+  known.set(config, digest);
+  return digest;
 }

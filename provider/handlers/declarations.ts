@@ -1,9 +1,12 @@
 /**
- * What this program has declared so far, as its checks saw it: resources that do not exist yet, and that no host can tell
- * about. A process serves one `pulumi` command, so nothing outlives the program.
+ * What a program has declared so far, as its checks saw it: resources that do not exist yet, and that no host can tell about. Each
+ * command knows its own, and of each configuration apart: what one cluster is to have is nothing that another lacks.
  */
 import type { Profile, VmNic } from "../rules/index.js";
 import type { Preview } from "../model/preview.js";
+import { PerCommand } from "./command-scope.js";
+import { digestOf } from "./config-digest.js";
+import type { HandlerContext } from "./handler.js";
 
 export interface DeclaredProfile {
   readonly profile: Preview<Profile>;
@@ -17,26 +20,26 @@ export interface DeclaredInterface {
   readonly profileUrn?: string | undefined;
 }
 
-export const declaredProfiles = new Map<string, DeclaredProfile>();
-export const declaredInterfaces = new Map<string, DeclaredInterface>();
+/** By URN. */
+export class Declarations {
+  readonly profiles = new Map<string, DeclaredProfile>();
+  readonly interfaces = new Map<string, DeclaredInterface>();
+  /** The VM of each placement, as the program names it. */
+  readonly placements = new Map<string, string>();
+}
+
+const declarations = new PerCommand(() => new Map<string, Declarations>());
+
+/** Those of the call's command for its cluster or engine. */
+export function declarationsOf(ctx: Pick<HandlerContext, "command" | "config">): Declarations {
+  const ofCommand = declarations.of(ctx);
+  const key = digestOf(ctx.config);
+  const found = ofCommand.get(key) ?? new Declarations();
+  ofCommand.set(key, found);
+  return found;
+}
 
 /** Stands for the id of a resource that does not exist yet: unique, and known to be no other's. */
 export function futureId(urn: string): string {
   return `declared:${urn}`;
-}
-
-export interface DeclaredPlacement {
-  /** As the program names it. */
-  readonly vm: string;
-  /** The cluster or engine that has it. */
-  readonly scope: object;
-}
-
-const placements = new WeakMap<object, Map<string, DeclaredPlacement>>();
-
-/** The placements of the command's program, by URN. */
-export function placementsOf(command: object = {}): Map<string, DeclaredPlacement> {
-  const ofCommand = placements.get(command) ?? new Map<string, DeclaredPlacement>();
-  placements.set(command, ofCommand);
-  return ofCommand;
 }

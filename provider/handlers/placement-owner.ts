@@ -2,34 +2,31 @@
 import { placementDeclarationRules, evaluate, type OtherPlacement, type Violation } from "../rules/index.js";
 import type { PlacementRecord } from "../backends/libvirt/xml/placement-record.js";
 import type { HandlerContext } from "./handler.js";
-import { placementsOf } from "./declarations.js";
+import { declarationsOf } from "./declarations.js";
 import { isKnown, type MaybeUnknown } from "../model/unknown.js";
 import { urnParts } from "../model/urn.js";
 
-export interface VmsOfBackend {
-  /** The cluster or engine. */
-  readonly scope: object;
-  /** Whether two different texts name one VM. Default: never. */
-  readonly areOne?: (one: string, other: string) => Promise<boolean>;
-}
-
-/** Notes what the resource declares. Returns the other placements of the VM that the program has declared so far. */
+/**
+ * Notes what the resource declares. Returns the other placements of the VM that the program has declared so far.
+ * @param areOne whether two different texts name one VM. Default: never.
+ */
 export async function declarePlacement(
-  { command, urn }: Pick<HandlerContext, "command" | "urn">,
+  ctx: Pick<HandlerContext, "command" | "config" | "urn">,
   { vm }: MaybeUnknown<{ vm: string }>,
-  { scope, areOne = () => Promise.resolve(false) }: VmsOfBackend,
+  areOne: (one: string, other: string) => Promise<boolean> = () => Promise.resolve(false),
 ): Promise<readonly OtherPlacement[]> {
+  const { urn } = ctx;
   if (urn === undefined) return [];
-  const declared = placementsOf(command);
+  const declared = declarationsOf(ctx).placements;
   if (!isKnown(vm)) {
     declared.delete(urn);
     return [];
   }
-  declared.set(urn, { vm, scope });
+  declared.set(urn, vm);
   const others: OtherPlacement[] = [];
   for (const [otherUrn, other] of declared) {
-    if (otherUrn === urn || other.scope !== scope) continue;
-    if (other.vm === vm || (await areOne(other.vm, vm))) others.push({ name: urnParts(otherUrn).name });
+    if (otherUrn === urn) continue;
+    if (other === vm || (await areOne(other, vm))) others.push({ name: urnParts(otherUrn).name });
   }
   return others;
 }

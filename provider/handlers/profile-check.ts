@@ -14,7 +14,7 @@ import type { ProfileRecord } from "../backends/libvirt/xml/network.js";
 import { checkFailures, diffOf, type Checked, type CheckFailure, type HandlerContext } from "./handler.js";
 import { attributes, vnicProfileSchema, type DeclaredInputs, type VnicProfileInputs } from "./inputs/vnic-profile.js";
 import { leftUnchecked } from "./unreachable-warning.js";
-import { declaredProfiles, futureId } from "./declarations.js";
+import { declarationsOf, futureId } from "./declarations.js";
 import { errorsAtCheck, failureOf, refuse } from "./rule-errors.js";
 import { replacedInputs } from "./replacement.js";
 import type { MaybeUnknown } from "../model/unknown.js";
@@ -60,7 +60,8 @@ export async function checkProfile(
   const inputs: MaybeUnknown<VnicProfileInputs> = { ...declared, migratable: declared.migratable ?? false };
   const { urn } = ctx;
   const failoverUrn = ctx.references?.["failover"];
-  if (urn !== undefined) declaredProfiles.set(urn, { profile: previewOf(declared, futureId(urn)), failoverUrn });
+  if (urn !== undefined)
+    declarationsOf(ctx).profiles.set(urn, { profile: previewOf(declared, futureId(urn)), failoverUrn });
   // What exists and is not changed was checked when it was created: no host is asked for it.
   if (olds !== undefined && diffOf(olds, inputs, { inputs: attributes }).changes === false)
     return { inputs, failures: [] };

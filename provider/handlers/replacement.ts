@@ -2,10 +2,12 @@
  * A resource that takes the place of another one of the same URN. The engine says so nowhere: it checks the new one without old
  * inputs, and where it makes it first, the old one is still there and must be no clash.
  */
+import { PerCommand } from "./command-scope.js";
 import type { HandlerContext } from "./handler.js";
 import { shortUrn, urnParts } from "../model/urn.js";
 
-const told = new WeakMap<object, Map<string, object>>();
+/** Of each resource, by URN. */
+const oldInputs = new PerCommand(() => new Map<string, object>());
 
 /**
  * The old inputs of the resource that the one to be checked or created replaces; undefined: it is not known to replace any.
@@ -14,12 +16,12 @@ const told = new WeakMap<object, Map<string, object>>();
  * @param olds of this check.
  */
 export function replacedInputs<Inputs extends object>(
-  { command, urn }: Pick<HandlerContext, "command" | "urn">,
+  ctx: Pick<HandlerContext, "command" | "urn">,
   olds?: Inputs,
 ): Inputs | undefined {
-  if (command === undefined || urn === undefined) return undefined;
-  const ofCommand = told.get(command) ?? new Map<string, object>();
-  told.set(command, ofCommand);
+  const { urn } = ctx;
+  if (urn === undefined) return undefined;
+  const ofCommand = oldInputs.of(ctx);
   if (olds === undefined) return ofCommand.get(urn) as Inputs | undefined;
   ofCommand.set(urn, olds);
   return undefined;
@@ -40,13 +42,13 @@ export function isOfSameStack(owner: string | undefined, other: string | undefin
   return owner !== undefined && other !== undefined && stackOf(owner) === stackOf(other);
 }
 
-const adopted = new WeakMap<object, Set<string>>();
+const adopted = new PerCommand(() => new Set<string>());
 
 /** What was taken over in this command goes on under the id that it had: the engine's deletion of its predecessor is not for it. */
-export function noteAdopted({ command }: Pick<HandlerContext, "command">, id: string): void {
-  if (command !== undefined) adopted.set(command, (adopted.get(command) ?? new Set()).add(id));
+export function noteAdopted(ctx: Pick<HandlerContext, "command">, id: string): void {
+  adopted.of(ctx).add(id);
 }
 
-export function wasAdopted({ command }: Pick<HandlerContext, "command">, id: string): boolean {
-  return command !== undefined && adopted.get(command)?.has(id) === true;
+export function wasAdopted(ctx: Pick<HandlerContext, "command">, id: string): boolean {
+  return adopted.of(ctx).has(id);
 }

@@ -5,10 +5,11 @@ import type { UnreadableVm } from "../backends/libvirt/unreadable-vm.js";
 import { EngineUnreachable } from "../backends/ovirt/rest/index.js";
 import { unreachableHostsOf } from "../config/index.js";
 import { reasonOf, remedyFor, type ProblemError } from "../model/problem.js";
-import { sayOnce } from "./announcement.js";
+import { PerCommand } from "./command-scope.js";
 import type { CheckFailure, HandlerContext } from "./handler.js";
 
-const warned = new WeakMap<object, Set<string>>();
+/** Hosts, engines and VMs that the user knows of. */
+const warned = new PerCommand(() => new Set<string>());
 
 /**
  * What a check makes of it. A failure where the login was refused or the host's key is not the right one, and where the
@@ -16,11 +17,11 @@ const warned = new WeakMap<object, Set<string>>();
  * first: a thousand that could not be checked have one cause.
  */
 export function leftUnchecked(
-  { command = {}, progress, config }: Pick<HandlerContext, "command" | "progress" | "config">,
+  ctx: Pick<HandlerContext, "command" | "progress" | "config">,
   problem: ProblemError,
 ): readonly CheckFailure[] {
   if (isRefusal(problem)) return [{ property: "", reason: problem.message }];
-  if (unreachableHostsOf(config) === "error") {
+  if (unreachableHostsOf(ctx.config) === "error") {
     return [
       {
         property: "",
@@ -33,21 +34,24 @@ export function leftUnchecked(
   }
   // Its words differ: it was lost at first, and then could not be reached.
   const where = problem.problem.where ?? problem.message;
-  const before = warned.get(command) ?? new Set();
+  const before = warned.of(ctx);
   if (before.has(where)) return [];
-  warned.set(command, before.add(where));
-  progress.warn(told(problem, `Checks that need ${kindOf(problem)} were skipped.`));
+  before.add(where);
+  ctx.progress.warn(told(problem, `Checks that need ${kindOf(problem)} were skipped.`));
   return [];
 }
 
 /** Warns of VMs whose interfaces are not known, once for each in a command: what is declared for others goes on. */
 export function warnOfUnreadable(
-  { command = {}, progress }: Pick<HandlerContext, "command" | "progress">,
+  ctx: Pick<HandlerContext, "command" | "progress">,
   unreadable: readonly UnreadableVm[] = [],
 ): void {
+  const before = warned.of(ctx);
   for (const vm of unreadable) {
     const sentence = told(vm, "The VM's interfaces are unknown.");
-    sayOnce({ command }, sentence, () => progress.warn(sentence));
+    if (before.has(sentence)) continue;
+    before.add(sentence);
+    ctx.progress.warn(sentence);
   }
 }
 

@@ -52,7 +52,7 @@ export async function benchEngine(options: EngineOptions, say: (line: string) =>
     const measured: Record<ProgramWay, Samples>[] = [];
     for (let round = 0; round < rounds; round++) {
       const samples = { ours: {}, floor: {}, command: {} } as Record<ProgramWay, Samples>;
-      // Nobody is always first.
+      // None is always first.
       const order = programWays.map((_, index) => programWays[(index + round) % programWays.length] ?? "ours");
       for (const way of order) {
         samples[way] = await measure(way, { resources, roundTrip, benches });

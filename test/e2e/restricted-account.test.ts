@@ -39,7 +39,7 @@ const refusedSockets = {
 };
 
 const ways: readonly Way[] = [
-  { name: "by a forced command", config: "50-vnic-failover.conf", key: 0, exec: "silent", sockets: refusedSockets },
+  { name: "by a forced command", config: "50-vnic-failover.conf", key: 0, exec: "unanswered", sockets: refusedSockets },
   {
     name: "by forwarding",
     config: "50-vnic-failover-forwarding.conf",

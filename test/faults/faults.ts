@@ -1,6 +1,6 @@
 /**
  * What can go wrong while a VM moves, as data: when it strikes, what it does, and what the hosts need afterwards so that
- * somebody can recover. Everything is done to the lab's real hosts and to our real command line.
+ * a person can recover. Everything is done to the lab's real hosts and to our real command line.
  */
 import type { LabHost } from "../lab/layout.js";
 
@@ -266,7 +266,7 @@ export const faults: readonly Fault[] = [
     quick: true,
   },
   {
-    name: "Ctrl-C while the guest lets go of its VF",
+    name: "Ctrl-C while the guest releases its VF",
     phase: "unplug",
     after: 200,
     strike: ({ signal }) => signal("SIGINT"),
@@ -284,7 +284,7 @@ export const faults: readonly Fault[] = [
     name: "the guest does not answer the unplug",
     phase: "reserve",
     options: ["--unplug-timeout", "6"],
-    // Our process waits meanwhile: else the guest has often let go of its VF before it is suspended.
+    // Our process waits meanwhile: else the guest has often released its VF before it is suspended.
     strike: async ({ on, source, signal }) => {
       signal("SIGSTOP");
       await on(source, "virsh suspend web").finally(() => signal("SIGCONT"));
@@ -333,7 +333,7 @@ export const faults: readonly Fault[] = [
     ends: ["refused"],
   },
   {
-    name: "somebody takes the reserved VF",
+    name: "another tool takes the reserved VF",
     phase: "migrate",
     strike: ({ on, destination }) => on(destination, thief),
     mend: ({ on, destination }) =>
@@ -358,7 +358,7 @@ export const faults: readonly Fault[] = [
     ends: ["off"],
   },
   {
-    name: "somebody else moves the VM meanwhile",
+    name: "another tool moves the VM meanwhile",
     phase: "reserve",
     strike: ({ on, source, destination }) =>
       on(
@@ -367,7 +367,7 @@ export const faults: readonly Fault[] = [
       ),
   },
   {
-    name: "our process is killed in plug, and somebody pauses the VM",
+    name: "our process is killed in plug, and an operator pauses the VM",
     phase: "plug",
     // Nothing but the paused copy is left of the VM: it must not be taken for one that waits for its memory.
     strike: async ({ signal, on, destination, recover }) => {

@@ -5,7 +5,6 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vite
 import { HostRefused, HostUnreachable } from "../../provider/backends/libvirt/host.js";
 import { handlers } from "../../provider/handlers/registry.js";
 import type { Handler, HandlerContext, StackConfig } from "../../provider/handlers/handler.js";
-import { declaredInterfaces, declaredProfiles } from "../../provider/handlers/declarations.js";
 import { closeAll } from "../../provider/handlers/shutdown.js";
 import { makeKey, scratch, type KeyPair } from "../backends/libvirt/transport/keys.js";
 import { SshServer, type SshServerOptions } from "../backends/libvirt/transport/ssh-server.js";
@@ -25,8 +24,6 @@ beforeEach(async () => {
   vi.stubEnv("SSH_AUTH_SOCK", "");
   vi.stubEnv("HOME", scratch());
   lab = await twoHosts();
-  declaredProfiles.clear();
-  declaredInterfaces.clear();
 });
 afterEach(async () => {
   await closeAll();

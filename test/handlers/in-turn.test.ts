@@ -6,7 +6,6 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { handlers } from "../../provider/handlers/registry.js";
 import type { HandlerContext } from "../../provider/handlers/handler.js";
 import { keyOfVm } from "../../provider/handlers/ovirt/vm.js";
-import { declaredInterfaces, declaredProfiles } from "../../provider/handlers/declarations.js";
 import { moveVm } from "../../provider/migration/move.js";
 import { declarePair, declareProfiles } from "../hosts/declared.js";
 import { twoHosts, recordedProgress, vfs, vm, type LabLike } from "../hosts/two-hosts.js";
@@ -16,8 +15,6 @@ import { declarePair as declareOvirtPair, overEngine } from "../handlers/ovirt/o
 let lab: LabLike;
 let reports: string;
 beforeEach(async () => {
-  declaredProfiles.clear();
-  declaredInterfaces.clear();
   lab = await twoHosts();
   reports = await mkdtemp(join(tmpdir(), "reports-"));
   vi.stubEnv("VNIC_FAILOVER_REPORTS", reports);

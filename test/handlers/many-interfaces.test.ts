@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { declaredInterfaces, declaredProfiles } from "../../provider/handlers/declarations.js";
 import type { VmInterfaceInputs } from "../../provider/handlers/inputs/vm-interface.js";
 import { vmInterface } from "../../provider/handlers/libvirt/vm-interface.js";
 import { vnicProfile } from "../../provider/handlers/libvirt/vnic-profile.js";
@@ -14,8 +13,6 @@ let lab: LabLike;
 beforeEach(async () => {
   lab = await twoHosts({ define: [domainXml({ name: "db", uuid: "11111111-2222-4333-8444-000000000051" })] });
   lab.host1.domains.start(lab.host1.domains.requireNamed("db"));
-  declaredProfiles.clear();
-  declaredInterfaces.clear();
 });
 afterEach(() => lab.close());
 

@@ -2,7 +2,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { NetworkConfig } from "../../provider/config/index.js";
 import type { VmInterfaceInputs } from "../../provider/handlers/inputs/vm-interface.js";
-import { declaredInterfaces, declaredProfiles } from "../../provider/handlers/declarations.js";
 import { UNKNOWN } from "../../provider/model/unknown.js";
 import { vmInterface } from "../../provider/handlers/libvirt/vm-interface.js";
 import { vnicProfile } from "../../provider/handlers/libvirt/vnic-profile.js";
@@ -23,8 +22,6 @@ type Networks = Readonly<Record<string, NetworkConfig>>;
 let lab: LabLike;
 beforeEach(async () => {
   lab = await twoHosts();
-  declaredProfiles.clear();
-  declaredInterfaces.clear();
 });
 afterEach(() => lab.close());
 
@@ -246,12 +243,13 @@ it("a pair of another VLAN is refused at preview although its profile is yet to 
   giveDevices(lab, [standbyByHand, vfByHand(vfs[0], "<vlan><tag id='42'/></vlan>")]);
   const urn = (type: string, name: string) => `urn:pulumi:dev::demo::vnic:${type}::${name}`;
   const [data, fast] = [urn("VnicProfile", "data"), urn("VnicProfile", "data-vf")];
-  await vnicProfile.check(lab.context({ urn: data }), bridgeProfile);
-  await vnicProfile.check(lab.context({ urn: fast, references: { failover: data } }), {
+  const command = {};
+  await vnicProfile.check(lab.context({ command, urn: data }), bridgeProfile);
+  await vnicProfile.check(lab.context({ command, urn: fast, references: { failover: data } }), {
     ...vfProfile,
     failover: UNKNOWN,
   });
-  const context = lab.context({ urn: urn("VmInterface", "nic"), references: { profile: fast } });
+  const context = lab.context({ command, urn: urn("VmInterface", "nic"), references: { profile: fast } });
   const news = { vm: vm.name, profile: UNKNOWN, mac: vm.mac, adopt: true };
   expect((await vmInterface.check(context, news, undefined)).failures).toMatchObject([
     {
@@ -329,7 +327,6 @@ describe("an interface whose record was wiped by virsh define of a file without 
   it("is refused where another would be made beside it: without a MAC too", async () => {
     const { profile } = await declarePair(lab);
     wiped();
-    declaredInterfaces.clear();
     const { mac: _, ...undeclared } = inputs(profile);
     for (const news of [inputs(profile), undeclared]) {
       expect(await reasons(news)).toEqual([expect.stringMatching(/the pair of standby.*adopt: true/s)]);

@@ -3,7 +3,6 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { HandlerContext } from "../../provider/handlers/handler.js";
 import type { VmInterfaceInputs } from "../../provider/handlers/inputs/vm-interface.js";
 import type { VnicProfileInputs } from "../../provider/handlers/inputs/vnic-profile.js";
-import { declaredInterfaces, declaredProfiles } from "../../provider/handlers/declarations.js";
 import { vmInterface } from "../../provider/handlers/libvirt/vm-interface.js";
 import { vnicProfile } from "../../provider/handlers/libvirt/vnic-profile.js";
 import { bridgeProfile, declareProfiles, vfProfile } from "../hosts/declared.js";
@@ -14,8 +13,6 @@ import { settled, standing } from "../hosts/standing.js";
 let lab: LabLike;
 beforeEach(async () => {
   lab = await twoHosts({ networks });
-  declaredProfiles.clear();
-  declaredInterfaces.clear();
 });
 afterEach(() => lab.close());
 

@@ -1,7 +1,6 @@
 /** What is declared, moved and removed again leaves nothing of this package in the VMs. */
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { vmInterface } from "../../provider/handlers/libvirt/vm-interface.js";
-import { declaredInterfaces, declaredProfiles } from "../../provider/handlers/declarations.js";
 import { moveVm } from "../../provider/migration/move.js";
 import { declareProfiles } from "../hosts/declared.js";
 import { domainXml, twoHosts, type LabLike } from "../hosts/two-hosts.js";
@@ -12,8 +11,6 @@ const db = { name: "db", uuid: "11111111-2222-4333-8444-0000000000d1" } as const
 beforeEach(async () => {
   lab = await twoHosts({ define: [domainXml(db)], clock: new TestClock() });
   lab.host1.domains.start(lab.host1.domains.requireNamed("db"));
-  declaredProfiles.clear();
-  declaredInterfaces.clear();
 });
 afterEach(() => lab.close());
 

@@ -3,7 +3,6 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { placementRecordOf } from "../../provider/backends/libvirt/placement-records.js";
 import { recordsOf } from "../../provider/backends/libvirt/interfaces.js";
 import { status } from "../../provider/cli/commands/libvirt/status.js";
-import { declaredInterfaces, declaredProfiles } from "../../provider/handlers/declarations.js";
 import { vmInterface } from "../../provider/handlers/libvirt/vm-interface.js";
 import { vmPlacement } from "../../provider/handlers/libvirt/vm-placement.js";
 import { getVmPlacement } from "../../provider/handlers/functions/get-vm-placement.js";
@@ -21,8 +20,6 @@ let lab: LabLike;
 let pair: DeclaredPair;
 beforeEach(async () => {
   lab = await twoHosts();
-  declaredProfiles.clear();
-  declaredInterfaces.clear();
   pair = await declarePair(lab);
 });
 afterEach(() => lab.close());
@@ -89,7 +86,7 @@ const placementOn = (host: LabLike["host1"]) =>
   placementRecordOf(parseDomain(formatXml(host.domains.requireNamed(vm.name).config ?? expect.unreachable())));
 
 describe("X6: a namesake that runs while the declared VM runs", () => {
-  test("hinders nobody from reading, changing and deleting what the declared VM has", async () => {
+  test("does not hinder reading, changing and deleting what the declared VM has", async () => {
     startOther();
     const untouched = changes(lab.host2);
     expect((await vmInterface.read(lab.context(), pair.id, pair.state))?.state).toEqual(pair.state);

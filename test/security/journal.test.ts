@@ -3,7 +3,6 @@ import { hostname } from "node:os";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { vnicProfile } from "../../provider/handlers/libvirt/vnic-profile.js";
 import { vmPlacement } from "../../provider/handlers/libvirt/vm-placement.js";
-import { declaredInterfaces, declaredProfiles } from "../../provider/handlers/declarations.js";
 import { buildJournal, type Journal } from "../../provider/migration/journal.js";
 import { settleOwed } from "../../provider/migration/owed.js";
 import { buildOwed } from "../../provider/backends/libvirt/xml/owed-record.js";
@@ -24,8 +23,6 @@ import type { DomainModel } from "../hosts/domains.js";
 let lab: LabLike;
 beforeEach(async () => {
   lab = await twoHosts({ clock: new TestClock() });
-  declaredProfiles.clear();
-  declaredInterfaces.clear();
 });
 afterEach(() => lab.close());
 

@@ -1,8 +1,7 @@
-/** Who may edit one VM's metadata, against everybody else's VMs. */
+/** Who may edit one VM's metadata, against all other VMs. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { LibvirtHost } from "../../provider/backends/libvirt/host.js";
 import { vfUsers } from "../../provider/backends/libvirt/inventory.js";
-import { declaredInterfaces, declaredProfiles } from "../../provider/handlers/declarations.js";
 import { vmInterface } from "../../provider/handlers/libvirt/vm-interface.js";
 import { vnicProfile } from "../../provider/handlers/libvirt/vnic-profile.js";
 import { moveVm } from "../../provider/migration/move.js";
@@ -16,8 +15,6 @@ import { domainXml, twoHosts, type LabLike } from "../hosts/two-hosts.js";
 let lab: LabLike;
 beforeEach(async () => {
   lab = await twoHosts();
-  declaredProfiles.clear();
-  declaredInterfaces.clear();
 });
 afterEach(() => lab.close());
 

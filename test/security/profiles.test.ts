@@ -1,6 +1,5 @@
 /** One host that says something else of a profile than the others. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { declaredInterfaces, declaredProfiles } from "../../provider/handlers/declarations.js";
 import { vmInterface } from "../../provider/handlers/libvirt/vm-interface.js";
 import { vnicProfile } from "../../provider/handlers/libvirt/vnic-profile.js";
 import { missingVfsOf, plugMissingVfs } from "../../provider/migration/repair.js";
@@ -15,8 +14,6 @@ const networks = { ...labNetworks, "mgmt-vf": { physicalFunctions: ["pf0"], vlan
 let lab: LabLike;
 beforeEach(async () => {
   lab = await twoHosts({ networks });
-  declaredProfiles.clear();
-  declaredInterfaces.clear();
 });
 afterEach(() => lab.close());
 

@@ -1,6 +1,5 @@
 /** A source that is compromised while a VM moves away from it. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { declaredInterfaces, declaredProfiles } from "../../provider/handlers/declarations.js";
 import { moveVm } from "../../provider/migration/move.js";
 import { defaultMigrationOptions } from "../../provider/migration/options.js";
 import { hostResources } from "../../provider/backends/libvirt/xml/host-resources.js";
@@ -12,8 +11,6 @@ import { settled, standing } from "../hosts/standing.js";
 let lab: LabLike;
 beforeEach(async () => {
   lab = await twoHosts();
-  declaredProfiles.clear();
-  declaredInterfaces.clear();
   await declarePair(lab);
 });
 afterEach(() => lab.close());

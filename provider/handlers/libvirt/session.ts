@@ -2,6 +2,7 @@
 import { parseConfiguration } from "../../config/index.js";
 import { LibvirtCluster } from "../../backends/libvirt/cluster.js";
 import { ClusterCache } from "../../backends/libvirt/cluster-cache.js";
+import { PerCommand } from "../command-scope.js";
 import { digestOf } from "../config-digest.js";
 import type { HandlerContext } from "../handler.js";
 import { onShutdown } from "../shutdown.js";
@@ -32,14 +33,12 @@ function clusterOfText(config: HandlerContext["config"]): LibvirtCluster {
   return cluster;
 }
 
-const caches = new WeakMap<object, Map<LibvirtCluster, ClusterCache>>();
+const caches = new PerCommand(() => new Map<LibvirtCluster, ClusterCache>());
 
 /** What the hosts say, each asked once in a command. */
 export function clusterCacheOf(ctx: Pick<HandlerContext, "config" | "command">): ClusterCache {
   const cluster = clusterOf(ctx);
-  const { command = {} } = ctx;
-  const ofCommand = caches.get(command) ?? new Map<LibvirtCluster, ClusterCache>();
-  caches.set(command, ofCommand);
+  const ofCommand = caches.of(ctx);
   const cache = ofCommand.get(cluster) ?? new ClusterCache(cluster);
   ofCommand.set(cluster, cache);
   return cache;

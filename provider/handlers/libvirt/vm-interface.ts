@@ -53,21 +53,28 @@ import {
   pairOf,
   recordOfPair,
 } from "./devices-of-nic.js";
-import { checkFailures, diffOf, type Checked, type Handler, type HandlerContext } from "../handler.js";
+import type { Handler, HandlerContext } from "../handler.js";
 import {
-  compared,
   diffOfInterface,
   withDefaults,
   inputsOfInterface,
   withoutDefaults,
   vmAndNic,
-  vmInterfaceSchema,
   type VmInterfaceInputs,
   type VmInterfaceOutputs,
 } from "../inputs/vm-interface.js";
-import { knownProfiles, networksOf, readStore, referredId, ruleNic, type StoreView } from "../cluster-view.js";
-import { declaredInterfaces, type DeclaredInterface } from "../declarations.js";
-import { errorsAtCheck, failureOf, refuse } from "../rule-errors.js";
+import { knownProfiles, networksOf, readStore, referredId, type StoreView } from "../cluster-view.js";
+import { declarationsOf, type DeclaredInterface } from "../declarations.js";
+import {
+  checkInterface,
+  isNear,
+  isSelf,
+  othersOf,
+  previewOf,
+  type InterfaceDeclaration,
+  type Self,
+} from "../interface-check.js";
+import { refuse } from "../rule-errors.js";
 import { DriverMissing } from "../../backends/libvirt/rpc/optional-drivers.js";
 import { noteAdopted, ownerOf, replacedInputs, wasAdopted } from "../replacement.js";
 import { leftUnchecked, warnOfUnreadable } from "../unreachable-warning.js";
@@ -82,44 +89,29 @@ export interface VmInterfaceState extends VmInterfaceInputs, VmInterfaceOutputs 
   readonly xml: string;
 }
 
-/** What is adopted is there already, and is no clash with itself. */
-const atOddsWithAdopted: readonly string[] = [
-  "interface-mac-once-per-vm",
-  "interface-mac-once-in-cluster",
-  "interface-failover-once-per-vm",
-];
-
-/** What a pair that is there already needs no more. */
-const neededToPlug: readonly string[] = ["interface-free-vf", "interface-free-root-port"];
-
 export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
-  async check(ctx, news, olds): Promise<Checked<VmInterfaceInputs>> {
-    const parsed = vmInterfaceSchema.safeParse(news);
-    if (!parsed.success)
-      return { inputs: news as MaybeUnknown<VmInterfaceInputs>, failures: checkFailures(parsed.error) };
-    const inputs = parsed.data as MaybeUnknown<VmInterfaceInputs>;
-    const profileUrn = ctx.references?.["profile"];
-    const others = declaredNear(inputs, ctx.urn);
-    const self: Self = { olds, replaced: replacedInputs(ctx, olds), owner: ownerOf(ctx.urn) };
-    if (ctx.urn !== undefined) declaredInterfaces.set(ctx.urn, { nic: previewOf(inputs, ctx.urn), profileUrn });
-    if (olds !== undefined && diffOf(olds, inputs, { inputs: compared }).changes === false)
-      return { inputs, failures: [] };
-    const cache = clusterCacheOf(ctx);
-    const store = await readStore(cache);
-    const unchecked = store.unreachable === undefined ? [] : leftUnchecked(ctx, store.unreachable);
-    if (unchecked.length > 0) return { inputs, failures: unchecked };
-    warnOfUnreadable(ctx, store.unreadable);
-    const conflict = await profileConflict(cache, store, inputs.profile);
-    if (conflict !== undefined) return { inputs, failures: [{ property: "profile", reason: conflict.message }] };
-    const declaration = { nic: previewOf(inputs, ctx.urn), profileUrn, adopt: inputs.adopt === true };
-    const facts = await factsFor(cache, store, declaration, self, others).catch(untellable);
-    if (facts instanceof ProblemError) return { inputs, failures: [{ property: "vm", reason: facts.message }] };
-    const broken = evaluate(interfaceRules, facts)
-      .filter(({ rule }) => inputs.adopt !== true || !atOddsWithAdopted.includes(rule))
-      .filter(({ rule }) => facts.vm.differences === undefined || !neededToPlug.includes(rule));
-    const failures = errorsAtCheck(ctx, broken).map((violation) => failureOf(violation));
-    if (failures.length === 0 && inputs.adopt !== true) warnOfUntoldReplacement(ctx, store, inputs, self);
-    return { inputs, failures };
+  check(ctx, news, olds) {
+    return checkInterface(ctx, news, olds, {
+      owner: ownerOf(ctx.urn),
+      async gather(declaration) {
+        const { inputs, self } = declaration;
+        const cache = clusterCacheOf(ctx);
+        const store = await readStore(cache, declarationsOf(ctx));
+        const failures = store.unreachable === undefined ? [] : leftUnchecked(ctx, store.unreachable);
+        if (failures.length > 0) return { failures };
+        warnOfUnreadable(ctx, store.unreadable);
+        const conflict = await profileConflict(cache, store, inputs.profile);
+        if (conflict !== undefined) return { failures: [{ property: "profile", reason: conflict.message }] };
+        const facts = await factsFor(cache, store, declaration).catch(untellable);
+        if (facts instanceof ProblemError) return { failures: [{ property: "vm", reason: facts.message }] };
+        return {
+          facts,
+          passed: () => {
+            if (inputs.adopt !== true) warnOfUntoldReplacement(ctx, store, inputs, self);
+          },
+        };
+      },
+    });
   },
 
   diff: (_ctx, _id, state, news) => Promise.resolve(diffOfInterface(state, news)),
@@ -152,7 +144,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
         remedy: "Use adopt: true to take it over, or choose another MAC.",
       });
     }
-    await lookOnceMore(cache, inputs, replaced);
+    await lookOnceMore(ctx, cache, inputs, replaced);
     const { profile, mac = generateMac(randomBytes(3)), plugged, linked } = withDefaults(inputs);
     const record: InterfaceRecord = {
       id: randomUUID(),
@@ -312,29 +304,11 @@ async function differencesOf(
   return differencesFrom(pair, profile, failover, { cluster: cache.cluster.config, host: host.name, vfs });
 }
 
-/** Which interface of the hosts the declared one is, or takes the place of. */
-interface Self {
-  /** As it was declared before. */
-  readonly olds?: VmInterfaceInputs | undefined;
-  /** The same of the one that it replaces. */
-  readonly replaced?: VmInterfaceInputs | undefined;
-  readonly owner: string | undefined;
-}
-
-function isSelf(vm: string, record: InterfaceRecord, { olds, replaced, owner }: Self): boolean {
-  // Older versions wrote no owner.
-  if (olds === undefined && owner !== undefined && record.owner === owner) return true;
-  const before = olds ?? replaced;
-  return (
-    before?.vm === vm && record.profile === before.profile && (before.mac === undefined || record.mac === before.mac)
-  );
-}
-
 /** The VM's interface that the one to be created replaces, where the engine makes the new one first. */
 function replacedRecord({ instance, records }: VmSnapshot, self: Self): InterfaceRecord | undefined {
   const owned = records.find(({ owner }) => owner !== undefined && owner === self.owner);
   if (owned !== undefined) return owned;
-  const [found, ...more] = records.filter((record) => isSelf(instance.dom.name, record, self));
+  const [found, ...more] = records.filter((record) => isSelf({ vm: instance.dom.name, record }, self));
   return more.length === 0 ? found : undefined;
 }
 
@@ -532,32 +506,6 @@ function idOf(vm: string, interfaceId: string): string {
 
 // --- rules
 
-function previewOf(inputs: MaybeUnknown<VmInterfaceInputs>, urn: string | undefined): Preview<VmNic> {
-  const { vm, profile, mac, plugged, linked } = withDefaults(inputs);
-  return {
-    name: urn?.split("::").at(-1) ?? "interface",
-    vm,
-    profile,
-    mac,
-    plugged,
-    linked,
-  };
-}
-
-type Whose = Pick<Preview<VmNic>, "vm" | "mac">;
-
-/** All that a rule looks at, of a thousand other interfaces: the same VM's, and those with the same MAC. */
-function isNear({ vm, mac }: Whose, other: Whose): boolean {
-  return other.vm === vm || (mac !== undefined && other.mac === mac);
-}
-
-function declaredNear(inputs: Whose, urn: string | undefined): readonly DeclaredInterface[] {
-  const near: DeclaredInterface[] = [];
-  for (const [other, declared] of declaredInterfaces)
-    if (other !== urn && isNear(inputs, declared.nic)) near.push(declared);
-  return near;
-}
-
 /** A profile that this program is about to create has no id yet; that two interfaces name the same one is known. */
 function withProfileId(store: StoreView, { nic, profileUrn }: DeclaredInterface): Preview<VmNic> {
   return { ...nic, profile: referredId(store, nic.profile, profileUrn) };
@@ -566,27 +514,16 @@ function withProfileId(store: StoreView, { nic, profileUrn }: DeclaredInterface)
 async function factsFor(
   cache: ClusterCache,
   store: StoreView,
-  declaration: DeclaredInterface & { readonly adopt: boolean },
-  self: Self,
-  declared: readonly DeclaredInterface[],
+  { inputs, self, others, ...declaration }: InterfaceDeclaration,
 ): Promise<InterfaceFacts> {
   const { olds } = self;
   const nic = withProfileId(store, declaration);
   const recorded = store.interfaces === notYetKnown ? [] : store.interfaces;
   // Another VM may have the name: the one that has this very interface is meant.
-  const own = olds && recorded.find(({ vm, record }) => vm === nic.vm && isSelf(vm, record, self))?.vmId;
+  const own = olds && recorded.find((entry) => entry.vm === nic.vm && isSelf(entry, self))?.vmId;
   const stored = recorded.filter(({ vm, vmId }) => vm !== nic.vm || own === undefined || vmId === own);
-  // An interface of the program that exists is in the store too: once is enough.
-  const others = stored
-    .filter((entry) => isNear(nic, { vm: entry.vm, mac: entry.record.mac }) && !isSelf(entry.vm, entry.record, self))
-    .map(ruleNic);
-  const leaving =
-    olds === undefined ? stored.find(({ vm, record }) => vm === nic.vm && isSelf(vm, record, self)) : undefined;
-  const isStored = (each: Preview<VmNic>) =>
-    others.some(
-      (other) =>
-        other.vm === each.vm && other.profile === each.profile && (each.mac === undefined || other.mac === each.mac),
-    );
+  const leaving = olds === undefined ? stored.find((entry) => entry.vm === nic.vm && isSelf(entry, self)) : undefined;
+  const near = others.filter((each) => isNear(nic, each.nic)).map((each) => withProfileId(store, each));
   return {
     action: olds === undefined ? "add" : "edit",
     backend: "libvirt",
@@ -594,14 +531,14 @@ async function factsFor(
     ...(olds !== undefined && {
       stored: { name: typeof nic.name === "string" ? nic.name : "interface", ...withDefaults(olds) },
     }),
-    others: [...others, ...declared.map((each) => withProfileId(store, each)).filter((each) => !isStored(each))],
+    others: othersOf(nic, stored, near, self),
     profiles: knownProfiles(store),
     networks: networksOf(cache.cluster),
     vm:
       typeof nic.vm === "string" && store.unreachable === undefined
         ? await vmFacts(cache, store, { name: nic.vm, uuid: own }, nic, {
             leaving: leaving?.record,
-            adopt: declaration.adopt,
+            adopt: inputs.adopt === true,
             exists: olds !== undefined,
           })
         : {},
@@ -667,17 +604,17 @@ function untellable(error: unknown): VmNameTwice | DriverMissing {
 
 /** What could not be known at preview is looked at once more before anything changes. */
 async function lookOnceMore(
+  ctx: HandlerContext,
   cache: ClusterCache,
   inputs: VmInterfaceInputs,
   replaced: InterfaceRecord | undefined,
 ): Promise<void> {
-  const store = await readStore(cache);
+  const store = await readStore(cache, declarationsOf(ctx));
   if (store.unreachable !== undefined) throw store.unreachable;
   const self: Self = {
     owner: replaced?.owner,
     replaced: replaced && { vm: inputs.vm, profile: replaced.profile, mac: replaced.mac },
   };
-  const declaration = { nic: previewOf(inputs, undefined), adopt: inputs.adopt === true };
-  const facts = await factsFor(cache, store, declaration, self, []);
+  const facts = await factsFor(cache, store, { nic: previewOf(inputs, undefined), inputs, self, others: [] });
   refuse(evaluate(interfaceRules, facts).filter(({ severity }) => severity === "error"));
 }

@@ -27,25 +27,15 @@ import type { ClusterCache } from "../../backends/libvirt/cluster-cache.js";
 import { announceMove } from "../announcement.js";
 import { anotherOrError, ofAnotherVm } from "./another-vm.js";
 import { lookAtRest } from "./stable-vm.js";
+import { PartialFailure, type CheckFailure, type Found, type Handler, type HandlerContext } from "../handler.js";
 import {
-  checkFailures,
-  PartialFailure,
-  type CheckFailure,
-  type Checked,
-  type Found,
-  type Handler,
-  type HandlerContext,
-} from "../handler.js";
-import {
-  asksForNothing,
   diffOfPlacement,
   inputsOfPlacement,
-  vmPlacementSchema,
   type VmPlacementInputs,
   type VmPlacementOutputs,
 } from "../inputs/vm-placement.js";
 import { forgetPlacement, notePlacement, placementElsewhere, refuseIfPlacedElsewhere } from "./placement-note.js";
-import { declarePlacement, placedTwice } from "../placement-owner.js";
+import { checkPlacement, type AskedPlacement } from "../placement-check.js";
 import { failureOf } from "../rule-errors.js";
 import { isUnderMaintenanceNow } from "../maintenance-now.js";
 import { hostAtRest, tellOfRest } from "../resting.js";
@@ -62,35 +52,13 @@ export interface VmPlacementState extends VmPlacementInputs, VmPlacementOutputs 
 }
 
 export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
-  async check(ctx, news, olds): Promise<Checked<VmPlacementInputs>> {
-    const parsed = vmPlacementSchema.safeParse(news);
-    if (!parsed.success)
-      return { inputs: news as MaybeUnknown<VmPlacementInputs>, failures: checkFailures(parsed.error) };
-    // Defaults are filled in when the move begins: so that a new default is no diff.
-    const inputs = news as MaybeUnknown<VmPlacementInputs>;
-    const { vm, host } = inputs;
-    const declared = await declarePlacement(ctx, inputs, { scope: clusterOf(ctx) });
-    if (!isKnown(vm)) return { inputs, failures: [] };
-    const unchanged = asksForNothing(inputs, olds);
-    if (!unchanged && isKnown(host)) {
-      const twice = await nameTwice(ctx, vm);
-      if (twice !== undefined && olds?.vm !== vm)
-        return { inputs, failures: [{ property: "vm", reason: twice.message }] };
-      if (twice !== undefined) {
-        // Which of them it is, the state tells: the update has it.
-        ctx.progress.warn(`The move of VM "${vm}" was not validated: ${[`${reasonOf(twice)}.`, twice.problem.remedy].filter(Boolean).join(" ")}`);
-        return { inputs, failures: [] };
-      }
-    }
-    const others = [...declared, ...(unchanged ? [] : await placementElsewhere(ctx, vm))];
-    const failures = placedTwice(ctx, vm, others).map((violation) => failureOf(violation));
-    if (failures.length > 0 || !isKnown(host)) return { inputs, failures };
-    if (rests(ctx, host)) {
-      const resting = await restingHost(ctx, vm, host, olds);
-      if (resting !== undefined) return { inputs: { ...inputs, host: resting.host }, failures: resting.failures };
-    }
-    if (unchanged) return { inputs, failures: [] };
-    return { inputs, failures: await refusals(ctx, clusterOf(ctx), vm, host, migrationOptionsKnown(inputs)) };
+  check(ctx, news, olds) {
+    return checkPlacement(ctx, news, olds, {
+      unclear: (asked) => unclear(ctx, asked),
+      elsewhere: (vm) => placementElsewhere(ctx, vm),
+      resting: async (asked) => (rests(ctx, asked.host) ? restingHost(ctx, asked) : undefined),
+      refusals: ({ vm, host, inputs }) => refusals(ctx, clusterOf(ctx), vm, host, migrationOptionsKnown(inputs)),
+    });
   },
 
   async diff(ctx, _id, state, news) {
@@ -266,22 +234,28 @@ async function uuidOf(cache: ClusterCache, vm: string): Promise<string | undefin
 }
 
 /** Where several VMs have the name. */
-async function nameTwice(ctx: HandlerContext, vm: string): Promise<VmNameTwice | undefined> {
+async function unclear(
+  ctx: HandlerContext,
+  { vm, olds }: AskedPlacement,
+): Promise<readonly CheckFailure[] | undefined> {
   try {
     await uuidOf(clusterCacheOf(ctx), vm);
     return undefined;
   } catch (error) {
-    if (error instanceof VmNameTwice) return error;
-    throw error;
+    if (!(error instanceof VmNameTwice)) throw error;
+    if (olds?.vm !== vm) return [{ property: "vm", reason: error.message }];
+    // Which of them it is, the state tells: the update has it.
+    ctx.progress.warn(
+      `The move of VM "${vm}" was not validated: ${[`${reasonOf(error)}.`, error.problem.remedy].filter(Boolean).join(" ")}`,
+    );
+    return [];
   }
 }
 
 /** The host that the inputs of a placement at rest have, and what cannot be checked. Undefined: no host has such a VM. */
 async function restingHost(
   ctx: HandlerContext,
-  vm: string,
-  named: string,
-  olds: VmPlacementInputs | undefined,
+  { vm, host: named, olds }: AskedPlacement,
 ): Promise<{ readonly host: string; readonly failures: readonly CheckFailure[] } | undefined> {
   const before = olds?.vm === vm ? olds.host : undefined;
   let instance: DomainInstance | undefined;

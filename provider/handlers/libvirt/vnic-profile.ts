@@ -10,17 +10,9 @@ import { ClusterCache } from "../../backends/libvirt/cluster-cache.js";
 import type { StoredProfile } from "../../backends/libvirt/profile-store.js";
 import { type Found, type Handler, type HandlerContext } from "../handler.js";
 import { attributes, diffOfProfile, type DeclaredInputs, type VnicProfileInputs } from "../inputs/vnic-profile.js";
-import {
-  knownProfiles,
-  networksOf,
-  readStore,
-  referredId,
-  ruleProfile,
-  usersOf,
-  type StoreView,
-} from "../cluster-view.js";
+import { knownProfiles, networksOf, readStore, referredId, usersOf, type StoreView } from "../cluster-view.js";
 import { checkProfile, previewOf, refuseProfile, type Subject } from "../profile-check.js";
-import { futureId } from "../declarations.js";
+import { declarationsOf, futureId, type Declarations } from "../declarations.js";
 import { isOfSameStack, noteAdopted, ownerOf, replacedInputs, wasAdopted } from "../replacement.js";
 import { clusterCacheOf } from "./session.js";
 import type { MaybeUnknown } from "../../model/unknown.js";
@@ -34,7 +26,7 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
   check(ctx, news, olds) {
     return checkProfile(ctx, news, olds, async (declared, sought) => {
       const cache = clusterCacheOf(ctx);
-      const store = await readStore(cache);
+      const store = await readStore(cache, declarationsOf(ctx));
       warnOfUnreadable(ctx, store.unreadable);
       const { cluster } = cache;
       return {
@@ -51,13 +43,13 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
   async create(ctx, inputs) {
     const cache = clusterCacheOf(ctx);
     const { cluster } = cache;
-    const store = await readAnswered(cache);
+    const store = await readAnswered(cache, declarationsOf(ctx));
     const same = listed(store).find((profile) => profile.name === inputs.name && profile.network === inputs.network);
     if (same !== undefined && inputs.adopt === true) {
       const record = recordOf(same.id, inputs, ctx.urn);
       noteAdopted(ctx, same.id);
       if (changedAttributes(same, record)) {
-        const now = await readAnew(cluster);
+        const now = await readAnew(cluster, declarationsOf(ctx));
         refuseUnknownUse(now, same, record);
         refuse(now, factsFor(cluster, now, inputs, { action: "edit", stored: same, urn: ctx.urn }));
       }
@@ -100,7 +92,7 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
   async update(ctx, id, state, news) {
     const cache = clusterCacheOf(ctx);
     const { cluster } = cache;
-    const store = await readAnew(cluster);
+    const store = await readAnew(cluster, declarationsOf(ctx));
     const stored = listed(store).find((profile) => profile.id === id);
     const record = recordOf(id, news, ctx.urn);
     if (stored === undefined || changedAttributes(stored, record)) {
@@ -116,7 +108,7 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
     const cache = clusterCacheOf(ctx);
     const { cluster } = cache;
     // Every host must say whether a VM of its uses the profile, and lose it.
-    const store = await readStoreOrFail(new ClusterCache(cluster));
+    const store = await readNow(cluster, declarationsOf(ctx));
     const stored = listed(store).find((profile) => profile.id === id);
     if (stored !== undefined)
       refuseProfile(
@@ -144,7 +136,7 @@ function factsFor(
     action,
     backend: "libvirt",
     profile: { ...profile, failover },
-    stored: stored === undefined ? undefined : ruleProfile(stored),
+    stored,
     others: knownProfiles(store, urn, stored?.id ?? replaced?.id),
     networks: networksOf(cluster),
     // Whether a VM that cannot be read uses the profile is not known: as long as it may, the profile stays.
@@ -171,7 +163,7 @@ async function saveInThePlaceOf(
   record: ProfileRecord,
 ): Promise<readonly string[]> {
   const { cluster } = cache;
-  const store = await readStoreOrFail(new ClusterCache(cluster));
+  const store = await readNow(cluster, declarationsOf(ctx));
   const facts = factsFor(cluster, store, inputsOf(stateOf(replaced, undefined, [])), {
     action: "remove",
     stored: replaced,
@@ -217,16 +209,16 @@ function refuse({ unreachable }: StoreView, facts: ProfileFacts): void {
 }
 
 /** Whether a profile is in use must not be an old answer. */
-function readAnew(cluster: LibvirtCluster): Promise<StoreView> {
-  return readAnswered(new ClusterCache(cluster));
+function readAnew(cluster: LibvirtCluster, program: Declarations): Promise<StoreView> {
+  return readAnswered(new ClusterCache(cluster), program);
 }
 
 /**
  * The store; where a host does not answer, as far as the others know it.
  * @throws HostUnreachable where none answers, HostRefused where one refuses the login; DriverMissing
  */
-async function readAnswered(cache: ClusterCache): Promise<StoreView> {
-  const store = await readStore(cache);
+async function readAnswered(cache: ClusterCache, program: Declarations): Promise<StoreView> {
+  const store = await readStore(cache, program);
   if (store.unreachable === undefined) return store;
   if (!(store.unreachable instanceof HostUnreachable) || store.unreachable instanceof HostRefused)
     throw store.unreachable;
@@ -235,8 +227,13 @@ async function readAnswered(cache: ClusterCache): Promise<StoreView> {
   return { ...store, profiles: stored.map(({ profile }) => profile) };
 }
 
-async function readStoreOrFail(cache: ClusterCache): Promise<StoreView> {
-  const store = await readStore(cache);
+/** Of every host. @throws HostUnreachable where one does not answer. */
+function readNow(cluster: LibvirtCluster, program: Declarations): Promise<StoreView> {
+  return readStoreOrFail(new ClusterCache(cluster), program);
+}
+
+async function readStoreOrFail(cache: ClusterCache, program: Declarations): Promise<StoreView> {
+  const store = await readStore(cache, program);
   if (store.unreachable !== undefined) throw store.unreachable;
   return store;
 }

@@ -18,6 +18,7 @@ import { ProblemError } from "../../model/problem.js";
 import { notYetKnown, type Eventual, type LogicalNetwork } from "../../rules/index.js";
 import type { ProfileRecord } from "../../backends/libvirt/xml/network.js";
 import type { RecordedInterface, StoreView } from "../cluster-view.js";
+import { Declarations } from "../declarations.js";
 import { asUnreachable, type Engine } from "./session.js";
 
 /** How many VMs are asked for their NICs at once. */
@@ -38,11 +39,13 @@ export type FullView = { readonly [Key in keyof EngineView]: Exclude<EngineView[
 
 /**
  * @param whose NICs to read: a profile's users may be any VM's.
+ * @param program Default: nothing is declared.
  * @throws ProblemError, also where the engine does not answer.
  */
 export async function readEngine(
   { client, cluster }: Engine,
   whose: "every VM" | EngineVm | undefined,
+  program = new Declarations(),
 ): Promise<FullView> {
   const { id, dataCenter } = await cluster();
   const [everyNetwork, clusterNetworks, found, filters, qos] = await Promise.all([
@@ -55,20 +58,22 @@ export async function readEngine(
   const networks = everyNetwork.filter((network) => network.dataCenter === dataCenter);
   const profiles = found.map((profile) => recordOf(profile, { networks, filters, qos }));
   const interfaces = await nicsOf(client, whose, profiles);
-  return { profiles, interfaces, networks, clusterNetworks, filters, qos, unreachable: undefined };
+  return { program, profiles, interfaces, networks, clusterNetworks, filters, qos, unreachable: undefined };
 }
 
 /** For a preview: an engine that does not answer makes everything unknown, and never a rule's error. */
 export async function readEngineIfItAnswers(
   engine: Engine,
   whose: "every VM" | EngineVm | undefined,
+  program: Declarations,
 ): Promise<EngineView> {
   try {
-    return await readEngine(engine, whose);
+    return await readEngine(engine, whose, program);
   } catch (error) {
     const unreachable = asUnreachable(error);
     if (unreachable === undefined) throw error;
     return {
+      program,
       profiles: notYetKnown,
       interfaces: notYetKnown,
       networks: notYetKnown,

@@ -19,6 +19,7 @@ import {
   evaluate,
   interfaceRules,
   isKnown,
+  knownPart,
   type InterfaceFacts,
   type Preview,
   type Profile,
@@ -30,25 +31,31 @@ import { primaryAliasOf, standbyAliasOf } from "../../backends/libvirt/xml/inter
 import { normalizeMac } from "../../model/mac.js";
 import { sayOnce } from "../announcement.js";
 import type { OvirtMark } from "../backend-dispatch.js";
-import { checkFailures, diffOf, PartialFailure, type Checked, type Handler, type HandlerContext } from "../handler.js";
+import { diffOf, PartialFailure, type Handler, type HandlerContext } from "../handler.js";
 import {
-  compared,
   diffOfInterface,
   identity,
   withDefaults,
   inputsOfInterface,
   withoutDefaults,
   vmAndNic,
-  vmInterfaceSchema,
   type VmInterfaceInputs,
   type VmInterfaceOutputs,
 } from "../inputs/vm-interface.js";
-import { knownProfiles, referredId, type RecordedInterface } from "../cluster-view.js";
-import { declaredInterfaces, type DeclaredInterface } from "../declarations.js";
-import { errorsAtCheck, failureOf, refuse } from "../rule-errors.js";
+import { knownProfiles, referredId } from "../cluster-view.js";
+import { declarationsOf, type DeclaredInterface } from "../declarations.js";
+import {
+  atOddsWithAdopted,
+  checkInterface,
+  isSelf,
+  othersOf,
+  previewOf,
+  type InterfaceDeclaration,
+  type Self,
+} from "../interface-check.js";
+import { refuse } from "../rule-errors.js";
 import { noteAdopted, replacedInputs, wasAdopted } from "../replacement.js";
 import { leftUnchecked } from "../unreachable-warning.js";
-import type { MaybeUnknown } from "../../model/unknown.js";
 import { madeAgain } from "./another-vm.js";
 import {
   logicalNetworks,
@@ -71,37 +78,27 @@ export interface VmInterfaceState extends VmInterfaceInputs, VmInterfaceOutputs,
 }
 
 export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
-  async check(ctx, news, olds): Promise<Checked<VmInterfaceInputs>> {
-    const parsed = vmInterfaceSchema.safeParse(news);
-    if (!parsed.success)
-      return { inputs: news as MaybeUnknown<VmInterfaceInputs>, failures: checkFailures(parsed.error) };
-    const inputs = parsed.data as MaybeUnknown<VmInterfaceInputs>;
-    const self: Self = { olds, replaced: replacedInputs(ctx, olds) };
-    const declaration = { nic: previewOf(inputs, ctx.urn), profileUrn: ctx.references?.["profile"] };
-    const others = [...declaredInterfaces].filter(([urn]) => urn !== ctx.urn).map(([, declared]) => declared);
-    if (ctx.urn !== undefined) declaredInterfaces.set(ctx.urn, declaration);
-    if (olds !== undefined && diffOf(olds, inputs, { inputs: compared }).changes === false)
-      return { inputs, failures: [] };
-    const engine = engineOf(ctx);
-    const vm = isKnown(inputs.vm) ? await unlessSilent(vmIfAny(engine, inputs.vm)) : undefined;
-    const view = await readEngineIfItAnswers(engine, vm);
-    const unchecked = view.unreachable === undefined ? [] : leftUnchecked(ctx, view.unreachable);
-    if (unchecked.length > 0) return { inputs, failures: unchecked };
-    const refusedStatus = vm === undefined ? undefined : lastingRefusal(vm);
-    if (refusedStatus !== undefined) return { inputs, failures: [{ property: "vm", reason: said(refusedStatus) }] };
-    if (vm !== undefined && isPassing(vm))
-      ctx.progress.warn(`VM "${vm.name}" is in status ${vm.status}: pulumi up waits until its NICs can be changed.`);
-    const facts = await factsFor(engine, view, vm, { ...declaration, inputs, self, others });
-    if (view.unreachable === undefined && vm === undefined && isKnown(inputs.vm))
-      ctx.progress.warn(`The engine has no VM "${inputs.vm}" yet. Checks that need the VM were skipped.`);
-    const broken = evaluate(interfaceRules, facts)
-      .filter(({ rule }) => inputs.adopt !== true || !atOddsWithAdopted.includes(rule))
-      // A VF may be allowed by a label, which is not looked at: the engine has the last word.
-      .map((each): Violation => (each.rule === "interface-free-vf" ? { ...each, severity: "warning" } : each));
-    const failures = errorsAtCheck(ctx, broken).map((violation) =>
-      failureOf(atOddsWithAdopted.includes(violation.rule) ? orItself(violation, ctx, view) : violation),
-    );
-    return { inputs, failures };
+  check(ctx, news, olds) {
+    return checkInterface(ctx, news, olds, {
+      async gather(declaration) {
+        const { inputs } = declaration;
+        const engine = engineOf(ctx);
+        const vm = isKnown(inputs.vm) ? await unlessSilent(vmIfAny(engine, inputs.vm)) : undefined;
+        const view = await readEngineIfItAnswers(engine, vm, declarationsOf(ctx));
+        const failures = view.unreachable === undefined ? [] : leftUnchecked(ctx, view.unreachable);
+        if (failures.length > 0) return { failures };
+        const refusedStatus = vm === undefined ? undefined : lastingRefusal(vm);
+        if (refusedStatus !== undefined) return { failures: [{ property: "vm", reason: said(refusedStatus) }] };
+        if (vm !== undefined && isPassing(vm))
+          ctx.progress.warn(
+            `VM "${vm.name}" is in status ${vm.status}: pulumi up waits until its NICs can be changed.`,
+          );
+        const facts = await factsFor(engine, view, vm, declaration);
+        if (view.unreachable === undefined && vm === undefined && isKnown(inputs.vm))
+          ctx.progress.warn(`The engine has no VM "${inputs.vm}" yet. Checks that need the VM were skipped.`);
+        return { facts, onBackend: (violation) => onEngine(violation, ctx, view) };
+      },
+    });
   },
 
   diff: (_ctx, _id, state, news) => Promise.resolve(diffOfInterface(state, news)),
@@ -129,7 +126,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
             : "Choose another MAC, or give it the profile that the NIC has and adopt: true.",
       });
     }
-    const view = await readEngine(engine, vm);
+    const view = await readEngine(engine, vm, declarationsOf(ctx));
     const facts = await factsFor(engine, view, vm, { nic: previewOf(inputs, ctx.urn), inputs, self, others: [] });
     refuse(
       evaluate(interfaceRules, facts).filter(
@@ -234,9 +231,6 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
 function said({ what, remedy = "" }: Problem): string {
   return `${what}. ${remedy}`.trimEnd();
 }
-
-/** What an interface that is taken over is at odds with is itself. */
-const atOddsWithAdopted: readonly string[] = ["interface-mac-once-per-vm", "interface-failover-once-per-vm"];
 
 /** Brings the NIC to what is declared. @throws PartialFailure where only a part of that could be done. */
 async function applied(
@@ -375,26 +369,10 @@ function freeName(urn: string | undefined, nics: readonly EngineNic[]): string {
 
 // --- rules
 
-function previewOf(inputs: MaybeUnknown<VmInterfaceInputs>, urn: string | undefined): Preview<VmNic> {
-  const { adopt: _, ...nic } = withDefaults(inputs);
-  return { name: urn?.split("::").at(-1) ?? "interface", ...nic };
-}
-
-/** Which NIC of the VM the declared interface is, or takes the place of. */
-interface Self {
-  /** As it was declared before; undefined where it is to be made. */
-  readonly olds?: VmInterfaceInputs | undefined;
-  /** As the one that it replaces was declared. */
-  readonly replaced?: VmInterfaceInputs | undefined;
-}
-
-function isSelf({ vm, vmId, record }: RecordedInterface, { olds, replaced }: Self): boolean {
-  const before = olds ?? replaced;
-  return (
-    (before?.vm === vm || before?.vm === vmId) &&
-    record.profile === before?.profile &&
-    (before.mac === undefined || record.mac === before.mac)
-  );
+/** A VF may be allowed by a label, which is not looked at: the engine has the last word. */
+function onEngine(violation: Violation, ctx: HandlerContext, view: EngineView): Violation {
+  if (violation.rule === "interface-free-vf") return { ...violation, severity: "warning" };
+  return atOddsWithAdopted.includes(violation.rule) ? orItself(violation, ctx, view) : violation;
 }
 
 /**
@@ -408,18 +386,11 @@ function orItself(violation: Violation, { urn }: HandlerContext, { interfaces }:
   return { ...violation, remedy };
 }
 
-interface Subject extends DeclaredInterface {
-  readonly inputs: MaybeUnknown<VmInterfaceInputs>;
-  readonly self: Self;
-  /** The other interfaces of the program. */
-  readonly others: readonly DeclaredInterface[];
-}
-
 async function factsFor(
   engine: Engine,
   view: EngineView,
   vm: EngineVm | undefined,
-  { inputs, self, others, ...declaration }: Subject,
+  { inputs, self, others, ...declaration }: InterfaceDeclaration,
 ): Promise<InterfaceFacts> {
   const { olds } = self;
   const withIds = ({ nic, profileUrn }: DeclaredInterface): Preview<VmNic> => ({
@@ -429,20 +400,6 @@ async function factsFor(
     profile: referredId(view, nic.profile, profileUrn),
   });
   const nic = withIds(declaration);
-  const stored = (isKnown(view.interfaces) ? view.interfaces : [])
-    .filter((entry) => !isSelf(entry, self))
-    .map(({ vm, record }): VmNic => ({
-      name: record.mac,
-      vm,
-      profile: record.profile,
-      mac: record.mac,
-      plugged: record.plugged,
-    }));
-  const isStored = (each: Preview<VmNic>) =>
-    stored.some(
-      (other) =>
-        other.vm === each.vm && other.profile === each.profile && (each.mac === undefined || other.mac === each.mac),
-    );
   const isReplaced = olds !== undefined && diffOf(olds, inputs, { inputs: identity }).changes !== false;
   return {
     // One that is replaced is unplugged and removed first: nothing of it is edited while it is plugged.
@@ -450,7 +407,7 @@ async function factsFor(
     backend: "ovirt",
     nic,
     ...(olds !== undefined && !isReplaced && { stored: { name: "interface", ...withDefaults(olds) } }),
-    others: [...stored, ...others.map(withIds).filter((each) => !isStored(each))],
+    others: othersOf(nic, knownPart(view.interfaces), others.map(withIds), self),
     profiles: knownProfiles(view),
     networks: logicalNetworks(view.clusterNetworks),
     vm:

@@ -13,23 +13,14 @@ import { ProblemError, remedyFor, type Problem } from "../../model/problem.js";
 import { evaluate, isKnown, placementRules, type Violation } from "../../rules/index.js";
 import { announceMove, sayOnce } from "../announcement.js";
 import type { OvirtMark } from "../backend-dispatch.js";
+import { PartialFailure, type CheckFailure, type Handler, type HandlerContext } from "../handler.js";
 import {
-  checkFailures,
-  PartialFailure,
-  type Checked,
-  type CheckFailure,
-  type Handler,
-  type HandlerContext,
-} from "../handler.js";
-import {
-  asksForNothing,
   diffOfPlacement,
   inputsOfPlacement,
-  vmPlacementSchema,
   type VmPlacementInputs,
   type VmPlacementOutputs,
 } from "../inputs/vm-placement.js";
-import { declarePlacement, placedTwice } from "../placement-owner.js";
+import { checkPlacement } from "../placement-check.js";
 import { failureOf, refuse } from "../rule-errors.js";
 import { leftUnchecked } from "../unreachable-warning.js";
 import type { MaybeUnknown } from "../../model/unknown.js";
@@ -53,25 +44,17 @@ export interface VmPlacementState extends VmPlacementInputs, Omit<VmPlacementOut
 const ours = ["unplugTimeout", "migrateTimeout", "plugTimeout"];
 
 export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
-  async check(ctx, news, olds): Promise<Checked<VmPlacementInputs>> {
-    const parsed = vmPlacementSchema.safeParse(news);
-    if (!parsed.success)
-      return { inputs: news as MaybeUnknown<VmPlacementInputs>, failures: checkFailures(parsed.error) };
-    const inputs = news as MaybeUnknown<VmPlacementInputs>;
-    const { vm, host } = inputs;
-    const scope = engineOf(ctx);
-    const declared = await declarePlacement(ctx, inputs, { scope, areOne: (one, other) => areOneVm(ctx, one, other) });
-    const failures = isKnown(vm) ? placedTwice(ctx, vm, declared).map((violation) => failureOf(violation)) : [];
-    if (failures.length > 0 || !isKnown(vm) || !isKnown(host) || asksForNothing(inputs, olds))
-      return { inputs, failures };
-    const ignored = Object.keys(inputs.migration ?? {}).filter((option) => !ours.includes(option));
-    if (ignored.length > 0)
-      ctx.progress.warn(
-        `migration.${ignored.join(", migration.")} has no effect on oVirt: the migration policy of the cluster or VM applies.`,
-      );
-    const resting = await unlessProblem(() => restingHost(ctx, vm, host, olds));
-    if (resting !== undefined) return { inputs: { ...inputs, host: resting }, failures: [] };
-    return { inputs, failures: await refusals(ctx, vm, host) };
+  check(ctx, news, olds) {
+    return checkPlacement(ctx, news, olds, {
+      areOne: (one, other) => areOneVm(ctx, one, other),
+      async resting({ vm, host, inputs, isUnchanged }) {
+        if (isUnchanged) return undefined;
+        warnOfIgnored(ctx, inputs);
+        const resting = await unlessProblem(() => restingHost(ctx, vm, host, olds));
+        return resting === undefined ? undefined : { host: resting, failures: [] };
+      },
+      refusals: ({ vm, host }) => refusals(ctx, vm, host),
+    });
   },
 
   async diff(ctx, _id, state, news) {
@@ -126,6 +109,14 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
   // The VM stays where it is.
   delete: () => Promise.resolve(),
 };
+
+function warnOfIgnored({ progress }: HandlerContext, { migration }: MaybeUnknown<VmPlacementInputs>): void {
+  const ignored = Object.keys(migration ?? {}).filter((option) => !ours.includes(option));
+  if (ignored.length > 0)
+    progress.warn(
+      `migration.${ignored.join(", migration.")} has no effect on oVirt: the migration policy of the cluster or VM applies.`,
+    );
+}
 
 /** @param before may have NICs that were without their VF: to be plugged as well. */
 async function place(

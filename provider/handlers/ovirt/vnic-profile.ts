@@ -17,7 +17,7 @@ import { diffOf, type Handler } from "../handler.js";
 import { attributes, diffOfProfile, type DeclaredInputs, type VnicProfileInputs } from "../inputs/vnic-profile.js";
 import { knownProfiles, referredId, usersOf } from "../cluster-view.js";
 import { checkProfile, previewOf, refuseProfile, type Subject } from "../profile-check.js";
-import { futureId } from "../declarations.js";
+import { declarationsOf, futureId } from "../declarations.js";
 import { noteAdopted, wasAdopted } from "../replacement.js";
 import type { MaybeUnknown } from "../../model/unknown.js";
 import {
@@ -42,7 +42,7 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
   check(ctx, news, olds) {
     return checkProfile(ctx, news, olds, async (declared, sought) => {
       const mayBeInUse = sought !== undefined;
-      const view = await readEngineIfItAnswers(engineOf(ctx), mayBeInUse ? "every VM" : undefined);
+      const view = await readEngineIfItAnswers(engineOf(ctx), mayBeInUse ? "every VM" : undefined, declarationsOf(ctx));
       const stored = storedAs(view, sought);
       return {
         unreachable: view.unreachable,
@@ -56,7 +56,7 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
 
   async create(ctx, inputs) {
     const engine = engineOf(ctx);
-    const view = await readEngine(engine, inputs.adopt === true ? "every VM" : undefined);
+    const view = await readEngine(engine, inputs.adopt === true ? "every VM" : undefined, declarationsOf(ctx));
     const same = storedAs(view, inputs);
     if (same !== undefined && inputs.adopt === true) {
       noteAdopted(ctx, same.id);
@@ -97,7 +97,7 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
 
   async update(ctx, id, state, news) {
     const engine = engineOf(ctx);
-    const view = await readEngine(engine, "every VM");
+    const view = await readEngine(engine, "every VM", declarationsOf(ctx));
     const stored = await storedAt(engine, view, id);
     if (stored === undefined) {
       throw new ProblemError({
@@ -114,7 +114,7 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
   async delete(ctx, id, state) {
     if (wasAdopted(ctx, id)) return;
     const engine = engineOf(ctx);
-    const view = await readEngine(engine, "every VM");
+    const view = await readEngine(engine, "every VM", declarationsOf(ctx));
     const stored = await storedAt(engine, view, id);
     if (stored === undefined) return;
     refuseProfile(factsFor(view, inputsOf(state), { action: "remove", stored, urn: ctx.urn }));

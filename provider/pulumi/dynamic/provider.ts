@@ -36,16 +36,18 @@ type Properties = Readonly<Record<string, unknown>>;
 export type DynamicProvider = Required<pulumi.dynamic.ResourceProvider<Wire, Wire>>;
 
 /** The engine starts a process for each of its commands. */
-const command = {};
+const commandOfProcess = {};
 
 /**
  * A handler as `@pulumi/pulumi/cmd/dynamic-provider` calls it. Everything peculiar to that process is met here:
  * its configuration, its wire, its errors, its end.
+ * @param command one object for each `pulumi` command. Default: the process's.
  * @internal
  */
 export function dynamicProvider<Inputs extends object, State extends object>(
   handler: Handler<Inputs, State>,
   kind: Kind,
+  command: object = commandOfProcess,
 ): DynamicProvider {
   // The process calls other methods while `configure` is still under way (it caches the provider first): they wait here.
   let setConfig: (config: StackConfig) => void;

@@ -203,11 +203,11 @@ describe("moving", () => {
   test("where the hosts cannot be looked at again, what was done is told all the same", async () => {
     const mover: Mover = ({ vm, to }) => Promise.reject(new MoveRefused(vm, to, []));
     const { outcome, document, errors } = await carryOut(contextWith(), request(), planOf(["a", "host2"]), mover, () =>
-      Promise.reject(new Error("host1 is silent")),
+      Promise.reject(new Error("host1 does not answer")),
     );
     expect(outcome).toBe("refused");
     expect(document["results"]).toMatchObject([{ vm: "a", to: "host2", outcome: "refused" }]);
-    expect(errors?.map(String)).toContain("Error: host1 is silent");
+    expect(errors?.map(String)).toContain("Error: host1 does not answer");
   });
 
   test("after Ctrl-C nothing is tried again", async () => {

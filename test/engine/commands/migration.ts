@@ -41,7 +41,7 @@ interface Migration {
   readonly further: readonly Host[];
   /** The command's `cachedVmPassthroughNics`. */
   readonly unplugged: readonly Nic[];
-  /** VF of each NIC; undefined on a second attempt, for which nobody looked (`vnicToVfMap` is null). */
+  /** VF of each NIC; undefined on a second attempt, for which it was not looked for (`vnicToVfMap` is null). */
   readonly vfs: ReadonlyMap<string, string> | undefined;
   readonly toServer: boolean;
   readonly bySystem: boolean;
@@ -167,7 +167,7 @@ export class Migrations {
     return job;
   }
 
-  /** @throws EngineFault, of which nobody says the reason: that is in events only. */
+  /** @throws EngineFault without the reason: that is in events only. */
   async #unplug(migration: Migration, nic: Nic): Promise<void> {
     const { vm, source, caller } = migration;
     const slow = this.disruptions.take("unplug-slow", { vm: vm.name, nic: nic.name });
@@ -272,7 +272,7 @@ export class Migrations {
 
   /**
    * The VF is in the domain from the begin, and the NIC plugged at the end: who plugs it meanwhile is refused.
-   * @throws TypeError where nobody set VFs aside, as the engine's NullPointerException.
+   * @throws TypeError where no VFs were set aside, as the engine's NullPointerException.
    */
   async #replugged({ vm, vfs, destination, caller }: Migration, nic: Nic): Promise<boolean> {
     const vf = vfs?.get(nic.id);
@@ -303,7 +303,7 @@ export class Migrations {
     return true;
   }
 
-  /** The destination's VFs are given back; the source's are not plugged again. */
+  /** The destination's VFs are returned; the source's are not plugged again. */
   #fail(migration: Migration): void {
     const { vm, destination, further, job } = migration;
     this.#stays(migration);
@@ -321,9 +321,9 @@ export class Migrations {
     if (job.status === "started") endJob(job, "failed");
   }
 
-  #stays({ vm, destination }: Migration, reserved: "kept" | "given back" = "given back"): void {
+  #stays({ vm, destination }: Migration, reserved: "kept" | "returned" = "returned"): void {
     this.#running.delete(vm.id);
-    if (reserved === "given back") freeVfs(destination, vm.id);
+    if (reserved === "returned") freeVfs(destination, vm.id);
     vm.status = "up";
   }
 

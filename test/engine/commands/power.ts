@@ -1,4 +1,4 @@
-/** RunVmCommand and StopVmCommand, as far as NICs go: only a power cycle cleans up what a failed plug left behind. */
+/** RunVmCommand and StopVmCommand, as far as NICs go: only a power cycle cleans up what a failed plug has left. */
 import { about } from "../events.js";
 import { commandFault, EngineFault } from "../fault.js";
 import { freeVfs, HotPlugRefused } from "../hypervisor.js";

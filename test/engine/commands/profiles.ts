@@ -32,7 +32,7 @@ export function updateProfile(model: Model, profile: Profile, caller: Caller): P
 }
 
 /**
- * That a profile is somebody's failover does not keep it: the foreign key is ON DELETE SET NULL.
+ * That a profile is another's failover does not keep it: the foreign key is ON DELETE SET NULL.
  * @throws EngineFault
  */
 export function removeProfile(model: Model, profile: Profile, caller: Caller): void {

@@ -2,7 +2,6 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Affect } from "../../../provider/backends/libvirt/constants.js";
 import { HostUnreachable } from "../../../provider/backends/libvirt/host.js";
 import { reserveVf } from "../../../provider/backends/libvirt/inventory.js";
-import { declaredInterfaces, declaredProfiles } from "../../../provider/handlers/declarations.js";
 import { UNKNOWN } from "../../../provider/model/unknown.js";
 import type { VmInterfaceInputs } from "../../../provider/handlers/inputs/vm-interface.js";
 import { vmInterface } from "../../../provider/handlers/libvirt/vm-interface.js";
@@ -21,8 +20,6 @@ import { without } from "../../hosts/without.js";
 let lab: LabLike;
 beforeEach(async () => {
   lab = await twoHosts();
-  declaredProfiles.clear();
-  declaredInterfaces.clear();
 });
 afterEach(() => lab.close());
 
@@ -97,16 +94,17 @@ describe("check", () => {
   it("refuses two VFs with one failover profile on one VM, although nothing of all that exists yet", async () => {
     const standby = urn("VnicProfile", "data");
     const profile = urn("VnicProfile", "data-vf");
-    await vnicProfile.check(lab.context({ urn: standby }), bridgeProfile);
-    await vnicProfile.check(lab.context({ urn: profile, references: { failover: standby } }), {
+    const command = {};
+    await vnicProfile.check(lab.context({ command, urn: standby }), bridgeProfile);
+    await vnicProfile.check(lab.context({ command, urn: profile, references: { failover: standby } }), {
       ...vfProfile,
       failover: UNKNOWN,
     });
     const news = { vm: "web", profile: UNKNOWN };
-    const references = { profile };
-    expect(await failuresOf(news, { urn: urn("VmInterface", "one"), references })).toEqual([]);
-    expect(await failuresOf({ ...news, vm: "db" }, { urn: urn("VmInterface", "db"), references })).toEqual([]);
-    expect(await failuresOf(news, { urn: urn("VmInterface", "two"), references })).toMatchObject([
+    const of = (name: string) => ({ command, urn: urn("VmInterface", name), references: { profile } });
+    expect(await failuresOf(news, of("one"))).toEqual([]);
+    expect(await failuresOf({ ...news, vm: "db" }, of("db"))).toEqual([]);
+    expect(await failuresOf(news, of("two"))).toMatchObject([
       { property: "profile", reason: expect.stringContaining("have the same failover") as string },
     ]);
   });
@@ -241,7 +239,7 @@ describe("read", () => {
   it.each([
     ["the running VM", Affect.LIVE],
     ["the running VM and its definition", Affect.LIVE | Affect.CONFIG],
-  ])("sees that somebody took the VF from %s, and an update mends it beside its standby", async (_, where) => {
+  ])("sees that another tool took the VF from %s, and an update repairs it beside its standby", async (_, where) => {
     const { id, state, profile } = await declarePair(lab);
     const web = lab.host1.domains.requireNamed("web");
     lab.host1.domains.remove(web, state.aliases[1] ?? "", where);
@@ -251,8 +249,8 @@ describe("read", () => {
     expect(found?.state.vf).toBeUndefined();
     if (found === undefined) throw new Error("gone");
     expect((await vmInterface.diff(lab.context(), id, found.state, inputs(profile))).changes).toBe(true);
-    const { state: mended } = await vmInterface.update(lab.context(), id, found.state, inputs(profile));
-    expect(mended).toMatchObject({ missing: [], vf: expect.any(String) as string });
+    const { state: repaired } = await vmInterface.update(lab.context(), id, found.state, inputs(profile));
+    expect(repaired).toMatchObject({ missing: [], vf: expect.any(String) as string });
     expect(lab.host1.calls.get("domain_detach_device_alias")).toBe(detached);
     const now = standing(lab);
     expect(now.vfs).toHaveLength(1);
@@ -282,8 +280,8 @@ describe("read", () => {
     const web = lab.host1.domains.requireNamed("web");
     for (const alias of state.aliases) lab.host1.guestLetsGo(web, alias);
     expect((await vmInterface.read(lab.context(), id, state))?.state.missing).toHaveLength(2);
-    const { state: mended } = await vmInterface.update(lab.context(), id, state, inputs(profile));
-    expect(mended).toMatchObject({ missing: [], vf: vfs[0] });
+    const { state: repaired } = await vmInterface.update(lab.context(), id, state, inputs(profile));
+    expect(repaired).toMatchObject({ missing: [], vf: vfs[0] });
     for (const alias of state.aliases) lab.host1.guestLetsGo(web, alias);
     await vmInterface.update(lab.context(), id, state, inputs(profile, { plugged: false }));
     expect(standing(lab)).toMatchObject({ vfs: [], definedVfs: [], bound: [] });
@@ -362,7 +360,7 @@ describe("delete", () => {
 });
 
 describe("an interface of a VM that is being moved", () => {
-  /** A mover has come so far that the guest has let go of its VF. */
+  /** A mover has come so far that the guest has released its VF. */
   const begun = async (parts?: Partial<Journal>) => {
     const pair = await declarePair(lab);
     leave(lab, journalOf(pair, parts));

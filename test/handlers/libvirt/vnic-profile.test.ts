@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { HostUnreachable } from "../../../provider/backends/libvirt/host.js";
-import { declaredInterfaces, declaredProfiles } from "../../../provider/handlers/declarations.js";
 import { UNKNOWN } from "../../../provider/model/unknown.js";
 import { vnicProfile, type VnicProfileState } from "../../../provider/handlers/libvirt/vnic-profile.js";
 import { bridgeProfile, declarePair, declareProfiles, vfProfile } from "../../hosts/declared.js";
@@ -11,8 +10,6 @@ import { without } from "../../hosts/without.js";
 let lab: LabLike;
 beforeEach(async () => {
   lab = await twoHosts();
-  declaredProfiles.clear();
-  declaredInterfaces.clear();
 });
 afterEach(() => lab.close());
 
@@ -90,20 +87,24 @@ describe("check", () => {
   });
 
   it("knows profiles that this program declares and that do not exist yet", async () => {
-    await failuresOf(vfProfile, { urn: urn("fast") });
+    const command = {};
+    await failuresOf(vfProfile, { command, urn: urn("fast") });
     const news = { ...vfProfile, name: "b", failover: UNKNOWN };
-    expect(await failuresOf(news, { urn: urn("b"), references: { failover: urn("fast") } })).toMatchObject([
+    expect(await failuresOf(news, { command, urn: urn("b"), references: { failover: urn("fast") } })).toMatchObject([
       { property: "failover", reason: expect.stringContaining("is passthrough") as string },
     ]);
-    expect(await failuresOf(bridgeProfile, { urn: urn("one") })).toEqual([]);
-    expect(await failuresOf(bridgeProfile, { urn: urn("two") })).toMatchObject([{ property: "name" }]);
+    expect(await failuresOf(bridgeProfile, { command, urn: urn("one") })).toEqual([]);
+    expect(await failuresOf(bridgeProfile, { command, urn: urn("two") })).toMatchObject([{ property: "name" }]);
+    // Another command's program has declared none of it.
+    expect(await failuresOf(bridgeProfile, { command: {}, urn: urn("two") })).toEqual([]);
   });
 
   it("lets profiles be taken over that exist, one as the other's failover", async () => {
     await declareProfiles(lab);
-    expect(await failuresOf({ ...bridgeProfile, adopt: true }, { urn: urn("data") })).toEqual([]);
+    const command = {};
+    expect(await failuresOf({ ...bridgeProfile, adopt: true }, { command, urn: urn("data") })).toEqual([]);
     const news = { ...vfProfile, failover: UNKNOWN, adopt: true };
-    expect(await failuresOf(news, { urn: urn("data-vf"), references: { failover: urn("data") } })).toEqual([]);
+    expect(await failuresOf(news, { command, urn: urn("data-vf"), references: { failover: urn("data") } })).toEqual([]);
   });
 
   it("raises nothing for an unreachable host, and warns", async () => {

@@ -5,7 +5,6 @@ import { vmInterface } from "../../../provider/handlers/ovirt/vm-interface.js";
 import { vnicProfile } from "../../../provider/handlers/ovirt/vnic-profile.js";
 import type { VnicProfileInputs } from "../../../provider/handlers/inputs/vnic-profile.js";
 import type { VmInterfaceInputs } from "../../../provider/handlers/inputs/vm-interface.js";
-import { declaredInterfaces, declaredProfiles } from "../../../provider/handlers/declarations.js";
 import { startEngine } from "../../engine/engine.js";
 import { named, type Nic, type Vm } from "../../engine/model.js";
 import type { TestEngine, TestEngineOptions } from "../../engine/server.js";
@@ -29,8 +28,6 @@ export async function overEngine(
   options: TestEngineOptions = {},
   { cluster = "lab", password }: { readonly cluster?: string; readonly password?: string } = {},
 ): Promise<OverEngine> {
-  declaredProfiles.clear();
-  declaredInterfaces.clear();
   const { engine, client } = await startEngine({ stepMillis: 5, ...options });
   const { url, username, caFile } = engine.address;
   const config: StackConfig = {

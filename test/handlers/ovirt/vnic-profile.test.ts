@@ -82,10 +82,11 @@ describe("check", () => {
   });
 
   it("knows profiles that are only declared yet", async () => {
-    await failuresOf(fastInputs, undefined, { urn: urn("VnicProfile", "fast") });
+    const command = {};
+    await failuresOf(fastInputs, undefined, { command, urn: urn("VnicProfile", "fast") });
     const news = { ...fastInputs, name: "b", failover: UNKNOWN };
     const references = { failover: urn("VnicProfile", "fast") };
-    expect(await failuresOf(news, undefined, { urn: urn("VnicProfile", "b"), references })).toMatchObject([
+    expect(await failuresOf(news, undefined, { command, urn: urn("VnicProfile", "b"), references })).toMatchObject([
       { reason: expect.stringContaining("is passthrough") as string },
     ]);
   });

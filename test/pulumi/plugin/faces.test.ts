@@ -1,4 +1,4 @@
-/** The dynamic provider and the plugin side by side: one story told to either, on hosts of its own, and what came of it. */
+/** The dynamic provider and the plugin side by side: one story with either, on hosts of its own, and what came of it. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,7 +8,6 @@ import { handlers } from "../../../provider/handlers/registry.js";
 import type { Kind } from "../../../provider/model/kind.js";
 import { dynamicProvider, type Wire } from "../../../provider/pulumi/dynamic/provider.js";
 import type { StackConfig } from "../../../provider/handlers/handler.js";
-import { declaredInterfaces, declaredProfiles } from "../../../provider/handlers/declarations.js";
 import { twoHosts, vm, type LabLike } from "../../hosts/two-hosts.js";
 import { refusals } from "../../hosts/refusals.js";
 import { standing } from "../../hosts/standing.js";
@@ -73,8 +72,9 @@ function asDynamic({ plugged, linked, ...state }: Values): Values {
 }
 
 function dynamicFace(config: StackConfig): Face {
+  const command = {};
   const configured = (kind: Kind) => {
-    const provider = dynamicProvider<object, object>(handlers[kind], kind);
+    const provider = dynamicProvider<object, object>(handlers[kind], kind, command);
     const get = (key: string) => config[key.replace("vnic-failover:", "") as ConfigKey];
     void provider.configure({ config: { get, require: (key) => get(key) ?? "" } });
     return provider;
@@ -134,20 +134,20 @@ it("tell the same story", async () => {
 });
 
 async function told(faceOf: (config: StackConfig) => Promise<Face & { close?(): Promise<void> }>): Promise<unknown> {
-  declaredProfiles.clear();
-  declaredInterfaces.clear();
   const lab = await twoHosts();
-  const face = await faceOf(lab.stackConfig);
+  // `destroy` is a process of its own, in which nothing is declared.
+  const [face, destroying] = [await faceOf(lab.stackConfig), await faceOf(lab.stackConfig)];
   try {
-    return withoutChance(await story(face, lab));
+    return withoutChance(await story(face, destroying, lab));
   } finally {
     await face.close?.();
+    await destroying.close?.();
     await lab.close();
   }
 }
 
 /** Everything that was answered. Each operation once at least, on each kind, with its refusals and failures. */
-async function story(face: Face, lab: LabLike): Promise<readonly unknown[]> {
+async function story(face: Face, destroying: Face, lab: LabLike): Promise<readonly unknown[]> {
   const answers: unknown[] = [];
   const note = async <T>(answer: Promise<T>): Promise<T> => {
     answers.push(await answer);
@@ -223,13 +223,10 @@ async function story(face: Face, lab: LabLike): Promise<readonly unknown[]> {
   await noteFailure(face.delete("VnicProfile", failover, standbyState));
   const unplugged = { ...nicInputs, plugged: false };
   const { state: without } = await note(face.update("VmInterface", nic, nicState, unplugged));
-  // `destroy` is a process of its own, in which nothing is declared.
-  declaredProfiles.clear();
-  declaredInterfaces.clear();
-  await face.delete("VmPlacement", placement, moved);
-  await face.delete("VmInterface", nic, without);
-  await face.delete("VnicProfile", profile, fastState);
-  await face.delete("VnicProfile", failover, standbyState);
+  await destroying.delete("VmPlacement", placement, moved);
+  await destroying.delete("VmInterface", nic, without);
+  await destroying.delete("VnicProfile", profile, fastState);
+  await destroying.delete("VnicProfile", failover, standbyState);
   await note(face.read("VmInterface", nic, without, unplugged));
   await note(face.read("VnicProfile", profile, fastState, fastInputs));
   answers.push(standing(lab));

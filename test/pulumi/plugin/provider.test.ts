@@ -7,7 +7,6 @@ import { EngineService } from "@pulumi/pulumi/proto/engine_grpc_pb.js";
 import type { LogRequest } from "@pulumi/pulumi/proto/engine_pb.js";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb.js";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { declaredInterfaces, declaredProfiles } from "../../../provider/handlers/declarations.js";
 import { bridgeProfile, declarePair, vfProfile } from "../../hosts/declared.js";
 import { twoHosts, vfs, vm, type LabLike } from "../../hosts/two-hosts.js";
 import { refusals } from "../../hosts/refusals.js";
@@ -18,8 +17,6 @@ let lab: LabLike;
 let plugin: PluginClient;
 let reports: string;
 beforeEach(async () => {
-  declaredProfiles.clear();
-  declaredInterfaces.clear();
   reports = await mkdtemp(join(tmpdir(), "reports-"));
   vi.stubEnv("VNIC_FAILOVER_REPORTS", reports);
   lab = await twoHosts();

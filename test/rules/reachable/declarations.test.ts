@@ -1,10 +1,9 @@
-/** Rules of profiles and interfaces, over libvirt hosts. */
+/** Rules of profiles and interfaces, with libvirt. */
 import { vi } from "vitest";
 import { Affect } from "../../../provider/backends/libvirt/constants.js";
 import type { HandlerContext } from "../../../provider/handlers/handler.js";
 import type { VmInterfaceInputs } from "../../../provider/handlers/inputs/vm-interface.js";
 import type { VnicProfileInputs } from "../../../provider/handlers/inputs/vnic-profile.js";
-import { declaredInterfaces, declaredProfiles } from "../../../provider/handlers/declarations.js";
 import { vmInterface } from "../../../provider/handlers/libvirt/vm-interface.js";
 import { vmPlacement } from "../../../provider/handlers/libvirt/vm-placement.js";
 import { vnicProfile } from "../../../provider/handlers/libvirt/vnic-profile.js";
@@ -28,8 +27,6 @@ async function within(
   act: (lab: LabLike) => Promise<unknown>,
   options: Parameters<typeof twoHosts>[0] = {},
 ): Promise<string> {
-  declaredProfiles.clear();
-  declaredInterfaces.clear();
   const lab = await twoHosts(options);
   try {
     const said = await act(lab);

@@ -1,4 +1,4 @@
-/** Rules of a domain's pairs: of VMs that somebody else has made, as `vnic-failover plan` sees them. */
+/** Rules of a domain's pairs: of VMs that another tool has made, as `vnic-failover plan` sees them. */
 import { afterAll, beforeAll, vi } from "vitest";
 import { plan } from "../../../provider/cli/commands/libvirt/plan.js";
 import { parseXml } from "../../../provider/xml/element.js";

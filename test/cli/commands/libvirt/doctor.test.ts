@@ -172,7 +172,7 @@ Nothing is missing.`);
     // The same address on the other host is another VF.
     expect(answer.text).toMatch(/0000:01:10\.2 +pf0 +vfio-pci +orphaned/);
     expect(answer.text).toContain("virsh nodedev-reattach pci_0000_01_10_2");
-    // Whoever binds VFs at boot wants them there.
+    // A host that binds VFs at boot wants them there.
     expect(answer.text).toMatch(/0000:01:10\.4 +pf0 +vfio-pci +free/);
     expect(answer.text).not.toContain("pci_0000_01_10_4");
   });

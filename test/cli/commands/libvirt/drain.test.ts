@@ -279,9 +279,9 @@ describe("a drain's undoing", () => {
       stuck: [{ vm: "web", reasons: { host1: expect.stringContaining("free") as string } }],
     });
     lab.host2.close();
-    const silent = await undone(on(lab.cluster), file);
-    expect(silent.outcome).toBe("refused");
-    expect(silent.text).toMatch(/web cannot be moved:\n {2}host1: .*host2/);
+    const refused = await undone(on(lab.cluster), file);
+    expect(refused.outcome).toBe("refused");
+    expect(refused.text).toMatch(/web cannot be moved:\n {2}host1: .*host2/);
   });
 
   it("brings back what a drain that was killed had moved", async () => {

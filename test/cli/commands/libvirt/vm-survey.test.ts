@@ -23,7 +23,7 @@ const standbyOnly = (name: string) => `<domain type="kvm"><name>${name}</name>
   <mac address="52:54:00:AA:00:50"/><source bridge="br0"/><teaming type="persistent"/><alias name="ua-standby"/>
 </interface></devices></domain>`;
 
-/** Which host has which VM in which state; `silent` hosts do not answer. */
+/** Which host has which VM in which state; `unreachable` hosts do not answer. */
 function cluster(vms: Record<string, Record<string, number>>, unreachable: readonly string[] = []): LibvirtCluster {
   const hosts = [...Object.keys(vms), ...unreachable].map((name) => {
     const domain = (dom: DomainRef) => Promise.resolve(parseDomain(standbyOnly(dom.name)));
