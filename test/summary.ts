@@ -28,7 +28,7 @@ const repeats = {
 } as const;
 export type Repeat = keyof typeof repeats;
 
-/** Notes that something is done again; without effect where nobody counts. */
+/** Notes that something is done again; without effect where it is not counted. */
 export function countRepeat(repeat: Repeat): void {
   const file = process.env[repeatsFile];
   if (file !== undefined) appendFileSync(file, `${repeat}\n`);

@@ -1,5 +1,5 @@
 /**
- * Hosts of a fleet in a process of their own, as hosts are: they share no event loop with whoever is measured.
+ * Hosts of a fleet in a process of their own, as hosts are: they share no event loop with what is measured.
  * `host-server VMS ROUND-TRIP-MS FOLDER [furnished]`; the sockets are `FOLDER/<host>`. Any message is answered with the
  * calls since the last.
  */

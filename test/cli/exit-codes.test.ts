@@ -17,14 +17,14 @@ describe("exit codes", () => {
   test.each<[string, unknown, number]>([
     ["a refused move", new MoveRefused("web", "host2", []), 1],
     ["bad configuration", new ConfigError({ code: "config-missing", what: "no cluster" }), 1],
-    ["a silent host", new HostUnreachable("host2", new Error("timed out")), 1],
+    ["an unreachable host", new HostUnreachable("host2", new Error("timed out")), 1],
     ["another mover at work", moveUnderWay("web", { machine: "m", pid: 1 }), 1],
     ["a move rolled back", failed("failed-on-source"), 2],
     ["a move that lost its VF", failed("moved-without-vf"), 3],
     ["a move that could not be rolled back", failed("unclear"), 4],
     ["a VM on two hosts", new VmOnSeveralHosts("web", []), 4],
     ["a lost connection", new ConnectionLostError("host1"), 4],
-    ["what nobody foresaw", new TypeError("x is not a function"), 4],
+    ["an unexpected error", new TypeError("x is not a function"), 4],
   ])("%s", (_case, error, code) => {
     expect(exitCodes[outcomeOf(error)]).toBe(code);
   });

@@ -52,7 +52,7 @@ describe("recover, where the destination died at the switch-over", () => {
   });
 
   it.each([
-    ["nobody can be asked", undefined],
+    ["there is no terminal", undefined],
     ["the answer is no", "n"],
   ])("changes nothing where %s", async (_, answer) => {
     const before = standing(lab);

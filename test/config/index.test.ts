@@ -71,7 +71,7 @@ describe("the stack's configuration", () => {
     ["a name that is none", { hosts: { "a b": { uri } } }, 'vnic-failover:cluster.hosts["a b"] is not a valid name'],
     ["a name with dots", { hosts: { "a.example": {} } }, 'vnic-failover:cluster.hosts["a.example"].uri is missing'],
     [
-      "a setting that nobody knows",
+      "a setting that is unknown",
       hosts({ uri, zone: "x" }),
       'hosts.a has an unknown key "zone"; its keys are uri, hostKey',
     ],

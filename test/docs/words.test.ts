@@ -1,4 +1,4 @@
-/** The strings and comments of provider/ have none of the words that CONTRIBUTING.md lists under "not". */
+/** Strings and comments of provider/, comments of test/ and the documents have none of the words that CONTRIBUTING.md lists under "not". */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import ts from "typescript";
@@ -33,6 +33,7 @@ const allowed: readonly string[] = [
 ];
 
 interface Piece {
+  readonly kind: "comment" | "string";
   readonly line: number;
   readonly text: string;
 }
@@ -44,7 +45,7 @@ function piecesOf(name: string, text: string): readonly Piece[] {
   const pieces: Piece[] = [];
   const visit = (node: ts.Node): void => {
     if (ts.isStringLiteralLike(node) || ts.isTemplateHead(node) || ts.isTemplateMiddleOrTemplateTail(node))
-      pieces.push({ line: lineAt(node.getStart()), text: node.text });
+      pieces.push({ kind: "string", line: lineAt(node.getStart()), text: node.text });
     ts.forEachChild(node, visit);
   };
   visit(file);
@@ -58,11 +59,12 @@ function piecesOf(name: string, text: string): readonly Piece[] {
     for (const child of node.getChildren()) collect(child);
   };
   collect(file);
-  for (const { pos, end } of ranges.values()) pieces.push({ line: lineAt(pos), text: text.slice(pos, end) });
+  for (const { pos, end } of ranges.values())
+    pieces.push({ kind: "comment", line: lineAt(pos), text: text.slice(pos, end) });
   return pieces;
 }
 
-function complaintsIn({ text }: Piece): readonly string[] {
+function complaintsIn({ text }: Pick<Piece, "text">): readonly string[] {
   const plain = allowed.reduce((rest, name) => rest.replaceAll(name, ""), text).replaceAll(/\s+(?:\*|#)?\s*/g, " ");
   return refused.flatMap(([word, instead]) => {
     const found = word.exec(plain)?.[0];
@@ -70,20 +72,24 @@ function complaintsIn({ text }: Piece): readonly string[] {
   });
 }
 
-function complaintsOf(name: string): readonly string[] {
+/** @param kinds of a TypeScript file's pieces, those that count. */
+function complaintsOf(name: string, kinds: readonly Piece["kind"][] = ["comment", "string"]): readonly string[] {
   const text = readFileSync(join(root, name), "utf8");
-  const pieces = name.endsWith(".py")
-    ? text.split("\n").map((each, index) => ({ line: index + 1, text: each }))
-    : piecesOf(name, text);
+  const pieces = name.endsWith(".ts")
+    ? piecesOf(name, text).filter(({ kind }) => kinds.includes(kind))
+    : text.split("\n").map((each, index) => ({ line: index + 1, text: each }));
   return pieces.flatMap((piece) => complaintsIn(piece).map((complaint) => `${name}:${piece.line} ${complaint}`));
 }
 
-/** Their words come with their rewriting. */
-const notYet = ["resources/", "pulumi/plugin/schema/", "backends/libvirt/transport/"];
+function filesIn(folder: string, kind: RegExp): readonly string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+    .filter((name) => kind.test(name))
+    .map((name) => join(folder, name));
+}
 
-const files = readdirSync(join(root, "provider"), { recursive: true, encoding: "utf8" })
-  .filter((name) => /\.(ts|py)$/.test(name) && !notYet.some((room) => name.startsWith(room)))
-  .map((name) => join("provider", name));
+const files = filesIn("provider", /\.(ts|py)$/);
+
+const documents = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "SECURITY.md", ...filesIn("docs", /\.md$/)];
 
 describe("strings and comments of provider/", () => {
   it("are found", () => {
@@ -94,13 +100,20 @@ describe("strings and comments of provider/", () => {
 
   it("have words that the user knows", () => {
     expect(files.length).toBeGreaterThan(200);
-    expect(files.flatMap(complaintsOf)).toEqual([]);
+    expect(files.flatMap((name) => complaintsOf(name))).toEqual([]);
+  });
+
+  it("and so have the documents, and the comments of test/", () => {
+    expect(documents.flatMap((name) => complaintsOf(name))).toEqual([]);
+    const tests = filesIn("test", /\.ts$/);
+    expect(tests.length).toBeGreaterThan(200);
+    expect(tests.flatMap((name) => complaintsOf(name, ["comment"]))).toEqual([]);
   });
 
   it.each(["a host that is silent", "It is taken\n * back later.", "Nobody has it.", "VMs over oVirt"])(
     'would not have "%s"',
     (text) => {
-      expect(complaintsIn({ line: 1, text })).toHaveLength(1);
+      expect(complaintsIn({ text })).toHaveLength(1);
     },
   );
 

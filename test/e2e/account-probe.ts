@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { Client, type ClientChannel } from "ssh2";
 
-/** `refused`: not even begun. `silent`: begun, and nothing of what was asked for came. Else: what came. */
+/** `refused`: not even begun. `unanswered`: begun, and nothing of what was asked for came. Else: what came. */
 export interface AccountProbe {
   readonly exec: string;
   readonly shell: string;
@@ -34,7 +34,7 @@ async function main(): Promise<void> {
   /** Opens a channel and says what it says to `words`. */
   const asked = (open: (done: (error: Error | undefined, channel: ClientChannel) => void) => void, words: string) =>
     new Promise<string>((resolve) => {
-      const timer = setTimeout(() => resolve("silent"), patience);
+      const timer = setTimeout(() => resolve("unanswered"), patience);
       open((error, channel) => {
         if (error !== undefined) {
           clearTimeout(timer);
@@ -46,14 +46,14 @@ async function main(): Promise<void> {
         channel.stderr.resume();
         channel.on("close", () => {
           clearTimeout(timer);
-          resolve(said === "" ? "silent" : said);
+          resolve(said === "" ? "unanswered" : said);
         });
         channel.end(words);
       });
     });
   const opened = (open: (done: (error: Error | undefined, channel?: ClientChannel) => void) => void) =>
     new Promise<string>((resolve) => {
-      const timer = setTimeout(() => resolve("silent"), patience);
+      const timer = setTimeout(() => resolve("unanswered"), patience);
       open((error, channel) => {
         clearTimeout(timer);
         channel?.destroy();

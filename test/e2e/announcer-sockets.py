@@ -30,7 +30,7 @@ def scene():
     here.close()
     after = "52:54:00:aa:00:50" in filters()
 
-    # The tap of a guest that nobody emulates takes no frames: veth `guest0` is one that does.
+    # The tap of a guest that is not emulated takes no frames: veth `guest0` is one that does.
     ip("link", "add", "guest0", "type", "veth", "peer", "name", "inside0")
     for device in ("guest0", "inside0"):
         ip("link", "set", device, "up")
@@ -53,7 +53,7 @@ def scene():
         copied[name] = {"sent": copies.sent, "heard": [each for each in heard(vf) if "88b5" in each]}
         copies.close()
 
-    # Addresses: anybody on the bridge forges the guest's MAC.
+    # Addresses: another port of the bridge forges the guest's MAC.
     wire = frames_of(guest, "br0")
     out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     out.bind(("switch0", 0))

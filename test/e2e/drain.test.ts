@@ -58,7 +58,7 @@ describe.skipIf(labSkipped !== undefined)("a drain of a host", () => {
       expect(await vfDrivers(lab, host1)).toEqual(["igbvf", "igbvf", "igbvf", "igbvf"]);
       expect((await vfDrivers(lab, host2)).filter((driver) => driver === "vfio-pci")).toHaveLength(2);
 
-      // The interfaces have another host now, and that is nothing to mend.
+      // The interfaces have another host now, and that is nothing to repair.
       const refreshed = await stack.refresh();
       expect(refreshed.exitCode, refreshed.text).toBe(0);
       expect((await stack.export()).resources["db"]?.outputs["host"]).toBe("host2");

@@ -93,7 +93,7 @@ describe.skipIf(labSkipped !== undefined)(
       await expect.poll(() => learntPort(web.mac), { timeout: 20_000 }).toBe("pf2");
       expect(await consoleOf(lab, web, host2)).toMatch(/failover primary slave:\S+ registered/);
       const { sent, lost, lostAt } = await stopProbe();
-      // Nobody could call the network of the VM alive if half of the probes had gone.
+      // The network of the VM could not be called alive if half of the probes had gone.
       expect(lost).toBeLessThan(sent / 2);
       const state = await stack.export();
       const move = moveReport.parse(state.resources["place"]?.outputs["lastMove"]);

@@ -1,4 +1,4 @@
-/** The lab's hosts as a backend of the scenarios; somebody else works on them with virsh. */
+/** The lab's hosts as a backend of the scenarios; another tool works on them with virsh. */
 import { randomUUID } from "node:crypto";
 import { parseDomain } from "../../provider/backends/libvirt/xml/domain.js";
 import { parseProfileNetwork } from "../../provider/backends/libvirt/xml/network.js";
@@ -104,7 +104,7 @@ async function takenVf(lab: LabState, host: LabHost): Promise<string> {
   return address;
 }
 
-/** Returns when the guest has let go of the device. */
+/** Returns when the guest has released the device. */
 async function unplug(lab: LabState, host: LabHost, alias: string, how: string): Promise<void> {
   await ssh(
     lab.image,

@@ -105,7 +105,7 @@ describe.skipIf(labSkipped !== undefined)("on the lab", () => {
     });
   }
 
-  /** All of the VM's XML, live and defined, but for the VF of the host, our metadata, and what libvirt counts anew on each host. */
+  /** All of the VM's XML, live and defined, but for the VF of the host, our metadata, and what libvirt counts again on each host. */
   async function described(
     host: LabHost,
   ): Promise<{ live: readonly string[]; defined: readonly string[]; vfs: readonly string[] }> {

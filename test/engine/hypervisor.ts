@@ -40,7 +40,7 @@ export function virtualFunction(model: Model, id: string): HostNic | undefined {
   return undefined;
 }
 
-/** Gives back every VF of the host that the VM has or that is set aside for it, except those in `kept`. */
+/** Returns every VF of the host that the VM has or that is set aside for it, except those in `kept`. */
 export function freeVfs(host: Host, vm: string, kept: readonly string[] = []): void {
   for (const nic of host.nics) if (nic.usedBy === vm && !kept.includes(nic.id)) nic.usedBy = undefined;
 }

@@ -166,7 +166,7 @@ describe("a NIC is refused", () => {
       detail: "The specified Logical Network doesn't exist in the current Cluster.",
       messageId: "NETWORK_NOT_EXISTS_IN_CURRENT_CLUSTER",
     });
-    // Of the failover's network nobody asks.
+    // The failover's network is not asked for.
     expect(await addVf(db)).toMatchObject({ profile: fast.id });
   });
 

@@ -16,7 +16,7 @@ const allowed: Readonly<Record<string, string>> = {
   "31q follow bogus": "the page that the servlet container makes of an exception has the engine's own stack trace",
   "50h accept-language de": "the test engine speaks English only, which our client asks for",
   "r31b host nics all content":
-    "a VF that was given back has no status until the host is asked again, and which one that is, is chance",
+    "a VF that was returned has no status until the host is asked again, and which one that is, is chance",
 };
 
 /** `label`: under which it would be recorded. */

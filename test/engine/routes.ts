@@ -216,7 +216,7 @@ function table(parts: HostParts, disruptions: Disruptions): readonly Row[] {
         selected([...members()], object, factsOf, query).map((each) => shown(each, allContent)),
       ),
     );
-  /** `GetAll…` and no search: what `max` says is cut off. */
+  /** `GetAll…` and no search: what is beyond `max` is left out. */
   const listed = <T>(name: string, query: URLSearchParams, members: readonly T[], shown: (member: T) => Element) =>
     collection(name, members.slice(0, limit(query)).map(shown));
 

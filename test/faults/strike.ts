@@ -180,7 +180,7 @@ async function recoverOnce(): Promise<number> {
   return (await cli(["recover", web.name, "--now"])).code;
 }
 
-/** What is not as it must be: the VM once, with its VF, and nothing left behind. */
+/** What is not as it must be: the VM once, with its VF, and nothing left of the move. */
 async function wrongs(
   lab: LabState,
   { ends = ["moved", "stays"], phase }: Fault,

@@ -1,4 +1,4 @@
-/** Pairs that somebody else has written, put into the VM on host1 without this package. */
+/** Pairs that another tool has written, put into the VM on host1 without this package. */
 import { Affect } from "../../provider/backends/libvirt/constants.js";
 import { child, element, parseXml, withChildren, type Element } from "../../provider/xml/element.js";
 import { hostPciAddress } from "../../provider/backends/libvirt/xml/interface.js";

@@ -47,7 +47,7 @@ export interface DomainModel {
   completed: TypedParameter[] | undefined;
   /** The connection that prepared it, until the migration has finished: it dies with that (qemuProcessAutoDestroy). */
   preparedBy: Peer | undefined;
-  /** Aliases that the guest has been asked to let go of. */
+  /** Aliases that the guest has been asked to release. */
   readonly unplugging: Set<string>;
   /** How often it was reset. */
   resets: number;

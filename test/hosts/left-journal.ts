@@ -1,4 +1,4 @@
-/** What a mover that was cut off has left: its journal, and the destination's first VF reserved. */
+/** What a mover that was interrupted has left: its journal, and the destination's first VF reserved. */
 import { hostname } from "node:os";
 import { buildJournal, parseJournal, type Journal } from "../../provider/migration/journal.js";
 import { moverOf } from "../../provider/migration/mover.js";
@@ -8,7 +8,7 @@ import { parsePciAddress, type PciAddress } from "../../provider/backends/libvir
 import type { DeclaredPair } from "./declared.js";
 import { vfs, vm, type LabLike } from "./two-hosts.js";
 
-/** A process number that this machine has for nobody. */
+/** A process number that no process of this machine has. */
 export const nobody = 4_194_305;
 
 /** Of a move from host1 to host2, whose mover is dead. */
@@ -48,7 +48,7 @@ export function leave(lab: LabLike, journal: Journal | string): void {
   if (vf !== undefined) vf.driver = "vfio-pci";
 }
 
-/** The mover of the journal that stands in the VM, wherever it is, is taken for dead from now on. */
+/** The mover of the journal that stands in the VM, wherever it is, counts as dead from now on. */
 export function disown(lab: Pick<LabLike, "hosts">): void {
   edit(lab, (journal) => ({ ...journal, mover: { machine: journal.mover.machine, pid: nobody }, until: 2 }));
 }

@@ -33,7 +33,7 @@ import { ReadOnlyPeers } from "./read-only.js";
 import { RpcEndpoint, type Answers, type Call, type Traffic } from "./rpc-endpoint.js";
 import type { HostClock } from "./test-clock.js";
 
-/** What the guests of a host do when they are asked to let go of a device. */
+/** What the guests of a host do when they are asked to release a device. */
 export interface GuestManners {
   unplug: "lets go" | "refuses" | "is silent";
   /** Milliseconds until it does. */
@@ -187,7 +187,7 @@ export class LibvirtHostModel implements MigrationEnd {
     await this.endpoint.listen(socket);
   }
 
-  /** Whoever came by that socket is cut off, and nobody comes in by it any more. */
+  /** The connections by that socket end, and there are no new ones by it. */
   shut(socket: string): void {
     this.endpoint.shut(socket);
   }
@@ -211,7 +211,7 @@ export class LibvirtHostModel implements MigrationEnd {
     return this.powered;
   }
 
-  /** It has been started again: no domain runs. Its doors are to be opened anew. */
+  /** It has been started again: no domain runs. Its doors are to be opened again. */
   regainPower(): void {
     this.powered = true;
     this.network.join(this);
@@ -268,7 +268,7 @@ export class LibvirtHostModel implements MigrationEnd {
     this[moment](procedure, ({ peer }) => peer.drop(), which);
   }
 
-  /** Somebody at the host itself removes a device, or a guest lets go of one late. */
+  /** An operator at the host itself removes a device, or a guest releases one late. */
   guestLetsGo(domain: DomainModel, alias: string): void {
     if (!isActive(domain) || deviceNamed(domain.live, alias) === undefined) return;
     domain.unplugging.delete(alias);

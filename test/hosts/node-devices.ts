@@ -257,7 +257,7 @@ function pciName(address: string): string {
 
 function pci(address: string): PciAddress {
   const parsed = parsePciAddress(address);
-  if (parsed === undefined) throw new Error(`${address} is no PCI address`);
+  if (parsed === undefined) throw new Error(`${address} is not a valid PCI address`);
   return parsed;
 }
 

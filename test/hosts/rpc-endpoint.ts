@@ -78,7 +78,7 @@ export class RpcEndpoint {
     this.servers.set(path, server);
   }
 
-  /** Throws out everyone who came by that door, and lets nobody in by it any more. */
+  /** Throws out everyone who came by that door, and lets no other in by it. */
   shut(path: string): void {
     this.servers.get(path)?.close();
     this.servers.delete(path);
@@ -170,7 +170,7 @@ export class RpcEndpoint {
       const delay = this.traffic.delay();
       if (delay > 0) await this.clock.sleep(delay);
       await this.traffic.arriving(call);
-      // Nobody waits for it, and its caller's door may be shut: it never reached libvirt.
+      // No caller waits for it, or its door is shut: it never reached libvirt.
       if (!peer.open) return;
       const answer = this.answers[procedure] as ((args: unknown, peer: Peer) => unknown) | undefined;
       if (answer === undefined) throw new Error(`The model of a libvirt host does not answer ${procedure}.`);

@@ -174,7 +174,7 @@ const death = z.strictObject({
 });
 
 const guest = z.strictObject({
-  /** What guests do when they are asked to let go of a device. Default `releases`. */
+  /** What guests do when they are asked to release a device. Default `releases`. */
   unplug: z.enum(["releases", "refuses", "ignores"]).default("releases"),
   /** Milliseconds until they do. Default 2. */
   afterMilliseconds: count.max(600_000).default(2),
@@ -216,7 +216,7 @@ const host = z.strictObject({
   reachable: z.boolean().default(true),
   /** The call at which it loses power, for good. Default: none. */
   diesAt: death.nullish(),
-  /** Default: guests let go at once. */
+  /** Default: guests release it at once. */
   guest: guest.default({ unplug: "releases", afterMilliseconds: 2 }),
   /** How long the memory of a VM that leaves this host takes. Default 4. */
   migrationMilliseconds: count.max(600_000).default(4),

@@ -22,7 +22,7 @@ export const vm = { name: "web", uuid: "11111111-2222-4333-8444-000000000050", m
 /** The VFs of either host, in order. */
 export const vfs = ["0000:01:10.0", "0000:01:10.2", "0000:01:10.4", "0000:01:10.6"] as const;
 
-/** A way in of its own, by which one process can be cut off from both hosts while others are not. */
+/** A way in of its own, by which one process can be parted from both hosts while others are not. */
 export interface Entrance {
   readonly configuration: Configuration;
   /** The same as Pulumi hands it to a handler. */

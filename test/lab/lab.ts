@@ -187,7 +187,7 @@ export async function removeGuest(lab: LabState, guest: LabGuest): Promise<void>
 }
 
 /**
- * The guest as `up` starts it, on host1 with no interface, and hosts on which nobody has declared anything: no profiles,
+ * The guest as `up` starts it, on host1 with no interface, and hosts on which nothing is declared: no profiles,
  * and every VF with its own driver. Whatever a demo, a test or a benchmark has left is gone.
  */
 export async function reset(lab: LabState, guest: LabGuest, options: GuestOptions = {}): Promise<void> {

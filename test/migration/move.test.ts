@@ -13,7 +13,7 @@ import { settled, standing } from "../hosts/standing.js";
 
 const it = pairedTest.extend<{ readonly lab: LabLike }>({
   lab: async ({ made }, use) => {
-    // So that the two hosts' VFs can be told apart: host2's first one is somebody else's.
+    // So that the two hosts' VFs can be told apart: host2's first one is another's.
     occupy(vfOf(made.lab.host2, 0));
     await use(made.lab);
   },
@@ -133,7 +133,7 @@ describe.concurrent("a move that cannot be is refused, and nothing has changed",
     ["too little memory", (lab) => (lab.host2.freeMemoryKiB = 1024), /memory/],
     ["hosts of one UUID", (lab) => (lab.host2.uuid = lab.host1.uuid), /same UUID/],
     ["paused", (lab) => Object.assign(lab.host1.domains.requireNamed("web"), { state: DomainState.PAUSED }), /paused/],
-    ["destination silent", (lab) => lab.host2.close(), /unable to reach host host2: /],
+    ["destination unreachable", (lab) => lab.host2.close(), /unable to reach host host2: /],
   ];
   it.for(reasons)("%s", async ([, arrange, why], { lab }) => {
     arrange(lab);

@@ -116,7 +116,7 @@ describe("recover", () => {
   });
 
   it.each([
-    ["paused by somebody", DomainState.PAUSED, PausedReason.USER],
+    ["paused by an operator", DomainState.PAUSED, PausedReason.USER],
     ["asleep", DomainState.PMSUSPENDED, 0],
     ["still to be started, without a source", DomainState.PAUSED, PausedReason.MIGRATION],
   ])("never ends a VM that is on its destination, and %s", async (_, state, reason) => {

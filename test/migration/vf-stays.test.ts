@@ -156,7 +156,7 @@ describe.concurrent("a pair that was made by hand, with", () => {
   );
 
   it.for(Object.entries(pairs))(
-    "%s, is what it was once a move that was cut off is recovered",
+    "%s, is what it was once an interrupted move is recovered",
     async ([, pair], { within, expect }) => {
       await within(async (lab) => {
         giveDevices(lab, pair.defined, pair.live);

@@ -159,7 +159,7 @@ describe("one mover a VM", () => {
         expect(refused.text).toContain('VM "web" already has a placement: resource "a" of stack "dev" (project "test")');
         expect(refused.text).toContain("vnic-failover release web");
 
-        // The first one renames its resource and makes it anew: that is its own affair.
+        // The first one renames its resource and makes it again: that is its own affair.
         await stack.pulumi("stack", "select", "dev");
         stack.write(program(one("renamed", "host1")));
         const renamed = await stack.up();

@@ -5,8 +5,8 @@ function rule(id: string, severity: "error" | "warning", ...found: Finding[]): R
   return { id, severity, title: id, source: id, checkedAt: ["check"], find: () => found };
 }
 
-const one: Finding = { message: "One.", remedy: "Mend it." };
-const two: Finding = { property: "mac", message: "Two.", remedy: "Mend it." };
+const one: Finding = { message: "One.", remedy: "Fix it." };
+const two: Finding = { property: "mac", message: "Two.", remedy: "Fix it." };
 
 describe("evaluate", () => {
   it("gives every finding in the order of the rules", () => {
@@ -50,8 +50,8 @@ describe("evaluate", () => {
 describe("problemOf", () => {
   it("has the rule's id as its code", () => {
     const violation = { rule: "a", severity: "error", ...two } as const;
-    expect(problemOf(violation)).toEqual({ code: "a", what: "Two.", remedy: "Mend it." });
-    expect(problemOf(violation, "VM web")).toEqual({ code: "a", what: "Two.", remedy: "Mend it.", where: "VM web" });
+    expect(problemOf(violation)).toEqual({ code: "a", what: "Two.", remedy: "Fix it." });
+    expect(problemOf(violation, "VM web")).toEqual({ code: "a", what: "Two.", remedy: "Fix it.", where: "VM web" });
     expect(Object.keys(problemOf(violation))).not.toContain("where");
   });
 });

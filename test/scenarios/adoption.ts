@@ -1,4 +1,4 @@
-/** What exists already, made by somebody else. */
+/** What exists already, made by another tool. */
 import { expect } from "vitest";
 import { fast, mac, nic, program, standby } from "./declarations.js";
 import { expectChanges, expectRefused } from "./outcome.js";
@@ -11,7 +11,7 @@ const adopting = program(
 );
 
 export const adoption: Scenario = {
-  claim: "profiles and a pair that somebody else has made are taken over as they are",
+  claim: "profiles and a pair that another tool has made are taken over as they are",
   program: program(standby, fast, nic()),
   async story({ kind, stack, reality, somebody }) {
     const failover = await somebody.addsProfile({ name: "data" });

@@ -24,7 +24,7 @@ export interface Reality {
   profiles(): Promise<readonly ProfileThere[]>;
   /** VM `web`. */
   vm(): Promise<VmThere>;
-  /** What is left of anybody's declarations, in words. */
+  /** What is left of all declarations, in words. */
   traces(): Promise<readonly string[]>;
 }
 
@@ -46,7 +46,7 @@ export interface DeviceThere {
   readonly alias: string;
 }
 
-/** What somebody else does, by the backend's own means. */
+/** What another tool does, by the backend's own means. */
 export interface Somebody {
   /** @returns its id. */
   addsProfile(profile: ProfileByHand): Promise<string>;
@@ -80,7 +80,7 @@ export type Mend = () => Promise<void>;
 export interface Faults {
   /** Of the standby's network. */
   losesBridge(host: HostName): Promise<Mend>;
-  /** Every VF of the host is somebody else's. */
+  /** Every VF of the host is another's. */
   hasNoFreeVf(host: HostName): Promise<Mend>;
   /** What the VM gets on its next arrival there is not its VF. */
   losesVfOnArrival(host: HostName): Promise<Mend>;

@@ -1,4 +1,4 @@
-/** libvirt's XML as somebody else has written it: with virsh, or another tool than this package. */
+/** libvirt's XML as another tool has written it: with virsh, or any but this package. */
 import type { ProfileByHand } from "./backend.js";
 
 /** The PCI address of a VF, `0000:01:10.0`, as attributes. */

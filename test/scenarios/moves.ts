@@ -15,7 +15,7 @@ const all = (operation: string) => ({
 });
 
 export const moves: Scenario = {
-  claim: "the quickstart's VM is moved by its configuration, and brought back from where somebody else has moved it",
+  claim: "the quickstart's VM is moved by its configuration, and brought back from where another tool has moved it",
   program: readFileSync(join(root, "examples", "quickstart", "index.ts"), "utf8"),
   config: { host: "host1", mac },
   async story(stage) {
@@ -70,7 +70,7 @@ const plugsLater: Difference = {
 };
 
 export const impossibleMoves: Scenario = {
-  claim: "a move that cannot be is refused, and one that loses the VF is told and mended where that can be",
+  claim: "a move that cannot be is refused, and one that loses the VF is told and repaired where that can be",
   program: placedOn("host1"),
   needsFaults: true,
   async story(stage) {
@@ -108,7 +108,7 @@ export const impossibleMoves: Scenario = {
 };
 
 export const hostsThatFail: Scenario = {
-  claim: "nothing is taken for gone while somebody who could say so is silent",
+  claim: "nothing counts as gone while a host or engine that could say so is unreachable",
   program: placedOn("host1"),
   needsFaults: true,
   async story(stage) {

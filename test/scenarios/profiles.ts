@@ -14,7 +14,7 @@ const clearing: Difference = {
 };
 
 export const profiles: Scenario = {
-  claim: "a profile is renamed in place, replaced for another network, and shown as somebody else has left it",
+  claim: "a profile is renamed in place, replaced for another network, and shown as another tool has left it",
   program: program(standby, fast, plain("plain")),
   async story({ stack, reality, somebody, here }) {
     const plainThere = async () => (await reality.profiles()).find(({ name }) => name.startsWith("plain"));

@@ -1,4 +1,4 @@
-/** What an engine, or whoever answers in its place, makes a client read. */
+/** What an engine, or what answers in its place, makes a client read. */
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";

@@ -63,6 +63,6 @@ export const findings: readonly Finding[] = [
     verdict: "documented",
     sentence: "The package has no install scripts; of what is installed with it, Pulumi's SDK, protobufjs does",
   },
-  { id: "X35", means: "an action, or a release, that somebody else changed", verdict: "refused" },
+  { id: "X35", means: "an action, or a release, that another changed", verdict: "refused" },
   { id: "X36", means: "two movers on slow connections", verdict: "refused" },
 ];

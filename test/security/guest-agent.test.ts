@@ -53,7 +53,7 @@ describe("X21: a guest that reports a NIC which an administrator has unplugged",
 });
 
 describe("X21: what a migration has lost", () => {
-  test("is known by the engine's events, also where others moved the VM, until somebody plugs or unplugs it", async () => {
+  test("is known by the engine's events, also where others moved the VM, until it is plugged or unplugged", async () => {
     const { over } = cli;
     over.engine.disruptions.add({ kind: "vf-not-replugged" });
     await migrateVm(over.client, over.vm("web").id, idOf(over.engine, "hosts", "host2"));

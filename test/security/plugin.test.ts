@@ -36,7 +36,7 @@ describe("X17: another user of this machine", () => {
     ["of root is admitted", [row("0100007F:A001", own, "01", 0)], true],
     ["of another user is not", [row("0100007F:A001", own, "01", 65534)], false],
     ["that is not in the table is not", [], false],
-    // What another user has closed is nobody's, and shown as root's.
+    // What another user has closed has no owner, and is shown as root's.
     ["that was closed is not", [row("0100007F:A001", own, "05", 0)], false],
     ["that was closed a while ago is not", [row("0100007F:A001", own, "06", 0)], false],
     // Another user may take the same ports at another address of this machine.

@@ -1,4 +1,4 @@
-/** Time that passes only when everybody waits: hours of moves go by in seconds, and always in the same way. */
+/** Time that passes only when all wait: hours of moves go by in seconds, and always in the same way. */
 
 interface Event {
   readonly at: number;
@@ -18,7 +18,7 @@ export class VirtualClock {
     return this.time;
   }
 
-  /** The returned function takes it back. */
+  /** The returned function cancels it. */
   schedule(seconds: number, happen: () => void): () => void {
     const event: Event = { at: this.time + Math.max(0, seconds), order: this.scheduled++, happen, cancelled: false };
     this.events.push(event);

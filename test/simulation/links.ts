@@ -49,7 +49,7 @@ export class Links {
     });
   }
 
-  /** The flows of these two hosts get their part anew. */
+  /** The flows of these two hosts get their part again. */
   private share(from: string, to: string): void {
     for (const flow of new Set([...of(this.outgoing, from), ...of(this.incoming, to)])) {
       flow.left -= flow.rate * (this.clock.now - flow.since);

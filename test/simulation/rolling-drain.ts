@@ -1,5 +1,5 @@
 /**
- * Every host of a cluster is drained, maintained and taken back, so many at a time: the product's plan, queue and second
+ * Every host of a cluster is drained, maintained and used again, so many at a time: the product's plan, queue and second
  * try, on simulated hosts and a simulated clock.
  */
 import { elsewhere, planDrain } from "../../provider/drain/plan.js";
@@ -116,7 +116,7 @@ export async function rollingDrain(scenario: Scenario): Promise<Outcome> {
   };
 }
 
-/** Every VM is there, once, with all its VFs; no VF and no memory is taken by nobody. */
+/** Every VM is there, once, with all its VFs; no VF and no memory is taken without a VM. */
 function expectWhole(cluster: SimulatedCluster, { hosts, vmsPerHost, vfs, hostMemoryMiB }: ClusterShape): void {
   const found = [...cluster.hosts.values()].flatMap((host) => [...host.vms].map((vm) => ({ host, vm })));
   if (found.length !== hosts * vmsPerHost || new Set(found.map(({ vm }) => vm.name)).size !== found.length)

@@ -120,7 +120,7 @@ describe("reading", () => {
     ["a DOCTYPE in lower case", "<!doctype a><a/>"],
     ["a DOCTYPE after a comment that hides another", "<!--<!DOCTYPE a>--><!DOCTYPE a><a/>"],
     ["a declaration inside the root", "<a><!ENTITY x 'y'></a>"],
-    ["an entity nobody declared", "<a>&nbsp;</a>"],
+    ["an entity that is not declared", "<a>&nbsp;</a>"],
     ["an entity named like a property", "<a b='&constructor;'/>"],
     ["a bomb", `<!DOCTYPE a [${entityBomb()}]><a>&e9;</a>`],
   ])("refuses %s", (_what, text) => {

@@ -6,7 +6,7 @@ function questions() {
   const asked: { answer(value: string): void; fail(): void }[] = [];
   const ask = () =>
     new Promise<string>((resolve, reject) =>
-      asked.push({ answer: resolve, fail: () => reject(new Error("silent host")) }),
+      asked.push({ answer: resolve, fail: () => reject(new Error("unreachable host")) }),
     );
   return { asked, ask };
 }
@@ -34,7 +34,7 @@ describe("Once", () => {
     const once = new AsyncCache<string, string>(ask);
     const failing = once.get("web");
     asked[0]?.fail();
-    await expect(failing).rejects.toThrow("silent host");
+    await expect(failing).rejects.toThrow("unreachable host");
     const again = once.get("web");
     asked[1]?.answer("here");
     expect(await again).toBe("here");
@@ -48,9 +48,9 @@ describe("Once", () => {
       const failing = once.get("web");
       vi.advanceTimersByTime(20_000);
       asked[0]?.fail();
-      await expect(failing).rejects.toThrow("silent host");
+      await expect(failing).rejects.toThrow("unreachable host");
       vi.advanceTimersByTime(19_000);
-      await expect(once.get("web")).rejects.toThrow("silent host");
+      await expect(once.get("web")).rejects.toThrow("unreachable host");
       expect(asked).toHaveLength(1);
       vi.advanceTimersByTime(1000);
       const again = once.get("web");
@@ -70,7 +70,7 @@ describe("Once", () => {
     asked[1]?.answer("here");
     await second;
     asked[0]?.fail();
-    await expect(failing).rejects.toThrow("silent host");
+    await expect(failing).rejects.toThrow("unreachable host");
     expect(await once.get("web")).toBe("here");
     expect(asked).toHaveLength(2);
   });
@@ -97,7 +97,7 @@ describe("SingleFlight", () => {
     const first = freshly.get("web");
     const second = freshly.get("web");
     asked[0]?.fail();
-    await expect(first).rejects.toThrow("silent host");
+    await expect(first).rejects.toThrow("unreachable host");
     await flushed();
     asked[1]?.answer("after");
     expect(await second).toBe("after");

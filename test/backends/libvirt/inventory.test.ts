@@ -76,7 +76,7 @@ describe("a VF", () => {
     expect(await isBoundToVfio(host1(), pci(vfs[3]))).toBe(false);
   });
 
-  it("that is with its own driver, or gone, needs no giving back", async () => {
+  it("that is with its own driver, or gone, needs no return", async () => {
     await releaseVf(host1(), pci(vfs[3]));
     await releaseVf(host1(), pci("0000:05:10.0"));
     expect(lab.host1.calls.get("node_device_re_attach")).toBeUndefined();

@@ -29,7 +29,7 @@ describe("unplug", () => {
   it.each([
     ["long after the call has returned", { after: 30, callWaits: 0 }],
     ["while the call still waits", { after: 1, callWaits: 30 }],
-  ])("is over when the guest has let go, %s", async (_, manners) => {
+  ])("is over when the guest has released it, %s", async (_, manners) => {
     Object.assign(lab.host1.guest, manners);
     const before = Date.now();
     expect(await unplug(host1(), dom, alias, { timeout: 5 })).toBeGreaterThanOrEqual(before);

@@ -41,7 +41,7 @@ describe("of two processes that take a VF", () => {
   });
 
   it("the second finds that the first has it, though it was free when it looked", async () => {
-    // As it is when the first has claimed, bound, plugged and let go of its claim in the meantime.
+    // As it is when the first has claimed, bound, plugged and released its claim in the meantime.
     lab.host1.devices.detach(lab.host1.devices.functionAt(vfs[0])?.vf ?? raise());
     expect(await takeFreeVf(lab.cluster.host("host1"), vf0, taker("vm"))).toBeUndefined();
     expect(await claims()).toEqual([]);

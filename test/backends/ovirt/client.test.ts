@@ -153,7 +153,7 @@ describe("time-outs", () => {
       mayHaveArrived: true,
       problem: { code: "engine-silent", what: "The oVirt engine did not answer within 500 ms" },
     });
-    // Whoever waited that long does not wait again.
+    // What has waited that long does not wait again.
     expect(engine.received.length).toBeLessThan(2);
   });
 

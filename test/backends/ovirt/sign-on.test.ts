@@ -7,7 +7,7 @@ import { clientOf, startEngine } from "../../engine/engine.js";
 import type { TestEngine } from "../../engine/server.js";
 import { failure } from "./failure.js";
 
-/** What the engine gives to somebody who signs on by himself. */
+/** What the engine gives to a client that signs on by itself. */
 function tokenOf(engine: TestEngine): string {
   const { username, password } = engine.address;
   const form = new URLSearchParams({ grant_type: "password", scope: "ovirt-app-api", username, password });

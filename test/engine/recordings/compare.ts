@@ -14,7 +14,7 @@ export function difference(recorded: string, answered: string): string | undefin
   return differing(parseXml(document), parseXml(answered), open);
 }
 
-/** @param open how many levels of the recorded element are cut off: at its end something is missing. */
+/** @param open how many levels of the recorded element have no end: there something is missing. */
 export function differing(recorded: Element, answered: Element, open = 0): string | undefined {
   const at = `<${recorded.name}>`;
   if (recorded.name !== answered.name) return `${at} <> <${answered.name}>`;

@@ -29,7 +29,7 @@ const schema = z.array(
       .optional(),
     status: z.number(),
     headers: z.record(z.string(), z.string()),
-    /** Cut off after some thousand characters; without line ends and what follows them. */
+    /** Shortened after some thousand characters; without line ends and what follows them. */
     answer: z.string(),
   }),
 );

@@ -229,8 +229,8 @@ describe("create and update", () => {
     expect(state).toMatchObject({ host: "host2", lastMove: { outcome: "moved-without-vf" } });
     expect(state.missing).toHaveLength(1);
     expect((await vmPlacement.diff(lab.context(), "web", state, { vm: "web", host: "host2" })).changes).toBe(true);
-    const { state: mended } = await vmPlacement.update(lab.context(), "web", state, { vm: "web", host: "host2" });
-    expect(mended.missing).toEqual([]);
+    const { state: repaired } = await vmPlacement.update(lab.context(), "web", state, { vm: "web", host: "host2" });
+    expect(repaired.missing).toEqual([]);
     expect(standing(lab)).toEqual(settled("host2", vfs[0]));
   });
 });

@@ -27,6 +27,13 @@ it("each configuration has a session of its own, and what one engine has is not 
   const taken = await vnicProfile.check(of(east, "VnicProfile", "taken"), { ...standbyInputs, name: "east" });
   expect(taken.failures.map(({ reason }) => reason)).toEqual([expect.stringContaining("east")]);
 
+  // Nor is it taken by a profile that is only declared for the other.
+  const later = await vnicProfile.check(of(west, "VnicProfile", "later"), { ...standbyInputs, name: "later" });
+  const same = await vnicProfile.check(of(east, "VnicProfile", "same"), { ...standbyInputs, name: "later" });
+  const twice = await vnicProfile.check(of(east, "VnicProfile", "twice"), { ...standbyInputs, name: "later" });
+  expect([later.failures, same.failures]).toEqual([[], []]);
+  expect(twice.failures).toMatchObject([{ property: "name" }]);
+
   // Both have a VM "web": two placements of one name are of two VMs.
   const web = { vm: "web", host: "host2" };
   for (const [over, name] of [

@@ -268,11 +268,11 @@ describe("a placement", () => {
     stop(over.engine.model, over.vm("web"), administrator);
     start(over.engine.model, over.vm("web"), administrator);
     const started = await vmPlacement.read(over.context(), failure.id, state);
-    const mended = await vmPlacement.update(over.context(), failure.id, started?.state ?? state, {
+    const repaired = await vmPlacement.update(over.context(), failure.id, started?.state ?? state, {
       vm: "web",
       host: "host2",
     });
-    expect(mended.state).toEqual(at("host2"));
+    expect(repaired.state).toEqual(at("host2"));
     expect(over.kinds("web")).toEqual(["bridge", "hostdev"]);
     expect((await vmInterface.read(over.context(), nicId, nic))?.state).not.toHaveProperty("plugged");
   });

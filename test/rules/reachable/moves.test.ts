@@ -50,7 +50,7 @@ const planOf = (happen: (lab: LabLike, pair: DeclaredPair) => void | Promise<voi
     return planned(lab);
   }, options);
 
-/** The same of a pair that somebody else has made. */
+/** The same of a pair that another tool has made. */
 const planByHand = (devices: readonly string[], networks = labNetworks) =>
   within(
     (lab) => {

@@ -12,7 +12,7 @@ export class ChannelStream extends Duplex {
     failure: () => Error | undefined,
   ) {
     super();
-    // A lost connection must not end the process because nobody listens at that moment; it shows as `errored` and `close`.
+    // A lost connection must not end the process because there is no listener at that moment; it shows as `errored` and `close`.
     this.on("error", () => undefined);
     channel.on("data", (chunk: Buffer) => {
       if (!this.push(chunk)) channel.pause();

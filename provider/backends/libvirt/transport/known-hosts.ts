@@ -75,7 +75,7 @@ export function parseKnownHosts(text: string, file = "known_hosts"): KnownHosts 
 
 /**
  * Decides about the key that a host shows. A revoked key is refused whatever else is known. A host of which only keys of
- * another type are known counts as a mismatch: stricter than OpenSSH, which would ask, because nobody can be asked here.
+ * another type are known counts as a mismatch: stricter than OpenSSH, which would ask the user, who cannot be asked here.
  */
 export function judgeHostKey(entries: readonly KnownHost[], host: string, port: number, key: Buffer): HostKeyVerdict {
   const about = entriesAbout(entries, nameOf(host, port));
@@ -87,7 +87,7 @@ export function judgeHostKey(entries: readonly KnownHost[], host: string, port: 
   return withoutPort.verdict === "mismatch" ? { verdict: "unknown" } : withoutPort;
 }
 
-/** The types of the keys known of a host: what to ask it for, so that it does not show one that nobody has seen. */
+/** The types of the keys known of a host: what to ask it for, so that it does not show one that is not known. */
 export function knownKeyTypes(entries: readonly KnownHost[], host: string, port: number): string[] {
   const valid = entriesAbout(entries, nameOf(host, port)).filter((entry) => !entry.revoked);
   return [...new Set(valid.map((entry) => entry.keyType))];

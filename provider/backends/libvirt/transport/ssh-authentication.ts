@@ -207,7 +207,7 @@ async function fileKey(
   return { why: `key file ${file} (needs a passphrase, or is of a format that is not supported)` };
 }
 
-/** OpenSSH's rule (authfile.c, sshkey_perm_ok): the user's own private key is nobody else's. Windows has no such modes. */
+/** OpenSSH's rule (authfile.c, sshkey_perm_ok): no other user may read the user's own private key. Windows has no such modes. */
 async function othersMayRead(file: string): Promise<boolean> {
   if (process.getuid === undefined) return false;
   const { uid, mode } = await stat(expandHome(file));

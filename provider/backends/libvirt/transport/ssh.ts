@@ -218,7 +218,7 @@ export class SshSession {
 
   /**
    * Opens a channel. `take` gets it in the very turn in which it opens: where the other end is gone at once, its close
-   * comes in the same packet, and whoever listens a moment later waits for ever.
+   * comes in the same packet, and a listener that comes a moment later waits for ever.
    */
   private channel<T>(
     open: (done: (error: Error | undefined, channel: ClientChannel) => void) => void,
@@ -240,7 +240,7 @@ export class SshSession {
           reject(error);
           return;
         }
-        // A channel whose stderr nobody reads never closes.
+        // A channel whose stderr is not read never closes.
         channel.stderr.resume();
         resolve(take(channel));
       });

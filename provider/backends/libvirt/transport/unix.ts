@@ -22,7 +22,7 @@ export function connectUnix(uri: UnixUri, environment: NodeJS.ProcessEnv = proce
           { cause },
         ),
       );
-    // Stays attached: an error that nobody hears would end the process.
+    // Stays attached: an error without a listener would end the process.
     socket.on("error", fail);
     socket.once("connect", () => resolve(socket));
   });

@@ -63,7 +63,7 @@ export function packet(head: Omit<Request, "payload">, payload: Buffer): Buffer 
 
 type Answer = Buffer | { error: Buffer } | undefined;
 
-/** Answers by `program/procedure`; what is not named is answered with an empty result. An undefined answer is silence. */
+/** Answers by `program/procedure`; what is not named is answered with an empty result. An undefined answer is none. */
 export class TestServer {
   readonly client: Duplex;
   readonly requests: Request[] = [];

@@ -86,7 +86,7 @@ describe("the SSH configuration", () => {
     expect(found.keyFiles.map(({ file }) => file)).toEqual(["/a", join(home, ".ssh/b")]);
   });
 
-  it("of nobody's says the usual", async () => {
+  it("of no user's says the usual", async () => {
     expect(await target("")).toMatchObject({
       host: "kvm1",
       port: 22,

@@ -16,7 +16,7 @@ export interface SshServerOptions {
   readonly question?: string;
   /** Whether Unix sockets are forwarded to. */
   readonly forwarding?: boolean;
-  /** Whether a forwarded channel is closed in the same turn, as sshd does where nobody is behind the socket any more. */
+  /** Whether a forwarded channel is closed in the same turn, as sshd does where no program is behind the socket any more. */
   readonly hangsUp?: boolean;
   /** Whether requests for channels are left without an answer. */
   readonly opensNothing?: boolean;

@@ -32,7 +32,7 @@ beforeAll(() => {
 });
 
 beforeEach(async () => {
-  // Neither the agent nor the keys of whoever runs the tests.
+  // Neither the agent nor the keys of the account that runs the tests.
   vi.stubEnv("SSH_AUTH_SOCK", "");
   vi.stubEnv("HOME", scratch());
   ({ path: socket, server: libvirt } = await libvirtSocket());
@@ -111,7 +111,7 @@ describe("the host's key", () => {
     expect(await hostname(await open(server, `known_hosts=${file}&known_hosts_verify=ignore`, noPin))).toBe("host1");
   });
 
-  it("that nobody knows is refused with its fingerprint, and taken with no_verify=1", async () => {
+  it("that is not known is refused with its fingerprint, and taken with no_verify=1", async () => {
     const server = await sshd();
     const file = knownHosts(server);
     const error = await failure(open(server, `known_hosts=${file}`, noPin));
@@ -297,7 +297,7 @@ describe("the way to libvirt's socket", () => {
     expect(server.connections).toBe(2);
   });
 
-  it("that is cut fails all calls, and can be opened anew", async () => {
+  it("that is cut fails all calls, and can be opened again", async () => {
     const server = await sshd();
     const transport = await open(server);
     const connection = await LibvirtConnection.open(transport.stream, { where: "host1" });
