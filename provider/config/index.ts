@@ -358,7 +358,7 @@ function betweenHosts(given: unknown): readonly Mistake[] {
       .filter((network) => !networks.includes(network))
       .map((network) => ({
         path: [...at(host), "networks", network],
-        message: 
+        message:
           networks.length === 0
             ? "is not a network of the cluster, which has no networks"
             : `is not among the cluster's networks${didYouMean(network, networks) || `: ${networks.join(", ")}`}`,

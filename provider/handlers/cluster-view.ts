@@ -51,7 +51,8 @@ export async function readStore(cache: ClusterCache, program: Declarations): Pro
       unreadable,
     };
   } catch (error) {
-    if (error instanceof DriverMissing) return { program, profiles: notYetKnown, interfaces: notYetKnown, unreachable: error };
+    if (error instanceof DriverMissing)
+      return { program, profiles: notYetKnown, interfaces: notYetKnown, unreachable: error };
     const unreachable = asUnreachable(error);
     if (unreachable === undefined) throw error;
     // Another host may refuse, which is told first.

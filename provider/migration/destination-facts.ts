@@ -51,11 +51,7 @@ export class DestinationQuestions {
   }
 
   /** The networks, each PF with its MTU where the VM has more than the usual one. */
-  async withMtu(
-    host: LibvirtHost,
-    networks: HostFacts["networks"],
-    mtu: number,
-  ): Promise<HostFacts["networks"]> {
+  async withMtu(host: LibvirtHost, networks: HostFacts["networks"], mtu: number): Promise<HostFacts["networks"]> {
     if (networks === undefined || mtu <= usualMtu) return networks;
     return Promise.all(
       networks.map(async (network): Promise<NetworkOnHost> => {

@@ -110,7 +110,8 @@ function strangeInDevice(
   if (nic.teaming?.type !== "transient" || nic.teaming.persistent !== standbyAlias) return "another standby";
   if ((nic.mac ?? mac) !== mac) return "another MAC address";
   const inDefinedVlan = defined?.device === "interface" && isDeepStrictEqual(nic.vlan, defined.vlan);
-  if (nic.device === "interface" && !fitsVlan(nic.vlan, vlan) && !inDefinedVlan) return "a VLAN that is not that of its network";
+  if (nic.device === "interface" && !fitsVlan(nic.vlan, vlan) && !inDefinedVlan)
+    return "a VLAN that is not that of its network";
   const file = filesOf(device).find((each) => !filesOf(defined?.raw).includes(each));
   return file === undefined ? undefined : `a file (${JSON.stringify(file)}) that the definition does not have`;
 }

@@ -124,7 +124,10 @@ export function buildJournal({ mover, interfaces, ...journal }: Journal): Elemen
  */
 export function parseJournal(metadata: Element | undefined, vm?: string): Journal | undefined {
   if (metadata === undefined) return undefined;
-  const parsed = schema.safeParse({ ...plain(metadata), interfaces: children(metadata, "interface").map(entry) }, { error: inWords });
+  const parsed = schema.safeParse(
+    { ...plain(metadata), interfaces: children(metadata, "interface").map(entry) },
+    { error: inWords },
+  );
   if (!parsed.success) {
     throw new ProblemError({
       code: "journal-unreadable",

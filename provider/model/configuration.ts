@@ -49,14 +49,18 @@ export function configurationType(checks: Checks) {
       "is not a private key: it must be the text of the key file itself, not its name, nor the public key",
     );
 
-  const physicalFunction = objectType("PhysicalFunction", "A physical function (PF), some of whose VFs belong to a network.", {
-    pf: required(interfaceName, "Name of the PF's network interface, such as `eth2`."),
-    virtualFunctions: optional(
-      text.superRefine(checks.ranges),
-      "Numbers of the VFs that belong to the network, counted from 0: `2-7`, `0,2-4`.",
-      { defaultText: "all" },
-    ),
-  });
+  const physicalFunction = objectType(
+    "PhysicalFunction",
+    "A physical function (PF), some of whose VFs belong to a network.",
+    {
+      pf: required(interfaceName, "Name of the PF's network interface, such as `eth2`."),
+      virtualFunctions: optional(
+        text.superRefine(checks.ranges),
+        "Numbers of the VFs that belong to the network, counted from 0: `2-7`, `0,2-4`.",
+        { defaultText: "all" },
+      ),
+    },
+  );
 
   const network = objectType(
     "ClusterNetwork",
@@ -65,7 +69,9 @@ export function configurationType(checks: Checks) {
       bridge: optional(interfaceName, "The Linux bridge of the standbys; at most 15 characters.", {
         defaultText: "none",
       }),
-      mtu: optional(z.number().int().min(68).max(65535), "MTU of the network, in bytes.", { defaultText: "libvirt's default, 1500" }),
+      mtu: optional(z.number().int().min(68).max(65535), "MTU of the network, in bytes.", {
+        defaultText: "libvirt's default, 1500",
+      }),
       physicalFunctions: optional(
         z
           .array(z.union([interfaceName, physicalFunction.schema]))
@@ -74,9 +80,13 @@ export function configurationType(checks: Checks) {
         "The PFs whose VFs the network's interfaces may get, in order of preference: each by its interface, or with a range of its VFs.",
         { defaultText: "none" },
       ),
-      vlan: optional(z.number().int().min(1).max(4094), "VLAN tag that is set on the VFs. It is not set on the bridge: the bridge's uplink must already be in that VLAN.", {
-        defaultText: "none",
-      }),
+      vlan: optional(
+        z.number().int().min(1).max(4094),
+        "VLAN tag that is set on the VFs. It is not set on the bridge: the bridge's uplink must already be in that VLAN.",
+        {
+          defaultText: "none",
+        },
+      ),
     },
   );
 
@@ -140,7 +150,11 @@ export function configurationType(checks: Checks) {
         "Passphrase of that key and of the key file in the host's URI (`keyfile`).",
         secret,
       ),
-      sshPassword: optional(z.string(), "Password of the user on the host. The host's URI must allow it (`sshauth`).", secret),
+      sshPassword: optional(
+        z.string(),
+        "Password of the user on the host. The host's URI must allow it (`sshauth`).",
+        secret,
+      ),
     },
   );
 
@@ -180,11 +194,10 @@ export function configurationType(checks: Checks) {
       defaultText: "none",
       ...secret,
     }),
-    sshPassword: optional(
-      z.string(),
-      "Password of the user on the hosts, for hosts whose URI allows it (`sshauth`).",
-      { defaultText: "none", ...secret },
-    ),
+    sshPassword: optional(z.string(), "Password of the user on the hosts, for hosts whose URI allows it (`sshauth`).", {
+      defaultText: "none",
+      ...secret,
+    }),
     hostCredentials: optional(
       z.record(name, credentials.schema),
       "Credentials of single hosts, keyed by host name. They are sent to no other host, and these hosts do not use `sshPrivateKey`, `sshPassphrase` and `sshPassword`.",

@@ -41,7 +41,10 @@ const moveMoment = objectType("MoveMoment", "Something that was seen in a move."
 
 const jobSample = objectType("JobSample", "How far libvirt's migration was.", {
   at: instant,
-  percent: required(z.number(), "Progress of the memory copy, 0 to 100. It can decrease while changed memory is copied again."),
+  percent: required(
+    z.number(),
+    "Progress of the memory copy, 0 to 100. It can decrease while changed memory is copied again.",
+  ),
   remaining: required(z.number(), "Bytes."),
   rate: required(z.number(), "Bytes per second."),
 });
@@ -106,6 +109,9 @@ export const moveReport = objectType("MoveReport", "What a move did.", {
     vfUnplug.schema,
     "When the VF was unplugged, and why then. Absent on oVirt, and in reports of older versions.",
   ),
-  announced: required(moveAnnouncement.schema, "How the guest's new location was announced, and what was not possible."),
+  announced: required(
+    moveAnnouncement.schema,
+    "How the guest's new location was announced, and what was not possible.",
+  ),
   warnings: required(list(moveWarning.schema), "What was worth knowing before the move."),
 });

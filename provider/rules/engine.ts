@@ -117,7 +117,8 @@ export const engineRules: readonly Rule<EngineHealth>[] = [
         .filter((host) => !isUp(host) && !inMaintenance.includes(host.status))
         .map((host) => ({
           message: `Host ${quoted(host.name)} is in status ${host.status}: the engine moves no VM to it.`,
-          remedy: "Check the host's events in the Administration Portal, and activate the host or put it into maintenance.",
+          remedy:
+            "Check the host's events in the Administration Portal, and activate the host or put it into maintenance.",
         })),
   },
   {

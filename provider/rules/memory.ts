@@ -114,4 +114,3 @@ export function spelledSize(kibibytes: number): string {
 function sum(numbers: readonly number[]): number {
   return numbers.reduce((all, each) => all + each, 0);
 }
-

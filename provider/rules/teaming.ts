@@ -95,7 +95,9 @@ const form: readonly TeamingRule[] = [
     source: `${validate} virDomainNetDefValidate`,
     ...refused,
     find: onEach(isPrimary, "Set persistent='…' to the standby's alias.", (device, facts) =>
-      partnersAlias(device) === undefined ? `${labelled(device, facts)} has <teaming type='transient'> without the standby's alias in persistent=.` : undefined,
+      partnersAlias(device) === undefined
+        ? `${labelled(device, facts)} has <teaming type='transient'> without the standby's alias in persistent=.`
+        : undefined,
     ),
   },
   {
@@ -149,7 +151,9 @@ const form: readonly TeamingRule[] = [
     ...refused,
     find: onEach(isPrimary, "Give it the PCI address of a VF.", (device, facts) => {
       const bus = device.kind === "hostdev" ? device.type : (device.sourceType ?? "pci");
-      return bus === "pci" ? undefined : `${labelled(device, facts)} is the VF of a pair and must be a PCI device, but its source is ${quoted(bus)}.`;
+      return bus === "pci"
+        ? undefined
+        : `${labelled(device, facts)} is the VF of a pair and must be a PCI device, but its source is ${quoted(bus)}.`;
     }),
   },
 ];
@@ -352,7 +356,9 @@ const slots: readonly TeamingRule[] = [
     source: "QEMU: hw/core/qdev.c device_set_realized",
     ...refused,
     find: onEach(isPrimary, "Omit its <address>, or put it on a pcie-root-port.", (device, facts) =>
-      busModel(device, facts) === "pcie-root" ? `${labelled(device, facts)} is on pcie.0, which does not support hot-plug.` : undefined,
+      busModel(device, facts) === "pcie-root"
+        ? `${labelled(device, facts)} is on pcie.0, which does not support hot-plug.`
+        : undefined,
     ),
   },
   {
@@ -439,7 +445,9 @@ const vf: readonly TeamingRule[] = [
     source: `${validate} virDomainActualNetDefValidate`,
     ...refused,
     find: onEach(isPrimary, "Remove <filterref>.", (device, facts) =>
-      device.filter === undefined ? undefined : `${labelled(device, facts)} is a VF with <filterref> ${quoted(device.filter)}, which libvirt ignores.`,
+      device.filter === undefined
+        ? undefined
+        : `${labelled(device, facts)} is a VF with <filterref> ${quoted(device.filter)}, which libvirt ignores.`,
     ),
   },
   {
@@ -448,7 +456,9 @@ const vf: readonly TeamingRule[] = [
     source: `${validate} virDomainActualNetDefValidate`,
     ...refused,
     find: onEach(isPrimary, "Remove <bandwidth>.", (device, facts) =>
-      device.bandwidth === true ? `${labelled(device, facts)} is a VF with <bandwidth>, with which libvirt refuses to start the VM.` : undefined,
+      device.bandwidth === true
+        ? `${labelled(device, facts)} is a VF with <bandwidth>, with which libvirt refuses to start the VM.`
+        : undefined,
     ),
   },
   {
@@ -457,7 +467,9 @@ const vf: readonly TeamingRule[] = [
     source: "libvirt: src/util/virnetdev.c virNetDevSetNetConfig",
     ...refused,
     find: onEach(isPrimary, "Give it at most one VLAN tag.", (device, facts) =>
-      device.vlanTrunk === true ? `${labelled(device, facts)} is a VF with a VLAN trunk, with which libvirt refuses to start the VM.` : undefined,
+      device.vlanTrunk === true
+        ? `${labelled(device, facts)} is a VF with a VLAN trunk, with which libvirt refuses to start the VM.`
+        : undefined,
     ),
   },
   {
@@ -466,7 +478,9 @@ const vf: readonly TeamingRule[] = [
     source: qemuValidate,
     ...refused,
     find: onEach(isPrimary, "Set <mtu> on the standby only.", (device, facts) =>
-      device.mtu === undefined ? undefined : `${labelled(device, facts)} is a VF with <mtu> ${device.mtu}, which is not supported: the guest uses the standby's MTU.`,
+      device.mtu === undefined
+        ? undefined
+        : `${labelled(device, facts)} is a VF with <mtu> ${device.mtu}, which is not supported: the guest uses the standby's MTU.`,
     ),
   },
   {
@@ -476,7 +490,9 @@ const vf: readonly TeamingRule[] = [
     source: `${netFailover} net_failover_handle_frame`,
     ...refused,
     find: onEach(isPrimary, "Remove <link>, or unplug the VF.", (device, facts) =>
-      device.link === "down" ? `${labelled(device, facts)} is a VF with <link state='down'/>, which libvirt ignores.` : undefined,
+      device.link === "down"
+        ? `${labelled(device, facts)} is a VF with <link state='down'/>, which libvirt ignores.`
+        : undefined,
     ),
   },
   {

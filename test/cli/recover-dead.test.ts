@@ -70,7 +70,9 @@ describe("recover, where the destination died at the switch-over", () => {
     const { code, out } = await ran(line, answer);
     expect(code).toBe(0);
     expect(out).toContain("rolled back");
-    expect(out).toContain('Clean-up for VM "web" is pending on host "host2": VF 0000:01:10.0 must be returned to the host');
+    expect(out).toContain(
+      'Clean-up for VM "web" is pending on host "host2": VF 0000:01:10.0 must be returned to the host',
+    );
     expect(standing(lab)).toEqual(settled("host1", vfs[0]));
     expect((await ran("status web")).out).toContain('Clean-up for VM "web" is pending on host "host2"');
   });

@@ -190,8 +190,16 @@ describe("the stack's configuration", () => {
       "hosts.a.hostKey is not a complete SHA256 fingerprint. Write it as",
     ],
     ["another pin", hosts({ uri, hostKey: "16:27:ac:a5" }), "hosts.a.hostKey is not a host key. Write it as"],
-    ["half a pinned key", hosts({ uri, hostKey: key.slice(0, 60) }), "hosts.a.hostKey is not a complete or valid host key"],
-    ["a pinned key of an old type", hosts({ uri, hostKey: "ssh-dss AAAAB3NzaC1kc3M=" }), "has a key type that is not supported"],
+    [
+      "half a pinned key",
+      hosts({ uri, hostKey: key.slice(0, 60) }),
+      "hosts.a.hostKey is not a complete or valid host key",
+    ],
+    [
+      "a pinned key of an old type",
+      hosts({ uri, hostKey: "ssh-dss AAAAB3NzaC1kc3M=" }),
+      "has a key type that is not supported",
+    ],
     [
       "a key file that is not there",
       hosts({ uri: `${uri}?keyfile=/no/key` }),

@@ -22,9 +22,15 @@ describe("known", () => {
     [{}, "name", /^is missing$/],
     [{ name: "data", mode: "secret-value" }, "mode", /^must be "on" or "off"$/],
     [{ name: "data", qos: { average: "secret-value" } }, "qos.average", /^must be a number, not a string$/],
-    [{ name: "data", colour: "secret-value" }, "", /^The resource has an unknown key "colour"; its keys are name, mode, qos\.$/],
+    [
+      { name: "data", colour: "secret-value" },
+      "",
+      /^The resource has an unknown key "colour"; its keys are name, mode, qos\.$/,
+    ],
   ])("%j is refused at %j", (value, property, reason) => {
-    const failures = checkFailures(Profile.safeParse(value, { error: inWords }).error ?? expect.fail("it was accepted"));
+    const failures = checkFailures(
+      Profile.safeParse(value, { error: inWords }).error ?? expect.fail("it was accepted"),
+    );
     expect(failures).toEqual([{ property, reason: expect.stringMatching(reason) as string }]);
     expect(JSON.stringify(failures)).not.toContain("secret-value");
   });

@@ -32,8 +32,18 @@ const failing: readonly (readonly [kind: string, schema: z.ZodType, value: unkno
   ["no IPv4 address", z.ipv4(), "host", "x is not a valid IPv4 address"],
   ["another format", z.email(), "host", "x has an invalid format"],
   ["a format with words of its own", z.string().regex(/^a$/, "must be a"), "b", "x must be a"],
-  ["an unknown key", z.strictObject({ name: z.string() }), { name: "a", nam: "b" }, 'x has an unknown key "nam"; did you mean "name"?'],
-  ["an unknown key without a near one", z.strictObject({ name: z.string() }), { name: "a", c: 1 }, 'x has an unknown key "c"; its keys are name'],
+  [
+    "an unknown key",
+    z.strictObject({ name: z.string() }),
+    { name: "a", nam: "b" },
+    'x has an unknown key "nam"; did you mean "name"?',
+  ],
+  [
+    "an unknown key without a near one",
+    z.strictObject({ name: z.string() }),
+    { name: "a", c: 1 },
+    'x has an unknown key "c"; its keys are name',
+  ],
   ["two unknown keys", z.strictObject({}), { a: 1, b: 1 }, 'x has an unknown key "a", and an unknown key "b"'],
   ["no way of a union", z.union([z.string().min(2), z.number()]), "a", "x must have at least 2 characters"],
   ["a name", z.record(z.string().min(2), z.string()), { a: "b" }, "x.a has a name that is not valid"],
@@ -56,7 +66,9 @@ describe("each kind of issue in words", () => {
 describe("where they are read", () => {
   test("inputs of a resource", () => {
     const { error } = vmInterfaceSchema.safeParse({ vm: "", mac: 1, colour: "secret-value" });
-    expect(checkFailures(error ?? expect.fail("accepted")).map(({ property, reason }) => ofProperty(property, reason))).toEqual([
+    expect(
+      checkFailures(error ?? expect.fail("accepted")).map(({ property, reason }) => ofProperty(property, reason)),
+    ).toEqual([
       "vm is empty",
       "profile is missing",
       "mac must be a string, not a number",

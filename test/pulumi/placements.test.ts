@@ -156,7 +156,9 @@ describe("one mover a VM", () => {
         stack.write(program(one("c", "host2")));
         const refused = await stack.preview();
         expect(refused.exitCode).not.toBe(0);
-        expect(refused.text).toContain('VM "web" already has a placement: resource "a" of stack "dev" (project "test")');
+        expect(refused.text).toContain(
+          'VM "web" already has a placement: resource "a" of stack "dev" (project "test")',
+        );
         expect(refused.text).toContain("vnic-failover release web");
 
         // The first one renames its resource and makes it again: that is its own affair.

@@ -440,16 +440,14 @@ rule("failover-fixes-passthrough", {
       edit(fast, { failover: undefined, passThrough: "disabled", migratable: false }, { backend: "ovirt" }),
       {
         property: "passThrough",
-        message:
-          `Profile "fast" must stay passthrough and migratable while it has a failover, and oVirt's REST API cannot clear a failover.`,
+        message: `Profile "fast" must stay passthrough and migratable while it has a failover, and oVirt's REST API cannot clear a failover.`,
       },
     ],
     [
       edit(fast, { failover: undefined, migratable: false }, { backend: "ovirt" }),
       {
         property: "migratable",
-        message:
-          `Profile "fast" must stay passthrough and migratable while it has a failover, and oVirt's REST API cannot clear a failover.`,
+        message: `Profile "fast" must stay passthrough and migratable while it has a failover, and oVirt's REST API cannot clear a failover.`,
       },
     ],
   ],

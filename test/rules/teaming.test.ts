@@ -94,7 +94,10 @@ rule("teaming-type", {
 
 rule("teaming-transient-names-standby", {
   breaks: [
-    [vfWith({ teaming: { type: "transient" } }), { message: `Interface "ua-vf" has <teaming type='transient'> without the standby's alias in persistent=.` }],
+    [
+      vfWith({ teaming: { type: "transient" } }),
+      { message: `Interface "ua-vf" has <teaming type='transient'> without the standby's alias in persistent=.` },
+    ],
     [
       vfWith({ teaming: { type: "transient", persistent: "" } }),
       { message: `Interface "ua-vf" has <teaming type='transient'> without the standby's alias in persistent=.` },
@@ -107,7 +110,9 @@ rule("teaming-persistent-names-nobody", {
   breaks: [
     [
       standbyWith({ teaming: { type: "persistent", persistent: "ua-x" } }),
-      { message: `Interface "ua-standby" has <teaming type='persistent'> and must not name another device, but names "ua-x".` },
+      {
+        message: `Interface "ua-standby" has <teaming type='persistent'> and must not name another device, but names "ua-x".`,
+      },
     ],
   ],
   keeps: [pair, standbyWith({ teaming: { type: "persistent", persistent: "" } })],
@@ -115,8 +120,14 @@ rule("teaming-persistent-names-nobody", {
 
 rule("teaming-standby-virtio", {
   breaks: [
-    [standbyWith({ model: "e1000e" }), { message: 'Interface "ua-standby" is a standby and must be a virtio interface, but has model "e1000e".' }],
-    [standbyWith({ model: undefined }), { message: 'Interface "ua-standby" is a standby and must be a virtio interface, but has no model.' }],
+    [
+      standbyWith({ model: "e1000e" }),
+      { message: 'Interface "ua-standby" is a standby and must be a virtio interface, but has model "e1000e".' },
+    ],
+    [
+      standbyWith({ model: undefined }),
+      { message: 'Interface "ua-standby" is a standby and must be a virtio interface, but has no model.' },
+    ],
     [
       domain({ ...hostdev, model: "virtio", teaming: { type: "persistent" } }),
       { message: 'Host device "ua-vf" is a standby and must be a virtio interface, but is a host device.' },
@@ -126,7 +137,12 @@ rule("teaming-standby-virtio", {
 });
 
 rule("teaming-primary-hostdev", {
-  breaks: [[vfWith({ type: "bridge" }), { message: 'Interface "ua-vf" is the VF of a pair and must be a host device, but has type "bridge".' }]],
+  breaks: [
+    [
+      vfWith({ type: "bridge" }),
+      { message: 'Interface "ua-vf" is the VF of a pair and must be a host device, but has type "bridge".' },
+    ],
+  ],
   keeps: [pair, vfWith({ type: "network" }), domain(standby, hostdev), standbyWith({ type: "direct" })],
 });
 
@@ -134,7 +150,10 @@ rule("teaming-network-gives-hostdev", {
   breaks: [
     [
       vfWith({ type: "network", actualType: "bridge" }),
-      { message: 'Interface "ua-vf" is the VF of a pair, but its libvirt network has forward mode "bridge", not hostdev.' },
+      {
+        message:
+          'Interface "ua-vf" is the VF of a pair, but its libvirt network has forward mode "bridge", not hostdev.',
+      },
     ],
   ],
   keeps: [
@@ -148,7 +167,10 @@ rule("teaming-network-gives-hostdev", {
 
 rule("teaming-primary-pci", {
   breaks: [
-    [vfWith({ sourceType: "usb" }), { message: 'Interface "ua-vf" is the VF of a pair and must be a PCI device, but its source is "usb".' }],
+    [
+      vfWith({ sourceType: "usb" }),
+      { message: 'Interface "ua-vf" is the VF of a pair and must be a PCI device, but its source is "usb".' },
+    ],
     [
       domain(standby, { ...hostdev, type: "mdev" }),
       { message: 'Host device "ua-vf" is the VF of a pair and must be a PCI device, but its source is "mdev".' },
@@ -164,7 +186,10 @@ rule("teaming-primary-pci", {
 
 rule("teaming-standby-alias", {
   breaks: [
-    [standbyWith({ alias: undefined }), { message: `Interface ${mac} is a standby and needs an alias that begins with ua-, but has none.` }],
+    [
+      standbyWith({ alias: undefined }),
+      { message: `Interface ${mac} is a standby and needs an alias that begins with ua-, but has none.` },
+    ],
     [
       standbyWith({ alias: "standby" }),
       { message: 'Interface "standby" is a standby and needs an alias that begins with ua-, but has alias "standby".' },
@@ -179,14 +204,23 @@ rule("teaming-standby-alias", {
 
 rule("teaming-primary-alias", {
   breaks: [
-    [vfWith({ alias: undefined }), { message: `Interface ${mac} is the VF of a pair and should have an alias that begins with ua-, but has none.` }],
+    [
+      vfWith({ alias: undefined }),
+      { message: `Interface ${mac} is the VF of a pair and should have an alias that begins with ua-, but has none.` },
+    ],
     [
       domain(other, standby, { ...hostdev, alias: undefined }),
-      { message: "Host device number 3 is the VF of a pair and should have an alias that begins with ua-, but has none." },
+      {
+        message:
+          "Host device number 3 is the VF of a pair and should have an alias that begins with ua-, but has none.",
+      },
     ],
     [
       vfWith({ alias: "hostdev0" }),
-      { message: 'Interface "hostdev0" is the VF of a pair and should have an alias that begins with ua-, but has alias "hostdev0".' },
+      {
+        message:
+          'Interface "hostdev0" is the VF of a pair and should have an alias that begins with ua-, but has alias "hostdev0".',
+      },
     ],
   ],
   keeps: [pair, standbyWith({ alias: "net0" })],
@@ -298,7 +332,15 @@ rule("teaming-mac-given", {
 });
 
 rule("teaming-mac-not-zero", {
-  breaks: [[vfWith({ mac: "00:00:00:00:00:00" }), { message: 'Interface "ua-vf" has MAC address 00:00:00:00:00:00: standby and VF would get different generated addresses, and the guest would not pair them.' }]],
+  breaks: [
+    [
+      vfWith({ mac: "00:00:00:00:00:00" }),
+      {
+        message:
+          'Interface "ua-vf" has MAC address 00:00:00:00:00:00: standby and VF would get different generated addresses, and the guest would not pair them.',
+      },
+    ],
+  ],
   keeps: [pair, vfWith({ mac: undefined }), domain({ ...other, mac: "00:00:00:00:00:00" })],
 });
 
@@ -371,8 +413,14 @@ rule("teaming-machine-q35", {
 
 rule("teaming-primary-not-on-root-complex", {
   breaks: [
-    [vfWith({ guestAddress: on(0, { slot: 9 }) }), { message: 'Interface "ua-vf" is on pcie.0, which does not support hot-plug.' }],
-    [{ ...vfWith({ guestAddress: on(0) }), controllers: [] }, { message: 'Interface "ua-vf" is on pcie.0, which does not support hot-plug.' }],
+    [
+      vfWith({ guestAddress: on(0, { slot: 9 }) }),
+      { message: 'Interface "ua-vf" is on pcie.0, which does not support hot-plug.' },
+    ],
+    [
+      { ...vfWith({ guestAddress: on(0) }), controllers: [] },
+      { message: 'Interface "ua-vf" is on pcie.0, which does not support hot-plug.' },
+    ],
   ],
   keeps: [
     pair,
@@ -452,7 +500,10 @@ rule("teaming-primary-single-function", {
     [vfWith({ guestAddress: on(2, { function: 1 }) }), { message: 'Interface "ua-vf" is function 1.' }],
     [
       vfWith({ guestAddress: on(2, { multifunction: true }) }),
-      { message: 'Interface "ua-vf" is function 0 of a multifunction device; the VF of a pair must be function 0 of a single-function device.' },
+      {
+        message:
+          'Interface "ua-vf" is function 0 of a multifunction device; the VF of a pair must be function 0 of a single-function device.',
+      },
     ],
   ],
   keeps: [
@@ -467,7 +518,10 @@ rule("teaming-primary-alone-in-slot", {
   breaks: [
     [
       vfWith({ guestAddress: on(1, { function: 1 }) }),
-      { message: 'Interface "ua-vf" shares its PCI slot with another device (Interface "ua-standby"); the VF of a pair needs a slot of its own.' },
+      {
+        message:
+          'Interface "ua-vf" shares its PCI slot with another device (Interface "ua-standby"); the VF of a pair needs a slot of its own.',
+      },
     ],
   ],
   keeps: [
@@ -481,32 +535,61 @@ rule("teaming-primary-alone-in-slot", {
 });
 
 rule("teaming-vf-driver-vfio", {
-  breaks: [[vfWith({ driver: "kvm" }), { message: 'Interface "ua-vf" has driver "kvm"; a VF is assigned with vfio only.' }]],
+  breaks: [
+    [vfWith({ driver: "kvm" }), { message: 'Interface "ua-vf" has driver "kvm"; a VF is assigned with vfio only.' }],
+  ],
   keeps: [pair, vfWith({ driver: undefined }), standbyWith({ driver: "vhost" })],
 });
 
 rule("teaming-vf-no-filter", {
-  breaks: [[vfWith({ filter: "clean-traffic" }), { message: 'Interface "ua-vf" is a VF with <filterref> "clean-traffic", which libvirt ignores.' }]],
+  breaks: [
+    [
+      vfWith({ filter: "clean-traffic" }),
+      { message: 'Interface "ua-vf" is a VF with <filterref> "clean-traffic", which libvirt ignores.' },
+    ],
+  ],
   keeps: [pair, standbyWith({ filter: "clean-traffic" })],
 });
 
 rule("teaming-vf-no-bandwidth", {
-  breaks: [[vfWith({ bandwidth: true }), { message: 'Interface "ua-vf" is a VF with <bandwidth>, with which libvirt refuses to start the VM.' }]],
+  breaks: [
+    [
+      vfWith({ bandwidth: true }),
+      { message: 'Interface "ua-vf" is a VF with <bandwidth>, with which libvirt refuses to start the VM.' },
+    ],
+  ],
   keeps: [pair, vfWith({ bandwidth: false }), standbyWith({ bandwidth: true })],
 });
 
 rule("teaming-vf-no-vlan-trunk", {
-  breaks: [[vfWith({ vlanTrunk: true }), { message: 'Interface "ua-vf" is a VF with a VLAN trunk, with which libvirt refuses to start the VM.' }]],
+  breaks: [
+    [
+      vfWith({ vlanTrunk: true }),
+      { message: 'Interface "ua-vf" is a VF with a VLAN trunk, with which libvirt refuses to start the VM.' },
+    ],
+  ],
   keeps: [pair, vfWith({ vlanTrunk: false }), standbyWith({ vlanTrunk: true })],
 });
 
 rule("teaming-vf-no-mtu", {
-  breaks: [[vfWith({ mtu: 1500 }), { message: `Interface "ua-vf" is a VF with <mtu> 1500, which is not supported: the guest uses the standby's MTU.` }]],
+  breaks: [
+    [
+      vfWith({ mtu: 1500 }),
+      {
+        message: `Interface "ua-vf" is a VF with <mtu> 1500, which is not supported: the guest uses the standby's MTU.`,
+      },
+    ],
+  ],
   keeps: [pair],
 });
 
 rule("teaming-vf-link-up", {
-  breaks: [[vfWith({ link: "down" }), { message: `Interface "ua-vf" is a VF with <link state='down'/>, which libvirt ignores.` }]],
+  breaks: [
+    [
+      vfWith({ link: "down" }),
+      { message: `Interface "ua-vf" is a VF with <link state='down'/>, which libvirt ignores.` },
+    ],
+  ],
   keeps: [pair, vfWith({ link: undefined }), standbyWith({ link: "down" })],
 });
 
@@ -533,7 +616,10 @@ rule("teaming-vf-not-rtl8139", {
   breaks: [
     [
       vfWith({ type: "network", model: "rtl8139" }),
-      { message: 'Interface "ua-vf" is a VF of a libvirt network with model "rtl8139": libvirt would put it on a conventional PCI bridge.' },
+      {
+        message:
+          'Interface "ua-vf" is a VF of a libvirt network with model "rtl8139": libvirt would put it on a conventional PCI bridge.',
+      },
     ],
   ],
   keeps: [
@@ -550,7 +636,10 @@ rule("teaming-vf-model-written", {
   breaks: [
     [
       vfWith({ type: "network", guestAddress: undefined }),
-      { message: 'Interface "ua-vf" is a VF of a libvirt network with neither model nor address: on a host without that network libvirt would choose model rtl8139.' },
+      {
+        message:
+          'Interface "ua-vf" is a VF of a libvirt network with neither model nor address: on a host without that network libvirt would choose model rtl8139.',
+      },
     ],
   ],
   keeps: [

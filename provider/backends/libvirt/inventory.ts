@@ -203,7 +203,8 @@ async function groupUse(host: LibvirtHost, others: readonly PciAddress[], use: H
     const vm = userOf(use, other) ?? reservedFor(use, other);
     const at = `device ${formatPciAddress(other)} in the same IOMMU group`;
     if (vm !== undefined) return `${at} is assigned to VM "${vm}"`;
-    if (device.driver !== undefined && !isVfioDriver(device.driver)) return `${at} is bound to host driver ${device.driver}`;
+    if (device.driver !== undefined && !isVfioDriver(device.driver))
+      return `${at} is bound to host driver ${device.driver}`;
   }
   return undefined;
 }

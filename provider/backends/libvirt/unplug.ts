@@ -21,7 +21,8 @@ export class UnplugFailed extends ProblemError {
       code: "unplug-failed",
       what: `The guest of VM "${domain}" ${why(device)}`,
       where: host,
-      remedy: "Check what uses the device in the guest (a bond, a DPDK application) and that the guest is not hung, then retry.",
+      remedy:
+        "Check what uses the device in the guest (a bond, a DPDK application) and that the guest is not hung, then retry.",
     });
   }
 }

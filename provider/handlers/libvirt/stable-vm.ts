@@ -39,7 +39,9 @@ export async function lookAtRest(ctx: HandlerContext, cache: ClusterCache, vm: V
     ? `A move ${move} is in progress: the VM is shown as it was before.`
     : `A move ${move} was interrupted. Run pulumi up or vnic-failover recover ${shellWord(name)} to complete it or roll it back.`;
   sayOnce(ctx, sentence, () => ctx.progress.warn(sentence));
-  return moving ? { ...seen, moving } : { ...seen, moving, interrupted: `completion or rollback of the interrupted move ${move}` };
+  return moving
+    ? { ...seen, moving }
+    : { ...seen, moving, interrupted: `completion or rollback of the interrupted move ${move}` };
 }
 
 /**

@@ -207,8 +207,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     const found = await locate(client, id);
     if (found === undefined) {
       const another = await madeAgain(client, vmOf(id, state));
-      if (another !== undefined)
-        ctx.progress.warn(`Nothing was deleted. Unable to find ${another.found}.`);
+      if (another !== undefined) ctx.progress.warn(`Nothing was deleted. Unable to find ${another.found}.`);
       return;
     }
     const { nic } = found;

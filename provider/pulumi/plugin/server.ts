@@ -86,7 +86,10 @@ function answering<Request, Response>(
   return (received, answer) => {
     const { request } = received;
     if (!admitted(received.getPeer())) {
-      answer({ code: grpc.status.PERMISSION_DENIED, details: "Permission denied: the plugin accepts connections only from the user who started it" });
+      answer({
+        code: grpc.status.PERMISSION_DENIED,
+        details: "Permission denied: the plugin accepts connections only from the user who started it",
+      });
       return;
     }
     const call: Call = { secrets: new Secrets() };

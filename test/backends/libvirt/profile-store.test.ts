@@ -77,7 +77,9 @@ describe("a profile that one host does not take", () => {
 
   it("is on none", async () => {
     lab.host2.refuse("network_define_xml_flags", refusal);
-    await expect(store().save(profile)).rejects.toThrow(/No space left on device.*The hosts that had been updated were restored\.$/);
+    await expect(store().save(profile)).rejects.toThrow(
+      /No space left on device.*The hosts that had been updated were restored\.$/,
+    );
     expect(lab.hosts.map(namesOn)).toEqual([[], []]);
   });
 

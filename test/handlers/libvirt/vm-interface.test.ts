@@ -385,8 +385,12 @@ describe("an interface of a VM that is being moved", () => {
     const { id, state, profile } = await begun();
     const before = standing(lab);
     const found = await vmInterface.read(lab.context(), id, state);
-    expect(found?.state.missing).toContainEqual(expect.stringContaining('completion or rollback of the interrupted move of VM "web"'));
-    expect(lab.progress.warnings).toEqual([expect.stringContaining("vnic-failover recover web to complete it or roll it back")]);
+    expect(found?.state.missing).toContainEqual(
+      expect.stringContaining('completion or rollback of the interrupted move of VM "web"'),
+    );
+    expect(lab.progress.warnings).toEqual([
+      expect.stringContaining("vnic-failover recover web to complete it or roll it back"),
+    ]);
     expect(standing(lab)).toEqual(before);
     const news = inputs(profile);
     expect((await vmInterface.diff(lab.context(), id, found?.state ?? state, news)).changes).toBe(true);

@@ -257,8 +257,13 @@ describe("read", () => {
       await moveVm(mover.cluster, { vm: "web", to: "host2" }).catch(() => undefined);
       const found = await vmPlacement.read(lab.context(), "web", at("host1"));
       const state = found?.state ?? at(host);
-      expect(state).toMatchObject({ host, missing: [expect.stringContaining("completion or rollback of the interrupted move")] });
-      expect(lab.progress.warnings).toEqual([expect.stringContaining("vnic-failover recover web to complete it or roll it back")]);
+      expect(state).toMatchObject({
+        host,
+        missing: [expect.stringContaining("completion or rollback of the interrupted move")],
+      });
+      expect(lab.progress.warnings).toEqual([
+        expect.stringContaining("vnic-failover recover web to complete it or roll it back"),
+      ]);
       expect(standing(lab).journals).not.toEqual([]);
       const news = { vm: "web", host };
       expect((await vmPlacement.diff(lab.context(), "web", state, news)).changes).toBe(true);
@@ -380,7 +385,9 @@ describe("one placement a VM", () => {
       text: expect.stringContaining('resource "a" of stack "dev"') as string,
     });
     expect((await vmPlacement.check(row("b", "prod"), there)).failures).toEqual([]);
-    expect((await release(context, "web")).text).toBe('Nothing to release: no stack is recorded as the owner of the placement of VM "web".');
+    expect((await release(context, "web")).text).toBe(
+      'Nothing to release: no stack is recorded as the owner of the placement of VM "web".',
+    );
     const web = lab.host1.domains.requireNamed("web");
     lab.host1.domains.setMetadata(web, metadataNamespace("placement"), metadataPrefix, "<placement/>", 3);
     expect(await vmPlacement.check(row("b", "prod"), there).catch((error: unknown) => error)).toMatchObject({

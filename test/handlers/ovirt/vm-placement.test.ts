@@ -253,7 +253,9 @@ describe("a placement", () => {
     over.engine.disruptions.add({ kind: "vf-not-replugged" });
     const failure = await failed(vmPlacement.create(over.context(), { vm: "web", host: "host2" }));
     expect(failure.problem.code).toBe("moved-without-vf");
-    expect(failure.message).toMatch(/runs on "host2" without the VF of NIC "nic".*failed to be plugged back.*power cycle/s);
+    expect(failure.message).toMatch(
+      /runs on "host2" without the VF of NIC "nic".*failed to be plugged back.*power cycle/s,
+    );
     const state = failure.state as VmPlacementState;
     expect(state).toMatchObject({ host: "host2", unplugged: [over.nic("web", "nic").id] });
     expect((await vmPlacement.diff(over.context(), failure.id, state, { vm: "web", host: "host2" })).changes).toBe(
@@ -336,7 +338,9 @@ describe("a placement", () => {
     over.engine.disruptions.add({ kind: "vm-crashes" });
     const news = { vm: "web", host: "host2" };
     const failure = await failed(vmPlacement.update(over.context(), over.vm("web").id, at("host1"), news));
-    expect(failure.message).toMatch(/Unable to move VM "web" to "host2": Migration failed: Lost.*The VM is down\. Start it/s);
+    expect(failure.message).toMatch(
+      /Unable to move VM "web" to "host2": Migration failed: Lost.*The VM is down\. Start it/s,
+    );
     expect(failure.problem.remedy).toBe("Start it, then run pulumi up again.");
     start(over.engine.model, over.vm("web"), administrator);
     expect(over.kinds("web")).toEqual(["bridge", "hostdev"]);

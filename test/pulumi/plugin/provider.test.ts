@@ -277,7 +277,9 @@ describe("a move", () => {
     expect(standing(lab)).toEqual(settled("host1", vfs[0]));
     const warned = engine.lines.filter(({ ephemeral }) => !ephemeral).map(({ message }) => message);
     // The hosts are not reached over SSH: the report's notes of that follow.
-    expect(warned.filter((line) => !line.startsWith("The guest was not probed from"))).toEqual([expect.stringMatching(message)]);
+    expect(warned.filter((line) => !line.startsWith("The guest was not probed from"))).toEqual([
+      expect.stringMatching(message),
+    ]);
     engine.close();
   });
 

@@ -212,7 +212,9 @@ raises("move-libvirt-accepts", () =>
     web(lab).kept.snapshots = 3;
   }),
 );
-raises("move-libvirt-asked", () => planOf(({ host1 }) => host1.refuse("domain_migrate_begin3_params", mayNotMigrate, { when: () => true })));
+raises("move-libvirt-asked", () =>
+  planOf(({ host1 }) => host1.refuse("domain_migrate_begin3_params", mayNotMigrate, { when: () => true })),
+);
 raises("move-disks-shared", () =>
   planOf((lab) => {
     attached(lab, localDisk);

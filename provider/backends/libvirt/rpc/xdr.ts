@@ -58,7 +58,8 @@ export function encode<T>(codec: Codec<T>, value: T): Buffer {
 export function decode<T>(codec: Codec<T>, bytes: Buffer): T {
   const input = new XdrReader(bytes);
   const value = codec.decode(input);
-  if (input.remaining > 0) throw new RpcProtocolError(`libvirt sent a message with ${input.remaining} unexpected trailing bytes`);
+  if (input.remaining > 0)
+    throw new RpcProtocolError(`libvirt sent a message with ${input.remaining} unexpected trailing bytes`);
   return value;
 }
 
@@ -146,7 +147,10 @@ export function optional<T>(codec: Codec<T>): Codec<T | null> {
     },
     decode(input) {
       const present = uint.decode(input);
-      if (present > 1) throw new RpcProtocolError(`libvirt sent an invalid message: an optional field's flag is ${present}, not 0 or 1`);
+      if (present > 1)
+        throw new RpcProtocolError(
+          `libvirt sent an invalid message: an optional field's flag is ${present}, not 0 or 1`,
+        );
       return present === 1 ? codec.decode(input) : null;
     },
   };
@@ -279,14 +283,17 @@ function encodeLength(length: number, max: number, of: string, out: XdrWriter): 
 
 function decodeLength(input: XdrReader, max: number, of: string): number {
   const length = uint.decode(input);
-  if (length > max) throw new RpcProtocolError(`libvirt sent a message with ${length} ${of}, more than the limit of ${max}`);
+  if (length > max)
+    throw new RpcProtocolError(`libvirt sent a message with ${length} ${of}, more than the limit of ${max}`);
   return length;
 }
 
 /** Every element of libvirt's lists takes at least one unit, so a length beyond that is refused before anything is built. */
 function decodeElements<T>(codec: Codec<T>, length: number, input: XdrReader): T[] {
   if (length * UNIT > input.remaining) {
-    throw new RpcProtocolError(`libvirt sent a truncated message: ${length} elements expected, ${input.remaining} bytes left`);
+    throw new RpcProtocolError(
+      `libvirt sent a truncated message: ${length} elements expected, ${input.remaining} bytes left`,
+    );
   }
   const values: T[] = [];
   for (let index = 0; index < length; index++) values.push(codec.decode(input));

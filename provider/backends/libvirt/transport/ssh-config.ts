@@ -80,7 +80,7 @@ const lists = ["userknownhostsfile", "globalknownhostsfile"] as const;
 /** Options that are read; all others neither change which host is reached nor how it is logged in to. */
 export const optionsThatCount: ReadonlySet<string> = new Set([...single, ...lists, "identityfile"]);
 
-const way = 
+const way =
   "To use the system's ssh instead, add command=ssh to the host's URI. To ignore the SSH configuration, set sshConfig: none in vnic-failover:cluster.";
 
 /** Of a host that these options are of. @throws ConfigFault */

@@ -83,7 +83,12 @@ function knownHostsPolicy(target: SshTarget, { entries, authorities, notes }: Kn
           const known = judged.known.map((entry) => `${fingerprintOf(entry.key)} (${entry.keyType}, ${entry.source})`);
           const certified =
             authority === undefined ? "" : ` (${authority.source}: host certificates are not supported)`;
-          return mismatch(target, key, `known_hosts has ${known.join(", ")}${certified}`, "replace the line in known_hosts");
+          return mismatch(
+            target,
+            key,
+            `known_hosts has ${known.join(", ")}${certified}`,
+            "replace the line in known_hosts",
+          );
         }
         case "revoked":
           return new SshError(target, {

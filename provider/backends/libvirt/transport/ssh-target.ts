@@ -185,8 +185,14 @@ class Resolution {
       const found = token === undefined ? this.environment[name ?? ""] : tokens[token];
       if (found !== undefined) return found;
       throw token === undefined
-        ? new ConfigFault(`Unable to use ${source}: environment variable ${name ?? ""} is not set`, "Set the variable, or write the value in full.")
-        : new ConfigFault(`Unable to use ${source}: the token "%${token}" is not supported there`, "Write the name in full.");
+        ? new ConfigFault(
+            `Unable to use ${source}: environment variable ${name ?? ""} is not set`,
+            "Set the variable, or write the value in full.",
+          )
+        : new ConfigFault(
+            `Unable to use ${source}: the token "%${token}" is not supported there`,
+            "Write the name in full.",
+          );
     });
   }
 }
@@ -196,7 +202,10 @@ function hostOf(asked: string, { hostName }: HostSettings): string {
     hostName === undefined ? token : letter === "h" ? asked : letter === "%" ? "%" : token,
   );
   if (hostName !== undefined && !/^[A-Za-z0-9_:][A-Za-z0-9_.:%-]*$/.test(host)) {
-    throw new ConfigFault(`Unable to use ${hostName.source}: its HostName is not a valid host name or IP address`, "Correct that line.");
+    throw new ConfigFault(
+      `Unable to use ${hostName.source}: its HostName is not a valid host name or IP address`,
+      "Correct that line.",
+    );
   }
   return host.toLowerCase();
 }
@@ -229,9 +238,6 @@ function hopsOf({ value, source }: Said): readonly Hop[] {
 
 function pathOf({ value, source }: Said): string {
   if (/^~[^/]/.test(value) || value === "~")
-    throw new ConfigFault(
-      `Unable to use ${source}: paths such as ~user are not supported`,
-      "Write the path in full.",
-    );
+    throw new ConfigFault(`Unable to use ${source}: paths such as ~user are not supported`, "Write the path in full.");
   return resolve(expandHome(value));
 }

@@ -170,7 +170,8 @@ export class SshSession {
         {
           code: "ssh-unreachable",
           what: `The jump host is unable to connect to ${place}`,
-          remedy: "Check that the jump host can resolve the name and reach the port, and that an SSH server is running there.",
+          remedy:
+            "Check that the jump host can resolve the name and reach the port, and that an SSH server is running there.",
         },
         cause,
       );
@@ -424,7 +425,7 @@ function connectError(
     return new SshError(target, { code: "ssh-unreachable", what: "Unable to connect", remedy }, cause);
   }
   if (cause.level === "handshake") {
-    const remedy = 
+    const remedy =
       "If no host key algorithm matched, the host no longer has a key of the type in known_hosts: add its current key (ssh-keyscan).";
     return new SshError(target, { code: "ssh-handshake", what: "Unable to set up an SSH connection", remedy }, cause);
   }

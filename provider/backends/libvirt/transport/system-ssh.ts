@@ -310,7 +310,7 @@ const faults: readonly Fault[] = [
   {
     says: /host key is known|Host key verification failed/i,
     code: "ssh-host-key-unknown",
-    remedy: 
+    remedy:
       "Check the key's fingerprint on the host (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub). If it matches, add the key to known_hosts.",
   },
   {

@@ -63,5 +63,8 @@ export function parseDomainCapabilities(xml: string): DomainCapabilities {
 function rootNamed(name: string, xml: string): Element {
   const root = parseXml(xml);
   if (root.name === name) return root;
-  throw new XmlError({ code: "xml-unexpected", what: `Unable to read the XML from libvirt: expected <${name}>, found <${root.name}>` });
+  throw new XmlError({
+    code: "xml-unexpected",
+    what: `Unable to read the XML from libvirt: expected <${name}>, found <${root.name}>`,
+  });
 }

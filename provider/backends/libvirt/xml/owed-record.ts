@@ -47,6 +47,7 @@ function unreadable(name: string): never {
   throw new XmlError({
     code: "xml-unexpected",
     what: `Unable to read "${name}" of the pending clean-up in the domain's metadata`,
-    remedy: "A newer version of vnic-failover wrote it: use that version. If it was edited by hand, correct it with virsh edit.",
+    remedy:
+      "A newer version of vnic-failover wrote it: use that version. If it was edited by hand, correct it with virsh edit.",
   });
 }

@@ -43,7 +43,8 @@ export async function lookUp<Thing extends { readonly id: string; readonly name:
 export async function all<Thing>(client: EngineClient, kind: Kind<Thing>, search?: string): Promise<readonly Thing[]> {
   const action = `list ${kind.name}s`;
   const things = await collected(client, kind, { search, pageSize: 100, action });
-  if (things.length === 0 && search === undefined && kind.neverEmpty === true) throw emptyList(`${kind.name}s`, client.where);
+  if (things.length === 0 && search === undefined && kind.neverEmpty === true)
+    throw emptyList(`${kind.name}s`, client.where);
   return things;
 }
 

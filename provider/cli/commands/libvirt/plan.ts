@@ -16,7 +16,10 @@ export interface PlanRequest {
   readonly options?: MigrationOptions;
 }
 
-export async function plan({ cluster }: CommandContext, { vm, to, options = defaultMigrationOptions }: PlanRequest): Promise<Answer> {
+export async function plan(
+  { cluster }: CommandContext,
+  { vm, to, options = defaultMigrationOptions }: PlanRequest,
+): Promise<Answer> {
   const found = await planMove(cluster, vm, to, options);
   const refused = isRefused(found);
   return {

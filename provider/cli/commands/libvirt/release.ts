@@ -22,7 +22,11 @@ export async function release({ cluster }: CommandContext, vm: string): Promise<
   // Also one that this version cannot read is taken away.
   const note = await host.metadata(dom, metadataNamespace("placement"), 0);
   if (note === undefined)
-    return { outcome: "ok", document: { vm, released: null }, text: `Nothing to release: no stack is recorded as the owner of the placement of VM "${vm}".` };
+    return {
+      outcome: "ok",
+      document: { vm, released: null },
+      text: `Nothing to release: no stack is recorded as the owner of the placement of VM "${vm}".`,
+    };
   const record = readable(note);
   await writePlacementRecord({ host, dom }, undefined);
   return { outcome: "ok", document: { vm, released: record ?? "unreadable" }, text: inWords(vm, record) };

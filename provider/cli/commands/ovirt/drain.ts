@@ -136,7 +136,11 @@ async function stateOf({ client }: Engine, hosts: readonly EngineHost[], drained
   if (!isRunning(vm) || vm.host === undefined) return skipped("it is not running");
   const on = hosts.find(({ id }) => id === vm.host)?.name;
   if (on === to) return { drained, vm };
-  return skipped(on === from ? `it is on "${from}" already` : `it has since moved to ${on === undefined ? "another cluster" : `"${on}"`}`);
+  return skipped(
+    on === from
+      ? `it is on "${from}" already`
+      : `it has since moved to ${on === undefined ? "another cluster" : `"${on}"`}`,
+  );
 }
 
 async function hostsOf({ client, cluster }: Engine): Promise<readonly EngineHost[]> {

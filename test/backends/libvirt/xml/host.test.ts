@@ -64,7 +64,11 @@ describe("capabilities", () => {
   });
 
   it("are not taken from another document", () => {
-    expect(() => parseHostCapabilities("<domainCapabilities/>")).toThrow("expected <capabilities>, found <domainCapabilities>");
-    expect(() => parseDomainCapabilities("<capabilities/>")).toThrow("expected <domainCapabilities>, found <capabilities>");
+    expect(() => parseHostCapabilities("<domainCapabilities/>")).toThrow(
+      "expected <capabilities>, found <domainCapabilities>",
+    );
+    expect(() => parseDomainCapabilities("<capabilities/>")).toThrow(
+      "expected <domainCapabilities>, found <capabilities>",
+    );
   });
 });

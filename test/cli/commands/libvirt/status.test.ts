@@ -51,7 +51,12 @@ web  running   host1            52:54:00:aa:00:50  br0     data-vf  0000:01:10.0
 
   test.each([
     ["at work", journal(moverOf(process.ppid), far), "under way", []],
-    ["perhaps at work", journal({ machine: "elsewhere", pid: nobody }, far), "in progress on another machine, or interrupted", []],
+    [
+      "perhaps at work",
+      journal({ machine: "elsewhere", pid: nobody }, far),
+      "in progress on another machine, or interrupted",
+      [],
+    ],
     ["gone", journal({ ...moverOf(process.ppid), processStart: "0" }, far), "interrupted", ["web"]],
     ["gone", journal({ machine: "elsewhere", pid: process.pid }, 0), "interrupted", ["web"]],
   ])("a mover that is %s", (standing, begun, words, needRecovery) => {

@@ -155,7 +155,9 @@ describe("doctor", () => {
     expect(code).toBe(0);
     expect(out).toMatch(/warning: The engine lists no host of cluster "lab".*NetworkAdmin/s);
     expect(out).not.toContain("Nothing is missing");
-    expect((await cli.ran("drain host1 --yes")).err).toMatch(/returned no hosts: the user may lack the permission to see them.*NetworkAdmin/s);
+    expect((await cli.ran("drain host1 --yes")).err).toMatch(
+      /returned no hosts: the user may lack the permission to see them.*NetworkAdmin/s,
+    );
   });
 
   it("warns of VMs without VF, hosts in maintenance, and profiles without failover", async () => {
