@@ -41,7 +41,7 @@ export { engineRules, neededRoles, type EngineHealth } from "./engine.js";
 export { hostRules, type BridgeHealth, type ClusterHealth, type PfHealth, type VfHealth } from "./host.js";
 export * from "./interface.js";
 export { writtenFiles, type Disk, type Judgement } from "./judgement.js";
-export { spelledSize, type FreeHugepages, type HugepageNeed } from "./memory.js";
+export { spelledSize, type FreeHugepages } from "./memory.js";
 export type { Attachment } from "./attachments.js";
 export type { MigrationPort } from "./migration-port.js";
 export * from "./ignored.js";

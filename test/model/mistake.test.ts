@@ -6,6 +6,7 @@ import { ask } from "../../provider/handlers/functions/function.js";
 import { getFreeVfs } from "../../provider/handlers/functions/get-free-vfs.js";
 import { checkFailures } from "../../provider/handlers/handler.js";
 import { inWords, issuesInWords, ofProperty } from "../../provider/model/mistake.js";
+import { noProgress } from "../../provider/model/progress.js";
 import { ProblemError } from "../../provider/model/problem.js";
 
 const failing: readonly (readonly [kind: string, schema: z.ZodType, value: unknown, words: string])[] = [
@@ -77,7 +78,7 @@ describe("where they are read", () => {
   });
 
   test("arguments of a function", async () => {
-    const asked = ask(getFreeVfs, { config: {}, progress: { info: () => {} } as never }, { host: "", colour: "red" });
+    const asked = ask(getFreeVfs, { config: {}, progress: noProgress }, { host: "", colour: "red" });
     const error: unknown = await asked.catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(ProblemError);
     expect((error as ProblemError).message).toBe(
