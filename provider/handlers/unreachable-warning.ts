@@ -1,5 +1,5 @@
 /** A host or an engine that could not be asked, as the user hears of it at preview. */
-import { HostRefused } from "../backends/libvirt/host.js";
+import { HostRefused, HostUnreachable } from "../backends/libvirt/host.js";
 import { DriverMissing } from "../backends/libvirt/rpc/optional-drivers.js";
 import type { UnreadableVm } from "../backends/libvirt/unreadable-vm.js";
 import { EngineUnreachable } from "../backends/ovirt/rest/index.js";
@@ -56,7 +56,7 @@ export function warnOfUnreadable(
 }
 
 function kindOf(problem: ProblemError): string {
-  return problem instanceof EngineUnreachable ? "the engine" : "this host";
+  return problem instanceof HostUnreachable ? "this host" : "the engine";
 }
 
 /** What is wrong, how things stand, and what to do. */
