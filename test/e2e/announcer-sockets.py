@@ -44,7 +44,8 @@ def scene():
     copied = {}
     for name, vlan in (("plain", 0), ("tagged", 100)):
         heard(vf)
-        copies = Copies("guest0", "pf0", vlan, guest)
+        copies = Copies("guest0", "pf0", 0, vlan, guest)
+        copies.open = True
         for sent in (frame(guest, peer, b"for the guest"), frame(other, peer, b"for another"),
                      frame(b"\xff" * 6, peer, b"for all"), frame(guest, pf, b"come back")):
             out.send(sent)
