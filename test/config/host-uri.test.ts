@@ -63,7 +63,7 @@ describe("a libvirt URI", () => {
   });
 
   it.each([
-    ["qemu+tls:///system", /names no host/],
+    ["qemu+tls:///system", /has no host/],
     ["qemu+tls://host1/system?no_verify=1", /no_verify would let any host be this one/],
     ["qemu+tls://host1/system?keyfile=/k", /unknown parameter "keyfile"/],
     ["qemu+tls://host1/system?pkipath=pki", /its parameter pkipath must be an absolute path/],

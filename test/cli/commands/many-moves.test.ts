@@ -354,6 +354,6 @@ describe("a file that is no drain's report", () => {
     const { document } = await carryOut(contextWith(), request(), planOf(["a", "host2"]), moved);
     const good = await readFile(String(document["drainReport"]), "utf8");
     await expect(written(good)).resolves.toMatchObject({ host: "host1" });
-    await expect(written(good.replace(uuid, "web"))).rejects.toThrow(/vms: 0: uuid: /);
+    await expect(written(good.replace(uuid, "web"))).rejects.toThrow(/vms\[0\]\.uuid has an invalid format/);
   });
 });

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { ConfigKey } from "../../../provider/config/index.js";
 import { handlers } from "../../../provider/handlers/registry.js";
 import type { Kind } from "../../../provider/model/kind.js";
+import { ofProperty } from "../../../provider/model/mistake.js";
 import { dynamicProvider, type Wire } from "../../../provider/pulumi/dynamic/provider.js";
 import type { StackConfig } from "../../../provider/handlers/handler.js";
 import { twoHosts, vm, type LabLike } from "../../hosts/two-hosts.js";
@@ -35,7 +36,7 @@ async function pluginFace(config: StackConfig): Promise<Face & { close(): Promis
   return {
     async check(kind, name, news, olds) {
       const { inputs, failures } = await client.check(urnOf(kind, name), news, olds);
-      const words = failures.map(({ property, reason }) => (property === "" ? reason : `${property}: ${reason}`));
+      const words = failures.map(({ property, reason }) => ofProperty(property, reason));
       return { inputs, failures: words };
     },
     async diff(kind, id, state, news, oldInputs) {

@@ -184,7 +184,7 @@ describe("the SSH configuration", () => {
     [
       "ProxyCommand",
       "ProxyCommand nc %h %p",
-      /config:2: ProxyCommand is not supported.*Use ProxyJump\. Add command=ssh/,
+      /config:2: ProxyCommand is not supported.*Use ProxyJump\. .*add command=ssh/,
     ],
     ["CanonicalizeHostname", "CanonicalizeHostname yes", /config:2: CanonicalizeHostname is not supported/],
     ["RevokedHostKeys", "RevokedHostKeys /k", /@revoked lines in known_hosts/],
@@ -193,12 +193,12 @@ describe("the SSH configuration", () => {
     ["a port that is none", "Port 0", /config:2: its Port is not a number/],
     ["a host's name that is none", "HostName -oProxyCommand=x", /config:2: its HostName is not a valid host name/],
     ["a token that is not known", "IdentityFile ~/.ssh/%C", /"%C" is not supported/],
-    ["a variable that is not set", "IdentityFile ${NOT_SET_HERE}/k", /no variable "NOT_SET_HERE"/],
+    ["a variable that is not set", "IdentityFile ${NOT_SET_HERE}/k", /environment variable NOT_SET_HERE is not set/],
     ["an option without a value", "User", /config:2 \(user\): its value is missing/],
     ["a quote that does not end", 'User "virt', /config:2 \(user\): its value is missing, or a quote/],
     ["single quotes", "IdentityFile '/a b'", /use double quotes/],
-    ["a # in a word", "IdentityFile /a#b", /a "#" within a word/],
-    ["a pattern that is not understood", "Include [ab]*", /only \* and \? are understood/],
+    ["a # in a word", "IdentityFile /a#b", /a word that contains "#" must be in double quotes/],
+    ["a pattern that is not understood", "Include [ab]*", /only the wildcards \* and \?/],
   ])("with %s is refused for the hosts it is about, and for no other", async (_, line, message) => {
     const text = `Host kvm1\n ${line}\n User virt`;
     expect(await refusal(target(text))).toMatch(message);

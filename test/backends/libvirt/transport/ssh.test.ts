@@ -268,7 +268,7 @@ describe("the way to libvirt's socket", () => {
     );
     expect(error).toBeInstanceOf(ConnectionLostError);
     expect((error as Error).message).toMatch(
-      /ended with 127: sh: virt-ssh-helper: not found.*AllowStreamLocalForwarding/s,
+      /exited with status 127: sh: virt-ssh-helper: not found.*AllowStreamLocalForwarding/s,
     );
   });
 

@@ -130,7 +130,7 @@ describe("the system's ssh", () => {
     const { sshConfig } = await host();
     const { exec } = await open(sshConfig);
     await expect(exec?.(remoteCommand`yes`, "", { maxOutputBytes: 99 })).rejects.toThrow(/more than 99 bytes/);
-    await expect(exec?.(remoteCommand`sleep 60`, "", { timeoutMs: 100 })).rejects.toThrow(/not ended within 0\.1 s/);
+    await expect(exec?.(remoteCommand`sleep 60`, "", { timeoutMs: 100 })).rejects.toThrow(/did not finish within 0\.1 s/);
     const stop = new AbortController();
     const aborted = exec?.(remoteCommand`sleep 60`, "", { signal: stop.signal });
     stop.abort(new Error("stop"));
@@ -184,7 +184,7 @@ describe("the system's ssh", () => {
     expect(await failure(without.sshConfig)).toMatchObject({
       problem: {
         code: "ssh-libvirt-socket",
-        what: expect.stringMatching(/ended with 127: sh: virt-ssh-helper: not found/) as unknown,
+        what: expect.stringMatching(/exited with status 127: sh: virt-ssh-helper: not found/) as unknown,
       },
     });
     expect(await failure((await host({ config: "NoSuchOption yes" })).sshConfig)).toMatchObject({
@@ -240,9 +240,9 @@ describe("the system's ssh", () => {
   });
 
   it.each<[string, SshOptions, RegExp]>([
-    ["a private key", { sshPrivateKey: "x" }, /Unable to give sshPrivateKey to the program.*hostCredentials/],
-    ["a password", { sshPassword: "hunter2" }, /Unable to give sshPassword to the program/],
-    ["a pinned host key", { hostKey: "SHA256:x" }, /check a pinned hostKey.*known_hosts/],
+    ["a private key", { sshPrivateKey: "x" }, /Unable to use sshPrivateKey with command=.*hostCredentials/],
+    ["a password", { sshPassword: "hunter2" }, /Unable to use sshPassword with command=/],
+    ["a pinned host key", { hostKey: "SHA256:x" }, /Unable to use hostKey with command=.*known_hosts/],
   ])("is not given %s, which is an error", async (_, options, message) => {
     const opening = openTransport(parseLibvirtUri("qemu+ssh://kvm1/system?command=ssh"), options);
     await expect(opening).rejects.toThrow(message);

@@ -84,7 +84,7 @@ describe("a host over TLS", () => {
     const cluster = clusterOf({ host1: uriOf(await doorOf("host1")), host2: uriOf(await doorOf("host2")) });
     const report = await moveVm(cluster, { vm: "web", to: "host2", progress: lab.progress });
     expect(report?.outcome).toBe("moved");
-    expect(report?.announced.notes.join()).toContain("not reached over SSH");
+    expect(report?.announced.notes.join()).toContain("no SSH connection");
   });
 
   it("is read only where that is configured", async () => {

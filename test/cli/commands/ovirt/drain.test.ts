@@ -30,7 +30,7 @@ describe("drain", () => {
     expect(out).toContain('The plan for "host1":');
     expect(out).toMatch(/^ +web +host2 +eth2$/m);
     expect(out).toMatch(/^ +app +host2 +-$/m);
-    expect(out).toContain("put the host into maintenance: with --maintenance, or in the Administration Portal");
+    expect(out).toContain("put the host into maintenance, with --maintenance or in the Administration Portal");
     expect(await cli.document("drain host1 --dry-run")).toMatchObject({
       exitCode: 0,
       kind: "drain",

@@ -208,7 +208,7 @@ describe("migrate", () => {
     expect(code).toBe(3);
     expect(out).toContain("VF 0000:05:10.0 -> none");
     expect(out).toMatch(
-      /why: Failed to plug.*After migration of web.*shut VM "web" down, plug NIC "nic" in the Administration Portal/,
+      /why: Failed to plug.*After migration of web.*Shut VM "web" down, plug NIC "nic" in the Administration Portal/,
     );
     expect(await cli.reports()).toMatchObject([
       { outcome: "moved-without-vf", interfaces: [{ ...before, vfAfter: null }] },
@@ -240,6 +240,6 @@ describe("release", () => {
     const cli = await engineCli();
     const { code, out } = await cli.ran("release db");
     expect(code).toBe(0);
-    expect(out).toContain("there are no such records on oVirt");
+    expect(out).toContain("on oVirt no owner is recorded for a placement");
   });
 });

@@ -30,7 +30,7 @@ describe("recover", () => {
     const { code, out, err } = await cli.ran("recover");
     expect(code).toBe(3);
     expect(out).toMatch(/^web +host2 +none +- +VF of NIC "nic"/m);
-    expect(err).toContain('shut VM "web" down, plug NIC "nic" in the Administration Portal, and start the VM');
+    expect(err).toContain('Shut VM "web" down, plug NIC "nic" in the Administration Portal, and start the VM');
     expect(await cli.document("recover web")).toMatchObject({
       exitCode: 3,
       recovered: [
