@@ -102,7 +102,7 @@ describe("a dynamic resource of the package", () => {
           expect.objectContaining({
             name: "pinned",
             severity: "error",
-            message: expect.stringMatching(/pin: Invalid string/) as string,
+            message: expect.stringMatching(/pin has an invalid format/) as string,
           }),
         );
         expect(refused.text).not.toContain("4711");
