@@ -28,7 +28,7 @@ function placeOf({ host, port }: TlsUri): string {
 export async function connectTls(uri: TlsUri, timeoutMs = connectTimeout): Promise<TLSSocket> {
   const files = readTlsFiles(uri.pkiPath);
   const socket = begin(uri, files);
-  // Stays: an error that nobody hears would end the process.
+  // Stays: an error without a listener would end the process.
   socket.on("error", () => undefined);
   try {
     await takenIn(uri, files, socket, timeoutMs);
