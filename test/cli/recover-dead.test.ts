@@ -58,7 +58,7 @@ describe("recover, where the destination died at the switch-over", () => {
     const before = standing(lab);
     const { code, err } = await ran("recover web --host-is-dead host2", answer);
     expect(code).toBe(1);
-    expect(err).toContain("it will run twice and its disks will be corrupted");
+    expect(err).toContain("its disks will be corrupted");
     expect(err).toContain("--yes");
     expect(standing(lab)).toEqual(before);
   });
@@ -105,6 +105,6 @@ describe("recover --host-is-dead", () => {
   it("needs the name of a VM", async () => {
     const { code, err } = await ran("recover --host-is-dead host2");
     expect(code).toBe(1);
-    expect(err).toContain("needs a VM");
+    expect(err).toContain("needs the argument <vm>");
   });
 });

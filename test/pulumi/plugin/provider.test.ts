@@ -145,7 +145,9 @@ describe("a resource", () => {
     const open = await plugin.check(nicUrn, news);
     expect(open.failures).toEqual([{ property: "mac", reason: expect.stringContaining("MAC address") as string }]);
     const hidden = await plugin.check(nicUrn, { ...news, mac: secret("no MAC") });
-    expect(hidden.failures).toEqual([{ property: "", reason: expect.stringMatching(/^mac must be a MAC address/) as string }]);
+    expect(hidden.failures).toEqual([
+      { property: "", reason: expect.stringMatching(/^mac must be a MAC address/) as string },
+    ]);
     expect(hidden.inputs["mac"]).toEqual(secret("no MAC"));
   });
 
@@ -340,7 +342,9 @@ describe("functions", () => {
   });
 
   it("refuse what they are not asked rightly", async () => {
-    expect((await errorOf(plugin.invoke("getVmPlacement", { vm: "" }))).details).toMatch(/^Unable to use the arguments: vm is empty\./);
+    expect((await errorOf(plugin.invoke("getVmPlacement", { vm: "" }))).details).toMatch(
+      /^Unable to use the arguments: vm is empty\./,
+    );
     expect((await errorOf(plugin.invoke("getVmPlacement", { vm: "nobody" }))).details).toMatch(/"nobody"/);
     expect((await errorOf(plugin.invoke("getFreeVfs", { host: "host3", network: "data-vf" }))).details).toMatch(
       /"host3"/,

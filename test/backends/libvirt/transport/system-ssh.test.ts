@@ -130,7 +130,9 @@ describe("the system's ssh", () => {
     const { sshConfig } = await host();
     const { exec } = await open(sshConfig);
     await expect(exec?.(remoteCommand`yes`, "", { maxOutputBytes: 99 })).rejects.toThrow(/more than 99 bytes/);
-    await expect(exec?.(remoteCommand`sleep 60`, "", { timeoutMs: 100 })).rejects.toThrow(/did not finish within 0\.1 s/);
+    await expect(exec?.(remoteCommand`sleep 60`, "", { timeoutMs: 100 })).rejects.toThrow(
+      /did not finish within 0\.1 s/,
+    );
     const stop = new AbortController();
     const aborted = exec?.(remoteCommand`sleep 60`, "", { signal: stop.signal });
     stop.abort(new Error("stop"));
