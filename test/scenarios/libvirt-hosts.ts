@@ -133,10 +133,12 @@ function faults(lab: LabLike): Faults {
       });
     },
     fallsSilent() {
-      const uri = lab.configuration.cluster.hosts["host2"]?.uri ?? "";
+      // Only that host could say that the VM is gone: a profile is read from the others.
+      const host = hostOfVm(lab);
+      const uri = lab.configuration.cluster.hosts[host.name]?.uri ?? "";
       const socket = new URL(uri).searchParams.get("socket") ?? "";
-      lab.host2.close();
-      return Promise.resolve(() => lab.host2.listen(socket));
+      host.close();
+      return Promise.resolve(() => host.listen(socket));
     },
   };
 }
