@@ -9,6 +9,7 @@ import { learnQemu } from "../backends/libvirt/known-qemu.js";
 import { openEnds, type MigrationEnds } from "../backends/libvirt/live-migration.js";
 import { hearUnplugs } from "../backends/libvirt/unplug.js";
 import { readable } from "../backends/libvirt/unreadable-vm.js";
+import { parseDomain, type Domain } from "../backends/libvirt/xml/domain.js";
 import { hostResources } from "../backends/libvirt/xml/host-resources.js";
 
 export interface Prepared {
@@ -16,6 +17,8 @@ export interface Prepared {
   readonly dom: DomainRef;
   readonly persistent: boolean;
   readonly startsWithHost: boolean;
+  /** As it was when the move began. */
+  readonly definition: Domain;
   /** What the running domain and its definition name of their host. */
   readonly resources: ReadonlySet<string>;
   /** The connections, as soon as they are open, and the destination's libvirt knows the QEMU that the VM needs. */
@@ -33,8 +36,8 @@ export async function prepare(source: LibvirtHost, destination: LibvirtHost, dom
     source.xmlToChange(dom, DomainXml.INACTIVE),
     hearUnplugs(source),
   ]);
-  const [running, defined] = readable(source, dom, () => [parseXml(live), parseXml(definition)] as const);
-  const named = [running, defined].flatMap((each) => [...hostResources(each)]);
+  const [running, defined] = readable(source, dom, () => [parseXml(live), parseDomain(definition)] as const);
+  const named = [running, defined.raw].flatMap((each) => [...hostResources(each)]);
   const opened = openEnds(source, destination);
   const ends = Promise.all([opened, learnQemu(destination, running)]).then(([each]) => each);
   // It is awaited before the VF leaves; until then a failure must not count as unhandled.
@@ -42,5 +45,5 @@ export async function prepare(source: LibvirtHost, destination: LibvirtHost, dom
   const close = async () => {
     await Promise.allSettled([opened.then((each) => each.close()), stopHearing()]);
   };
-  return { dom, persistent, startsWithHost, resources: new Set(named), ends, close };
+  return { dom, persistent, startsWithHost, definition: defined, resources: new Set(named), ends, close };
 }

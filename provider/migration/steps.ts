@@ -670,14 +670,18 @@ function vlanOn({ cluster }: MoveContext, host: LibvirtHost, { network }: Journa
 }
 
 /**
- * The definition that the destination is to keep: the VM's own, with the destination's VFs.
- * @throws ProblemError where it would be another VM's.
+ * The definition that the destination is to keep: the VM's own as it is now, with the destination's VFs.
+ * @throws ProblemError where it would be another VM's, or its interfaces were edited since the move began.
  */
-function definitionThere(context: MoveContext, { resources }: Prepared, { raw, interfaces }: Domain): string {
+function definitionThere(
+  context: MoveContext,
+  { definition, resources }: Prepared,
+  { raw, interfaces }: Domain,
+): string {
   const present = context.journal.interfaces.filter((nic) => isPluggedIn(interfaces, nic));
   const there = formatXml(bindingOurs(present.reduce((xml, nic) => withDestinationVf(context, xml, nic), raw)));
   refuseForeignXml(context, resources, there);
-  refuseOtherDevices(formatXml(raw), there);
+  refuseOtherDevices(definition, there);
   return there;
 }
 
@@ -706,7 +710,7 @@ async function liveDefinitionThere(context: MoveContext, dom: DomainRef): Promis
   const live = await context.source.xmlToChange(dom, DomainXml.MIGRATABLE);
   const there = context.journal.interfaces.reduce((xml, nic) => withDestinationVf(context, xml, nic), parseXml(live));
   const xml = formatXml(there);
-  refuseOtherDevices(live, xml);
+  refuseOtherDevices(parseDomain(live), xml);
   return xml;
 }
 
@@ -714,9 +718,9 @@ async function liveDefinitionThere(context: MoveContext, dom: DomainRef): Promis
  * What the destination is given differs from the VM in its VFs alone.
  * @throws ProblemError of the first rule that is broken; nothing has been asked of the destination.
  */
-function refuseOtherDevices(own: string, there: string): void {
+function refuseOtherDevices(own: Domain, there: string): void {
   const [first] = evaluate(migrationXmlRules, {
-    source: teamingFacts(parseDomain(own)),
+    source: teamingFacts(own),
     target: teamingFacts(parseDomain(there)),
   });
   if (first !== undefined) throw new ProblemError(problemOf(first));

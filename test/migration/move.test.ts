@@ -1,10 +1,11 @@
 import { describe, expect } from "vitest";
 import { VmOnSeveralHosts } from "../../provider/backends/libvirt/cluster.js";
-import { CpuCompare, DomainState, PausedReason } from "../../provider/backends/libvirt/constants.js";
+import { CpuCompare, DomainState, DomainXml, PausedReason } from "../../provider/backends/libvirt/constants.js";
 import { MoveFailed, moveVm } from "../../provider/migration/move.js";
 import { defaultMigrationOptions, type MigrationOptions } from "../../provider/migration/options.js";
 import { MoveRefused } from "../../provider/migration/plan.js";
 import { missingVfsOf, plugMissingVfs } from "../../provider/migration/repair.js";
+import { formatXml, parseXml } from "../../provider/xml/element.js";
 import { refusals } from "../hosts/refusals.js";
 import { domainXml, type LabLike, occupy, vfs, vm } from "../hosts/two-hosts.js";
 import { disguise } from "../hosts/left-journal.js";
@@ -166,6 +167,39 @@ describe.concurrent("a move that cannot be is refused, and nothing has changed",
   });
 });
 
+describe.concurrent("a definition that another tool edits while the VM is being moved", () => {
+  /** Just before the move reads it in that step: while VFs are reserved the journal still tells of the step before. */
+  function edit({ host1 }: LabLike, step: "reserve" | "migrate", from: string, to: string): void {
+    const domain = host1.domains.requireNamed("web");
+    const told = `step="${step === "reserve" ? "journal" : step}"`;
+    const isInStep = () => domain.live !== undefined && formatXml(domain.live).includes(told);
+    const act = () => {
+      domain.config &&= parseXml(formatXml(domain.config).replace(from, to));
+    };
+    host1.before("domain_get_xml_desc", act, { when: ({ flags }) => (flags & DomainXml.INACTIVE) !== 0 && isInStep() });
+  }
+
+  it.for(["reserve", "migrate"] as const)(
+    "is refused in step %s where it is an interface, and the VM has its VF",
+    async (step, { lab }) => {
+      edit(lab, step, `<mac address="${vm.mac}"/>`, '<mac address="52:54:00:aa:00:99"/>');
+      const { report, message, step: failed } = await failure(move(lab));
+      expect(message).toContain("52:54:00:aa:00:99 in the destination's XML");
+      expect({ failed, outcome: report.outcome }).toEqual({ failed: step, outcome: "failed-on-source" });
+      expect(lab.host1.calls.get("domain_detach_device_alias") ?? 0).toBe(step === "reserve" ? 0 : 1);
+      expect(lab.host2.calls.get("domain_migrate_prepare3_params")).toBeUndefined();
+      expect(standing(lab)).toMatchObject({ runsOn: ["host1"], vfs: [vfs[0]], journals: [] });
+    },
+  );
+
+  it("goes along where it is anything else", async ({ lab }) => {
+    edit(lab, "migrate", "</name>", "</name><title>edited</title>");
+    expect((await move(lab))?.outcome).toBe("moved");
+    const { config } = lab.host2.domains.requireNamed("web");
+    expect(config && formatXml(config)).toContain("<title>edited</title>");
+  });
+});
+
 describe.concurrent("two movers of one VM", () => {
   it("the second is refused while the first is at work, and does not disturb it", async ({ lab }) => {
     const other = await lab.entrance();
@@ -267,7 +301,7 @@ describe.concurrent("a guest that does not release its VF", () => {
     const { report, message, step } = await failure(move(lab));
     expect(step).toBe("unplug");
     expect(message).toBe(
-      'Unable to move VM "web" from "host1" to "host2": the guest of the VM rejected the unplug request for VF 0000:01:10.0 (host1). The move was rolled back: the VM is on the source, as it was. Check what uses the device in the guest (a bond, a DPDK application, a stopped kernel), then retry.',
+      'Unable to move VM "web" from "host1" to "host2": the guest of the VM rejected the unplug request for VF 0000:01:10.0 (host1). The move was rolled back: the VM is on the source, as it was. Check what uses the device in the guest (a bond, a DPDK application) and that the guest is not hung, then retry.',
     );
     expect(report.outcome).toBe("failed-on-source");
     expect(standing(lab)).toEqual(here);

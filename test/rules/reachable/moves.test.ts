@@ -271,7 +271,7 @@ function movedMeanwhile(
     const domain = web(lab);
     const isMigrating = () => domain.live !== undefined && formatXml(domain.live).includes('step="migrate"');
     const isDefinition = ({ flags }: { readonly flags: number }) => (flags & DomainXml.INACTIVE) !== 0;
-    lab.host1.after("domain_get_xml_desc", () => edited(domain), {
+    lab.host1.before("domain_get_xml_desc", () => edited(domain), {
       when: (args) => isDefinition(args) && isMigrating(),
     });
     function edited(of: { config: Element | undefined }): void {
@@ -301,11 +301,12 @@ const hostdevPair = [
 ];
 
 raises("migration-xml-nic-count", () => movedMeanwhile((devices) => devices.filter((device) => !isStandby(device))));
+// Of any other VF the move says that the VM did not have it when the move began.
 raises("migration-xml-hostdev-count", () =>
   movedMeanwhile((devices) => [
     ...devices,
     parseXml(
-      `<hostdev mode='subsystem' type='pci'><source><address ${pciAttributesOf(vfs[2])}/></source><teaming type='transient' persistent='ua-backup1'/></hostdev>`,
+      `<hostdev mode='subsystem' type='pci'><source><address ${pciAttributesOf(vfs[0])}/></source><teaming type='transient' persistent='ua-backup1'/></hostdev>`,
     ),
   ]),
 );
