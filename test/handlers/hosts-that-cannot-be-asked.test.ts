@@ -135,7 +135,7 @@ const unreachable: readonly [string, Way, RegExp][] = [
   [
     "does not answer",
     { stopped: true },
-    /^Unable to reach host "host2": Unable to connect \(virt@127.*ECONNREFUSED [\d.:]+\. Checks that need this host were skipped\. Check the host/,
+    /^Unable to reach host "host2": Unable to connect \(virt@127.*ECONNREFUSED [\d.:]+\. Checks that need this host (were skipped|could not be made, .*)\. Check the host/,
   ],
   [
     "has no libvirt that answers",

@@ -121,7 +121,7 @@ describe("a destination that vanishes", () => {
     await dieAtSwitchOver();
     const recovery = await recover(lab.cluster, "web", { dead: "host2" });
     expect(recovery).toMatchObject({ outcome: "undone", host: "host1" });
-    expect(recovery.owed).toEqual([expect.stringContaining('"host2": return VF 0000:01:10.0')]);
+    expect(recovery.owed).toEqual([expect.stringContaining('"host2": VF 0000:01:10.0 must be returned')]);
     expect(web(lab.host1).resets).toBe(1);
     expect(standing(lab)).toEqual(settled("host1", vfs[0]));
   });

@@ -497,7 +497,10 @@ rule("teaming-primary-hot-plugs", {
 
 rule("teaming-primary-single-function", {
   breaks: [
-    [vfWith({ guestAddress: on(2, { function: 1 }) }), { message: 'Interface "ua-vf" is function 1.' }],
+    [
+      vfWith({ guestAddress: on(2, { function: 1 }) }),
+      { message: 'Interface "ua-vf" is function 1; the VF of a pair must be function 0 of a single-function device.' },
+    ],
     [
       vfWith({ guestAddress: on(2, { multifunction: true }) }),
       {

@@ -38,7 +38,7 @@ describe("X15: a record that cannot be read", () => {
     }
     expect(lab.progress.warnings.filter((warning) => warning.includes("evil"))).toEqual([
       expect.stringMatching(
-        /^Unable to read VM "evil" on host "host2": Unable to read "profile" of an interface in the domain's metadata\.  The VM's interfaces are unknown\. .*virsh edit\.$/,
+        /^Unable to read VM "evil" on host "host2": Unable to read "profile" of an interface in the domain's metadata\. The VM's interfaces are unknown\. .*virsh edit\.$/,
       ),
     ]);
     const created = await vmInterface.create(lab.context(), { vm: "web", profile, mac: "52:54:00:aa:00:50" });

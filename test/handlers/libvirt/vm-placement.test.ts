@@ -171,7 +171,7 @@ describe("create and update", () => {
       ),
     ]);
     expect(lab.progress.infos[0]).toContain(join(reports, html));
-    expect(lab.progress.warnings).toContainEqual(expect.stringContaining("not reached over SSH"));
+    expect(lab.progress.warnings).toContainEqual(expect.stringContaining("has no SSH connection"));
   });
 
   it("warn where the report cannot be written, and the move counts all the same", async () => {

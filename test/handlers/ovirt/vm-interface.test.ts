@@ -235,7 +235,7 @@ describe("a NIC whose VF the engine has lost", () => {
       .catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(PartialFailure);
     expect((refused as PartialFailure).message).toMatch(
-      /ACTIVATE_NIC_FAILED.*shut VM "web" down, run pulumi up, and start it/s,
+      /ACTIVATE_NIC_FAILED.*Shut VM "web" down, run pulumi up, and start it/s,
     );
     const saved = (refused as PartialFailure).state as VmInterfaceState;
     expect(saved.missing).toHaveLength(1);
@@ -252,7 +252,7 @@ describe("a NIC whose VF the engine has lost", () => {
     const { id, state } = await declarePair(over);
     await loseVf();
     await vmInterface.delete(over.context(), id, state);
-    expect(over.warnings.join()).toContain(`goes on using MAC ${state.mac}`);
+    expect(over.warnings.join()).toContain(`and its MAC ${state.mac} until it is shut down`);
     expect(over.vm("web").nics).toEqual([]);
   });
 
