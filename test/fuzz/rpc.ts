@@ -105,7 +105,7 @@ function cut(bytes: Buffer, chance: Chance): readonly Buffer[] {
 
 function count(error: unknown, tally: Tally): void {
   const name = errorName(error);
-  if (name === "LibvirtError") tally.refused += 1;
+  if (name === "LibvirtError" || name === "DriverMissing") tally.refused += 1;
   else if (name === "RpcProtocolError") tally.misfits += 1;
   else if (name === "ConnectionLostError") tally.lost += 1;
   else throw new Error("a call failed with an error that is none of the client's own", { cause: error });

@@ -451,7 +451,8 @@ export class LibvirtHostModel implements MigrationEnd {
         const answer =
           command.execute === "query-migrate"
             ? {
-                return: { status: job === undefined ? "none" : job.waitsForUnplug === true ? "wait-unplug" : "active" },
+                // Before its first migration QEMU tells no status (migration/migration.c, fill_source_migration_info).
+                return: job === undefined ? {} : { status: job.waitsForUnplug === true ? "wait-unplug" : "active" },
               }
             : command.execute !== "qom-get"
               ? { return: {} }

@@ -54,7 +54,7 @@ describe("functions of the dynamic package", () => {
       stack.write(`${imports}failover.planMove({ vm: "web" } as any);`);
       const invalid = await stack.preview();
       expect(invalid.exitCode).not.toBe(0);
-      expect(invalid.text).toMatch(/planMove: host: /);
+      expect(invalid.text).toMatch(/planMove: Unable to use the arguments: host is missing\./);
       expect(invalid.text).not.toMatch(/^\s+at /m);
     });
   });

@@ -109,7 +109,7 @@ describe("X14: an SSH server that lets us in and goes no further", () => {
 
   test("opens no channel: that is an error in time", async () => {
     const { opened, uri } = await session({ opensNothing: true });
-    await expect(opened.openLibvirt(uri)).rejects.toThrow(/opened no channel within 0.1 s/);
+    await expect(opened.openLibvirt(uri)).rejects.toThrow(/opened no SSH channel within 0.1 s/);
   });
 
   test("runs a command without end: that is an error in time", async () => {

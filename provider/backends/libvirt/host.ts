@@ -152,7 +152,7 @@ export class LibvirtHost {
 
   /** The same host: `check` is awaited before each call that changes something there, and stops it by failing. */
   guarded(check: () => Promise<void>): LibvirtHost {
-    return new GuardedHost(this, check, this.credentials);
+    return new GuardedHost(this, check, this.credentials, this.readOnly);
   }
 
   private async connect(): Promise<Opened> {
@@ -455,8 +455,9 @@ class GuardedHost extends LibvirtHost {
     private readonly host: LibvirtHost,
     private readonly check: () => Promise<void>,
     credentials: SshOptions,
+    readOnly: ReadOnlyAccess | undefined,
   ) {
-    super(host.name, host.config, credentials, {}, undefined, host.clock);
+    super(host.name, host.config, credentials, {}, readOnly, host.clock);
   }
 
   override async connection(): Promise<LibvirtConnection> {

@@ -108,7 +108,7 @@ describe("a move of which there will be no end", () => {
     await isToldByItsInterface();
     await vmInterface.delete(over.context(), pair.id, pair.state);
     expect(over.vm("web").nics).toEqual([]);
-    expect(over.warnings.join()).toContain(`goes on using MAC ${pair.state.mac}`);
+    expect(over.warnings.join()).toContain(`and its MAC ${pair.state.mac} until it is shut down`);
   });
 
   it("since it was cancelled so late that the VM arrives, is not waited for", async () => {
