@@ -25,7 +25,7 @@ export type Judgement =
       readonly verdict: "refused";
       /** In libvirt's words. */
       readonly why: string;
-      /** For the sake of its disks. */
+      /** For the sake of its disks (VIR_ERR_MIGRATE_UNSAFE). */
       readonly unsafe: boolean;
     }
   | {

@@ -38,7 +38,7 @@ export interface Fault {
   readonly after?: number;
   readonly strike: (hands: Hands) => unknown;
   /** Makes the hosts work again, as an operator would, before the recovery. */
-  readonly mend?: (hands: Hands) => unknown;
+  readonly repair?: (hands: Hands) => unknown;
   /** Further arguments of `migrate`. */
   readonly options?: readonly string[];
   /** Which ends are right. Default: moved or stays. */
@@ -56,7 +56,7 @@ const startLibvirt =
   "pgrep -x libvirtd > /dev/null || libvirtd -d; until virsh -q uri > /dev/null 2>&1; do sleep 0.2; done";
 const killLibvirt = (which: "source" | "destination") => ({
   strike: (hands: Hands) => hands.on(hands[which], "pkill -9 -x libvirtd; true"),
-  mend: (hands: Hands) => hands.on(hands[which], startLibvirt),
+  repair: (hands: Hands) => hands.on(hands[which], startLibvirt),
 });
 const cutSsh = (which: "source" | "destination") => ({
   // The sessions' own processes; the listening one stays.
@@ -256,7 +256,7 @@ export const faults: readonly Fault[] = [
     after: 4000,
     options: ["--migrate-timeout", "15"],
     strike: ({ cable, source }) => cable(source, "migr", "down"),
-    mend: ({ cable, source }) => cable(source, "migr", "up"),
+    repair: ({ cable, source }) => cable(source, "migr", "up"),
   },
   {
     name: "the job is cancelled from outside",
@@ -289,14 +289,14 @@ export const faults: readonly Fault[] = [
       signal("SIGSTOP");
       await on(source, "virsh suspend web").finally(() => signal("SIGCONT"));
     },
-    mend: ({ on, source }) => on(source, "virsh resume web; sleep 6"),
+    repair: ({ on, source }) => on(source, "virsh resume web; sleep 6"),
     ends: ["stays"],
   },
   {
     name: "the VM is paused",
     phase: "before",
     strike: ({ on, source }) => on(source, "virsh suspend web"),
-    mend: ({ on, source }) => on(source, "virsh resume web"),
+    repair: ({ on, source }) => on(source, "virsh resume web"),
     ends: ["refused"],
   },
   {
@@ -304,21 +304,21 @@ export const faults: readonly Fault[] = [
     phase: "before",
     strike: ({ on, destination }) =>
       on(destination, vfNetdevs("ip link set $n up; ip address add 192.0.2.1/32 dev $n")),
-    mend: ({ on, destination }) => on(destination, vfNetdevs("ip address flush dev $n; ip link set $n down")),
+    repair: ({ on, destination }) => on(destination, vfNetdevs("ip address flush dev $n; ip link set $n down")),
     ends: ["refused"],
   },
   {
     name: "the destination's PF is down",
     phase: "before",
     strike: ({ on, destination }) => on(destination, "ip link set pf0 down"),
-    mend: ({ on, destination }) => on(destination, "ip link set pf0 up; sleep 3"),
+    repair: ({ on, destination }) => on(destination, "ip link set pf0 up; sleep 3"),
     ends: ["refused"],
   },
   {
     name: "the destination has no bridge",
     phase: "before",
     strike: ({ on, destination }) => on(destination, "ip link set br0 down; ip link set br0 name br9"),
-    mend: ({ on, destination }) => on(destination, "ip link set br9 name br0; ip link set br0 up"),
+    repair: ({ on, destination }) => on(destination, "ip link set br9 name br0; ip link set br0 up"),
     ends: ["refused"],
   },
   {
@@ -329,14 +329,14 @@ export const faults: readonly Fault[] = [
         destination,
         "mount -t tmpfs -o size=3g tmpfs /mnt; head -c $(( ($(awk '/MemFree/{print $2}' /proc/meminfo) - 150000) * 1024 )) /dev/zero > /mnt/ballast; true",
       ),
-    mend: ({ on, destination }) => on(destination, "umount /mnt"),
+    repair: ({ on, destination }) => on(destination, "umount /mnt"),
     ends: ["refused"],
   },
   {
     name: "another tool takes the reserved VF",
     phase: "migrate",
     strike: ({ on, destination }) => on(destination, thief),
-    mend: ({ on, destination }) =>
+    repair: ({ on, destination }) =>
       on(
         destination,
         "virsh destroy thief; for v in 0 2 4 6; do virsh dumpxml web | grep -q \"slot='0x10' function='0x$v'\" || virsh nodedev-reattach pci_0000_01_10_$v; done; true",
@@ -347,7 +347,7 @@ export const faults: readonly Fault[] = [
     name: "the destination's PF goes down meanwhile",
     phase: "migrate",
     strike: ({ on, destination }) => on(destination, "ip link set pf0 down"),
-    mend: ({ on, destination }) => on(destination, "ip link set pf0 up; sleep 3"),
+    repair: ({ on, destination }) => on(destination, "ip link set pf0 up; sleep 3"),
     ends: ["moved"],
   },
   {
@@ -376,7 +376,7 @@ export const faults: readonly Fault[] = [
       const code = await recover();
       if (code !== 4) throw new Error(`The recovery of a paused VM ended with ${code}, not with 4 (unclear).`);
     },
-    mend: ({ on, destination }) => on(destination, "virsh resume web"),
+    repair: ({ on, destination }) => on(destination, "virsh resume web"),
     ends: ["moved"],
   },
   ...deaths,

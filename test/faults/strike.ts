@@ -90,7 +90,7 @@ export async function strike(lab: LabState, fault: Fault): Promise<FaultResult> 
   if (fault.endsWithin !== undefined && seconds > fault.endsWithin)
     problems.push(`the move ended ${Math.round(seconds)} s after the blow, not within ${fault.endsWithin} s`);
   if (!struck) problems.push(`the move never came to ${fault.phase}: ${said.slice(-400)}`);
-  await fault.mend?.(hands);
+  await fault.repair?.(hands);
   if (fault.away !== undefined) {
     const away = fault.away === "source" ? source : destination;
     problems.push(...(await whileAway(lab, fault, code, { source, destination, away })));

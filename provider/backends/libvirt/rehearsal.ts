@@ -8,28 +8,10 @@
  * would refuse it: no outgoing migration), and no job of others can be ended by mistake.
  */
 import { ProblemError } from "../../model/problem.js";
+import type { Judgement } from "../../rules/index.js";
 import type { DomainRef, LibvirtHost } from "./host.js";
 import { copiedDisksParameters, migrationFlags, type MigrationManner } from "./migration-flags.js";
 import { CallTimeoutError, LibvirtError } from "./rpc/errors.js";
-
-export type Rehearsal =
-  | {
-      readonly verdict: "accepted";
-      /** Targets of the disks that libvirt would copy. */
-      readonly copiedDisks: readonly string[];
-    }
-  | {
-      readonly verdict: "refused";
-      /** In libvirt's words. */
-      readonly why: string;
-      /** For the sake of its disks (VIR_ERR_MIGRATE_UNSAFE). */
-      readonly unsafe: boolean;
-    }
-  | {
-      readonly verdict: "not asked";
-      /** Without a full stop. */
-      readonly why: string;
-    };
 
 /** Milliseconds. Begin waits for another's short job for at most 30 s (src/conf/virdomainjob.c, VIR_JOB_WAIT_TIME). */
 const patience = 45_000;
@@ -55,7 +37,7 @@ export async function rehearse(
   dom: DomainRef,
   manner: MigrationManner,
   { copy = false, writtenFiles = [] }: { readonly copy?: boolean; readonly writtenFiles?: readonly string[] } = {},
-): Promise<Rehearsal> {
+): Promise<Judgement> {
   const alone = await begin(host, dom, manner);
   if (!copy || alone.verdict !== "refused" || !alone.unsafe) return alone;
   // libvirt names no disk. That which it refuses although all others would be copied is one that it does not take for shared.
@@ -69,7 +51,7 @@ export async function rehearse(
   return copiedDisks.length === 0 ? alone : begin(host, dom, { ...manner, copiedDisks });
 }
 
-async function begin(host: LibvirtHost, dom: DomainRef, manner: MigrationManner): Promise<Rehearsal> {
+async function begin(host: LibvirtHost, dom: DomainRef, manner: MigrationManner): Promise<Judgement> {
   try {
     const connection = await host.connection();
     await connection.call(
