@@ -11,6 +11,8 @@ def heard(packets):
         frames.append((frame[:12] + tag_of(extra) + frame[12:]).hex())
     return frames
 
+import subprocess
+
 def scene():
     subprocess.run(["mount", "-t", "sysfs", "sysfs", "/sys"], check=True)
     guest = mac_bytes("52:54:00:aa:00:50")

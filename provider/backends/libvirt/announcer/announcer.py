@@ -22,6 +22,8 @@
 # {"port": P, "at": T} when the bridge sees the guest's MAC behind another of its ports, {"cleared": VF}, {"copied": N} at its end.
 # It ends after `seconds`, or three seconds after the end of its standard input: QEMU goes on announcing the standby
 # for a while after a migration, and the last word must be the guest's own.
+# It sleeps until there is something to do: the kernel tells of changes of the bridge's table. A host in the middle of a migration has
+# other work for its CPUs.
 # Stands behind vf-link.py; for Python 3.6 and later.
 import array, fcntl, json, os, select, socket, struct, sys, time
 
@@ -29,10 +31,14 @@ import array, fcntl, json, os, select, socket, struct, sys, time
 SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_AUXDATA, PACKET_VNET_HDR = 263, 1, 8, 15
 PACKET_MR_PROMISC, PACKET_MR_UNICAST = 1, 3
 TP_STATUS_VLAN_VALID = 0x10
-ETH_P_ALL, SO_ATTACH_FILTER = 3, 26
+ETH_P_ALL, ETH_P_ARP, SO_ATTACH_FILTER = 3, 0x0806, 26
+# Linux include/uapi/linux/rtnetlink.h
+RTMGRP_NEIGH = 4
 SIOCGIFADDR, SIOCGIFNETMASK = 0x8915, 0x891b
 # Every machine on the bridge can send with the guest's MAC: each address that is believed costs the segment questions.
 MOST_LEARNT = 2
+# Seconds between two looks at the bridge's table for which nothing was told: the kernel drops what a full socket cannot take.
+LOOK = 0.25
 
 def main():
     task = json.loads(sys.stdin.readline())
@@ -44,9 +50,10 @@ def main():
     local = link_local_of(bridge)
     if local is not None:
         questions.append(solicitation(own, local, eui64(guest)))
+    changes = changes_of_tables()
     say({"ready": True})
     interval, port, asked, looked, given = 1.0, None, 0.0, 0.0, 0.0
-    end, inputs, armed, here, copies, told = time.time() + task["seconds"], [wire, 0], False, None, None, b""
+    end, inputs, quiet, armed, here, copies, told = time.time() + task["seconds"], [wire, changes, 0], False, False, None, None, b""
     os.set_blocking(0, False)
     while time.time() < end:
         now = time.time()
@@ -57,7 +64,7 @@ def main():
                     wire.send(question)
                 except OSError:
                     pass  # the bridge is down for a moment: the next one may go
-        if now - looked >= 0.01:
+        if now - looked >= LOOK:
             looked = now
             seen = port_of(bridge, guest)
             if seen is not None and seen != port:
@@ -66,7 +73,10 @@ def main():
                     clear_mac(task["vf"])
                 port = seen
                 say({"port": port, "at": now})
-        readable = select.select(inputs + ([copies.tap] if copies else []), [], [], min(interval, 0.01))[0]
+        due = min(asked + interval, looked + LOOK, given + 0.02 if copies and not copies.open else end)
+        readable = select.select(inputs + ([copies.tap] if copies else []), [], [], max(due - time.time(), 0))[0]
+        if changes in readable and concern(changes, guest):
+            looked = 0.0
         if copies and copies.tap in readable:
             copies.forward()
         if copies and not copies.open and now - given >= 0.02:
@@ -74,7 +84,7 @@ def main():
         if 0 in readable:
             read = os.read(0, 4096)
             if read == b"":
-                inputs, interval, end = [wire], task["interval"], min(end, now + 3)
+                inputs, interval, end = [wire, changes], task["interval"], min(end, now + 3)
                 read = b"\ngone\n"
             *words, told = (told + read).split(b"\n")
             for word, *rest in (word.split() for word in words if word.strip()):
@@ -103,6 +113,10 @@ def main():
                 learnt += 1
                 questions.append(arp(own, address, asker(bridge, address)))
                 say({"address": socket.inet_ntoa(address)})
+        if addresses and not quiet:
+            # Its answers to the questions are enough from now on, and few: all that a busy guest sends is not.
+            quiet = True
+            only(wire, guest, 6, ETH_P_ARP)
 
 def frames_of(guest, bridge):
     """A socket that sends on the bridge, and gets the frames by the guest's MAC and no others: those tell its addresses."""
@@ -178,16 +192,36 @@ class Copies:
         self.tap.close()
         self.pf.close()
 
-def only(packets, mac, at):
-    """Frames with that MAC there, 0: to it, 6: by it. A classic BPF program."""
+def only(packets, mac, at, protocol=None):
+    """Frames with that MAC there, 0: to it, 6: by it; of that protocol, where one is given. A classic BPF program."""
     high, low = struct.unpack("!IH", mac)
+    rest = 2 if protocol is not None else 0
     program = b"".join(struct.pack("HBBI", *line) for line in (
-        (0x20, 0, 0, at), (0x15, 0, 3, high),  # ld [at]; jne high, drop
-        (0x28, 0, 0, at + 4), (0x15, 0, 1, low),  # ldh [at + 4]; jne low, drop
+        (0x20, 0, 0, at), (0x15, 0, 3 + rest, high),  # ld [at]; jne high, drop
+        (0x28, 0, 0, at + 4), (0x15, 0, 1 + rest, low),  # ldh [at + 4]; jne low, drop
+        *(((0x28, 0, 0, 12), (0x15, 0, 1, protocol)) if rest else ()),  # ldh [12]; jne protocol, drop
         (0x06, 0, 0, 0x40000), (0x06, 0, 0, 0),  # take; drop
     ))
     lines = array.array("B", program)  # ctypes is not in every host's Python
-    packets.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", 6, lines.buffer_info()[0]))
+    packets.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", len(program) // 8, lines.buffer_info()[0]))
+
+def changes_of_tables():
+    """A socket that gets what the kernel tells of its bridges' tables (Linux net/bridge/br_fdb.c, fdb_notify)."""
+    changes = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+    changes.bind((0, RTMGRP_NEIGH))
+    return changes
+
+def concern(changes, guest):
+    """Whether one of them names the guest's MAC, or some were lost."""
+    named = False
+    for _ in range(256):
+        try:
+            named = guest in changes.recv(8192, socket.MSG_DONTWAIT) or named
+        except BlockingIOError:
+            break
+        except OSError:
+            named = True  # ENOBUFS
+    return named
 
 def tag_of(extra):
     # struct tpacket_auxdata: status, len, snaplen, mac, net, vlan_tci, vlan_tpid

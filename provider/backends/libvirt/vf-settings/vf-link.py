@@ -1,6 +1,6 @@
 # What a PF has set for its VFs, by the kernel's own netlink: as `ip link` does it, for hosts that have no iproute2. It goes before
 # the programs that need it, and is for Python 3.6 and later.
-import array, json, os, select, socket, struct, subprocess, sys, time
+import array, json, os, select, socket, struct, sys, time
 
 # Linux include/uapi/linux/rtnetlink.h, netlink.h, if_link.h
 RTM_NEWLINK, RTM_GETLINK, NLM_F_REQUEST, NLM_F_ACK, NLMSG_ERROR = 16, 18, 1, 4, 2
@@ -56,6 +56,7 @@ def vf_by_netlink(pf, number):
 
 def run_ip(*words):
     """Of `ip`, what it prints; None where the host has none."""
+    import subprocess  # takes as long to load as all the rest: the announcer seldom needs it
     try:
         return subprocess.run(("ip",) + words, check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE).stdout
     except FileNotFoundError:
