@@ -2,6 +2,7 @@
 import type { Announcer } from "../backends/libvirt/announcer/announcer.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
 import type { DomainRef, JobNow, LibvirtHost } from "../backends/libvirt/host.js";
+import type { Incoming } from "../backends/libvirt/live-migration.js";
 import type { DomainInterface } from "../backends/libvirt/xml/interface.js";
 import type { PciAddress } from "../backends/libvirt/xml/pci-address.js";
 import { findPrimary } from "../backends/libvirt/xml/primary.js";
@@ -39,6 +40,8 @@ export interface MoveContext {
   journal: Journal;
   /** Had when the move began. Undefined: another process began it. */
   prepared: Prepared | undefined;
+  /** The VM's copy that waits on the destination, until the migration begins. */
+  incoming: Incoming | undefined;
   /** What goes on beside the steps. */
   readonly beside: Beside;
   /** The VFs on the destination that this process has reserved, by their VF's alias: they are ready to be plugged. */

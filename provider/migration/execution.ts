@@ -64,6 +64,7 @@ export function newContext(
       current.journal = journal;
     },
     prepared,
+    incoming: undefined,
     beside: new Beside(),
     ready: new Map(),
     arrived: undefined,

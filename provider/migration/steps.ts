@@ -8,7 +8,8 @@ import { evaluate, migrationXmlRules, problemOf } from "../rules/index.js";
 import { attribute, child, formatXml, parseXml, withAttributes, withChildren, type Element } from "../xml/element.js";
 import { parseInterfaceRecords, primaryAliasOf } from "../backends/libvirt/xml/interface-record.js";
 import { findMetadata } from "../backends/libvirt/xml/metadata.js";
-import { parseDomain, replacePrimarySource, type Domain } from "../backends/libvirt/xml/domain.js";
+import { parseDomain, replacePrimarySource, withoutPrimaries, type Domain } from "../backends/libvirt/xml/domain.js";
+import { readable } from "../backends/libvirt/unreadable-vm.js";
 import { formatPciAddress, samePciAddress, type PciAddress } from "../backends/libvirt/xml/pci-address.js";
 import { attachable, findPrimary, withoutGuestAddress, withVlan } from "../backends/libvirt/xml/primary.js";
 import { buildPrimary, parseInterface } from "../backends/libvirt/xml/teaming.js";
@@ -16,7 +17,13 @@ import { isActive } from "../backends/libvirt/cluster.js";
 import { Affect, DomainState, DomainXml, JobOperation, JobType, PausedReason } from "../backends/libvirt/constants.js";
 import { undefinedOn, type DomainRef, type JobNow, type LibvirtHost } from "../backends/libvirt/host.js";
 import { physicalFunctionsOf } from "../backends/libvirt/interfaces.js";
-import { copyOn, migrate, type MigrationPhase } from "../backends/libvirt/live-migration.js";
+import {
+  copyOn,
+  migrate,
+  prepareAhead,
+  type Incoming,
+  type MigrationPhase,
+} from "../backends/libvirt/live-migration.js";
 import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
 import { unclaimMove } from "../backends/libvirt/vf-claims.js";
 import { untilReleased } from "../backends/libvirt/qemu-unplug.js";
@@ -44,7 +51,7 @@ import {
   VfTaken,
 } from "./reserve.js";
 import { rowFor, stepTable } from "./step-table.js";
-import { refuseForeignXml } from "./source-xml.js";
+import { refuseChangedVm, refuseForeignXml } from "./source-xml.js";
 import { teamingFacts } from "./teaming-facts.js";
 import { shellWord } from "../model/shell-word.js";
 
@@ -93,6 +100,12 @@ const reserveVfs: MoveStep = {
     });
     if (definition !== undefined) definitionThere(context, prepared, definition);
     if (options.maxDowntime !== undefined) await source.setMaxDowntime(prepared.dom, options.maxDowntime);
+    if (canReceiveAhead(context)) context.incoming = await receiveWithoutVfs(context, prepared);
+  },
+  async undo(context) {
+    await context.incoming?.cancel();
+    context.incoming = undefined;
+    await reserve.undo?.(context);
   },
 };
 
@@ -141,22 +154,25 @@ const migrateVm: MoveStep = {
   async do(context) {
     const { source, destination, options, timeline, progress } = context;
     const prepared = await preparedFor(context);
-    const { dom, persistent, resources } = prepared;
+    const { dom, persistent } = prepared;
     if (options.unplug === "late") await setDestination(context);
     const [kept, over] = [new AbortController(), new AbortController()];
+    let definition: string | undefined;
     const how = {
-      persistent,
-      inspect: (xml: string) => refuseForeignXml(context, resources, xml),
+      ...migrationOf(context, prepared),
       // Read once more: what another tool has edited meanwhile would be lost.
-      persistentXml: async () => definitionThere(context, prepared, await source.definitionToChange(dom)),
+      persistentXml: async () =>
+        (definition = definitionThere(context, prepared, await source.definitionToChange(dom))),
       ...(options.unplug === "late" && { destinationXml: await liveDefinitionThere(context, dom) }),
-      ...(destination.config.migrationAddress !== undefined && {
-        migrationUri: `tcp://${bracketed(destination.config.migrationAddress)}`,
-      }),
-      bandwidth: options.bandwidth,
-      autoConverge: options.autoConverge,
-      copiedDisks: context.copiedDisks,
-      timeout: stepTable.migrate.limit(options),
+      incoming: context.incoming,
+      unchanged: async (begun: string) => {
+        const [live, defined] = await Promise.all([
+          source.xmlToChange(dom, DomainXml.MIGRATABLE),
+          definition === undefined ? undefined : source.definitionToChange(dom),
+        ]);
+        const there = defined === undefined ? undefined : definitionThere(context, prepared, defined);
+        refuseChangedVm(context, { begun, live, definition, there });
+      },
       signal: context.signal === undefined ? kept.signal : AbortSignal.any([context.signal, kept.signal]),
       onJob: (job: JobNow) => {
         const { sample, text } = describeJob(job);
@@ -164,6 +180,8 @@ const migrateVm: MoveStep = {
         progress.report({ phase: "migrate", percent: sample.percent, message: text });
       },
       onPhase: (phase: MigrationPhase) => {
+        // Its end is the migration's own.
+        if (phase === "perform") context.incoming = undefined;
         if (phase === "perform" && options.unplug === "late" && context.journal.interfaces.length > 0)
           context.beside.start("unplug by QEMU", () => followQemusUnplug(context, dom, kept, over.signal));
         if (phase === "finish") {
@@ -313,6 +331,40 @@ export const moveSteps: readonly MoveStep[] = [journal, reserveVfs, unplugVfs, m
 
 /** What goes on beside the steps, by the names that {@link Beside} knows it by. */
 const [confirming, releasing, keeping] = ["confirm", "release source", "keep there"];
+
+/** What libvirt is asked for, whether at once or ahead. */
+function migrationOf(context: MoveContext, { persistent, resources }: Prepared) {
+  const { destination, options, copiedDisks } = context;
+  return {
+    persistent,
+    inspect: (xml: string) => refuseForeignXml(context, resources, xml),
+    ...(destination.config.migrationAddress !== undefined && {
+      migrationUri: `tcp://${bracketed(destination.config.migrationAddress)}`,
+    }),
+    bandwidth: options.bandwidth,
+    autoConverge: options.autoConverge,
+    copiedDisks,
+    timeout: stepTable.migrate.limit(options),
+  };
+}
+
+/**
+ * With `late` QEMU itself unplugs the VFs, once the destination has its own. A VF that is in no pair lets libvirt begin nothing before it has left
+ * (src/qemu/qemu_migration.c, qemuMigrationSrcIsAllowedHostdev).
+ */
+function canReceiveAhead({ options, journal }: MoveContext): boolean {
+  return options.unplug !== "late" && journal.interfaces.every(({ standbyAlias }) => standbyAlias !== "");
+}
+
+/** Starts the destination's QEMU as the VM will be once its VFs have left: that it starts is no time without a VF. */
+async function receiveWithoutVfs(context: MoveContext, prepared: Prepared): Promise<Incoming> {
+  const { journal, source, signal } = context;
+  const ends = await prepared.ends;
+  await context.hold.check();
+  return prepareAhead(ends, prepared.dom, { ...migrationOf(context, prepared), signal }, (xml) =>
+    readable(source, prepared.dom, () => formatXml(withoutPrimaries(parseXml(xml), journal.interfaces))),
+  );
+}
 
 /** A move that another process began has it only now. */
 async function preparedFor(context: MoveContext): Promise<Prepared> {

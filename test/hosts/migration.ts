@@ -114,12 +114,7 @@ export function migrationAnswers(
         xml: text(params, "destination_xml") ?? formatXml(numbered(domain.live, -1)),
       });
       if (!keepsJob) return begun();
-      const job: JobModel = {
-        direction: "outgoing",
-        phase: "begun",
-        cancelled: false,
-        parameters: statistics(JobOperation.MIGRATION_OUT, memory),
-      };
+      const job = outgoing();
       domain.job = job;
       peer.onEnd(() => {
         if (domain.job === job && job.phase === "begun") domain.job = undefined;
@@ -142,8 +137,13 @@ export function migrationAnswers(
       return { cookie_out: bake({}), uri_out: uri === undefined ? `tcp:${end.name}:49152` : `${uri}:49152` };
     },
 
-    async domain_migrate_perform3_params({ dom, params }, peer) {
+    async domain_migrate_perform3_params({ dom, params, flags }, peer) {
       const domain = domains.requireActive(dom);
+      // qemuMigrationSrcPerformPhase: 'If we didn't start the job in the begin phase, start it now.'
+      if ((flags & Migrate.CHANGE_PROTECTION) === 0) {
+        if (domain.job !== undefined) throw refusals.jobHeld();
+        domain.job = outgoing();
+      }
       const { job } = domain;
       if (job?.phase !== "begun") throw refusals.noMigration(dom.name, "outgoing");
       job.phase = "performing";
@@ -198,7 +198,16 @@ export function migrationAnswers(
   };
 }
 
-/** A Begin without protection: it asks whether the migration would be let begin, and nothing comes of it. */
+function outgoing(): JobModel {
+  return {
+    direction: "outgoing",
+    phase: "begun",
+    cancelled: false,
+    parameters: statistics(JobOperation.MIGRATION_OUT, memory),
+  };
+}
+
+/** A Begin without protection: it asks whether the migration would be let begin, and by itself changes nothing. */
 export function isRehearsal({ procedure, args }: { readonly procedure: string; readonly args: unknown }): boolean {
   const { flags = 0 } = args as { readonly flags?: number };
   return procedure === "domain_migrate_begin3_params" && (flags & Migrate.CHANGE_PROTECTION) === 0;

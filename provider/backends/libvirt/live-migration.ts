@@ -20,6 +20,11 @@ export interface MigrationOptions extends MigrationManner {
   readonly persistentXml?: (() => Promise<string>) | undefined;
   /** The live definition for the destination. Default: the source's, as libvirt sends it. */
   readonly destinationXml?: string | undefined;
+  /**
+   * Looks whether the domain is as it was when {@link incoming} was made, which is given as Begin's XML; rejects where it is
+   * not. Asked once the migration keeps others from changing it. Default: it is taken to be.
+   */
+  readonly unchanged?: ((begun: string) => Promise<void>) | undefined;
   /** Looks at what the source sends to the destination before that gets it, and throws where it must not. Default: nothing is looked at. */
   readonly inspect?: ((xml: string) => void) | undefined;
   /** `tcp://address`; default: what the destination's libvirt offers, its own host name. */
@@ -33,6 +38,18 @@ export interface MigrationOptions extends MigrationManner {
   readonly signal?: AbortSignal | undefined;
   readonly onJob?: (job: JobNow) => void;
   readonly onPhase?: (phase: MigrationPhase) => void;
+  /** What {@link prepareAhead} has made. Default: nothing is, and libvirt protects the domain from Begin on. */
+  readonly incoming?: Incoming | undefined;
+}
+
+/** Begin and Prepare are over: QEMU waits for the domain on the destination, until the connection ends that asked for it. */
+export interface Incoming {
+  /** As the source's libvirt gave it to Begin, before `edit`. */
+  readonly begun: string;
+  readonly params: readonly TypedParameter[];
+  readonly cookie: Buffer;
+  /** Ends the destination's copy. Never rejects: where the host cannot be told, the copy ends with its connection. */
+  cancel(): Promise<void>;
 }
 
 export type MigrationPhase = "begin" | "prepare" | "perform" | "finish" | "confirm";
@@ -46,6 +63,8 @@ const atSource = { state: "The VM is still running on the source." };
 
 /** Milliseconds between two looks at the job. */
 const jobInterval = 400;
+/** Milliseconds until the first. */
+const firstLook = 100;
 
 /** The connections of a migration, one to each host: what one of them has begun ends with it. */
 export interface MigrationEnds {
@@ -101,39 +120,19 @@ async function runMigration(
   options: MigrationOptions,
   deadline: AbortSignal,
 ): Promise<Arrival> {
+  const { incoming } = options;
   const flags = migrationFlags(options);
-  const sourceFlags = flags | Migrate.CHANGE_PROTECTION;
+  const sourceFlags = incoming === undefined ? flags | Migrate.CHANGE_PROTECTION : flags;
   const destinationFlags = flags & ~Migrate.AUTO_CONVERGE;
-  const disks = copiedDisksParameters(options);
-  let params = typedParameters({
-    migrate_uri: options.migrationUri === undefined ? undefined : parameter.string(options.migrationUri),
-    bandwidth: options.bandwidth === undefined ? undefined : parameter.ullong(BigInt(options.bandwidth)),
-    destination_xml: options.destinationXml === undefined ? undefined : parameter.string(options.destinationXml),
-  }).concat(disks);
   const stop = options.signal === undefined ? deadline : AbortSignal.any([deadline, options.signal]);
-  const failed = (cause: unknown, { state, remedy }: Pick<Problem, "state" | "remedy"> = atSource) =>
-    new MigrationFailed(
-      {
-        code: "migration-failed",
-        what: deadline.aborted
-          ? `Unable to migrate VM "${dom.name}" to "${destination.name}" within ${options.timeout} s`
-          : `Unable to migrate VM "${dom.name}" to "${destination.name}"`,
-        where: source.name,
-        ...(state !== undefined && { state }),
-        ...(remedy !== undefined && { remedy }),
-      },
-      { cause },
-    );
+  const failed = (cause: unknown, told: Pick<Problem, "state" | "remedy"> = atSource) =>
+    failure(source, destination, dom, cause, told, deadline.aborted ? options.timeout : undefined);
   stop.throwIfAborted();
 
   // One connection each from the beginning to the end: what one of them has begun ends with it, and its successor would
   // find nothing of it, or what another mover has begun meanwhile.
   const [onSource, onDestination] = await Promise.all([source.connection(), destination.connection()]);
-  options.onPhase?.("begin");
-  const [begun, persistentXml] = await Promise.all([
-    onSource.call("domain_migrate_begin3_params", { dom, params, flags: sourceFlags }),
-    options.persistent ? settledOf(options.persistentXml?.()) : undefined,
-  ]);
+  let params = incoming === undefined ? parametersOf(options) : [...incoming.params];
   /** Ends the migration on the source: its domain stops for good, or goes on. */
   const confirm = async (cookie: Buffer, cancelled: boolean) => {
     options.onPhase?.("confirm");
@@ -146,34 +145,47 @@ async function runMigration(
     });
   };
 
-  options.onPhase?.("prepare");
-  let prepared: { cookie_out: Buffer; uri_out: string | null };
-  params = replaced(params, "destination_xml", begun.xml);
-  try {
-    stop.throwIfAborted();
-    options.inspect?.(begun.xml);
-    if (persistentXml?.status === "rejected") throw persistentXml.reason;
-    if (persistentXml !== undefined) params = replaced(params, "persistent_xml", persistentXml.value);
-    prepared = await onDestination.call("domain_migrate_prepare3_params", {
-      params,
-      cookie_in: begun.cookie_out,
-      flags: destinationFlags,
-    });
-  } catch (cause) {
-    await confirm(Buffer.alloc(0), true).catch(() => undefined);
-    throw failed(cause);
+  let cookie: Buffer;
+  if (incoming === undefined) {
+    options.onPhase?.("begin");
+    const [begun, persistentXml] = await Promise.all([
+      onSource.call("domain_migrate_begin3_params", { dom, params, flags: sourceFlags }),
+      options.persistent ? settledOf(options.persistentXml?.()) : undefined,
+    ]);
+    options.onPhase?.("prepare");
+    try {
+      stop.throwIfAborted();
+      if (persistentXml?.status === "rejected") throw persistentXml.reason;
+      if (persistentXml !== undefined) params = replaced(params, "persistent_xml", persistentXml.value);
+      ({ params, cookie } = await prepareOn(destination, begun, params, options));
+    } catch (cause) {
+      await confirm(Buffer.alloc(0), true).catch(() => undefined);
+      throw failed(cause);
+    }
+  } else {
+    cookie = incoming.cookie;
+    try {
+      const persistentXml = options.persistent ? await options.persistentXml?.() : undefined;
+      if (persistentXml !== undefined) params = replaced(params, "persistent_xml", persistentXml);
+      stop.throwIfAborted();
+    } catch (cause) {
+      throw failed(cause);
+    }
   }
-  if (prepared.uri_out !== null)
-    params = replaced(params, "migrate_uri", migrationUriOf(options.migrationUri, prepared.uri_out));
 
   options.onPhase?.("perform");
-  let cookie = prepared.cookie_out;
   let performError: unknown;
   const watching = new AbortController();
   // The source's libvirt has no connection to the destination's, and would wait until TCP gives up: some 15 minutes.
   const lost = new AbortController();
   void onDestination.ended.then((error) => lost.abort(error));
-  const watch = watchJob(source, dom, AbortSignal.any([stop, lost.signal]), watching.signal, options.onJob);
+  const changed = new AbortController();
+  const unchanged = incoming === undefined ? undefined : onceOnly(() => options.unchanged?.(incoming.begun));
+  const watch = watchJob(source, dom, AbortSignal.any([stop, lost.signal, changed.signal]), watching.signal, (job) => {
+    // libvirt lets nobody change the domain from here on: what differs now has changed since Begin.
+    unchanged?.()?.catch((error: unknown) => changed.abort(error));
+    options.onJob?.(job);
+  });
   try {
     cookie = (
       await onSource.call("domain_migrate_perform3_params", {
@@ -192,11 +204,14 @@ async function runMigration(
     await watch;
   }
 
+  let finishError: unknown;
+  if (performError === undefined) await unchanged?.()?.catch((error: unknown) => changed.abort(error));
+  else if (changed.signal.aborted) performError = changed.signal.reason;
+
   options.onPhase?.("finish");
   const finishParams = replaced(params, "destination_name", dom.name);
-  const cancelled = performError === undefined ? 0 : 1;
+  const cancelled = performError === undefined && !changed.signal.aborted ? 0 : 1;
   let finished = false;
-  let finishError: unknown;
   let there: DomainRef | undefined;
   try {
     const { dom: arrived, cookie_out } = await onDestination.call("domain_migrate_finish3_params", {
@@ -212,7 +227,7 @@ async function runMigration(
     finishError = error;
     cookie = Buffer.alloc(0);
   }
-  if (finishError !== undefined && performError === undefined && isConnectionLost(finishError)) {
+  if (cancelled === 0 && isConnectionLost(finishError)) {
     // The destination was told to take over and its answer got lost: ask it what it did.
     finished = await destinationRuns(destination, dom, options.settleTimeout).catch((cause: unknown) => {
       throw failed(cause, {
@@ -237,7 +252,101 @@ async function runMigration(
       remedy: `Run \`vnic-failover recover ${shellWord(dom.name)}\`.`,
     });
   });
-  throw failed(finishError);
+  throw failed(changed.signal.aborted ? changed.signal.reason : finishError);
+}
+
+/**
+ * Begin and Prepare ahead of the migration, so that the destination has its QEMU when that begins. libvirt does not protect the domain
+ * until then: it may be changed, and a migration of it looks whether it was.
+ * @param edit what of the source's XML goes to the destination.
+ * @throws MigrationFailed; nothing is left of it.
+ */
+export async function prepareAhead(
+  { source, destination }: MigrationEnds,
+  dom: DomainRef,
+  options: MigrationOptions,
+  edit: (xml: string) => string,
+): Promise<Incoming> {
+  const flags = migrationFlags(options);
+  const [onSource, onDestination] = await Promise.all([source.connection(), destination.connection()]);
+  let params = parametersOf(options);
+  try {
+    options.signal?.throwIfAborted();
+    const begun = await onSource.call("domain_migrate_begin3_params", { dom, params, flags });
+    const prepared = await prepareOn(destination, { ...begun, xml: edit(begun.xml) }, params, options);
+    params = prepared.params;
+    const cancel = async () => {
+      const finish = {
+        params: replaced(params, "destination_name", dom.name),
+        cookie_in: Buffer.alloc(0),
+        flags: flags & ~Migrate.AUTO_CONVERGE,
+        cancelled: 1,
+      };
+      // That it has ended is an error, too: MIGRATE_FINISH_OK.
+      await onDestination.call("domain_migrate_finish3_params", finish).catch(() => undefined);
+    };
+    return { begun: begun.xml, params, cookie: prepared.cookie, cancel };
+  } catch (cause) {
+    throw failure(source, destination, dom, cause);
+  }
+}
+
+/** What the destination is asked with, and what Perform is to be told then. */
+async function prepareOn(
+  destination: LibvirtHost,
+  { xml, cookie_out }: { readonly xml: string; readonly cookie_out: Buffer },
+  given: readonly TypedParameter[],
+  options: MigrationOptions,
+): Promise<{ params: TypedParameter[]; cookie: Buffer }> {
+  options.inspect?.(xml);
+  const params = replaced(given, "destination_xml", xml);
+  const prepared = await (
+    await destination.connection()
+  ).call("domain_migrate_prepare3_params", {
+    params,
+    cookie_in: cookie_out,
+    flags: migrationFlags(options) & ~Migrate.AUTO_CONVERGE,
+  });
+  const uri = prepared.uri_out === null ? undefined : migrationUriOf(options.migrationUri, prepared.uri_out);
+  return {
+    params: uri === undefined ? params : replaced(params, "migrate_uri", uri),
+    cookie: prepared.cookie_out,
+  };
+}
+
+function parametersOf(options: MigrationOptions): TypedParameter[] {
+  return typedParameters({
+    migrate_uri: options.migrationUri === undefined ? undefined : parameter.string(options.migrationUri),
+    bandwidth: options.bandwidth === undefined ? undefined : parameter.ullong(BigInt(options.bandwidth)),
+    destination_xml: options.destinationXml === undefined ? undefined : parameter.string(options.destinationXml),
+  }).concat(copiedDisksParameters(options));
+}
+
+/** @param timeout seconds, where they have passed. */
+function failure(
+  source: LibvirtHost,
+  destination: LibvirtHost,
+  dom: DomainRef,
+  cause: unknown,
+  { state, remedy }: Pick<Problem, "state" | "remedy"> = atSource,
+  timeout?: number,
+): MigrationFailed {
+  const what = `Unable to migrate VM "${dom.name}" to "${destination.name}"`;
+  return new MigrationFailed(
+    {
+      code: "migration-failed",
+      what: timeout === undefined ? what : `${what} within ${timeout} s`,
+      where: source.name,
+      ...(state !== undefined && { state }),
+      ...(remedy !== undefined && { remedy }),
+    },
+    { cause },
+  );
+}
+
+function onceOnly<T>(act: () => T): () => T {
+  let result: { readonly value: T } | undefined;
+  return () => (result ??= { value: act() }).value;
 }
 
 /**
@@ -286,13 +395,14 @@ async function watchJob(
   onJob?: (job: JobNow) => void,
 ): Promise<void> {
   let aborted = false;
+  let looks = 0;
   const over = () => done.aborted;
   const ended = new Promise<undefined>((resolve) => {
     done.addEventListener("abort", () => resolve(undefined), { once: true });
   });
   while (!over()) {
     const interrupted = AbortSignal.any([done, ...(aborted ? [] : [stop])]);
-    await source.clock.sleep(jobInterval, interrupted).catch(() => undefined);
+    await source.clock.sleep(looks++ === 0 ? firstLook : jobInterval, interrupted).catch(() => undefined);
     if (over()) return;
     try {
       if (stop.aborted && !aborted) {

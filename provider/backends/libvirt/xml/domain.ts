@@ -96,6 +96,15 @@ export function withoutInterface(domain: Element, alias: string): Element {
   return onDevices(domain, (devices) => devices.filter((device) => !(mayBeNic(device) && aliasOf(device) === alias)));
 }
 
+/** The domain without the VFs of these pairs. One that has none stays as it is. */
+export function withoutPrimaries(domain: Element, pairs: readonly PairIdentity[]): Element {
+  return onDevices(domain, (devices) => {
+    const nics = devices.filter(isNic).map(parseInterface);
+    const primaries = new Set(pairs.map((pair) => findPrimary(nics, pair)?.raw));
+    return devices.filter((device) => !primaries.has(device));
+  });
+}
+
 /** The domain without that device, which is one of its own elements. */
 export function withoutDevice(domain: Element, device: Element): Element {
   return onDevices(domain, (devices) => devices.filter((each) => each !== device));
