@@ -140,7 +140,7 @@ describe("libvirt is asked before anything changes", () => {
     const seen = begins(lab);
     await moved(lab, { autoConverge: true });
     const flags = Migrate.LIVE | Migrate.PERSIST_DEST | Migrate.UNDEFINE_SOURCE | Migrate.AUTO_CONVERGE;
-    expect(seen.map((each) => each.flags)).toEqual([flags, flags | Migrate.CHANGE_PROTECTION]);
+    expect(seen.map((each) => each.flags)).toEqual([flags, flags]);
     expect(standing(lab)).toEqual(there);
   });
 

@@ -163,7 +163,7 @@ describe.concurrent("a pair that was made by hand, with", () => {
         const before = devices(lab, "host1");
         const mover = await lab.entrance();
         runsCommands(lab, mover.cluster);
-        lab.host2.before("domain_migrate_prepare3_params", () => mover.die());
+        lab.host1.before("domain_migrate_perform3_params", () => mover.die());
         await expect(moveVm(mover.cluster, { vm: vm.name, to: "host2" })).rejects.toThrow();
         expect(standing(lab)).toMatchObject({ vfs: [], journals: ["host1"] });
         disown(lab);

@@ -282,8 +282,9 @@ function movedMeanwhile(
     }
     const said = await refusalOf(moveVm(lab.cluster, { vm: "web", to: "host2", progress: lab.progress }));
     const { runsOn, vfs: plugged, journals } = standing(lab);
-    const left = { runsOn, plugged, journals, prepared: lab.host2.calls.get("domain_migrate_prepare3_params") ?? 0 };
-    const expected = { runsOn: ["host1"], plugged: [vfs[0]], journals: [], prepared: 0 };
+    const sent = lab.host1.calls.get("domain_migrate_perform3_params") ?? 0;
+    const left = { runsOn, plugged, journals, sent, copy: lab.host2.domains.named("web")?.name };
+    const expected = { runsOn: ["host1"], plugged: [vfs[0]], journals: [], sent: 0, copy: undefined };
     if (JSON.stringify(left) !== JSON.stringify(expected)) throw new Error(`left: ${JSON.stringify(left)}\n${said}`);
     return said;
   });
