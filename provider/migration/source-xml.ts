@@ -49,7 +49,7 @@ function withoutMetadata(domain: Element): Element {
 
 /**
  * What QEMU must have alike on both hosts, and where each device has its data: what changes by itself is left out, such as whether an
- * agent is connected, or how much memory the balloon has given back.
+ * agent is connected, or the size of the balloon.
  */
 function deviceIdentities(domain: Element): readonly string[] {
   const devices = child(domain, "devices")?.children ?? [];

@@ -182,7 +182,7 @@ async function runMigration(
   const changed = new AbortController();
   const unchanged = incoming === undefined ? undefined : onceOnly(() => options.unchanged?.(incoming.begun));
   const watch = watchJob(source, dom, AbortSignal.any([stop, lost.signal, changed.signal]), watching.signal, (job) => {
-    // libvirt lets nobody change the domain from here on: what differs now has changed since Begin.
+    // libvirt lets no client change the domain from here on: what differs now has changed since Begin.
     unchanged?.()?.catch((error: unknown) => changed.abort(error));
     options.onJob?.(job);
   });
