@@ -9,7 +9,7 @@ import { findPrimary, fitsVlan } from "../backends/libvirt/xml/primary.js";
 import { parseInterface, type DomainInterface } from "../backends/libvirt/xml/teaming.js";
 import type { DomainInstance } from "../backends/libvirt/cluster.js";
 import type { LibvirtHost } from "../backends/libvirt/host.js";
-import { vfsOf } from "../backends/libvirt/interfaces.js";
+import { vfsOf } from "../backends/libvirt/network-vfs.js";
 import { domainOn, type MoveContext } from "./context.js";
 import type { JournalInterface } from "./journal.js";
 

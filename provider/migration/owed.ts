@@ -6,7 +6,7 @@ import { formatPciAddress, samePciAddress, type PciAddress } from "../backends/l
 import { isActive, type LibvirtCluster, type DomainInstance } from "../backends/libvirt/cluster.js";
 import { DomainState, PausedReason } from "../backends/libvirt/constants.js";
 import { asUnreachable, type DomainRef, type HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
-import { vfsOf } from "../backends/libvirt/interfaces.js";
+import { vfsOf } from "../backends/libvirt/network-vfs.js";
 import { releaseVf, vfUsers } from "../backends/libvirt/inventory.js";
 import { claimsOn, journalReservations } from "../backends/libvirt/reservations.js";
 import { moveOf, unclaimMove } from "../backends/libvirt/vf-claims.js";

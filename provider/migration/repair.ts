@@ -1,7 +1,7 @@
 /** VFs that a VM should have and has not: after a move that found none free, or when one was taken out by hand. */
 import { networkOn } from "../config/index.js";
 import type { Element } from "../xml/element.js";
-import { formatPciAddress, type PciAddress } from "../backends/libvirt/xml/pci-address.js";
+import { formatPciAddress, samePciAddress, type PciAddress } from "../backends/libvirt/xml/pci-address.js";
 import { replacePrimarySource } from "../backends/libvirt/xml/domain.js";
 import {
   identityOf,
@@ -9,18 +9,19 @@ import {
   standbyAliasOf,
   type InterfaceRecord,
 } from "../backends/libvirt/xml/interface-record.js";
-import { fitsVlan, attachable, findPrimary, withVlan } from "../backends/libvirt/xml/primary.js";
+import { fitsVlan, findPrimary, withVlan } from "../backends/libvirt/xml/primary.js";
 import type { DomainInterface } from "../backends/libvirt/xml/teaming.js";
 import type { Progress } from "../model/progress.js";
 import { isActive, named, type LibvirtCluster, type DomainInstance, type VmRef } from "../backends/libvirt/cluster.js";
 import { Affect } from "../backends/libvirt/constants.js";
-import { devicesOf, recordsOf, takeVf, type InterfaceSpec } from "../backends/libvirt/interfaces.js";
+import { recordsOf, type InterfaceSpec } from "../backends/libvirt/interfaces.js";
 import { deviceOf, isVfioDriver, reserveVf, returnVf, vfUsers } from "../backends/libvirt/inventory.js";
 import { agreedProfile } from "../backends/libvirt/profile-store.js";
-import { setVf } from "../backends/libvirt/vf-settings/vf-settings.js";
 import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
 import { unplugStray } from "../backends/libvirt/stray-vf.js";
+import type { TakenVf } from "../backends/libvirt/vf-claims.js";
 import { rememberDriver, rememberedDriver } from "../backends/libvirt/vf-drivers.js";
+import { attachVf, placeChanged, primaryDevice, takeVf } from "../backends/libvirt/vf-plugging.js";
 import { anyDriver, noDriver } from "../backends/libvirt/xml/vf-drivers.js";
 import { defaultMigrationOptions } from "./options.js";
 import { announcingVf, newAnnouncing } from "./announce.js";
@@ -87,29 +88,23 @@ async function plugInTurn(
       timeout: defaultMigrationOptions.unplugTimeout,
     });
     if (stray !== undefined) await returnVf(host, stray, (await rememberedDriver(host, dom, stray)) ?? anyDriver);
-    const own = await ownVf(instance, defined);
-    const taken = own === undefined ? await takeVf(cluster, host, { profile, vm }) : undefined;
-    const vf = own ?? taken?.address;
-    if (vf === undefined) continue;
-    const made = devicesOf(cluster, host.name, spec, vf).primary;
-    if (made === undefined) continue;
+    const taken = (await ownVf(instance, defined)) ?? (await takeVf(cluster, host, { network: profile.network, vm }));
+    const vf = taken.address;
+    const pair = { ...identityOf(record), vlan };
     // As its owner made it, but in the network of the profile.
-    const primary = defined === undefined ? made : withVlan(attachable(defined.raw, vf), vlan, defined.vlan);
-    const nic = { mac: record.mac, standbyAlias: standbyAliasOf(record) ?? "" };
+    const device = defined && withVlan(defined.raw, vlan, defined.vlan);
+    const primary = primaryDevice({ ...pair, device }, vf);
     const bridge = networkOn(cluster.config, host.name, standby.network)?.bridge;
-    await announcingVf(newAnnouncing(cluster, dom, progress), host, nic, bridge, async () => {
+    await announcingVf(newAnnouncing(cluster, dom, progress), host, pair, bridge, async () => {
       try {
-        if (primary.name === "hostdev") await setVf(host, vf, { mac: record.mac, vlan: vlan ?? 0 });
-        await host.attach(dom, primary, Affect.LIVE);
+        const place = await attachVf(host, dom, { device: primary, vf, settings: { mac: record.mac, vlan: vlan ?? 0 } });
+        if (place === "at another place") progress.warn(placeChanged(vm, formatPciAddress(vf)));
       } catch (error) {
-        if (!(await vfUsers(host)).some(({ address }) => formatPciAddress(address) === formatPciAddress(vf)))
-          await returnVf(host, vf, taken?.driver);
-        await taken?.unclaim();
+        await taken.release();
         throw error;
       }
     });
-    if (taken !== undefined) await rememberDriver(host, dom, vf, taken.driver);
-    await taken?.unclaim();
+    await taken.plugged(dom);
     if (persistent) await definePrimary(instance, record, primary, vf);
   }
 }
@@ -170,21 +165,22 @@ async function definedPrimary(
   return findPrimary((await host.inactiveDomain(dom)).interfaces, identityOf(record));
 }
 
-/** The VF that the VM's definition names, if no running domain has it. */
+/** The VF that the VM's definition names, if no other domain has it: that names it for all others as long as it waits to be plugged. */
 async function ownVf(
   { host, dom }: DomainInstance,
   defined: DomainInterface | undefined,
-): Promise<PciAddress | undefined> {
+): Promise<TakenVf | undefined> {
   const vf = defined?.vf;
   if (vf === undefined) return undefined;
   const others = (await vfUsers(host)).filter(({ domain }) => domain !== dom.name);
-  if (others.some(({ address }) => formatPciAddress(address) === formatPciAddress(vf))) return undefined;
+  if (others.some(({ address }) => samePciAddress(address, vf))) return undefined;
   try {
-    const driver = (await deviceOf(host, vf))?.driver;
-    if (isVfioDriver(driver)) return vf;
-    await reserveVf(host, vf);
-    await rememberDriver(host, dom, vf, driver ?? noDriver);
-    return vf;
+    const driver = (await deviceOf(host, vf))?.driver ?? noDriver;
+    if (!isVfioDriver(driver)) {
+      await reserveVf(host, vf);
+      await rememberDriver(host, dom, vf, driver);
+    }
+    return { address: vf, driver, plugged: () => Promise.resolve(), release: () => Promise.resolve() };
   } catch (error) {
     if (LibvirtError.is(error)) return undefined;
     throw error;

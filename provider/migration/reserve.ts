@@ -10,15 +10,13 @@ import {
   likelyDriver,
   reserveVf,
   returnVf,
-  vfAt,
   vfUsers,
 } from "../backends/libvirt/inventory.js";
-import { physicalFunctionsOf } from "../backends/libvirt/interfaces.js";
-import { journalReservations } from "../backends/libvirt/reservations.js";
+import { physicalFunctionsOf } from "../backends/libvirt/network-vfs.js";
 import { claimVf, takeFreeVf, unclaimMove, type Taker } from "../backends/libvirt/vf-claims.js";
 import { setVf, unsetVf } from "../backends/libvirt/vf-settings/vf-settings.js";
 import { rememberDriver } from "../backends/libvirt/vf-drivers.js";
-import { chooseVf } from "../backends/libvirt/vf-scheduler.js";
+import { isSetByHost, takeFirstFree, takerIn } from "../backends/libvirt/vf-plugging.js";
 import type { MoveContext, MovesVf, MoveStep } from "./context.js";
 import type { JournalInterface } from "./journal.js";
 import { rowFor } from "./step-table.js";
@@ -65,35 +63,25 @@ function keptNone({ sourceDriver, destinationDriver }: Pick<JournalInterface, "s
 async function reserveFor(context: MoveContext, nic: JournalInterface): Promise<void> {
   const { cluster, destination, vm } = context;
   const taker = takerFor(context, nic);
-  const tried: PciAddress[] = [nic.destinationVf];
   const planned = await takeFreeVf(
     destination,
     { address: nic.destinationVf, driver: await plannedDriver(destination, nic) },
     taker,
   );
-  if (planned !== undefined) {
-    context.ready.set(nic.primaryAlias, { address: planned.address, driver: planned.driver, network: nic.network });
-    return;
+  const tried: PciAddress[] = [nic.destinationVf];
+  const look = () => physicalFunctionsOf(cluster, destination, nic.network);
+  const taken = planned ?? (await takeFirstFree(destination, taker, look, tried));
+  if (taken === undefined) {
+    throw new ProblemError({
+      code: "no-free-vf",
+      what: `Unable to reserve a VF of network "${nic.network}" for VM "${vm}": other processes have taken ${tried.map(formatPciAddress).join(", ")} meanwhile, and no other VF is free`,
+      where: destination.name,
+      remedy: "Free a VF on that host, or move the VM to another host.",
+    });
   }
-  for (;;) {
-    const functions = await physicalFunctionsOf(cluster, destination, nic.network);
-    const chosen = chooseVf(functions, tried);
-    if (chosen === undefined) {
-      throw new ProblemError({
-        code: "no-free-vf",
-        what: `Unable to reserve a VF of network "${nic.network}" for VM "${vm}": other processes have taken ${tried.map(formatPciAddress).join(", ")} meanwhile, and no other VF is free`,
-        where: destination.name,
-        remedy: "Free a VF on that host, or move the VM to another host.",
-      });
-    }
-    tried.push(chosen.address);
-    const seen = vfAt(functions, chosen.address);
-    const taken = seen && (await takeFreeVf(destination, seen, taker));
-    if (taken === undefined) continue;
-    await plan(context, nic, { destinationVf: taken.address, destinationDriver: taken.driver });
-    context.ready.set(nic.primaryAlias, { address: taken.address, driver: taken.driver, network: nic.network });
-    return;
-  }
+  const { address, driver } = taken;
+  if (planned === undefined) await plan(context, nic, { destinationVf: address, destinationDriver: driver });
+  context.ready.set(nic.primaryAlias, { address, driver, network: nic.network });
 }
 
 /** As the plan saw it. */
@@ -140,7 +128,17 @@ export async function takeForPlug(
   const taker = takerFor(context, nic);
   const now = await deviceOf(host, address);
   const planned = host === context.source ? atSource(nic) : atDestination(nic);
-  const ready = (driver: string | undefined): VfForPlug => ({
+  if (!samePciAddress(planned.address, address)) {
+    const taken = await takeFreeVf(host, { address, driver: now?.driver }, taker);
+    if (taken === undefined) throw new VfTaken(host.name, address);
+    return { ...taken, network: nic.network };
+  }
+  if ((await claimVf(host, address, taker)) === undefined) throw new VfTaken(host.name, address);
+  await reserveVf(host, address);
+  // A VF whose past is not known is taken from its driver now, if it is with one.
+  const isBound = now === undefined || isVfioDriver(now.driver);
+  const driver = planned.driver ?? (isBound ? undefined : (now.driver ?? noDriver));
+  return {
     address,
     driver,
     network: nic.network,
@@ -148,17 +146,7 @@ export async function takeForPlug(
       if (driver !== undefined) await rememberDriver(host, dom, address, driver);
       await unclaimMove(host, context.journal.id, address);
     },
-  });
-  if (!samePciAddress(planned.address, address)) {
-    const taken = await takeFreeVf(host, { address, driver: now?.driver }, taker);
-    if (taken === undefined) throw new VfTaken(host.name, address);
-    return ready(taken.driver);
-  }
-  if ((await claimVf(host, address, taker)) === undefined) throw new VfTaken(host.name, address);
-  await reserveVf(host, address);
-  // A VF whose past is not known is taken from its driver now, if it is with one.
-  const isBound = now === undefined || isVfioDriver(now.driver);
-  return ready(planned.driver ?? (isBound ? undefined : (now.driver ?? noDriver)));
+  };
 }
 
 /**
@@ -233,19 +221,7 @@ function takerFor(
   { cluster, journal, vm }: MoveContext,
   { primaryAlias }: Pick<JournalInterface, "primaryAlias">,
 ): Taker {
-  return {
-    holder: `${journal.id}/${primaryAlias}`,
-    vm,
-    kind: "move",
-    lasts: claimLasts,
-    commands: cluster.config.hostCommands,
-    journals: () => journalReservations(cluster.hosts),
-  };
-}
-
-/** libvirt gives a `<hostdev>` no MAC and no VLAN. */
-export function isSetByHosts({ device }: JournalInterface): boolean {
-  return device?.name === "hostdev";
+  return takerIn(cluster, { holder: `${journal.id}/${primaryAlias}`, vm, kind: "move", lasts: claimLasts });
 }
 
 /** A NIC gives frames to the VF that has their MAC: one that the guest does not use must not have it. */
@@ -254,7 +230,9 @@ async function unsetUnused(
   host: LibvirtHost,
   vfs: readonly PciAddress[],
 ): Promise<void> {
-  const set = interfaces.filter(isSetByHosts).flatMap(({ sourceVf, destinationVf }) => [sourceVf, destinationVf]);
+  const set = interfaces
+    .filter(({ device }) => isSetByHost(device))
+    .flatMap(({ sourceVf, destinationVf }) => [sourceVf, destinationVf]);
   const among = (list: readonly PciAddress[], vf: PciAddress) => list.some((each) => samePciAddress(each, vf));
   const own = vfs.filter((vf) => among(set, vf));
   if (own.length === 0) return;

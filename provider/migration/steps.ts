@@ -11,12 +11,11 @@ import { findMetadata } from "../backends/libvirt/xml/metadata.js";
 import { parseDomain, replacePrimarySource, withoutPrimaries, type Domain } from "../backends/libvirt/xml/domain.js";
 import { readable } from "../backends/libvirt/unreadable-vm.js";
 import { formatPciAddress, samePciAddress, type PciAddress } from "../backends/libvirt/xml/pci-address.js";
-import { attachable, findPrimary, withoutGuestAddress, withVlan } from "../backends/libvirt/xml/primary.js";
-import { buildPrimary, parseInterface } from "../backends/libvirt/xml/teaming.js";
+import { findPrimary, withVlan } from "../backends/libvirt/xml/primary.js";
+import { parseInterface } from "../backends/libvirt/xml/teaming.js";
 import { isActive } from "../backends/libvirt/cluster.js";
-import { Affect, DomainState, DomainXml, JobOperation, JobType, PausedReason } from "../backends/libvirt/constants.js";
+import { DomainState, DomainXml, JobOperation, JobType, PausedReason } from "../backends/libvirt/constants.js";
 import { undefinedOn, type DomainRef, type JobNow, type LibvirtHost } from "../backends/libvirt/host.js";
-import { physicalFunctionsOf } from "../backends/libvirt/interfaces.js";
 import {
   copyOn,
   migrate,
@@ -24,12 +23,14 @@ import {
   type Incoming,
   type MigrationPhase,
 } from "../backends/libvirt/live-migration.js";
+import { physicalFunctionsOf } from "../backends/libvirt/network-vfs.js";
 import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
 import { unclaimMove } from "../backends/libvirt/vf-claims.js";
 import { untilReleased } from "../backends/libvirt/qemu-unplug.js";
 import { unplugStray, vfInQemu } from "../backends/libvirt/stray-vf.js";
 import { unplug, UnplugFailed } from "../backends/libvirt/unplug.js";
-import { setVf, unsetVf } from "../backends/libvirt/vf-settings/vf-settings.js";
+import { setVf } from "../backends/libvirt/vf-settings/vf-settings.js";
+import { attachVf, isSetByHost, placeChanged, primaryDevice } from "../backends/libvirt/vf-plugging.js";
 import { chooseVf } from "../backends/libvirt/vf-scheduler.js";
 import { announceStandby, tellAnnouncers, tellAnnouncersOn, tellOfVf, vfInUse, vfSeen } from "./announce.js";
 import { domainOn, isPluggedIn, readJournal, writeJournal, type MoveContext, type MoveStep } from "./context.js";
@@ -41,7 +42,6 @@ import { moverInWords } from "./mover.js";
 import {
   atDestination,
   atSource,
-  isSetByHosts,
   releaseOn,
   releaseUnused,
   rememberPlanned,
@@ -656,7 +656,6 @@ async function plugOne(
   );
 }
 
-/** Plugs the VF at its place in the guest; where something else has come there meanwhile, at another. */
 async function attachPrimary(
   context: MoveContext,
   host: LibvirtHost,
@@ -665,49 +664,24 @@ async function attachPrimary(
   vf: PciAddress,
 ): Promise<void> {
   const device = primaryFor(context, host, nic, vf);
-  const vlan = isSetByHosts(nic) ? vlanOn(context, host, nic) : parseInterface(device).vlan?.tags[0];
+  const vlan = isSetByHost(device) ? vlanOn(context, host, nic) : parseInterface(device).vlan?.tags[0];
   await tellOfVf(context, host, nic, "plugging", vf, vlan);
-  if (isSetByHosts(nic)) await setVf(host, vf, { mac: nic.mac, vlan: vlan ?? 0 });
-  try {
-    await host.attach(dom, device, Affect.LIVE);
-    await tellOfVf(context, host, nic, "plugged", vf, vlan);
-  } catch (error) {
-    if (!isPlaceTaken(error)) {
-      if (isSetByHosts(nic)) await setVf(host, vf, unsetVf);
-      throw error;
-    }
-    await host.attach(dom, withoutGuestAddress(device), Affect.LIVE);
-    await tellOfVf(context, host, nic, "plugged", vf, vlan);
-    context.progress.warn(
-      `The PCI address of VF ${formatPciAddress(vf)} in the guest of VM "${context.vm}" has changed, because another device took its former address. The interface may have a different name in the guest until the VM's next start.`,
-    );
-  }
+  const place = await attachVf(host, dom, { device, vf, settings: { mac: nic.mac, vlan: vlan ?? 0 } });
+  await tellOfVf(context, host, nic, "plugged", vf, vlan);
+  if (place === "at another place") context.progress.warn(placeChanged(context.vm, formatPciAddress(vf)));
 }
 
 /** QEMU itself plugs the VFs there, before they could be set. */
 async function setDestination(context: MoveContext): Promise<void> {
   const { destination, journal } = context;
-  for (const nic of journal.interfaces.filter(isSetByHosts))
+  for (const nic of journal.interfaces.filter(({ device }) => isSetByHost(device)))
     await setVf(destination, nic.destinationVf, { mac: nic.mac, vlan: vlanOn(context, destination, nic) ?? 0 });
-}
-
-/** libvirt has no error code of its own for it (src/conf/domain_addr.c, virDomainPCIAddressReserveAddrInternal). */
-function isPlaceTaken(error: unknown): boolean {
-  return LibvirtError.is(error) && error.libvirtMessage.includes("Attempted double use of PCI Address");
 }
 
 /** The VF as it was, with the host's own VF behind it. A journal of an older version does not tell how it was. */
 function primaryFor(context: MoveContext, host: LibvirtHost, nic: JournalInterface, vf: PciAddress): Element {
-  if (nic.device !== undefined) return onHost(context, host, nic)(attachable(nic.device, vf));
-  const vlan = vlanOn(context, host, nic);
-  return buildPrimary({
-    mac: nic.mac,
-    vf,
-    alias: nic.primaryAlias,
-    standbyAlias: nic.standbyAlias,
-    linkState: "up",
-    ...(vlan !== undefined && { vlan }),
-  });
+  const device = nic.device && onHost(context, host, nic)(nic.device);
+  return primaryDevice({ ...nic, device, vlan: vlanOn(context, host, nic) }, vf);
 }
 
 /** A network may have another VLAN on the other host: then so has its VF. */

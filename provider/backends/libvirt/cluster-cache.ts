@@ -24,7 +24,8 @@ import {
   type DomainRef,
   type LibvirtHost,
 } from "./host.js";
-import { physicalFunctionsOf, recordsOf } from "./interfaces.js";
+import { recordsOf } from "./interfaces.js";
+import { physicalFunctionsOf } from "./network-vfs.js";
 import { hostUse, type HostUse, type PhysicalFunction } from "./inventory.js";
 import { journalReservations, type JournalReservations } from "./reservations.js";
 import { SingleFlight, AsyncCache } from "./async-cache.js";

@@ -7,7 +7,7 @@ import { HostUnreachable, type LibvirtHost } from "./host.js";
 import { reasonOf, remedyFor } from "../../model/problem.js";
 import { availableMemoryKiB } from "./host-memory.js";
 import { hostInterface, physicalFunction, type PhysicalFunction } from "./inventory.js";
-import { hostUseIn } from "./interfaces.js";
+import { hostUseIn } from "./network-vfs.js";
 import { LibvirtError } from "./rpc/errors.js";
 import { DriverMissing, probes, type OptionalDriver } from "./rpc/optional-drivers.js";
 import { unstartableOn, type Unstartable } from "./start-survey.js";

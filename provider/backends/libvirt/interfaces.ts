@@ -2,8 +2,7 @@
  * A VM's interfaces on a libvirt host: plugging and unplugging act on both devices of a pair, and what was done first is
  * undone when the second fails. Only a move touches the VF alone.
  */
-import { randomUUID } from "node:crypto";
-import { networkOn, pfsOf, type PfOfNetwork } from "../../config/index.js";
+import { networkOn } from "../../config/index.js";
 import { ProblemError, reasonOf } from "../../model/problem.js";
 import {
   attribute,
@@ -24,32 +23,21 @@ import {
 import { findMetadata } from "./xml/metadata.js";
 import { type ProfileRecord } from "./xml/network.js";
 import type { PciAddress } from "./xml/pci-address.js";
-import { buildPrimary, buildStandby, standbyAlias, type DomainInterface } from "./xml/teaming.js";
+import { buildStandby, standbyAlias, type DomainInterface } from "./xml/teaming.js";
 import { withoutDevice, type Domain } from "./xml/domain.js";
 import { attachable, findPrimary, isUserAlias } from "./xml/primary.js";
 import { isActive, type LibvirtCluster, type DomainInstance } from "./cluster.js";
 import { Affect } from "./constants.js";
 import type { LibvirtHost } from "./host.js";
-import {
-  heldVfs,
-  hostUse,
-  likelyDriver,
-  physicalFunction,
-  reserveVf,
-  returnVf,
-  vfAddresses,
-  vfAt,
-  type HostUse,
-  type PhysicalFunction,
-} from "./inventory.js";
+import { likelyDriver, reserveVf, returnVf, type PhysicalFunction } from "./inventory.js";
+import { physicalFunctionsOf } from "./network-vfs.js";
 import { changeRecords } from "./records.js";
-import { journalReservations } from "./reservations.js";
 import { isDeviceMissing, unplug } from "./unplug.js";
-import { takeFreeVf, type TakenVf, type Taker } from "./vf-claims.js";
-import { forgetDriver, rememberDriver, rememberedDriver } from "./vf-drivers.js";
+import type { TakenVf } from "./vf-claims.js";
+import { forgetDriver, rememberedDriver } from "./vf-drivers.js";
+import { primaryDevice, takeVf } from "./vf-plugging.js";
 import { anyDriver } from "./xml/vf-drivers.js";
 import { setVf, unsetVf } from "./vf-settings/vf-settings.js";
-import { chooseVf } from "./vf-scheduler.js";
 
 /** An interface and the profiles that say what it is made of. */
 export interface InterfaceSpec {
@@ -135,14 +123,12 @@ function passedThrough(
   vf: PciAddress,
 ): Element {
   const network = networkOn(cluster.config, host, profile.network);
-  return buildPrimary({
+  const pair = {
     mac: record.mac,
-    vf,
-    alias: primaryAliasOf(record),
+    primaryAlias: primaryAliasOf(record),
     standbyAlias: standby === undefined ? "" : (standbyAliasOf(record) ?? standbyAlias(standby.id)),
-    linkState: "up",
-    ...(network?.vlan !== undefined && { vlan: network.vlan }),
-  });
+  };
+  return primaryDevice({ ...pair, vlan: network?.vlan }, vf);
 }
 
 function notConfigured({ name, network }: ProfileRecord, host: string, what: string): ProblemError {
@@ -172,125 +158,6 @@ export async function removeRecord(instance: DomainInstance, removed: Pick<Inter
   await changeRecords(instance, (records) => records.filter(({ id }) => id !== removed.id));
 }
 
-// --- VFs
-
-/** Seconds for which a claim of a process that has died counts: longer than a plug takes. */
-const plugLasts = 300;
-
-/**
- * A free VF of the profile's network on the host, claimed for the VM and bound to VFIO. The caller releases the claim
- * once a domain names the VF.
- * @throws ProblemError with what stands in the way.
- */
-export async function takeVf(
-  cluster: LibvirtCluster,
-  host: LibvirtHost,
-  { profile, vm }: { readonly profile: ProfileRecord; readonly vm: string },
-  look = () => physicalFunctionsOf(cluster, host, profile.network),
-): Promise<TakenVf> {
-  const taker: Taker = {
-    holder: randomUUID(),
-    vm,
-    kind: "plug",
-    lasts: plugLasts,
-    commands: cluster.config.hostCommands,
-    journals: () => journalReservations(cluster.hosts),
-  };
-  // Within this process one after another, which spares a claim that would be refused.
-  return inHostQueue(host, async () => {
-    let found = await look();
-    const lost: PciAddress[] = [];
-    for (let looks = 1; ;) {
-      const chosen = chooseVf(found, lost);
-      if (chosen !== undefined) {
-        const seen = vfAt(found, chosen.address);
-        const taken = seen && (await takeFreeVf(host, seen, taker));
-        if (taken !== undefined) return taken;
-        lost.push(chosen.address);
-        continue;
-      }
-      // What was seen may be some time ago.
-      if (looks > 1) throw noFreeVf(host, profile, found);
-      looks += 1;
-      lost.length = 0;
-      found = await physicalFunctionsOf(cluster, host, profile.network);
-    }
-  });
-}
-
-function noFreeVf(host: LibvirtHost, { network }: ProfileRecord, found: readonly PhysicalFunction[]): ProblemError {
-  const seen = found
-    .map(({ linkUp, ...pf }) =>
-      [`${pf.name}${linkUp ? "" : " (link down)"}: ${pf.virtualFunctions.length} VFs, none free`, ...heldVfs(pf)].join(
-        "; ",
-      ),
-    )
-    .join("; ");
-  return new ProblemError({
-    code: "no-free-vf",
-    what: `Unable to find a free VF of network "${network}" on host "${host.name}"${seen === "" ? "" : ` (${seen})`}`,
-    where: host.name,
-    remedy: "Free one, or add VFs (sriov_numvfs) or PFs (physicalFunctions in vnic-failover:cluster).",
-  });
-}
-
-const turns = new WeakMap<LibvirtHost, Promise<unknown>>();
-
-/** One after another on each host. */
-function inHostQueue<T>(host: LibvirtHost, act: () => Promise<T>): Promise<T> {
-  const mine = (turns.get(host) ?? Promise.resolve()).then(act, act);
-  turns.set(host, mine);
-  return mine;
-}
-
-/**
- * The PFs that the network names on the host with its VFs, as they are.
- * @param use of the host's VFs, where it is known already.
- * @throws ProblemError when the network names none.
- */
-export async function physicalFunctionsOf(
-  cluster: LibvirtCluster,
-  host: LibvirtHost,
-  network: string,
-  use?: HostUse,
-): Promise<readonly PhysicalFunction[]> {
-  const pfs = requirePfs(cluster, host, network);
-  const known = use ?? (await hostUseIn(cluster, host));
-  const found = await Promise.all(pfs.map((pf) => physicalFunction(host, pf, known)));
-  return found.filter((pf) => pf !== undefined);
-}
-
-/** The addresses of the network's VFs on the host, in use or not. @throws as {@link physicalFunctionsOf} */
-export async function vfsOf(
-  cluster: LibvirtCluster,
-  host: LibvirtHost,
-  network: string,
-): Promise<readonly PciAddress[]> {
-  const found = await Promise.all(requirePfs(cluster, host, network).map((pf) => vfAddresses(host, pf)));
-  return found.flat();
-}
-
-/** The use of the host's VFs, by what all hosts of the cluster say. */
-export async function hostUseIn(
-  cluster: Pick<LibvirtCluster, "config" | "hosts">,
-  host: LibvirtHost,
-): Promise<HostUse> {
-  const journals = await journalReservations(cluster.hosts);
-  return hostUse(host, { commands: cluster.config.hostCommands, journals });
-}
-
-function requirePfs(cluster: LibvirtCluster, host: LibvirtHost, network: string): readonly PfOfNetwork[] {
-  const pfs = pfsOf(networkOn(cluster.config, host.name, network));
-  if (pfs === undefined) {
-    throw new ProblemError({
-      code: "network-not-configured",
-      what: `Unable to find a VF: network "${network}" has no physicalFunctions on host "${host.name}"`,
-      remedy: "Set physicalFunctions of the network in vnic-failover:cluster.",
-    });
-  }
-  return pfs;
-}
-
 // --- plug and unplug
 
 /**
@@ -310,9 +177,8 @@ export async function plugInterface(
   try {
     let taken: TakenVf | undefined;
     if (spec.profile.passThrough === "enabled") {
-      const vf = await takeVf(cluster, host, { profile: spec.profile, vm: dom.name }, look);
-      undo.push(vf.unclaim, () => returnVf(host, vf.address, vf.driver));
-      taken = vf;
+      taken = await takeVf(cluster, host, { network: spec.profile.network, vm: dom.name }, look);
+      undo.push(taken.release);
     }
     const devices = devicesOf(cluster, host.name, spec, taken?.address);
     const aliases = aliasesOf(spec);
@@ -327,10 +193,9 @@ export async function plugInterface(
       }
     }
     if (taken !== undefined) {
-      const { address, driver, unclaim } = taken;
+      const { address } = taken;
       undo.push(() => forgetDriver(host, dom, address));
-      await rememberDriver(host, dom, address, driver, (flags & Affect.CONFIG) !== 0);
-      await unclaim();
+      await taken.plugged(dom, (flags & Affect.CONFIG) !== 0);
     }
     await saveRecord(instance, spec.record, (flags & Affect.CONFIG) !== 0);
     return taken?.address;

@@ -20,7 +20,7 @@ import { undefinedOn, type LibvirtHost } from "./host.js";
 import { netdevsAgain, netdevsOn, useOf, type Netdevs } from "./netdevs.js";
 import { claimsOn, isClaimAlive, type JournalReservations } from "./reservations.js";
 import { readable } from "./unreadable-vm.js";
-import { isVfioDriver, type PhysicalFunction, type VirtualFunction } from "./virtual-function.js";
+import { isVfioDriver, type PhysicalFunction, type VirtualFunction } from "./free-vfs.js";
 
 export {
   heldVfs,
@@ -32,7 +32,7 @@ export {
   whyNotFree,
   type PhysicalFunction,
   type VirtualFunction,
-} from "./virtual-function.js";
+} from "./free-vfs.js";
 
 /** All that tells of the use of a host's VFs, asked once for all of its PFs. */
 export interface HostUse extends Netdevs {

@@ -3,11 +3,20 @@ import { randomUUID } from "node:crypto";
 import { samePciAddress, type PciAddress } from "./xml/pci-address.js";
 import { claimName, formatVfClaim, parseVfClaim, type VfClaim } from "./xml/vf-claim.js";
 import { noDriver } from "./xml/vf-drivers.js";
-import { undefinedOn, type LibvirtHost } from "./host.js";
-import { deviceOf, isUsedByHost, isVfioDriver, reserveVf, vfUsers, type VirtualFunction } from "./inventory.js";
+import { undefinedOn, type DomainRef, type LibvirtHost } from "./host.js";
+import {
+  deviceOf,
+  isUsedByHost,
+  isVfioDriver,
+  reserveVf,
+  returnVf,
+  vfUsers,
+  type VirtualFunction,
+} from "./inventory.js";
 import { claimsOn, isClaimAlive, type JournalReservations } from "./reservations.js";
 import { LibvirtError } from "./rpc/errors.js";
 import { unlessMissing } from "./rpc/optional-drivers.js";
+import { rememberDriver } from "./vf-drivers.js";
 
 /** Who takes a VF, and until when the claim counts if he dies. */
 export interface Taker {
@@ -23,12 +32,18 @@ export interface Taker {
   readonly journals: () => Promise<JournalReservations>;
 }
 
+/** A VF that is claimed and bound to VFIO: it waits to be plugged. */
 export interface TakenVf {
   readonly address: PciAddress;
   /** What it was bound to before; {@link noDriver} where to nothing. */
   readonly driver: string;
-  /** Removes the claim: the VF is in a domain now, or free again. */
-  readonly unclaim: () => Promise<void>;
+  /**
+   * The domain has it now: it keeps what the VF was bound to, and the claim ends.
+   * @param persistent whether the domain is, where that is known.
+   */
+  readonly plugged: (dom: DomainRef, persistent?: boolean) => Promise<void>;
+  /** The domain does not get it: it goes back to what it was bound to, unless a domain has it after all, and the claim ends. */
+  readonly release: () => Promise<void>;
 }
 
 /** A VF that was free when it was looked at. */
@@ -41,18 +56,38 @@ type SeenVf = Pick<VirtualFunction, "address" | "driver" | "netdevs">;
 export async function takeFreeVf(host: LibvirtHost, seen: SeenVf, taker: Taker): Promise<TakenVf | undefined> {
   const claim = await claimVf(host, seen.address, taker);
   if (claim === undefined) return undefined;
-  const unclaim = () => letGo(host, claim);
   try {
     if (await isAsSeen(host, seen, taker)) {
       await reserveVf(host, seen.address);
-      return { address: seen.address, driver: seen.driver ?? noDriver, unclaim };
+      return takenVf(host, claim, seen.driver ?? noDriver);
     }
   } catch (error) {
-    await unclaim().catch(() => undefined);
+    await unclaim(host, claim).catch(() => undefined);
     throw error;
   }
-  await unclaim();
+  await unclaim(host, claim);
   return undefined;
+}
+
+function takenVf(host: LibvirtHost, claim: VfClaim, driver: string): TakenVf {
+  const { vf: address } = claim;
+  return {
+    address,
+    driver,
+    async plugged(dom, persistent) {
+      await rememberDriver(host, dom, address, driver, persistent);
+      await unclaim(host, claim);
+    },
+    async release() {
+      if (!(await isInDomain(host, address))) await returnVf(host, address, driver);
+      await unclaim(host, claim);
+    },
+  };
+}
+
+/** Whether a domain of the host names the VF, running or not. */
+export async function isInDomain(host: LibvirtHost, vf: PciAddress): Promise<boolean> {
+  return (await vfUsers(host)).some(({ address }) => samePciAddress(address, vf));
 }
 
 /**
@@ -69,7 +104,7 @@ async function isAsSeen(
   if (now === undefined || now.driver !== driver) return false;
   if (driver !== undefined && !isVfioDriver(driver))
     return !(await isUsedByHost(host, address, { commands, seen: netdevs }));
-  return !(await vfUsers(host)).some((user) => samePciAddress(user.address, address));
+  return !(await isInDomain(host, address));
 }
 
 /** Undefined: another has it. Where the host's libvirt has no network driver a claim cannot be kept, and is taken for granted. */
@@ -97,7 +132,7 @@ export async function claimVf(
     )
       return undefined;
     // Its holder is dead. By its UUID: a process that has claimed the VF meanwhile keeps it.
-    if (present !== undefined) await letGo(host, present);
+    if (present !== undefined) await unclaim(host, present);
     try {
       await unlessMissing(() => connection.call("network_define_xml_flags", { xml: formatVfClaim(claim), flags: 0 }));
       return claim;
@@ -112,7 +147,7 @@ export async function claimVf(
 /** Removes every claim of the move on the host, or that on one VF. */
 export async function unclaimMove(host: LibvirtHost, move: string, vf?: PciAddress): Promise<void> {
   for (const claim of await claimsOn(host))
-    if (moveOf(claim) === move && (vf === undefined || samePciAddress(claim.vf, vf))) await letGo(host, claim);
+    if (moveOf(claim) === move && (vf === undefined || samePciAddress(claim.vf, vf))) await unclaim(host, claim);
 }
 
 /** The id of the journal that the claim's move has. */
@@ -129,7 +164,8 @@ async function claimOf(host: LibvirtHost, vf: PciAddress): Promise<VfClaim | "no
   return found && (parseVfClaim(found.xml) ?? "not understood");
 }
 
-async function letGo(host: LibvirtHost, { vf, uuid }: Pick<VfClaim, "vf" | "uuid">): Promise<void> {
+/** By its UUID: a claim that another process has made meanwhile stays. */
+async function unclaim(host: LibvirtHost, { vf, uuid }: Pick<VfClaim, "vf" | "uuid">): Promise<void> {
   const connection = await host.connection();
   const net = { name: claimName(vf), uuid };
   await unlessMissing(() => undefinedOn("NO_NETWORK", () => connection.call("network_undefine", { net })));

@@ -1,7 +1,7 @@
 /** Chooses the VFs that interfaces get. Pure: it sees an inventory and answers. */
 import { matchVfs } from "../../rules/index.js";
 import { formatPciAddress, samePciAddress, type PciAddress } from "./xml/pci-address.js";
-import { isFree, type PhysicalFunction, type VirtualFunction } from "./virtual-function.js";
+import { isFree, type PhysicalFunction, type VirtualFunction } from "./free-vfs.js";
 
 export interface ChosenVf {
   readonly physicalFunction: string;

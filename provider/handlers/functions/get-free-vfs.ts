@@ -1,6 +1,6 @@
 /** getFreeVfs: what a host has left for interfaces of a network. */
 import { isFree } from "../../backends/libvirt/inventory.js";
-import { physicalFunctionsOf } from "../../backends/libvirt/interfaces.js";
+import { physicalFunctionsOf } from "../../backends/libvirt/network-vfs.js";
 import { freeVirtualFunctions, lookUpHost } from "../../backends/ovirt/rest/index.js";
 import { formatPciAddress } from "../../backends/libvirt/xml/pci-address.js";
 import { idNamed, readEngine } from "../ovirt/cluster-view.js";

@@ -1,6 +1,6 @@
 /** A VF is free only if it is known to be free: through the host models, as libvirt tells of them. */
 import { afterEach, describe, expect, it } from "vitest";
-import { hostUseIn, physicalFunctionsOf } from "../../../provider/backends/libvirt/interfaces.js";
+import { hostUseIn, physicalFunctionsOf } from "../../../provider/backends/libvirt/network-vfs.js";
 import { heldVfs, isFree } from "../../../provider/backends/libvirt/inventory.js";
 import { usesByIp, useOf } from "../../../provider/backends/libvirt/netdevs.js";
 import type { ClusterConfig } from "../../../provider/config/index.js";

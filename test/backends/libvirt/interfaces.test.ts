@@ -5,10 +5,10 @@ import {
   type InterfaceSpec,
   plugInterface,
   recordsOf,
-  takeVf,
   unplugInterface,
   xmlOf,
 } from "../../../provider/backends/libvirt/interfaces.js";
+import { takeVf } from "../../../provider/backends/libvirt/vf-plugging.js";
 import { parsePciAddress } from "../../../provider/backends/libvirt/xml/pci-address.js";
 import { pairs } from "../../../provider/backends/libvirt/xml/teaming.js";
 import { declareProfiles } from "../../hosts/declared.js";
@@ -172,7 +172,7 @@ describe("a VF to be taken", () => {
   it("is the first that is free, bound to vfio", async () => {
     const [first] = lab.host1.devices.virtualFunctions();
     if (first !== undefined) first.netdev = { name: "pf0v0", up: true, addresses: [] };
-    const taken = await takeVf(lab.cluster, host1(), { profile: spec.profile, vm: "web" });
+    const taken = await takeVf(lab.cluster, host1(), { network: "data-vf", vm: "web" });
     expect(taken).toMatchObject({ address: parsePciAddress(vfs[1]), driver: "igbvf" });
     expect(drivers()).toEqual(["igbvf", "vfio-pci", "igbvf", "igbvf"]);
   });
@@ -182,7 +182,7 @@ describe("a VF to be taken", () => {
       vf.netdev = { name: `ens1f0v${number}`, up: true, addresses: [] };
     const [pf] = lab.host1.devices.physicalFunctions;
     if (pf !== undefined) pf.linkUp = false;
-    const take = () => takeVf(lab.cluster, host1(), { profile: spec.profile, vm: "web" });
+    const take = () => takeVf(lab.cluster, host1(), { network: "data-vf", vm: "web" });
     await expect(take()).rejects.toMatchObject({ problem: { code: "no-free-vf" } });
     await expect(take()).rejects.toThrow(
       /pf0 \(link down\): 4 VFs, none free; VF 0000:01:10.0 \(pf0 VF 0\): its netdev ens1f0v0 is up/,
@@ -190,8 +190,7 @@ describe("a VF to be taken", () => {
   });
 
   it("cannot be had of a network without PFs", async () => {
-    const profile = { ...spec.profile, network: "data" };
-    await expect(takeVf(lab.cluster, host1(), { profile, vm: "web" })).rejects.toMatchObject({
+    await expect(takeVf(lab.cluster, host1(), { network: "data", vm: "web" })).rejects.toMatchObject({
       problem: { code: "network-not-configured" },
     });
   });

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { claimsOn } from "../../../provider/backends/libvirt/reservations.js";
 import { takeFreeVf, type Taker } from "../../../provider/backends/libvirt/vf-claims.js";
-import { takeVf } from "../../../provider/backends/libvirt/interfaces.js";
+import { takeVf } from "../../../provider/backends/libvirt/vf-plugging.js";
 import { moveVm } from "../../../provider/migration/move.js";
 import { recover } from "../../../provider/migration/recover.js";
 import { vmInterface } from "../../../provider/handlers/libvirt/vm-interface.js";
@@ -36,7 +36,7 @@ describe("of two processes that take a VF", () => {
     const taken = await Promise.all(hosts.map((host, index) => takeFreeVf(host, vf0, taker(`vm${index}`))));
     expect(taken.filter((each) => each !== undefined)).toHaveLength(1);
     expect(await claims()).toHaveLength(1);
-    await taken.find((each) => each !== undefined)?.unclaim();
+    await taken.find((each) => each !== undefined)?.release();
     expect(await claims()).toEqual([]);
   });
 
@@ -79,7 +79,7 @@ describe("a claim", () => {
     expect(await takeFreeVf(host, now, taker("other"))).toBeUndefined();
     const { profileRecord } = await profileOf();
     // Another VF is chosen meanwhile.
-    expect((await takeVf(lab.cluster, host, { profile: profileRecord, vm: "db" })).address).toEqual(pci(vfs[1]));
+    expect((await takeVf(lab.cluster, host, { network: profileRecord.network, vm: "db" })).address).toEqual(pci(vfs[1]));
   });
 
   it("of a plug that died long ago counts no more", async () => {
