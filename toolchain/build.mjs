@@ -34,7 +34,7 @@ try {
 }
 
 /**
- * Removes the types that nobody can import. The others may not need a package that a user does not have.
+ * Removes the types that cannot be imported. The others may not need a package that a user does not have.
  * @param {readonly string[]} entries
  */
 function keepPublicTypes(entries) {

@@ -281,9 +281,9 @@ async function waitForMover(
   { now = false, progress = noProgress }: RecoverOptions,
 ): Promise<void> {
   const { mover, until } = journal;
-  const standing = ownerStatus(journal, clock.now());
-  if (standing === "at work") throw moveUnderWay(vm, mover);
-  if (standing === "perhaps at work" && !now) {
+  const status = ownerStatus(journal, clock.now());
+  if (status === "at work") throw moveUnderWay(vm, mover);
+  if (status === "perhaps at work" && !now) {
     progress.report({
       phase: "recover",
       message: `waiting for the move started on ${mover.machine} to time out (${Math.ceil((until - clock.now()) / 1000)} s)`,

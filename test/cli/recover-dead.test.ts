@@ -9,7 +9,7 @@ import { moveVm } from "../../provider/migration/move.js";
 import { declarePair } from "../hosts/declared.js";
 import { twoHosts, type LabLike, vfs } from "../hosts/two-hosts.js";
 import { journalOf, leave } from "../hosts/left-journal.js";
-import { settled, standing } from "../hosts/standing.js";
+import { expectedState, clusterState } from "../hosts/cluster-state.js";
 
 let lab: LabLike;
 beforeEach(async () => {
@@ -44,23 +44,23 @@ describe("recover, where the destination died at the switch-over", () => {
   });
 
   it("leaves it unclear, and names the way out", async () => {
-    const before = standing(lab);
+    const before = clusterState(lab);
     const { code, err } = await ran("recover web");
     expect(code).toBe(4);
     expect(err).toContain("vnic-failover recover web --host-is-dead host2");
-    expect(standing(lab)).toEqual(before);
+    expect(clusterState(lab)).toEqual(before);
   });
 
   it.each([
     ["there is no terminal", undefined],
     ["the answer is no", "n"],
   ])("changes nothing where %s", async (_, answer) => {
-    const before = standing(lab);
+    const before = clusterState(lab);
     const { code, err } = await ran("recover web --host-is-dead host2", answer);
     expect(code).toBe(1);
     expect(err).toContain("its disks will be corrupted");
     expect(err).toContain("--yes");
-    expect(standing(lab)).toEqual(before);
+    expect(clusterState(lab)).toEqual(before);
   });
 
   it.each([
@@ -73,7 +73,7 @@ describe("recover, where the destination died at the switch-over", () => {
     expect(out).toContain(
       'Clean-up for VM "web" is pending on host "host2": VF 0000:01:10.0 must be returned to the host',
     );
-    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host1", vfs[0]));
     expect((await ran("status web")).out).toContain('Clean-up for VM "web" is pending on host "host2"');
   });
 
@@ -95,11 +95,11 @@ describe("recover, where the destination died at the switch-over", () => {
 describe("recover --host-is-dead", () => {
   it("is refused for a host that answers", async () => {
     leave(lab, journalOf(await declarePair(lab)));
-    const before = standing(lab);
+    const before = clusterState(lab);
     const { code, err } = await ran("recover web --host-is-dead host2 --yes");
     expect(code).toBe(1);
     expect(err).toContain('Unable to treat host "host2" as dead: it answers');
-    expect(standing(lab)).toEqual(before);
+    expect(clusterState(lab)).toEqual(before);
   });
 
   it("needs the name of a VM", async () => {

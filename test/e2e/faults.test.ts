@@ -1,7 +1,7 @@
 /** The quick ones of the faults that a move must survive; `npm run test:faults` runs them all. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { faults } from "../faults/faults.js";
-import { prepare, strike } from "../faults/strike.js";
+import { prepare, injectFault } from "../faults/inject.js";
 import { requireLab, type LabState } from "../lab/lab.js";
 import { labSkipped } from "./lab.js";
 
@@ -21,7 +21,7 @@ describe.skipIf(labSkipped !== undefined)("a move survives", () => {
     async (_name, fault) => {
       if (tried.has(fault.name)) await prepare(lab);
       tried.add(fault.name);
-      const { problems } = await strike(lab, fault);
+      const { problems } = await injectFault(lab, fault);
       expect(problems ?? []).toEqual([]);
     },
   );

@@ -7,7 +7,7 @@ import { clusterConfig } from "../lab/cluster-config.js";
 import { reset, type LabState } from "../lab/lab.js";
 import { bridge, guestNamed, hostNamed, hosts, physicalFunction, type LabHost } from "../lab/layout.js";
 import { ssh } from "../lab/ssh.js";
-import type { Backend, Reality, Somebody } from "../scenarios/backend.js";
+import type { Backend, Reality, Administrator } from "../scenarios/backend.js";
 import { pairDevices, profileNetwork, vfDevice, type Place } from "../scenarios/by-hand.js";
 import { networkDevices } from "../scenarios/network-devices.js";
 import { domainXml, traces } from "./lab.js";
@@ -23,7 +23,7 @@ export async function labHosts(lab: LabState): Promise<Backend> {
     kind: "libvirt",
     settings: { config: { "vnic-failover:cluster": { ...cluster, networks } } },
     reality: reality(lab),
-    somebody: somebody(lab),
+    administrator: administrator(lab),
     close: () => Promise.resolve(),
   };
 }
@@ -44,7 +44,7 @@ function reality(lab: LabState): Reality {
   };
 }
 
-function somebody(lab: LabState): Somebody {
+function administrator(lab: LabState): Administrator {
   const onEveryHost = (act: (host: LabHost) => Promise<unknown>) => Promise.all(hosts.map(act));
   return {
     async addsProfile(profile) {

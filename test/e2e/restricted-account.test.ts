@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { root } from "../../toolchain/pulumi.js";
-import { prepare } from "../faults/strike.js";
+import { prepare } from "../faults/inject.js";
 import { clusterConfig } from "../lab/cluster-config.js";
 import { run } from "../lab/command.js";
 import { requireLab, type LabState } from "../lab/lab.js";

@@ -36,7 +36,7 @@ export interface Fault {
   readonly phase: PhaseName | "before";
   /** Milliseconds into the phase. Default 0. */
   readonly after?: number;
-  readonly strike: (hands: Hands) => unknown;
+  readonly inject: (hands: Hands) => unknown;
   /** Makes the hosts work again, as an operator would, before the recovery. */
   readonly repair?: (hands: Hands) => unknown;
   /** Further arguments of `migrate`. */
@@ -55,12 +55,12 @@ const kill = ({ signal }: Hands) => signal("SIGKILL");
 const startLibvirt =
   "pgrep -x libvirtd > /dev/null || libvirtd -d; until virsh -q uri > /dev/null 2>&1; do sleep 0.2; done";
 const killLibvirt = (which: "source" | "destination") => ({
-  strike: (hands: Hands) => hands.on(hands[which], "pkill -9 -x libvirtd; true"),
+  inject: (hands: Hands) => hands.on(hands[which], "pkill -9 -x libvirtd; true"),
   repair: (hands: Hands) => hands.on(hands[which], startLibvirt),
 });
 const cutSsh = (which: "source" | "destination") => ({
   // The sessions' own processes; the listening one stays.
-  strike: (hands: Hands) =>
+  inject: (hands: Hands) =>
     hands
       .on(hands[which], "for p in $(pgrep -f 'sshd(-session)?: root'); do [ $p = $PPID ] || kill -9 $p; done; true")
       .catch(() => ""),
@@ -113,7 +113,7 @@ const deaths: readonly Fault[] = [
     after,
     away: "destination",
     endsWithin: noticed,
-    strike: ({ die, destination }) => die(destination),
+    inject: ({ die, destination }) => die(destination),
     ends: ["stays"],
   })),
   {
@@ -122,7 +122,7 @@ const deaths: readonly Fault[] = [
     phase: "migrate",
     after: 5800,
     away: "destination",
-    strike: ({ die, destination }) => die(destination),
+    inject: ({ die, destination }) => die(destination),
     ends: ["stays", "off"],
   },
   {
@@ -130,7 +130,7 @@ const deaths: readonly Fault[] = [
     phase: "plug",
     after: 200,
     away: "destination",
-    strike: ({ die, destination }) => die(destination),
+    inject: ({ die, destination }) => die(destination),
     ends: ["off"],
   },
   ...(
@@ -145,7 +145,7 @@ const deaths: readonly Fault[] = [
     phase,
     after,
     away: "source",
-    strike: ({ die, source }) => die(source),
+    inject: ({ die, source }) => die(source),
     ends: ["moved"],
   })),
   {
@@ -154,7 +154,7 @@ const deaths: readonly Fault[] = [
     after: 2500,
     away: "source",
     endsWithin: noticed,
-    strike: ({ die, source }) => die(source),
+    inject: ({ die, source }) => die(source),
     ends: ["off"],
   },
   {
@@ -162,7 +162,7 @@ const deaths: readonly Fault[] = [
     phase: "migrate",
     after: 2500,
     away: "destination",
-    strike: async ({ signal, die, destination }) => {
+    inject: async ({ signal, die, destination }) => {
       signal("SIGKILL");
       await die(destination);
     },
@@ -173,7 +173,7 @@ const deaths: readonly Fault[] = [
     phase: "plug",
     after: 100,
     away: "source",
-    strike: async ({ signal, die, source }) => {
+    inject: async ({ signal, die, source }) => {
       signal("SIGKILL");
       await die(source);
     },
@@ -184,7 +184,7 @@ const deaths: readonly Fault[] = [
     phase: "unplug",
     after: 400,
     away: "destination",
-    strike: ({ signal, remove, destination }) => {
+    inject: ({ signal, remove, destination }) => {
       signal("SIGKILL");
       remove(destination);
     },
@@ -195,7 +195,7 @@ const deaths: readonly Fault[] = [
     phase: "plug",
     after: 100,
     away: "source",
-    strike: ({ signal, remove, source }) => {
+    inject: ({ signal, remove, source }) => {
       signal("SIGKILL");
       remove(source);
     },
@@ -208,7 +208,7 @@ export const faults: readonly Fault[] = [
     name: `our process is killed ${after} ms into ${phase}`,
     phase,
     after,
-    strike: kill,
+    inject: kill,
     quick,
   })),
 
@@ -255,28 +255,28 @@ export const faults: readonly Fault[] = [
     phase: "migrate",
     after: 4000,
     options: ["--migrate-timeout", "15"],
-    strike: ({ cable, source }) => cable(source, "migr", "down"),
+    inject: ({ cable, source }) => cable(source, "migr", "down"),
     repair: ({ cable, source }) => cable(source, "migr", "up"),
   },
   {
     name: "the job is cancelled from outside",
     phase: "migrate",
     after: 4500,
-    strike: ({ on, source }) => on(source, "virsh domjobabort web || true"),
+    inject: ({ on, source }) => on(source, "virsh domjobabort web || true"),
     quick: true,
   },
   {
     name: "Ctrl-C while the guest releases its VF",
     phase: "unplug",
     after: 200,
-    strike: ({ signal }) => signal("SIGINT"),
+    inject: ({ signal }) => signal("SIGINT"),
     ends: ["stays"],
   },
   {
     name: "Ctrl-C in pre-copy",
     phase: "migrate",
     after: 4000,
-    strike: ({ signal }) => signal("SIGINT"),
+    inject: ({ signal }) => signal("SIGINT"),
     ends: ["stays"],
     quick: true,
   },
@@ -285,7 +285,7 @@ export const faults: readonly Fault[] = [
     phase: "reserve",
     options: ["--unplug-timeout", "6"],
     // Our process waits meanwhile: else the guest has often released its VF before it is suspended.
-    strike: async ({ on, source, signal }) => {
+    inject: async ({ on, source, signal }) => {
       signal("SIGSTOP");
       await on(source, "virsh suspend web").finally(() => signal("SIGCONT"));
     },
@@ -295,14 +295,14 @@ export const faults: readonly Fault[] = [
   {
     name: "the VM is paused",
     phase: "before",
-    strike: ({ on, source }) => on(source, "virsh suspend web"),
+    inject: ({ on, source }) => on(source, "virsh suspend web"),
     repair: ({ on, source }) => on(source, "virsh resume web"),
     ends: ["refused"],
   },
   {
     name: "no VF is free on the destination",
     phase: "before",
-    strike: ({ on, destination }) =>
+    inject: ({ on, destination }) =>
       on(destination, vfNetdevs("ip link set $n up; ip address add 192.0.2.1/32 dev $n")),
     repair: ({ on, destination }) => on(destination, vfNetdevs("ip address flush dev $n; ip link set $n down")),
     ends: ["refused"],
@@ -310,21 +310,21 @@ export const faults: readonly Fault[] = [
   {
     name: "the destination's PF is down",
     phase: "before",
-    strike: ({ on, destination }) => on(destination, "ip link set pf0 down"),
+    inject: ({ on, destination }) => on(destination, "ip link set pf0 down"),
     repair: ({ on, destination }) => on(destination, "ip link set pf0 up; sleep 3"),
     ends: ["refused"],
   },
   {
     name: "the destination has no bridge",
     phase: "before",
-    strike: ({ on, destination }) => on(destination, "ip link set br0 down; ip link set br0 name br9"),
+    inject: ({ on, destination }) => on(destination, "ip link set br0 down; ip link set br0 name br9"),
     repair: ({ on, destination }) => on(destination, "ip link set br9 name br0; ip link set br0 up"),
     ends: ["refused"],
   },
   {
     name: "the destination has no memory",
     phase: "before",
-    strike: ({ on, destination }) =>
+    inject: ({ on, destination }) =>
       on(
         destination,
         "mount -t tmpfs -o size=3g tmpfs /mnt; head -c $(( ($(awk '/MemFree/{print $2}' /proc/meminfo) - 150000) * 1024 )) /dev/zero > /mnt/ballast; true",
@@ -335,7 +335,7 @@ export const faults: readonly Fault[] = [
   {
     name: "another tool takes the reserved VF",
     phase: "migrate",
-    strike: ({ on, destination }) => on(destination, thief),
+    inject: ({ on, destination }) => on(destination, thief),
     repair: ({ on, destination }) =>
       on(
         destination,
@@ -346,7 +346,7 @@ export const faults: readonly Fault[] = [
   {
     name: "the destination's PF goes down meanwhile",
     phase: "migrate",
-    strike: ({ on, destination }) => on(destination, "ip link set pf0 down"),
+    inject: ({ on, destination }) => on(destination, "ip link set pf0 down"),
     repair: ({ on, destination }) => on(destination, "ip link set pf0 up; sleep 3"),
     ends: ["moved"],
   },
@@ -354,13 +354,13 @@ export const faults: readonly Fault[] = [
     name: "the VM is shut off meanwhile",
     phase: "migrate",
     after: 2000,
-    strike: ({ on, source }) => on(source, "virsh destroy web || true"),
+    inject: ({ on, source }) => on(source, "virsh destroy web || true"),
     ends: ["off"],
   },
   {
     name: "another tool moves the VM meanwhile",
     phase: "reserve",
-    strike: ({ on, source, destination }) =>
+    inject: ({ on, source, destination }) =>
       on(
         source,
         `timeout 60 virsh -q migrate --live --persistent --undefinesource web qemu+ssh://${destination.name}/system --migrateuri tcp://${destination.migrationAddress}`,
@@ -370,7 +370,7 @@ export const faults: readonly Fault[] = [
     name: "our process is killed in plug, and an operator pauses the VM",
     phase: "plug",
     // Nothing but the paused copy is left of the VM: it must not be taken for one that waits for its memory.
-    strike: async ({ signal, on, destination, recover }) => {
+    inject: async ({ signal, on, destination, recover }) => {
       signal("SIGKILL");
       await on(destination, "virsh suspend web");
       const code = await recover();
@@ -383,7 +383,7 @@ export const faults: readonly Fault[] = [
   {
     name: "a second mover comes",
     phase: "migrate",
-    strike: async ({ moveToo }) => {
+    inject: async ({ moveToo }) => {
       const code = await moveToo();
       if (code !== 1) throw new Error(`The second mover ended with ${code}, not with 1 (refused).`);
     },

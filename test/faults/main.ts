@@ -4,7 +4,7 @@ import { Command } from "commander";
 import { powerOn, up } from "../lab/lab.js";
 import { hosts } from "../lab/layout.js";
 import { faults } from "./faults.js";
-import { prepare, strike, type FaultResult } from "./strike.js";
+import { prepare, injectFault, type FaultResult } from "./inject.js";
 
 const program = new Command("npm run test:faults --")
   .option("--json <file>", "writes the matrix there")
@@ -14,7 +14,7 @@ const program = new Command("npm run test:faults --")
     await prepare(lab);
     const results: FaultResult[] = [];
     for (const fault of faults.filter(({ name }) => only.some((text) => name.includes(text)))) {
-      const result = await strike(lab, fault).catch((error: unknown): FaultResult => ({
+      const result = await injectFault(lab, fault).catch((error: unknown): FaultResult => ({
         name: fault.name,
         phase: fault.phase,
         survived: false,

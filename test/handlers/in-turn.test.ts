@@ -9,7 +9,7 @@ import { keyOfVm } from "../../provider/handlers/ovirt/vm.js";
 import { moveVm } from "../../provider/migration/move.js";
 import { declarePair, declareProfiles } from "../hosts/declared.js";
 import { twoHosts, recordedProgress, vfs, vm, type LabLike } from "../hosts/two-hosts.js";
-import { settled, standing } from "../hosts/standing.js";
+import { expectedState, clusterState } from "../hosts/cluster-state.js";
 import { declarePair as declareOvirtPair, overEngine } from "../handlers/ovirt/over-engine.js";
 
 let lab: LabLike;
@@ -60,7 +60,7 @@ describe("with libvirt", () => {
     expect(placed).toMatchObject({ host: "host2", missing: [] });
     // The first one was there before the move and travelled, the other came after it.
     expect(placed).toMatchObject({ lastMove: { interfaces: [{ mac: vm.mac }] } });
-    expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host2", vfs[0]));
     expect(placement.lines).toContain('waiting for resource "first" to finish with VM "web"');
     expect(second.lines).toContain('waiting for the move of VM "web" by resource "placement"');
     expect(one.state.missing).toEqual([]);
@@ -86,7 +86,7 @@ describe("with libvirt", () => {
     expect((await check).failures).toEqual([]);
     await VmInterface.delete(row("VmInterface", "nic"), id, state);
     expect((await move).state).toMatchObject({ host: "host2" });
-    expect(standing(lab)).toMatchObject({ runsOn: ["host2"], bound: [] });
+    expect(clusterState(lab)).toMatchObject({ runsOn: ["host2"], bound: [] });
   });
 
   it("who waits is cancelled like any other, and the move goes on", async () => {

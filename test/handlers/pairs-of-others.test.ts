@@ -15,7 +15,7 @@ import { flat, giveDevices, ownSettings, pciAttributesOf, standbyByHand, vfByHan
 import { runsCommands } from "../hosts/commands.js";
 import { bridgeProfile, declarePair, declareProfiles, vfProfile } from "../hosts/declared.js";
 import { twoHosts, labNetworks, vfs, vm, type LabLike } from "../hosts/two-hosts.js";
-import { standing } from "../hosts/standing.js";
+import { clusterState } from "../hosts/cluster-state.js";
 
 type Networks = Readonly<Record<string, NetworkConfig>>;
 
@@ -59,14 +59,14 @@ describe("a VM that has a device with the declared MAC already", () => {
   ] as const)("is refused at preview: %s, with and without adopt", async (_, devices, words) => {
     const { profile } = await declareProfiles(lab);
     giveDevices(lab, devices);
-    const before = standing(lab);
+    const before = clusterState(lab);
     for (const adopt of [false, true]) {
       expect(await reasons(inputs(profile, { adopt }))).toEqual([expect.stringMatching(words)]);
       await expect(vmInterface.create(lab.context(), inputs(profile, { adopt }))).rejects.toMatchObject({
         problem: { code: "interface-devices-free-on-vm" },
       });
     }
-    expect(standing(lab)).toEqual(before);
+    expect(clusterState(lab)).toEqual(before);
     expect(nics("live")).toHaveLength(1);
   });
 
@@ -173,7 +173,7 @@ describe("a pair whose VF has no alias of its own, taken over", () => {
     expect(nics("config")).toHaveLength(2);
     expect(nics("live")).toHaveLength(2);
     expect(nics("live").at(-1)).toContain('<rom bar="off"/>');
-    const { vfs: live, definedVfs } = standing(lab);
+    const { vfs: live, definedVfs } = clusterState(lab);
     expect(live).toEqual(definedVfs);
   });
 
@@ -182,7 +182,7 @@ describe("a pair whose VF has no alias of its own, taken over", () => {
     await vmInterface.delete(lab.context(), id, state);
     expect(nics("live")).toEqual([]);
     expect(nics("config")).toEqual([]);
-    expect(standing(lab)).toMatchObject({ vfs: [], definedVfs: [], bound: [] });
+    expect(clusterState(lab)).toMatchObject({ vfs: [], definedVfs: [], bound: [] });
   });
 
   it("keeps both halves where the standby cannot go", async () => {

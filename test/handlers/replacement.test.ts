@@ -8,7 +8,7 @@ import { vnicProfile } from "../../provider/handlers/libvirt/vnic-profile.js";
 import { bridgeProfile, declareProfiles, vfProfile } from "../hosts/declared.js";
 import { domainXml, twoHosts, vfs, vm, type LabLike } from "../hosts/two-hosts.js";
 import { refusals } from "../hosts/refusals.js";
-import { settled, standing } from "../hosts/standing.js";
+import { expectedState, clusterState } from "../hosts/cluster-state.js";
 
 let lab: LabLike;
 beforeEach(async () => {
@@ -62,7 +62,7 @@ describe("an interface", () => {
     await expect(vmInterface.create(foreign, inputs(profile))).rejects.toMatchObject({
       problem: { code: "interface-exists" },
     });
-    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host1", vfs[0]));
   });
 
   it("needs no port and no VF beyond those that it has", async () => {
@@ -79,7 +79,7 @@ describe("an interface", () => {
     const again = { ...declared, mac: otherMac };
     expect((await vmInterface.check(command(), again)).failures).toEqual([]);
     await vmInterface.create(command(), again);
-    expect(standing(lab, "db").vfs).toHaveLength(1);
+    expect(clusterState(lab, "db").vfs).toHaveLength(1);
   });
 
   it.each([vm.mac, otherMac])("that is made before the old one goes takes its place: MAC %s", async (mac) => {
@@ -88,9 +88,9 @@ describe("an interface", () => {
     const next = await vmInterface.create(at, inputs(profile, { mac }));
     expect(next.id).not.toBe(id);
     expect(next.state).toMatchObject({ mac, missing: [] });
-    const now = standing(lab);
+    const now = clusterState(lab);
     await vmInterface.delete(at, id, state);
-    expect(standing(lab)).toEqual(now);
+    expect(clusterState(lab)).toEqual(now);
     expect(now).toMatchObject({ vfs: [vfs[0]], definedVfs: [vfs[0]], bound: [`host1 ${vfs[0]}`] });
     expect(await vmInterface.read(command(), next.id, next.state)).toMatchObject({ id: next.id, state: next.state });
   });
@@ -99,7 +99,7 @@ describe("an interface", () => {
     const { profile, id, state } = await made();
     lab.host1.refuse("domain_attach_device_flags", refusals.functionOffline("pf0"), { skip: 1 });
     await expect(vmInterface.create(command(), inputs(profile, { mac: otherMac }))).rejects.toThrow(/Unable to plug/);
-    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host1", vfs[0]));
     expect(await vmInterface.read(command(), id, state)).toMatchObject({ state: { mac: vm.mac, missing: [] } });
   });
 
@@ -111,12 +111,12 @@ describe("an interface", () => {
     await vmInterface.delete(command(), id, state);
     expect(next.id).not.toBe(id);
     expect(lab.host1.calls.get("domain_attach_device_flags")).toBe(attached);
-    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host1", vfs[0]));
     expect(await vmInterface.read(command(), next.id, next.state)).toMatchObject({
       state: { aliases: state.aliases, missing: [] },
     });
     await vmInterface.delete(command(), next.id, next.state);
-    expect(standing(lab)).toMatchObject({ vfs: [], definedVfs: [], bound: [] });
+    expect(clusterState(lab)).toMatchObject({ vfs: [], definedVfs: [], bound: [] });
   });
 
   it("that another resource takes over stays when the one that it was of is deleted in that command", async () => {
@@ -124,7 +124,7 @@ describe("an interface", () => {
     const renamed = command("urn:pulumi:dev::demo::vnic:VmInterface::renamed");
     expect((await vmInterface.create(renamed, inputs(profile, { adopt: true }))).id).toBe(id);
     await vmInterface.delete({ ...renamed, urn }, id, state);
-    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host1", vfs[0]));
   });
 });
 
@@ -173,7 +173,7 @@ describe("a profile", () => {
     await expect(vnicProfile.create(command(fastUrn), fast)).rejects.toMatchObject({
       problem: { remedy: expect.stringContaining("deleteBeforeReplace: true") as string },
     });
-    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host1", vfs[0]));
   });
 
   it("that was deleted before its replacement could be made is made by the next command", async () => {

@@ -105,7 +105,7 @@ describe("a placement at rest", () => {
   });
 
   it("is refused for a VM that no host has, and for that alone", async () => {
-    const { failures } = await vmPlacement.check(ctx, { vm: "nobody", host: "host3" });
+    const { failures } = await vmPlacement.check(ctx, { vm: "absent", host: "host3" });
     expect(failures).toMatchObject([{ property: "vm" }]);
   });
 

@@ -1,4 +1,4 @@
-/** The calls that change something on a host, in the order in which a run made them: the places where a fault can strike. */
+/** The calls that change something on a host, in the order in which a run made them: the places where a fault can be injected. */
 import type { ProcedureName } from "../../provider/backends/libvirt/rpc/procedures.js";
 import type { LabLike } from "./two-hosts.js";
 

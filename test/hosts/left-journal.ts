@@ -9,7 +9,7 @@ import type { DeclaredPair } from "./declared.js";
 import { vfs, vm, type LabLike } from "./two-hosts.js";
 
 /** A process number that no process of this machine has. */
-export const nobody = 4_194_305;
+export const deadPid = 4_194_305;
 
 /** Of a move from host1 to host2, whose mover is dead. */
 export function journalOf(pair: DeclaredPair, parts: Partial<Journal> = {}): Journal {
@@ -19,7 +19,7 @@ export function journalOf(pair: DeclaredPair, parts: Partial<Journal> = {}): Jou
     from: "host1",
     to: "host2",
     step: "unplug",
-    mover: { machine: hostname(), pid: nobody },
+    mover: { machine: hostname(), pid: deadPid },
     started: 1,
     until: 2,
     interfaces: [
@@ -50,7 +50,7 @@ export function leave(lab: LabLike, journal: Journal | string): void {
 
 /** The mover of the journal that stands in the VM, wherever it is, counts as dead from now on. */
 export function disown(lab: Pick<LabLike, "hosts">): void {
-  edit(lab, (journal) => ({ ...journal, mover: { machine: journal.mover.machine, pid: nobody }, until: 2 }));
+  edit(lab, (journal) => ({ ...journal, mover: { machine: journal.mover.machine, pid: deadPid }, until: 2 }));
 }
 
 /** It is another process of this machine, and lives. */

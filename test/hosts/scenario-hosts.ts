@@ -84,7 +84,7 @@ function furnish(host: LibvirtHostModel, scenario: HostScenario, domains: readon
   host.nodes = scenario.numaNodes;
   host.sharedFolders = scenario.sharedFolders;
   for (const driver of scenario.missingDaemons) host.missingDaemons.add(driver);
-  Object.assign(host.guest, { unplug: manners[scenario.guest.unplug], after: scenario.guest.afterMilliseconds });
+  Object.assign(host.guest, { unplug: guestBehaviour[scenario.guest.unplug], after: scenario.guest.afterMilliseconds });
   host.memory.milliseconds = scenario.migrationMilliseconds / host.memory.passes;
   const { diesAt } = scenario;
   // Before the refusals: a call at which the host dies is not refused.
@@ -95,7 +95,7 @@ function furnish(host: LibvirtHostModel, scenario: HostScenario, domains: readon
 
 const fromQemu = 10;
 
-const manners = { releases: "lets go", refuses: "refuses", ignores: "is silent" } as const satisfies Record<
+const guestBehaviour = { releases: "lets go", refuses: "refuses", ignores: "is silent" } as const satisfies Record<
   HostScenario["guest"]["unplug"],
   GuestManners["unplug"]
 >;

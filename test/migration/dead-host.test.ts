@@ -14,7 +14,7 @@ import { type DeclaredPair, declarePair } from "../hosts/declared.js";
 import { domainXml, twoHosts, type LabLike, physicalFunction, vfs, vm } from "../hosts/two-hosts.js";
 import { disown, journalOf, leave } from "../hosts/left-journal.js";
 import { refusals } from "../hosts/refusals.js";
-import { settled, standing } from "../hosts/standing.js";
+import { expectedState, clusterState } from "../hosts/cluster-state.js";
 import { TestClock } from "../hosts/test-clock.js";
 
 let lab: LabLike;
@@ -45,7 +45,7 @@ describe("a destination that vanishes", () => {
       report: { outcome: "failed-on-source" },
     });
     expect(lab.clock.now() - began).toBeLessThan(10_000);
-    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host1", vfs[0]));
     expect(owedOn(lab.host1)).toContain("host2");
     expect(lab.host1.calls.get("domain_abort_job")).toBe(1);
   });
@@ -56,11 +56,11 @@ describe("a destination that vanishes", () => {
       report: { outcome: "failed-on-source" },
     });
     await lab.reopen(lab.host2);
-    expect(standing(lab).bound).toEqual([`host1 ${vfs[0]}`, `host2 ${vfs[0]}`]);
+    expect(clusterState(lab).bound).toEqual([`host1 ${vfs[0]}`, `host2 ${vfs[0]}`]);
     const { settled: done, owed } = await recover(lab.cluster, "web");
     expect(done).toEqual([`VF ${vfs[0]} was returned to host "host2"`]);
     expect(owed).toEqual([]);
-    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host1", vfs[0]));
     expect(owedOn(lab.host1)).toBeUndefined();
   });
 
@@ -80,7 +80,7 @@ describe("a destination that vanishes", () => {
     await moveVm(lab.cluster, { vm: "web", to: "host2" }).catch(() => undefined);
     await lab.reopen(lab.host2);
     expect((await moveVm(lab.cluster, { vm: "web", to: "host2" }))?.outcome).toBe("moved");
-    expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host2", vfs[0]));
   });
 
   it("is settled by the next update of an interface, and told of by a read that changes nothing", async () => {
@@ -96,12 +96,12 @@ describe("a destination that vanishes", () => {
     expect(owedOn(lab.host1)).toBeDefined();
     await vmInterface.update(lab.context({ command: {} }), pair.id, state, news);
     expect(owedOn(lab.host1)).toBeUndefined();
-    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host1", vfs[0]));
   });
 
   it("at the switch-over: neither host is guessed at, and no VF is plugged into the stopped VM", async () => {
     await dieAtSwitchOver();
-    const before = standing(lab);
+    const before = clusterState(lab);
     expect(before).toMatchObject({
       runsOn: [],
       activeOn: ["host1"],
@@ -114,7 +114,7 @@ describe("a destination that vanishes", () => {
         remedy: expect.stringContaining("vnic-failover recover web --host-is-dead host2") as string,
       },
     });
-    expect(standing(lab)).toEqual(before);
+    expect(clusterState(lab)).toEqual(before);
   });
 
   it("at the switch-over, and said to be dead: the VM is reset, and runs with its VF", async () => {
@@ -123,16 +123,16 @@ describe("a destination that vanishes", () => {
     expect(recovery).toMatchObject({ outcome: "undone", host: "host1" });
     expect(recovery.owed).toEqual([expect.stringContaining('"host2": VF 0000:01:10.0 must be returned')]);
     expect(web(lab.host1).resets).toBe(1);
-    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host1", vfs[0]));
   });
 
   it("is not dead while it answers", async () => {
     leave(lab, journalOf(pair));
-    const before = standing(lab);
+    const before = clusterState(lab);
     await expect(recover(lab.cluster, "web", { dead: "host2" })).rejects.toMatchObject({
       problem: { code: "host-not-dead" },
     });
-    expect(standing(lab)).toEqual(before);
+    expect(clusterState(lab)).toEqual(before);
   });
 });
 
@@ -144,11 +144,11 @@ describe("a source that vanishes after the switch-over", () => {
     cutOffAfterFinish();
     const report = await moveVm(lab.cluster, { vm: "web", to: "host2" });
     expect(report?.outcome).toBe("moved");
-    expect(standing(lab)).toMatchObject({ runsOn: ["host2"], activeOn: ["host1", "host2"], journals: ["host1"] });
+    expect(clusterState(lab)).toMatchObject({ runsOn: ["host2"], activeOn: ["host1", "host2"], journals: ["host1"] });
     await lab.reopen(lab.host1);
     const { settled: done } = await recover(lab.cluster, "web");
     expect(done).toContain('the VM\'s stopped copy on "host1" was removed');
-    expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host2", vfs[0]));
   });
 
   it("the mover dies as well: recovery finishes the move without the source", async () => {
@@ -160,11 +160,11 @@ describe("a source that vanishes after the switch-over", () => {
     await moveVm(mover.cluster, { vm: "web", to: "host2" }).catch(() => undefined);
     disown(lab);
     expect(await recover(lab.cluster, "web")).toMatchObject({ outcome: "finished", host: "host2" });
-    expect(standing(lab)).toMatchObject({ runsOn: ["host2"], vfs: [vfs[0]] });
+    expect(clusterState(lab)).toMatchObject({ runsOn: ["host2"], vfs: [vfs[0]] });
     expect(await missingVfsOf(lab.cluster, "web")).toEqual([]);
     await lab.reopen(lab.host1);
     await recover(lab.cluster, "web");
-    expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host2", vfs[0]));
     await mover.cluster.close();
   });
 
@@ -173,7 +173,7 @@ describe("a source that vanishes after the switch-over", () => {
     lab.host2.refuse("domain_attach_device_flags", refusals.functionOffline("pf0"), { times: 4 });
     expect((await moveVm(lab.cluster, { vm: "web", to: "host2" }))?.outcome).toBe("moved-without-vf");
     await plugMissingVfs(lab.cluster, "web", lab.progress);
-    expect(standing(lab).vfs).toHaveLength(1);
+    expect(clusterState(lab).vfs).toHaveLength(1);
   });
 
   it("a copy that was let run there meanwhile is left alone", async () => {
@@ -181,9 +181,9 @@ describe("a source that vanishes after the switch-over", () => {
     await moveVm(lab.cluster, { vm: "web", to: "host2" });
     Object.assign(web(lab.host1), { state: DomainState.RUNNING, reason: 1 });
     await lab.reopen(lab.host1);
-    const before = standing(lab);
+    const before = clusterState(lab);
     await expect(recover(lab.cluster, "web")).rejects.toThrow(VmOnSeveralHosts);
-    expect(standing(lab)).toEqual(before);
+    expect(clusterState(lab)).toEqual(before);
   });
 
   it("a copy of another move is left alone", async () => {
@@ -193,7 +193,7 @@ describe("a source that vanishes after the switch-over", () => {
     lab.host1.domains.setMetadata(web(lab.host1), metadataNamespace("journal"), "vnic", null, 2);
     await lab.reopen(lab.host1);
     await recover(lab.cluster, "web");
-    expect(standing(lab).definedOn).toEqual(["host1", "host2"]);
+    expect(clusterState(lab).definedOn).toEqual(["host1", "host2"]);
   });
 });
 
@@ -210,7 +210,7 @@ describe("a host that the configuration has no more", () => {
     const { outcome, owed } = await recover(cluster, "web");
     expect(outcome).toBe("undone");
     expect(owed).toHaveLength(1);
-    expect(standing(lab)).toMatchObject({ runsOn: ["host1"], vfs: [vfs[0]], journals: [] });
+    expect(clusterState(lab)).toMatchObject({ runsOn: ["host1"], vfs: [vfs[0]], journals: [] });
     await cluster.close();
   });
 
@@ -222,7 +222,7 @@ describe("a host that the configuration has no more", () => {
     disown(lab);
     const cluster = without("host1");
     expect(await recover(cluster, "web")).toMatchObject({ outcome: "finished", host: "host2" });
-    expect(standing(lab)).toMatchObject({ runsOn: ["host2"], vfs: [vfs[0]], journals: ["host1"] });
+    expect(clusterState(lab)).toMatchObject({ runsOn: ["host2"], vfs: [vfs[0]], journals: ["host1"] });
     await cluster.close();
   });
 });
@@ -246,7 +246,7 @@ describe("recovery does no harm", () => {
     if (refused > 0) lab.host1.refuse("domain_migrate_begin3_params", refusals.jobHeld());
     expect((await recover(lab.cluster, "web")).outcome).toBe("finished");
     expect(lab.host1.calls.get("domain_destroy_flags") ?? 0).toBe(destroyed);
-    expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host2", vfs[0]));
   });
 
   it.each([
@@ -262,7 +262,7 @@ describe("recovery does no harm", () => {
       Object.assign(here.kept, { snapshots: 2, checkpoints: 1, managedSave: true, tpm: "there" });
       lab.host1.undefineFlags = flags;
       expect((await recover(lab.cluster, "web")).outcome).toBe("finished");
-      expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+      expect(clusterState(lab)).toEqual(expectedState("host2", vfs[0]));
       expect(here.kept.tpm).toBe(tpm);
     },
   );
@@ -271,7 +271,7 @@ describe("recovery does no harm", () => {
     arrived();
     lab.host2.domains.stop(web(lab.host2));
     expect(await recover(lab.cluster, "web")).toMatchObject({ outcome: "finished" });
-    expect(standing(lab)).toMatchObject({ runsOn: [], activeOn: [], definedOn: ["host2"], journals: [] });
+    expect(clusterState(lab)).toMatchObject({ runsOn: [], activeOn: [], definedOn: ["host2"], journals: [] });
   });
 
   it.each([
@@ -304,18 +304,18 @@ describe("recovery does no harm", () => {
   it("moves no VM to a host that has another of its name", async () => {
     const namesake = { name: "web", uuid: "99999999-2222-4333-8444-000000000050" };
     lab.host2.domains.define(domainXml(namesake));
-    const before = standing(lab);
+    const before = clusterState(lab);
     const error: unknown = await moveVm(lab.cluster, { vm: "web", to: "host2" }).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(MoveRefused);
     expect((error as MoveRefused).findings.map(({ rule }) => rule)).toEqual(["move-vm-name-once"]);
-    expect(standing(lab)).toEqual(before);
+    expect(clusterState(lab)).toEqual(before);
   });
 
   it("leaves alone a journal that came with a copy of another VM's definition", async () => {
     leave(lab, journalOf(pair, { uuid: "99999999-2222-4333-8444-000000000050" }));
-    const before = standing(lab);
+    const before = clusterState(lab);
     expect((await recover(lab.cluster, "web")).outcome).toBe("none");
-    expect(standing(lab)).toEqual(before);
+    expect(clusterState(lab)).toEqual(before);
   });
 
   it("of two recoveries at once one works", async () => {
@@ -326,7 +326,7 @@ describe("recovery does no harm", () => {
     expect(results.find(({ status }) => status === "rejected")).toMatchObject({
       reason: { problem: { code: "move-under-way" } },
     });
-    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host1", vfs[0]));
     await other.cluster.close();
   });
 });

@@ -6,12 +6,12 @@ import { changing, changingCalls, type ChangingCall } from "../hosts/changing-ca
 import { declarePair } from "../hosts/declared.js";
 import { isRehearsal } from "../hosts/migration.js";
 import { twoHosts, type Entrance, type LabLike, vfs } from "../hosts/two-hosts.js";
-import { settled } from "../hosts/standing.js";
+import { expectedState } from "../hosts/cluster-state.js";
 import { TestClock } from "../hosts/test-clock.js";
 
 /** Either outcome; host2's first VF is reserved for the VM in every run. */
-export const onSource = settled("host1", vfs[0]);
-export const onDestination = settled("host2", vfs[0]);
+export const onSource = expectedState("host1", vfs[0]);
+export const onDestination = expectedState("host2", vfs[0]);
 
 export const moments = ["before", "after"] as const;
 

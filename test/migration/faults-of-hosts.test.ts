@@ -10,7 +10,7 @@ import { missingVfsOf, plugMissingVfs } from "../../provider/migration/repair.js
 import { ProblemError } from "../../provider/model/problem.js";
 import { parseDomain } from "../../provider/backends/libvirt/xml/domain.js";
 import type { LabLike } from "../hosts/two-hosts.js";
-import { standing } from "../hosts/standing.js";
+import { clusterState } from "../hosts/cluster-state.js";
 import { countedRuns, moments, named, placesOfMove } from "./fault-places.js";
 
 const within = countedRuns("a host dies and stays away");
@@ -25,20 +25,20 @@ describe.concurrent.each(["host1", "host2"] as const)("%s dies and stays away", 
       within(async (lab) => {
         let mayBeLost = false;
         let resets = 0;
-        const strike = () => {
-          const { runsOn } = standing(lab);
+        const injectFault = () => {
+          const { runsOn } = clusterState(lab);
           // At the switch-over it runs nowhere, and is on the source.
           mayBeLost = (runsOn[0] ?? "host1") === dying;
           // What the source's stopped copy has in memory may be older than what was written on the destination.
           resets = dying === "host2" && runsOn[0] !== "host1" ? 1 : 0;
           lab[dying].losePower();
         };
-        lab[host][moment](procedure, strike, { skip: occurrence });
+        lab[host][moment](procedure, injectFault, { skip: occurrence });
         const began = lab.clock.now();
         await moveVm(lab.cluster, { vm: "web", to: "host2" }).catch(() => undefined);
         expect(lab.clock.now() - began).toBeLessThan(30_000);
         await recoverWithout(lab, dying);
-        const now = standing(lab);
+        const now = clusterState(lab);
         const lost = now.activeOn.length === 0;
         if (lost) expect(mayBeLost).toBe(true);
         else {
@@ -55,7 +55,7 @@ describe.concurrent.each(["host1", "host2"] as const)("%s dies and stays away", 
         }
         await lab.reopen(lab[dying]);
         await recover(lab.cluster, "web");
-        const then = standing(lab);
+        const then = clusterState(lab);
         expect(then.journals).toEqual([]);
         expect(then.definedOn).toHaveLength(1);
         if (lost) return;
@@ -67,8 +67,8 @@ describe.concurrent.each(["host1", "host2"] as const)("%s dies and stays away", 
           bound: [`${at} ${then.vfs[0] ?? ""}`],
         });
         expect((await moveVm(lab.cluster, { vm: "web", to: dying }))?.outcome).toBe("moved");
-        expect(standing(lab)).toMatchObject({ runsOn: [dying], activeOn: [dying], definedOn: [dying], journals: [] });
-        expect(standing(lab).bound).toHaveLength(1);
+        expect(clusterState(lab)).toMatchObject({ runsOn: [dying], activeOn: [dying], definedOn: [dying], journals: [] });
+        expect(clusterState(lab).bound).toHaveLength(1);
       }),
     );
   });
@@ -95,6 +95,6 @@ async function movesOn(lab: LabLike, dying: HostName, home: HostName): Promise<v
   lab[home].guestLetsGo(web, primary);
   expect(await missingVfsOf(lab.cluster, "web")).toHaveLength(1);
   await plugMissingVfs(lab.cluster, "web", lab.progress);
-  expect(standing(lab).vfs).toHaveLength(1);
+  expect(clusterState(lab).vfs).toHaveLength(1);
   expect(lab[dying].hasPower).toBe(false);
 }

@@ -8,7 +8,7 @@ import { moveVm } from "../../provider/migration/move.js";
 import { recover } from "../../provider/migration/recover.js";
 import { disown } from "../hosts/left-journal.js";
 import type { LabLike } from "../hosts/two-hosts.js";
-import { standing } from "../hosts/standing.js";
+import { clusterState } from "../hosts/cluster-state.js";
 import {
   atChange,
   countedRuns,
@@ -24,7 +24,7 @@ const within = countedRuns("several movers");
 const places = named(await placesOfMove());
 
 function expectSettled(lab: LabLike): void {
-  const now = standing(lab);
+  const now = clusterState(lab);
   expect(now).toEqual(now.runsOn[0] === "host2" ? onDestination : onSource);
 }
 
@@ -48,11 +48,11 @@ describe.concurrent("a mover is suspended, and wakes when its lease is over and 
         disown(lab);
         await recover(lab.cluster, "web");
         expectSettled(lab);
-        const after = standing(lab);
+        const after = clusterState(lab);
         const changes = atChange(lab, mover, Infinity, () => undefined);
         mover.wake();
         await moving;
-        expect(standing(lab)).toEqual(after);
+        expect(clusterState(lab)).toEqual(after);
         expect(changes()).toBe(0);
         await mover.cluster.close();
       }),
@@ -118,7 +118,7 @@ describe.concurrent("X36: a second mover and a recovery come", () => {
           { status: "rejected", reason: { problem: { code: "move-under-way" } } },
         ]);
       }
-      expect(standing(lab)).toEqual(onDestination);
+      expect(clusterState(lab)).toEqual(onDestination);
     }),
   );
 
@@ -143,7 +143,7 @@ describe.concurrent("X36: a second mover and a recovery come", () => {
         mover.wake();
         await moving;
         await recover(lab.cluster, "web");
-        const now = standing(lab);
+        const now = clusterState(lab);
         expect(now).toMatchObject({
           runsOn: [now.runsOn[0]],
           activeOn: now.runsOn,

@@ -10,12 +10,12 @@ import { declarePair } from "../hosts/declared.js";
 import { changingCalls, type ChangingCall } from "../hosts/changing-calls.js";
 import { twoHosts, type LabLike, vfs } from "../hosts/two-hosts.js";
 import { Refusal } from "../hosts/refusals.js";
-import { settled, standing, type Standing } from "../hosts/standing.js";
+import { expectedState, clusterState, type ClusterState } from "../hosts/cluster-state.js";
 import { TestClock } from "../hosts/test-clock.js";
 
 /** Either outcome; host2's first VF is promised to the VM in every run. */
-const onSource = settled("host1", vfs[0]);
-const onDestination = settled("host2", vfs[0]);
+const onSource = expectedState("host1", vfs[0]);
+const onDestination = expectedState("host2", vfs[0]);
 
 async function pairedLab(): Promise<LabLike> {
   const lab = await twoHosts({ clock: new TestClock() });
@@ -46,7 +46,7 @@ async function within(act: (lab: LabLike) => Promise<void>): Promise<void> {
   }
 }
 
-function expectSettled(now: Standing): void {
+function expectSettled(now: ClusterState): void {
   expect(now).toEqual(now.runsOn[0] === "host2" ? onDestination : onSource);
 }
 
@@ -64,8 +64,8 @@ describe.concurrent("the mover dies", () => {
         await moveVm(mover.cluster, { vm: "web", to: "host2" }).catch(() => undefined);
         await mover.cluster.close();
         const recovery = await recover(lab.cluster, "web");
-        expectSettled(standing(lab));
-        if (recovery.outcome !== "none") expect(recovery.host).toBe(standing(lab).runsOn[0]);
+        expectSettled(clusterState(lab));
+        if (recovery.outcome !== "none") expect(recovery.host).toBe(clusterState(lab).runsOn[0]);
         expect(recovery.journal?.mover.machine ?? hostname()).toBe(hostname());
         expect((await recover(lab.cluster, "web")).outcome).toBe("none");
       }),
@@ -80,7 +80,7 @@ describe.concurrent("the connection breaks once", () => {
         lab[host].dropAt(procedure, moment, { skip: occurrence });
         await moveVm(lab.cluster, { vm: "web", to: "host2" }).catch(() => undefined);
         await recover(lab.cluster, "web");
-        expectSettled(standing(lab));
+        expectSettled(clusterState(lab));
       }),
     );
   });
@@ -92,11 +92,11 @@ describe.concurrent("libvirt refuses once", () => {
       lab[host].refuse(procedure, new Refusal(38, 0, "Unable to do that: Input/output error"), { skip: occurrence });
       await moveVm(lab.cluster, { vm: "web", to: "host2" }).catch(() => undefined);
       await recover(lab.cluster, "web");
-      const now = standing(lab);
+      const now = clusterState(lab);
       // A VF that the destination would not give is replaced by another that is free.
       const plugging =
         procedure === "domain_attach_device_flags" || (procedure === "node_device_detach_flags" && occurrence === 1);
-      if (plugging) expect(now).toEqual(settled("host2", vfs[1]));
+      if (plugging) expect(now).toEqual(expectedState("host2", vfs[1]));
       else expectSettled(now);
     }),
   );

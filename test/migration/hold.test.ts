@@ -107,7 +107,7 @@ describe("a hold", () => {
 describe("whether a mover is at work", () => {
   const now = 1_800_000_000_000;
   const until = now + 60_000;
-  const standing = (mover: Journal["mover"], more: Partial<Journal> = {}) =>
+  const statusOf = (mover: Journal["mover"], more: Partial<Journal> = {}) =>
     ownerStatus({ id: "some", mover, until, ...more }, now);
 
   it.each([
@@ -116,22 +116,22 @@ describe("whether a mover is at work", () => {
     ["a mover that does not tell", { boot: undefined, pidNamespace: undefined, processStart: undefined }],
   ])("only its lease tells of %s, although name and number are ours", (_, other) => {
     const mover = { ...moverOf(process.ppid), ...other } as Journal["mover"];
-    expect(standing(mover)).toBe("perhaps at work");
-    expect(standing(mover, { until: now - 1 })).toBe("gone");
+    expect(statusOf(mover)).toBe("perhaps at work");
+    expect(statusOf(mover, { until: now - 1 })).toBe("gone");
   });
 
   it("a process of this container is at work while it lives and its lease lasts", () => {
-    expect(standing(moverOf(process.ppid))).toBe("at work");
-    expect(standing(moverOf(process.ppid), { until: now - 1 })).toBe("gone");
-    expect(standing({ ...moverOf(process.ppid), processStart: "1" })).toBe("gone");
+    expect(statusOf(moverOf(process.ppid))).toBe("at work");
+    expect(statusOf(moverOf(process.ppid), { until: now - 1 })).toBe("gone");
+    expect(statusOf({ ...moverOf(process.ppid), processStart: "1" })).toBe("gone");
   });
 
   it("this process is at those moves that it has not given up", async () => {
-    expect(standing(thisMover())).toBe("gone");
+    expect(statusOf(thisMover())).toBe("gone");
     await whileMoving({ id: "some" }, () => {
-      expect(standing(thisMover())).toBe("at work");
+      expect(statusOf(thisMover())).toBe("at work");
       return Promise.resolve();
     });
-    expect(standing(thisMover())).toBe("gone");
+    expect(statusOf(thisMover())).toBe("gone");
   });
 });

@@ -6,7 +6,7 @@ import { recover } from "../../provider/migration/recover.js";
 import { runsAnnouncers } from "../hosts/announcers.js";
 import { pairedTest as it } from "../hosts/lab-test.js";
 import { Refusal } from "../hosts/refusals.js";
-import { settled, standing } from "../hosts/standing.js";
+import { expectedState, clusterState } from "../hosts/cluster-state.js";
 import { vfs, type LabLike } from "../hosts/two-hosts.js";
 import { countedRuns, moments, named, onDestination, onSource, placesOfMove } from "./fault-places.js";
 
@@ -24,7 +24,7 @@ describe.concurrent("a move whose VF QEMU unplugs", () => {
     const report = await move(lab);
     expect(report).toMatchObject({ outcome: "moved", interfaces: [{ vfAfter: vfs[0] }] });
     expect(report?.moments.map(({ kind }) => kind)).toContain("vf-unplugged");
-    expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host2", vfs[0]));
   });
 
   it("has the hosts announce before QEMU asks the guest, and before the guest runs on the destination", async ({
@@ -53,7 +53,7 @@ describe.concurrent("a move whose VF QEMU unplugs", () => {
       "the guest of the VM did not release VF 0000:01:10.0 within 0.3 s",
     );
     expect((failed as MoveFailed).report.outcome).toBe("failed-on-source");
-    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host1", vfs[0]));
   }, 30_000);
 
   it("gets its VF by a plug where QEMU could not plug it on the destination", async ({ lab, pair }) => {
@@ -62,7 +62,7 @@ describe.concurrent("a move whose VF QEMU unplugs", () => {
     expect(report).toMatchObject({ outcome: "moved", interfaces: [{ vfAfter: vfs[0] }] });
     expect(lab.host2.calls.get("domain_attach_device_flags")).toBe(1);
     expect(lab.host2.missingInQemu.size).toBe(0);
-    expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host2", vfs[0]));
   });
 });
 
@@ -70,7 +70,7 @@ const within = countedRuns("late unplug");
 const places = named(await placesOfMove(late()));
 
 function expectSettled(lab: LabLike): void {
-  const now = standing(lab);
+  const now = clusterState(lab);
   expect(now).toEqual(now.runsOn[0] === "host2" ? onDestination : onSource);
 }
 

@@ -10,7 +10,7 @@ import { refusals } from "../hosts/refusals.js";
 import { domainXml, type LabLike, occupy, vfs, vm } from "../hosts/two-hosts.js";
 import { disguise } from "../hosts/left-journal.js";
 import { pairedTest } from "../hosts/lab-test.js";
-import { settled, standing } from "../hosts/standing.js";
+import { expectedState, clusterState } from "../hosts/cluster-state.js";
 
 const it = pairedTest.extend<{ readonly lab: LabLike }>({
   lab: async ({ made }, use) => {
@@ -20,8 +20,8 @@ const it = pairedTest.extend<{ readonly lab: LabLike }>({
   },
 });
 
-const there = settled("host2", vfs[1]);
-const here = settled("host1", vfs[0]);
+const there = expectedState("host2", vfs[1]);
+const here = expectedState("host1", vfs[0]);
 
 function vfOf(host: LabLike["host1"], index: number) {
   const vf = host.devices.virtualFunctions()[index];
@@ -52,9 +52,9 @@ describe.concurrent("a move that goes well", () => {
   it("leaves the VM on the destination alone, live and defined with the destination's VF, and no journal", async ({
     lab,
   }) => {
-    expect(standing(lab)).toEqual(here);
+    expect(clusterState(lab)).toEqual(here);
     const report = await move(lab);
-    expect(standing(lab)).toEqual(there);
+    expect(clusterState(lab)).toEqual(there);
     expect(vfOf(lab.host1, 0).driver).toBe("igbvf");
     expect(report).toMatchObject({
       outcome: "moved",
@@ -82,7 +82,7 @@ describe.concurrent("a move that goes well", () => {
 
   it("is nothing where the VM is already", async ({ lab }) => {
     expect(await moveVm(lab.cluster, { vm: "web", to: "host1" })).toBeUndefined();
-    expect(standing(lab)).toEqual(here);
+    expect(clusterState(lab)).toEqual(here);
   });
 
   it("leaves the unplug to QEMU when it is to be late: the migration's own XML names the destination's VF", async ({
@@ -90,14 +90,14 @@ describe.concurrent("a move that goes well", () => {
   }) => {
     const report = await move(lab, { unplug: "late" });
     expect(lab.host1.calls.get("domain_detach_device_alias")).toBeUndefined();
-    expect(standing(lab)).toEqual(there);
+    expect(clusterState(lab)).toEqual(there);
     expect(report?.outcome).toBe("moved");
   });
 
   it("moves back as well", async ({ lab }) => {
     await move(lab);
     await moveVm(lab.cluster, { vm: "web", to: "host1" });
-    expect(standing(lab)).toEqual(here);
+    expect(clusterState(lab)).toEqual(here);
   });
 
   it("tells what is going on, step by step", async ({ lab }) => {
@@ -138,18 +138,18 @@ describe.concurrent("a move that cannot be is refused, and nothing has changed",
   ];
   it.for(reasons)("%s", async ([, arrange, why], { lab }) => {
     arrange(lab);
-    const before = standing(lab);
+    const before = clusterState(lab);
     const changes = () =>
       lab.hosts.map(({ calls }) => [calls.get("domain_set_metadata"), calls.get("node_device_detach_flags")]);
     const made = changes();
     await expect(move(lab)).rejects.toThrow(MoveRefused);
     await expect(move(lab)).rejects.toThrow(why);
-    expect(standing(lab)).toEqual(before);
+    expect(clusterState(lab)).toEqual(before);
     expect(changes()).toEqual(made);
   });
 
   it("a VM that no host has", async ({ lab }) => {
-    await expect(moveVm(lab.cluster, { vm: "nobody", to: "host2" })).rejects.toThrow(/nobody/);
+    await expect(moveVm(lab.cluster, { vm: "absent", to: "host2" })).rejects.toThrow(/absent/);
   });
 
   it("a host that the cluster has not", async ({ lab }) => {
@@ -189,7 +189,7 @@ describe.concurrent("a definition that another tool edits while the VM is being 
       expect(lab.host1.calls.get("domain_detach_device_alias") ?? 0).toBe(step === "reserve" ? 0 : 1);
       expect(lab.host2.calls.get("domain_migrate_perform3_params")).toBeUndefined();
       expect(lab.host2.domains.named("web")).toBeUndefined();
-      expect(standing(lab)).toMatchObject({ runsOn: ["host1"], vfs: [vfs[0]], journals: [] });
+      expect(clusterState(lab)).toMatchObject({ runsOn: ["host1"], vfs: [vfs[0]], journals: [] });
     },
   );
 
@@ -221,14 +221,14 @@ describe.concurrent("two movers of one VM", () => {
     });
     finishPerforming();
     expect((await first)?.outcome).toBe("moved");
-    expect(standing(lab)).toEqual(there);
+    expect(clusterState(lab)).toEqual(there);
   });
 
   it("of two that begin at once, one moves the VM and the other is refused", async ({ lab }) => {
     const other = await lab.entrance();
     const results = await Promise.allSettled([move(lab), moveVm(other.cluster, { vm: "web", to: "host2" })]);
     expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
-    expect(standing(lab)).toEqual(there);
+    expect(clusterState(lab)).toEqual(there);
   });
 });
 
@@ -239,7 +239,7 @@ describe.concurrent("a VF that another process takes between preflight and plug"
     });
     const report = await move(lab);
     expect(report).toMatchObject({ outcome: "moved", interfaces: [{ vfAfter: vfs[2] }] });
-    expect(standing(lab)).toMatchObject({ vfs: [vfs[2]], definedVfs: [vfs[2]], journals: [] });
+    expect(clusterState(lab)).toMatchObject({ vfs: [vfs[2]], definedVfs: [vfs[2]], journals: [] });
     expect(vfOf(lab.host2, 1).driver).toBe("igbvf");
   });
 
@@ -248,13 +248,13 @@ describe.concurrent("a VF that another process takes between preflight and plug"
     const report = await move(lab);
     expect(report).toMatchObject({ outcome: "moved-without-vf", interfaces: [{ vfAfter: null }] });
     expect(report?.error).toContain("PF is not online");
-    expect(standing(lab)).toMatchObject({ runsOn: ["host2"], activeOn: ["host2"], vfs: [], journals: [] });
+    expect(clusterState(lab)).toMatchObject({ runsOn: ["host2"], activeOn: ["host2"], vfs: [], journals: [] });
     expect(vfOf(lab.host1, 0).driver).toBe("igbvf");
     expect(await missingVfsOf(lab.cluster, "web")).toEqual([`the VF of ${vm.mac}`]);
 
     await expect(plugMissingVfs(lab.cluster, "web", lab.progress)).rejects.toThrow(/PF is not online/);
     // The one that its definition names is kept for it: a VM with managed='no' starts only where that is bound.
-    expect(standing(lab)).toMatchObject({ definedVfs: [vfs[1]], bound: [`host2 ${vfs[1]}`] });
+    expect(clusterState(lab)).toMatchObject({ definedVfs: [vfs[1]], bound: [`host2 ${vfs[1]}`] });
   });
 
   it("all of them, for a while: the VM gets its own back once it is to be had", async ({ lab }) => {
@@ -262,7 +262,7 @@ describe.concurrent("a VF that another process takes between preflight and plug"
     expect((await move(lab))?.outcome).toBe("moved-without-vf");
     await plugMissingVfs(lab.cluster, "web", lab.progress);
     expect(await missingVfsOf(lab.cluster, "web")).toEqual([]);
-    expect(standing(lab)).toEqual(there);
+    expect(clusterState(lab)).toEqual(there);
   });
 
   it("in other hands before it is reserved: rolled back, the VM keeps its own", async ({ lab }) => {
@@ -277,7 +277,7 @@ describe.concurrent("a VF that another process takes between preflight and plug"
     const { report, message } = await failure(move(lab));
     expect(report.outcome).toBe("failed-on-source");
     expect(message).toContain("in use by driver QEMU, domain other");
-    expect(standing(lab)).toMatchObject({ runsOn: ["host1"], vfs: [vfs[0]], journals: [] });
+    expect(clusterState(lab)).toMatchObject({ runsOn: ["host1"], vfs: [vfs[0]], journals: [] });
     expect(lab.host2.domains.userOf(vfs[1])).toBe("other");
     expect(vfOf(lab.host2, 1).driver).toBe("vfio-pci");
   });
@@ -292,7 +292,7 @@ describe.concurrent("a VF that QEMU has and libvirt does not know of", () => {
     expect(lab.host2.strays.size).toBe(0);
     // It stays on VFIO, as it was found.
     const bound = [`host2 ${vfs[1]}`];
-    expect(standing(lab)).toMatchObject({ runsOn: ["host2"], vfs: [vfs[1]], journals: [], bound });
+    expect(clusterState(lab)).toMatchObject({ runsOn: ["host2"], vfs: [vfs[1]], journals: [], bound });
   });
 });
 
@@ -305,13 +305,13 @@ describe.concurrent("a guest that does not release its VF", () => {
       'Unable to move VM "web" from "host1" to "host2": the guest of the VM rejected the unplug request for VF 0000:01:10.0 (host1). The move was rolled back: the VM is on the source, as it was. Check what uses the device in the guest (a bond, a DPDK application) and that the guest is not hung, then retry.',
     );
     expect(report.outcome).toBe("failed-on-source");
-    expect(standing(lab)).toEqual(here);
+    expect(clusterState(lab)).toEqual(here);
   });
 
   it("refuses while libvirt's call still waits: the call's own error says so", async ({ lab }) => {
     Object.assign(lab.host1.guest, { unplug: "refuses", callWaits: 50 });
     expect((await failure(move(lab))).message).toContain("rejected the unplug request for VF 0000:01:10.0");
-    expect(standing(lab)).toEqual(here);
+    expect(clusterState(lab)).toEqual(here);
   });
 
   it("never answers: the move ends after its own time", async ({ lab }) => {
@@ -319,7 +319,7 @@ describe.concurrent("a guest that does not release its VF", () => {
     const { message, report } = await failure(move(lab, { unplugTimeout: 0.05 }));
     expect(message).toContain("did not release VF 0000:01:10.0 within 0.05 s");
     expect(report.outcome).toBe("failed-on-source");
-    expect(standing(lab)).toEqual(here);
+    expect(clusterState(lab)).toEqual(here);
   });
 
   it("is busy with the slot when it is asked again on the way back: it has kept its VF", async ({ lab }) => {
@@ -327,13 +327,13 @@ describe.concurrent("a guest that does not release its VF", () => {
     lab.host1.refuse("domain_detach_device_alias", refusals.guestBusy(), { skip: 1, times: Infinity });
     const { report } = await failure(move(lab, { unplugTimeout: 0.05 }));
     expect(report.outcome).toBe("failed-on-source");
-    expect(standing(lab)).toEqual(here);
+    expect(clusterState(lab)).toEqual(here);
   });
 
   it("is busy with the slot just after the plug: it is asked again, and the VM moves", async ({ lab }) => {
     lab.host1.refuse("domain_detach_device_alias", refusals.guestBusy(), { times: 2 });
     expect((await move(lab))?.outcome).toBe("moved");
-    expect(standing(lab)).toEqual(there);
+    expect(clusterState(lab)).toEqual(there);
   });
 
   it("answers after the time was over: the VF comes back to it when it is looked for", async ({ lab, pair }) => {
@@ -342,7 +342,7 @@ describe.concurrent("a guest that does not release its VF", () => {
     lab.host1.guestLetsGo(lab.host1.domains.requireNamed("web"), pair.state.aliases[1] ?? "");
     expect(await missingVfsOf(lab.cluster, "web")).toHaveLength(1);
     await plugMissingVfs(lab.cluster, "web", lab.progress);
-    expect(standing(lab)).toEqual(here);
+    expect(clusterState(lab)).toEqual(here);
   });
 });
 
@@ -360,7 +360,7 @@ describe.concurrent("a migration that does not come off", () => {
     const { report, message } = await failure(move(lab));
     expect(message).toContain(refusal.message.replace(/^[^:]+: /, ""));
     expect(report).toMatchObject({ outcome: "failed-on-source", interfaces: [{ vfAfter: vfs[0] }] });
-    expect(standing(lab)).toEqual(here);
+    expect(clusterState(lab)).toEqual(here);
   });
 
   it("the network between the hosts is cut", async ({ lab }) => {
@@ -369,7 +369,7 @@ describe.concurrent("a migration that does not come off", () => {
       lab.clock.after(5, () => (lab.network.cut = true));
     });
     expect((await failure(move(lab))).report.outcome).toBe("failed-on-source");
-    expect(standing(lab)).toEqual(here);
+    expect(clusterState(lab)).toEqual(here);
   });
 
   it("another client cancels the job", async ({ lab }) => {
@@ -381,7 +381,7 @@ describe.concurrent("a migration that does not come off", () => {
       });
     });
     expect((await failure(move(lab))).message).toContain("canceled by client");
-    expect(standing(lab)).toEqual(here);
+    expect(clusterState(lab)).toEqual(here);
   });
 
   it("the signal aborts the job and takes everything back", async ({ lab }) => {
@@ -393,13 +393,13 @@ describe.concurrent("a migration that does not come off", () => {
     const { report } = await failure(move(lab, {}, controller.signal));
     expect(report.outcome).toBe("failed-on-source");
     expect(lab.host1.calls.get("domain_abort_job")).toBeGreaterThan(0);
-    expect(standing(lab)).toEqual(here);
+    expect(clusterState(lab)).toEqual(here);
   });
 
   it("it takes longer than it may", async ({ lab }) => {
     Object.assign(lab.host1.memory, { passes: 1000, milliseconds: 5 });
     expect((await failure(move(lab, { migrateTimeout: 0.05 }))).message).toContain("within 0.05 s");
-    expect(standing(lab)).toEqual(here);
+    expect(clusterState(lab)).toEqual(here);
   });
 });
 

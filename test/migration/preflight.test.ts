@@ -15,10 +15,10 @@ import { runsCommands } from "../hosts/commands.js";
 import { pairedTest as it } from "../hosts/lab-test.js";
 import { domainXml, twoHosts, vfs, type LabLike } from "../hosts/two-hosts.js";
 import type { Call } from "../hosts/rpc-endpoint.js";
-import { settled, standing } from "../hosts/standing.js";
+import { expectedState, clusterState } from "../hosts/cluster-state.js";
 
-const here = settled("host1", vfs[0]);
-const there = settled("host2", vfs[0]);
+const here = expectedState("host1", vfs[0]);
+const there = expectedState("host2", vfs[0]);
 
 const web = ({ host1 }: LabLike) => host1.domains.requireNamed("web");
 const attach = (lab: LabLike, xml: string) => lab.host1.domains.attach(web(lab), parseXml(xml), Affect.LIVE);
@@ -133,7 +133,7 @@ describe("libvirt is asked before anything changes", () => {
     expect(since).not.toContain("domain_detach_device_alias");
     expect(since).not.toContain("domain_set_metadata");
     expect(web(lab).job).toBeUndefined();
-    expect(standing(lab)).toEqual(here);
+    expect(clusterState(lab)).toEqual(here);
   });
 
   it("with the flags of the real one, and without a job that would stay", async ({ lab }) => {
@@ -141,7 +141,7 @@ describe("libvirt is asked before anything changes", () => {
     await moved(lab, { autoConverge: true });
     const flags = Migrate.LIVE | Migrate.PERSIST_DEST | Migrate.UNDEFINE_SOURCE | Migrate.AUTO_CONVERGE;
     expect(seen.map((each) => each.flags)).toEqual([flags, flags]);
-    expect(standing(lab)).toEqual(there);
+    expect(clusterState(lab)).toEqual(there);
   });
 
   it("and has nothing to undo where the mover dies meanwhile", async ({ lab }) => {
@@ -149,7 +149,7 @@ describe("libvirt is asked before anything changes", () => {
     lab.host1.after("domain_migrate_begin3_params", () => mover.die(), { when: () => true });
     await expect(moveVm(mover.cluster, { vm: "web", to: "host2" })).rejects.toThrow();
     expect(web(lab)).toMatchObject({ job: undefined, state: DomainState.RUNNING });
-    expect(standing(lab)).toEqual(here);
+    expect(clusterState(lab)).toEqual(here);
   });
 
   it("of a VM that runs and has no job alone", async ({ lab }) => {
@@ -185,7 +185,7 @@ describe("storage is judged by libvirt", () => {
     attach(lab, disk("vda", "/nfs/web.qcow2"));
     expect(await planned(lab)).toMatchObject({ findings: [] });
     expect((await moved(lab))?.outcome).toBe("moved");
-    expect(standing(lab)).toEqual(there);
+    expect(clusterState(lab)).toEqual(there);
   });
 
   it("copy: only files that libvirt does not take for shared are copied, and the plan and the report name them", async ({
@@ -207,7 +207,7 @@ describe("storage is judged by libvirt", () => {
     expect(report?.warnings.find(({ rule }) => rule === "move-disks-copied")?.message).toContain(
       '"vdb: /srv/data.qcow2" and "vdc: /srv/more.qcow2"',
     );
-    expect(standing(lab)).toEqual(there);
+    expect(clusterState(lab)).toEqual(there);
   });
 
   it("copy: the only disk", async ({ lab }) => {
@@ -374,7 +374,7 @@ describe("the migration port", () => {
       'move-migration-port: Host "host1" cannot reach host "host2" for the migration at host2:49152: no answer within 2 s.',
     ]);
     await expect(moved(lab)).rejects.toBeInstanceOf(MoveRefused);
-    expect(standing(lab)).toEqual(here);
+    expect(clusterState(lab)).toEqual(here);
     expect((await moved(lab, { ignoreRules: ["move-migration-port"] }))?.outcome).toBe("moved");
   });
 

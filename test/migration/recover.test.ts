@@ -10,7 +10,7 @@ import { parseXml } from "../../provider/xml/element.js";
 import { type DeclaredPair, declarePair } from "../hosts/declared.js";
 import { domainXml, twoHosts, type LabLike, vfs, vm } from "../hosts/two-hosts.js";
 import { disown, journalOf, leave as leaveJournal, pci } from "../hosts/left-journal.js";
-import { settled, standing } from "../hosts/standing.js";
+import { expectedState, clusterState } from "../hosts/cluster-state.js";
 import { TestClock } from "../hosts/test-clock.js";
 
 let lab: LabLike;
@@ -54,21 +54,21 @@ describe("recover", () => {
     leave(journal());
     const { outcome, host, journal: found } = await recover(lab.cluster, "web");
     expect({ outcome, host, id: found?.id }).toEqual({ outcome: "undone", host: "host1", id: journal().id });
-    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host1", vfs[0]));
   });
 
   it("leaves alone what a process of this machine is at", async () => {
     leave(journal({ mover: moverOf(process.ppid), until: lab.clock.now() + 60_000 }));
-    const before = standing(lab);
+    const before = clusterState(lab);
     await expect(recover(lab.cluster, "web")).rejects.toMatchObject({ problem: { code: "move-under-way" } });
-    expect(standing(lab)).toEqual(before);
+    expect(clusterState(lab)).toEqual(before);
   });
 
   it("waits for a mover on another machine until its watchdogs have ended", async () => {
     leave(journal({ mover: { machine: "elsewhere", pid: 1 }, until: lab.clock.now() + 300 }));
     await recover(lab.cluster, "web", { progress: lab.progress });
     expect(lab.progress.steps).toContain("recover");
-    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host1", vfs[0]));
   });
 
   it("does not wait for it when told so", async () => {
@@ -78,9 +78,9 @@ describe("recover", () => {
 
   it("guesses at no journal that it does not understand", async () => {
     leave("<journal version='9'/>");
-    const before = standing(lab);
+    const before = clusterState(lab);
     await expect(recover(lab.cluster, "web")).rejects.toMatchObject({ problem: { code: "journal-unreadable" } });
-    expect(standing(lab)).toEqual(before);
+    expect(clusterState(lab)).toEqual(before);
   });
 
   it("does nothing to a VM that was not found, while a host is unreachable", async () => {
@@ -91,7 +91,7 @@ describe("recover", () => {
   it("is done before the next move begins", async () => {
     leave(journal());
     expect((await moveVm(lab.cluster, { vm: "web", to: "host2" }))?.outcome).toBe("moved");
-    expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host2", vfs[0]));
   });
 
   it("keeps the journal as long as not everything could be rolled back, and ends the work later", async () => {
@@ -101,10 +101,10 @@ describe("recover", () => {
     const pf = lab.host1.devices.physicalFunctions[0];
     if (pf !== undefined) pf.linkUp = false;
     await expect(recover(lab.cluster, "web")).rejects.toMatchObject({ problem: { code: "recovery-incomplete" } });
-    expect(standing(lab)).toMatchObject({ vfs: [], journals: ["host1"] });
+    expect(clusterState(lab)).toMatchObject({ vfs: [], journals: ["host1"] });
     if (pf !== undefined) pf.linkUp = true;
     expect((await recover(lab.cluster, "web")).outcome).toBe("undone");
-    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host1", vfs[0]));
   });
 
   it("ends the source's stopped copy where the destination has taken over", async () => {
@@ -112,7 +112,7 @@ describe("recover", () => {
     arrive(lab.host2);
     Object.assign(lab.host1.domains.requireNamed("web"), { state: DomainState.PAUSED, reason: PausedReason.MIGRATION });
     expect((await recover(lab.cluster, "web")).outcome).toBe("finished");
-    expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host2", vfs[0]));
   });
 
   it.each([
@@ -124,21 +124,21 @@ describe("recover", () => {
     const there = arrive(lab.host2);
     leaveHost1();
     Object.assign(there, { state, reason });
-    const before = standing(lab);
+    const before = clusterState(lab);
     await expect(recover(lab.cluster, "web")).rejects.toMatchObject({
       problem: { code: "vm-stopped-there", where: "host2" },
     });
-    expect(standing(lab)).toEqual(before);
+    expect(clusterState(lab)).toEqual(before);
     Object.assign(there, { state: DomainState.RUNNING, reason: 1 });
     expect((await recover(lab.cluster, "web")).outcome).toBe("finished");
-    expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host2", vfs[0]));
   });
 
   it("ends the copy that waits for a source that runs", async () => {
     leave(journal({ step: "migrate" }));
     Object.assign(arrive(lab.host2), { config: undefined, state: DomainState.PAUSED, reason: PausedReason.MIGRATION });
     expect((await recover(lab.cluster, "web")).outcome).toBe("undone");
-    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host1", vfs[0]));
   });
 
   it("returns what it had reserved where another tool moved the VM to a third host", async () => {
@@ -150,16 +150,16 @@ describe("recover", () => {
     arrive(host3);
     leaveHost1();
     expect(await recover(lab.cluster, "web")).toMatchObject({ outcome: "overtaken", host: "host3" });
-    expect(standing(lab)).toMatchObject({ activeOn: ["host3"], vfs: [], bound: [], journals: [] });
+    expect(clusterState(lab)).toMatchObject({ activeOn: ["host3"], vfs: [], bound: [], journals: [] });
     expect((await recover(lab.cluster, "web")).outcome).toBe("none");
   });
 
   it("chooses neither of two that run", async () => {
     leave(journal({ step: "migrate" }));
     lab.host2.domains.start(lab.host2.domains.define(domainXml(vm)));
-    const before = standing(lab);
+    const before = clusterState(lab);
     await expect(recover(lab.cluster, "web")).rejects.toThrow(VmOnSeveralHosts);
-    expect(standing(lab)).toEqual(before);
+    expect(clusterState(lab)).toEqual(before);
   });
 
   it("waits for libvirt's own job, an incoming one too, to end", async () => {
@@ -173,7 +173,7 @@ describe("recover", () => {
     expect((await recover(lab.cluster, "web", { progress: lab.progress })).outcome).not.toBe("undone");
     await moving.catch(() => undefined);
     await recover(lab.cluster, "web");
-    expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host2", vfs[0]));
     expect(lab.progress.steps).toContain("recover");
     await mover.cluster.close();
   });
@@ -183,7 +183,7 @@ describe("recover", () => {
     if (nic === undefined) throw new Error("the journal has an interface");
     const disk = pci("0000:03:00.0");
     leave(journal({ interfaces: [{ ...nic, sourceVf: disk }] }));
-    const before = standing(lab);
+    const before = clusterState(lab);
     await expect(recover(lab.cluster, "web")).rejects.toMatchObject({
       problem: {
         code: "journal-foreign-device",
@@ -192,7 +192,7 @@ describe("recover", () => {
       },
     });
     expect(lab.host1.calls.get("node_device_detach_flags")).toBe(1);
-    expect(standing(lab)).toEqual(before);
+    expect(clusterState(lab)).toEqual(before);
   });
 
   const named = (more: string, mac: string = vm.mac) =>
@@ -207,17 +207,17 @@ describe("recover", () => {
     if (nic === undefined) throw new Error("the journal has an interface");
     leave(journal({ interfaces: [{ ...nic, device: parseXml(device()) }] }));
     lab.host1.guestLetsGo(lab.host1.domains.requireNamed("web"), nic.primaryAlias);
-    const before = standing(lab);
+    const before = clusterState(lab);
     await expect(recover(lab.cluster, "web")).rejects.toMatchObject({
       problem: { code: "journal-foreign-device", what: expect.stringContaining(what) as string },
     });
-    expect(standing(lab)).toEqual(before);
+    expect(clusterState(lab)).toEqual(before);
   });
 
   it("plugs the VF as an older version's journal has it, which kept no device", async () => {
     leave(journal());
     lab.host1.guestLetsGo(lab.host1.domains.requireNamed("web"), pair.state.aliases[1] ?? "");
     expect((await recover(lab.cluster, "web")).outcome).toBe("undone");
-    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host1", vfs[0]));
   });
 });

@@ -13,7 +13,7 @@ import { declarePair } from "../hosts/declared.js";
 import { twoHosts, labNetworks, vfs, vm, type LabLike, occupy } from "../hosts/two-hosts.js";
 import { disown } from "../hosts/left-journal.js";
 import { refusals } from "../hosts/refusals.js";
-import { standing } from "../hosts/standing.js";
+import { clusterState } from "../hosts/cluster-state.js";
 import { TestClock } from "../hosts/test-clock.js";
 
 type Networks = Readonly<Record<string, NetworkConfig>>;
@@ -125,7 +125,7 @@ describe.concurrent("a pair that was made by hand, with", () => {
       expect(errorsOf(await planMove(lab.cluster, vm.name, "host2"))).toEqual([]);
       expect((await move(lab))?.outcome).toBe("moved");
       expectOnlyVfChanged(before, devices(lab, "host2"), [vfs[0], vfs[1]]);
-      expect(standing(lab).vfs).toEqual([vfs[1]]);
+      expect(clusterState(lab).vfs).toEqual([vfs[1]]);
       expect((await move(lab, "host1"))?.outcome).toBe("moved");
       expectOnlyVfChanged(before, devices(lab, "host1"), [vfs[0], vfs[0]]);
     }, pair.networks);
@@ -149,7 +149,7 @@ describe.concurrent("a pair that was made by hand, with", () => {
         const before = devices(lab, "host1");
         lab.host2.refuse("domain_migrate_prepare3_params", refusals.noMemory());
         await expect(move(lab)).rejects.toThrow(MoveFailed);
-        expect(standing(lab)).toMatchObject({ runsOn: ["host1"], vfs: [vfs[0]], journals: [] });
+        expect(clusterState(lab)).toMatchObject({ runsOn: ["host1"], vfs: [vfs[0]], journals: [] });
         expectOnlyVfChanged(before, devices(lab, "host1"), [vfs[0], vfs[0]]);
       }, pair.networks);
     },
@@ -165,7 +165,7 @@ describe.concurrent("a pair that was made by hand, with", () => {
         runsCommands(lab, mover.cluster);
         lab.host1.before("domain_migrate_perform3_params", () => mover.die());
         await expect(moveVm(mover.cluster, { vm: vm.name, to: "host2" })).rejects.toThrow();
-        expect(standing(lab)).toMatchObject({ vfs: [], journals: ["host1"] });
+        expect(clusterState(lab)).toMatchObject({ vfs: [], journals: ["host1"] });
         disown(lab);
         expect((await recover(lab.cluster, vm.name)).outcome).toBe("undone");
         expectOnlyVfChanged(before, devices(lab, "host1"), [vfs[0], vfs[0]]);
@@ -200,7 +200,7 @@ describe.concurrent("our own pair", () => {
         lab.host2.domains.attach(lab.host2.domains.requireNamed(vm.name), intruder, Affect.LIVE);
       });
       expect((await move(lab))?.outcome).toBe("moved");
-      expect(standing(lab).vfs).toEqual([vfs[1]]);
+      expect(clusterState(lab).vfs).toEqual([vfs[1]]);
       expect(lab.progress.warnings).toContainEqual(
         expect.stringMatching(/^The PCI address of VF .* in the guest of VM "web" has changed/),
       );
@@ -259,12 +259,12 @@ describe.concurrent("a VF whose network is not known is refused, and nothing has
   it.for(reasons)("%s", async ([, defined, networks, rule, words], { within, expect }) => {
     await within(async (lab) => {
       giveDevices(lab, defined);
-      const before = standing(lab);
+      const before = clusterState(lab);
       const errors = errorsOf(await planMove(lab.cluster, vm.name, "host2"));
       expect(errors.map(({ rule: id }) => id)).toEqual([rule]);
       expect(errors[0]?.message).toMatch(words);
       await expect(move(lab)).rejects.toThrow(MoveRefused);
-      expect(standing(lab)).toEqual(before);
+      expect(clusterState(lab)).toEqual(before);
     }, networks);
   });
 
@@ -310,7 +310,7 @@ describe.concurrent("two pairs of one VM", () => {
         [vm.mac, vfs[1]],
         ["52:54:00:aa:00:51", vfs[2]],
       ]);
-      const { vfs: live, definedVfs } = standing(lab);
+      const { vfs: live, definedVfs } = clusterState(lab);
       expect([...live].sort()).toEqual([vfs[1], vfs[2]]);
       expect([...definedVfs].sort()).toEqual([vfs[1], vfs[2]]);
     });

@@ -45,11 +45,11 @@ describe("functions of the dynamic package", () => {
   });
 
   it("what has no answer fails the program with words alone", { timeout: TIMEOUT }, async () => {
-    const wrong = `${imports}export const web = failover.getVmPlacementOutput({ vm: "nobody" });`;
+    const wrong = `${imports}export const web = failover.getVmPlacementOutput({ vm: "absent" });`;
     await overLab(wrong, async (stack) => {
       const unknown = await stack.preview();
       expect(unknown.exitCode).not.toBe(0);
-      expect(unknown.text).toContain('getVmPlacement: Unable to find VM "nobody" on "host1", "host2"');
+      expect(unknown.text).toContain('getVmPlacement: Unable to find VM "absent" on "host1", "host2"');
       expect(unknown.text).not.toMatch(/^\s+at /m);
       stack.write(`${imports}failover.planMove({ vm: "web" } as any);`);
       const invalid = await stack.preview();

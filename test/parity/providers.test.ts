@@ -1,7 +1,7 @@
 /** Several clusters in one program, each with a provider of its own, under the real engine. */
 import { describe, expect, it } from "vitest";
 import { twoHosts, vfs, vm } from "../hosts/two-hosts.js";
-import { settled, standing } from "../hosts/standing.js";
+import { expectedState, clusterState } from "../hosts/cluster-state.js";
 import { clusterOf, overLab, TIMEOUT } from "./over-lab.js";
 
 /** Hosts, VMs, profiles and MACs are named alike in both; one is used by resources, one by a component. */
@@ -59,9 +59,9 @@ describe("providers", () => {
           const made = await stack.up();
           expect(made.text).not.toContain("error:");
           expect(made.exitCode).toBe(0);
-          expect(standing(east)).toEqual(settled("host2", vfs[0]));
-          expect(standing(west)).toEqual(settled("host1", vfs[0]));
-          expect(standing(own).bound).toEqual([]);
+          expect(clusterState(east)).toEqual(expectedState("host2", vfs[0]));
+          expect(clusterState(west)).toEqual(expectedState("host1", vfs[0]));
+          expect(clusterState(own).bound).toEqual([]);
 
           const { text, resources } = await stack.export();
           for (const secret of ["correct-horse", "battery-staple", "open-sesame"]) {
@@ -78,11 +78,11 @@ describe("providers", () => {
           await stack.pulumi("config", "set", "--secret", "test:password", "another");
           const moved = await stack.up();
           expect(moved).toMatchObject({ exitCode: 0, changes: { "west-web": "update" } });
-          expect(standing(east)).toEqual(settled("host2", vfs[0]));
-          expect(standing(west)).toEqual(settled("host2", vfs[0]));
+          expect(clusterState(east)).toEqual(expectedState("host2", vfs[0]));
+          expect(clusterState(west)).toEqual(expectedState("host2", vfs[0]));
           expect(await outputs()).toEqual({ eastHost: "host2", westHost: "host2" });
           expect((await stack.destroy()).exitCode).toBe(0);
-          for (const lab of [east, west]) expect(standing(lab).bound).toEqual([]);
+          for (const lab of [east, west]) expect(clusterState(lab).bound).toEqual([]);
         },
       );
     } finally {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { root } from "../../toolchain/pulumi.js";
 import { vfs, vm } from "../hosts/two-hosts.js";
-import { settled, standing } from "../hosts/standing.js";
+import { expectedState, clusterState } from "../hosts/cluster-state.js";
 import { classes, type Face } from "./faces.js";
 import { compile } from "./package.js";
 import { Stage } from "./stage.js";
@@ -71,7 +71,7 @@ describe.concurrent.each([
       const made = all("create", "site", "vm", "network");
       expect(await stack.preview()).toMatchObject({ exitCode: 0, changes: made });
       expect(await stack.up()).toMatchObject({ exitCode: 0, changes: made });
-      expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+      expect(clusterState(lab)).toEqual(expectedState("host1", vfs[0]));
       expect(await stack.preview()).toMatchObject({ exitCode: 0, changes: {} });
       expect(await stack.refresh()).toMatchObject({ exitCode: 0, changes: {} });
 
@@ -79,7 +79,7 @@ describe.concurrent.each([
       expect(await stack.preview()).toMatchObject({ exitCode: 0, changes: { placement: "update" } });
       const moved = await stack.up();
       expect(moved).toMatchObject({ exitCode: 0, changes: { placement: "update" } });
-      expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+      expect(clusterState(lab)).toEqual(expectedState("host2", vfs[0]));
       // On the resource's own row, whose URN has all its parents in it.
       const { urn } = (await stack.export()).resources["placement"] ?? {};
       expect(urn).toMatch(/acme:index:Site\$acme:index:FailoverVm\$[^$]*VmInterface\$[^$]*VmPlacement::placement$/);
@@ -87,7 +87,7 @@ describe.concurrent.each([
       expect(onRow.map((line) => line.urn)).toEqual(expect.arrayContaining([urn]));
 
       expect(await stack.destroy()).toMatchObject({ exitCode: 0, changes: all("delete", "site", "vm", "network") });
-      expect(standing(lab).bound).toEqual([]);
+      expect(clusterState(lab).bound).toEqual([]);
     });
   });
 });
@@ -134,7 +134,7 @@ describe.concurrent.each(["dynamic", "plugin"] as const)("%s resources in a comp
       const { resources } = await stack.export();
       expect(resources["nic"]?.outputs).toMatchObject({ plugged: false });
       expect(resources["data-vf"]?.outputs).toMatchObject({ description: "of the stack" });
-      expect(standing(lab).vfs).toEqual([]);
+      expect(clusterState(lab).vfs).toEqual([]);
       expect(await stack.preview()).toMatchObject({ exitCode: 0, changes: {} });
       expect(await stack.destroy()).toMatchObject({ exitCode: 0 });
     });
@@ -150,11 +150,11 @@ describe.concurrent.each(["dynamic", "plugin"] as const)("%s resources in a comp
       const after = (await stack.export()).resources;
       expect(after["nic"]?.id).toBe(before["web-nic"]?.id);
       expect(after["data-vf"]?.id).toBe(before["fast"]?.id);
-      expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+      expect(clusterState(lab)).toEqual(expectedState("host1", vfs[0]));
       expect(await stack.preview()).toMatchObject({ exitCode: 0, changes: {} });
       expect(await stack.refresh()).toMatchObject({ exitCode: 0, changes: {} });
       expect(await stack.destroy()).toMatchObject({ exitCode: 0 });
-      expect(standing(lab).bound).toEqual([]);
+      expect(clusterState(lab).bound).toEqual([]);
     });
   });
 });

@@ -7,7 +7,7 @@ import { moveVm } from "../../provider/migration/move.js";
 import { formatXml } from "../../provider/xml/element.js";
 import { twoHosts, vfs, type LabLike } from "../hosts/two-hosts.js";
 import { refusals } from "../hosts/refusals.js";
-import { settled, standing } from "../hosts/standing.js";
+import { expectedState, clusterState } from "../hosts/cluster-state.js";
 import { fast, nic, placement, program, standby } from "../scenarios/declarations.js";
 import { withStack, type Run, type TestStack } from "./stack.js";
 
@@ -51,7 +51,7 @@ describe("a move", () => {
 
         const made = await stack.up();
         expect(made.exitCode).toBe(0);
-        expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+        expect(clusterState(lab)).toEqual(expectedState("host2", vfs[0]));
         expect(made.text).toMatch(
           /VM "web" moved from "host1" to "host2" in \d+\.\d s: .*VF 0000:01:10\.0 → 0000:01:10\.0\. Report: \.vnic-failover\/reports\/web-.*\.html/,
         );
@@ -85,7 +85,7 @@ describe("a move", () => {
 
         const again = await stack.up();
         expect(again.exitCode).toBe(0);
-        expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+        expect(clusterState(lab)).toEqual(expectedState("host2", vfs[0]));
         expect(await stack.destroy()).toMatchObject({ exitCode: 0 });
       });
     },
@@ -121,7 +121,7 @@ describe("one mover a VM", () => {
         Object.assign(lab.host1.memory, { passes: 20, milliseconds: 20 });
         // With its preview, as most people run it.
         await stack.pulumi("up", "--yes");
-        expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+        expect(clusterState(lab)).toEqual(expectedState("host2", vfs[0]));
         const { resources } = await stack.export();
         for (const name of ["nic", "second", "placement"])
           expect(resources[name]?.outputs, name).toMatchObject({ missing: [] });
@@ -174,7 +174,7 @@ describe("one mover a VM", () => {
         await stack.pulumi("stack", "select", "prod");
         stack.write(program(one("c", "host2")));
         expect((await stack.up()).exitCode).toBe(0);
-        expect(standing(lab).runsOn).toEqual(["host2"]);
+        expect(clusterState(lab).runsOn).toEqual(["host2"]);
         expect(await stack.destroy()).toMatchObject({ exitCode: 0 });
       });
     },

@@ -13,10 +13,10 @@ const adopting = program(
 export const adoption: Scenario = {
   claim: "profiles and a pair that another tool has made are taken over as they are",
   program: program(standby, fast, nic()),
-  async story({ kind, stack, reality, somebody }) {
-    const failover = await somebody.addsProfile({ name: "data" });
-    const profile = await somebody.addsProfile({ name: "data-vf", failover });
-    await somebody.addsPair({ mac, profile, failover });
+  async story({ kind, stack, reality, administrator }) {
+    const failover = await administrator.addsProfile({ name: "data" });
+    const profile = await administrator.addsProfile({ name: "data-vf", failover });
+    await administrator.addsPair({ mac, profile, failover });
     const before = { profiles: await reality.profiles(), vm: await reality.vm() };
     expect(before.vm.devices).toHaveLength(2);
 

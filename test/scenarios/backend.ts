@@ -13,7 +13,7 @@ export interface Backend {
   /** All that differs between two stacks of one program. */
   readonly settings: Pick<Program, "config" | "secrets">;
   readonly reality: Reality;
-  readonly somebody: Somebody;
+  readonly administrator: Administrator;
   /** Absent where what would break is not the test's alone. */
   readonly faults?: Faults;
   close(): Promise<void>;
@@ -47,7 +47,7 @@ export interface DeviceThere {
 }
 
 /** What another tool does, by the backend's own means. */
-export interface Somebody {
+export interface Administrator {
   /** @returns its id. */
   addsProfile(profile: ProfileByHand): Promise<string>;
   /** Gives the profile of that name another description in the place of the one it has. */
@@ -74,16 +74,16 @@ export interface PairByHand {
   readonly failover: string;
 }
 
-/** Takes a fault back. */
-export type Mend = () => Promise<void>;
+/** Repairs what a fault has broken. */
+export type Repair = () => Promise<void>;
 
 export interface Faults {
   /** Of the standby's network. */
-  losesBridge(host: HostName): Promise<Mend>;
+  losesBridge(host: HostName): Promise<Repair>;
   /** Every VF of the host is another's. */
-  hasNoFreeVf(host: HostName): Promise<Mend>;
+  hasNoFreeVf(host: HostName): Promise<Repair>;
   /** What the VM gets on its next arrival there is not its VF. */
-  losesVfOnArrival(host: HostName): Promise<Mend>;
+  losesVfOnArrival(host: HostName): Promise<Repair>;
   /** Those who could say whether something is gone do not answer. */
-  fallsSilent(): Promise<Mend>;
+  becomesUnreachable(): Promise<Repair>;
 }

@@ -6,8 +6,8 @@ import { parseProfileNetwork } from "../../provider/backends/libvirt/xml/network
 import { hostDevicesOf } from "../hosts/definition.js";
 import { twoHosts, type LabLike, occupy } from "../hosts/two-hosts.js";
 import type { LibvirtHostModel } from "../hosts/libvirt-host.js";
-import { standing } from "../hosts/standing.js";
-import type { Backend, DeviceThere, Faults, HostName, Reality, Somebody } from "./backend.js";
+import { clusterState } from "../hosts/cluster-state.js";
+import type { Backend, DeviceThere, Faults, HostName, Reality, Administrator } from "./backend.js";
 import { pairDevices, profileNetwork, type Place } from "./by-hand.js";
 import { networkDevices } from "./network-devices.js";
 
@@ -26,7 +26,7 @@ export async function libvirtHosts(): Promise<Backend> {
     kind: "libvirt",
     settings: { config: { "vnic-failover:cluster": cluster } },
     reality: reality(lab),
-    somebody: somebody(lab),
+    administrator: administrator(lab),
     faults: faults(lab),
     close: () => lab.close(),
   };
@@ -47,13 +47,13 @@ function reality(lab: LabLike): Reality {
         ...[live, config].flatMap((definition) =>
           definition !== undefined && formatXml(definition).includes("vnic-failover") ? ["metadata"] : [],
         ),
-        ...standing(lab).bound.map((vf) => `VF ${vf} bound to vfio`),
+        ...clusterState(lab).bound.map((vf) => `VF ${vf} bound to vfio`),
       ]);
     },
   };
 }
 
-function somebody(lab: LabLike): Somebody {
+function administrator(lab: LabLike): Administrator {
   return {
     addsProfile(profile) {
       const id = randomUUID();
@@ -132,7 +132,7 @@ function faults(lab: LabLike): Faults {
         return Promise.resolve();
       });
     },
-    fallsSilent() {
+    becomesUnreachable() {
       // Only that host could say that the VM is gone: a profile is read from the others.
       const host = hostOfVm(lab);
       const uri = lab.configuration.cluster.hosts[host.name]?.uri ?? "";
@@ -149,7 +149,7 @@ function hostNamed({ hosts }: LabLike, name: HostName): LibvirtHostModel {
 
 /** The one that runs `web`. */
 function hostOfVm(lab: LabLike): LibvirtHostModel {
-  const [name, ...more] = standing(lab).runsOn;
+  const [name, ...more] = clusterState(lab).runsOn;
   if (more.length > 0) throw new Error(`web runs on ${[name, ...more].join(" and ")}`);
   return hostNamed(lab, name === "host2" ? "host2" : "host1");
 }

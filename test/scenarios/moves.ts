@@ -19,7 +19,7 @@ export const moves: Scenario = {
   program: readFileSync(join(root, "examples", "quickstart", "index.ts"), "utf8"),
   config: { host: "host1", mac },
   async story(stage) {
-    const { stack, reality, somebody } = stage;
+    const { stack, reality, administrator } = stage;
     expectChanges(await stack.up(), all("create"));
     await pairIsOn(stage, "host1");
 
@@ -33,8 +33,8 @@ export const moves: Scenario = {
     expect(lines.map(({ message }) => message).join("\n")).toMatch(/\w/);
     await pairIsOn(stage, "host2");
 
-    await somebody.movesVm("host1");
-    await somebody.unplugsPair();
+    await administrator.movesVm("host1");
+    await administrator.unplugsPair();
     const seen = await stack.refresh();
     expect(seen.changes, seen.text).toMatchObject({ nic: "update", placement: "update" });
     const drift = await stack.preview();
@@ -115,7 +115,7 @@ export const hostsThatFail: Scenario = {
     const { stack, reality, faults } = stage;
     expectChanges(await stack.up(), all("create"));
 
-    const answer = await faults.fallsSilent();
+    const answer = await faults.becomesUnreachable();
     const refreshed = await stack.refresh();
     expect(refreshed.exitCode, refreshed.text).not.toBe(0);
     expect(Object.values(refreshed.changes)).not.toContain("delete");

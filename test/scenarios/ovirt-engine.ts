@@ -6,7 +6,7 @@ import { firstInventory } from "../engine/inventory.js";
 import { named, newId, put, type Host, type Model, type Profile, type Vm } from "../engine/model.js";
 import { TestEngine } from "../engine/server.js";
 import { suitableVf } from "../engine/virtual-functions.js";
-import type { Backend, DeviceThere, Faults, Reality, Somebody } from "./backend.js";
+import type { Backend, DeviceThere, Faults, Reality, Administrator } from "./backend.js";
 
 const administrator = { user: "admin@internal-authz" };
 
@@ -25,7 +25,7 @@ export async function ovirtEngine(): Promise<Backend> {
       secrets: { "vnic-failover:ovirtPassword": password },
     },
     reality: reality(model),
-    somebody: somebody(model),
+    administrator: administratorOf(model),
     faults: faults(engine),
     close: () => engine.stop(),
   };
@@ -86,7 +86,7 @@ function reality(model: Model): Reality {
   };
 }
 
-function somebody(model: Model): Somebody {
+function administratorOf(model: Model): Administrator {
   const profileNamed = (name: string): Profile => named(model.profiles, name) ?? missing(name);
   return {
     addsProfile({ name, failover }) {
@@ -173,7 +173,7 @@ function faults({ model, disruptions }: TestEngine): Faults {
       disruptions.add({ kind: "vf-not-replugged", vm: "web" });
       return Promise.resolve(() => Promise.resolve());
     },
-    fallsSilent() {
+    becomesUnreachable() {
       disruptions.add({ kind: "unavailable", retryAfter: 0, times: Number.MAX_SAFE_INTEGER });
       return Promise.resolve(() => {
         disruptions.clear();

@@ -16,7 +16,7 @@ const clearing: Difference = {
 export const profiles: Scenario = {
   claim: "a profile is renamed in place, replaced for another network, and shown as another tool has left it",
   program: program(standby, fast, plain("plain")),
-  async story({ stack, reality, somebody, here }) {
+  async story({ stack, reality, administrator, here }) {
     const plainThere = async () => (await reality.profiles()).find(({ name }) => name.startsWith("plain"));
     expectChanges(await stack.up(), { data: "create", "data-vf": "create", plain: "create" });
     const made = await plainThere();
@@ -44,8 +44,8 @@ export const profiles: Scenario = {
     expect(other).toMatchObject({ name: "plainer", network: "data2" });
     expect(other?.id).not.toBe(made?.id);
 
-    await somebody.redescribesProfile("plainer", "as declared", "by hand");
-    await somebody.removesProfile("data-vf");
+    await administrator.redescribesProfile("plainer", "as declared", "by hand");
+    await administrator.removesProfile("data-vf");
     expectChanges(await stack.refresh(), { plain: "update", "data-vf": "delete" });
     const drift = await stack.preview();
     expectChanges(drift, { plain: "update", "data-vf": "create" });

@@ -15,7 +15,7 @@ export interface Scenario {
   readonly story: (stage: Stage) => Promise<void>;
 }
 
-export interface Stage extends Pick<Backend, "kind" | "reality" | "somebody"> {
+export interface Stage extends Pick<Backend, "kind" | "reality" | "administrator"> {
   readonly stack: TestStack;
   /** The backend's; throws where it has none. */
   readonly faults: NonNullable<Backend["faults"]>;
@@ -35,7 +35,7 @@ export async function play({ program, config = {}, story }: Scenario, backend: B
         stack,
         kind: backend.kind,
         reality: backend.reality,
-        somebody: backend.somebody,
+        administrator: backend.administrator,
         get faults() {
           if (backend.faults === undefined) throw new Error("this backend can't be broken");
           return backend.faults;

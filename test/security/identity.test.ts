@@ -13,7 +13,7 @@ import { formatXml } from "../../provider/xml/element.js";
 import { changing } from "../hosts/changing-calls.js";
 import { declarePair, type DeclaredPair } from "../hosts/declared.js";
 import { domainXml, twoHosts, vfs, vm, type LabLike } from "../hosts/two-hosts.js";
-import { standing } from "../hosts/standing.js";
+import { clusterState } from "../hosts/cluster-state.js";
 import { without } from "../hosts/without.js";
 
 let lab: LabLike;
@@ -67,11 +67,11 @@ describe("X6: a namesake that runs while the declared VM is shut off", () => {
     const untouched = changes(lab.host2);
     const news = { vm: "web", profile: pair.profile, mac: vm.mac };
     await vmInterface.update(lab.context(), pair.id, pair.state, { ...news, plugged: false });
-    expect(standing(lab)).toMatchObject({ definedVfs: [] });
+    expect(clusterState(lab)).toMatchObject({ definedVfs: [] });
     const back = await vmInterface.update(lab.context(), pair.id, pair.state, news);
     expect(back.state).toMatchObject({ vmId: vm.uuid, host: "host1", missing: [] });
     await vmInterface.delete(lab.context(), pair.id, back.state);
-    expect(standing(lab)).toMatchObject({ definedVfs: [] });
+    expect(clusterState(lab)).toMatchObject({ definedVfs: [] });
     await expect(
       vmPlacement.update(lab.context({ urn }), "web", state, { vm: "web", host: "host2" }),
     ).rejects.toThrow();
@@ -94,7 +94,7 @@ describe("X6: a namesake that runs while the declared VM runs", () => {
     const news = { ...inputs, plugged: false };
     expect((await vmInterface.check(lab.context({ command: {} }), news, inputs)).failures).toEqual([]);
     const { state } = await vmInterface.update(lab.context(), pair.id, pair.state, news);
-    expect(standing(lab)).toMatchObject({ vfs: [] });
+    expect(clusterState(lab)).toMatchObject({ vfs: [] });
     await vmInterface.delete(lab.context(), pair.id, state);
     expect(changes(lab.host2)).toBe(untouched);
   });

@@ -15,8 +15,8 @@ import { changing } from "../hosts/changing-calls.js";
 import { declarePair, vfProfile, type DeclaredPair } from "../hosts/declared.js";
 import { domainXml, twoHosts, physicalFunction, vfs, vm, type LabLike } from "../hosts/two-hosts.js";
 import type { VirtualFunctionModel } from "../hosts/node-devices.js";
-import { journalOf, leave, nobody, pci } from "../hosts/left-journal.js";
-import { standing, type Standing } from "../hosts/standing.js";
+import { journalOf, leave, deadPid, pci } from "../hosts/left-journal.js";
+import { clusterState, type ClusterState } from "../hosts/cluster-state.js";
 import { TestClock } from "../hosts/test-clock.js";
 import type { DomainModel } from "../hosts/domains.js";
 
@@ -34,7 +34,7 @@ const forged = (parts: Partial<Journal> = {}): Journal => ({
   from: "host1",
   to: "host2",
   step: "migrate",
-  mover: { machine: hostname(), pid: nobody },
+  mover: { machine: hostname(), pid: deadPid },
   started: 1,
   until: 2,
   interfaces: [],
@@ -119,11 +119,11 @@ describe("X9: an interrupted move", () => {
   test("is told of by a refresh, and ended by none", async () => {
     const pair = await declarePair(lab);
     leave(lab, journalOf(pair, { step: "unplug" }));
-    const before = standing(lab);
+    const before = clusterState(lab);
     const counts = lab.hosts.map(changes);
     const state = { vm: vm.name, host: "host1", current: "host1" };
     await vmPlacement.read(lab.context(), vm.name, state as never);
-    expect(standing(lab)).toEqual(before);
+    expect(clusterState(lab)).toEqual(before);
     expect(lab.hosts.map(changes)).toEqual(counts);
     expect(lab.progress.warnings.join("\n")).toMatch(
       /was interrupted\. Run pulumi up or vnic-failover recover web to complete it or roll it back\./,
@@ -263,9 +263,9 @@ describe("X22: a journal of a mover elsewhere that claims to be at work for mont
     const pair = await declarePair(lab);
     const until = lab.clock.now() + 60 * 24 * 3_600_000;
     leave(lab, journalOf(pair, { mover: { machine: "elsewhere", pid: 1 }, until }));
-    const before = standing(lab);
-    let after: Standing | undefined;
-    lab.clock.after(until - lab.clock.now() - 1, () => (after = standing(lab)));
+    const before = clusterState(lab);
+    let after: ClusterState | undefined;
+    lab.clock.after(until - lab.clock.now() - 1, () => (after = clusterState(lab)));
     await recover(lab.cluster, "web");
     expect(lab.clock.now()).toBeGreaterThanOrEqual(until);
     expect(after).toEqual(before);

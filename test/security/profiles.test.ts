@@ -6,7 +6,7 @@ import { missingVfsOf, plugMissingVfs } from "../../provider/migration/repair.js
 import { Affect } from "../../provider/backends/libvirt/constants.js";
 import { noProgress } from "../../provider/model/progress.js";
 import { declarePair, declareProfiles, vfProfile } from "../hosts/declared.js";
-import { standing } from "../hosts/standing.js";
+import { clusterState } from "../hosts/cluster-state.js";
 import { twoHosts, labNetworks, vm, type LabLike } from "../hosts/two-hosts.js";
 
 const networks = { ...labNetworks, "mgmt-vf": { physicalFunctions: ["pf0"], vlan: 666 } };
@@ -37,7 +37,7 @@ describe("X4: a profile that one host keeps differently", () => {
       { property: "profile", reason: expect.stringMatching(differs) as string },
     ]);
     await expect(vmInterface.create(lab.context(), inputs)).rejects.toThrow(differs);
-    expect(standing(lab).vfs).toEqual([]);
+    expect(clusterState(lab).vfs).toEqual([]);
   });
 
   test("does not plug a VF that is missing", async () => {

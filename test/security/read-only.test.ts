@@ -7,7 +7,7 @@ import { handlersOf } from "./read-only-commands.js";
 import { changing } from "../hosts/changing-calls.js";
 import { declarePair, type DeclaredPair } from "../hosts/declared.js";
 import { domainXml, twoHosts, vm, type LabLike } from "../hosts/two-hosts.js";
-import { standing } from "../hosts/standing.js";
+import { clusterState } from "../hosts/cluster-state.js";
 import { moveVm } from "../../provider/migration/move.js";
 import { migrationOptionsSchema } from "../../provider/migration/options.js";
 
@@ -32,12 +32,12 @@ describe("X7: a preview with readOnly", () => {
   const readOnly = () => ({ ...lab.context().config, readOnly: "true" });
 
   test("looks at everything, and asks for nothing that libvirt refuses to readers", async () => {
-    const before = [standing(lab), changesSoFar()];
+    const before = [clusterState(lab), changesSoFar()];
     const refused: string[] = [];
     for (const host of lab.hosts) host.onRefusal = ({ procedure }) => refused.push(procedure);
     for (const [name, ask] of Object.entries(handlersOf(lab, pair, readOnly()).previews))
       expect([name, await ask()], name).toEqual([name, expect.not.objectContaining({ failures: [expect.anything()] })]);
-    expect([standing(lab), changesSoFar()]).toEqual(before);
+    expect([clusterState(lab), changesSoFar()]).toEqual(before);
     expect(refused).toEqual([]);
   });
 

@@ -6,7 +6,7 @@ import { hostResources } from "../../provider/backends/libvirt/xml/host-resource
 import { formatXml, parseXml, type Element } from "../../provider/xml/element.js";
 import { declarePair } from "../hosts/declared.js";
 import { domainXml, twoHosts, vfs, vm, type LabLike } from "../hosts/two-hosts.js";
-import { settled, standing } from "../hosts/standing.js";
+import { expectedState, clusterState } from "../hosts/cluster-state.js";
 
 let lab: LabLike;
 beforeEach(async () => {
@@ -95,13 +95,13 @@ describe("X3: a source that names, when the VM is to leave it,", () => {
     await expect(failed).rejects.toThrow(said);
     expect(lab.host2.calls.get("domain_migrate_prepare3_params") ?? 0).toBe(0);
     web.live = before;
-    expect(standing(lab)).toMatchObject({ activeOn: ["host1"], vfs: [vfs[0]] });
+    expect(clusterState(lab)).toMatchObject({ activeOn: ["host1"], vfs: [vfs[0]] });
   });
 
   test.each(["early", "late"] as const)("what the VM had all along, with %s unplug, is moved", async (unplug) => {
     const options = { ...defaultMigrationOptions, unplug };
     expect((await moveVm(lab.cluster, { vm: vm.name, to: "host2", options }))?.outcome).toBe("moved");
-    expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host2", vfs[0]));
   });
 
   test("something in the definition alone: the destination gets neither it nor the VM", async () => {

@@ -23,8 +23,8 @@ describe("a VM is located", () => {
   });
 
   it("nowhere, when every host answers and none has it", async () => {
-    expect(await lab.cluster.locate("nobody")).toBeUndefined();
-    await expect(lab.cluster.require("nobody")).rejects.toMatchObject({ problem: { code: "vm-unknown" } });
+    expect(await lab.cluster.locate("absent")).toBeUndefined();
+    await expect(lab.cluster.require("absent")).rejects.toMatchObject({ problem: { code: "vm-unknown" } });
   });
 
   it("also while another host is unreachable", async () => {

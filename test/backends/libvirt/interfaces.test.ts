@@ -14,7 +14,7 @@ import { pairs } from "../../../provider/backends/libvirt/xml/teaming.js";
 import { declareProfiles } from "../../hosts/declared.js";
 import { twoHosts, type LabLike, vfs, vm } from "../../hosts/two-hosts.js";
 import { refusals } from "../../hosts/refusals.js";
-import { standing } from "../../hosts/standing.js";
+import { clusterState } from "../../hosts/cluster-state.js";
 import { without } from "../../hosts/without.js";
 
 let lab: LabLike;
@@ -77,9 +77,9 @@ describe("an interface with failover", () => {
   it("is in the definition alone while the VM is off", async () => {
     lab.host1.domains.stop(lab.host1.domains.requireNamed("web"));
     await plugInterface(lab.cluster, await instance(), spec);
-    expect(standing(lab)).toMatchObject({ activeOn: [], vfs: [], definedVfs: [vfs[0]] });
+    expect(clusterState(lab)).toMatchObject({ activeOn: [], vfs: [], definedVfs: [vfs[0]] });
     await unplugInterface(lab.cluster, await instance(), spec, { forget: true });
-    expect(standing(lab)).toMatchObject(untouched);
+    expect(clusterState(lab)).toMatchObject(untouched);
   });
 
   it("goes with both its devices, its VF back with its driver, its record forgotten or kept as unplugged", async () => {
@@ -100,7 +100,7 @@ describe("an interface with failover", () => {
     await expect(plugInterface(lab.cluster, await instance(), spec)).rejects.toThrow(
       /No more available PCI slots.*The changes were rolled back/,
     );
-    expect(standing(lab)).toMatchObject(untouched);
+    expect(clusterState(lab)).toMatchObject(untouched);
     expect((await domainNow()).interfaces).toEqual([]);
     expect(recordsOf(await domainNow())).toEqual([]);
   });
@@ -108,7 +108,7 @@ describe("an interface with failover", () => {
   it("is rolled back whole when it cannot be recorded", async () => {
     lab.host1.refuse("domain_set_metadata", refusals.noConfig());
     await expect(plugInterface(lab.cluster, await instance(), spec)).rejects.toThrow(/cannot change persistent config/);
-    expect(standing(lab)).toMatchObject(untouched);
+    expect(clusterState(lab)).toMatchObject(untouched);
     expect((await domainNow()).interfaces).toEqual([]);
   });
 
@@ -129,7 +129,7 @@ describe("an interface with failover", () => {
     await expect(unplugInterface(lab.cluster, await instance(), spec, { forget: true })).rejects.toThrow(
       /cannot acquire state change lock/,
     );
-    expect(standing(lab)).toMatchObject({ vfs: [vfs[0]], definedVfs: [vfs[0]], bound: [`host1 ${vfs[0]}`] });
+    expect(clusterState(lab)).toMatchObject({ vfs: [vfs[0]], definedVfs: [vfs[0]], bound: [`host1 ${vfs[0]}`] });
     expect(pairs(await domainNow()).pairs).toHaveLength(1);
   });
 
@@ -139,7 +139,7 @@ describe("an interface with failover", () => {
     await expect(unplugInterface(lab.cluster, await instance(), spec, { forget: true })).rejects.toThrow(
       /rejected the unplug request for device/,
     );
-    expect(standing(lab)).toMatchObject({ vfs: [vfs[0]], definedVfs: [vfs[0]] });
+    expect(clusterState(lab)).toMatchObject({ vfs: [vfs[0]], definedVfs: [vfs[0]] });
     expect(pairs(await domainNow()).pairs).toHaveLength(1);
   });
 });

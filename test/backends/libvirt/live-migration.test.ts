@@ -11,7 +11,7 @@ import { attribute, child, parseXml, textOf } from "../../../provider/xml/elemen
 import type { DomainModel } from "../../hosts/domains.js";
 import { twoHosts, type LabLike } from "../../hosts/two-hosts.js";
 import { refusals } from "../../hosts/refusals.js";
-import { standing } from "../../hosts/standing.js";
+import { clusterState } from "../../hosts/cluster-state.js";
 
 let lab: LabLike;
 let dom: DomainRef;
@@ -32,7 +32,7 @@ async function run(options: Partial<MigrationOptions> = {}): Promise<void> {
 }
 
 const where = () => {
-  const { runsOn, activeOn, definedOn } = standing(lab);
+  const { runsOn, activeOn, definedOn } = clusterState(lab);
   return { runsOn, activeOn, definedOn };
 };
 const here = { runsOn: ["host1"], activeOn: ["host1"], definedOn: ["host1"] };

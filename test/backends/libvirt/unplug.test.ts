@@ -29,8 +29,8 @@ describe("unplug", () => {
   it.each([
     ["long after the call has returned", { after: 30, callWaits: 0 }],
     ["while the call still waits", { after: 1, callWaits: 30 }],
-  ])("is over when the guest has released it, %s", async (_, manners) => {
-    Object.assign(lab.host1.guest, manners);
+  ])("is over when the guest has released it, %s", async (_, behaviour) => {
+    Object.assign(lab.host1.guest, behaviour);
     const before = Date.now();
     expect(await unplug(host1(), dom, alias, { timeout: 5 })).toBeGreaterThanOrEqual(before);
     expect(await isPlugged(host1(), dom, alias)).toBe(false);
@@ -47,8 +47,8 @@ describe("unplug", () => {
   it.each([
     ["by its event", { after: 10, callWaits: 0 }],
     ["by the call's error", { after: 1, callWaits: 30 }],
-  ])("fails at once when the guest refuses, %s", async (_, manners) => {
-    Object.assign(lab.host1.guest, manners, { unplug: "refuses" });
+  ])("fails at once when the guest refuses, %s", async (_, behaviour) => {
+    Object.assign(lab.host1.guest, behaviour, { unplug: "refuses" });
     const error = await failureOf(unplug(host1(), dom, alias, { timeout: 600 }));
     expect(error).toBeInstanceOf(UnplugFailed);
     expect(error).toMatchObject({ mayStillGo: false });

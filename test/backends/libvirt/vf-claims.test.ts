@@ -10,7 +10,7 @@ import { formatVfClaim, parseVfClaim } from "../../../provider/backends/libvirt/
 import { declarePair, declareProfiles } from "../../hosts/declared.js";
 import { domainXml, twoHosts, occupy, type Entrance, type LabLike, vfs } from "../../hosts/two-hosts.js";
 import { journalOf, leave, pci } from "../../hosts/left-journal.js";
-import { settled, standing } from "../../hosts/standing.js";
+import { expectedState, clusterState } from "../../hosts/cluster-state.js";
 
 const db = { name: "db", uuid: "11111111-2222-4333-8444-000000000051" };
 
@@ -127,7 +127,7 @@ describe("two movers at once", () => {
   it("that plan the same VF: each VM gets one of its own", async () => {
     const { outcomes } = await both();
     expect(outcomes).toMatchObject([{ value: { outcome: "moved" } }, { value: { outcome: "moved" } }]);
-    const [web, other] = [standing(lab, "web"), standing(lab, "db")];
+    const [web, other] = [clusterState(lab, "web"), clusterState(lab, "db")];
     expect(new Set([...web.vfs, ...other.vfs])).toEqual(new Set([vfs[0], vfs[1]]));
     expect([web.definedVfs, other.definedVfs]).toEqual([web.vfs, other.vfs]);
     expect(drivers(lab.host1)).toEqual(["igbvf", "igbvf", "igbvf", "igbvf"]);
@@ -139,8 +139,8 @@ describe("two movers at once", () => {
     const { outcomes } = await both();
     const refused = outcomes.filter((each) => (each as { status: string }).status === "rejected");
     expect(refused).toHaveLength(1);
-    expect(standing(lab, "web").vfs.concat(standing(lab, "db").vfs)).toHaveLength(2);
-    expect([standing(lab, "web").journals, standing(lab, "db").journals]).toEqual([[], []]);
+    expect(clusterState(lab, "web").vfs.concat(clusterState(lab, "db").vfs)).toHaveLength(2);
+    expect([clusterState(lab, "web").journals, clusterState(lab, "db").journals]).toEqual([[], []]);
     expect([await claims("host1"), await claims("host2")]).toEqual([[], []]);
   });
 });
@@ -149,7 +149,7 @@ describe("a VF gets back what it had", () => {
   it("its driver, after a move and after the interface is deleted", async () => {
     const pair = await declarePair(lab);
     await moveVm(lab.cluster, { vm: "web", to: "host2" });
-    expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host2", vfs[0]));
     await vmInterface.delete(lab.context(), pair.id, pair.state);
     expect([drivers(lab.host1), drivers(lab.host2)]).toEqual([Array(4).fill("igbvf"), Array(4).fill("igbvf")]);
   });
@@ -180,7 +180,7 @@ describe("a VF gets back what it had", () => {
   it("its driver, where a move of an older version is rolled back", async () => {
     leave(lab, journalOf(await declarePair(lab)));
     await recover(lab.cluster, "web", { now: true });
-    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host1", vfs[0]));
     expect(drivers(lab.host2)).toEqual(Array(4).fill("igbvf"));
   });
 

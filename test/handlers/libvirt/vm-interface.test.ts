@@ -14,7 +14,7 @@ import { bridgeProfile, declarePair, declareProfiles, vfProfile } from "../../ho
 import { domainXml, twoHosts, type LabLike, vfs, vm, occupy } from "../../hosts/two-hosts.js";
 import { journalOf, leave } from "../../hosts/left-journal.js";
 import { refusals } from "../../hosts/refusals.js";
-import { settled, standing } from "../../hosts/standing.js";
+import { expectedState, clusterState } from "../../hosts/cluster-state.js";
 import { without } from "../../hosts/without.js";
 
 let lab: LabLike;
@@ -60,7 +60,7 @@ describe("check", () => {
     const { id, state } = await declarePair(lab);
     lab.host1.refuse("domain_detach_device_alias", refusals.guestBusy(), { times: 2 });
     await vmInterface.delete(lab.context(), id, state);
-    expect(standing(lab)).toMatchObject({ vfs: [], definedVfs: [], bound: [] });
+    expect(clusterState(lab)).toMatchObject({ vfs: [], definedVfs: [], bound: [] });
   });
 
   it("runs the rules", async () => {
@@ -156,7 +156,7 @@ describe("create", () => {
       missing: [],
     });
     expect(state.aliases).toHaveLength(2);
-    expect(standing(lab)).toMatchObject({ vfs: [vfs[0]], definedVfs: [vfs[0]], bound: [`host1 ${vfs[0]}`] });
+    expect(clusterState(lab)).toMatchObject({ vfs: [vfs[0]], definedVfs: [vfs[0]], bound: [`host1 ${vfs[0]}`] });
   });
 
   it("makes up a MAC where none is declared", async () => {
@@ -171,7 +171,7 @@ describe("create", () => {
   it("only records it where it is not to be plugged", async () => {
     const { profile } = await declareProfiles(lab);
     const { id, state } = await vmInterface.create(lab.context(), inputs(profile, { plugged: false }));
-    expect(standing(lab)).toMatchObject({ vfs: [], definedVfs: [], bound: [] });
+    expect(clusterState(lab)).toMatchObject({ vfs: [], definedVfs: [], bound: [] });
     expect(state).toMatchObject({ plugged: false, missing: [] });
     expect((await vmInterface.read(lab.context(), id, state))?.inputs.plugged).toBe(false);
   });
@@ -180,7 +180,7 @@ describe("create", () => {
     const { profile } = await declareProfiles(lab);
     lab.host1.refuse("domain_attach_device_flags", refusals.functionOffline("pf0"), { skip: 1 });
     await expect(vmInterface.create(lab.context(), inputs(profile))).rejects.toThrow(/PF is not online/);
-    expect(standing(lab)).toMatchObject({ vfs: [], definedVfs: [], bound: [] });
+    expect(clusterState(lab)).toMatchObject({ vfs: [], definedVfs: [], bound: [] });
   });
 
   it("refuses one that exists, a VM that no host has, and what the rules refuse", async () => {
@@ -188,7 +188,7 @@ describe("create", () => {
     await expect(vmInterface.create(lab.context(), inputs(profile))).rejects.toMatchObject({
       problem: { code: "interface-exists" },
     });
-    await expect(vmInterface.create(lab.context(), inputs(profile, { vm: "nobody" }))).rejects.toMatchObject({
+    await expect(vmInterface.create(lab.context(), inputs(profile, { vm: "absent" }))).rejects.toMatchObject({
       problem: { code: "vm-unknown" },
     });
     await expect(
@@ -252,7 +252,7 @@ describe("read", () => {
     const { state: repaired } = await vmInterface.update(lab.context(), id, found.state, inputs(profile));
     expect(repaired).toMatchObject({ missing: [], vf: expect.any(String) as string });
     expect(lab.host1.calls.get("domain_detach_device_alias")).toBe(detached);
-    const now = standing(lab);
+    const now = clusterState(lab);
     expect(now.vfs).toHaveLength(1);
     expect(now.vfs).toEqual(now.definedVfs);
     expect(now.bound).toContain(`host1 ${now.vfs[0] ?? ""}`);
@@ -284,16 +284,16 @@ describe("read", () => {
     expect(repaired).toMatchObject({ missing: [], vf: vfs[0] });
     for (const alias of state.aliases) lab.host1.guestLetsGo(web, alias);
     await vmInterface.update(lab.context(), id, state, inputs(profile, { plugged: false }));
-    expect(standing(lab)).toMatchObject({ vfs: [], definedVfs: [], bound: [] });
+    expect(clusterState(lab)).toMatchObject({ vfs: [], definedVfs: [], bound: [] });
   });
 
   it("is undefined where the VM or the interface is gone, and an error while a host is unreachable", async () => {
     const { state } = await declarePair(lab);
     expect(await vmInterface.read(lab.context(), "web/00000000-0000-4000-8000-000000000000", state)).toBeUndefined();
     expect(
-      await vmInterface.read(lab.context(), "nobody/x", {
+      await vmInterface.read(lab.context(), "absent/x", {
         ...state,
-        vm: "nobody",
+        vm: "absent",
         vmId: "99999999-2222-4333-8444-000000000050",
       }),
     ).toBeUndefined();
@@ -315,7 +315,7 @@ describe("update", () => {
       inputs(profile, { plugged: false }),
     );
     expect(unplugged).toMatchObject({ plugged: false, missing: [], mac: vm.mac });
-    expect(standing(lab)).toMatchObject({ vfs: [], definedVfs: [], bound: [] });
+    expect(clusterState(lab)).toMatchObject({ vfs: [], definedVfs: [], bound: [] });
     const { state: plugged } = await vmInterface.update(lab.context(), id, unplugged, inputs(profile));
     expect(plugged).toMatchObject({ missing: [], vf: vfs[0], aliases: state.aliases });
     expect(plugged).not.toHaveProperty("plugged");
@@ -330,7 +330,7 @@ describe("update", () => {
     await expect(vmInterface.update(lab.context(), id, state, inputs(profile, { plugged: false }))).rejects.toThrow(
       /rejected the unplug request/,
     );
-    expect(standing(lab)).toMatchObject({ vfs: [vfs[0]], definedVfs: [vfs[0]] });
+    expect(clusterState(lab)).toMatchObject({ vfs: [vfs[0]], definedVfs: [vfs[0]] });
   });
 });
 
@@ -338,17 +338,17 @@ describe("delete", () => {
   it("takes both devices and the record, and is done where they are gone", async () => {
     const { id, state } = await declarePair(lab);
     await vmInterface.delete(lab.context(), id, state);
-    expect(standing(lab)).toMatchObject({ vfs: [], definedVfs: [], bound: [] });
+    expect(clusterState(lab)).toMatchObject({ vfs: [], definedVfs: [], bound: [] });
     expect(await vmInterface.read(lab.context(), id, state)).toBeUndefined();
     await vmInterface.delete(lab.context(), id, state);
-    await vmInterface.delete(lab.context(), id, { ...state, vm: "nobody" });
+    await vmInterface.delete(lab.context(), id, { ...state, vm: "absent" });
   });
 
   it("also of an interface of which another tool removed one half", async () => {
     const { id, state } = await declarePair(lab);
     lab.host1.guestLetsGo(lab.host1.domains.requireNamed("web"), state.aliases[1] ?? "");
     await vmInterface.delete(lab.context(), id, state);
-    expect(standing(lab)).toMatchObject({ vfs: [], definedVfs: [], bound: [] });
+    expect(clusterState(lab)).toMatchObject({ vfs: [], definedVfs: [], bound: [] });
   });
 
   it("is an error while the VM's host is unreachable", async () => {
@@ -371,19 +371,19 @@ describe("an interface of a VM that is being moved", () => {
 
   it("is left alone, and not taken for one without its VF", async () => {
     const { id, state, profile } = await begun(alive);
-    const before = standing(lab);
+    const before = clusterState(lab);
     const refused = { problem: { code: "move-under-way" } };
     expect((await vmInterface.read(lab.context(), id, state))?.state).toEqual(state);
     expect(lab.progress.warnings).toEqual([expect.stringContaining("is in progress")]);
     const news = inputs(profile, { plugged: false });
     await expect(vmInterface.update(lab.context(), id, state, news)).rejects.toMatchObject(refused);
     await expect(vmInterface.delete(lab.context(), id, state)).rejects.toMatchObject(refused);
-    expect(standing(lab)).toEqual(before);
+    expect(clusterState(lab)).toEqual(before);
   });
 
   it("is read as it is after an interrupted move, without a change, and fixed by the next update", async () => {
     const { id, state, profile } = await begun();
-    const before = standing(lab);
+    const before = clusterState(lab);
     const found = await vmInterface.read(lab.context(), id, state);
     expect(found?.state.missing).toContainEqual(
       expect.stringContaining('completion or rollback of the interrupted move of VM "web"'),
@@ -391,17 +391,17 @@ describe("an interface of a VM that is being moved", () => {
     expect(lab.progress.warnings).toEqual([
       expect.stringContaining("vnic-failover recover web to complete it or roll it back"),
     ]);
-    expect(standing(lab)).toEqual(before);
+    expect(clusterState(lab)).toEqual(before);
     const news = inputs(profile);
     expect((await vmInterface.diff(lab.context(), id, found?.state ?? state, news)).changes).toBe(true);
     await vmInterface.update(lab.context(), id, found?.state ?? state, news);
-    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host1", vfs[0]));
     expect((await vmInterface.read(lab.context(), id, state))?.state).toEqual(state);
   });
 
   it("is removed once the interrupted move is rolled back", async () => {
     const { id, state } = await begun();
     await vmInterface.delete(lab.context(), id, state);
-    expect(standing(lab)).toMatchObject({ runsOn: ["host1"], vfs: [], bound: [], journals: [] });
+    expect(clusterState(lab)).toMatchObject({ runsOn: ["host1"], vfs: [], bound: [], journals: [] });
   });
 });

@@ -14,7 +14,7 @@ import { contextWith } from "../../cli/command-context.js";
 import { declarePair } from "../../hosts/declared.js";
 import { twoHosts, type LabLike, vfs, vm, occupy } from "../../hosts/two-hosts.js";
 import { refusals } from "../../hosts/refusals.js";
-import { settled, standing } from "../../hosts/standing.js";
+import { expectedState, clusterState } from "../../hosts/cluster-state.js";
 
 let lab: LabLike;
 let reports: string;
@@ -71,7 +71,7 @@ describe("check", () => {
 
   it("refuses a host and a VM that do not exist", async () => {
     expect(await failuresOf({ vm: "web", host: "host3" })).toMatchObject([{ property: "host" }]);
-    expect(await failuresOf({ vm: "nobody", host: "host2" })).toMatchObject([{ property: "vm" }]);
+    expect(await failuresOf({ vm: "absent", host: "host2" })).toMatchObject([{ property: "vm" }]);
   });
 
   it("says what up would move, once in a command, and nothing of a VM that is there or of a move that is refused", async () => {
@@ -149,13 +149,13 @@ describe("create and update", () => {
   it("leave a VM alone that is there already", async () => {
     const { id, state } = await vmPlacement.create(lab.context(), { vm: "web", host: "host1" });
     expect({ id, state }).toEqual({ id: "web", state: at("host1") });
-    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host1", vfs[0]));
     expect(await readdir(reports)).toEqual([]);
   });
 
   it("move the VM, keep the report in the state and write it to its files", async () => {
     const { state } = await vmPlacement.update(lab.context(), "web", at("host1"), { vm: "web", host: "host2" });
-    expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host2", vfs[0]));
     expect(state).toMatchObject({ host: "host2", missing: [], lastMove: { outcome: "moved", to: "host2" } });
     expect((await readdir(reports)).map((name) => name.replace(/^.*\./, "")).sort()).toEqual(["html", "json"]);
     const { state: again } = await vmPlacement.update(lab.context(), "web", state, { vm: "web", host: "host2" });
@@ -201,7 +201,7 @@ describe("create and update", () => {
     await expect(
       vmPlacement.update(lab.context(), "web", at("host1"), { vm: "web", host: "host2" }),
     ).rejects.toMatchObject({ name: "MoveRefused" });
-    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host1", vfs[0]));
   });
 
   it("fail with the state as it is: still on the source", async () => {
@@ -213,7 +213,7 @@ describe("create and update", () => {
       id: "web",
       state: { host: "host1", lastMove: { outcome: "failed-on-source" }, missing: [] },
     });
-    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host1", vfs[0]));
     const [html = ""] = (await readdir(reports)).filter((name) => name.endsWith(".html"));
     expect(await readdir(reports)).toHaveLength(2);
     expect(failure.message).toContain(`Report: ${join(reports, html)}`);
@@ -231,7 +231,7 @@ describe("create and update", () => {
     expect((await vmPlacement.diff(lab.context(), "web", state, { vm: "web", host: "host2" })).changes).toBe(true);
     const { state: repaired } = await vmPlacement.update(lab.context(), "web", state, { vm: "web", host: "host2" });
     expect(repaired.missing).toEqual([]);
-    expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host2", vfs[0]));
   });
 });
 
@@ -264,20 +264,20 @@ describe("read", () => {
       expect(lab.progress.warnings).toEqual([
         expect.stringContaining("vnic-failover recover web to complete it or roll it back"),
       ]);
-      expect(standing(lab).journals).not.toEqual([]);
+      expect(clusterState(lab).journals).not.toEqual([]);
       const news = { vm: "web", host };
       expect((await vmPlacement.diff(lab.context(), "web", state, news)).changes).toBe(true);
       expect((await vmPlacement.update(lab.context(), "web", state, news)).state).toMatchObject({ host, missing: [] });
-      expect(standing(lab)).toEqual(settled(host, vfs[0]));
+      expect(clusterState(lab)).toEqual(expectedState(host, vfs[0]));
       await mover.cluster.close();
     },
   );
 
   it("is undefined where no host has the VM, and an error while one is unreachable", async () => {
     expect(
-      await vmPlacement.read(lab.context(), "nobody", {
+      await vmPlacement.read(lab.context(), "absent", {
         ...at("host1"),
-        vm: "nobody",
+        vm: "absent",
         vmId: "99999999-2222-4333-8444-000000000050",
       }),
     ).toBeUndefined();
@@ -326,7 +326,7 @@ describe("one placement a VM", () => {
     for (const news of [here, there, { vm: "web", host: UNKNOWN }])
       expect((await vmPlacement.check(row("b", "prod"), news)).failures).toEqual([{ property: "vm", reason: refused }]);
     await expect(vmPlacement.create(row("b", "prod"), here)).rejects.toThrow(refused);
-    expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host2", vfs[0]));
 
     await vmPlacement.delete(row("a"), "web", moved);
     expect(noteOn(lab.host2)).toEqual([undefined, undefined]);

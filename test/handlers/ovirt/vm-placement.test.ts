@@ -166,7 +166,7 @@ describe("check", () => {
   it("only warns where no VF is seen to be free, and says which options the engine does not take", async () => {
     await declarePair(over);
     const host2 = over.engine.model.hosts.get(idOf(over.engine, "hosts", "host2"));
-    for (const nic of host2?.nics ?? []) if (nic.physicalFunction !== undefined) nic.usedBy = "somebody";
+    for (const nic of host2?.nics ?? []) if (nic.physicalFunction !== undefined) nic.usedBy = "db";
     expect(await failuresOf({ vm: "web", host: "host2", migration: { bandwidth: 5, migrateTimeout: 9 } })).toEqual([]);
     expect(over.warnings.join()).toMatch(/migration\.bandwidth has no effect on oVirt.*too few free VFs/);
   });
@@ -241,7 +241,7 @@ describe("a placement", () => {
   it("does not begin what the engine refuses, and is as before", async () => {
     await declarePair(over);
     const host2 = over.engine.model.hosts.get(idOf(over.engine, "hosts", "host2"));
-    for (const nic of host2?.nics ?? []) if (nic.physicalFunction !== undefined) nic.usedBy = "somebody";
+    for (const nic of host2?.nics ?? []) if (nic.physicalFunction !== undefined) nic.usedBy = "db";
     const refused = vmPlacement.update(over.context(), over.vm("web").id, at("host1"), { vm: "web", host: "host2" });
     await expect(refused).rejects.toThrow(/no free virtual functions.*VAR__DETAIL__NO_SUITABLE_VF/s);
     await expect(refused).rejects.not.toBeInstanceOf(PartialFailure);

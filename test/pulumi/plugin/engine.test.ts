@@ -8,7 +8,7 @@ import * as z from "zod";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { declarePair } from "../../hosts/declared.js";
 import { twoHosts, vfs, vm, type LabLike } from "../../hosts/two-hosts.js";
-import { settled, standing } from "../../hosts/standing.js";
+import { expectedState, clusterState } from "../../hosts/cluster-state.js";
 import { nameOf } from "../events.js";
 import { classes as facesClasses, installPlugin, pluginIn } from "../faces.js";
 import { withStack, type TestStack } from "../stack.js";
@@ -93,7 +93,7 @@ describe("under the real engine", () => {
       expect(planned.text).toMatch(/portMirroring\s*: false/);
 
       expect(await stack.up()).toMatchObject({ exitCode: 0, changes: all("create") });
-      expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+      expect(clusterState(lab)).toEqual(expectedState("host1", vfs[0]));
       const { text, named } = await stateOf(stack);
       expect(text).not.toContain(vm.mac);
       expect(text).not.toContain("correct-horse");
@@ -109,7 +109,7 @@ describe("under the real engine", () => {
       expect(move.text).toContain('VM "web" is running on "host1": pulumi up will live-migrate it to "host2"');
       const moved = await stack.up();
       expect(moved).toMatchObject({ exitCode: 0, changes: { placement: "update" } });
-      expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+      expect(clusterState(lab)).toEqual(expectedState("host2", vfs[0]));
       expect(moved.text).toMatch(/VM "web" moved from "host1" to "host2" in .* Report: .*\.html/);
       const lines = moved.diagnostics.filter(({ name, ephemeral }) => name === "placement" && ephemeral);
       expect(lines.map(({ message }) => message)).toEqual(
@@ -127,7 +127,7 @@ describe("under the real engine", () => {
       expect((await stack.preview()).changes).toEqual({});
 
       expect(await stack.destroy()).toMatchObject({ exitCode: 0, changes: all("delete") });
-      expect(standing(lab).bound).toEqual([]);
+      expect(clusterState(lab).bound).toEqual([]);
     });
   });
 
@@ -155,7 +155,7 @@ describe("under the real engine", () => {
 
       stack.write(quickstart);
       expect(await stack.preview()).toMatchObject({ exitCode: 0, changes: {} });
-      expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+      expect(clusterState(lab)).toEqual(expectedState("host1", vfs[0]));
     });
   });
 
@@ -163,11 +163,11 @@ describe("under the real engine", () => {
     "what cannot be is refused at preview, and a configuration that is wrong before",
     { timeout: TIMEOUT },
     async () => {
-      const refused = `${classes}new VmPlacement("placement", { vm: "nobody", host: "host2" });`;
+      const refused = `${classes}new VmPlacement("placement", { vm: "absent", host: "host2" });`;
       await overLab(refused, async (stack) => {
         const preview = await stack.preview();
         expect(preview.exitCode).not.toBe(0);
-        expect(preview.text).toMatch(/vm.*"nobody"/s);
+        expect(preview.text).toMatch(/vm.*"absent"/s);
         expect(preview.text).not.toMatch(/^\s+at /m);
         await stack.pulumi("config", "rm", "vnic-failover:cluster");
         const unconfigured = await stack.preview();

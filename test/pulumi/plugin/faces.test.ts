@@ -11,7 +11,7 @@ import { dynamicProvider, type Wire } from "../../../provider/pulumi/dynamic/pro
 import type { StackConfig } from "../../../provider/handlers/handler.js";
 import { twoHosts, vm, type LabLike } from "../../hosts/two-hosts.js";
 import { refusals } from "../../hosts/refusals.js";
-import { standing } from "../../hosts/standing.js";
+import { clusterState } from "../../hosts/cluster-state.js";
 import { PluginClient, savedHalfWay, unknownValue, urnOf, type Values } from "./plugin-client.js";
 
 /** What a face answers, without what is its own: hidden properties here, detailed diffs and named properties there. */
@@ -174,12 +174,12 @@ async function story(face: Face, destroying: Face, lab: LabLike): Promise<readon
       ...fast,
       name: "wrong",
       migratable: false,
-      failover: "nobody",
+      failover: "absent",
       colour: "red",
     }),
   );
-  await note(face.check("VnicProfile", "wrong", { ...fast, name: "wrong", migratable: false, failover: "nobody" }));
-  await note(face.check("VmInterface", "wrong", { vm: "nobody", profile: "nobody", mac: "52:54:00" }));
+  await note(face.check("VnicProfile", "wrong", { ...fast, name: "wrong", migratable: false, failover: "absent" }));
+  await note(face.check("VmInterface", "wrong", { vm: "absent", profile: "absent", mac: "52:54:00" }));
   await note(face.check("VmPlacement", "wrong", { vm: "web", host: "host3", migration: { announce: "loud" } }));
 
   // Made.
@@ -203,7 +203,7 @@ async function story(face: Face, destroying: Face, lab: LabLike): Promise<readon
   lab.host1.refuse("domain_migrate_perform3_params", refusals.jobFailed());
   await noteFailure(face.update("VmPlacement", placement, placed, there));
   const { state: moved } = await note(face.update("VmPlacement", placement, placed, there));
-  answers.push(standing(lab));
+  answers.push(clusterState(lab));
   lab.host1.freeMemoryKiB = 1;
   await note(face.check("VmPlacement", "web", here, there));
   await noteFailure(face.update("VmPlacement", placement, moved, here));
@@ -230,7 +230,7 @@ async function story(face: Face, destroying: Face, lab: LabLike): Promise<readon
   await destroying.delete("VnicProfile", failover, standbyState);
   await note(face.read("VmInterface", nic, without, unplugged));
   await note(face.read("VnicProfile", profile, fastState, fastInputs));
-  answers.push(standing(lab));
+  answers.push(clusterState(lab));
   return answers;
 }
 

@@ -36,8 +36,8 @@ describe("an import", () => {
   it.each([
     ["VnicProfile", "data/nothing"],
     ["VmInterface", "web/nothing"],
-    ["VmInterface", "nobody/nic"],
-    ["VmPlacement", "nobody"],
+    ["VmInterface", "absent/nic"],
+    ["VmPlacement", "absent"],
   ])("of a %s that is not there finds nothing: %s", async (kind, name) => {
     expect(await plugin.read(urnOf(kind, "it"), name)).toEqual({ id: "", state: {}, inputs: {} });
   });
@@ -99,7 +99,7 @@ describe("functions", () => {
   });
 
   it("say of what they do not find that it is not there", async () => {
-    expect((await errorOf(plugin.invoke("getVmPlacement", { vm: "nobody" }))).details).toMatch(/"nobody"/);
+    expect((await errorOf(plugin.invoke("getVmPlacement", { vm: "absent" }))).details).toMatch(/"absent"/);
     const nowhere = errorOf(plugin.invoke("getFreeVfs", { host: "host2", network: "nothing" }));
     expect((await nowhere).details).toMatch(/network "nothing"/);
   });

@@ -10,7 +10,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { bridgeProfile, declarePair, vfProfile } from "../../hosts/declared.js";
 import { twoHosts, vfs, vm, type LabLike } from "../../hosts/two-hosts.js";
 import { refusals } from "../../hosts/refusals.js";
-import { settled, standing } from "../../hosts/standing.js";
+import { expectedState, clusterState } from "../../hosts/cluster-state.js";
 import { errorOf, PluginClient, savedHalfWay, secret, unknownValue, urnOf } from "./plugin-client.js";
 
 let lab: LabLike;
@@ -191,7 +191,7 @@ describe("a preview", () => {
     const news = { vm: "web", profile: state.profile, mac: vm.mac, plugged: false, linked: true };
     const { state: previewState } = await plugin.update(nicUrn, id, { ...state }, news, { preview: true });
     expect(previewState).toMatchObject({ ...news, aliases: [...state.aliases], vf: unknownValue, xml: unknownValue });
-    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host1", vfs[0]));
   });
 });
 
@@ -216,8 +216,8 @@ describe("an import", () => {
   it.each([
     ["VnicProfile", "data/nothing"],
     ["VmInterface", "web/52:54:00:00:00:99"],
-    ["VmInterface", "nobody/52:54:00:00:00:99"],
-    ["VmPlacement", "nobody"],
+    ["VmInterface", "absent/52:54:00:00:00:99"],
+    ["VmPlacement", "absent"],
   ])("of a %s that is not there finds nothing: %s", async (kind, name) => {
     expect(await plugin.read(urnOf(kind, "it"), name)).toEqual({ id: "", state: {}, inputs: {} });
   });
@@ -253,7 +253,7 @@ describe("a move", () => {
       properties: { host: "host1", lastMove: { outcome: "failed-on-source" } },
       reasons: [error.details],
     });
-    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host1", vfs[0]));
   });
 
   it("that is refused changes nothing, and says why", async () => {
@@ -276,7 +276,7 @@ describe("a move", () => {
       });
     const error = await errorOf(plugin.update(placementUrn, "web", onHost1, there, { timeout }));
     expect(savedHalfWay(error).properties).toMatchObject({ host: "host1" });
-    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host1", vfs[0]));
     const warned = engine.lines.filter(({ ephemeral }) => !ephemeral).map(({ message }) => message);
     // The hosts have no SSH connection: the report's notes of that follow.
     expect(warned.filter((line) => !line.startsWith("The guest was not probed from"))).toEqual([
@@ -345,7 +345,7 @@ describe("functions", () => {
     expect((await errorOf(plugin.invoke("getVmPlacement", { vm: "" }))).details).toMatch(
       /^Unable to use the arguments: vm is empty\./,
     );
-    expect((await errorOf(plugin.invoke("getVmPlacement", { vm: "nobody" }))).details).toMatch(/"nobody"/);
+    expect((await errorOf(plugin.invoke("getVmPlacement", { vm: "absent" }))).details).toMatch(/"absent"/);
     expect((await errorOf(plugin.invoke("getFreeVfs", { host: "host3", network: "data-vf" }))).details).toMatch(
       /"host3"/,
     );

@@ -16,7 +16,7 @@ import { Refusal } from "../../hosts/refusals.js";
 import { withAgent } from "../../hosts/guest-agent.js";
 import { domainXml, twoHosts, labNetworks, occupy, vfs, vm, type LabLike } from "../../hosts/two-hosts.js";
 import { journalOf, leave } from "../../hosts/left-journal.js";
-import { standing } from "../../hosts/standing.js";
+import { clusterState } from "../../hosts/cluster-state.js";
 import { raises, refusalOf } from "./raises.js";
 
 vi.mock("../../../provider/rules/rule.js", async (original) => {
@@ -64,7 +64,7 @@ const web = ({ host1 }: LabLike) => host1.domains.requireNamed("web");
 const attached = (lab: LabLike, xml: string) => lab.host1.domains.attach(web(lab), parseXml(xml), Affect.LIVE);
 
 raises("move-vfs-known", () => planOf(({ host2 }) => void host2.missingDaemons.add("nodedev")));
-raises("move-vm-exists", () => within((lab) => planned(lab, "nobody")));
+raises("move-vm-exists", () => within((lab) => planned(lab, "absent")));
 raises("move-vm-runs", () => planOf((lab) => lab.host1.domains.stop(web(lab))));
 raises("move-vm-not-paused", () =>
   planOf((lab) => {
@@ -281,7 +281,7 @@ function movedMeanwhile(
       of.config = withChildren(config, config.children.map(change));
     }
     const said = await refusalOf(moveVm(lab.cluster, { vm: "web", to: "host2", progress: lab.progress }));
-    const { runsOn, vfs: plugged, journals } = standing(lab);
+    const { runsOn, vfs: plugged, journals } = clusterState(lab);
     const sent = lab.host1.calls.get("domain_migrate_perform3_params") ?? 0;
     const left = { runsOn, plugged, journals, sent, copy: lab.host2.domains.named("web")?.name };
     const expected = { runsOn: ["host1"], plugged: [vfs[0]], journals: [], sent: 0, copy: undefined };

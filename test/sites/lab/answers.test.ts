@@ -1,7 +1,7 @@
 /** What the models of hosts have from the lab's hosts is still what these answer. */
 import { beforeAll, describe, test } from "vitest";
 import { labSkipped } from "../../e2e/lab.js";
-import { prepare } from "../../faults/strike.js";
+import { prepare } from "../../faults/inject.js";
 import { requireLab, type LabState } from "../../lab/lab.js";
 import { answersAsRecorded, vfWasNeverUnplugged } from "../site.js";
 

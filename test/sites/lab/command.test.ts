@@ -1,7 +1,7 @@
 /** Hosts that are reached by the system's own ssh. */
 import { beforeAll, describe, test } from "vitest";
 import { labSkipped } from "../../e2e/lab.js";
-import { prepare } from "../../faults/strike.js";
+import { prepare } from "../../faults/inject.js";
 import { requireLab, type LabState } from "../../lab/lab.js";
 import { host1, host2 } from "../site.js";
 import { movesBySsh } from "../ssh-ways.js";

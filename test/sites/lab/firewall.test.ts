@@ -1,7 +1,7 @@
 /** A destination whose packet filter lets no migration in. */
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { bothEnslaved, labSkipped } from "../../e2e/lab.js";
-import { prepare } from "../../faults/strike.js";
+import { prepare } from "../../faults/inject.js";
 import { guestShows, requireLab, type LabState } from "../../lab/lab.js";
 import { ssh } from "../../lab/ssh.js";
 import { cli, configure, host1, host2, moves, vfWasNeverUnplugged, web } from "../site.js";

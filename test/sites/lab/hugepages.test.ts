@@ -1,7 +1,7 @@
 /** A VM whose memory is of huge pages, as SR-IOV's users have them. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { domainXml, labSkipped } from "../../e2e/lab.js";
-import { prepare } from "../../faults/strike.js";
+import { prepare } from "../../faults/inject.js";
 import { guestMemory } from "../../lab/guest.js";
 import { removeGuest, requireLab, type LabState } from "../../lab/lab.js";
 import { ssh } from "../../lab/ssh.js";

@@ -1,7 +1,7 @@
 /** libvirtd without its interface driver: Debian has it in a package of its own, which nothing asks for. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { labSkipped } from "../../e2e/lab.js";
-import { prepare } from "../../faults/strike.js";
+import { prepare } from "../../faults/inject.js";
 import { requireLab, type LabState } from "../../lab/lab.js";
 import { answersAsRecorded, cli, configure, host1, host2, moves, onBoth, restartLibvirtd, web } from "../site.js";
 

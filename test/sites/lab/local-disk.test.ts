@@ -1,7 +1,7 @@
 /** A VM whose disk is on its host alone: what libvirt says of it stands in the preview, and nothing is unplugged. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { labSkipped } from "../../e2e/lab.js";
-import { prepare } from "../../faults/strike.js";
+import { prepare } from "../../faults/inject.js";
 import { removeGuest, requireLab, type LabState } from "../../lab/lab.js";
 import { withStack } from "../../pulumi/stack.js";
 import {

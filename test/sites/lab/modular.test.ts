@@ -1,7 +1,7 @@
 /** Hosts with a daemon for each part of libvirt, and without the one for network interfaces. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { labSkipped } from "../../e2e/lab.js";
-import { prepare } from "../../faults/strike.js";
+import { prepare } from "../../faults/inject.js";
 import { run } from "../../lab/command.js";
 import { requireLab, type LabState } from "../../lab/lab.js";
 import { hosts } from "../../lab/layout.js";

@@ -1,7 +1,7 @@
 /** A VM whose qcow2 disk is on NFS. */
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { labSkipped } from "../../e2e/lab.js";
-import { prepare } from "../../faults/strike.js";
+import { prepare } from "../../faults/inject.js";
 import { removeGuest, requireLab, type LabState } from "../../lab/lab.js";
 import { ssh } from "../../lab/ssh.js";
 import { answersAsRecorded, configure, guestWrites, host1, host2, makeDisk, moves, onBoth, web } from "../site.js";

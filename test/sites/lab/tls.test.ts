@@ -1,7 +1,7 @@
 /** libvirt by TLS, and migrations that must be by TLS. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { domainXml, labSkipped } from "../../e2e/lab.js";
-import { prepare } from "../../faults/strike.js";
+import { prepare } from "../../faults/inject.js";
 import { requireLab, type LabState } from "../../lab/lab.js";
 import { hosts } from "../../lab/layout.js";
 import { installCertificates } from "../certificates.js";

@@ -228,7 +228,7 @@ describe("a drain's undoing", () => {
     );
     await migrate(on(lab.cluster), { vm: "web", to: "host1", options, reportDir });
     expect((await undone(on(lab.cluster), file)).text).toContain('it is on "host1" already');
-    await edited(file, ({ vms }) => vms.forEach((vm) => (vm.vm = "nobody")));
+    await edited(file, ({ vms }) => vms.forEach((vm) => (vm.vm = "absent")));
     expect((await undone(on(lab.cluster), file)).text).toContain("no host of the cluster has it");
     await edited(file, ({ vms }) => vms.forEach((vm) => (vm.outcome = "failed-on-source")));
     expect((await undone(on(lab.cluster), file)).text).toContain("the drain did not move it");

@@ -26,7 +26,7 @@ function journal(mover: Journal["mover"], until: number): Journal {
 }
 
 /** Above the largest number that Linux gives to a process (PID_MAX_LIMIT, include/linux/threads.h). */
-const nobody = 2 ** 22 + 1;
+const deadPid = 2 ** 22 + 1;
 const far = Date.now() + 1e9;
 
 describe("status", () => {
@@ -53,14 +53,14 @@ web  running   host1            52:54:00:aa:00:50  br0     data-vf  0000:01:10.0
     ["at work", journal(moverOf(process.ppid), far), "under way", []],
     [
       "perhaps at work",
-      journal({ machine: "elsewhere", pid: nobody }, far),
+      journal({ machine: "elsewhere", pid: deadPid }, far),
       "in progress on another machine, or interrupted",
       [],
     ],
     ["gone", journal({ ...moverOf(process.ppid), processStart: "0" }, far), "interrupted", ["web"]],
     ["gone", journal({ machine: "elsewhere", pid: process.pid }, 0), "interrupted", ["web"]],
-  ])("a mover that is %s", (standing, begun, words, needRecovery) => {
-    expect(ownerStatus(begun)).toBe(standing);
+  ])("a mover that is %s", (status, begun, words, needRecovery) => {
+    expect(ownerStatus(begun)).toBe(status);
     const { text, document } = describeSurvey({ vms: [vm({ journal: begun })], unreachable: [] });
     expect(text).toContain(`host1 -> host2, migrate, ${words}`);
     expect(document["needRecovery"]).toEqual(needRecovery);

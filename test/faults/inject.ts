@@ -42,7 +42,7 @@ export async function prepare(lab: LabState, options: GuestOptions = {}): Promis
   writeFileSync(configFile(), JSON.stringify(clusterConfig(lab)));
 }
 
-export async function strike(lab: LabState, fault: Fault): Promise<FaultResult> {
+export async function injectFault(lab: LabState, fault: Fault): Promise<FaultResult> {
   const began = Date.now();
   const problems: string[] = [];
   const [source, destination] = await whereIsWeb(lab);
@@ -71,7 +71,7 @@ export async function strike(lab: LabState, fault: Fault): Promise<FaultResult> 
     await sleep(fault.after ?? 0);
     struckAt = Date.now();
     try {
-      await fault.strike(hands);
+      await fault.inject(hands);
     } catch (error) {
       problems.push(`the fault itself: ${String(error)}`);
     }

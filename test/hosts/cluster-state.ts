@@ -7,7 +7,7 @@ import { DomainState } from "../../provider/backends/libvirt/constants.js";
 import { metadataOf } from "./definition.js";
 import type { LabLike } from "./two-hosts.js";
 
-export interface Standing {
+export interface ClusterState {
   /** Hosts where the VM's CPUs run. */
   readonly runsOn: readonly string[];
   /** Hosts that have a QEMU of it, running or paused. */
@@ -22,7 +22,7 @@ export interface Standing {
   readonly journals: readonly string[];
 }
 
-export function standing({ hosts }: Pick<LabLike, "hosts">, name = "web"): Standing {
+export function clusterState({ hosts }: Pick<LabLike, "hosts">, name = "web"): ClusterState {
   const found = hosts.flatMap((host) => {
     const domain = host.domains.named(name);
     return domain === undefined ? [] : [{ host: host.name, domain }];
@@ -46,7 +46,7 @@ export function standing({ hosts }: Pick<LabLike, "hosts">, name = "web"): Stand
 }
 
 /** The VM runs on that host alone, with that VF, which alone is bound, and nothing is left of a move. */
-export function settled(host: "host1" | "host2", vf: string): Standing {
+export function expectedState(host: "host1" | "host2", vf: string): ClusterState {
   return {
     runsOn: [host],
     activeOn: [host],
