@@ -20,7 +20,8 @@ export interface UnreachableHost {
   readonly remedy: string | undefined;
 }
 
-export interface AnsweringHost {
+/** `Pf`: what is known of a PF; by default what the rules look at. */
+export interface AnsweringHost<Pf = PfHealth> {
   readonly name: string;
   readonly answers: true;
   readonly uuid: string | undefined;
@@ -29,7 +30,7 @@ export interface AnsweringHost {
   readonly qemuVersion: number;
   /** Undefined: libvirt does not say. */
   readonly iommu: boolean | undefined;
-  readonly networks: readonly NetworkHealth[];
+  readonly networks: readonly NetworkHealth<Pf>[];
   /** VMs that would not start again there. Default: none. */
   readonly unstartable?:
     readonly { readonly vm: string; readonly autostart: boolean; readonly why: string }[] | undefined;
@@ -38,12 +39,13 @@ export interface AnsweringHost {
     readonly { readonly driver: string; readonly why: string; readonly remedy: string }[] | undefined;
 }
 
-export interface NetworkHealth {
+/** A network of the configuration, as the host has it. */
+export interface NetworkHealth<Pf = PfHealth> {
   readonly name: string;
   /** As configured, bytes. */
   readonly mtu: number | undefined;
   readonly bridge: BridgeHealth | undefined;
-  readonly physicalFunctions: readonly PfHealth[];
+  readonly physicalFunctions: readonly Pf[];
 }
 
 export interface BridgeHealth {

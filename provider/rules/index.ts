@@ -38,7 +38,16 @@ function rows(group: RuleRow["group"], members: readonly Omit<Rule<never>, "find
 }
 
 export { engineRules, neededRoles, type EngineHealth } from "./engine.js";
-export { hostRules, type BridgeHealth, type ClusterHealth, type PfHealth, type VfHealth } from "./host.js";
+export {
+  hostRules,
+  type AnsweringHost,
+  type BridgeHealth,
+  type ClusterHealth,
+  type NetworkHealth,
+  type PfHealth,
+  type UnreachableHost,
+  type VfHealth,
+} from "./host.js";
 export * from "./interface.js";
 export { writtenFiles, type Disk, type Judgement } from "./judgement.js";
 export { spelledSize, type FreeHugepages } from "./memory.js";

@@ -1,40 +1,19 @@
 /** What a host has for SR-IOV failover: versions, IOMMU, bridges, PFs and VFs. Pure reading. */
-import type { BridgeHealth } from "../../rules/index.js";
-import { networkOn, pfInWords, pfsOf } from "../../config/index.js";
-import { parseHostCapabilities } from "./xml/capabilities.js";
+import type { AnsweringHost as HostHealth, BridgeHealth, NetworkHealth, UnreachableHost } from "../../rules/index.js";
+import { networkOn, pfInWords, pfsOf, type ClusterConfig } from "../../config/index.js";
 import type { LibvirtCluster } from "./cluster.js";
-import { HostUnreachable, type LibvirtHost } from "./host.js";
+import { unlessUnreachable, HostUnreachable, type LibvirtHost } from "./host.js";
 import { reasonOf, remedyFor } from "../../model/problem.js";
-import { availableMemoryKiB } from "./host-memory.js";
-import { hostInterface, physicalFunction, type PhysicalFunction } from "./inventory.js";
-import { hostUseIn } from "./network-vfs.js";
+import { hostBasics } from "./host-basics.js";
+import { hostInterface, physicalFunction, type HostUse, type PhysicalFunction } from "./inventory.js";
+import { journalReservations, type JournalReservations } from "./reservations.js";
 import { LibvirtError } from "./rpc/errors.js";
 import { DriverMissing, probes, type OptionalDriver } from "./rpc/optional-drivers.js";
-import { unstartableOn, type Unstartable } from "./start-survey.js";
+import { unstartableOn } from "./start-survey.js";
 
-export interface SilentHost {
-  readonly name: string;
-  readonly answers: false;
-  /** In the words of the attempt, without a full stop. */
-  readonly why: string;
-  readonly remedy: string | undefined;
-}
-
-export interface AnsweringHost {
-  readonly name: string;
-  readonly answers: true;
-  readonly uuid: string | undefined;
-  /** major × 1,000,000 + minor × 1,000 + release. */
-  readonly libvirtVersion: number;
-  readonly qemuVersion: number;
-  /** Undefined: libvirt does not say. */
-  readonly iommu: boolean | undefined;
+export interface AnsweringHost extends HostHealth<SurveyedPf> {
   /** Free, or held as caches that the kernel would give up. */
   readonly freeMemoryKiB: number;
-  readonly networks: readonly SurveyedNetwork[];
-  /** VMs that would not start again there. */
-  readonly unstartable?: readonly Unstartable[];
-  /** The parts of libvirt that it lacks, of those that are of use here. */
   readonly missingDrivers?: readonly MissingDriver[];
 }
 
@@ -45,16 +24,9 @@ interface MissingDriver {
   readonly remedy: string;
 }
 
-export type HostSurvey = SilentHost | AnsweringHost;
+export type HostSurvey = UnreachableHost | AnsweringHost;
 
-/** A network of the configuration, as the host has it. */
-export interface SurveyedNetwork {
-  readonly name: string;
-  /** As configured, bytes. */
-  readonly mtu: number | undefined;
-  readonly bridge: BridgeHealth | undefined;
-  readonly physicalFunctions: readonly SurveyedPf[];
-}
+export type SurveyedNetwork = NetworkHealth<SurveyedPf>;
 
 export interface SurveyedPf {
   /** With the network's range of its VFs, where it has one: `eth3 (VFs 2-7)`. */
@@ -69,38 +41,86 @@ export function answering(host: HostSurvey): host is AnsweringHost {
   return host.answers;
 }
 
+type Cluster = Pick<LibvirtCluster, "config" | "hosts">;
+
 /** Of a cluster, or of some of its hosts. */
-export function surveyHosts(cluster: Pick<LibvirtCluster, "hosts" | "config">): Promise<readonly HostSurvey[]> {
-  return Promise.all(cluster.hosts.map((host) => surveyHost(cluster, host)));
+export function surveyHosts(cluster: Cluster): Promise<readonly HostSurvey[]> {
+  return surveyEach(cluster, () => Promise.resolve({}));
 }
 
-async function surveyHost(cluster: Pick<LibvirtCluster, "config" | "hosts">, host: LibvirtHost): Promise<HostSurvey> {
-  try {
-    const connection = await host.connection();
-    const [{ capabilities }, libvirt, qemu, memory] = await Promise.all([
-      connection.call("connect_get_capabilities", {}),
-      connection.call("connect_get_lib_version", {}),
-      connection.call("connect_get_version", {}),
-      availableMemoryKiB(connection),
-    ]);
-    const { uuid, iommu } = parseHostCapabilities(capabilities);
-    const missingDrivers = await missingDriversOn(host);
-    return {
-      name: host.name,
-      answers: true,
-      uuid,
-      libvirtVersion: Number(libvirt.lib_ver),
-      qemuVersion: Number(qemu.hv_ver),
-      iommu,
-      freeMemoryKiB: memory,
-      networks: await surveyNetworks(cluster, host),
-      unstartable: await unstartableOn(host),
-      ...(missingDrivers.length > 0 && { missingDrivers }),
-    };
-  } catch (error) {
-    if (!(error instanceof HostUnreachable)) throw error;
-    return { name: host.name, answers: false, why: reasonOf(error), remedy: remedyFor(error) };
-  }
+/** Besides, which of their VMs would not start again, and which parts of libvirt they lack. */
+export function surveyHostsFully(cluster: Cluster): Promise<readonly HostSurvey[]> {
+  return surveyEach(cluster, async (host) => {
+    const [missingDrivers, unstartable] = await Promise.all([missingDriversOn(host), unstartableOn(host)]);
+    return { unstartable, ...(missingDrivers.length > 0 && { missingDrivers }) };
+  });
+}
+
+function surveyEach(
+  cluster: Cluster,
+  more: (host: LibvirtHost) => Promise<Pick<AnsweringHost, "unstartable" | "missingDrivers">>,
+): Promise<readonly HostSurvey[]> {
+  const journals = journalReservations(cluster.hosts);
+  return Promise.all(
+    cluster.hosts.map(async (host): Promise<HostSurvey> => {
+      const { name } = host;
+      const survey = await unlessUnreachable(async () => ({
+        ...(await surveyHost(cluster.config, host, journals)),
+        ...(await more(host)),
+      }));
+      if (!(survey instanceof HostUnreachable)) return survey;
+      return { name, answers: false, why: reasonOf(survey), remedy: remedyFor(survey) };
+    }),
+  );
+}
+
+async function surveyHost(
+  config: ClusterConfig,
+  host: LibvirtHost,
+  journals: Promise<JournalReservations>,
+): Promise<AnsweringHost> {
+  const basics = await hostBasics(host, { commands: config.hostCommands, journals });
+  const { capabilities, libvirtVersion, qemuVersion, freeMemoryKiB, use } = basics;
+  const networks = Object.keys(config.networks).map((name) => surveyNetwork(config, host, name, use));
+  return {
+    name: host.name,
+    answers: true,
+    uuid: capabilities.uuid,
+    libvirtVersion,
+    qemuVersion,
+    iommu: capabilities.iommu,
+    freeMemoryKiB,
+    networks: await Promise.all(networks),
+  };
+}
+
+/** A network of the configuration, as the host has it. @param use of the host's VFs. */
+export async function surveyNetwork(
+  config: ClusterConfig,
+  host: LibvirtHost,
+  name: string,
+  use: HostUse,
+): Promise<SurveyedNetwork> {
+  const network = networkOn(config, host.name, name);
+  const { bridge, mtu } = network ?? {};
+  const [onBridge, physicalFunctions] = await Promise.all([
+    bridge === undefined ? undefined : surveyBridge(host, bridge, config.hostCommands),
+    Promise.all(
+      (pfsOf(network) ?? []).map(async (pf) => ({
+        name: pfInWords(pf),
+        pf: pf.name,
+        found: use.missing === undefined ? await physicalFunction(host, pf, use) : ("unknown" as const),
+      })),
+    ),
+  ]);
+  return { name, mtu, bridge: onBridge, physicalFunctions };
+}
+
+async function surveyBridge(host: LibvirtHost, name: string, commands: boolean): Promise<BridgeHealth> {
+  const answer = await hostInterface(host, name, { commands });
+  if (answer === "unknown") return { name, there: "unknown" };
+  if (answer === "absent") return { name, there: false };
+  return { name, there: true, mtu: answer.mtu, ports: answer.ports };
 }
 
 /** Each is asked for something that it answers at once. */
@@ -119,37 +139,4 @@ async function missingDriversOn(host: LibvirtHost): Promise<readonly MissingDriv
     ),
   );
   return (await Promise.all(answers)).flat();
-}
-
-async function surveyNetworks(
-  cluster: Pick<LibvirtCluster, "config" | "hosts">,
-  host: LibvirtHost,
-): Promise<readonly SurveyedNetwork[]> {
-  const use = await hostUseIn(cluster, host);
-  const { config } = cluster;
-  return Promise.all(
-    Object.keys(config.networks).map(async (name): Promise<SurveyedNetwork> => {
-      const network = networkOn(config, host.name, name);
-      const { bridge, mtu } = network ?? {};
-      return {
-        name,
-        mtu,
-        bridge: bridge === undefined ? undefined : await surveyBridge(host, bridge, config.hostCommands),
-        physicalFunctions: await Promise.all(
-          (pfsOf(network) ?? []).map(async (pf) => ({
-            name: pfInWords(pf),
-            pf: pf.name,
-            found: use.missing === undefined ? await physicalFunction(host, pf, use) : ("unknown" as const),
-          })),
-        ),
-      };
-    }),
-  );
-}
-
-async function surveyBridge(host: LibvirtHost, name: string, commands: boolean): Promise<BridgeHealth> {
-  const answer = await hostInterface(host, name, { commands });
-  if (answer === "unknown") return { name, there: "unknown" };
-  if (answer === "absent") return { name, there: false };
-  return { name, there: true, mtu: answer.mtu, ports: answer.ports };
 }

@@ -547,6 +547,17 @@ export function asUnreachable(error: unknown): HostUnreachable | undefined {
   return isSilent ? new HostUnreachable(error.problem.where ?? "", error) : undefined;
 }
 
+/** What the host answers, or the error of a host that is unreachable: that is a fact. */
+export async function unlessUnreachable<T>(ask: () => Promise<T>): Promise<T | HostUnreachable> {
+  try {
+    return await ask();
+  } catch (error) {
+    const unreachable = asUnreachable(error);
+    if (unreachable === undefined) throw error;
+    return unreachable;
+  }
+}
+
 /** Whether the failure is that of the connection: what happened to the call on the host is not known. */
 export function isConnectionLost(error: unknown): boolean {
   return error instanceof ConnectionLostError || error instanceof CallTimeoutError || error instanceof HostUnreachable;

@@ -11,7 +11,7 @@ import { describeFindings, findingsDocument } from "../../output/findings.js";
 import { DriverMissing } from "../../../backends/libvirt/rpc/optional-drivers.js";
 import {
   answering,
-  surveyHosts,
+  surveyHostsFully,
   type AnsweringHost,
   type HostSurvey,
   type SurveyedPf,
@@ -21,7 +21,7 @@ import { surveyVms, type VmSurvey } from "./vm-survey.js";
 
 export async function doctor({ cluster }: CommandContext): Promise<Answer> {
   const [hosts, { vms }, profiles] = await Promise.all([
-    surveyHosts(cluster),
+    surveyHostsFully(cluster),
     surveyVms(cluster),
     cluster.profiles.all().catch((error: unknown) => {
       // What a host cannot tell, a finding of its own names.
