@@ -27,7 +27,8 @@ import {
   type DomainInstance,
   type VmRef,
 } from "../backends/libvirt/cluster.js";
-import { DomainState, JobOperation, JobType } from "../backends/libvirt/constants.js";
+import { JobOperation, JobType } from "../backends/libvirt/constants.js";
+import { domainStateName, type DomainStateName } from "../backends/libvirt/domain-state.js";
 import { asUnreachable, type HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
 import { guestSystem } from "../backends/libvirt/guest-agent.js";
 import { vfAddresses, type PhysicalFunction } from "../backends/libvirt/inventory.js";
@@ -304,6 +305,12 @@ function domainOf(instance: DomainInstance): Promise<Domain> {
   return isActive(instance) ? host.liveDomain(dom) : host.inactiveDomain(dom);
 }
 
+/** What matters of it to a move. */
+function stateForMove(state: DomainStateName): MovingVm["state"] {
+  if (state === "crashed") return "shutoff";
+  return state === "running" || state === "paused" || state === "shutoff" ? state : "other";
+}
+
 async function factsOfVm(
   instance: DomainInstance,
   domain: Domain,
@@ -324,16 +331,7 @@ async function factsOfVm(
   );
   const memory = memoryBackingOf(domain.raw, domain.memoryKiB);
   return {
-    state:
-      (
-        {
-          [DomainState.RUNNING]: "running",
-          [DomainState.BLOCKED]: "running",
-          [DomainState.PAUSED]: "paused",
-          [DomainState.SHUTOFF]: "shutoff",
-          [DomainState.CRASHED]: "shutoff",
-        } as Record<number, "running" | "paused" | "shutoff">
-      )[instance.state] ?? "other",
+    state: stateForMove(domainStateName(instance.state)),
     ...(job !== undefined && { job }),
     ...(guest !== undefined && { guest }),
     memoryKiB: memory.plainKiB,
@@ -393,7 +391,7 @@ async function jobAndJudgement(
 ): Promise<{ readonly job?: string; readonly judgement?: Judgement }> {
   const { host, dom, state } = instance;
   const job = await jobOf(instance);
-  if (job !== "none" || !(state === DomainState.RUNNING || state === DomainState.BLOCKED)) return { job };
+  if (job !== "none" || domainStateName(state) !== "running") return { job };
   const manner = { persistent: await host.isPersistent(dom), autoConverge };
   const judgement = await rehearse(host, dom, manner, {
     copy: nonSharedStorage === "copy",

@@ -74,6 +74,11 @@ export function problemOf(violation: Violation, where?: string): Problem {
   };
 }
 
+/** What of the violation users read, in words and in JSON. */
+export function findingOf({ rule, severity, message, remedy }: Violation) {
+  return { rule, severity, message, remedy };
+}
+
 function violationsOf<Facts>(rule: Rule<Facts>, facts: Facts): Violation[] {
   return [rule.find(facts) ?? []].flat().map((finding) => ({
     rule: rule.id,

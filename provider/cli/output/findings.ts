@@ -1,5 +1,5 @@
 /** Findings of rules, for people. Pure. */
-import type { Violation } from "../../rules/index.js";
+import { findingOf, type Violation } from "../../rules/index.js";
 
 /** `error: what is wrong` with the remedy below it; errors first. */
 export function describeFindings(findings: readonly Violation[]): string {
@@ -11,5 +11,5 @@ export function describeFindings(findings: readonly Violation[]): string {
 
 /** As they stand in `--json`. */
 export function findingsDocument(findings: readonly Violation[]): readonly object[] {
-  return findings.map(({ rule, severity, message, remedy }) => ({ rule, severity, message, remedy }));
+  return findings.map(findingOf);
 }

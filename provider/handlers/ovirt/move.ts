@@ -48,7 +48,8 @@ export interface EngineMoveRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface EngineMovePlan {
+/** What the rules of a move say of it. */
+export interface JudgedMove {
   readonly vm: EngineVm;
   readonly destination: EngineHost;
   /** The name of the host where it runs. */
@@ -56,6 +57,9 @@ export interface EngineMovePlan {
   readonly alreadyThere: boolean;
   /** Errors refuse the move. */
   readonly findings: readonly Violation[];
+}
+
+export interface EngineMovePlan extends JudgedMove {
   /** The NICs whose VFs the engine unplugs, and plugs there. */
   readonly pairs: readonly EnginePair[];
 }
@@ -75,8 +79,18 @@ export class EngineMoveFailed extends ProblemError {
 /** @throws ProblemError when there is no such VM or host. */
 export async function planOnEngine(
   engine: Engine,
-  { vm: vmName, to }: Pick<EngineMoveRequest, "vm" | "to">,
+  request: Pick<EngineMoveRequest, "vm" | "to">,
 ): Promise<EngineMovePlan> {
+  const judged = await judgeMove(engine, request);
+  const pairs = await pairReader(engine.client).of(judged.vm);
+  return { ...judged, pairs: pairs.filter(({ nic }) => nic.plugged) };
+}
+
+/** @throws as {@link planOnEngine} */
+export async function judgeMove(
+  engine: Engine,
+  { vm: vmName, to }: Pick<EngineMoveRequest, "vm" | "to">,
+): Promise<JudgedMove> {
   const { client } = engine;
   const [vm, destination, hosts] = await Promise.all([
     requireVm(engine, vmName),
@@ -94,7 +108,6 @@ export async function planOnEngine(
     from: hosts.find(({ id }) => id === vm.host)?.name,
     alreadyThere,
     findings: [...errors, ...warnings],
-    pairs: (await pairReader(client).of(vm)).filter(({ nic }) => nic.plugged),
   };
 }
 

@@ -13,7 +13,7 @@ import {
   type EngineVm,
   type HostNetworking,
 } from "../../backends/ovirt/rest/index.js";
-import type { HostFacts, MovingInterface, NetworkOnHost, PlacementFacts, Violation } from "../../rules/index.js";
+import type { HostFacts, MovingInterface, MovingVm, NetworkOnHost, PlacementFacts, Violation } from "../../rules/index.js";
 import type { ProfileRecord } from "../../backends/libvirt/xml/network.js";
 import type { FullView } from "./cluster-view.js";
 
@@ -153,10 +153,7 @@ async function hostFacts(
 }
 
 /** A paused VM cannot release a VF. Without one the engine migrates it. */
-function stateOf(
-  { status }: EngineVm,
-  interfaces: readonly MovingInterface[],
-): "running" | "paused" | "shutoff" | "other" {
+function stateOf({ status }: EngineVm, interfaces: readonly MovingInterface[]): MovingVm["state"] {
   switch (status) {
     case "up":
     case "powering_up":

@@ -7,6 +7,7 @@ import { planResult } from "../../../handlers/functions/plan-move.js";
 import { formatPciAddress } from "../../../backends/libvirt/xml/pci-address.js";
 import type { Answer, CommandContext } from "../../command.js";
 import { describeFindings } from "../../output/findings.js";
+import type { PlanDocument } from "../../output/plan-document.js";
 import { indented, paragraphs, table } from "../../output/table.js";
 
 export interface PlanRequest {
@@ -63,8 +64,10 @@ function inWords({ when, why }: Unplugging): string {
   return `${when === "early" ? "before the migration" : "as the migration's first act, by QEMU"}: ${why}`;
 }
 
-/** As the function planMove answers, with `null` for what is not there. */
-function planDocument(found: MovePlan, options: MigrationOptions): Record<string, unknown> {
+function planDocument(
+  found: MovePlan,
+  options: MigrationOptions,
+): PlanDocument & { readonly unplug: Unplugging } {
   const { from = null, interfaces, ...plan } = planResult(found);
   const { journal } = found;
   return {

@@ -31,7 +31,8 @@ export interface VmSurvey {
   readonly problem?: ProblemError;
 }
 
-export type VmState = "running" | "paused" | "shut off" | "crashed" | "shutting down" | "suspended" | "unknown";
+/** As virsh list spells it. */
+type VmState = Exclude<DomainStateName, "shutoff" | "shutting-down"> | "shut off" | "shutting down";
 
 export interface SurveyedInterface {
   readonly mac: string;
@@ -52,7 +53,6 @@ export interface ClusterSurvey {
   readonly answer?: readonly string[];
 }
 
-/** As virsh list spells it. */
 function inWords(state: DomainStateName): VmState {
   return state === "shutting-down" ? "shutting down" : state === "shutoff" ? "shut off" : state;
 }

@@ -1,7 +1,9 @@
 /** `vnic-failover plan` on oVirt: what the engine would do, and what stands in the way. Changes nothing. */
 import { planOnEngine, type EngineMovePlan } from "../../../handlers/ovirt/move.js";
 import type { Answer } from "../../command.js";
-import { describeFindings, findingsDocument } from "../../output/findings.js";
+import { findingOf } from "../../../rules/index.js";
+import { describeFindings } from "../../output/findings.js";
+import type { PlanDocument } from "../../output/plan-document.js";
 import { indented, paragraphs, table } from "../../output/table.js";
 import type { GivenOptions } from "../index.js";
 import { refuseForeignOptions, type EngineContext } from "./context.js";
@@ -49,7 +51,7 @@ function describe({ vm, from, destination, alreadyThere, findings, pairs }: Engi
 function document(
   { vm, from, destination, alreadyThere, findings, pairs }: EngineMovePlan,
   refused: boolean,
-): Record<string, unknown> {
+): PlanDocument {
   return {
     vm: vm.name,
     from: from ?? null,
@@ -65,7 +67,7 @@ function document(
       // The engine chooses it when it is asked to migrate.
       vfAfter: null,
     })),
-    findings: findingsDocument(findings),
+    findings: findings.map(findingOf),
     journal: null,
     steps: refused || alreadyThere ? [] : engineSteps,
   };
