@@ -6,14 +6,8 @@ import type { ClusterCache } from "../backends/libvirt/cluster-cache.js";
 import { DriverMissing } from "../backends/libvirt/rpc/optional-drivers.js";
 import type { UnreadableVm } from "../backends/libvirt/unreadable-vm.js";
 import type { ProblemError } from "../model/problem.js";
-import {
-  notYetKnown,
-  type Eventual,
-  type LogicalNetwork,
-  type Preview,
-  type Profile,
-  type VmNic,
-} from "../rules/index.js";
+import type { LogicalNetwork, Profile, VmNic } from "../rules/index.js";
+import { UNKNOWN, type Eventual, type MaybeUnknown } from "../model/unknown.js";
 import type { InterfaceRecord } from "../backends/libvirt/xml/interface-record.js";
 import type { ProfileRecord } from "../backends/libvirt/xml/network.js";
 import { futureId, type Declarations, type DeclaredProfile } from "./declarations.js";
@@ -52,12 +46,12 @@ export async function readStore(cache: ClusterCache, program: Declarations): Pro
     };
   } catch (error) {
     if (error instanceof DriverMissing)
-      return { program, profiles: notYetKnown, interfaces: notYetKnown, unreachable: error };
+      return { program, profiles: UNKNOWN, interfaces: UNKNOWN, unreachable: error };
     const unreachable = asUnreachable(error);
     if (unreachable === undefined) throw error;
     // Another host may refuse, which is told first.
     const [first = unreachable] = await cache.unreachable();
-    return { program, profiles: notYetKnown, interfaces: notYetKnown, unreachable: first };
+    return { program, profiles: UNKNOWN, interfaces: UNKNOWN, unreachable: first };
   }
 }
 
@@ -86,19 +80,19 @@ export function knownProfiles(
   store: StoreView,
   exceptUrn?: string,
   exceptId?: string,
-): Eventual<readonly Preview<Profile>[]> {
-  if (store.profiles === notYetKnown) return notYetKnown;
+): Eventual<readonly MaybeUnknown<Profile>[]> {
+  if (store.profiles === UNKNOWN) return UNKNOWN;
   const stored = store.profiles.filter(({ id }) => id !== exceptId);
   const declared = [...store.program.profiles]
     .filter(([urn]) => urn !== exceptUrn)
     .map(([, each]) => declaredProfile(store, each));
-  const isStored = ({ name, network }: Preview<Profile>) =>
+  const isStored = ({ name, network }: MaybeUnknown<Profile>) =>
     stored.some((profile) => profile.name === name && profile.network === network);
   return [...stored, ...declared.filter((profile) => !isStored(profile))];
 }
 
 /** A failover that this program is about to create has no id yet; which profile it is, is known all the same. */
-function declaredProfile(store: StoreView, { profile, failoverUrn }: DeclaredProfile): Preview<Profile> {
+function declaredProfile(store: StoreView, { profile, failoverUrn }: DeclaredProfile): MaybeUnknown<Profile> {
   const failover = referredId(store, profile.failover, failoverUrn);
   return failover === profile.failover ? profile : { ...profile, failover };
 }
@@ -109,9 +103,9 @@ function declaredProfile(store: StoreView, { profile, failoverUrn }: DeclaredPro
  */
 export function referredId<Id>(store: StoreView, id: Id, urn: string | undefined): Id | string {
   const declared = urn === undefined ? undefined : store.program.profiles.get(urn)?.profile;
-  if (id !== notYetKnown || urn === undefined || declared === undefined) return id;
+  if (id !== UNKNOWN || urn === undefined || declared === undefined) return id;
   const { profiles } = store;
-  const stored = profiles === notYetKnown ? [] : profiles;
+  const stored = profiles === UNKNOWN ? [] : profiles;
   return (
     stored.find(({ name, network }) => name === declared.name && network === declared.network)?.id ?? futureId(urn)
   );
@@ -126,10 +120,10 @@ export function usersOf(
   profileId: string,
   except: (record: InterfaceRecord) => boolean = () => false,
 ): { direct: Eventual<readonly string[]>; standby: Eventual<readonly string[]> } {
-  if (store.interfaces === notYetKnown) return { direct: notYetKnown, standby: notYetKnown };
+  if (store.interfaces === UNKNOWN) return { direct: UNKNOWN, standby: UNKNOWN };
   const names = (which: (record: InterfaceRecord) => boolean) => [
     ...new Set(
-      store.interfaces === notYetKnown
+      store.interfaces === UNKNOWN
         ? []
         : store.interfaces.filter(({ record }) => which(record) && !except(record)).map(({ vm }) => vm),
     ),

@@ -3,19 +3,19 @@
  * command knows its own, and of each configuration apart: what one cluster is to have is nothing that another lacks.
  */
 import type { Profile, VmNic } from "../rules/index.js";
-import type { Preview } from "../model/preview.js";
+import type { MaybeUnknown } from "../model/unknown.js";
 import { PerCommand } from "./command-scope.js";
 import { digestOf } from "./config-digest.js";
 import type { HandlerContext } from "./handler.js";
 
 export interface DeclaredProfile {
-  readonly profile: Preview<Profile>;
+  readonly profile: MaybeUnknown<Profile>;
   /** URN of the profile that `failover` refers to, where that is a resource of this program. */
   readonly failoverUrn?: string | undefined;
 }
 
 export interface DeclaredInterface {
-  readonly nic: Preview<VmNic>;
+  readonly nic: MaybeUnknown<VmNic>;
   /** URN of the profile, where that is a resource of this program. */
   readonly profileUrn?: string | undefined;
 }

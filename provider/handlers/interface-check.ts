@@ -1,12 +1,5 @@
 /** The check of an interface, whatever the backend knows the facts from. */
-import {
-  evaluate,
-  interfaceRules,
-  type InterfaceFacts,
-  type Preview,
-  type Violation,
-  type VmNic,
-} from "../rules/index.js";
+import { evaluate, interfaceRules, type InterfaceFacts, type Violation, type VmNic } from "../rules/index.js";
 import type { MaybeUnknown } from "../model/unknown.js";
 import { ruleNic, type RecordedInterface } from "./cluster-view.js";
 import { declarationsOf, type DeclaredInterface } from "./declarations.js";
@@ -86,7 +79,7 @@ export async function checkInterface(
   return { inputs, failures };
 }
 
-export function previewOf(inputs: MaybeUnknown<VmInterfaceInputs>, urn: string | undefined): Preview<VmNic> {
+export function previewOf(inputs: MaybeUnknown<VmInterfaceInputs>, urn: string | undefined): MaybeUnknown<VmNic> {
   const { vm, profile, mac, plugged, linked } = withDefaults(inputs);
   return { name: urn?.split("::").at(-1) ?? "interface", vm, profile, mac, plugged, linked };
 }
@@ -104,7 +97,7 @@ export function isSelf({ vm, vmId, record }: RecordedInterface, { olds, replaced
   );
 }
 
-type NearTo = Pick<Preview<VmNic>, "vm" | "mac">;
+type NearTo = Pick<MaybeUnknown<VmNic>, "vm" | "mac">;
 
 /** All that a rule looks at, of a thousand other interfaces: the same VM's, and those with the same MAC. */
 export function isNear({ vm, mac }: NearTo, other: NearTo): boolean {
@@ -116,15 +109,15 @@ export function isNear({ vm, mac }: NearTo, other: NearTo): boolean {
  * @param declared with the VMs' names and the profiles' ids, as the backend has them.
  */
 export function othersOf(
-  nic: Preview<VmNic>,
+  nic: MaybeUnknown<VmNic>,
   recorded: readonly RecordedInterface[],
-  declared: readonly Preview<VmNic>[],
+  declared: readonly MaybeUnknown<VmNic>[],
   self: Self,
-): readonly Preview<VmNic>[] {
+): readonly MaybeUnknown<VmNic>[] {
   const stored = recorded
     .filter((entry) => isNear(nic, { vm: entry.vm, mac: entry.record.mac }) && !isSelf(entry, self))
     .map(ruleNic);
-  const isStored = (each: Preview<VmNic>) =>
+  const isStored = (each: MaybeUnknown<VmNic>) =>
     stored.some(
       ({ vm, profile, mac }) =>
         vm === each.vm && profile === each.profile && (each.mac === undefined || mac === each.mac),

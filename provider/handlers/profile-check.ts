@@ -1,15 +1,6 @@
 /** The check of a vNIC profile, whatever the backend knows the facts from. */
 import type { ProblemError } from "../model/problem.js";
-import {
-  differ,
-  evaluate,
-  profileRules,
-  type Preview,
-  type Profile,
-  type ProfileAction,
-  type ProfileFacts,
-  type Violation,
-} from "../rules/index.js";
+import { evaluate, profileRules, type Profile, type ProfileAction, type ProfileFacts, type Violation } from "../rules/index.js";
 import type { ProfileRecord } from "../backends/libvirt/xml/network.js";
 import { checkFailures, diffOf, type Checked, type CheckFailure, type HandlerContext } from "./handler.js";
 import { attributes, vnicProfileSchema, type DeclaredInputs, type VnicProfileInputs } from "./inputs/vnic-profile.js";
@@ -17,7 +8,7 @@ import { leftUnchecked } from "./unreachable-warning.js";
 import { declarationsOf, futureId } from "./declarations.js";
 import { errorsAtCheck, failureOf, refuse } from "./rule-errors.js";
 import { replacedInputs } from "./replacement.js";
-import type { MaybeUnknown } from "../model/unknown.js";
+import { differ, type MaybeUnknown } from "../model/unknown.js";
 
 /** What is about to be done to which stored profile, and as whom the rules know it. */
 export interface Subject {
@@ -102,7 +93,7 @@ export function refuseProfile(facts: ProfileFacts, except: readonly string[] = [
   refuse(violationsOf(facts, except).filter(({ severity }) => severity === "error"));
 }
 
-export function previewOf({ adopt: _, ...profile }: MaybeUnknown<DeclaredInputs>, id: string): Preview<Profile> {
+export function previewOf({ adopt: _, ...profile }: MaybeUnknown<DeclaredInputs>, id: string): MaybeUnknown<Profile> {
   return { id, ...profile };
 }
 

@@ -6,7 +6,8 @@
 import * as z from "zod";
 import type { Kind } from "./kind.js";
 import { inWords } from "./mistake.js";
-import { known, type MaybeUnknown } from "./unknown.js";
+import { known } from "./known.js";
+import type { MaybeUnknown } from "./unknown.js";
 
 /** `omitted`: has a default, and is left out of a state where it has that, as the engine's time goes by the number of properties. */
 type DomainInstance = "required" | "optional" | "default" | "omitted";

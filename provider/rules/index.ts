@@ -57,7 +57,6 @@ export * from "./ignored.js";
 export * from "./network.js";
 export * from "./placement.js";
 export * from "./placement-declaration.js";
-export * from "../model/preview.js";
 export * from "./profile.js";
 export * from "./rule.js";
 export * from "./teaming.js";

@@ -1,6 +1,6 @@
 import { normalizeMac, isMulticastMac, isZeroMac, sameMac } from "../model/mac.js";
 import type { LogicalNetwork } from "./network.js";
-import { type Eventual, type Preview, agree, differ, isGiven, isKnown, knownPart } from "../model/preview.js";
+import { type Eventual, type MaybeUnknown, agree, differ, isGiven, isKnown, knownPart } from "../model/unknown.js";
 import type { Profile } from "./profile.js";
 import type { Rule } from "./rule.js";
 import { counted, quoted } from "./wording.js";
@@ -54,13 +54,13 @@ export interface InterfaceFacts {
   readonly action: "add" | "edit";
   readonly backend: "libvirt" | "ovirt";
   /** As it is to be. */
-  readonly nic: Preview<VmNic>;
+  readonly nic: MaybeUnknown<VmNic>;
   /** As it stands; undefined on add. */
   readonly stored?: VmNic | undefined;
   /** Every other interface of the cluster and of this program, of this VM and of others. */
-  readonly others: Eventual<readonly Preview<VmNic>[]>;
+  readonly others: Eventual<readonly MaybeUnknown<VmNic>[]>;
   /** Every profile of the cluster's store and of this program. */
-  readonly profiles: Eventual<readonly Preview<Profile>[]>;
+  readonly profiles: Eventual<readonly MaybeUnknown<Profile>[]>;
   /** The cluster's logical networks. */
   readonly networks: Eventual<readonly LogicalNetwork[]>;
   readonly vm: VmOfNic;
@@ -421,29 +421,29 @@ export const interfaceRules: readonly InterfaceRule[] = [
 
 function profileNamed(
   id: Eventual<string>,
-  profiles: Eventual<readonly Preview<Profile>[]>,
-): Preview<Profile> | undefined {
+  profiles: Eventual<readonly MaybeUnknown<Profile>[]>,
+): MaybeUnknown<Profile> | undefined {
   return knownPart(profiles).find((profile) => agree(profile.id, id));
 }
 
-function profileOf({ nic, profiles }: InterfaceFacts): Preview<Profile> | undefined {
+function profileOf({ nic, profiles }: InterfaceFacts): MaybeUnknown<Profile> | undefined {
   return profileNamed(nic.profile, profiles);
 }
 
 /** The interface's profile, and its standby's. */
-function profilesOf(facts: InterfaceFacts): Preview<Profile>[] {
+function profilesOf(facts: InterfaceFacts): MaybeUnknown<Profile>[] {
   const profile = profileOf(facts);
   if (profile === undefined) return [];
   const standby = isGiven(profile.failover) ? profileNamed(profile.failover, facts.profiles) : undefined;
   return standby === undefined ? [profile] : [profile, standby];
 }
 
-function onSameVm({ nic, others }: InterfaceFacts): readonly Preview<VmNic>[] {
+function onSameVm({ nic, others }: InterfaceFacts): readonly MaybeUnknown<VmNic>[] {
   return knownPart(others).filter(({ vm }) => agree(vm, nic.vm));
 }
 
 /** Known to be plugged. */
-function isPlugged({ plugged }: Preview<VmNic>): boolean {
+function isPlugged({ plugged }: MaybeUnknown<VmNic>): boolean {
   return plugged === undefined || plugged === true;
 }
 

@@ -1,6 +1,6 @@
 import { suggestion } from "../model/suggestion.js";
 import type { LogicalNetwork } from "./network.js";
-import { type Eventual, type Preview, agree, differ, isGiven, isKnown, knownPart } from "../model/preview.js";
+import { type Eventual, type MaybeUnknown, agree, differ, isGiven, isKnown, knownPart } from "../model/unknown.js";
 import type { Finding, Rule } from "./rule.js";
 import { counted, listed, quoted } from "./wording.js";
 
@@ -37,11 +37,11 @@ export interface ProfileFacts {
   readonly action: ProfileAction;
   readonly backend: "libvirt" | "ovirt";
   /** As it is to be; on removal, as it is. */
-  readonly profile: Preview<Profile>;
+  readonly profile: MaybeUnknown<Profile>;
   /** As it stands in the store; undefined where it stands there no longer, or not yet. */
   readonly stored?: Profile | undefined;
   /** Every other profile of the cluster's store and of this program. */
-  readonly others: Eventual<readonly Preview<Profile>[]>;
+  readonly others: Eventual<readonly MaybeUnknown<Profile>[]>;
   readonly networks: Eventual<readonly LogicalNetwork[]>;
   /** VMs, running or not, with an interface of this very profile. */
   readonly usedByVms: Eventual<readonly string[]>;
@@ -634,31 +634,31 @@ export const profileRules: Readonly<Record<ProfileAction, readonly ProfileRule[]
 // --- what the rules ask
 
 function networkOf(
-  profile: Preview<Profile>,
+  profile: MaybeUnknown<Profile>,
   networks: Eventual<readonly LogicalNetwork[]>,
 ): LogicalNetwork | undefined {
   return knownPart(networks).find(({ name }) => agree(name, profile.network));
 }
 
-function standbyProfile({ profile, others }: ProfileFacts): Preview<Profile> | undefined {
+function standbyProfile({ profile, others }: ProfileFacts): MaybeUnknown<Profile> | undefined {
   return isGiven(profile.failover) ? knownPart(others).find(({ id }) => agree(id, profile.failover)) : undefined;
 }
 
 function referrersOf(
-  { id }: Pick<Preview<Profile>, "id">,
-  others: Eventual<readonly Preview<Profile>[]>,
+  { id }: Pick<MaybeUnknown<Profile>, "id">,
+  others: Eventual<readonly MaybeUnknown<Profile>[]>,
 ): Eventual<string>[] {
   return knownPart(others)
     .filter(({ failover }) => agree<string | undefined>(failover, id))
     .map(({ name }) => name);
 }
 
-function isVirtio({ passThrough }: Preview<Profile>): boolean {
+function isVirtio({ passThrough }: MaybeUnknown<Profile>): boolean {
   return passThrough === undefined || passThrough === "disabled";
 }
 
 /** What each property comes to: to leave it out and to write its default is the same. */
-const meanings: Readonly<Record<Exclude<keyof Profile, "id">, (profile: Preview<Profile>) => unknown>> = {
+const meanings: Readonly<Record<Exclude<keyof Profile, "id">, (profile: MaybeUnknown<Profile>) => unknown>> = {
   name: ({ name }) => name,
   network: ({ network }) => network,
   passThrough: ({ passThrough }) => passThrough ?? "disabled",
@@ -674,13 +674,13 @@ const meanings: Readonly<Record<Exclude<keyof Profile, "id">, (profile: Preview<
 
 const properties = Object.keys(meanings) as (keyof typeof meanings)[];
 
-function changed(property: keyof typeof meanings, profile: Preview<Profile>, stored: Profile): boolean {
+function changed(property: keyof typeof meanings, profile: MaybeUnknown<Profile>, stored: Profile): boolean {
   return differ(meanings[property](profile), meanings[property](stored));
 }
 
 /** A finding on the value of a property that must be one of the cluster's. */
 function unlisted(
-  { name }: Preview<Profile>,
+  { name }: MaybeUnknown<Profile>,
   property: "qos" | "networkFilter" | "customProperties",
   value: Eventual<string | undefined>,
   inCluster: Eventual<readonly string[]>,

@@ -1,4 +1,4 @@
-import { type Eventual, isKnown } from "../model/preview.js";
+import { type Eventual, isKnown } from "../model/unknown.js";
 
 /** How findings spell names, lists and counts. */
 

@@ -3,7 +3,8 @@ import * as fc from "fast-check";
 import * as z from "zod";
 import { checkFailures, diffOf } from "../../provider/handlers/handler.js";
 import { inWords } from "../../provider/model/mistake.js";
-import { isWhollyKnown, known, UNKNOWN } from "../../provider/model/unknown.js";
+import { known } from "../../provider/model/known.js";
+import { isWhollyKnown, UNKNOWN } from "../../provider/model/unknown.js";
 
 describe("known", () => {
   const Profile = z.strictObject({

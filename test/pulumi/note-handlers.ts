@@ -4,7 +4,8 @@ import * as z from "zod";
 import { dynamicProvider } from "../../provider/pulumi/dynamic/provider.js";
 import { checkFailures, diffOf, PartialFailure, type Handler } from "../../provider/handlers/handler.js";
 import { onShutdown } from "../../provider/handlers/shutdown.js";
-import { isKnown, known, type MaybeUnknown } from "../../provider/model/unknown.js";
+import { known } from "../../provider/model/known.js";
+import { isKnown, type MaybeUnknown } from "../../provider/model/unknown.js";
 import { ProblemError } from "../../provider/model/problem.js";
 
 /** A resource that is a file: what the adapter does with a handler is seen on it through the real engine. */

@@ -1,15 +1,6 @@
 import { expect, it } from "vitest";
-import {
-  type InterfaceFacts,
-  type LogicalNetwork,
-  type Preview,
-  type Profile,
-  type VmNic,
-  type VmOfNic,
-  evaluate,
-  interfaceRules,
-  notYetKnown,
-} from "../../provider/rules/index.js";
+import { type InterfaceFacts, type LogicalNetwork, type Profile, type VmNic, type VmOfNic, evaluate, interfaceRules } from "../../provider/rules/index.js";
+import { UNKNOWN, type MaybeUnknown } from "../../provider/model/unknown.js";
 import { examplesOf } from "./examples.js";
 
 const rule = examplesOf(interfaceRules);
@@ -39,7 +30,7 @@ const goodVm: VmOfNic = {
   freeVfs: 1,
 };
 
-function add(change: Partial<Preview<VmNic>> = {}, { vm, ...facts }: Partial<InterfaceFacts> = {}): InterfaceFacts {
+function add(change: Partial<MaybeUnknown<VmNic>> = {}, { vm, ...facts }: Partial<InterfaceFacts> = {}): InterfaceFacts {
   return {
     action: "add",
     backend: "libvirt",
@@ -52,7 +43,7 @@ function add(change: Partial<Preview<VmNic>> = {}, { vm, ...facts }: Partial<Int
   };
 }
 
-function edit(stored: VmNic, change: Partial<Preview<VmNic>>, facts: Partial<InterfaceFacts> = {}): InterfaceFacts {
+function edit(stored: VmNic, change: Partial<MaybeUnknown<VmNic>>, facts: Partial<InterfaceFacts> = {}): InterfaceFacts {
   return { ...add({}, facts), action: "edit", stored, nic: { ...stored, ...change } };
 }
 
@@ -73,9 +64,9 @@ rule("interface-profile-exists", {
   ],
   keeps: [
     add(),
-    add({ profile: notYetKnown }, { profiles: [] }),
-    add({ profile: "X" }, { profiles: notYetKnown }),
-    add({ profile: "X" }, { profiles: [standby, { ...fast, id: notYetKnown }] }),
+    add({ profile: UNKNOWN }, { profiles: [] }),
+    add({ profile: "X" }, { profiles: UNKNOWN }),
+    add({ profile: "X" }, { profiles: [standby, { ...fast, id: UNKNOWN }] }),
   ],
 });
 
@@ -110,10 +101,10 @@ rule("interface-network-in-cluster", {
   keeps: [
     add(),
     add({ profile: "X" }, { networks: [] }),
-    add({}, { networks: notYetKnown }),
-    add({}, { networks: [{ name: "data-vf" }], profiles: [{ ...fast, failover: notYetKnown }, standby] }),
+    add({}, { networks: UNKNOWN }),
+    add({}, { networks: [{ name: "data-vf" }], profiles: [{ ...fast, failover: UNKNOWN }, standby] }),
     add({}, { networks: [{ name: "data-vf" }], profiles: [fast] }),
-    add({ profile: "A" }, { networks: [], profiles: [{ ...alone, network: notYetKnown }] }),
+    add({ profile: "A" }, { networks: [], profiles: [{ ...alone, network: UNKNOWN }] }),
   ],
 });
 
@@ -126,7 +117,7 @@ rule("interface-passthrough-linked", {
   ],
   keeps: [
     add({ linked: true }),
-    add({ linked: notYetKnown }),
+    add({ linked: UNKNOWN }),
     add({ linked: false, profile: "S" }),
     add({ linked: false, profile: "X" }),
   ],
@@ -152,7 +143,7 @@ rule("interface-free-vf", {
   keeps: [
     add(),
     add({ plugged: false }, { vm: { freeVfs: 0 } }),
-    add({ plugged: notYetKnown }, { vm: { freeVfs: 0 } }),
+    add({ plugged: UNKNOWN }, { vm: { freeVfs: 0 } }),
     add({ profile: "S" }, { vm: { freeVfs: 0 } }),
     add({ profile: "X" }, { vm: { freeVfs: 0 } }),
     edit(nic, {}, { vm: { freeVfs: 0 } }),
@@ -185,7 +176,7 @@ rule("interface-network-on-host", {
     add({}, { vm: { networksOnHost: undefined } }),
     add({ plugged: false }, { vm: { networksOnHost: [] } }),
     edit(nic, {}, { vm: { networksOnHost: [] } }),
-    add({ profile: "A" }, { vm: { networksOnHost: [] }, profiles: [{ ...alone, network: notYetKnown }] }),
+    add({ profile: "A" }, { vm: { networksOnHost: [] }, profiles: [{ ...alone, network: UNKNOWN }] }),
   ],
 });
 
@@ -214,7 +205,7 @@ rule("interface-failover-cluster-level", {
     add({}, { vm: { clusterLevel: undefined } }),
     add({ profile: "A" }, { vm: { clusterLevel: { major: 4, minor: 5 } } }),
     add({ profile: "X" }, { vm: { clusterLevel: { major: 4, minor: 5 } } }),
-    add({}, { vm: { clusterLevel: { major: 4, minor: 5 } }, profiles: [{ ...fast, failover: notYetKnown }] }),
+    add({}, { vm: { clusterLevel: { major: 4, minor: 5 } }, profiles: [{ ...fast, failover: UNKNOWN }] }),
   ],
 });
 
@@ -236,12 +227,12 @@ rule("interface-failover-once-per-vm", {
     add({}, { others: [{ ...second, profile: "A" }] }),
     add({ profile: "A" }, { others: [{ ...second, profile: "A" }] }),
     add({}, { others: [{ ...second, vm: "db", profile: "F" }] }),
-    add({ vm: notYetKnown }, { others: [{ ...second, vm: notYetKnown, profile: "F" }] }),
-    add({}, { others: [{ ...second, profile: notYetKnown }] }),
-    add({}, { others: [second], profiles: [fast, { ...twin, failover: notYetKnown }] }),
+    add({ vm: UNKNOWN }, { others: [{ ...second, vm: UNKNOWN, profile: "F" }] }),
+    add({}, { others: [{ ...second, profile: UNKNOWN }] }),
+    add({}, { others: [second], profiles: [fast, { ...twin, failover: UNKNOWN }] }),
     add({}, { others: [second], profiles: [fast, { ...twin, failover: "T" }] }),
     add({ profile: "X" }, { others: [{ ...second, profile: "X" }] }),
-    add({}, { others: notYetKnown }),
+    add({}, { others: UNKNOWN }),
   ],
 });
 
@@ -256,7 +247,7 @@ rule("interface-mac-unicast", {
       { property: "mac", message: 'Interface "nic" has MAC address FF:ff:ff:ff:ff:ff, which is multicast.' },
     ],
   ],
-  keeps: [add({ mac: "fe:54:00:aa:bb:cc" }), add({ mac: "01:54" }), add({ mac: undefined }), add({ mac: notYetKnown })],
+  keeps: [add({ mac: "fe:54:00:aa:bb:cc" }), add({ mac: "01:54" }), add({ mac: undefined }), add({ mac: UNKNOWN })],
 });
 
 rule("interface-mac-not-zero", {
@@ -270,7 +261,7 @@ rule("interface-mac-not-zero", {
       },
     ],
   ],
-  keeps: [add({ mac: "00:00:00:00:00:02" }), add({ mac: undefined }), add({ mac: notYetKnown })],
+  keeps: [add({ mac: "00:00:00:00:00:02" }), add({ mac: undefined }), add({ mac: UNKNOWN })],
 });
 
 rule("interface-mac-once-per-vm", {
@@ -287,10 +278,10 @@ rule("interface-mac-once-per-vm", {
   keeps: [
     add({}, { others: [second] }),
     add({ mac: undefined }, { others: [{ ...second, mac: undefined }] }),
-    add({ mac: notYetKnown }, { others: [{ ...second, mac: notYetKnown }] }),
+    add({ mac: UNKNOWN }, { others: [{ ...second, mac: UNKNOWN }] }),
     add({}, { others: [{ ...second, mac: undefined }] }),
     add({}, { others: [{ ...second, vm: "db", mac: "52:54:00:12:34:56" }] }),
-    add({}, { others: notYetKnown }),
+    add({}, { others: UNKNOWN }),
   ],
 });
 
@@ -307,9 +298,9 @@ rule("interface-mac-once-in-cluster", {
   keeps: [
     add({}, { others: [{ ...second, mac: "52:54:00:12:34:56" }] }),
     add({}, { others: [{ ...second, vm: "db" }] }),
-    add({}, { others: [{ ...second, vm: notYetKnown, mac: "52:54:00:12:34:56" }] }),
+    add({}, { others: [{ ...second, vm: UNKNOWN, mac: "52:54:00:12:34:56" }] }),
     add({ mac: undefined }, { others: [{ ...second, vm: "db", mac: undefined }] }),
-    add({ mac: notYetKnown }, { others: [{ ...second, vm: "db", mac: notYetKnown }] }),
+    add({ mac: UNKNOWN }, { others: [{ ...second, vm: "db", mac: UNKNOWN }] }),
     add({}, { others: [{ ...second, vm: "db", mac: undefined }] }),
   ],
 });
@@ -375,7 +366,7 @@ rule("interface-vf-plain", {
   keeps: [
     add(),
     add({ profile: "X" }),
-    add({}, { profiles: [{ ...fast, networkFilter: notYetKnown, qos: notYetKnown, portMirroring: notYetKnown }] }),
+    add({}, { profiles: [{ ...fast, networkFilter: UNKNOWN, qos: UNKNOWN, portMirroring: UNKNOWN }] }),
     add({ profile: "S" }, { profiles: [{ ...standby, networkFilter: "clean", qos: "gold", portMirroring: true }] }),
   ],
 });
@@ -395,7 +386,7 @@ rule("interface-vf-has-standby", {
     add(),
     add({ profile: "S" }),
     add({ profile: "X" }),
-    add({}, { profiles: [{ ...fast, failover: notYetKnown }] }),
+    add({}, { profiles: [{ ...fast, failover: UNKNOWN }] }),
   ],
 });
 

@@ -1,13 +1,6 @@
 import { describe, expect, it } from "vitest";
-import {
-  type LogicalNetwork,
-  type Preview,
-  type Profile,
-  type ProfileFacts,
-  evaluate,
-  notYetKnown,
-  profileRules,
-} from "../../provider/rules/index.js";
+import { type LogicalNetwork, type Profile, type ProfileFacts, evaluate, profileRules } from "../../provider/rules/index.js";
+import { UNKNOWN, type MaybeUnknown } from "../../provider/model/unknown.js";
 import { examplesOf } from "./examples.js";
 
 const rule = examplesOf([...new Set([...profileRules.add, ...profileRules.edit, ...profileRules.remove])]);
@@ -34,7 +27,7 @@ const fast: Profile = {
 const plain: Profile = { id: "P", name: "plain", network: "data" };
 const outside: Profile = { id: "O", name: "outside", network: "outside" };
 
-function add(profile: Partial<Preview<Profile>>, facts: Partial<ProfileFacts> = {}): ProfileFacts {
+function add(profile: Partial<MaybeUnknown<Profile>>, facts: Partial<ProfileFacts> = {}): ProfileFacts {
   return {
     action: "add",
     backend: "libvirt",
@@ -51,7 +44,7 @@ function add(profile: Partial<Preview<Profile>>, facts: Partial<ProfileFacts> = 
   };
 }
 
-function edit(stored: Profile, change: Partial<Preview<Profile>>, facts: Partial<ProfileFacts> = {}): ProfileFacts {
+function edit(stored: Profile, change: Partial<MaybeUnknown<Profile>>, facts: Partial<ProfileFacts> = {}): ProfileFacts {
   return { ...add({}, facts), action: "edit", profile: { ...stored, ...change }, stored };
 }
 
@@ -71,7 +64,7 @@ rule("profile-network-exists", {
       { property: "network", message: 'Profile "fast" is for network "nowhere", which the cluster does not have.' },
     ],
     [
-      add({ name: notYetKnown }, { networks: [] }),
+      add({ name: UNKNOWN }, { networks: [] }),
       {
         property: "network",
         message: 'Profile (not yet known) is for network "data-vf", which the cluster does not have.',
@@ -80,9 +73,9 @@ rule("profile-network-exists", {
   ],
   keeps: [
     add({}),
-    add({ network: notYetKnown }),
-    add({ network: notYetKnown }, { networks: [] }),
-    add({ network: "nowhere" }, { networks: notYetKnown }),
+    add({ network: UNKNOWN }),
+    add({ network: UNKNOWN }, { networks: [] }),
+    add({ network: "nowhere" }, { networks: UNKNOWN }),
   ],
 });
 
@@ -100,8 +93,8 @@ rule("profile-qos-exists", {
   keeps: [
     add({ qos: "silver" }),
     add({}),
-    add({ qos: notYetKnown }),
-    add({ qos: "bronze" }, { qosNames: notYetKnown }),
+    add({ qos: UNKNOWN }),
+    add({ qos: "bronze" }, { qosNames: UNKNOWN }),
   ],
 });
 
@@ -119,7 +112,7 @@ rule("profile-network-filter-exists", {
   keeps: [
     add({}),
     add({ networkFilter: "clean" }, { networkFilters: ["clean"] }),
-    add({ networkFilter: "clean" }, { networkFilters: notYetKnown }),
+    add({ networkFilter: "clean" }, { networkFilters: UNKNOWN }),
   ],
 });
 
@@ -141,8 +134,8 @@ rule("profile-custom-properties-defined", {
   keeps: [
     add({ customProperties: { queues: "2" } }),
     add({}),
-    add({ customProperties: notYetKnown }),
-    add({ customProperties: { speed: "1" } }, { customPropertyNames: notYetKnown }),
+    add({ customProperties: UNKNOWN }),
+    add({ customProperties: { speed: "1" } }, { customPropertyNames: UNKNOWN }),
   ],
 });
 
@@ -167,7 +160,7 @@ rule("profile-name-unique-on-network", {
       { property: "name", message: 'Network "data" already has a profile "data".' },
     ],
     [
-      edit(fast, {}, { others: [standby, { ...fast, id: notYetKnown }] }),
+      edit(fast, {}, { others: [standby, { ...fast, id: UNKNOWN }] }),
       { property: "name", message: 'Network "data-vf" already has a profile "fast".' },
     ],
   ],
@@ -175,9 +168,9 @@ rule("profile-name-unique-on-network", {
     add({ name: "data" }),
     add({ network: "data" }),
     add({ name: "Data", network: "data" }),
-    add({ name: notYetKnown, network: "data" }, { others: [{ ...standby, name: notYetKnown }] }),
-    add({ name: "data", network: notYetKnown }, { others: [{ ...standby, network: notYetKnown }] }),
-    add({ name: "data", network: "data" }, { others: notYetKnown }),
+    add({ name: UNKNOWN, network: "data" }, { others: [{ ...standby, name: UNKNOWN }] }),
+    add({ name: "data", network: UNKNOWN }, { others: [{ ...standby, network: UNKNOWN }] }),
+    add({ name: "data", network: "data" }, { others: UNKNOWN }),
   ],
 });
 
@@ -190,7 +183,7 @@ rule("profile-network-fixed", {
   ],
   keeps: [
     edit(fast, {}),
-    edit(fast, { network: notYetKnown }),
+    edit(fast, { network: UNKNOWN }),
     { ...edit(fast, { network: "jumbo" }), stored: undefined },
   ],
 });
@@ -207,7 +200,7 @@ rule("profile-port-mirroring-not-external", {
   ],
   keeps: [
     add({ ...outside }),
-    add({ ...outside, portMirroring: notYetKnown }),
+    add({ ...outside, portMirroring: UNKNOWN }),
     add({ ...plain, portMirroring: true }),
     add({ ...plain, network: "unheard-of", portMirroring: true }),
   ],
@@ -238,8 +231,8 @@ rule("profile-passthrough-plain", {
   keeps: [
     add({ portMirroring: false }),
     add({ ...plain, passThrough: undefined, portMirroring: true, qos: "gold", networkFilter: "clean" }),
-    add({ passThrough: notYetKnown, qos: "gold" }),
-    add({ portMirroring: notYetKnown, qos: notYetKnown, networkFilter: notYetKnown }),
+    add({ passThrough: UNKNOWN, qos: "gold" }),
+    add({ portMirroring: UNKNOWN, qos: UNKNOWN, networkFilter: UNKNOWN }),
   ],
 });
 
@@ -301,7 +294,7 @@ rule("profile-virtio-network-has-bridge", {
   keeps: [
     add({ ...plain, passThrough: undefined }),
     add({}),
-    add({ passThrough: notYetKnown }),
+    add({ passThrough: UNKNOWN }),
     add({ passThrough: "disabled" }, { backend: "ovirt" }),
     add({ passThrough: "disabled", network: "unheard-of" }),
   ],
@@ -312,8 +305,8 @@ rule("failover-not-itself", {
   keeps: [
     add({}),
     add({ failover: undefined }),
-    add({ id: notYetKnown, failover: notYetKnown }),
-    add({ id: notYetKnown, failover: "F" }),
+    add({ id: UNKNOWN, failover: UNKNOWN }),
+    add({ id: UNKNOWN, failover: "F" }),
   ],
 });
 
@@ -324,7 +317,7 @@ rule("failover-exists", {
       { property: "failover", message: 'Profile "fast" names failover "X", which does not exist.' },
     ],
     [
-      add({ id: notYetKnown, failover: "X" }, { others: [] }),
+      add({ id: UNKNOWN, failover: "X" }, { others: [] }),
       { property: "failover", message: 'Profile "fast" names failover "X", which does not exist.' },
     ],
   ],
@@ -332,9 +325,9 @@ rule("failover-exists", {
     add({}),
     add({ failover: "F" }),
     add({ failover: undefined }, { others: [] }),
-    add({ failover: notYetKnown }, { others: [] }),
-    add({ failover: "X" }, { others: notYetKnown }),
-    add({ failover: "X" }, { others: [outside, { ...standby, id: notYetKnown }] }),
+    add({ failover: UNKNOWN }, { others: [] }),
+    add({ failover: "X" }, { others: UNKNOWN }),
+    add({ failover: "X" }, { others: [outside, { ...standby, id: UNKNOWN }] }),
   ],
 });
 
@@ -352,8 +345,8 @@ rule("failover-is-virtio", {
   keeps: [
     add({}),
     add({ failover: undefined }, { others: [{ ...standby, passThrough: "enabled" }] }),
-    add({ failover: notYetKnown }, { others: [{ ...standby, id: notYetKnown, passThrough: "enabled" }] }),
-    add({}, { others: [{ ...standby, passThrough: notYetKnown }] }),
+    add({ failover: UNKNOWN }, { others: [{ ...standby, id: UNKNOWN, passThrough: "enabled" }] }),
+    add({}, { others: [{ ...standby, passThrough: UNKNOWN }] }),
   ],
 });
 
@@ -367,7 +360,7 @@ rule("failover-not-external", {
       },
     ],
   ],
-  keeps: [add({}), add({ failover: undefined }), add({ failover: "O" }, { networks: notYetKnown })],
+  keeps: [add({}), add({ failover: undefined }), add({ failover: "O" }, { networks: UNKNOWN })],
 });
 
 rule("failover-migratable-written", {
@@ -383,7 +376,7 @@ rule("failover-migratable-written", {
   keeps: [
     add({}),
     add({ migratable: false }),
-    add({ migratable: notYetKnown }),
+    add({ migratable: UNKNOWN }),
     add({ migratable: undefined, failover: undefined }),
     add({ migratable: undefined, passThrough: "disabled" }),
   ],
@@ -407,9 +400,9 @@ rule("failover-on-migratable-passthrough", {
   keeps: [
     add({}),
     add({ migratable: undefined }),
-    add({ passThrough: notYetKnown, migratable: notYetKnown }),
+    add({ passThrough: UNKNOWN, migratable: UNKNOWN }),
     add({ passThrough: "disabled", failover: undefined }),
-    add({ passThrough: "disabled", failover: notYetKnown }),
+    add({ passThrough: "disabled", failover: UNKNOWN }),
   ],
 });
 
@@ -454,7 +447,7 @@ rule("failover-fixes-passthrough", {
   keeps: [
     edit(fast, { failover: undefined, migratable: false }),
     edit(fast, { failover: undefined }, { backend: "ovirt" }),
-    edit(fast, { failover: notYetKnown, migratable: false }, { backend: "ovirt" }),
+    edit(fast, { failover: UNKNOWN, migratable: false }, { backend: "ovirt" }),
     edit(plain, { migratable: false }, { backend: "ovirt" }),
     { ...edit(fast, { failover: undefined, migratable: false }, { backend: "ovirt" }), action: "add" },
     { ...edit(fast, { failover: undefined, migratable: false }, { backend: "ovirt" }), stored: undefined },
@@ -474,7 +467,7 @@ rule("failover-not-cleared-over-rest", {
   keeps: [
     edit(fast, { failover: undefined }),
     edit(fast, {}, { backend: "ovirt" }),
-    edit(fast, { failover: notYetKnown }, { backend: "ovirt" }),
+    edit(fast, { failover: UNKNOWN }, { backend: "ovirt" }),
     edit(plain, {}, { backend: "ovirt" }),
     { ...edit(fast, { failover: undefined }, { backend: "ovirt" }), action: "add" },
     { ...edit(fast, { failover: undefined }, { backend: "ovirt" }), stored: undefined },
@@ -501,9 +494,9 @@ rule("profile-port-mirroring-fixed-in-use", {
   ],
   keeps: [
     edit(plain, { portMirroring: true }),
-    edit(plain, { portMirroring: true }, { usedByVms: notYetKnown }),
+    edit(plain, { portMirroring: true }, { usedByVms: UNKNOWN }),
     edit(plain, { portMirroring: false }, { usedByVms: ["web"] }),
-    edit(plain, { portMirroring: notYetKnown }, { usedByVms: ["web"] }),
+    edit(plain, { portMirroring: UNKNOWN }, { usedByVms: ["web"] }),
     { ...edit(plain, { portMirroring: true }, { usedByVms: ["web"] }), stored: undefined },
   ],
 });
@@ -539,7 +532,7 @@ rule("profile-failover-fixed-in-use", {
   ],
   keeps: [
     edit(fast, { description: "new" }, { usedByVms: ["web"] }),
-    edit(fast, { failover: notYetKnown }, { usedByVms: ["web"] }),
+    edit(fast, { failover: UNKNOWN }, { usedByVms: ["web"] }),
     edit(fast, { failover: "O" }),
   ],
 });
@@ -604,10 +597,10 @@ rule("failover-profile-fixed", {
       { customProperties: { b: "2", a: "1" } },
       { others: [fast] },
     ),
-    edit(standby, { description: notYetKnown, customProperties: notYetKnown }, { others: [fast] }),
+    edit(standby, { description: UNKNOWN, customProperties: UNKNOWN }, { others: [fast] }),
     edit(standby, { description: "new" }, { others: [plain] }),
-    edit(standby, { description: "new" }, { others: [{ ...fast, failover: notYetKnown }] }),
-    edit(standby, { description: "new" }, { others: notYetKnown }),
+    edit(standby, { description: "new" }, { others: [{ ...fast, failover: UNKNOWN }] }),
+    edit(standby, { description: "new" }, { others: UNKNOWN }),
     { ...edit(standby, { description: "new" }, { others: [fast] }), stored: undefined },
   ],
 });
@@ -619,7 +612,7 @@ rule("profile-removed-unused", {
       { message: 'Profile "plain" is used by 1 VM, "web", and can\'t be removed.' },
     ],
   ],
-  keeps: [remove(plain, { usedByTemplates: ["golden"] }), remove(plain, { usedByVms: notYetKnown })],
+  keeps: [remove(plain, { usedByTemplates: ["golden"] }), remove(plain, { usedByVms: UNKNOWN })],
 });
 
 rule("profile-removed-not-in-templates", {
@@ -632,7 +625,7 @@ rule("profile-removed-not-in-templates", {
       },
     ],
   ],
-  keeps: [remove(plain, { usedByVms: ["web"] }), remove(plain, { usedByTemplates: notYetKnown })],
+  keeps: [remove(plain, { usedByVms: ["web"] }), remove(plain, { usedByTemplates: UNKNOWN })],
 });
 
 rule("profile-removed-not-standby", {
@@ -642,7 +635,7 @@ rule("profile-removed-not-standby", {
       { message: 'Profile "data" is the profile of the standby in 1 VM, "web", and can\'t be removed.' },
     ],
   ],
-  keeps: [remove(standby, { others: [fast] }), remove(standby, { standbyOfVms: notYetKnown })],
+  keeps: [remove(standby, { others: [fast] }), remove(standby, { standbyOfVms: UNKNOWN })],
 });
 
 rule("profile-removed-not-failover", {
@@ -654,8 +647,8 @@ rule("profile-removed-not-failover", {
   ],
   keeps: [
     remove(plain, { others: [fast] }),
-    remove(standby, { others: notYetKnown }),
-    { ...remove(standby, { others: [{ ...fast, failover: notYetKnown }] }), profile: { ...standby, id: notYetKnown } },
+    remove(standby, { others: UNKNOWN }),
+    { ...remove(standby, { others: [{ ...fast, failover: UNKNOWN }] }), profile: { ...standby, id: UNKNOWN } },
   ],
 });
 

@@ -1,24 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  type InterfaceFacts,
-  type LogicalNetwork,
-  type PlacementFacts,
-  type Preview,
-  type Profile,
-  type ProfileFacts,
-  type TeamingDevice,
-  type TeamingFacts,
-  type Violation,
-  type VmNic,
-  evaluate,
-  interfaceRules,
-  migrationXmlRules,
-  notYetKnown,
-  placementRules,
-  profileRules,
-  teamingRules,
-} from "../../provider/rules/index.js";
+import { type InterfaceFacts, type LogicalNetwork, type PlacementFacts, type Profile, type ProfileFacts, type TeamingDevice, type TeamingFacts, type Violation, type VmNic, evaluate, interfaceRules, migrationXmlRules, placementRules, profileRules, teamingRules } from "../../provider/rules/index.js";
+import { UNKNOWN, type MaybeUnknown } from "../../provider/model/unknown.js";
 
 /*
  * Small alphabets, so that names, ids and addresses meet. An id, name or network in them may be anything; what these
@@ -108,10 +91,10 @@ const interfaceFacts: fc.Arbitrary<InterfaceFacts> = fc.record({
 });
 
 /** Which of a record's values are not yet known: one bit for each key, in order. */
-function masked<T extends object>(record: T, bits: number): Preview<T> {
+function masked<T extends object>(record: T, bits: number): MaybeUnknown<T> {
   return Object.fromEntries(
-    Object.entries(record).map(([key, value], index) => [key, (bits >> index) & 1 ? notYetKnown : (value as unknown)]),
-  ) as Preview<T>;
+    Object.entries(record).map(([key, value], index) => [key, (bits >> index) & 1 ? UNKNOWN : (value as unknown)]),
+  ) as MaybeUnknown<T>;
 }
 
 /** An id that is not known yet may be the one that is named: then a profile that names no other names itself. */
@@ -178,9 +161,9 @@ describe("a value that is not yet known", () => {
         const blankNic = {
           ...ofNic,
           nic: masked(ofNic.nic as VmNic, -1),
-          others: notYetKnown,
-          profiles: notYetKnown,
-          networks: notYetKnown,
+          others: UNKNOWN,
+          profiles: UNKNOWN,
+          networks: UNKNOWN,
         } as InterfaceFacts;
         expect(evaluate(interfaceRules, blankNic)).toEqual([]);
       }),

@@ -2,19 +2,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import type { ProfileRecord } from "../../backends/libvirt/xml/network.js";
 import { ProblemError } from "../../model/problem.js";
-import {
-  evaluate,
-  interfaceRules,
-  isKnown,
-  knownPart,
-  notYetKnown,
-  type Eventual,
-  type InterfaceFacts,
-  type Preview,
-  type Profile,
-  type VmNic,
-  type VmOfNic,
-} from "../../rules/index.js";
+import { evaluate, interfaceRules, type InterfaceFacts, type Profile, type VmNic, type VmOfNic } from "../../rules/index.js";
 import { networkOn } from "../../config/index.js";
 import { generateMac, normalizeMac } from "../../model/mac.js";
 import { primaryAliasOf, standbyAliasOf, type InterfaceRecord } from "../../backends/libvirt/xml/interface-record.js";
@@ -79,7 +67,7 @@ import { DriverMissing } from "../../backends/libvirt/rpc/optional-drivers.js";
 import { noteAdopted, ownerOf, replacedInputs, wasAdopted } from "../replacement.js";
 import { leftUnchecked, warnOfUnreadable } from "../unreachable-warning.js";
 import { clusterCacheOf } from "./session.js";
-import type { MaybeUnknown } from "../../model/unknown.js";
+import { isKnown, knownPart, UNKNOWN, type Eventual, type MaybeUnknown } from "../../model/unknown.js";
 
 export interface VmInterfaceState extends VmInterfaceInputs, VmInterfaceOutputs {
   readonly mac: string;
@@ -275,7 +263,7 @@ async function refuseOtherNetworks(cache: ClusterCache, sight: VmSnapshot, input
 }
 
 /** Those of the store and of the program of which all is known that a pair is made by. */
-function planned(profiles: Eventual<readonly Preview<Profile>[]>): readonly PairProfile[] {
+function planned(profiles: Eventual<readonly MaybeUnknown<Profile>[]>): readonly PairProfile[] {
   return knownPart(profiles).flatMap(({ id, name, network, passThrough, failover }) =>
     isKnown(id) && isKnown(name) && isKnown(network) && isKnown(passThrough) && isKnown(failover)
       ? { id, name, network, passThrough: passThrough ?? "disabled", failover }
@@ -354,7 +342,7 @@ function warnOfUntoldReplacement(
   { vm }: MaybeUnknown<VmInterfaceInputs>,
   { olds, replaced, owner }: Self,
 ): void {
-  if (olds !== undefined || replaced !== undefined || owner === undefined || interfaces === notYetKnown) return;
+  if (olds !== undefined || replaced !== undefined || owner === undefined || interfaces === UNKNOWN) return;
   const own = interfaces.find((entry) => entry.vm === vm && entry.record.owner === owner);
   if (own === undefined) return;
   progress.warn(
@@ -485,7 +473,7 @@ async function specOf(
 
 /** Whether the hosts keep the profile, or its failover, differently. */
 async function profileConflict(cache: ClusterCache, store: StoreView, id: unknown): Promise<ProblemError | undefined> {
-  if (typeof id !== "string" || store.profiles === notYetKnown) return undefined;
+  if (typeof id !== "string" || store.profiles === UNKNOWN) return undefined;
   const stored = await cache.profile(id);
   if (stored === undefined) return undefined;
   const failover = stored.profile.failover === undefined ? undefined : await cache.profile(stored.profile.failover);
@@ -507,7 +495,7 @@ function idOf(vm: string, interfaceId: string): string {
 // --- rules
 
 /** A profile that this program is about to create has no id yet; that two interfaces name the same one is known. */
-function withProfileId(store: StoreView, { nic, profileUrn }: DeclaredInterface): Preview<VmNic> {
+function withProfileId(store: StoreView, { nic, profileUrn }: DeclaredInterface): MaybeUnknown<VmNic> {
   return { ...nic, profile: referredId(store, nic.profile, profileUrn) };
 }
 
@@ -518,7 +506,7 @@ async function factsFor(
 ): Promise<InterfaceFacts> {
   const { olds } = self;
   const nic = withProfileId(store, declaration);
-  const recorded = store.interfaces === notYetKnown ? [] : store.interfaces;
+  const recorded = store.interfaces === UNKNOWN ? [] : store.interfaces;
   // Another VM may have the name: the one that has this very interface is meant.
   const own = olds && recorded.find((entry) => entry.vm === nic.vm && isSelf(entry, self))?.vmId;
   const stored = recorded.filter(({ vm, vmId }) => vm !== nic.vm || own === undefined || vmId === own);
@@ -549,7 +537,7 @@ async function vmFacts(
   cache: ClusterCache,
   store: StoreView,
   vm: NamedVm,
-  { profile: profileId, mac }: Preview<VmNic>,
+  { profile: profileId, mac }: MaybeUnknown<VmNic>,
   {
     leaving,
     adopt,
@@ -564,7 +552,7 @@ async function vmFacts(
   if (sight === undefined) return {};
   const { instance, domain } = sight;
   const profileOf = (wanted: unknown) =>
-    store.profiles === notYetKnown ? undefined : store.profiles.find(({ id }) => id === wanted);
+    store.profiles === UNKNOWN ? undefined : store.profiles.find(({ id }) => id === wanted);
   const profile = profileOf(profileId);
   // What the replaced interface has is free when the new one is plugged.
   const freed = leaving === undefined ? [] : devicesOfRecord(domain, leaving);

@@ -1,7 +1,7 @@
 /** VnicProfile: a libvirt network of that name on every host, with the profile's attributes in its metadata. */
 import { randomUUID } from "node:crypto";
 import { ProblemError, reasonOf } from "../../model/problem.js";
-import { isKnown, notYetKnown, type ProfileFacts } from "../../rules/index.js";
+import type { ProfileFacts } from "../../rules/index.js";
 import { warnOfUnreadable } from "../unreachable-warning.js";
 import type { ProfileRecord } from "../../backends/libvirt/xml/network.js";
 import { HostRefused, HostUnreachable, refusedFirst } from "../../backends/libvirt/host.js";
@@ -15,7 +15,7 @@ import { checkProfile, previewOf, refuseProfile, type Subject } from "../profile
 import { declarationsOf, futureId, type Declarations } from "../declarations.js";
 import { isOfSameStack, noteAdopted, ownerOf, replacedInputs, wasAdopted } from "../replacement.js";
 import { clusterCacheOf } from "./session.js";
-import type { MaybeUnknown } from "../../model/unknown.js";
+import { isKnown, UNKNOWN, type MaybeUnknown } from "../../model/unknown.js";
 
 export interface VnicProfileState extends VnicProfileInputs {
   /** Hosts that lack the profile or have it otherwise. After an update: those that did not answer. */
@@ -146,9 +146,9 @@ function factsFor(
         : users.direct,
     standbyOfVms: users.standby,
     usedByTemplates: [],
-    qosNames: notYetKnown,
-    networkFilters: notYetKnown,
-    customPropertyNames: notYetKnown,
+    qosNames: UNKNOWN,
+    networkFilters: UNKNOWN,
+    customPropertyNames: UNKNOWN,
   };
 }
 

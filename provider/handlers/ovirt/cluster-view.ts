@@ -15,7 +15,8 @@ import {
   type EngineVm,
 } from "../../backends/ovirt/rest/index.js";
 import { ProblemError } from "../../model/problem.js";
-import { notYetKnown, type Eventual, type LogicalNetwork } from "../../rules/index.js";
+import type { LogicalNetwork } from "../../rules/index.js";
+import { UNKNOWN, type Eventual } from "../../model/unknown.js";
 import type { ProfileRecord } from "../../backends/libvirt/xml/network.js";
 import type { RecordedInterface, StoreView } from "../cluster-view.js";
 import { Declarations } from "../declarations.js";
@@ -35,7 +36,7 @@ export interface EngineView extends StoreView {
 }
 
 /** Nothing of it is unknown. */
-export type FullView = { readonly [Key in keyof EngineView]: Exclude<EngineView[Key], typeof notYetKnown> };
+export type FullView = { readonly [Key in keyof EngineView]: Exclude<EngineView[Key], typeof UNKNOWN> };
 
 /**
  * @param whose NICs to read: a profile's users may be any VM's.
@@ -74,12 +75,12 @@ export async function readEngineIfItAnswers(
     if (unreachable === undefined) throw error;
     return {
       program,
-      profiles: notYetKnown,
-      interfaces: notYetKnown,
-      networks: notYetKnown,
-      clusterNetworks: notYetKnown,
-      filters: notYetKnown,
-      qos: notYetKnown,
+      profiles: UNKNOWN,
+      interfaces: UNKNOWN,
+      networks: UNKNOWN,
+      clusterNetworks: UNKNOWN,
+      filters: UNKNOWN,
+      qos: UNKNOWN,
       unreachable,
     };
   }
@@ -148,7 +149,7 @@ export function recordOf(
 
 /** The name of what the user may have given the id of. */
 export function canonicalName<Name>(things: Eventual<readonly EngineNamed[]>, nameOrId: Name): Name | string {
-  if (things === notYetKnown || typeof nameOrId !== "string") return nameOrId;
+  if (things === UNKNOWN || typeof nameOrId !== "string") return nameOrId;
   return namedOrOfId(things, nameOrId)?.name ?? nameOrId;
 }
 
@@ -169,7 +170,7 @@ export function idNamed(kind: string, things: readonly EngineNamed[], nameOrId: 
 }
 
 export function logicalNetworks(networks: Eventual<readonly EngineNetwork[]>): Eventual<readonly LogicalNetwork[]> {
-  if (networks === notYetKnown) return notYetKnown;
+  if (networks === UNKNOWN) return UNKNOWN;
   return networks.map(({ name, vmNetwork, external, portIsolation, mtu }) => ({
     name,
     vmNetwork,
@@ -180,7 +181,7 @@ export function logicalNetworks(networks: Eventual<readonly EngineNetwork[]>): E
 }
 
 export function namesOf(things: Eventual<readonly EngineNamed[]>): Eventual<readonly string[]> {
-  return things === notYetKnown ? notYetKnown : things.map(({ name }) => name);
+  return things === UNKNOWN ? UNKNOWN : things.map(({ name }) => name);
 }
 
 /** An id that is no name stays what it is. */

@@ -15,18 +15,8 @@ import {
   type EngineVm,
 } from "../../backends/ovirt/rest/index.js";
 import { ProblemError, type Problem } from "../../model/problem.js";
-import {
-  evaluate,
-  interfaceRules,
-  isKnown,
-  knownPart,
-  type InterfaceFacts,
-  type Preview,
-  type Profile,
-  type Violation,
-  type VmNic,
-  type VmOfNic,
-} from "../../rules/index.js";
+import { evaluate, interfaceRules, type InterfaceFacts, type Profile, type Violation, type VmNic, type VmOfNic } from "../../rules/index.js";
+import { isKnown, knownPart, type MaybeUnknown } from "../../model/unknown.js";
 import { primaryAliasOf, standbyAliasOf } from "../../backends/libvirt/xml/interface-record.js";
 import { normalizeMac } from "../../model/mac.js";
 import { sayOnce } from "../announcement.js";
@@ -392,7 +382,7 @@ async function factsFor(
   { inputs, self, others, ...declaration }: InterfaceDeclaration,
 ): Promise<InterfaceFacts> {
   const { olds } = self;
-  const withIds = ({ nic, profileUrn }: DeclaredInterface): Preview<VmNic> => ({
+  const withIds = ({ nic, profileUrn }: DeclaredInterface): MaybeUnknown<VmNic> => ({
     ...nic,
     // The user may have written the VM's id.
     vm: isKnown(nic.vm) && nic.vm === vm?.id ? vm.name : nic.vm,
@@ -416,7 +406,7 @@ async function factsFor(
   };
 }
 
-function profileOf(view: EngineView, id: Preview<VmNic>["profile"]): Preview<Profile> | undefined {
+function profileOf(view: EngineView, id: MaybeUnknown<VmNic>["profile"]): MaybeUnknown<Profile> | undefined {
   const profiles = knownProfiles(view);
   return isKnown(profiles) ? profiles.find((profile) => profile.id === id) : undefined;
 }
@@ -425,7 +415,7 @@ async function vmFacts(
   { client }: Engine,
   { networks }: EngineView,
   vm: EngineVm,
-  profile: Preview<Profile> | undefined,
+  profile: MaybeUnknown<Profile> | undefined,
 ): Promise<VmOfNic> {
   const clusterLevel = (await listClusters(client)).find(({ id }) => id === vm.cluster)?.level;
   const facts = { running: isRunning(vm), ...(clusterLevel !== undefined && { clusterLevel }) };

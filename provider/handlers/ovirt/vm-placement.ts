@@ -10,7 +10,7 @@ import {
 import { moveLine } from "../../migration/report/line.js";
 import { migrationOptionsSchema } from "../../migration/options.js";
 import { ProblemError, remedyFor, type Problem } from "../../model/problem.js";
-import { evaluate, isKnown, placementRules, type Violation } from "../../rules/index.js";
+import { evaluate, placementRules, type Violation } from "../../rules/index.js";
 import { announceMove, sayOnce } from "../announcement.js";
 import type { OvirtMark } from "../backend-dispatch.js";
 import { PartialFailure, type CheckFailure, type Handler, type HandlerContext } from "../handler.js";
@@ -23,7 +23,7 @@ import {
 import { checkPlacement } from "../placement-check.js";
 import { failureOf, refuse } from "../rule-errors.js";
 import { leftUnchecked } from "../unreachable-warning.js";
-import type { MaybeUnknown } from "../../model/unknown.js";
+import { isKnown, type MaybeUnknown } from "../../model/unknown.js";
 import { EngineVmIsAnother, madeAgain } from "./another-vm.js";
 import { readEngine, spelledAs, type FullView } from "./cluster-view.js";
 import { powerCycleOf, pulumiAdviceWith } from "../../backends/ovirt/advice.js";

@@ -10,7 +10,7 @@ import {
   type ProfileWrite,
 } from "../../backends/ovirt/rest/index.js";
 import { ProblemError } from "../../model/problem.js";
-import { isKnown, notYetKnown, type ProfileFacts } from "../../rules/index.js";
+import type { ProfileFacts } from "../../rules/index.js";
 import type { ProfileRecord } from "../../backends/libvirt/xml/network.js";
 import type { OvirtMark } from "../backend-dispatch.js";
 import { diffOf, type Handler } from "../handler.js";
@@ -19,7 +19,7 @@ import { knownProfiles, referredId, usersOf } from "../cluster-view.js";
 import { checkProfile, previewOf, refuseProfile, type Subject } from "../profile-check.js";
 import { declarationsOf, futureId } from "../declarations.js";
 import { noteAdopted, wasAdopted } from "../replacement.js";
-import type { MaybeUnknown } from "../../model/unknown.js";
+import { isKnown, UNKNOWN, type MaybeUnknown } from "../../model/unknown.js";
 import {
   canonicalName,
   idNamed,
@@ -221,10 +221,10 @@ function factsFor(
     usedByVms: users.direct,
     standbyOfVms: users.standby,
     // The engine knows them, and what its administrator allows as custom properties; it has the last word.
-    usedByTemplates: notYetKnown,
+    usedByTemplates: UNKNOWN,
     qosNames: namesOf(view.qos),
     networkFilters: namesOf(view.filters),
-    customPropertyNames: notYetKnown,
+    customPropertyNames: UNKNOWN,
   };
 }
 
