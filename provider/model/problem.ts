@@ -100,7 +100,9 @@ function reasonFor(problem: Problem, options: ProblemOptions): string {
     ...(described === undefined ? [] : [withWhere(described.problem)]),
     ...(last === undefined || last === described ? [] : [wordsOf(last)]),
   ];
-  return [withWhere(problem), ...why].reduce((text, part) => `${withoutFullStop(text)}: ${withinSentence(part, text)}`);
+  return [withWhere(problem), ...why].reduce(
+    (text, part) => `${withoutFullStop(text)}: ${uncapitalized(withoutNamesOf(text, part))}`,
+  );
 }
 
 function isDescribed(error: Error): error is ProblemError {
@@ -115,16 +117,17 @@ function saysWhere(what: string, where: string): boolean {
   return what.includes(`"${where}"`) || what.includes(`${where}:`) || what.includes(`(${where})`);
 }
 
-/** A sentence that goes on another one: it begins in lower case, and repeats no quoted name of it. */
-function withinSentence(part: string, before: string): string {
-  const named = [...before.matchAll(/"([\w.-]+)"/g)].map(([, name = ""]) => name);
-  const short = named.reduce(
-    (text, name) => text.replaceAll(`VM "${name}"`, "the VM").replaceAll(`"${name}"`, name),
-    part,
-  );
-  return /^(?:Unable|The|A|An|No|On|Another|Hosts?|Networks?|Interfaces?|Profiles?) /.test(short)
-    ? short.charAt(0).toLowerCase() + short.slice(1)
-    : short;
+/** The reason behind a sentence's colon, without the quotes of names that the sentence has quoted: each is quoted once. */
+function withoutNamesOf(sentence: string, reason: string): string {
+  const named = [...sentence.matchAll(/"([\w.-]+)"/g)].map(([, name = ""]) => name);
+  return named.reduce((text, name) => text.replaceAll(`VM "${name}"`, "the VM").replaceAll(`"${name}"`, name), reason);
+}
+
+/** Behind a colon a sentence begins in lower case; a name keeps its capital. */
+function uncapitalized(sentence: string): string {
+  return /^(?:Unable|The|A|An|No|On|Another|Hosts?|Networks?|Interfaces?|Profiles?) /.test(sentence)
+    ? sentence.charAt(0).toLowerCase() + sentence.slice(1)
+    : sentence;
 }
 
 /** What is wrong and why, without what to do and without a full stop: for the sentence of another problem. */
