@@ -67,18 +67,28 @@ export const labNetworks: NetworksConfig = {
   "data-vf": { physicalFunctions: ["pf0"] },
 };
 
-export async function twoHosts(
-  options: {
-    readonly networks?: NetworksConfig;
-    readonly define?: readonly string[];
-    /** Hosts beyond the two: `host3`, … Default: none. */
-    readonly more?: number;
-    /** Hosts that are under maintenance. Default: none. */
-    readonly maintenance?: readonly string[];
-    /** By which hosts and processes wait. Default: the system's. */
-    readonly clock?: HostClock;
-  } = {},
-): Promise<LabLike> {
+export interface HostsOptions {
+  readonly networks?: NetworksConfig;
+  readonly define?: readonly string[];
+  /** Hosts beyond the two: `host3`, … Default: none. */
+  readonly more?: number;
+  /** Hosts that are under maintenance. Default: none. */
+  readonly maintenance?: readonly string[];
+  /** By which hosts and processes wait. Default: the system's. */
+  readonly clock?: HostClock;
+}
+
+/** They are closed when that is done with them. */
+export async function withTwoHosts<T>(options: HostsOptions, act: (lab: LabLike) => Promise<T>): Promise<T> {
+  const lab = await twoHosts(options);
+  try {
+    return await act(lab);
+  } finally {
+    await lab.close();
+  }
+}
+
+export async function twoHosts(options: HostsOptions = {}): Promise<LabLike> {
   const folder = await mkdtemp(join(tmpdir(), "hosts-"));
   const network = new MigrationNetwork();
   const { clock = systemClock } = options;

@@ -3,11 +3,10 @@ import { afterAll } from "vitest";
 import { moveVm } from "../../provider/migration/move.js";
 import { defaultMigrationOptions } from "../../provider/migration/options.js";
 import { changing, changingCalls, type ChangingCall } from "../hosts/changing-calls.js";
-import { declarePair } from "../hosts/declared.js";
 import { isRehearsal } from "../hosts/migration.js";
-import { twoHosts, type Entrance, type LabLike, vfs } from "../hosts/two-hosts.js";
+import { withPair } from "../hosts/lab-test.js";
+import { type Entrance, type LabLike, vfs } from "../hosts/two-hosts.js";
 import { expectedState } from "../hosts/cluster-state.js";
-import { TestClock } from "../hosts/test-clock.js";
 
 /** Either outcome; host2's first VF is reserved for the VM in every run. */
 export const onSource = expectedState("host1", vfs[0]);
@@ -15,22 +14,13 @@ export const onDestination = expectedState("host2", vfs[0]);
 
 export const moments = ["before", "after"] as const;
 
-export async function pairedLab(): Promise<LabLike> {
-  const lab = await twoHosts({ clock: new TestClock() });
-  await declarePair(lab);
-  return lab;
-}
-
 /** Where a move that goes well changes something. */
-export async function placesOfMove(options = defaultMigrationOptions): Promise<readonly ChangingCall[]> {
-  const lab = await pairedLab();
-  try {
+export function placesOfMove(options = defaultMigrationOptions): Promise<readonly ChangingCall[]> {
+  return withPair(async (lab) => {
     const from = [lab.host1.callCount, lab.host2.callCount] as const;
     await moveVm(lab.cluster, { vm: "web", to: "host2", options });
     return changingCalls(lab, from);
-  } finally {
-    await lab.close();
-  }
+  });
 }
 
 export function named(places: readonly ChangingCall[]): readonly (readonly [string, ChangingCall])[] {
@@ -45,12 +35,7 @@ export function countedRuns(of: string): (act: (lab: LabLike) => Promise<void>) 
   });
   return async (act) => {
     runs += 1;
-    const lab = await pairedLab();
-    try {
-      await act(lab);
-    } finally {
-      await lab.close();
-    }
+    await withPair(act);
   };
 }
 

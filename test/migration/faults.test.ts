@@ -1,51 +1,20 @@
 /**
- * A fault at every single call by which a move changes anything. Where it strikes, the VM must run once, with its VF where
+ * A fault at every single call by which a move changes anything. Wherever it happens, the VM must run once, with its VF where
  * it runs, no VF reserved and no journal left, at once or after `recover`.
  */
 import { hostname } from "node:os";
 import { describe, expect, it } from "vitest";
 import { moveVm } from "../../provider/migration/move.js";
 import { recover } from "../../provider/migration/recover.js";
-import { declarePair } from "../hosts/declared.js";
-import { changingCalls, type ChangingCall } from "../hosts/changing-calls.js";
-import { twoHosts, type LabLike, vfs } from "../hosts/two-hosts.js";
+import { withPair } from "../hosts/lab-test.js";
+import { vfs } from "../hosts/two-hosts.js";
 import { Refusal } from "../hosts/refusals.js";
 import { expectedState, clusterState, type ClusterState } from "../hosts/cluster-state.js";
-import { TestClock } from "../hosts/test-clock.js";
+import { named, onDestination, onSource, placesOfMove } from "./fault-places.js";
 
-/** Either outcome; host2's first VF is promised to the VM in every run. */
-const onSource = expectedState("host1", vfs[0]);
-const onDestination = expectedState("host2", vfs[0]);
+const places = await placesOfMove();
 
-async function pairedLab(): Promise<LabLike> {
-  const lab = await twoHosts({ clock: new TestClock() });
-  await declarePair(lab);
-  return lab;
-}
-
-/** Where a move that goes well changes something. */
-const places: readonly ChangingCall[] = await (async () => {
-  const lab = await pairedLab();
-  try {
-    const from = [lab.host1.callCount, lab.host2.callCount] as const;
-    await moveVm(lab.cluster, { vm: "web", to: "host2" });
-    return changingCalls(lab, from);
-  } finally {
-    await lab.close();
-  }
-})();
-
-const named = places.map((place) => [`${place.host} ${place.procedure} ${place.occurrence + 1}`, place] as const);
-
-async function within(act: (lab: LabLike) => Promise<void>): Promise<void> {
-  const lab = await pairedLab();
-  try {
-    await act(lab);
-  } finally {
-    await lab.close();
-  }
-}
-
+/** host2's first VF is planned for the VM in every run. */
 function expectSettled(now: ClusterState): void {
   expect(now).toEqual(now.runsOn[0] === "host2" ? onDestination : onSource);
 }
@@ -57,8 +26,8 @@ it("a move changes something at some twenty places", () => {
 
 describe.concurrent("the mover dies", () => {
   describe.each(["before", "after"] as const)("%s", (moment) => {
-    it.each(named)("%s", (_, { host, procedure, occurrence }) =>
-      within(async (lab) => {
+    it.each(named(places))("%s", (_, { host, procedure, occurrence }) =>
+      withPair(async (lab) => {
         const mover = await lab.entrance();
         lab[host][moment](procedure, () => mover.die(), { skip: occurrence });
         await moveVm(mover.cluster, { vm: "web", to: "host2" }).catch(() => undefined);
@@ -75,8 +44,8 @@ describe.concurrent("the mover dies", () => {
 
 describe.concurrent("the connection breaks once", () => {
   describe.each(["before", "after"] as const)("%s", (moment) => {
-    it.each(named)("%s", (_, { host, procedure, occurrence }) =>
-      within(async (lab) => {
+    it.each(named(places))("%s", (_, { host, procedure, occurrence }) =>
+      withPair(async (lab) => {
         lab[host].dropAt(procedure, moment, { skip: occurrence });
         await moveVm(lab.cluster, { vm: "web", to: "host2" }).catch(() => undefined);
         await recover(lab.cluster, "web");
@@ -87,8 +56,8 @@ describe.concurrent("the connection breaks once", () => {
 });
 
 describe.concurrent("libvirt refuses once", () => {
-  it.each(named)("%s", (_, { host, procedure, occurrence }) =>
-    within(async (lab) => {
+  it.each(named(places))("%s", (_, { host, procedure, occurrence }) =>
+    withPair(async (lab) => {
       lab[host].refuse(procedure, new Refusal(38, 0, "Unable to do that: Input/output error"), { skip: occurrence });
       await moveVm(lab.cluster, { vm: "web", to: "host2" }).catch(() => undefined);
       await recover(lab.cluster, "web");

@@ -7,21 +7,17 @@ import { moveVm } from "../../provider/migration/move.js";
 import type { ProcedureName } from "../../provider/backends/libvirt/rpc/procedures.js";
 import { runsAnnouncers } from "../hosts/announcers.js";
 import { declarePair } from "../hosts/declared.js";
-import { twoHosts, vfs, type LabLike } from "../hosts/two-hosts.js";
+import { vfs, withTwoHosts, type LabLike } from "../hosts/two-hosts.js";
 import { Rounds, type CountedCall } from "../hosts/rounds.js";
 
 /** In real time: calls that are counted in rounds are held back, which must let no time pass that is not there. */
 const it = test.extend<{ readonly lab: LabLike }>({
   // vitest reads from this pattern which fixtures a fixture needs.
-  lab: async ({}, use) => {
-    const lab = await twoHosts();
-    try {
+  lab: async ({}, use) =>
+    withTwoHosts({}, async (lab) => {
       await declarePair(lab);
       await use(lab);
-    } finally {
-      await lab.close();
-    }
-  },
+    }),
 });
 
 /** What libvirt's own way of migrating asks, by whatever client. */

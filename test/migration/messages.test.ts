@@ -3,7 +3,8 @@ import { afterAll, describe, expect, it } from "vitest";
 import { ProblemError } from "../../provider/model/problem.js";
 import { moveVm } from "../../provider/migration/move.js";
 import { Refusal } from "../hosts/refusals.js";
-import { named, pairedLab, placesOfMove } from "./fault-places.js";
+import { withPair } from "../hosts/lab-test.js";
+import { named, placesOfMove } from "./fault-places.js";
 
 const places = named(await placesOfMove());
 let read = 0;
@@ -36,26 +37,20 @@ function expectReadable(error: unknown): void {
 }
 
 describe.concurrent("libvirt refuses", () => {
-  it.each(places)("%s", async (_, { host, procedure, occurrence }) => {
-    const lab = await pairedLab();
-    try {
+  it.each(places)("%s", (_, { host, procedure, occurrence }) =>
+    withPair(async (lab) => {
       const refusal = new Refusal(38, 0, "Unable to do that: Input/output error");
       lab[host].refuse(procedure, refusal, { skip: occurrence, times: Infinity });
       await moveVm(lab.cluster, { vm: "web", to: "host2" }).catch(expectReadable);
-    } finally {
-      await lab.close();
-    }
-  });
+    }),
+  );
 });
 
 describe.concurrent("the connection breaks", () => {
-  it.each(places)("%s", async (_, { host, procedure, occurrence }) => {
-    const lab = await pairedLab();
-    try {
+  it.each(places)("%s", (_, { host, procedure, occurrence }) =>
+    withPair(async (lab) => {
       lab[host].dropAt(procedure, "before", { skip: occurrence });
       await moveVm(lab.cluster, { vm: "web", to: "host2" }).catch(expectReadable);
-    } finally {
-      await lab.close();
-    }
-  });
+    }),
+  );
 });

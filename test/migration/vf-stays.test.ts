@@ -10,7 +10,7 @@ import type { NetworkConfig } from "../../provider/config/index.js";
 import { flat, giveDevices, ownSettings, pciAttributesOf, standbyByHand, vfByHand } from "../hosts/by-hand.js";
 import { runsCommands } from "../hosts/commands.js";
 import { declarePair } from "../hosts/declared.js";
-import { twoHosts, labNetworks, vfs, vm, type LabLike, occupy } from "../hosts/two-hosts.js";
+import { withTwoHosts, labNetworks, vfs, vm, type LabLike, occupy } from "../hosts/two-hosts.js";
 import { disown } from "../hosts/left-journal.js";
 import { refusals } from "../hosts/refusals.js";
 import { clusterState } from "../hosts/cluster-state.js";
@@ -22,18 +22,15 @@ const it = base.extend<{
   readonly within: (act: (lab: LabLike) => Promise<void>, networks?: Networks) => Promise<void>;
 }>({
   within: async ({}, use) => {
-    await use(async (act, networks = labNetworks) => {
-      const lab = await twoHosts({ networks, clock: new TestClock() });
-      // The VFs of the two hosts can be told apart: host2's first one is not free.
-      const [first] = lab.host2.devices.virtualFunctions();
-      if (first !== undefined) occupy(first);
-      runsCommands(lab, lab.cluster);
-      try {
+    await use((act, networks = labNetworks) =>
+      withTwoHosts({ networks, clock: new TestClock() }, async (lab) => {
+        // The VFs of the two hosts can be told apart: host2's first one is not free.
+        const [first] = lab.host2.devices.virtualFunctions();
+        if (first !== undefined) occupy(first);
+        runsCommands(lab, lab.cluster);
         await act(lab);
-      } finally {
-        await lab.close();
-      }
-    });
+      }),
+    );
   },
 });
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { drain } from "../../provider/cli/commands/libvirt/drain.js";
 import { defaultMigrationOptions } from "../../provider/migration/options.js";
 import { contextWith } from "../cli/command-context.js";
-import { twoHosts, type LabLike } from "../hosts/two-hosts.js";
+import { withTwoHosts, type LabLike } from "../hosts/two-hosts.js";
 import { fast, nic, placement, program, standby } from "../scenarios/declarations.js";
 import { withStack, type Run, type TestStack } from "./stack.js";
 
@@ -20,8 +20,7 @@ interface Stage {
 }
 
 async function onThreeHosts(text: string, story: (stage: Stage) => Promise<void>): Promise<void> {
-  const lab = await twoHosts({ more: 1 });
-  try {
+  await withTwoHosts({ more: 1 }, async (lab) => {
     const config = { "vnic-failover:cluster": lab.configuration.cluster };
     await withStack({ program: text, config }, async (stack) => {
       const path = (host: string) => `vnic-failover:cluster.hosts.${host}.maintenance`;
@@ -35,9 +34,7 @@ async function onThreeHosts(text: string, story: (stage: Stage) => Promise<void>
         hostOf: async (vm) => (await lab.cluster.require(vm)).host.name,
       });
     });
-  } finally {
-    await lab.close();
-  }
+  });
 }
 
 /**

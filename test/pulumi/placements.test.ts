@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { moveVm } from "../../provider/migration/move.js";
 import { formatXml } from "../../provider/xml/element.js";
-import { twoHosts, vfs, type LabLike } from "../hosts/two-hosts.js";
+import { withTwoHosts, vfs, type LabLike } from "../hosts/two-hosts.js";
 import { refusals } from "../hosts/refusals.js";
 import { expectedState, clusterState } from "../hosts/cluster-state.js";
 import { fast, nic, placement, program, standby } from "../scenarios/declarations.js";
@@ -19,13 +19,10 @@ async function onLab(
   story: (stage: { stack: TestStack; lab: LabLike }) => Promise<void>,
   env: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  const lab = await twoHosts();
-  try {
+  await withTwoHosts({}, async (lab) => {
     const config = { "vnic-failover:cluster": lab.configuration.cluster };
     await withStack({ program: text, config, env }, (stack) => story({ stack, lab }));
-  } finally {
-    await lab.close();
-  }
+  });
 }
 
 /** What stays on the screen of the placement, in order. */

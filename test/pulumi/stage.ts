@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { twoHosts, type LabLike } from "../hosts/two-hosts.js";
+import { withTwoHosts, type HostsOptions, type LabLike } from "../hosts/two-hosts.js";
 import { installPlugin } from "./faces.js";
 import type { Sdk } from "./package.js";
 import { withStack, type TestStack } from "./stack.js";
@@ -14,7 +14,7 @@ export interface Play {
   readonly config?: Readonly<Record<string, unknown>>;
   /** Whether the stack's configuration names the cluster, by default, or the program gets it as `test:cluster`. */
   readonly configured?: boolean;
-  readonly lab?: Parameters<typeof twoHosts>[0];
+  readonly lab?: HostsOptions;
 }
 
 /** One plugin's installation for all stories of a file. */
@@ -35,8 +35,7 @@ export class Stage {
     { program, sdk = "pinned", config = {}, configured = true, lab: options }: Play,
     story: (stack: TestStack, lab: LabLike) => Promise<void>,
   ): Promise<void> {
-    const lab = await twoHosts(options);
-    try {
+    await withTwoHosts(options ?? {}, async (lab) => {
       const cluster = JSON.parse(lab.stackConfig.cluster ?? "") as object;
       const own = Object.entries({ host: "host1", ...config }).map(([key, value]) => [`test:${key}`, value] as const);
       const settings = {
@@ -45,8 +44,6 @@ export class Stage {
       };
       const env = { PATH: this.#path, VNIC_FAILOVER_REPORTS: join(this.#home, "reports") };
       await withStack({ program, sdk, config: settings, env }, (stack) => story(stack, lab));
-    } finally {
-      await lab.close();
-    }
+    });
   }
 }

@@ -16,6 +16,7 @@ const gatherers: Readonly<Record<RuleRow["group"], readonly string[]>> = {
   teaming: ["provider/migration/teaming-facts.ts"],
   "migration-xml": ["provider/migration/teaming-facts.ts"],
   placement: [
+    "provider/backends/libvirt/host-survey.ts",
     "provider/migration/facts.ts",
     "provider/migration/host-facts.ts",
     "provider/handlers/ovirt/placement-facts.ts",

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import * as z from "zod";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { declarePair } from "../../hosts/declared.js";
-import { twoHosts, vfs, vm, type LabLike } from "../../hosts/two-hosts.js";
+import { withTwoHosts, vfs, vm, type LabLike } from "../../hosts/two-hosts.js";
 import { expectedState, clusterState } from "../../hosts/cluster-state.js";
 import { nameOf } from "../events.js";
 import { classes as facesClasses, installPlugin, pluginIn } from "../faces.js";
@@ -71,16 +71,13 @@ describe("under the real engine", () => {
   });
 
   async function overLab(program: string, story: (stack: TestStack, lab: LabLike) => Promise<void>): Promise<void> {
-    const lab = await twoHosts();
-    try {
+    await withTwoHosts({}, async (lab) => {
       const cluster = JSON.parse(lab.stackConfig.cluster ?? "") as object;
       const config = { "vnic-failover:cluster": cluster, "test:host": "host1" };
       const secrets = { "test:mac": vm.mac, "vnic-failover:sshPassword": "correct-horse" };
       const env = { PATH: path, VNIC_FAILOVER_REPORTS: join(home, "reports") };
       await withStack({ program, config, secrets, env }, (stack) => story(stack, lab));
-    } finally {
-      await lab.close();
-    }
+    });
   }
 
   it("a pair is made, moved, seen to drift, repaired and destroyed", { timeout: TIMEOUT }, async () => {

@@ -11,7 +11,7 @@ import { parseXml } from "../../../provider/xml/element.js";
 import { formatProfileNetwork, type ProfileRecord } from "../../../provider/backends/libvirt/xml/network.js";
 import { giveDevices, standbyByHand, vfByHand } from "../../hosts/by-hand.js";
 import { bridgeProfile, declarePair, declareProfiles, vfProfile } from "../../hosts/declared.js";
-import { domainXml, twoHosts, labNetworks, occupy, vfs, vm, type LabLike } from "../../hosts/two-hosts.js";
+import { domainXml, withTwoHosts, type HostsOptions, labNetworks, occupy, vfs, vm, type LabLike } from "../../hosts/two-hosts.js";
 import { without } from "../../hosts/without.js";
 import { raises, refusalOf } from "./raises.js";
 
@@ -23,17 +23,11 @@ vi.mock("../../../provider/rules/rule.js", async (original) => {
 type More = Partial<HandlerContext>;
 
 /** What the user reads of two hosts' cluster. */
-async function within(
-  act: (lab: LabLike) => Promise<unknown>,
-  options: Parameters<typeof twoHosts>[0] = {},
-): Promise<string> {
-  const lab = await twoHosts(options);
-  try {
+function within(act: (lab: LabLike) => Promise<unknown>, options: HostsOptions = {}): Promise<string> {
+  return withTwoHosts(options, async (lab) => {
     const said = await act(lab);
     return [typeof said === "string" ? said : "", ...lab.progress.warnings, ...lab.progress.infos].join("\n");
-  } finally {
-    await lab.close();
-  }
+  });
 }
 
 const reasons = (failures: readonly { readonly reason: string }[]) => failures.map(({ reason }) => reason).join("\n");

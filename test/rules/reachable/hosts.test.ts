@@ -6,7 +6,7 @@ import { formatVfClaim } from "../../../provider/backends/libvirt/xml/vf-claim.j
 import { contextWith } from "../../cli/command-context.js";
 import { pciAttributesOf } from "../../hosts/by-hand.js";
 import { declareProfiles } from "../../hosts/declared.js";
-import { domainXml, twoHosts, labNetworks, occupy, vfs, type LabLike } from "../../hosts/two-hosts.js";
+import { domainXml, withTwoHosts, type HostsOptions, labNetworks, occupy, vfs, type LabLike } from "../../hosts/two-hosts.js";
 import { pci } from "../../hosts/left-journal.js";
 import { raises } from "./raises.js";
 
@@ -16,17 +16,11 @@ vi.mock("../../../provider/rules/rule.js", async (original) => {
 });
 
 /** What it says after something has happened to the hosts. */
-async function diagnosis(
-  happen: (lab: LabLike) => void | Promise<void>,
-  options: Parameters<typeof twoHosts>[0] = {},
-): Promise<string> {
-  const lab = await twoHosts(options);
-  try {
+function diagnosis(happen: (lab: LabLike) => void | Promise<void>, options: HostsOptions = {}): Promise<string> {
+  return withTwoHosts(options, async (lab) => {
     await happen(lab);
     return (await doctor(contextWith({ cluster: lab.cluster }))).text;
-  } finally {
-    await lab.close();
-  }
+  });
 }
 
 const nothing = () => undefined;

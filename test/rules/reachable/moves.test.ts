@@ -14,7 +14,7 @@ import { declarePair, type DeclaredPair } from "../../hosts/declared.js";
 import { runsCommands } from "../../hosts/commands.js";
 import { Refusal } from "../../hosts/refusals.js";
 import { withAgent } from "../../hosts/guest-agent.js";
-import { domainXml, twoHosts, labNetworks, occupy, vfs, vm, type LabLike } from "../../hosts/two-hosts.js";
+import { domainXml, withTwoHosts, type HostsOptions, labNetworks, occupy, vfs, vm, type LabLike } from "../../hosts/two-hosts.js";
 import { journalOf, leave } from "../../hosts/left-journal.js";
 import { clusterState } from "../../hosts/cluster-state.js";
 import { raises, refusalOf } from "./raises.js";
@@ -24,16 +24,7 @@ vi.mock("../../../provider/rules/rule.js", async (original) => {
   return noting(await original());
 });
 
-type Options = Parameters<typeof twoHosts>[0];
-
-async function within(act: (lab: LabLike) => Promise<string>, options: Options = {}): Promise<string> {
-  const lab = await twoHosts(options);
-  try {
-    return await act(lab);
-  } finally {
-    await lab.close();
-  }
-}
+const within = (act: (lab: LabLike) => Promise<string>, options: HostsOptions = {}) => withTwoHosts(options, act);
 
 const planned = async (
   { cluster }: Pick<LabLike, "cluster">,
@@ -43,7 +34,7 @@ const planned = async (
 ) => (await plan(contextWith({ cluster }), { vm: of, to, options: { ...defaultMigrationOptions, ...options } })).text;
 
 /** The plan of moving `web` with its pair to host2, after something has happened to the hosts. */
-const planOf = (happen: (lab: LabLike, pair: DeclaredPair) => void | Promise<void>, options: Options = {}) =>
+const planOf = (happen: (lab: LabLike, pair: DeclaredPair) => void | Promise<void>, options: HostsOptions = {}) =>
   within(async (lab) => {
     const pair = await declarePair(lab);
     await happen(lab, pair);
