@@ -7,7 +7,7 @@ import type { CommandConfiguration } from "./configuration.js";
 import { askYes } from "./prompt.js";
 import { exitCodes, type Outcome } from "./exit-codes.js";
 import { catchInterrupts, leaveOnInterrupt, libvirtInterruption } from "./signals.js";
-import { printable, printableJson } from "../model/foreign-text.js";
+import { printable, printableJson, stackOf } from "../model/foreign-text.js";
 import { commandLine, type Invocation } from "./program.js";
 import { jsonBoard, lineBoard, type ProgressBoard, type TextSink } from "./output/progress-board.js";
 import { barBoard } from "./output/terminal-progress.js";
@@ -127,19 +127,12 @@ function problemIn(error: unknown, debug: boolean): Problem & { message: string;
 }
 
 function paragraphOf(error: unknown, debug: boolean): string {
-  if (debug) return `vnic-failover: ${stackOf(error) ?? messageOf(error)}`;
+  if (debug) return `vnic-failover: ${stackOf(error)}`;
   const hint =
     error instanceof ProblemError
       ? ""
       : " This error is unexpected: run the command again with --debug, and report it.";
   return `vnic-failover: ${messageOf(error)}${hint}`;
-}
-
-/** With the stacks of its causes. */
-function stackOf(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined;
-  const cause = stackOf(error.cause);
-  return `${error.stack ?? error.message}${cause === undefined ? "" : `\ncaused by ${cause}`}`;
 }
 
 function messageOf(error: unknown): string {

@@ -27,7 +27,7 @@ import {
   type DomainInstance,
   type VmRef,
 } from "../backends/libvirt/cluster.js";
-import { JobOperation, JobType } from "../backends/libvirt/constants.js";
+import { JobOperation } from "../backends/libvirt/constants.js";
 import { domainStateName, type DomainStateName } from "../backends/libvirt/domain-state.js";
 import { asUnreachable, type HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
 import { guestSystem } from "../backends/libvirt/guest-agent.js";
@@ -38,6 +38,7 @@ import { rehearse } from "../backends/libvirt/rehearsal.js";
 import { readVfSettings } from "../backends/libvirt/vf-settings/vf-settings.js";
 import { defaultMigrationOptions, type MigrationOptions } from "./options.js";
 import { HostFactsCache } from "./host-facts-cache.js";
+import { runningOperation } from "./job.js";
 import type { SurveyedHost } from "./host-facts.js";
 import type { HostBasics } from "../backends/libvirt/host-basics.js";
 import { unlessMissing } from "../backends/libvirt/rpc/optional-drivers.js";
@@ -437,16 +438,10 @@ function plainInterfaces(
 }
 
 async function jobOf({ host, dom }: DomainInstance): Promise<string> {
-  const { type, values } = await host.job(dom);
-  if (type !== JobType.BOUNDED && type !== JobType.UNBOUNDED) return "none";
-  return (
-    (
-      { [JobOperation.MIGRATION_OUT]: "migration out", [JobOperation.MIGRATION_IN]: "migration in" } as Record<
-        number,
-        string
-      >
-    )[Number(values["operation"])] ?? "another job"
-  );
+  const operation = await runningOperation(host, dom);
+  if (operation === undefined) return "none";
+  if (operation === JobOperation.MIGRATION_OUT) return "migration out";
+  return operation === JobOperation.MIGRATION_IN ? "migration in" : "another job";
 }
 
 /**

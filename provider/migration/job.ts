@@ -1,7 +1,15 @@
 /** libvirt's job statistics in words and numbers (include/libvirt/libvirt-domain.h, VIR_DOMAIN_JOB_*). */
-import type { JobNow } from "../backends/libvirt/host.js";
+import { JobType } from "../backends/libvirt/constants.js";
+import { undefinedOn, type DomainRef, type JobNow, type LibvirtHost } from "../backends/libvirt/host.js";
 import type { LibvirtJob } from "./report/report.js";
 import type { JobSample } from "./report/timeline.js";
+
+/** What the job that runs does, one of JobOperation; undefined: none runs, or the domain has gone from that host or is shut off there. */
+export async function runningOperation(host: LibvirtHost, dom: DomainRef): Promise<number | undefined> {
+  const job = await undefinedOn("NO_DOMAIN", () => undefinedOn("OPERATION_INVALID", () => host.job(dom)));
+  const runs = job?.type === JobType.BOUNDED || job?.type === JobType.UNBOUNDED;
+  return runs ? Number(job.values["operation"]) : undefined;
+}
 
 export function describeJob({ values }: JobNow): { sample: Omit<JobSample, "at">; text: string } {
   const memory = { total: number(values["memory_total"]) ?? 0, remaining: number(values["memory_remaining"]) ?? 0 };

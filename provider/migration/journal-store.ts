@@ -9,8 +9,16 @@ import { buildJournal, parseJournal, type Journal } from "./journal.js";
 export async function readJournal(host: LibvirtHost, dom: DomainRef): Promise<Journal | undefined> {
   // AFFECT_CURRENT: the live domain's where it runs, else its definition's.
   const metadata = await host.metadata(dom, metadataNamespace("journal"), 0);
-  const journal = parseJournal(metadata, dom.name);
-  return journal?.uuid !== undefined && journal.uuid !== dom.uuid ? undefined : journal;
+  return ownJournal(metadata, dom);
+}
+
+/** @returns as {@link readJournal}, of metadata that has been read. */
+export function ownJournal(
+  metadata: Parameters<typeof parseJournal>[0],
+  { name, uuid }: Pick<DomainRef, "name" | "uuid">,
+): Journal | undefined {
+  const journal = parseJournal(metadata, name);
+  return journal?.uuid !== undefined && journal.uuid !== uuid ? undefined : journal;
 }
 
 /**

@@ -17,18 +17,19 @@ import {
   type VmLocations,
 } from "../backends/libvirt/cluster.js";
 import { DomainState, JobOperation } from "../backends/libvirt/constants.js";
-import { asUnreachable, undefinedOn, UnconfiguredHost, type HostUnreachable } from "../backends/libvirt/host.js";
+import { asUnreachable, UnconfiguredHost, type HostUnreachable } from "../backends/libvirt/host.js";
 import { endMigratedCopy } from "../backends/libvirt/live-migration.js";
 import { placesNow, startAnnouncers, stopAnnouncers, vfInUse } from "./announce.js";
 import { domainOn, readJournal, type MoveContext } from "./context.js";
 import { journalAmong } from "./journal-store.js";
 import { refuseForeignPairs, refuseForeignVfs } from "./foreign-devices.js";
 import type { Journal } from "./journal.js";
+import { runningOperation } from "./job.js";
 import { ownerStatus, thisMover } from "./mover.js";
 import { newContext, observerOf, whileHeld } from "./execution.js";
 import { settleOwed } from "./owed.js";
 import { finishSteps, undoSteps } from "./runner.js";
-import { isRunning, moveSteps, moveUnderWay, release } from "./steps.js";
+import { moveSteps, moveUnderWay, release } from "./steps.js";
 import { verdictOf, type Verdict } from "./verdict.js";
 import { shellWord } from "../model/shell-word.js";
 
@@ -294,7 +295,7 @@ async function waitForMover(
   // It is dead. libvirt may need a moment to notice that nothing leads its job any more.
   const active = instances.filter(isActive);
   for (let waited = 0; waited < 60; waited += 1) {
-    const jobs = await Promise.all(active.map(jobOf));
+    const jobs = await Promise.all(active.map(({ host, dom }) => runningOperation(host, dom)));
     const migrations = active.filter((_, index) => isMigration(jobs[index]));
     if (migrations.length === 0) return;
     if (journal.step !== "migrate") throw migratedByAnother(vm, migrations);
@@ -306,12 +307,6 @@ async function waitForMover(
     await clock.sleep(1000);
   }
   throw moveUnderWay(vm, mover);
-}
-
-/** Of the job that runs; undefined: none does, or the domain has gone from that host meanwhile, or runs there no more. */
-async function jobOf({ host, dom }: DomainInstance): Promise<number | undefined> {
-  const job = await undefinedOn("NO_DOMAIN", () => undefinedOn("OPERATION_INVALID", () => host.job(dom)));
-  return isRunning(job) ? Number(job?.values["operation"]) : undefined;
 }
 
 function isMigration(operation: number | undefined): boolean {

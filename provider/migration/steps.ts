@@ -14,7 +14,7 @@ import { formatPciAddress, samePciAddress, type PciAddress } from "../backends/l
 import { findPrimary, withVlan } from "../backends/libvirt/xml/primary.js";
 import { parseInterface } from "../backends/libvirt/xml/teaming.js";
 import { isActive } from "../backends/libvirt/cluster.js";
-import { DomainState, DomainXml, JobOperation, JobType, PausedReason } from "../backends/libvirt/constants.js";
+import { DomainState, DomainXml, JobOperation, PausedReason } from "../backends/libvirt/constants.js";
 import { undefinedOn, type DomainRef, type JobNow, type LibvirtHost } from "../backends/libvirt/host.js";
 import {
   copyOn,
@@ -34,7 +34,7 @@ import { attachVf, isSetByHost, placeChanged, primaryDevice } from "../backends/
 import { chooseVf } from "../backends/libvirt/vf-scheduler.js";
 import { announceStandby, tellAnnouncers, tellAnnouncersOn, tellOfVf, vfInUse, vfSeen } from "./announce.js";
 import { domainOn, isPluggedIn, readJournal, writeJournal, type MoveContext, type MoveStep } from "./context.js";
-import { describeJob } from "./job.js";
+import { describeJob, runningOperation } from "./job.js";
 import { noteOwed } from "./owed.js";
 import type { Journal, JournalInterface } from "./journal.js";
 import { prepare, type Prepared } from "./prepare.js";
@@ -436,13 +436,7 @@ export async function hasOwnMigration(
   host: LibvirtHost,
   dom: DomainRef,
 ): Promise<boolean> {
-  if (journal.step !== migrateVm.name) return false;
-  const job = await undefinedOn("NO_DOMAIN", () => undefinedOn("OPERATION_INVALID", () => host.job(dom)));
-  return isRunning(job) && Number(job?.values["operation"]) === JobOperation.MIGRATION_OUT;
-}
-
-export function isRunning(job: JobNow | undefined): boolean {
-  return job?.type === JobType.BOUNDED || job?.type === JobType.UNBOUNDED;
+  return journal.step === migrateVm.name && (await runningOperation(host, dom)) === JobOperation.MIGRATION_OUT;
 }
 
 async function whereJournalIs(context: MoveContext): Promise<{ host: LibvirtHost; dom: DomainRef }[]> {

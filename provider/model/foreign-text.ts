@@ -40,7 +40,8 @@ export function printableError(error: unknown): Error {
 
 const longestStack = 10_000;
 
-function stackOf(error: unknown): string {
+/** With the stacks of its causes. */
+export function stackOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return `${error.stack ?? error.message}${error.cause === undefined ? "" : `\ncaused by ${stackOf(error.cause)}`}`;
 }

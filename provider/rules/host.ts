@@ -387,21 +387,22 @@ function eachNetwork(find: (host: AnsweringHost, network: NetworkHealth) => Foun
 /** Each PF once, with the first network that names it. */
 function eachPf(find: (host: AnsweringHost, network: NetworkHealth, pf: PfHealth) => Found): HostRule["find"] {
   return eachHost((host) =>
-    pfsOf(host).flatMap((pf) => {
+    pfsOfHost(host).flatMap((pf) => {
       const network = host.networks.find(({ physicalFunctions }) => physicalFunctions.includes(pf));
       return network === undefined ? [] : find(host, network, pf);
     }),
   );
 }
 
-function pfsOf({ networks }: AnsweringHost): readonly PfHealth[] {
+/** Each PF of the host once, though networks may share it. */
+export function pfsOfHost<Pf extends { readonly name: string }>({ networks }: AnsweringHost<Pf>): readonly Pf[] {
   const all = networks.flatMap(({ physicalFunctions }) => physicalFunctions);
   return all.filter((pf, index) => all.findIndex(({ name }) => name === pf.name) === index);
 }
 
 /** Every VF of the host's networks once, though networks may share PFs. */
 function vfsOf(host: AnsweringHost): readonly VfHealth[] {
-  const all = pfsOf(host).flatMap(vfsIn);
+  const all = pfsOfHost(host).flatMap(vfsIn);
   return [...new Map(all.map((vf) => [vf.address, vf])).values()];
 }
 

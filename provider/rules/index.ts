@@ -40,6 +40,7 @@ function rows(group: RuleRow["group"], members: readonly Omit<Rule<never>, "find
 export { engineRules, neededRoles, type EngineHealth } from "./engine.js";
 export {
   hostRules,
+  pfsOfHost,
   type AnsweringHost,
   type BridgeHealth,
   type ClusterHealth,

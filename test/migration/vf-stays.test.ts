@@ -5,7 +5,8 @@ import { MoveFailed, moveVm } from "../../provider/migration/move.js";
 import { defaultMigrationOptions } from "../../provider/migration/options.js";
 import { errorsOf, MoveRefused, planMove } from "../../provider/migration/plan.js";
 import { recover } from "../../provider/migration/recover.js";
-import { child, formatXml, parseXml } from "../../provider/xml/element.js";
+import { plugMissingVfs } from "../../provider/migration/repair.js";
+import { attribute, child, formatXml, parseXml, withChildren } from "../../provider/xml/element.js";
 import type { NetworkConfig } from "../../provider/config/index.js";
 import { flat, giveDevices, ownSettings, pciAttributesOf, standbyByHand, vfByHand } from "../hosts/by-hand.js";
 import { runsCommands } from "../hosts/commands.js";
@@ -13,7 +14,7 @@ import { declarePair } from "../hosts/declared.js";
 import { withTwoHosts, labNetworks, vfs, vm, type LabLike, occupy } from "../hosts/two-hosts.js";
 import { disown } from "../hosts/left-journal.js";
 import { refusals } from "../hosts/refusals.js";
-import { clusterState } from "../hosts/cluster-state.js";
+import { clusterState, expectedState } from "../hosts/cluster-state.js";
 import { TestClock } from "../hosts/test-clock.js";
 
 type Networks = Readonly<Record<string, NetworkConfig>>;
@@ -201,6 +202,28 @@ describe.concurrent("our own pair", () => {
       expect(lab.progress.warnings).toContainEqual(
         expect.stringMatching(/^The PCI address of VF .* in the guest of VM "web" has changed/),
       );
+    });
+  });
+
+  it("gets another place where its missing VF is plugged and something else is at its own, and says so", async ({
+    within,
+    expect,
+  }) => {
+    await within(async (lab) => {
+      const pair = await declarePair(lab);
+      const [, alias = ""] = pair.state.aliases;
+      const web = lab.host1.domains.requireNamed(vm.name);
+      const { children } = parseXml(devices(lab, "host1").defined);
+      const own = children.find((each) => attribute(child(each, "alias"), "name") === alias);
+      const address = child(own, "address") ?? raise();
+      lab.host1.domains.remove(web, alias, Affect.LIVE);
+      const intruder = parseXml(`<disk type='file'><target dev='vdz'/><alias name='ua-disk'/></disk>`);
+      lab.host1.domains.attach(web, withChildren(intruder, [...intruder.children, address]), Affect.LIVE);
+      await plugMissingVfs(lab.cluster, vm.name, lab.progress);
+      expect(clusterState(lab)).toEqual(expectedState("host1", vfs[0]));
+      expect(lab.progress.warnings).toEqual([
+        expect.stringMatching(/^The PCI address of VF .* in the guest of VM "web" has changed/),
+      ]);
     });
   });
 

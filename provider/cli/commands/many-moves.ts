@@ -168,14 +168,17 @@ async function requireAsPlanned(
   { name, uuid, from }: Pick<FoundVm, "name" | "uuid" | "from">,
 ): Promise<void> {
   const { host } = await cluster.require({ name, uuid });
-  if (host.name !== from) {
-    throw new ProblemError({
-      code: "vm-moved-on",
-      what: `Unable to move VM "${name}" away from "${from}": it is on "${host.name}" now`,
-      state: "Nothing was changed.",
-      remedy: "Run the command again: it makes a new plan.",
-    });
-  }
+  if (host.name !== from) throw movedOn({ name, from }, `it is on "${host.name}" now`);
+}
+
+/** The VM is not where it was when the moves were planned. */
+export function movedOn({ name, from }: Pick<FoundVm, "name" | "from">, why: string): ProblemError {
+  return new ProblemError({
+    code: "vm-moved-on",
+    what: `Unable to move VM "${name}" away from "${from}": ${why}`,
+    state: "Nothing was changed.",
+    remedy: "Run the command again: it makes a new plan.",
+  });
 }
 
 async function isConfirmed({ confirm, signal }: CommandConsole, { moves, stuck }: DrainPlan): Promise<boolean> {

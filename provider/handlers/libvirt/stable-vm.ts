@@ -4,7 +4,8 @@
  */
 import { named, VmOnSeveralHosts, type VmRef } from "../../backends/libvirt/cluster.js";
 import type { ClusterCache, VmSnapshot } from "../../backends/libvirt/cluster-cache.js";
-import { parseJournal, type Journal } from "../../migration/journal.js";
+import type { Journal } from "../../migration/journal.js";
+import { ownJournal } from "../../migration/journal-store.js";
 import { ownerStatus } from "../../migration/mover.js";
 import { settleOwed } from "../../migration/owed.js";
 import { recover } from "../../migration/recover.js";
@@ -75,8 +76,6 @@ async function owesToReachable(cache: ClusterCache, { domain }: VmSnapshot): Pro
   return owed.some(({ host }) => answer.includes(host));
 }
 
-/** As readJournal: one that came with a copy of another VM's definition is none. */
 function journalOf({ domain, instance }: VmSnapshot): Journal | undefined {
-  const journal = parseJournal(findMetadata("journal", domain.raw), domain.name);
-  return journal?.uuid !== undefined && journal.uuid !== instance.dom.uuid ? undefined : journal;
+  return ownJournal(findMetadata("journal", domain.raw), instance.dom);
 }

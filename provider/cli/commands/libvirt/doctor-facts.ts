@@ -1,9 +1,9 @@
 /** What the hosts have told, as the rules of a host want it. Pure. */
 import { heldVfs, isFree, isVfioDriver, type VirtualFunction } from "../../../backends/libvirt/inventory.js";
-import type { ClusterHealth, PfHealth, VfHealth } from "../../../rules/index.js";
+import { pfsOfHost, type ClusterHealth, type PfHealth, type VfHealth } from "../../../rules/index.js";
 import { formatPciAddress, nodeDeviceName } from "../../../backends/libvirt/xml/pci-address.js";
 import { claimName } from "../../../backends/libvirt/xml/vf-claim.js";
-import type { AnsweringHost, HostSurvey, SurveyedNetwork, SurveyedPf } from "../../../backends/libvirt/host-survey.js";
+import type { AnsweringHost, HostSurvey, SurveyedPf } from "../../../backends/libvirt/host-survey.js";
 
 export interface DoctorFacts {
   readonly hosts: readonly HostSurvey[];
@@ -55,8 +55,8 @@ function healthOfVf(vf: VirtualFunction, reserved: boolean): VfHealth {
 }
 
 /** Every VF of the host's networks once, though networks may share PFs. */
-export function vfsOf({ networks }: AnsweringHost): readonly VirtualFunction[] {
-  const all = pfsOf(networks).flatMap(({ found }) => (found === "unknown" ? [] : (found?.virtualFunctions ?? [])));
+export function vfsOf(host: AnsweringHost): readonly VirtualFunction[] {
+  const all = pfsOfHost(host).flatMap(({ found }) => (found === "unknown" ? [] : (found?.virtualFunctions ?? [])));
   return [...new Map(all.map((vf) => [formatPciAddress(vf.address), vf])).values()];
 }
 
@@ -68,9 +68,4 @@ export function isLeftBehind({ driver, usedBy, reservedFor, leftBy }: VirtualFun
 /** The key of {@link DoctorFacts.reservedFor}. */
 export function vfKey(host: string, { address }: Pick<VirtualFunction, "address">): string {
   return `${host} ${formatPciAddress(address)}`;
-}
-
-function pfsOf(networks: readonly SurveyedNetwork[]): readonly SurveyedPf[] {
-  const all = networks.flatMap(({ physicalFunctions }) => physicalFunctions);
-  return all.filter((pf, index) => all.findIndex(({ name }) => name === pf.name) === index);
 }

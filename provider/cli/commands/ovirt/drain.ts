@@ -19,7 +19,7 @@ import type { GivenOptions } from "../index.js";
 import type { DrainRequest } from "../libvirt/drain.js";
 import type { FoundVm } from "../../../drain/facts.js";
 import type { UndoRequest } from "../libvirt/drain-undo.js";
-import { carryOut, type Mover } from "../many-moves.js";
+import { carryOut, movedOn, type Mover } from "../many-moves.js";
 import { mayHaveMoved, planUndo, type UndoState } from "../undo-plan.js";
 import type { NextOfStacks } from "../../output/stacks-next.js";
 import { commandAdvice, refuseForeignOptions, type EngineContext } from "./context.js";
@@ -111,18 +111,8 @@ async function requireAsPlanned({ client }: Engine, { name, uuid, from }: FoundV
   const vm = await findVm(client, uuid);
   const host = vm?.host === undefined ? undefined : (await listHosts(client)).find(({ id }) => id === vm.host);
   if (host?.name === from) return;
-  throw new ProblemError({
-    code: "vm-moved-on",
-    what: `Unable to move VM "${name}" away from "${from}": ${
-      vm === undefined
-        ? "the engine no longer has it"
-        : host === undefined
-          ? "it is not running"
-          : `it is on "${host.name}" now`
-    }`,
-    state: "Nothing was changed.",
-    remedy: "Run the command again: it makes a new plan.",
-  });
+  if (vm === undefined) throw movedOn({ name, from }, "the engine no longer has it");
+  throw movedOn({ name, from }, host === undefined ? "it is not running" : `it is on "${host.name}" now`);
 }
 
 type State = UndoState<{ readonly vm: EngineVm }>;
