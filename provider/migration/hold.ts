@@ -140,7 +140,7 @@ export class Hold {
   }
 
   /** The journal is about to go: nothing is guarded and no lease renewed any more. @throws Overtaken */
-  async letGo(): Promise<void> {
+  async release(): Promise<void> {
     await this.check();
     await this.stop();
   }

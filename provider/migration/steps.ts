@@ -465,7 +465,7 @@ async function endMove(context: MoveContext): Promise<void> {
   if (absence !== undefined) throw absence;
   const at = places.find(({ host }) => host.name === home.name);
   if (at !== undefined) await noteOwed(at.host, at.dom, owed.list(journal.id));
-  await context.hold.letGo();
+  await context.hold.release();
   // The one that counts goes last.
   for (const { host, dom } of places.toSorted((a, b) => Number(a === at) - Number(b === at)))
     await context.owed.unlessAbsent(host, [], async () => {

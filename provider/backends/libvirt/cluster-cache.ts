@@ -43,7 +43,7 @@ export interface VmSnapshot {
 
 export class ClusterCache {
   private readonly lists = new AsyncCache<LibvirtHost, readonly DomainRef[]>((host) => host.domains());
-  private readonly sights = new AsyncCache<string, VmSnapshot | undefined>((key) => this.look(vmOf(key)));
+  private readonly snapshots = new AsyncCache<string, VmSnapshot | undefined>((key) => this.look(vmOf(key)));
   private readonly ahead = new Prefetcher(xmlOf);
   private readonly looks = new SingleFlight<string, VmSnapshot | undefined>((key) => this.relocateAndRead(vmOf(key)));
   private readonly stored = new AsyncCache<"all", readonly StoredProfile[]>(() => this.cluster.profiles.all());
@@ -85,14 +85,14 @@ export class ClusterCache {
 
   /** As {@link LibvirtCluster.locate}, with what is seen there. @throws as that */
   vm(vm: VmRef): Promise<VmSnapshot | undefined> {
-    return this.sights.get(keyOf(vm));
+    return this.snapshots.get(keyOf(vm));
   }
 
   /** The same, and never older than the question: for what is about to be changed, or was changed just now. */
   fresh(vm: VmRef): Promise<VmSnapshot | undefined> {
     const look = this.looks.get(keyOf(vm));
-    this.sights.forgetThose((key) => vmOf(key).name === named(vm).name);
-    void this.sights.set(keyOf(vm), look);
+    this.snapshots.forgetThose((key) => vmOf(key).name === named(vm).name);
+    void this.snapshots.set(keyOf(vm), look);
     return look;
   }
 
@@ -110,7 +110,7 @@ export class ClusterCache {
 
   /** The hosts that cannot be asked; those first that refuse. */
   async unreachable(): Promise<readonly HostUnreachable[]> {
-    const asked = this.cluster.hosts.map((host) => this.lists.get(host).then(() => undefined, silenceOrError));
+    const asked = this.cluster.hosts.map((host) => this.lists.get(host).then(() => undefined, unreachableOrError));
     return refusedFirst((await Promise.all(asked)).filter((answer) => answer !== undefined));
   }
 
@@ -124,7 +124,7 @@ export class ClusterCache {
   async vms(): Promise<{ readonly seen: readonly VmSnapshot[]; readonly unreadable: readonly UnreadableVm[] }> {
     const lists = await Promise.all(this.cluster.hosts.map((host) => this.lists.get(host)));
     const each = new Map(lists.flat().map(({ name, uuid }) => [uuid, { name, uuid }]));
-    const sights = await Promise.all(
+    const snapshots = await Promise.all(
       [...each.values()].map((vm) =>
         this.vm(vm)
           .catch((error: unknown) => this.beingMoved(error))
@@ -132,8 +132,8 @@ export class ClusterCache {
       ),
     );
     return {
-      seen: sights.flatMap((sight) => (sight === undefined || sight instanceof UnreadableVm ? [] : sight)),
-      unreadable: sights.filter((sight) => sight instanceof UnreadableVm),
+      seen: snapshots.flatMap((snapshot) => (snapshot === undefined || snapshot instanceof UnreadableVm ? [] : snapshot)),
+      unreadable: snapshots.filter((snapshot) => snapshot instanceof UnreadableVm),
     };
   }
 
@@ -162,7 +162,7 @@ export class ClusterCache {
 
   /** The VM was changed, moved perhaps, and VFs with it. */
   forgetVm(name: string): void {
-    this.sights.forgetThose((key) => vmOf(key).name === name);
+    this.snapshots.forgetThose((key) => vmOf(key).name === name);
     this.ahead.forget();
     this.lists.forget();
     this.uses.forget();
@@ -186,8 +186,8 @@ export class ClusterCache {
 
   /** Where it was last, and where it is not there any more, or has begun or ceased to run, wherever it is. */
   private async relocateAndRead(vm: NamedVm): Promise<VmSnapshot | undefined> {
-    const sight = await this.lookNow(vm);
-    if (sight !== undefined && sight.domain.id === idOf(sight.instance.dom)) return sight;
+    const snapshot = await this.lookNow(vm);
+    if (snapshot !== undefined && snapshot.domain.id === idOf(snapshot.instance.dom)) return snapshot;
     this.lists.forget();
     return this.lookNow(vm);
   }
@@ -220,7 +220,7 @@ export class ClusterCache {
 
   private async locate(vm: NamedVm): Promise<DomainInstance | undefined> {
     const answers = await Promise.all(
-      this.cluster.hosts.map((host) => this.lists.get(host).then((list) => ({ host, list }), silenceOrError)),
+      this.cluster.hosts.map((host) => this.lists.get(host).then((list) => ({ host, list }), unreachableOrError)),
     );
     const locations: VmLocations = {
       instances: answers.flatMap((answer) => ("list" in answer ? presenceIn(answer, vm) : [])),
@@ -262,7 +262,7 @@ function unreadableOrError(error: unknown): UnreadableVm {
   throw error;
 }
 
-function silenceOrError(error: unknown) {
+function unreachableOrError(error: unknown) {
   const unreachable = asUnreachable(error);
   if (unreachable === undefined) throw error;
   return unreachable;

@@ -543,8 +543,8 @@ export function refusedFirst(hosts: readonly HostUnreachable[]): readonly HostUn
 /** The failure as that of a host that does not answer, where it is one: a connection that breaks tells no more than none. */
 export function asUnreachable(error: unknown): HostUnreachable | undefined {
   if (error instanceof HostUnreachable) return error;
-  const isSilent = error instanceof ConnectionLostError || error instanceof CallTimeoutError;
-  return isSilent ? new HostUnreachable(error.problem.where ?? "", error) : undefined;
+  const isLost = error instanceof ConnectionLostError || error instanceof CallTimeoutError;
+  return isLost ? new HostUnreachable(error.problem.where ?? "", error) : undefined;
 }
 
 /** What the host answers, or the error of a host that is unreachable: that is a fact. */

@@ -25,7 +25,7 @@ export interface JournalReservations {
 
 /** Of all journals in the metadata of the hosts' domains, running or not. A host that cannot be asked is left out. */
 export async function journalReservations(hosts: readonly LibvirtHost[]): Promise<JournalReservations> {
-  const answers = await Promise.all(hosts.map((host) => journalsOn(host).catch(undefinedWhereSilent)));
+  const answers = await Promise.all(hosts.map((host) => journalsOn(host).catch(undefinedIfUnreachable)));
   return {
     vfs: answers.flatMap((answer) => answer ?? []),
     complete: answers.every((answer) => answer !== undefined),
@@ -74,6 +74,6 @@ function noneWhereUnreadable(error: unknown): undefined {
   if (!(error instanceof UnreadableVm)) throw error;
 }
 
-function undefinedWhereSilent(error: unknown): undefined {
+function undefinedIfUnreachable(error: unknown): undefined {
   if (asUnreachable(error) === undefined) throw error;
 }

@@ -16,16 +16,16 @@ import { shellWord } from "../../model/shell-word.js";
 /** At preview. A host that cannot be reached says nothing of it. */
 export async function placementElsewhere(ctx: HandlerContext, vm: string): Promise<readonly OtherPlacement[]> {
   if (ctx.urn === undefined) return [];
-  const sight = await whereKnown(clusterCacheOf(ctx).vm(vm));
-  return sight === undefined ? [] : ofAnotherStack(placementRecordOf(sight.domain), ctx.urn);
+  const snapshot = await whereKnown(clusterCacheOf(ctx).vm(vm));
+  return snapshot === undefined ? [] : ofAnotherStack(placementRecordOf(snapshot.domain), ctx.urn);
 }
 
 /** Before anything changes. An interrupted move is finished or rolled back first. @throws ProblemError */
 export async function refuseIfPlacedElsewhere(ctx: HandlerContext, vm: VmRef): Promise<void> {
   if (ctx.urn === undefined) return;
-  const sight = await whereKnown(atRestNow(ctx, clusterCacheOf(ctx), vm));
-  if (sight === undefined) return;
-  refuse(placedTwice(ctx, named(vm).name, ofAnotherStack(placementRecordOf(sight.domain), ctx.urn)));
+  const snapshot = await whereKnown(atRestNow(ctx, clusterCacheOf(ctx), vm));
+  if (snapshot === undefined) return;
+  refuse(placedTwice(ctx, named(vm).name, ofAnotherStack(placementRecordOf(snapshot.domain), ctx.urn)));
 }
 
 /** Writes the note, where it is not so already. What is done is done: a note that cannot be written is warned of. */
@@ -35,12 +35,12 @@ export async function notePlacement(ctx: HandlerContext, vm: VmRef, claim: strin
   const { stack, project, name: resource } = urnParts(urn);
   const record = { id: claim, stack, project, resource };
   try {
-    const sight = await clusterCacheOf(ctx).fresh(vm);
-    if (sight === undefined) return;
-    const present = placementRecordOf(sight.domain);
-    const whole = { ...record, vmId: sight.instance.dom.uuid };
+    const snapshot = await clusterCacheOf(ctx).fresh(vm);
+    if (snapshot === undefined) return;
+    const present = placementRecordOf(snapshot.domain);
+    const whole = { ...record, vmId: snapshot.instance.dom.uuid };
     const same = present !== undefined && JSON.stringify(present) === JSON.stringify(whole);
-    if (!same) await writePlacementRecord(sight.instance, record);
+    if (!same) await writePlacementRecord(snapshot.instance, record);
   } catch (error) {
     if (!(error instanceof ProblemError)) throw error;
     ctx.progress.warn(
@@ -55,9 +55,9 @@ export async function forgetPlacement(ctx: HandlerContext, vm: VmRef, claim: str
   const cache = clusterCacheOf(ctx);
   const { name } = named(vm);
   try {
-    const sight = await atRestNow(ctx, cache, vm);
-    if (sight === undefined || placementRecordOf(sight.domain)?.id !== claim) return;
-    await writePlacementRecord(sight.instance, undefined);
+    const snapshot = await atRestNow(ctx, cache, vm);
+    if (snapshot === undefined || placementRecordOf(snapshot.domain)?.id !== claim) return;
+    await writePlacementRecord(snapshot.instance, undefined);
     cache.forgetVm(name);
   } catch (error) {
     if (error instanceof VmIsAnother) return;

@@ -106,22 +106,22 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
 
   async create(ctx, inputs) {
     const cache = clusterCacheOf(ctx);
-    const sight = await requireVm(ctx, cache, inputs.vm);
-    const { host } = sight.instance;
+    const snapshot = await requireVm(ctx, cache, inputs.vm);
+    const { host } = snapshot.instance;
     const owner = ownerOf(ctx.urn);
-    const replaced = replacedRecord(sight, { replaced: replacedInputs(ctx), owner });
-    const existing = existingInterface(sight, inputs);
+    const replaced = replacedRecord(snapshot, { replaced: replacedInputs(ctx), owner });
+    const existing = existingInterface(snapshot, inputs);
     if (existing !== undefined && inputs.adopt === true) {
-      await refuseOtherNetworks(cache, sight, inputs);
+      await refuseOtherNetworks(cache, snapshot, inputs);
       const { plugged, linked } = withDefaults(inputs);
-      const taken = existing.id === replaced?.id ? await renamed(sight, existing) : existing;
+      const taken = existing.id === replaced?.id ? await renamed(snapshot, existing) : existing;
       const spec = await specOf(
         cache,
         { ...taken, plugged, linked, ...(owner !== undefined && { owner }) },
         agreedProfile,
       );
       noteAdopted(ctx, idOf(inputs.vm, taken.id));
-      const now = taken === existing ? sight : await requireVm(ctx, cache, sight.instance.dom);
+      const now = taken === existing ? snapshot : await requireVm(ctx, cache, snapshot.instance.dom);
       return { id: idOf(inputs.vm, taken.id), state: await applied(ctx, cache, now, spec, inputs) };
     }
     if (existing !== undefined && existing.id !== replaced?.id) {
@@ -145,22 +145,22 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     const spec = await specOf(cache, record, agreedProfile);
     const make = (seen: VmSnapshot) => applied(ctx, cache, seen, spec, inputs);
     const state =
-      replaced === undefined ? await make(sight) : await inThePlaceOf(ctx, cache, { sight, replaced }, make);
+      replaced === undefined ? await make(snapshot) : await inThePlaceOf(ctx, cache, { snapshot, replaced }, make);
     return { id: idOf(inputs.vm, record.id), state };
   },
 
   async read(ctx, id, state) {
     const cache = clusterCacheOf(ctx);
-    const sight = await lookAtRest(ctx, cache, vmOf(state)).catch(anotherOrError);
-    if (sight instanceof VmIsAnother) {
-      const next = ofAnotherVm(ctx, state, sight);
+    const snapshot = await lookAtRest(ctx, cache, vmOf(state)).catch(anotherOrError);
+    if (snapshot instanceof VmIsAnother) {
+      const next = ofAnotherVm(ctx, state, snapshot);
       return { id, state: next, inputs: inputsOfInterface(next) };
     }
-    if (sight?.moving === true) return { id, state, inputs: inputsOfInterface(state) };
-    const found = sight && (await recordIn(cache, sight, id, state));
-    if (sight === undefined || found === undefined) return undefined;
-    const now = stateNow(cache.cluster, sight, await specOf(cache, found.record), state);
-    const more = [found.lost ? lostRecordInWords : undefined, sight.interrupted].filter((each) => each !== undefined);
+    if (snapshot?.moving === true) return { id, state, inputs: inputsOfInterface(state) };
+    const found = snapshot && (await recordIn(cache, snapshot, id, state));
+    if (snapshot === undefined || found === undefined) return undefined;
+    const now = stateNow(cache.cluster, snapshot, await specOf(cache, found.record), state);
+    const more = [found.lost ? lostRecordInWords : undefined, snapshot.interrupted].filter((each) => each !== undefined);
     const next = more.length === 0 ? now : { ...now, missing: [...now.missing, ...more] };
     return { id, state: next, inputs: inputsOfInterface(next) };
   },
@@ -169,18 +169,18 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
   async import(ctx, name) {
     const { vm, nic } = vmAndNic(name);
     const cache = clusterCacheOf(ctx);
-    const sight = await lookAtRest(ctx, cache, vm);
+    const snapshot = await lookAtRest(ctx, cache, vm);
     const mac = normalizeMac(nic);
-    const record = sight?.records.find((candidate) => candidate.id === nic || candidate.mac === mac);
-    if (sight === undefined || record === undefined) return undefined;
-    const state = stateNow(cache.cluster, sight, await specOf(cache, record), { macMadeUp: true });
+    const record = snapshot?.records.find((candidate) => candidate.id === nic || candidate.mac === mac);
+    if (snapshot === undefined || record === undefined) return undefined;
+    const state = stateNow(cache.cluster, snapshot, await specOf(cache, record), { macMadeUp: true });
     return { id: idOf(vm, record.id), state, inputs: inputsOfInterface(state) };
   },
 
   async update(ctx, id, state, news) {
     const cache = clusterCacheOf(ctx);
-    const sight = await requireVm(ctx, cache, vmOf(state));
-    const record = (await recordIn(cache, sight, id, state))?.record ?? {
+    const snapshot = await requireVm(ctx, cache, vmOf(state));
+    const record = (await recordIn(cache, snapshot, id, state))?.record ?? {
       id: id.slice(state.vm.length + 1),
       profile: state.profile,
       mac: state.mac,
@@ -194,19 +194,19 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
       { ...record, plugged, linked, ...(owner !== undefined && { owner }) },
       agreedProfile,
     );
-    return { state: await applied(ctx, cache, sight, spec, news) };
+    return { state: await applied(ctx, cache, snapshot, spec, news) };
   },
 
   async delete(ctx, id, state) {
     if (wasAdopted(ctx, id)) return;
     const cache = clusterCacheOf(ctx);
-    const sight = await atRestNow(ctx, cache, vmOf(state)).catch((error: unknown) =>
+    const snapshot = await atRestNow(ctx, cache, vmOf(state)).catch((error: unknown) =>
       underItsNewName(ctx, cache, error),
     );
-    const record = sight && (await recordIn(cache, sight, id, state))?.record;
-    if (sight === undefined || record === undefined) return;
+    const record = snapshot && (await recordIn(cache, snapshot, id, state))?.record;
+    if (snapshot === undefined || record === undefined) return;
     ctx.progress.report({ phase: "unplug", message: `unplugging ${record.mac} from ${state.vm}` });
-    await unplug(cache, sight, await specOf(cache, record), { forget: true });
+    await unplug(cache, snapshot, await specOf(cache, record), { forget: true });
   },
 };
 
@@ -241,9 +241,9 @@ async function recordIn(
 }
 
 /** @throws ProblemError where the pair that is to be taken over is on other networks than its profiles'. */
-async function refuseOtherNetworks(cache: ClusterCache, sight: VmSnapshot, inputs: VmInterfaceInputs): Promise<void> {
+async function refuseOtherNetworks(cache: ClusterCache, snapshot: VmSnapshot, inputs: VmInterfaceInputs): Promise<void> {
   const profiles = (await cache.profiles()).map(({ profile }) => profile);
-  const differences = await differencesOf(cache, sight, inputs, profiles);
+  const differences = await differencesOf(cache, snapshot, inputs, profiles);
   const nic = previewOf(inputs, undefined);
   const facts = {
     action: "add",
@@ -316,13 +316,13 @@ async function renamed({ instance }: VmSnapshot, record: InterfaceRecord): Promi
 async function inThePlaceOf<T>(
   ctx: HandlerContext,
   cache: ClusterCache,
-  { sight, replaced }: { readonly sight: VmSnapshot; readonly replaced: InterfaceRecord },
+  { snapshot, replaced }: { readonly snapshot: VmSnapshot; readonly replaced: InterfaceRecord },
   make: (seen: VmSnapshot) => Promise<T>,
 ): Promise<T> {
-  const vm = sight.instance.dom;
+  const vm = snapshot.instance.dom;
   const old = await specOf(cache, replaced);
   ctx.progress.report({ phase: "unplug", message: `unplugging ${replaced.mac} from ${vm.name}, to replace it` });
-  await unplug(cache, sight, old, { forget: true });
+  await unplug(cache, snapshot, old, { forget: true });
   try {
     return await make(await requireVm(ctx, cache, vm));
   } catch (cause) {
@@ -354,11 +354,11 @@ function warnOfUntoldReplacement(
 async function applied(
   ctx: HandlerContext,
   cache: ClusterCache,
-  sight: VmSnapshot,
+  snapshot: VmSnapshot,
   spec: InterfaceSpec,
   inputs: VmInterfaceInputs,
 ): Promise<VmInterfaceState> {
-  const { instance, domain, records } = sight;
+  const { instance, domain, records } = snapshot;
   const aliases = Object.values(aliasesOf(spec));
   const present = Object.values(halvesOf(domain, spec)).filter((nic) => nic !== undefined);
   const known = records.find(({ id }) => id === spec.record.id);
@@ -368,15 +368,15 @@ async function applied(
   // What another client took from the running VM may still be in its definition.
   const hasRest = present.length > 0 || recorded?.plugged === true;
   if (!spec.record.plugged) {
-    if (hasRest) await unplug(cache, sight, spec, { forget: false });
+    if (hasRest) await unplug(cache, snapshot, spec, { forget: false });
     else await saveRecord(instance, spec.record);
-  } else if (recorded?.plugged === true && standsAlone(sight, spec)) {
+  } else if (recorded?.plugged === true && standsAlone(snapshot, spec)) {
     // Its standby carries the traffic, and continues to.
     await plugMissingVfs(cache.cluster, instance.dom, ctx.progress, spec);
     cache.forgetVm(inputs.vm);
   } else if (present.length < aliases.length) {
-    if (hasRest) await unplug(cache, sight, spec, { forget: false });
-    await plug(cache, sight, spec);
+    if (hasRest) await unplug(cache, snapshot, spec, { forget: false });
+    await plug(cache, snapshot, spec);
   } else {
     if (known !== undefined && known.owner !== spec.record.owner) await saveRecord(instance, spec.record);
     if (known !== undefined && known.linked !== spec.record.linked) await setLink(instance, spec);
@@ -411,9 +411,9 @@ async function unplug(
 
 /** As it is at this moment: something is about to be changed, or was. @throws ProblemError when there is no such VM. */
 async function requireVm(ctx: HandlerContext, cache: ClusterCache, vm: VmRef): Promise<VmSnapshot> {
-  const sight = await atRestNow(ctx, cache, vm);
-  if (sight === undefined) throw cache.cluster.unknownVm(named(vm).name);
-  return sight;
+  const snapshot = await atRestNow(ctx, cache, vm);
+  if (snapshot === undefined) throw cache.cluster.unknownVm(named(vm).name);
+  return snapshot;
 }
 
 function vmOf({ vm, vmId }: Pick<VmInterfaceState, "vm" | "vmId">): NamedVm {
@@ -544,13 +544,13 @@ async function vmFacts(
     exists,
   }: { readonly leaving: InterfaceRecord | undefined; readonly adopt: boolean; readonly exists: boolean },
 ): Promise<VmOfNic> {
-  const sight = await cache.vm(vm).catch((error: unknown) => {
+  const snapshot = await cache.vm(vm).catch((error: unknown) => {
     // Which of the VMs of that name it is, the state tells: the update has it.
     if (exists && error instanceof VmNameTwice) return undefined;
     throw error;
   });
-  if (sight === undefined) return {};
-  const { instance, domain } = sight;
+  if (snapshot === undefined) return {};
+  const { instance, domain } = snapshot;
   const profileOf = (wanted: unknown) =>
     store.profiles === UNKNOWN ? undefined : store.profiles.find(({ id }) => id === wanted);
   const profile = profileOf(profileId);
@@ -563,10 +563,10 @@ async function vmFacts(
   const wanted = typeof mac === "string" ? mac : undefined;
   const taken = adopt ? pairOf(domain, wanted) : undefined;
   const differences =
-    taken && (await differencesOf(cache, sight, { mac: wanted, profile: profileId }, planned(knownProfiles(store))));
+    taken && (await differencesOf(cache, snapshot, { mac: wanted, profile: profileId }, planned(knownProfiles(store))));
   return {
     ...(!exists && {
-      inTheWay: devicesInTheWay(domain, sight.records, { mac: wanted, failover: profile?.failover }, taken),
+      inTheWay: devicesInTheWay(domain, snapshot.records, { mac: wanted, failover: profile?.failover }, taken),
     }),
     ...(differences !== undefined && { differences }),
     running: isActive(instance),

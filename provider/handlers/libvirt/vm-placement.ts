@@ -295,7 +295,7 @@ function withReport(state: string, file: string | undefined): string {
 
 /** No reason to refuse a placement: it rests. */
 const isMaintenance = ({ rule }: Violation) => rule === "move-destination-not-in-maintenance";
-const isSilence = ({ rule }: Violation) => rule === "move-hosts-answer";
+const isUnreachable = ({ rule }: Violation) => rule === "move-hosts-answer";
 
 /** Of a VM that runs elsewhere. */
 function announceFrom(ctx: HandlerContext, instance: DomainInstance | undefined, to: string): void {
@@ -335,10 +335,10 @@ async function refusals(
     const unchecked = unreachable.flatMap((problem) => leftUnchecked(ctx, problem));
     if (unchecked.length > 0) return unchecked.slice(0, 1);
     if (plan.alreadyThere) return [];
-    const refused = errorsOf(plan).filter((error) => !isSilence(error) && !isMaintenance(error));
+    const refused = errorsOf(plan).filter((error) => !isUnreachable(error) && !isMaintenance(error));
     if (refused.length === 0) announceFrom(ctx, plan.instance, host);
     // Of a host that was lost only while it was asked for the plan.
-    const lost = unreachable.length === 0 ? errorsOf(plan).filter(isSilence) : [];
+    const lost = unreachable.length === 0 ? errorsOf(plan).filter(isUnreachable) : [];
     for (const { message, remedy } of [...warningsOf(plan), ...lost]) ctx.progress.warn(`${message} ${remedy}`);
     const near = refused.some(({ rule }) => rule === "move-vm-exists")
       ? nearest(vm, await clusterCacheOf(ctx).vmNames())

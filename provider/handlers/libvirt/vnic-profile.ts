@@ -77,8 +77,8 @@ export const vnicProfile: Handler<VnicProfileInputs, VnicProfileState> = {
     // A host that refuses the login is an error; one that does not answer may have the profile where the others have it.
     if (first !== undefined && (found === undefined || first instanceof HostRefused)) throw first;
     if (found === undefined) return undefined;
-    const silent = new Set(unreachable.map(({ host }) => host));
-    const differsOn = found.differsOn.filter((host) => !silent.has(host) || state.differsOn.includes(host));
+    const unasked = new Set(unreachable.map(({ host }) => host));
+    const differsOn = found.differsOn.filter((host) => !unasked.has(host) || state.differsOn.includes(host));
     return foundAs({ ...found, differsOn }, state.adopt);
   },
 

@@ -159,7 +159,7 @@ class EngineMove {
     try {
       end = await this.migrate();
     } catch (error) {
-      throw await this.cutShort(error);
+      throw await this.withReport(error);
     }
     const { client, expected, request } = this;
     const arrived = end.vm.host === destination.id;
@@ -171,7 +171,7 @@ class EngineMove {
       if (end.over) problems = await plugMissing(client, end.vm, expected, request);
       missing = (await nicsWithoutVf(client, end.vm, expected)).map(spelledVf);
     } catch (error) {
-      throw await this.cutShort(error, end);
+      throw await this.withReport(error, end);
     }
     const why = [...end.complaints, ...problems.map(({ what }) => what)].map((text) => text.replace(/\.$/, ""));
     const remedy = [...new Set(problems.flatMap(({ remedy }) => remedy ?? []))].join(" ");
@@ -219,7 +219,7 @@ class EngineMove {
   }
 
   /** The error that is thrown instead: with a report, where something may have been changed. */
-  private async cutShort(cause: unknown, end?: MigrationEnd): Promise<unknown> {
+  private async withReport(cause: unknown, end?: MigrationEnd): Promise<unknown> {
     if (!(cause instanceof ProblemError)) return cause;
     if (!this.asked || (this.begun === undefined && isRefusal(cause))) return cause;
     this.timeline.end("unplug", "failed");

@@ -57,7 +57,7 @@ export function asUnreachable(error: unknown): ProblemError | undefined {
 }
 
 /** For a preview: what the engine says, or undefined where it does not answer. */
-export async function unlessSilent<T>(answer: Promise<T>): Promise<T | undefined> {
+export async function undefinedIfUnreachable<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;
   } catch (error) {

@@ -57,7 +57,7 @@ import {
 } from "./cluster-view.js";
 import { addedOnce, setPlugged, type NewNic } from "../../backends/ovirt/plugging.js";
 import { replug } from "./replug.js";
-import { absenceOf, engineOf, unlessSilent, type Engine } from "./session.js";
+import { absenceOf, engineOf, undefinedIfUnreachable, type Engine } from "./session.js";
 import { isPassing, lastingRefusal, readyForNics, withoutMigration } from "../../backends/ovirt/settled.js";
 import { hasUnpluggedDevice, hostsUnder, isRunning, requireVm, spelledVf, vfOf, vmIfAny } from "./vm.js";
 
@@ -73,7 +73,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
       async gather(declaration) {
         const { inputs } = declaration;
         const engine = engineOf(ctx);
-        const vm = isKnown(inputs.vm) ? await unlessSilent(vmIfAny(engine, inputs.vm)) : undefined;
+        const vm = isKnown(inputs.vm) ? await undefinedIfUnreachable(vmIfAny(engine, inputs.vm)) : undefined;
         const view = await readEngineIfItAnswers(engine, vm, declarationsOf(ctx));
         const failures = view.unreachable === undefined ? [] : leftUnchecked(ctx, view.unreachable);
         if (failures.length > 0) return { failures };

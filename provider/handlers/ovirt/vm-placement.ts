@@ -32,7 +32,7 @@ import { leftToTheEngine, onOvirt, placementFacts, type HostReads } from "./plac
 import { plugMissing } from "./replug.js";
 import { isAtRest, restingHost, restsElsewhere, tellWhereAtRest, unlessProblem } from "./resting.js";
 import { notOver, withoutMigration } from "../../backends/ovirt/settled.js";
-import { absenceOf, engineOf, asUnreachable, unlessSilent, type Engine } from "./session.js";
+import { absenceOf, engineOf, asUnreachable, undefinedIfUnreachable, type Engine } from "./session.js";
 import { areOneVm, hostsUnder, isRunning, nicsWithoutVf, requireVm, spelledVf, vmIfAny } from "./vm.js";
 
 export interface VmPlacementState extends VmPlacementInputs, Omit<VmPlacementOutputs, "lastMove">, OvirtMark {
@@ -157,10 +157,10 @@ async function place(
         signal: ctx.signal,
       }));
     } catch (error) {
-      throw await cutShort(client, vm, inputs, expected, error);
+      throw await withStateNow(client, vm, inputs, expected, error);
     }
     if (now.host === host.id) {
-      const from = (await unlessSilent(listHosts(client)))?.find(({ id }) => id === vm.host)?.name ?? "elsewhere";
+      const from = (await undefinedIfUnreachable(listHosts(client)))?.find(({ id }) => id === vm.host)?.name ?? "elsewhere";
       ctx.progress.info(moveLine({ vm: vm.name, from, to: host.name, milliseconds: Date.now() - began }));
     }
   }
@@ -208,7 +208,7 @@ function crashed({ name }: EngineVm, host: EngineHost, complaints: readonly stri
 }
 
 /** The error, with what is known of the VM now where the engine still says it. */
-async function cutShort(
+async function withStateNow(
   client: EngineClient,
   vm: EngineVm,
   inputs: VmPlacementInputs,

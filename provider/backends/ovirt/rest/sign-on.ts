@@ -92,14 +92,14 @@ export class SignOn implements TokenSource {
     this.#token = undefined;
     const tokens = [...this.#ours];
     this.#ours.clear();
-    await Promise.all(tokens.map((token) => this.#giveBack(token)));
+    await Promise.all(tokens.map((token) => this.#revoke(token)));
   }
 
   /**
    * By the engine's own service, which knows the client that the sign-on's `revoke` asks for. With Keycloak the engine ends
    * the session there, too.
    */
-  async #giveBack(token: string): Promise<void> {
+  async #revoke(token: string): Promise<void> {
     const form = new URLSearchParams({ scope: "ovirt-app-api", token });
     await this.#post(new URL("/ovirt-engine/services/sso-logout", this.places.origin), form).catch(() => undefined);
   }
