@@ -9,7 +9,7 @@ import { findPrimary } from "../backends/libvirt/xml/primary.js";
 import type { Clock } from "../model/clock.js";
 import type { Progress } from "../model/progress.js";
 import type { Beside } from "./beside.js";
-import type { Hold } from "./hold.js";
+import type { Lease } from "./lease.js";
 import type { Journal, JournalInterface } from "./journal.js";
 import type { MigrationOptions } from "./options.js";
 import type { Owed } from "./owed.js";
@@ -30,7 +30,7 @@ export interface MoveContext {
   /** Both hosts are guarded: what changes something there is done only while the move is this process's. */
   readonly source: LibvirtHost;
   readonly destination: LibvirtHost;
-  readonly hold: Hold;
+  readonly lease: Lease;
   /** What could not be done on a host that does not answer. */
   readonly owed: Owed;
   readonly options: MigrationOptions;

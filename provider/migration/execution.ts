@@ -5,7 +5,7 @@ import { formatPciAddress } from "../backends/libvirt/xml/pci-address.js";
 import { noProgress, type Progress } from "../model/progress.js";
 import { Beside } from "./beside.js";
 import type { MoveContext } from "./context.js";
-import { Hold, lease, Overtaken } from "./hold.js";
+import { Lease, leaseLasts, Overtaken } from "./lease.js";
 import { defaultMigrationOptions, type MigrationOptions } from "./options.js";
 import { Owed } from "./owed.js";
 import type { Prepared } from "./prepare.js";
@@ -42,8 +42,8 @@ export function newContext(
   },
 ): MoveContext {
   const current = { journal };
-  const hold = new Hold(cluster, vm, current);
-  const check = () => hold.check();
+  const lease = new Lease(cluster, vm, current);
+  const check = () => lease.check();
   return {
     cluster,
     clock: cluster.clock,
@@ -51,7 +51,7 @@ export function newContext(
     uuid,
     source: source.guarded(check),
     destination: destination.guarded(check),
-    hold,
+    lease,
     owed: new Owed(absent),
     options,
     progress,
@@ -88,7 +88,7 @@ export function newContext(
  * after another process has taken the move over.
  */
 export function whileHeld<T>(context: MoveContext, act: () => Promise<T>): Promise<T> {
-  return context.hold.during(async () => {
+  return context.lease.during(async () => {
     try {
       return await act();
     } finally {
@@ -111,10 +111,10 @@ export function observerOf(context: MoveContext): StepObserver<StepName> {
       const { undoLast, limit, withoutLease, informs } = rowOf(step);
       if (undoLast === true || direction === "back") return;
       if (informs === true) {
-        context.hold.note({ step });
+        context.lease.note({ step });
         return;
       }
-      await context.hold.write({ step }, withoutLease === true ? (limit?.(options) ?? 0) * 1000 + lease : lease);
+      await context.lease.write({ step }, withoutLease === true ? (limit?.(options) ?? 0) * 1000 + leaseLasts : leaseLasts);
     },
     ended(step, direction, error) {
       timeline.end(step, error !== undefined ? "failed" : direction === "back" ? "undone" : "done");

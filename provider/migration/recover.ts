@@ -30,7 +30,7 @@ import { newContext, observerOf, whileHeld } from "./execution.js";
 import { settleOwed } from "./owed.js";
 import { finishSteps, undoSteps } from "./runner.js";
 import { moveSteps, moveUnderWay, release } from "./steps.js";
-import { verdictOf, type Verdict } from "./verdict.js";
+import { verdictOf, type Verdict } from "./recovery-verdict.js";
 import { shellWord } from "../model/shell-word.js";
 
 export interface RecoverOptions {
@@ -120,13 +120,13 @@ async function recoverAlone(
   };
   const [from, to] = [cluster.hostOrAbsent(journal.from), cluster.hostOrAbsent(journal.to)];
   const context = newContext(cluster, instance.dom, from, to, own, { progress, absent: first.unreachable });
-  await context.hold.take(first.verdict.home, first.journal, (kept) =>
+  await context.lease.take(first.verdict.home, first.journal, (kept) =>
     kept === undefined ? endedMeanwhile(vm) : moveUnderWay(vm, kept.mover),
   );
   const outcome = await whileHeld(context, async () => {
     // What was seen before the VM was in our hands may have been another's last act.
     const { verdict } = (await lookAgain(cluster, vm, uuid, context.journal, options)) ?? first;
-    context.hold.moveTo(verdict.home);
+    context.lease.moveTo(verdict.home);
     context.announcers = placesNow(context).then((places) => startAnnouncers(context, places));
     // What the network learns is worth less than the VM: without it recovery goes on.
     context.announcers = context.announcers.catch(() => []);

@@ -99,7 +99,7 @@ async function plan(
   const interfaces = context.journal.interfaces.map((each) =>
     each.primaryAlias === nic.primaryAlias ? { ...each, ...now } : each,
   );
-  await context.hold.write({ interfaces });
+  await context.lease.write({ interfaces });
 }
 
 /** Another process has the VF. */

@@ -63,7 +63,7 @@ const journal: MoveStep = {
     const { dom, persistent, startsWithHost } = await preparedFor(context);
     if (persistent && startsWithHost) context.journal = { ...context.journal, autostart: "yes" };
     const running = requireDomain(source, context);
-    await context.hold.take(
+    await context.lease.take(
       { host: source, dom, persistent },
       undefined,
       (kept) => moveUnderWay(vm, kept?.mover),
@@ -195,7 +195,7 @@ const migrateVm: MoveStep = {
       },
     };
     const ends = await prepared.ends;
-    const arrival = await context.hold
+    const arrival = await context.lease
       .unrenewed(() => migrate(ends, dom, how))
       .catch(async (error: unknown) => {
         over.abort();
@@ -206,7 +206,7 @@ const migrateVm: MoveStep = {
       });
     timeline.mark("vm-moved", "the VM runs on the destination");
     const there = arrival.dom ?? (await requireDomain(destination, context));
-    context.hold.moveTo({ host: destination, dom: there, persistent });
+    context.lease.moveTo({ host: destination, dom: there, persistent });
     context.arrived = there;
     context.beside.start(confirming, () => arrival.confirmed);
   },
@@ -440,8 +440,8 @@ export async function hasOwnMigration(
 }
 
 async function whereJournalIs(context: MoveContext): Promise<{ host: LibvirtHost; dom: DomainRef }[]> {
-  const { source, destination, hold } = context;
-  const elsewhere = [source, destination].some(({ name }) => name === hold.home?.name) ? undefined : hold.home;
+  const { source, destination, lease } = context;
+  const elsewhere = [source, destination].some(({ name }) => name === lease.home?.name) ? undefined : lease.home;
   const found: { host: LibvirtHost; dom: DomainRef }[] = [];
   await allSettledOrThrow([source, destination, ...(elsewhere === undefined ? [] : [elsewhere])], (host) =>
     context.owed.unlessAbsent(host, [], async () => {
@@ -454,7 +454,7 @@ async function whereJournalIs(context: MoveContext): Promise<{ host: LibvirtHost
 
 /** Takes the journal away, last of all. What is owed to a host that does not answer is noted before, where the VM is. */
 async function endMove(context: MoveContext): Promise<void> {
-  const home = context.hold.home ?? context.source;
+  const home = context.lease.home ?? context.source;
   const { source, destination, owed, journal } = context;
   // Claims on VFs that it was not to have after all.
   const unclaimed = [source, destination].map((host) =>
@@ -465,7 +465,7 @@ async function endMove(context: MoveContext): Promise<void> {
   if (absence !== undefined) throw absence;
   const at = places.find(({ host }) => host.name === home.name);
   if (at !== undefined) await noteOwed(at.host, at.dom, owed.list(journal.id));
-  await context.hold.release();
+  await context.lease.release();
   // The one that counts goes last.
   for (const { host, dom } of places.toSorted((a, b) => Number(a === at) - Number(b === at)))
     await context.owed.unlessAbsent(host, [], async () => {

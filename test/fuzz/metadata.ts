@@ -4,7 +4,7 @@ import { UnconfiguredHost } from "../../provider/backends/libvirt/host.js";
 import { parseJournal, buildJournal } from "../../provider/migration/journal.js";
 import { ownerStatus } from "../../provider/migration/mover.js";
 import { inWords } from "../../provider/migration/owed.js";
-import { verdictOf } from "../../provider/migration/verdict.js";
+import { verdictOf } from "../../provider/migration/recovery-verdict.js";
 import { parseDomain } from "../../provider/backends/libvirt/xml/domain.js";
 import { formatXml, parseXml, type Element } from "../../provider/xml/element.js";
 import {

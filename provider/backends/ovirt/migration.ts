@@ -27,7 +27,7 @@ import {
 import { ProblemError } from "../../model/problem.js";
 import type { Progress } from "../../model/progress.js";
 import { pulumiAdvice, type Advice } from "./advice.js";
-import { patience, withoutMigration, type Waiting } from "./settled.js";
+import { patience, withoutMigration, type Waiting } from "./stable-vm.js";
 import { until } from "./until.js";
 
 export interface MigrationRequest {

@@ -38,7 +38,7 @@ import { forgetPlacement, notePlacement, placementElsewhere, refuseIfPlacedElsew
 import { checkPlacement, type AskedPlacement } from "../placement-check.js";
 import { failureOf } from "../rule-errors.js";
 import { isUnderMaintenanceNow } from "../maintenance-now.js";
-import { hostAtRest, tellOfRest } from "../resting.js";
+import { hostAtRest, tellOfRest } from "../under-maintenance.js";
 import { clusterOf, clusterCacheOf } from "./session.js";
 import { nearest } from "../../model/suggestion.js";
 import { leftUnchecked } from "../unreachable-warning.js";

@@ -29,7 +29,7 @@ import { migrate, waitingOf, type MigrationEnd } from "../../backends/ovirt/migr
 import { pairReader, type EnginePair } from "./pairs.js";
 import { plugMissing } from "./replug.js";
 import type { Engine } from "./session.js";
-import { notOver, withoutMigration } from "../../backends/ovirt/settled.js";
+import { notOver, withoutMigration } from "../../backends/ovirt/stable-vm.js";
 import { isRunning, nicsWithoutVf, requireVm, spelledVf } from "./vm.js";
 import { violationsOf } from "./vm-placement.js";
 

@@ -11,7 +11,7 @@ import type { Progress } from "../../model/progress.js";
 import { capitalised } from "../../model/wording.js";
 import { pulumiAdvice, type Advice } from "../../backends/ovirt/advice.js";
 import { setPlugged } from "../../backends/ovirt/plugging.js";
-import { readyForNics } from "../../backends/ovirt/settled.js";
+import { readyForNics } from "../../backends/ovirt/stable-vm.js";
 import { nicsWithoutVf, spelledVf } from "./vm.js";
 
 /** Of `readyForNics`. */

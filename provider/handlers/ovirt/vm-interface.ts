@@ -58,7 +58,7 @@ import {
 import { addedOnce, setPlugged, type NewNic } from "../../backends/ovirt/plugging.js";
 import { replug } from "./replug.js";
 import { absenceOf, engineOf, undefinedIfUnreachable, type Engine } from "./session.js";
-import { isPassing, lastingRefusal, readyForNics, withoutMigration } from "../../backends/ovirt/settled.js";
+import { isPassing, lastingRefusal, readyForNics, withoutMigration } from "../../backends/ovirt/stable-vm.js";
 import { hasUnpluggedDevice, hostsUnder, isRunning, requireVm, spelledVf, vfOf, vmIfAny } from "./vm.js";
 
 export interface VmInterfaceState extends VmInterfaceInputs, VmInterfaceOutputs, OvirtMark {

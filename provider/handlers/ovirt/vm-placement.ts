@@ -30,8 +30,8 @@ import { powerCycleOf, pulumiAdviceWith } from "../../backends/ovirt/advice.js";
 import { migrate, pluggedNics, waitingOf } from "../../backends/ovirt/migration.js";
 import { leftToTheEngine, onOvirt, placementFacts, type HostReads } from "./placement-facts.js";
 import { plugMissing } from "./replug.js";
-import { isAtRest, restingHost, restsElsewhere, tellWhereAtRest, unlessProblem } from "./resting.js";
-import { notOver, withoutMigration } from "../../backends/ovirt/settled.js";
+import { isAtRest, restingHost, restsElsewhere, tellWhereAtRest, unlessProblem } from "./under-maintenance.js";
+import { notOver, withoutMigration } from "../../backends/ovirt/stable-vm.js";
 import { absenceOf, engineOf, asUnreachable, undefinedIfUnreachable, type Engine } from "./session.js";
 import { areOneVm, hostsUnder, isRunning, nicsWithoutVf, requireVm, spelledVf, vmIfAny } from "./vm.js";
 

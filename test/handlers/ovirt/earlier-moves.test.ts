@@ -1,7 +1,7 @@
 /** Moves that others began: the engine plugs a VM's VFs later than it says that the VM is up, and takes requests meanwhile. */
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { migrateVm } from "../../../provider/backends/ovirt/rest/index.js";
-import { withoutMigration } from "../../../provider/backends/ovirt/settled.js";
+import { withoutMigration } from "../../../provider/backends/ovirt/stable-vm.js";
 import { vmInterface } from "../../../provider/handlers/ovirt/vm-interface.js";
 import { vmPlacement } from "../../../provider/handlers/ovirt/vm-placement.js";
 import { element } from "../../../provider/xml/element.js";

@@ -8,7 +8,7 @@ import {
   type EngineVm,
 } from "../../../backends/ovirt/rest/index.js";
 import { moveOnEngine } from "../../../handlers/ovirt/move.js";
-import { isAtRest } from "../../../handlers/ovirt/resting.js";
+import { isAtRest } from "../../../handlers/ovirt/under-maintenance.js";
 import type { Engine } from "../../../handlers/ovirt/session.js";
 import { isRunning } from "../../../handlers/ovirt/vm.js";
 import { elsewhere, planDrain } from "../../../drain/plan.js";

@@ -9,7 +9,7 @@ import {
   type EngineHost,
   type EngineVm,
 } from "../../../backends/ovirt/rest/index.js";
-import { isAtRest } from "../../../handlers/ovirt/resting.js";
+import { isAtRest } from "../../../handlers/ovirt/under-maintenance.js";
 import { until } from "../../../backends/ovirt/until.js";
 import { ProblemError } from "../../../model/problem.js";
 import { listed } from "../../../rules/wording.js";

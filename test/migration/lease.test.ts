@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { Hold, lease, Overtaken } from "../../provider/migration/hold.js";
+import { Lease, leaseLasts, Overtaken } from "../../provider/migration/lease.js";
 import type { Journal } from "../../provider/migration/journal.js";
 import { readJournal, writeJournal } from "../../provider/migration/journal-store.js";
 import { moverOf, ownerStatus, thisMover, whileMoving } from "../../provider/migration/mover.js";
@@ -10,12 +10,12 @@ import { TestClock } from "../hosts/test-clock.js";
 
 let lab: LabLike;
 let current: { journal: Journal };
-let hold: Hold;
+let lease: Lease;
 beforeEach(async () => {
   lab = await twoHosts({ clock: new TestClock() });
   const pair = await declarePair(lab);
   current = { journal: journalOf(pair, { uuid: vm.uuid, holder: "mine", mover: thisMover() }) };
-  hold = new Hold(lab.cluster, "web", current);
+  lease = new Lease(lab.cluster, "web", current);
 });
 afterEach(async () => {
   await lab.close();
@@ -27,7 +27,7 @@ const place = async () => {
 };
 const taken = async () => {
   const at = await place();
-  await hold.take(at, undefined, () => new Error("lost"));
+  await lease.take(at, undefined, () => new Error("lost"));
   return at;
 };
 const stored = async () => {
@@ -35,21 +35,21 @@ const stored = async () => {
   return readJournal(host, dom);
 };
 
-describe("a hold", () => {
-  it("has a lease from the first write on", async () => {
+describe("a lease", () => {
+  it("begins with the first write", async () => {
     const before = lab.clock.now();
     await taken();
-    expect((await stored())?.until).toBeGreaterThanOrEqual(before + lease);
+    expect((await stored())?.until).toBeGreaterThanOrEqual(before + leaseLasts);
   });
 
   it("renews it in time while something is done, but not while the VM migrates", async () => {
-    await hold.during(async () => {
+    await lease.during(async () => {
       await taken();
       const first = (await stored())?.until ?? 0;
       await lab.clock.sleep(20_000);
       expect((await stored())?.until).toBe(first + 15_000);
       const second = (await stored())?.until ?? 0;
-      await hold.unrenewed(async () => {
+      await lease.unrenewed(async () => {
         await lab.clock.sleep(60_000);
         expect((await stored())?.until).toBe(second);
       });
@@ -64,10 +64,10 @@ describe("a hold", () => {
     ["has ended it", (): Journal | undefined => undefined],
   ])("is over once another %s", async (_, change) => {
     const { host, dom } = await taken();
-    await hold.check();
+    await lease.check();
     await writeJournal(host, dom, change(current.journal));
-    await expect(hold.check()).rejects.toThrow(Overtaken);
-    const guarded = host.guarded(() => hold.check());
+    await expect(lease.check()).rejects.toThrow(Overtaken);
+    const guarded = host.guarded(() => lease.check());
     const calls = lab.host1.callCount;
     await expect(guarded.destroy(dom)).rejects.toThrow(Overtaken);
     expect(lab.host1.journal.slice(calls)).not.toContain("domain_destroy_flags");
@@ -80,17 +80,17 @@ describe("a hold", () => {
       "domain_set_metadata",
       () => void writeJournal(host, dom, { ...current.journal, holder: "another" }),
     );
-    await expect(hold.take({ host, dom }, undefined, (kept) => new Error(`kept by ${kept?.holder}`))).rejects.toThrow(
+    await expect(lease.take({ host, dom }, undefined, (kept) => new Error(`kept by ${kept?.holder}`))).rejects.toThrow(
       "kept by another",
     );
   });
 
-  it("lasts as long as the lease where its host does not answer: no other can have written there either", async () => {
+  it("lasts to its end where its host does not answer: no other can have written there either", async () => {
     await taken();
     lab.host1.close();
-    await hold.check();
+    await lease.check();
     current.journal = { ...current.journal, until: lab.clock.now() - 1 };
-    await expect(hold.check()).rejects.toMatchObject({ problem: { code: "host-unreachable" } });
+    await expect(lease.check()).rejects.toMatchObject({ problem: { code: "host-unreachable" } });
   });
 
   it("is of a VM that has ended for good, too, but not of one that has moved on without its journal", async () => {
@@ -98,9 +98,9 @@ describe("a hold", () => {
     const xml = lab.host1.domains.xml(lab.host1.domains.requireNamed("web"), 2);
     lab.host1.domains.stop(lab.host1.domains.requireNamed("web"));
     lab.host1.domains.undefine(lab.host1.domains.requireNamed("web"), 0x7f);
-    await hold.check();
+    await lease.check();
     lab.host2.domains.start(lab.host2.domains.define(xml.replace(/<metadata>.*<\/metadata>/s, "")));
-    await expect(hold.check()).rejects.toThrow(Overtaken);
+    await expect(lease.check()).rejects.toThrow(Overtaken);
   });
 });
 

@@ -3,7 +3,7 @@ import { listHosts, type EngineHost, type EngineVm } from "../../backends/ovirt/
 import { ProblemError } from "../../model/problem.js";
 import type { HandlerContext } from "../handler.js";
 import type { VmPlacementInputs } from "../inputs/vm-placement.js";
-import { hostAtRest, tellOfRest } from "../resting.js";
+import { hostAtRest, tellOfRest } from "../under-maintenance.js";
 import { spelledAs } from "./cluster-view.js";
 import { engineOf } from "./session.js";
 import { isRunning, vmIfAny } from "./vm.js";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { HandlerContext } from "../../provider/handlers/handler.js";
-import { hostAtRest, tellOfRest } from "../../provider/handlers/resting.js";
+import { hostAtRest, tellOfRest } from "../../provider/handlers/under-maintenance.js";
 import { vmPlacement, type VmPlacementState } from "../../provider/handlers/libvirt/vm-placement.js";
 import { moveVm } from "../../provider/migration/move.js";
 import { declarePair } from "../hosts/declared.js";

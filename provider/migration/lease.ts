@@ -1,5 +1,5 @@
 /**
- * A process's hold on the VM that it moves: the journal in the VM's metadata, with its name in it and a lease that it renews.
+ * The lease of a VM that a process moves: the journal in the VM's metadata, with its name in it and a time that it puts off again and again.
  * Before each change on a host it makes sure that the journal is still its own. So a mover that was suspended, or thought
  * dead, and was overtaken meanwhile, stops without a change.
  */
@@ -13,7 +13,7 @@ import { whileMoving } from "./mover.js";
 import { shellWord } from "../model/shell-word.js";
 
 /** Milliseconds for which a journal that is written keeps others away: several renewals, and clocks that differ by some seconds. */
-export const lease = 60_000;
+export const leaseLasts = 60_000;
 /** Milliseconds between two renewals. */
 const renewal = 15_000;
 /** Milliseconds after which a journal that was written must still be ours: longer than another's read and write. */
@@ -39,7 +39,7 @@ export interface Place {
   readonly persistent?: boolean;
 }
 
-export class Hold {
+export class Lease {
   /** Where the journal counts. Undefined: there is none yet, or none any more, and nothing is guarded. */
   private place: Place | undefined;
   private resting = false;
@@ -65,7 +65,7 @@ export class Hold {
     lost: (kept: Journal | undefined) => Error,
     meanwhile?: Promise<unknown>,
   ): Promise<void> {
-    this.current.journal = { ...this.current.journal, until: this.cluster.clock.now() + lease };
+    this.current.journal = { ...this.current.journal, until: this.cluster.clock.now() + leaseLasts };
     const { journal } = this.current;
     const [present] = await Promise.all([readJournal(place.host, place.dom), meanwhile]);
     if (before === undefined ? present !== undefined : !isSame(present, before)) throw lost(present);
@@ -101,7 +101,7 @@ export class Hold {
   }
 
   /** Writes what the journal says now, with a lease of so many milliseconds from now. */
-  async write(change: Partial<Journal>, milliseconds = lease): Promise<void> {
+  async write(change: Partial<Journal>, milliseconds = leaseLasts): Promise<void> {
     const write = async () => {
       this.current.journal = { ...this.current.journal, ...change, until: this.cluster.clock.now() + milliseconds };
       if (this.place !== undefined) await this.writeAt(this.place);
@@ -116,7 +116,7 @@ export class Hold {
     this.current.journal = { ...this.current.journal, ...change };
   }
 
-  /** The lease is not renewed meanwhile: libvirt lets no metadata be written while a domain migrates. */
+  /** It is not renewed meanwhile: libvirt lets no metadata be written while a domain migrates. */
   async unrenewed<T>(act: () => Promise<T>): Promise<T> {
     this.resting = true;
     try {
