@@ -73,7 +73,7 @@ async function plugInTurn(
   for (const recorded of await missingOn(instance)) {
     if (declared !== undefined && declared.record.id !== recorded.id) continue;
     const spec = declared ?? (await recordedSpec(cluster, recorded));
-    if (spec?.standby === undefined) continue;
+    if (spec?.standby === undefined || spec.profile.passThrough === "disabled") continue;
     const { record, profile, standby } = spec;
     progress.report({ phase: "plug", message: `plugging the missing VF of ${record.mac}` });
     const vlan = networkOn(cluster.config, host.name, profile.network)?.vlan;
