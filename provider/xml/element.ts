@@ -39,6 +39,11 @@ export function element(
   return { name, attributes: present, children: [], ...(content === "" ? {} : { text: content }) };
 }
 
+/** `<name>value</name>`; undefined where there is no value. */
+export function textElement(name: string, value: string | boolean | undefined): Element | undefined {
+  return value === undefined ? undefined : element(name, {}, String(value));
+}
+
 /** The same element with other children. */
 export function withChildren(parent: Element, children: readonly Element[]): Element {
   return { ...parent, children };

@@ -1,5 +1,5 @@
 /** `/vms/{vm}/nics` (ovirt-engine-api-model: types/Nic.java). A pair with failover is one NIC here. */
-import { element, find, textOf, type Element } from "../../../xml/element.js";
+import { element, find, textElement, textOf, type Element } from "../../../xml/element.js";
 import type { CallOptions, EngineClient } from "./client.js";
 import { booleanIn, idOf, oneOf, referenceIn, textIn, verbatimIn } from "./reading.js";
 
@@ -54,11 +54,11 @@ export function parseNic(nic: Element): EngineNic {
 
 export function formatNic(nic: NicWrite): Element {
   return element("nic", {}, [
-    text("name", nic.name),
-    text("interface", nic.interface),
-    text("linked", nic.linked),
-    nic.mac === undefined ? undefined : element("mac", {}, [text("address", nic.mac)]),
-    text("plugged", nic.plugged),
+    textElement("name", nic.name),
+    textElement("interface", nic.interface),
+    textElement("linked", nic.linked),
+    nic.mac === undefined ? undefined : element("mac", {}, [textElement("address", nic.mac)]),
+    textElement("plugged", nic.plugged),
     nic.profile === undefined ? undefined : element("vnic_profile", { id: nic.profile }),
   ]);
 }
@@ -162,8 +162,4 @@ export async function reportedDevices(
 function path(vm: string, id?: string): string {
   const nics = `/vms/${encodeURIComponent(vm)}/nics`;
   return id === undefined ? nics : `${nics}/${encodeURIComponent(id)}`;
-}
-
-function text(name: string, value: string | boolean | undefined): Element | undefined {
-  return value === undefined ? undefined : element(name, {}, String(value));
 }

@@ -1,5 +1,5 @@
 /** `/vnicprofiles` (ovirt-engine-api-model: types/VnicProfile.java; ovirt-engine: VnicProfileMapper.java). */
-import { child, children, element, find, textOf, type Element } from "../../../xml/element.js";
+import { child, children, element, find, textElement, textOf, type Element } from "../../../xml/element.js";
 import type { CallOptions, EngineClient } from "./client.js";
 import { booleanIn, idOf, requiredReferenceIn, requiredTextIn, referenceIn, textIn, verbatimIn } from "./reading.js";
 
@@ -59,12 +59,12 @@ export function parseProfile(profile: Element): EngineProfile {
 
 export function formatProfile(profile: ProfileWrite): Element {
   return element("vnic_profile", {}, [
-    text("name", profile.name),
-    text("description", profile.description),
+    textElement("name", profile.name),
+    textElement("description", profile.description),
     reference("network", profile.network),
-    profile.passThrough === undefined ? undefined : element("pass_through", {}, [text("mode", profile.passThrough)]),
-    text("migratable", profile.migratable),
-    text("port_mirroring", profile.portMirroring),
+    profile.passThrough === undefined ? undefined : element("pass_through", {}, [textElement("mode", profile.passThrough)]),
+    textElement("migratable", profile.migratable),
+    textElement("port_mirroring", profile.portMirroring),
     reference("failover", profile.failover),
     reference("network_filter", profile.networkFilter),
     reference("qos", profile.qos),
@@ -74,7 +74,7 @@ export function formatProfile(profile: ProfileWrite): Element {
           "custom_properties",
           {},
           Object.entries(profile.customProperties).map(([name, value]) =>
-            element("custom_property", {}, [text("name", name), text("value", value)]),
+            element("custom_property", {}, [textElement("name", name), textElement("value", value)]),
           ),
         ),
   ]);
@@ -125,10 +125,6 @@ export async function removeProfile(client: EngineClient, id: string, options: C
 
 function path(id: string): string {
   return `/vnicprofiles/${encodeURIComponent(id)}`;
-}
-
-function text(name: string, value: string | boolean | undefined): Element | undefined {
-  return value === undefined ? undefined : element(name, {}, String(value));
 }
 
 /** `<name id="…"/>`; empty, which clears, for null. */
