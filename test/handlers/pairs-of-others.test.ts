@@ -165,7 +165,7 @@ describe("a pair whose VF has no alias of its own, taken over", () => {
 
   it("has one VF for its standby, also where it was lost and plugged again", async () => {
     const { id, state, profile } = await adopted("<rom bar='off'/>");
-    lab.host1.guestLetsGo(web(), "hostdev0");
+    lab.host1.guestReleases(web(), "hostdev0");
     const found = await vmInterface.read(lab.context(), id, state);
     expect(found?.state.missing).toHaveLength(1);
     const { state: repaired } = await vmInterface.update(lab.context(), id, found?.state ?? state, inputs(profile));
@@ -205,7 +205,7 @@ describe("a pair by <hostdev>, taken over", () => {
   it("gets its VF back with the pair's MAC, which libvirt does not set", async () => {
     await adopted();
     runsCommands(lab, lab.cluster);
-    lab.host1.guestLetsGo(web(), "hostdev0");
+    lab.host1.guestReleases(web(), "hostdev0");
     await plugMissingVfs(lab.cluster, vm.name, lab.progress);
     expect(nics("live")).toContainEqual(expect.stringMatching(/^<hostdev/));
     expect(lab.host1.devices.virtualFunctions()[0]?.settings).toEqual({ mac: vm.mac, vlan: 0 });
@@ -265,7 +265,7 @@ describe("a VF that is repaired", () => {
     giveDevices(lab, [standbyByHand, vfByHand(vfs[0], ownSettings)]);
     const { id, state } = await vmInterface.create(lab.context(), inputs(profile, { adopt: true }));
     const before = flattened(nics("live"));
-    lab.host1.guestLetsGo(web(), "ua-vf0");
+    lab.host1.guestReleases(web(), "ua-vf0");
     await vmInterface.update(lab.context(), id, { ...state, missing: ["primary"] }, inputs(profile));
     expect(flattened(nics("live"))).toEqual(before);
   });
@@ -316,7 +316,7 @@ describe("an interface whose record was wiped by virsh define of a file without 
   it("and whose VF is lost besides gets both back, beside its standby", async () => {
     const { id, state, profile } = await declarePair(lab);
     wiped();
-    lab.host1.guestLetsGo(web(), state.aliases[1] ?? "");
+    lab.host1.guestReleases(web(), state.aliases[1] ?? "");
     const detached = lab.host1.calls.get("domain_detach_device_alias");
     const { state: repaired } = await vmInterface.update(lab.context(), id, state, inputs(profile));
     expect(repaired.missing).toEqual([]);

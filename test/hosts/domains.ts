@@ -167,7 +167,7 @@ export class Domains {
 
   /** Its QEMU is no more. A transient domain goes with it. */
   stop(domain: DomainModel): void {
-    for (const device of domain.live === undefined ? [] : definition.devicesOf(domain.live)) this.letGo(device);
+    for (const device of domain.live === undefined ? [] : definition.devicesOf(domain.live)) this.freeHostDevice(device);
     Object.assign(domain, { live: undefined, id: -1, job: undefined, preparedBy: undefined });
     domain.state = DomainState.SHUTOFF;
     domain.reason = 0;
@@ -252,7 +252,7 @@ export class Domains {
       if (definition.deviceNamed(each, alias) === undefined) throw refusals.noDeviceWithAlias(alias);
       return definition.withoutDevice(each, alias);
     });
-    if (plugged !== undefined && affected(domain, flags).includes("live")) this.letGo(plugged);
+    if (plugged !== undefined && affected(domain, flags).includes("live")) this.freeHostDevice(plugged);
   }
 
   /** Binds a managed device to VFIO (virHostdevPreparePCIDevices). */
@@ -262,7 +262,7 @@ export class Domains {
   }
 
   /** Gives a managed device back to the host (virHostdevReAttachPCIDevices). */
-  private letGo(device: Element): void {
+  private freeHostDevice(device: Element): void {
     const vf = this.managedVf(device);
     if (vf !== undefined) this.devices.reattach(vf);
   }

@@ -34,8 +34,8 @@ import { RpcEndpoint, type Answers, type Call, type Traffic } from "./rpc-endpoi
 import type { HostClock } from "./test-clock.js";
 
 /** What the guests of a host do when they are asked to release a device. */
-export interface GuestManners {
-  unplug: "lets go" | "refuses" | "is silent";
+export interface GuestBehaviour {
+  unplug: "releases" | "refuses" | "ignores";
   /** Milliseconds until it does. */
   after: number;
   /** Milliseconds for which the call itself waits (QEMU_UNPLUG_TIMEOUT); what the guest does later only an event tells. */
@@ -43,7 +43,7 @@ export interface GuestManners {
 }
 
 /** What the agents of a host's guests answer. A guest without a channel to one has none, whatever stands here. */
-export interface AgentManners {
+export interface AgentBehaviour {
   readonly answers: boolean;
   /** `id` of its guest-get-osinfo: `debian`, `mswindows`. */
   readonly os: string;
@@ -108,8 +108,8 @@ export class LibvirtHostModel implements MigrationEnd {
   sharedFolders: readonly string[] = [];
   /** virCPUCompareResult of every comparison. */
   cpu: number = CpuCompare.IDENTICAL;
-  readonly guest: GuestManners = { unplug: "lets go", after: 2, callWaits: 0 };
-  agent: AgentManners = { answers: true, os: "debian", kernel: "6.1.0-13-amd64" };
+  readonly guest: GuestBehaviour = { unplug: "releases", after: 2, callWaits: 0 };
+  agent: AgentBehaviour = { answers: true, os: "debian", kernel: "6.1.0-13-amd64" };
   readonly memory: MemoryPasses = { passes: 2, milliseconds: 2 };
   /** major × 1,000,000 + minor × 1,000 + release. */
   libvirtVersion = 11_003_000;
@@ -269,7 +269,7 @@ export class LibvirtHostModel implements MigrationEnd {
   }
 
   /** An operator at the host itself removes a device, or a guest releases one late. */
-  guestLetsGo(domain: DomainModel, alias: string): void {
+  guestReleases(domain: DomainModel, alias: string): void {
     if (!isActive(domain) || deviceNamed(domain.live, alias) === undefined) return;
     domain.unplugging.delete(alias);
     this.domains.remove(domain, alias, Affect.LIVE);
@@ -499,7 +499,7 @@ export class LibvirtHostModel implements MigrationEnd {
   }
 
   /** src/qemu/qemu_domain.c, qemuDomainAgentAvailable. @throws Refusal */
-  private requireAgent(dom: DomainRef): AgentManners {
+  private requireAgent(dom: DomainRef): AgentBehaviour {
     const { live } = this.domains.requireActive(dom);
     const channel = agentChannelOf(live);
     if (channel === "none") throw refusals.noAgent();
@@ -526,8 +526,8 @@ export class LibvirtHostModel implements MigrationEnd {
     const { unplug, after, callWaits } = this.guest;
     const rejected = new AbortController();
     const answer = {
-      "is silent": () => undefined,
-      "lets go": () => this.guestLetsGo(domain, alias),
+      ignores: () => undefined,
+      releases: () => this.guestReleases(domain, alias),
       refuses: () => {
         rejected.abort();
         domain.unplugging.delete(alias);

@@ -231,7 +231,7 @@ export function afterRefusedMigration(domains: Domains, procedure: string, vm: s
 async function unplugPrimaries({ guest, clock }: MigrationEnd, domain: DomainModel, job: JobModel): Promise<void> {
   if (!hasPrimary(domain.live)) return;
   job.waitsForUnplug = true;
-  while (guest.unplug !== "lets go" && !job.cancelled && isActive(domain)) await clock.sleep(5);
+  while (guest.unplug !== "releases" && !job.cancelled && isActive(domain)) await clock.sleep(5);
   job.waitsForUnplug = false;
   if (job.cancelled) throw refusals.jobCancelled();
 }

@@ -6,7 +6,7 @@ import { formatPciAddress, parsePciAddress } from "../../provider/backends/libvi
 import { asStarted, hostDevicesOf } from "./definition.js";
 import { hostDriverOf, isVfio } from "./drivers.js";
 import * as lab from "./two-hosts.js";
-import { type GuestManners, LibvirtHostModel } from "./libvirt-host.js";
+import { LibvirtHostModel } from "./libvirt-host.js";
 import { MigrationNetwork } from "./migration.js";
 import type { BridgeModel, PhysicalFunctionModel, VirtualFunctionModel } from "./node-devices.js";
 import { Refusal } from "./refusals.js";
@@ -84,7 +84,7 @@ function furnish(host: LibvirtHostModel, scenario: HostScenario, domains: readon
   host.nodes = scenario.numaNodes;
   host.sharedFolders = scenario.sharedFolders;
   for (const driver of scenario.missingDaemons) host.missingDaemons.add(driver);
-  Object.assign(host.guest, { unplug: guestBehaviour[scenario.guest.unplug], after: scenario.guest.afterMilliseconds });
+  Object.assign(host.guest, { unplug: scenario.guest.unplug, after: scenario.guest.afterMilliseconds });
   host.memory.milliseconds = scenario.migrationMilliseconds / host.memory.passes;
   const { diesAt } = scenario;
   // Before the refusals: a call at which the host dies is not refused.
@@ -94,11 +94,6 @@ function furnish(host: LibvirtHostModel, scenario: HostScenario, domains: readon
 }
 
 const fromQemu = 10;
-
-const guestBehaviour = { releases: "lets go", refuses: "refuses", ignores: "is silent" } as const satisfies Record<
-  HostScenario["guest"]["unplug"],
-  GuestManners["unplug"]
->;
 
 function dieAt(host: LibvirtHostModel, { procedure, occurrence, moment }: NonNullable<HostScenario["diesAt"]>): void {
   const wanted = Math.max(1, occurrence);

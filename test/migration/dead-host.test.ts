@@ -231,7 +231,7 @@ describe("recovery does no harm", () => {
   const arrived = () => {
     leave(lab, journalOf(pair, { step: "migrate" }));
     const here = web(lab.host1);
-    lab.host1.guestLetsGo(here, pair.state.aliases[1] ?? "");
+    lab.host1.guestReleases(here, pair.state.aliases[1] ?? "");
     lab.host2.domains.start(lab.host2.domains.define(lab.host1.domains.xml(here, 0)));
     Object.assign(web(lab.host2), { config: here.config });
     Object.assign(here, { state: DomainState.PAUSED, reason: PausedReason.MIGRATION });

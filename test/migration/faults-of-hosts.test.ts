@@ -92,7 +92,7 @@ async function movesOn(lab: LabLike, dying: HostName, home: HostName): Promise<v
   const web = lab[home].domains.requireNamed("web");
   const primary = parseDomain(lab[home].domains.xml(web, 0)).interfaces.find(({ type }) => type === "hostdev")?.alias;
   if (primary === undefined) expect.fail("the VM has no VF");
-  lab[home].guestLetsGo(web, primary);
+  lab[home].guestReleases(web, primary);
   expect(await missingVfsOf(lab.cluster, "web")).toHaveLength(1);
   await plugMissingVfs(lab.cluster, "web", lab.progress);
   expect(clusterState(lab).vfs).toHaveLength(1);

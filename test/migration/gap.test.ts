@@ -33,10 +33,10 @@ const libvirtsOwn: readonly ProcedureName[] = [
 async function callsInGap(lab: LabLike, move: () => Promise<unknown>): Promise<readonly CountedCall[]> {
   const rounds = new Rounds(lab.hosts);
   let from = 0;
-  const letGo = lab.host1.guestLetsGo.bind(lab.host1);
-  lab.host1.guestLetsGo = (...args) => {
+  const release = lab.host1.guestReleases.bind(lab.host1);
+  lab.host1.guestReleases = (...args) => {
     from = rounds.calls.length;
-    letGo(...args);
+    release(...args);
   };
   await move();
   const to = rounds.calls.findIndex(({ procedure }) => procedure === "domain_attach_device_flags");

@@ -46,7 +46,7 @@ describe.concurrent("a move whose VF QEMU unplugs", () => {
   });
 
   it("is aborted where the guest does not release it in its time, and rolled back", async ({ lab }) => {
-    lab.host1.guest.unplug = "is silent";
+    lab.host1.guest.unplug = "ignores";
     const failed: unknown = await move(lab, { unplugTimeout: 0.3 }).catch((error: unknown) => error);
     expect(failed).toBeInstanceOf(MoveFailed);
     expect((failed as MoveFailed).message).toContain(

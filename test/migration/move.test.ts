@@ -315,7 +315,7 @@ describe.concurrent("a guest that does not release its VF", () => {
   });
 
   it("never answers: the move ends after its own time", async ({ lab }) => {
-    lab.host1.guest.unplug = "is silent";
+    lab.host1.guest.unplug = "ignores";
     const { message, report } = await failure(move(lab, { unplugTimeout: 0.05 }));
     expect(message).toContain("did not release VF 0000:01:10.0 within 0.05 s");
     expect(report.outcome).toBe("failed-on-source");
@@ -323,7 +323,7 @@ describe.concurrent("a guest that does not release its VF", () => {
   });
 
   it("is busy with the slot when it is asked again on the way back: it has kept its VF", async ({ lab }) => {
-    lab.host1.guest.unplug = "is silent";
+    lab.host1.guest.unplug = "ignores";
     lab.host1.refuse("domain_detach_device_alias", refusals.guestBusy(), { skip: 1, times: Infinity });
     const { report } = await failure(move(lab, { unplugTimeout: 0.05 }));
     expect(report.outcome).toBe("failed-on-source");
@@ -337,9 +337,9 @@ describe.concurrent("a guest that does not release its VF", () => {
   });
 
   it("answers after the time was over: the VF comes back to it when it is looked for", async ({ lab, pair }) => {
-    lab.host1.guest.unplug = "is silent";
+    lab.host1.guest.unplug = "ignores";
     await failure(move(lab, { unplugTimeout: 0.05 }));
-    lab.host1.guestLetsGo(lab.host1.domains.requireNamed("web"), pair.state.aliases[1] ?? "");
+    lab.host1.guestReleases(lab.host1.domains.requireNamed("web"), pair.state.aliases[1] ?? "");
     expect(await missingVfsOf(lab.cluster, "web")).toHaveLength(1);
     await plugMissingVfs(lab.cluster, "web", lab.progress);
     expect(clusterState(lab)).toEqual(here);

@@ -27,7 +27,7 @@ const leave = (text: Journal | string) => leaveJournal(lab, text);
 /** The VM has come to that host, with its definition and all that stands in it. */
 const arrive = (host: LabLike["host1"]) => {
   const web = lab.host1.domains.requireNamed("web");
-  lab.host1.guestLetsGo(web, pair.state.aliases[1] ?? "");
+  lab.host1.guestReleases(web, pair.state.aliases[1] ?? "");
   host.domains.start(host.domains.define(lab.host1.domains.xml(web, 0)));
   return Object.assign(host.domains.requireNamed("web"), { config: web.config });
 };
@@ -97,7 +97,7 @@ describe("recover", () => {
   it("keeps the journal as long as not everything could be rolled back, and ends the work later", async () => {
     leave(journal());
     const alias = pair.state.aliases[1] ?? "";
-    lab.host1.guestLetsGo(lab.host1.domains.requireNamed("web"), alias);
+    lab.host1.guestReleases(lab.host1.domains.requireNamed("web"), alias);
     const pf = lab.host1.devices.physicalFunctions[0];
     if (pf !== undefined) pf.linkUp = false;
     await expect(recover(lab.cluster, "web")).rejects.toMatchObject({ problem: { code: "recovery-incomplete" } });
@@ -206,7 +206,7 @@ describe("recover", () => {
     const [nic] = journal().interfaces;
     if (nic === undefined) throw new Error("the journal has an interface");
     leave(journal({ interfaces: [{ ...nic, device: parseXml(device()) }] }));
-    lab.host1.guestLetsGo(lab.host1.domains.requireNamed("web"), nic.primaryAlias);
+    lab.host1.guestReleases(lab.host1.domains.requireNamed("web"), nic.primaryAlias);
     const before = clusterState(lab);
     await expect(recover(lab.cluster, "web")).rejects.toMatchObject({
       problem: { code: "journal-foreign-device", what: expect.stringContaining(what) as string },
@@ -216,7 +216,7 @@ describe("recover", () => {
 
   it("plugs the VF as an older version's journal has it, which kept no device", async () => {
     leave(journal());
-    lab.host1.guestLetsGo(lab.host1.domains.requireNamed("web"), pair.state.aliases[1] ?? "");
+    lab.host1.guestReleases(lab.host1.domains.requireNamed("web"), pair.state.aliases[1] ?? "");
     expect((await recover(lab.cluster, "web")).outcome).toBe("undone");
     expect(clusterState(lab)).toEqual(expectedState("host1", vfs[0]));
   });

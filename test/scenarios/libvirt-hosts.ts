@@ -80,7 +80,7 @@ function administrator(lab: LabLike): Administrator {
     unplugsPair() {
       const host = hostOfVm(lab);
       const web = host.domains.requireNamed("web");
-      for (const { alias } of devicesIn(web.live).toReversed()) host.guestLetsGo(web, alias);
+      for (const { alias } of devicesIn(web.live).toReversed()) host.guestReleases(web, alias);
       return Promise.resolve();
     },
     movesVm(to) {

@@ -70,14 +70,14 @@ describe("unplug", () => {
   });
 
   it("fails after its time when the guest does not answer, which may come yet", async () => {
-    lab.host1.guest.unplug = "is silent";
+    lab.host1.guest.unplug = "ignores";
     const error = await failureOf(unplug(host1(), dom, alias, { timeout: 0.03 }));
     expect(error).toBeInstanceOf(UnplugFailed);
     expect(error).toMatchObject({ mayStillGo: true });
   });
 
   it("looks once more when no event came: it may have been missed", async () => {
-    lab.host1.guest.unplug = "is silent";
+    lab.host1.guest.unplug = "ignores";
     lab.host1.after("domain_detach_device_alias", () => {
       lab.host1.domains.remove(lab.host1.domains.requireNamed("web"), alias, 1);
     });
@@ -91,7 +91,7 @@ describe("unplug", () => {
   });
 
   it("hears only of its own device and domain", async () => {
-    lab.host1.guest.unplug = "is silent";
+    lab.host1.guest.unplug = "ignores";
     const running = failureOf(unplug(host1(), dom, alias, { timeout: 0.1 }));
     await new Promise<void>((resolve) => lab.host1.after("domain_detach_device_alias", () => resolve()));
     const emit = (of: DomainRef, devAlias: string) =>
@@ -105,7 +105,7 @@ describe("unplug", () => {
   });
 
   it("ends with the signal's reason, with the connection, and with libvirt's other errors", async () => {
-    lab.host1.guest.unplug = "is silent";
+    lab.host1.guest.unplug = "ignores";
     const reason = new Error("Ctrl-C");
     const controller = new AbortController();
     const cancelled = failureOf(unplug(host1(), dom, alias, { timeout: 600, signal: controller.signal }));
@@ -123,7 +123,7 @@ describe("unplug", () => {
 
   it("leaves no event registered, however it ends", async () => {
     await unplug(host1(), dom, alias, { timeout: 5 });
-    lab.host1.guest.unplug = "is silent";
+    lab.host1.guest.unplug = "ignores";
     await failureOf(unplug(host1(), dom, "ua-nothing", { timeout: 0.01 }));
     // Nothing waits for it.
     await vi.waitFor(() => expect(lab.host1.events.count).toBe(0));

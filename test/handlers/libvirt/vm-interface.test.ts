@@ -265,7 +265,7 @@ describe("read", () => {
     const web = lab.host1.domains.requireNamed("web");
     const dom = await host.findDomain("web");
     if (dom === undefined || address === undefined) throw new Error("no VM");
-    lab.host1.guestLetsGo(web, alias);
+    lab.host1.guestReleases(web, alias);
     await reserveVf(host, address);
     await host.attach(dom, buildPrimary({ mac: vm.mac, vf: address, alias, standbyAlias }), Affect.LIVE);
     const found = await vmInterface.read(lab.context(), id, state);
@@ -278,11 +278,11 @@ describe("read", () => {
   it("sees that both were detached, and an update repairs it or removes the rest", async () => {
     const { id, state, profile } = await declarePair(lab);
     const web = lab.host1.domains.requireNamed("web");
-    for (const alias of state.aliases) lab.host1.guestLetsGo(web, alias);
+    for (const alias of state.aliases) lab.host1.guestReleases(web, alias);
     expect((await vmInterface.read(lab.context(), id, state))?.state.missing).toHaveLength(2);
     const { state: repaired } = await vmInterface.update(lab.context(), id, state, inputs(profile));
     expect(repaired).toMatchObject({ missing: [], vf: vfs[0] });
-    for (const alias of state.aliases) lab.host1.guestLetsGo(web, alias);
+    for (const alias of state.aliases) lab.host1.guestReleases(web, alias);
     await vmInterface.update(lab.context(), id, state, inputs(profile, { plugged: false }));
     expect(clusterState(lab)).toMatchObject({ vfs: [], definedVfs: [], bound: [] });
   });
@@ -346,7 +346,7 @@ describe("delete", () => {
 
   it("also of an interface of which another tool removed one half", async () => {
     const { id, state } = await declarePair(lab);
-    lab.host1.guestLetsGo(lab.host1.domains.requireNamed("web"), state.aliases[1] ?? "");
+    lab.host1.guestReleases(lab.host1.domains.requireNamed("web"), state.aliases[1] ?? "");
     await vmInterface.delete(lab.context(), id, state);
     expect(clusterState(lab)).toMatchObject({ vfs: [], definedVfs: [], bound: [] });
   });
@@ -364,7 +364,7 @@ describe("an interface of a VM that is being moved", () => {
   const begun = async (parts?: Partial<Journal>) => {
     const pair = await declarePair(lab);
     leave(lab, journalOf(pair, parts));
-    lab.host1.guestLetsGo(lab.host1.domains.requireNamed("web"), pair.state.aliases[1] ?? "");
+    lab.host1.guestReleases(lab.host1.domains.requireNamed("web"), pair.state.aliases[1] ?? "");
     return pair;
   };
   const alive = { mover: moverOf(process.ppid), until: Date.now() + 60_000 };
