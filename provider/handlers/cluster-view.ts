@@ -45,8 +45,7 @@ export async function readStore(cache: ClusterCache, program: Declarations): Pro
       unreadable,
     };
   } catch (error) {
-    if (error instanceof DriverMissing)
-      return { program, profiles: UNKNOWN, interfaces: UNKNOWN, unreachable: error };
+    if (error instanceof DriverMissing) return { program, profiles: UNKNOWN, interfaces: UNKNOWN, unreachable: error };
     const unreachable = asUnreachable(error);
     if (unreachable === undefined) throw error;
     // Another host may refuse, which is told first.

@@ -1,6 +1,13 @@
 /** The check of a vNIC profile, whatever the backend knows the facts from. */
 import type { ProblemError } from "../model/problem.js";
-import { evaluate, profileRules, type Profile, type ProfileAction, type ProfileFacts, type Violation } from "../rules/index.js";
+import {
+  evaluate,
+  profileRules,
+  type Profile,
+  type ProfileAction,
+  type ProfileFacts,
+  type Violation,
+} from "../rules/index.js";
 import type { ProfileRecord } from "../backends/libvirt/xml/network.js";
 import { checkFailures, diffOf, type Checked, type CheckFailure, type HandlerContext } from "./handler.js";
 import { attributes, vnicProfileSchema, type DeclaredInputs, type VnicProfileInputs } from "./inputs/vnic-profile.js";

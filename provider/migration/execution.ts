@@ -114,7 +114,10 @@ export function observerOf(context: MoveContext): StepObserver<StepName> {
         context.lease.note({ step });
         return;
       }
-      await context.lease.write({ step }, withoutLease === true ? (limit?.(options) ?? 0) * 1000 + leaseLasts : leaseLasts);
+      await context.lease.write(
+        { step },
+        withoutLease === true ? (limit?.(options) ?? 0) * 1000 + leaseLasts : leaseLasts,
+      );
     },
     ended(step, direction, error) {
       timeline.end(step, error !== undefined ? "failed" : direction === "back" ? "undone" : "done");

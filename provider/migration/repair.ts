@@ -97,7 +97,11 @@ async function plugInTurn(
     const bridge = networkOn(cluster.config, host.name, standby.network)?.bridge;
     await announcingVf(newAnnouncing(cluster, dom, progress), host, pair, bridge, async () => {
       try {
-        const place = await attachVf(host, dom, { device: primary, vf, settings: { mac: record.mac, vlan: vlan ?? 0 } });
+        const place = await attachVf(host, dom, {
+          device: primary,
+          vf,
+          settings: { mac: record.mac, vlan: vlan ?? 0 },
+        });
         if (place === "at another place") progress.warn(placeChanged(vm, formatPciAddress(vf)));
       } catch (error) {
         await taken.release();

@@ -167,7 +167,8 @@ export class Domains {
 
   /** Its QEMU is no more. A transient domain goes with it. */
   stop(domain: DomainModel): void {
-    for (const device of domain.live === undefined ? [] : definition.devicesOf(domain.live)) this.freeHostDevice(device);
+    for (const device of domain.live === undefined ? [] : definition.devicesOf(domain.live))
+      this.freeHostDevice(device);
     Object.assign(domain, { live: undefined, id: -1, job: undefined, preparedBy: undefined });
     domain.state = DomainState.SHUTOFF;
     domain.reason = 0;

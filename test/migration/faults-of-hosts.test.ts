@@ -67,7 +67,12 @@ describe.concurrent.each(["host1", "host2"] as const)("%s dies and stays away", 
           bound: [`${at} ${then.vfs[0] ?? ""}`],
         });
         expect((await moveVm(lab.cluster, { vm: "web", to: dying }))?.outcome).toBe("moved");
-        expect(clusterState(lab)).toMatchObject({ runsOn: [dying], activeOn: [dying], definedOn: [dying], journals: [] });
+        expect(clusterState(lab)).toMatchObject({
+          runsOn: [dying],
+          activeOn: [dying],
+          definedOn: [dying],
+          journals: [],
+        });
         expect(clusterState(lab).bound).toHaveLength(1);
       }),
     );

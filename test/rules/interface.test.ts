@@ -1,5 +1,13 @@
 import { expect, it } from "vitest";
-import { type InterfaceFacts, type LogicalNetwork, type Profile, type VmNic, type VmOfNic, evaluate, interfaceRules } from "../../provider/rules/index.js";
+import {
+  type InterfaceFacts,
+  type LogicalNetwork,
+  type Profile,
+  type VmNic,
+  type VmOfNic,
+  evaluate,
+  interfaceRules,
+} from "../../provider/rules/index.js";
 import { UNKNOWN, type MaybeUnknown } from "../../provider/model/unknown.js";
 import { examplesOf } from "./examples.js";
 
@@ -30,7 +38,10 @@ const goodVm: VmOfNic = {
   freeVfs: 1,
 };
 
-function add(change: Partial<MaybeUnknown<VmNic>> = {}, { vm, ...facts }: Partial<InterfaceFacts> = {}): InterfaceFacts {
+function add(
+  change: Partial<MaybeUnknown<VmNic>> = {},
+  { vm, ...facts }: Partial<InterfaceFacts> = {},
+): InterfaceFacts {
   return {
     action: "add",
     backend: "libvirt",
@@ -43,7 +54,11 @@ function add(change: Partial<MaybeUnknown<VmNic>> = {}, { vm, ...facts }: Partia
   };
 }
 
-function edit(stored: VmNic, change: Partial<MaybeUnknown<VmNic>>, facts: Partial<InterfaceFacts> = {}): InterfaceFacts {
+function edit(
+  stored: VmNic,
+  change: Partial<MaybeUnknown<VmNic>>,
+  facts: Partial<InterfaceFacts> = {},
+): InterfaceFacts {
   return { ...add({}, facts), action: "edit", stored, nic: { ...stored, ...change } };
 }
 
@@ -382,12 +397,7 @@ rule("interface-vf-has-standby", {
       },
     ],
   ],
-  keeps: [
-    add(),
-    add({ profile: "S" }),
-    add({ profile: "X" }),
-    add({}, { profiles: [{ ...fast, failover: UNKNOWN }] }),
-  ],
+  keeps: [add(), add({ profile: "S" }), add({ profile: "X" }), add({}, { profiles: [{ ...fast, failover: UNKNOWN }] })],
 });
 
 rule("interface-machine-q35", {

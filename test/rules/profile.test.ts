@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { type LogicalNetwork, type Profile, type ProfileFacts, evaluate, profileRules } from "../../provider/rules/index.js";
+import {
+  type LogicalNetwork,
+  type Profile,
+  type ProfileFacts,
+  evaluate,
+  profileRules,
+} from "../../provider/rules/index.js";
 import { UNKNOWN, type MaybeUnknown } from "../../provider/model/unknown.js";
 import { examplesOf } from "./examples.js";
 
@@ -44,7 +50,11 @@ function add(profile: Partial<MaybeUnknown<Profile>>, facts: Partial<ProfileFact
   };
 }
 
-function edit(stored: Profile, change: Partial<MaybeUnknown<Profile>>, facts: Partial<ProfileFacts> = {}): ProfileFacts {
+function edit(
+  stored: Profile,
+  change: Partial<MaybeUnknown<Profile>>,
+  facts: Partial<ProfileFacts> = {},
+): ProfileFacts {
   return { ...add({}, facts), action: "edit", profile: { ...stored, ...change }, stored };
 }
 
@@ -90,12 +100,7 @@ rule("profile-qos-exists", {
       },
     ],
   ],
-  keeps: [
-    add({ qos: "silver" }),
-    add({}),
-    add({ qos: UNKNOWN }),
-    add({ qos: "bronze" }, { qosNames: UNKNOWN }),
-  ],
+  keeps: [add({ qos: "silver" }), add({}), add({ qos: UNKNOWN }), add({ qos: "bronze" }, { qosNames: UNKNOWN })],
 });
 
 rule("profile-network-filter-exists", {
@@ -181,11 +186,7 @@ rule("profile-network-fixed", {
       { property: "network", message: 'Profile "fast" is on network "data-vf" and can\'t move to "jumbo".' },
     ],
   ],
-  keeps: [
-    edit(fast, {}),
-    edit(fast, { network: UNKNOWN }),
-    { ...edit(fast, { network: "jumbo" }), stored: undefined },
-  ],
+  keeps: [edit(fast, {}), edit(fast, { network: UNKNOWN }), { ...edit(fast, { network: "jumbo" }), stored: undefined }],
 });
 
 rule("profile-port-mirroring-not-external", {

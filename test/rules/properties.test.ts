@@ -1,6 +1,22 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type InterfaceFacts, type LogicalNetwork, type PlacementFacts, type Profile, type ProfileFacts, type TeamingDevice, type TeamingFacts, type Violation, type VmNic, evaluate, interfaceRules, migrationXmlRules, placementRules, profileRules, teamingRules } from "../../provider/rules/index.js";
+import {
+  type InterfaceFacts,
+  type LogicalNetwork,
+  type PlacementFacts,
+  type Profile,
+  type ProfileFacts,
+  type TeamingDevice,
+  type TeamingFacts,
+  type Violation,
+  type VmNic,
+  evaluate,
+  interfaceRules,
+  migrationXmlRules,
+  placementRules,
+  profileRules,
+  teamingRules,
+} from "../../provider/rules/index.js";
 import { UNKNOWN, type MaybeUnknown } from "../../provider/model/unknown.js";
 
 /*

@@ -132,7 +132,9 @@ export class ClusterCache {
       ),
     );
     return {
-      seen: snapshots.flatMap((snapshot) => (snapshot === undefined || snapshot instanceof UnreadableVm ? [] : snapshot)),
+      seen: snapshots.flatMap((snapshot) =>
+        snapshot === undefined || snapshot instanceof UnreadableVm ? [] : snapshot,
+      ),
       unreadable: snapshots.filter((snapshot) => snapshot instanceof UnreadableVm),
     };
   }

@@ -117,10 +117,7 @@ export interface PrimarySpec extends PairIdentity {
 }
 
 /** With that VF of the host behind it, not managed: the VF is bound to VFIO before it is plugged. */
-export function primaryDevice(
-  { mac, primaryAlias, standbyAlias, device, vlan }: PrimarySpec,
-  vf: PciAddress,
-): Element {
+export function primaryDevice({ mac, primaryAlias, standbyAlias, device, vlan }: PrimarySpec, vf: PciAddress): Element {
   if (device !== undefined) return attachable(device, vf);
   return buildPrimary({
     mac,

@@ -2,7 +2,14 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import type { ProfileRecord } from "../../backends/libvirt/xml/network.js";
 import { ProblemError } from "../../model/problem.js";
-import { evaluate, interfaceRules, type InterfaceFacts, type Profile, type VmNic, type VmOfNic } from "../../rules/index.js";
+import {
+  evaluate,
+  interfaceRules,
+  type InterfaceFacts,
+  type Profile,
+  type VmNic,
+  type VmOfNic,
+} from "../../rules/index.js";
 import { networkOn } from "../../config/index.js";
 import { generateMac, normalizeMac } from "../../model/mac.js";
 import { primaryAliasOf, standbyAliasOf, type InterfaceRecord } from "../../backends/libvirt/xml/interface-record.js";
@@ -160,7 +167,9 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     const found = snapshot && (await recordIn(cache, snapshot, id, state));
     if (snapshot === undefined || found === undefined) return undefined;
     const now = stateNow(cache.cluster, snapshot, await specOf(cache, found.record), state);
-    const more = [found.lost ? lostRecordInWords : undefined, snapshot.interrupted].filter((each) => each !== undefined);
+    const more = [found.lost ? lostRecordInWords : undefined, snapshot.interrupted].filter(
+      (each) => each !== undefined,
+    );
     const next = more.length === 0 ? now : { ...now, missing: [...now.missing, ...more] };
     return { id, state: next, inputs: inputsOfInterface(next) };
   },
@@ -241,7 +250,11 @@ async function recordIn(
 }
 
 /** @throws ProblemError where the pair that is to be taken over is on other networks than its profiles'. */
-async function refuseOtherNetworks(cache: ClusterCache, snapshot: VmSnapshot, inputs: VmInterfaceInputs): Promise<void> {
+async function refuseOtherNetworks(
+  cache: ClusterCache,
+  snapshot: VmSnapshot,
+  inputs: VmInterfaceInputs,
+): Promise<void> {
   const profiles = (await cache.profiles()).map(({ profile }) => profile);
   const differences = await differencesOf(cache, snapshot, inputs, profiles);
   const nic = previewOf(inputs, undefined);

@@ -13,7 +13,14 @@ import {
   type EngineVm,
   type HostNetworking,
 } from "../../backends/ovirt/rest/index.js";
-import type { HostFacts, MovingInterface, MovingVm, NetworkOnHost, PlacementFacts, Violation } from "../../rules/index.js";
+import type {
+  HostFacts,
+  MovingInterface,
+  MovingVm,
+  NetworkOnHost,
+  PlacementFacts,
+  Violation,
+} from "../../rules/index.js";
 import type { ProfileRecord } from "../../backends/libvirt/xml/network.js";
 import type { FullView } from "./cluster-view.js";
 

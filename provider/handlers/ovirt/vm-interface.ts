@@ -15,7 +15,15 @@ import {
   type EngineVm,
 } from "../../backends/ovirt/rest/index.js";
 import { ProblemError, type Problem } from "../../model/problem.js";
-import { evaluate, interfaceRules, type InterfaceFacts, type Profile, type Violation, type VmNic, type VmOfNic } from "../../rules/index.js";
+import {
+  evaluate,
+  interfaceRules,
+  type InterfaceFacts,
+  type Profile,
+  type Violation,
+  type VmNic,
+  type VmOfNic,
+} from "../../rules/index.js";
 import { isKnown, knownPart, type MaybeUnknown } from "../../model/unknown.js";
 import { primaryAliasOf, standbyAliasOf } from "../../backends/libvirt/xml/interface-record.js";
 import { normalizeMac } from "../../model/mac.js";

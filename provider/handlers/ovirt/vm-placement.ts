@@ -160,7 +160,8 @@ async function place(
       throw await withStateNow(client, vm, inputs, expected, error);
     }
     if (now.host === host.id) {
-      const from = (await undefinedIfUnreachable(listHosts(client)))?.find(({ id }) => id === vm.host)?.name ?? "elsewhere";
+      const from =
+        (await undefinedIfUnreachable(listHosts(client)))?.find(({ id }) => id === vm.host)?.name ?? "elsewhere";
       ctx.progress.info(moveLine({ vm: vm.name, from, to: host.name, milliseconds: Date.now() - began }));
     }
   }

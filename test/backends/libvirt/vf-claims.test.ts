@@ -79,7 +79,9 @@ describe("a claim", () => {
     expect(await takeFreeVf(host, now, taker("other"))).toBeUndefined();
     const { profileRecord } = await profileOf();
     // Another VF is chosen meanwhile.
-    expect((await takeVf(lab.cluster, host, { network: profileRecord.network, vm: "db" })).address).toEqual(pci(vfs[1]));
+    expect((await takeVf(lab.cluster, host, { network: profileRecord.network, vm: "db" })).address).toEqual(
+      pci(vfs[1]),
+    );
   });
 
   it("of a plug that died long ago counts no more", async () => {

@@ -24,8 +24,9 @@ describe("what would be done, as a document", () => {
     const context = contextWith({ cluster: lab.cluster });
     const cli = await engineCli();
     const onEngine = async (line: string) => {
-      const { exitCode: _, ...document } = await cli.document(line);
-      return namesIn(document, ["interfaces.nic"]);
+      // Every command has these.
+      const ofAll = ["schemaVersion", "command", "outcome", "exitCode"];
+      return namesIn(await cli.document(line), [...ofAll, "interfaces.nic"]);
     };
     const withLibvirt = async (to: string) => {
       const { document } = await plan(context, { vm: "web", to });

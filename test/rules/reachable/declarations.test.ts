@@ -11,7 +11,16 @@ import { parseXml } from "../../../provider/xml/element.js";
 import { formatProfileNetwork, type ProfileRecord } from "../../../provider/backends/libvirt/xml/network.js";
 import { giveDevices, standbyByHand, vfByHand } from "../../hosts/by-hand.js";
 import { bridgeProfile, declarePair, declareProfiles, vfProfile } from "../../hosts/declared.js";
-import { domainXml, withTwoHosts, type HostsOptions, labNetworks, occupy, vfs, vm, type LabLike } from "../../hosts/two-hosts.js";
+import {
+  domainXml,
+  withTwoHosts,
+  type HostsOptions,
+  labNetworks,
+  occupy,
+  vfs,
+  vm,
+  type LabLike,
+} from "../../hosts/two-hosts.js";
 import { without } from "../../hosts/without.js";
 import { raises, refusalOf } from "./raises.js";
 

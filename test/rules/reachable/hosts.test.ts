@@ -6,7 +6,15 @@ import { formatVfClaim } from "../../../provider/backends/libvirt/xml/vf-claim.j
 import { contextWith } from "../../cli/command-context.js";
 import { pciAttributesOf } from "../../hosts/by-hand.js";
 import { declareProfiles } from "../../hosts/declared.js";
-import { domainXml, withTwoHosts, type HostsOptions, labNetworks, occupy, vfs, type LabLike } from "../../hosts/two-hosts.js";
+import {
+  domainXml,
+  withTwoHosts,
+  type HostsOptions,
+  labNetworks,
+  occupy,
+  vfs,
+  type LabLike,
+} from "../../hosts/two-hosts.js";
 import { pci } from "../../hosts/left-journal.js";
 import { raises } from "./raises.js";
 

@@ -14,7 +14,16 @@ import { declarePair, type DeclaredPair } from "../../hosts/declared.js";
 import { runsCommands } from "../../hosts/commands.js";
 import { Refusal } from "../../hosts/refusals.js";
 import { withAgent } from "../../hosts/guest-agent.js";
-import { domainXml, withTwoHosts, type HostsOptions, labNetworks, occupy, vfs, vm, type LabLike } from "../../hosts/two-hosts.js";
+import {
+  domainXml,
+  withTwoHosts,
+  type HostsOptions,
+  labNetworks,
+  occupy,
+  vfs,
+  vm,
+  type LabLike,
+} from "../../hosts/two-hosts.js";
 import { journalOf, leave } from "../../hosts/left-journal.js";
 import { clusterState } from "../../hosts/cluster-state.js";
 import { raises, refusalOf } from "./raises.js";

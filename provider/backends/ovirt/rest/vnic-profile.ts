@@ -62,7 +62,9 @@ export function formatProfile(profile: ProfileWrite): Element {
     textElement("name", profile.name),
     textElement("description", profile.description),
     reference("network", profile.network),
-    profile.passThrough === undefined ? undefined : element("pass_through", {}, [textElement("mode", profile.passThrough)]),
+    profile.passThrough === undefined
+      ? undefined
+      : element("pass_through", {}, [textElement("mode", profile.passThrough)]),
     textElement("migratable", profile.migratable),
     textElement("port_mirroring", profile.portMirroring),
     reference("failover", profile.failover),

@@ -64,10 +64,7 @@ function inWords({ when, why }: Unplugging): string {
   return `${when === "early" ? "before the migration" : "as the migration's first act, by QEMU"}: ${why}`;
 }
 
-function planDocument(
-  found: MovePlan,
-  options: MigrationOptions,
-): PlanDocument & { readonly unplug: Unplugging } {
+function planDocument(found: MovePlan, options: MigrationOptions): PlanDocument & { readonly unplug: Unplugging } {
   const { from = null, interfaces, ...plan } = planResult(found);
   const { journal } = found;
   return {

@@ -27,7 +27,9 @@ export function describeEngineSurvey({ vms }: EngineSurvey): Answer {
         ? "No VMs."
         : table(["vm", "state", "host", "nic", "mac", "standby", "network", "vf", "move"], vms.flatMap(rowsOf)),
       ...broken.map(({ vm, missing }) => `VM "${vm.name}" runs without ${missing.map(spelledVf).join(", ")}.`),
-      broken.length === 0 ? undefined : `Repair ${broken.map(({ vm }) => vm.name).join(", ")} with: vnic-failover recover`,
+      broken.length === 0
+        ? undefined
+        : `Repair ${broken.map(({ vm }) => vm.name).join(", ")} with: vnic-failover recover`,
     ),
   };
 }
