@@ -15,5 +15,5 @@ type PlannedInterfaceDocument = OrNull<Pick<PlannedMove, "mac" | "network" | "vf
 
 /** The properties that may be absent are null instead. */
 type OrNull<T> = {
-  readonly [Key in keyof T]-?: Record<never, never> extends Pick<T, Key> ? Exclude<T[Key], undefined> | null : T[Key];
+  readonly [Key in keyof T]-?: Partial<Pick<T, Key>> extends Pick<T, Key> ? Exclude<T[Key], undefined> | null : T[Key];
 };
