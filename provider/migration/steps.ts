@@ -360,7 +360,7 @@ function canReceiveAhead({ options, journal }: MoveContext): boolean {
 async function receiveWithoutVfs(context: MoveContext, prepared: Prepared): Promise<Incoming> {
   const { journal, source, signal } = context;
   const ends = await prepared.ends;
-  await context.hold.check();
+  await context.lease.check();
   return prepareAhead(ends, prepared.dom, { ...migrationOf(context, prepared), signal }, (xml) =>
     readable(source, prepared.dom, () => formatXml(withoutPrimaries(parseXml(xml), journal.interfaces))),
   );

@@ -11,9 +11,9 @@ import { formatXml, parseXml } from "../../provider/xml/element.js";
 import { pairedTest as it } from "../hosts/lab-test.js";
 import { disown } from "../hosts/left-journal.js";
 import { vfs, type LabLike } from "../hosts/two-hosts.js";
-import { settled, standing } from "../hosts/standing.js";
+import { clusterState, expectedState } from "../hosts/cluster-state.js";
 
-const here = settled("host1", vfs[0]);
+const here = expectedState("host1", vfs[0]);
 
 const move = (lab: LabLike) => moveVm(lab.cluster, { vm: "web", to: "host2" });
 
@@ -45,7 +45,7 @@ describe.concurrent("the destination's QEMU", () => {
     lab.host1.guest.unplug = "refuses";
     await expect(move(lab)).rejects.toThrow(/rejected the unplug request/);
     expect(lab.host2.calls.get("domain_migrate_finish3_params")).toBe(1);
-    expect(standing(lab)).toEqual(here);
+    expect(clusterState(lab)).toEqual(here);
   });
 
   it("ends with a mover that dies while the guest is asked, and recovery gives the VF back", async ({
@@ -56,7 +56,7 @@ describe.concurrent("the destination's QEMU", () => {
     await expect(moveVm(mover.cluster, { vm: "web", to: "host2" })).rejects.toThrow();
     disown(lab);
     expect((await recover(lab.cluster, "web")).outcome).toBe("undone");
-    expect(standing(lab)).toEqual(here);
+    expect(clusterState(lab)).toEqual(here);
   });
 
   it("is not started ahead where QEMU unplugs the VF: libvirt protects the VM from Begin on", async ({
@@ -82,7 +82,7 @@ describe.concurrent("a VM that another client changes between", () => {
     // The move reads the definition before it sends anything, and not after.
     lab.host1.before("domain_migrate_perform3_params", edited(lab, part, from, to));
     await expect(move(lab)).rejects.toThrow(/another client changed its devices or its definition during the move/);
-    const { runsOn, activeOn, vfs: plugged, journals } = standing(lab);
+    const { runsOn, activeOn, vfs: plugged, journals } = clusterState(lab);
     expect({ runsOn, activeOn, plugged, journals }).toEqual({
       runsOn: ["host1"],
       activeOn: ["host1"],
