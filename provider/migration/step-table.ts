@@ -60,7 +60,7 @@ export const stepTable = {
     colour: "#adb5bd",
   },
   reserve: {
-    title: "reserving VFs on the destination",
+    title: "preparing the destination",
     on: "destination",
     informs: true,
     afterReservation: false,

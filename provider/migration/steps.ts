@@ -94,13 +94,15 @@ const reserveVfs: MoveStep = {
       async () => {
         if (prepared.persistent) definition = await source.definitionToChange(prepared.dom);
       },
+      async () => {
+        if (canReceiveAhead(context)) context.incoming = await receiveWithoutVfs(context, prepared);
+      },
     ];
     await allSettledOrThrow<() => Promise<unknown>>(having, async (have) => {
       await have();
     });
     if (definition !== undefined) definitionThere(context, prepared, definition);
     if (options.maxDowntime !== undefined) await source.setMaxDowntime(prepared.dom, options.maxDowntime);
-    if (canReceiveAhead(context)) context.incoming = await receiveWithoutVfs(context, prepared);
   },
   async undo(context) {
     await context.incoming?.cancel();
