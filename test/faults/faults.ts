@@ -76,6 +76,8 @@ const kills: readonly [PhaseName, number, boolean?][] = [
   ["journal", 120],
   ["reserve", 0],
   ["reserve", 120],
+  // The destination's QEMU is starting, or waits.
+  ["reserve", 1500],
   ["unplug", 0],
   ["unplug", 300, true],
   ["unplug", 700],
@@ -102,6 +104,7 @@ const deaths: readonly Fault[] = [
     [
       ["journal", 0],
       ["reserve", 0],
+      ["reserve", 1500],
       ["unplug", 300],
       ["migrate", 500],
       ["migrate", 2500],
@@ -220,6 +223,12 @@ export const faults: readonly Fault[] = [
       ...killLibvirt("destination"),
     },
   ]),
+  {
+    name: "the destination's libvirtd is killed 1500 ms into reserve",
+    phase: "reserve",
+    after: 1500,
+    ...killLibvirt("destination"),
+  },
   ...([800, 4500] as const).flatMap((after): Fault[] => [
     {
       name: `the source's libvirtd is killed ${after} ms into migrate`,
