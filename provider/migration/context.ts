@@ -44,8 +44,12 @@ export interface MoveContext {
   incoming: Incoming | undefined;
   /** What goes on beside the steps. */
   readonly beside: Beside;
+  /** libvirt's names of the netdevs that the planned VFs on the destination had when they were planned, by their VF's alias. */
+  readonly plannedNetdevs: ReadonlyMap<string, readonly string[]>;
   /** The VFs on the destination that this process has reserved, by their VF's alias: they are ready to be plugged. */
   readonly ready: Map<string, MovesVf>;
+  /** The VFs' aliases in the running domain on the source, as they were just before the unplug. */
+  aliases: ReadonlyMap<JournalInterface, string | undefined> | undefined;
   /** The VM on the destination, since this process has moved it there. */
   arrived: DomainRef | undefined;
   /** Targets of the disks that libvirt copies to the destination. */

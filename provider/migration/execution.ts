@@ -28,6 +28,7 @@ export function newContext(
     absent = [],
     prepared,
     copiedDisks = [],
+    plannedNetdevs = new Map(),
   }: {
     options?: MigrationOptions;
     progress?: Progress;
@@ -39,6 +40,8 @@ export function newContext(
     prepared?: Prepared;
     /** Default: none. */
     copiedDisks?: readonly string[] | undefined;
+    /** Default: they are looked for. */
+    plannedNetdevs?: MoveContext["plannedNetdevs"];
   },
 ): MoveContext {
   const current = { journal };
@@ -66,7 +69,9 @@ export function newContext(
     prepared,
     incoming: undefined,
     beside: new Beside(),
+    plannedNetdevs,
     ready: new Map(),
+    aliases: undefined,
     arrived: undefined,
     copiedDisks,
     vfs: new Map(

@@ -79,6 +79,11 @@ export async function moveVm(
     signal,
     timeline,
     copiedDisks: plan.copiedDisks,
+    plannedNetdevs: new Map(
+      plan.interfaces.flatMap(({ primaryAlias, destinationNetdevs }) =>
+        destinationNetdevs === undefined ? [] : [[primaryAlias, destinationNetdevs]],
+      ),
+    ),
   });
   context.prepared = await prepare(context.source, context.destination, dom);
   const standbyNetworks = new Map(plan.interfaces.map((nic) => [nic.primaryAlias, nic.standbyNetwork]));

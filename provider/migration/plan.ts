@@ -48,6 +48,8 @@ export interface MovePlan {
 export interface PlannedInterface extends Omit<JournalInterface, "destinationVf"> {
   readonly standbyNetwork: string;
   readonly destinationVf: PciAddress | undefined;
+  /** libvirt's names of that VF's netdevs. */
+  readonly destinationNetdevs?: readonly string[];
 }
 
 export async function planMove(
@@ -126,6 +128,7 @@ function planFrom(
       destinationVf,
       ...(instance !== undefined && domain !== undefined && { sourceDriver: sourceDriver(instance, domain, nic) }),
       ...(there !== undefined && { destinationDriver: there.driver ?? noDriver }),
+      ...(there?.netdevs !== undefined && { destinationNetdevs: there.netdevs }),
     };
   });
   const { judgement } = facts.vm;
@@ -204,7 +207,7 @@ export class MoveRefused extends ProblemError {
 /** The journal of a move that is about to begin, by that command. @throws MoveRefused when an interface has no VF to go to. */
 export function beginJournal(plan: MovePlan, from: string, command?: string): Journal {
   const now = (plan.instance?.host.clock ?? systemClock).now();
-  const interfaces = plan.interfaces.map(({ destinationVf, standbyNetwork: _, ...nic }) => {
+  const interfaces = plan.interfaces.map(({ destinationVf, standbyNetwork: _, destinationNetdevs: __, ...nic }) => {
     if (destinationVf === undefined) {
       throw new MoveRefused(plan.vm, plan.to, noFreeVf(plan, nic));
     }

@@ -21,7 +21,7 @@ export interface Prepared {
   readonly definition: Domain;
   /** What the running domain and its definition name of their host. */
   readonly resources: ReadonlySet<string>;
-  /** The connections, as soon as they are open, and the destination's libvirt knows the QEMU that the VM needs. */
+  /** The connections, as soon as they are open, libvirt's events are heard, and the destination's knows the QEMU that the VM needs. */
   readonly ends: Promise<MigrationEnds>;
   /** Whatever becomes of the move. Never throws. */
   close(): Promise<void>;
@@ -29,21 +29,20 @@ export interface Prepared {
 
 /** Begins to connect as well; that it fails is told by `ends`. @throws UnreadableVm; ProblemError `read-only` */
 export async function prepare(source: LibvirtHost, destination: LibvirtHost, dom: DomainRef): Promise<Prepared> {
-  const [persistent, startsWithHost, live, definition, stopHearing] = await Promise.all([
+  const [persistent, startsWithHost, live, definition] = await Promise.all([
     source.isPersistent(dom),
     source.startsWithHost(dom),
     source.xmlToChange(dom, DomainXml.MIGRATABLE),
     source.xmlToChange(dom, DomainXml.INACTIVE),
-    hearUnplugs(source),
   ]);
   const [running, defined] = readable(source, dom, () => [parseXml(live), parseDomain(definition)] as const);
   const named = [running, defined.raw].flatMap((each) => [...hostResources(each)]);
-  const opened = openEnds(source, destination);
-  const ends = Promise.all([opened, learnQemu(destination, running)]).then(([each]) => each);
+  const [opened, hearing] = [openEnds(source, destination), hearUnplugs(source)];
+  const ends = Promise.all([opened, hearing, learnQemu(destination, running)]).then(([each]) => each);
   // It is awaited before the VF leaves; until then a failure must not count as unhandled.
   ends.catch(() => undefined);
   const close = async () => {
-    await Promise.allSettled([opened.then((each) => each.close()), stopHearing()]);
+    await Promise.allSettled([opened.then((each) => each.close()), hearing.then((stop) => stop())]);
   };
   return { dom, persistent, startsWithHost, definition: defined, resources: new Set(named), ends, close };
 }

@@ -65,7 +65,11 @@ async function reserveFor(context: MoveContext, nic: JournalInterface): Promise<
   const taker = takerFor(context, nic);
   const planned = await takeFreeVf(
     destination,
-    { address: nic.destinationVf, driver: await plannedDriver(destination, nic) },
+    {
+      address: nic.destinationVf,
+      driver: await plannedDriver(destination, nic),
+      netdevs: context.plannedNetdevs.get(nic.primaryAlias),
+    },
     taker,
   );
   const tried: PciAddress[] = [nic.destinationVf];

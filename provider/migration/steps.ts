@@ -92,6 +92,9 @@ const reserveVfs: MoveStep = {
       () => prepared.ends,
       () => context.announcers,
       async () => {
+        context.aliases = await aliasesNow(source, prepared.dom, context.journal.interfaces);
+      },
+      async () => {
         if (prepared.persistent) definition = await source.definitionToChange(prepared.dom);
       },
       async () => {
@@ -119,14 +122,18 @@ const unplugVfs: MoveStep = {
     await tellAnnouncers(context, "fast");
     await tellAnnouncersOn(context, source, "unplugging");
     if (options.unplug === "late") return;
-    const dom = await requireDomain(source, context);
+    const { dom } = await preparedFor(context);
     const timeout = stepTable.unplug.limit(options);
-    const aliases = await aliasesNow(source, dom, context.journal.interfaces);
+    const aliases = context.aliases ?? (await aliasesNow(source, dom, context.journal.interfaces));
     await allSettledOrThrow(context.journal.interfaces, async (nic) => {
       const gone = await unplug(source, dom, aliases.get(nic) ?? nic.primaryAlias, {
         timeout,
         signal: context.signal,
         device: `VF ${formatPciAddress(nic.sourceVf)}`,
+      }).catch(async (error: unknown) => {
+        // In words of our own, where that is why.
+        if (LibvirtError.is(error, "OPERATION_INVALID", "NO_DOMAIN")) await requireDomain(source, context);
+        throw error;
       });
       context.vfs.set(nic.primaryAlias, undefined);
       context.timeline.mark("vf-unplugged", `the guest released VF ${formatPciAddress(nic.sourceVf)}`, gone);

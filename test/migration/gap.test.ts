@@ -112,6 +112,14 @@ describe.concurrent("the program on the destination", () => {
 });
 
 describe.concurrent("before the VF leaves", () => {
+  it("the hosts are asked no more than so many times one after another", async ({ lab }) => {
+    const rounds = new Rounds(lab.hosts);
+    await move(lab);
+    const at = (wanted: ProcedureName) => rounds.calls.find(({ procedure }) => procedure === wanted)?.round ?? NaN;
+    expect(at("domain_set_metadata")).toBeLessThanOrEqual(22);
+    expect(at("domain_detach_device_alias")).toBeLessThanOrEqual(36);
+  });
+
   it("the destination's libvirt has looked at the VM's QEMU, which its first VM would wait for", async ({ lab }) => {
     const asked: unknown[] = [];
     lab.host2.after("connect_get_domain_capabilities", ({ args }) => void asked.push(args));
