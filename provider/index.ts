@@ -23,4 +23,5 @@ export type {
   PlanMoveResult,
   PlannedMove,
   PlannedStep,
+  VfUnplug,
 } from "./model/values.js";

@@ -3,6 +3,7 @@ import type { DrainDestination, DrainHugepages, DrainVm } from "./plan.js";
 import { HostFactsCache } from "../migration/host-facts-cache.js";
 import { defaultMigrationOptions, type MigrationOptions } from "../migration/options.js";
 import { errorsOf, planMoves, type MovePlan } from "../migration/plan.js";
+import type { Unplugging } from "../migration/unplugging.js";
 import { ProblemError } from "../model/problem.js";
 import { isActive, type LibvirtCluster, type DomainInstance } from "../backends/libvirt/cluster.js";
 import { HostUnreachable } from "../backends/libvirt/host.js";
@@ -28,6 +29,8 @@ export interface FoundVm extends DrainVm {
   readonly from: string;
   /** Whose VmPlacement it has. Absent: no stack's that is known. */
   readonly placement?: PlacementRecord;
+  /** When its VFs leave the guest, by destination. Default: it has none. */
+  readonly unplug?: ReadonlyMap<string, Unplugging>;
 }
 
 /** Of all VMs that run on the host. @throws HostUnreachable when the host itself does not answer. */
@@ -126,7 +129,7 @@ async function fitnessOf(
   vm: string,
   hosts: readonly AnsweringHost[],
   { asked, options }: { readonly asked: HostFactsCache; readonly options: MigrationOptions },
-): Promise<Pick<DrainVm, "interfaces" | "excluded">> {
+): Promise<Pick<FoundVm, "interfaces" | "excluded" | "unplug">> {
   let plans: readonly MovePlan[];
   try {
     plans = await planMoves(
@@ -147,6 +150,7 @@ async function fitnessOf(
       vfNetwork: network,
       ...(standbyNetwork !== "" && { standbyNetwork }),
     })),
+    unplug: new Map(plans.flatMap(({ to, interfaces, unplug }) => (interfaces.length === 0 ? [] : [[to, unplug]]))),
     excluded: new Map(
       plans.flatMap((plan) => {
         const errors = errorsOf(plan);

@@ -16,6 +16,15 @@ export function announceMove(
   sayOnce(ctx, sentence, () => ctx.progress.info(sentence));
 }
 
+/** Says when the VFs of such a VM leave its guest. @param how goes on "leave the guest ". */
+export function announceUnplug(
+  ctx: Pick<HandlerContext, "command" | "urn" | "progress">,
+  { vm, how }: Readonly<Record<"vm" | "how", string>>,
+): void {
+  const sentence = `The VF of VM "${vm}" leaves the guest ${how}`;
+  sayOnce(ctx, sentence, () => ctx.progress.info(sentence));
+}
+
 /** Once a resource and command. */
 export function sayOnce(ctx: Pick<HandlerContext, "command" | "urn">, sentence: string, say: () => void): void {
   const before = said.of(ctx);

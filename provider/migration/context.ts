@@ -16,6 +16,7 @@ import type { Owed } from "./owed.js";
 import type { Prepared } from "./prepare.js";
 import type { Step } from "./runner.js";
 import type { StepName } from "./step-table.js";
+import type { Unplugging } from "./unplugging.js";
 import type { Timeline } from "./report/timeline.js";
 
 export { readJournal, writeJournal } from "./journal-store.js";
@@ -34,6 +35,8 @@ export interface MoveContext {
   /** What could not be done on a host that does not answer. */
   readonly owed: Owed;
   readonly options: MigrationOptions;
+  /** When the VFs leave the guest: as it was chosen when the move began, whatever `options` want. */
+  readonly unplug: Unplugging["when"];
   readonly timeline: Timeline;
   readonly progress: Progress;
   readonly signal: AbortSignal | undefined;
@@ -58,7 +61,7 @@ export interface MoveContext {
   readonly vfs: Map<string, { readonly host: string; readonly address: string } | undefined>;
   /** Why interfaces go without a VF on the destination, in words. */
   readonly notPlugged: string[];
-  /** QEMU has asked the guest for its VFs, and the guest has not answered in time. */
+  /** QEMU has asked the guest for its VFs, and the guest is not known to have answered in time. */
   isAskedByQemu: boolean;
   /** Of the migration that succeeded. */
   job: JobNow | undefined;

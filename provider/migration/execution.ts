@@ -11,6 +11,7 @@ import { Owed } from "./owed.js";
 import type { Prepared } from "./prepare.js";
 import { Timeline } from "./report/timeline.js";
 import type { StepObserver } from "./runner.js";
+import { unpluggingOf } from "./unplugging.js";
 import { isPastNoReturn, rowOf, type StepName } from "./step-table.js";
 
 /** What the steps share, for a new move or for one that another process began. */
@@ -57,6 +58,7 @@ export function newContext(
     lease,
     owed: new Owed(absent),
     options,
+    unplug: unpluggingOf(journal.unplug, options.unplug),
     progress,
     signal,
     timeline,
@@ -81,7 +83,8 @@ export function newContext(
       ]),
     ),
     notPlugged: [],
-    isAskedByQemu: false,
+    // A process that resumes a move does not know what became of that.
+    isAskedByQemu: journal.unplug === "late" && journal.step === "migrate",
     job: undefined,
     announced: { by: "none", notes: [] },
     announcers: Promise.resolve([]),

@@ -11,6 +11,7 @@ import { formatPciAddress, parsePciAddress, type PciAddress } from "../backends/
 import { isVfDevice } from "../backends/libvirt/xml/primary.js";
 import { defined } from "../xml/values.js";
 import { stepNames, type StepName } from "./step-table.js";
+import type { Unplugging } from "./unplugging.js";
 
 /** One pair whose VF leaves for the move. */
 export interface JournalInterface {
@@ -54,6 +55,8 @@ export interface Journal {
   readonly holder?: string;
   /** The VM starts with its host: libvirt takes that away from the source, and does not give it to the destination. */
   readonly autostart?: "yes";
+  /** When the VFs leave the guest: before the migration, or by QEMU's own unplug. Absent in journals of versions that did not write it. */
+  readonly unplug?: Unplugging["when"];
   readonly from: string;
   readonly to: string;
   /** The step that is being done. */
@@ -78,6 +81,7 @@ const schema = z.object({
   uuid: z.string().optional(),
   holder: z.string().optional(),
   autostart: z.literal("yes").optional(),
+  unplug: z.enum(["early", "late"]).optional(),
   from: z.string().min(1),
   to: z.string().min(1),
   step: z.enum(stepNames),
@@ -135,7 +139,7 @@ export function parseJournal(metadata: Element | undefined, vm?: string): Journa
       remedy: "Run `vnic-failover recover` with the version of this package that wrote it, perhaps a newer one.",
     });
   }
-  const { machine, pid, command, boot, pidNamespace, processStart, uuid, holder, autostart, ...journal } = parsed.data;
+  const { machine, pid, command, boot, pidNamespace, processStart, uuid, holder, autostart, unplug, ...journal } = parsed.data;
   const interfaces = journal.interfaces.map(({ device, ...nic }) => ({
     ...nic,
     ...(device !== undefined && { device }),
@@ -143,7 +147,7 @@ export function parseJournal(metadata: Element | undefined, vm?: string): Journa
   return {
     ...journal,
     interfaces,
-    ...defined({ uuid, holder, autostart }),
+    ...defined({ uuid, holder, autostart, unplug }),
     mover: { machine, pid, ...defined({ command, boot, pidNamespace, processStart }) },
   };
 }

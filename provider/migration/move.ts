@@ -15,7 +15,6 @@ import type { MoveOutcome, MoveReport } from "./report/report.js";
 import { runSteps, StepFailed, type RunWords } from "./runner.js";
 import { shellWord } from "../model/shell-word.js";
 import { moveSteps } from "./steps.js";
-import { unpluggingOf, type Unplugging } from "./unplugging.js";
 import { Timeline } from "./report/timeline.js";
 
 export interface MoveRequest {
@@ -72,9 +71,8 @@ export async function moveVm(
   timeline.end("preflight", "done");
 
   const { dom, host: source } = plan.instance;
-  const unplug = unpluggingOf(options.unplug);
   const context = newContext(cluster, dom, source, cluster.host(to), beginJournal(plan, source.name, command), {
-    options: { ...options, unplug: unplug.when },
+    options,
     progress,
     signal,
     timeline,
@@ -101,12 +99,12 @@ export async function moveVm(
         : error.notUndone.length === 0
           ? "failed-on-source"
           : "unclear";
-    throw new MoveFailed(error, reportOf(context, plan, unplug, outcome, error));
+    throw new MoveFailed(error, reportOf(context, plan, outcome, error));
   } finally {
     await stopAnnouncers(context);
     progress.done();
   }
-  return reportOf(context, plan, unplug, context.notPlugged.length === 0 ? "moved" : "moved-without-vf");
+  return reportOf(context, plan, context.notPlugged.length === 0 ? "moved" : "moved-without-vf");
 }
 
 function wordsFor({ vm, source, destination }: MoveContext): RunWords {
@@ -121,7 +119,6 @@ function wordsFor({ vm, source, destination }: MoveContext): RunWords {
 function reportOf(
   context: MoveContext,
   plan: MovePlan,
-  unplug: Unplugging,
   outcome: MoveOutcome,
   error?: Error,
 ): MoveReport {
@@ -151,7 +148,7 @@ function reportOf(
     samples: timeline.samples,
     job: summarizeJob(context.job),
     ...(left !== undefined && back !== undefined && back > left && { secondsWithoutVf: (back - left) / 1000 }),
-    unplug,
+    unplug: plan.unplug,
     announced: context.announced,
     warnings: warningsOf(plan).map(({ rule, message, remedy }) => ({ rule, message, remedy })),
   };

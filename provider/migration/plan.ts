@@ -28,6 +28,7 @@ import type { Journal, JournalInterface } from "./journal.js";
 import { moverInWords, ownerStatus, thisMover } from "./mover.js";
 import { defaultMigrationOptions, type MigrationOptions } from "./options.js";
 import { teamingFacts } from "./teaming-facts.js";
+import { unpluggingFor, type Unplugging } from "./unplugging.js";
 
 export interface MovePlan {
   readonly vm: string;
@@ -41,6 +42,8 @@ export interface MovePlan {
   /** A move that was interrupted, or is under way. */
   readonly journal: Journal | undefined;
   readonly instance: DomainInstance | undefined;
+  /** When the VFs leave the guest, and why then. */
+  readonly unplug: Unplugging;
   /** Targets of the disks that libvirt would copy to the destination. Absent: none. */
   readonly copiedDisks?: readonly string[];
 }
@@ -59,7 +62,7 @@ export async function planMove(
   options: MigrationOptions = defaultMigrationOptions,
 ): Promise<MovePlan> {
   const gathered = await gatherFacts(cluster, vm, to, options);
-  return planFrom(to, gathered, await journalOf(gathered), cluster.clock.now());
+  return planFrom(to, gathered, await journalOf(gathered), cluster.clock.now(), options);
 }
 
 /**
@@ -77,7 +80,7 @@ export async function planMoves(
   const journal = await journalOf(departure);
   return Promise.all(
     hosts.map(async (to) =>
-      planFrom(to, await factsTowards(cluster, departure, to, asked), journal, cluster.clock.now()),
+      planFrom(to, await factsTowards(cluster, departure, to, asked), journal, cluster.clock.now(), options),
     ),
   );
 }
@@ -91,6 +94,7 @@ function planFrom(
   { facts, instance, domain, pairs, physicalFunctions, networkTypes }: Gathered,
   journal: Journal | undefined,
   now: number,
+  { unplug }: Pick<MigrationOptions, "unplug">,
 ): MovePlan {
   const alreadyThere = instance?.host.name === to && facts.vm.state === "running";
   const teaming = domain === undefined ? [] : evaluate(teamingRules, teamingFacts(domain, networkTypes));
@@ -142,6 +146,7 @@ function planFrom(
     interfaces,
     journal,
     instance,
+    unplug: unpluggingFor(unplug, facts),
     ...(copiedDisks.length > 0 && { copiedDisks }),
   };
 }
@@ -219,6 +224,7 @@ export function beginJournal(plan: MovePlan, from: string, command?: string): Jo
     ...(plan.instance !== undefined && { uuid: plan.instance.dom.uuid }),
     from,
     to: plan.to,
+    unplug: plan.unplug.when,
     step: "journal",
     mover: { ...thisMover(), ...(command !== undefined && { command }) },
     started: now,

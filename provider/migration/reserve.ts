@@ -63,12 +63,13 @@ function keptNone({ sourceDriver, destinationDriver }: Pick<JournalInterface, "s
 async function reserveFor(context: MoveContext, nic: JournalInterface): Promise<void> {
   const { cluster, destination, vm } = context;
   const taker = takerFor(context, nic);
+  const netdevs = context.plannedNetdevs.get(nic.primaryAlias);
   const planned = await takeFreeVf(
     destination,
     {
       address: nic.destinationVf,
       driver: await plannedDriver(destination, nic),
-      netdevs: context.plannedNetdevs.get(nic.primaryAlias),
+      ...(netdevs !== undefined && { netdevs }),
     },
     taker,
   );

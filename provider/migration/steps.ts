@@ -121,7 +121,7 @@ const unplugVfs: MoveStep = {
     const { source, options } = context;
     await tellAnnouncers(context, "fast");
     await tellAnnouncersOn(context, source, "unplugging");
-    if (options.unplug === "late") return;
+    if (context.unplug === "late") return;
     const { dom } = await preparedFor(context);
     const timeout = stepTable.unplug.limit(options);
     const aliases = context.aliases ?? (await aliasesNow(source, dom, context.journal.interfaces));
@@ -145,12 +145,12 @@ const unplugVfs: MoveStep = {
     if (context.owed.absence(context.source) !== undefined) return;
     const dom = await domainOn(context.source, context);
     if (dom === undefined || !isActive(await context.source.state(dom))) return;
-    const isAsked = context.options.unplug === "late" ? context.isAskedByQemu : context.journal.step === "unplug";
+    const isAsked = context.unplug === "late" ? context.isAskedByQemu : context.journal.step === "unplug";
     if (isAsked) await drainUnplugRequests(context, dom);
     await plugMissing(context, context.source, dom, (nic) => nic.sourceVf);
   },
   async isDone(context) {
-    if (context.options.unplug === "late" || context.owed.absence(context.source) !== undefined) return true;
+    if (context.unplug === "late" || context.owed.absence(context.source) !== undefined) return true;
     const dom = await domainOn(context.source, context);
     if (dom === undefined || dom.id < 0) return true;
     const { interfaces } = await context.source.liveDomain(dom);
@@ -164,7 +164,7 @@ const migrateVm: MoveStep = {
     const { source, destination, options, timeline, progress } = context;
     const prepared = await preparedFor(context);
     const { dom, persistent } = prepared;
-    if (options.unplug === "late") await setDestination(context);
+    if (context.unplug === "late") await setDestination(context);
     const [kept, over] = [new AbortController(), new AbortController()];
     let definition: string | undefined;
     const how = {
@@ -172,7 +172,7 @@ const migrateVm: MoveStep = {
       // Read once more: what another tool has edited meanwhile would be lost.
       persistentXml: async () =>
         (definition = definitionThere(context, prepared, await source.definitionToChange(dom))),
-      ...(options.unplug === "late" && { destinationXml: await liveDefinitionThere(context, dom) }),
+      ...(context.unplug === "late" && { destinationXml: await liveDefinitionThere(context, dom) }),
       incoming: context.incoming,
       unchanged: async (begun: string) => {
         const [live, defined] = await Promise.all([
@@ -191,11 +191,11 @@ const migrateVm: MoveStep = {
       onPhase: (phase: MigrationPhase) => {
         // Its end is the migration's own.
         if (phase === "perform") context.incoming = undefined;
-        if (phase === "perform" && options.unplug === "late" && context.journal.interfaces.length > 0)
+        if (phase === "perform" && context.unplug === "late" && context.journal.interfaces.length > 0)
           context.beside.start("unplug by QEMU", () => followQemusUnplug(context, dom, kept, over.signal));
         if (phase === "finish") {
           over.abort();
-          if (options.unplug === "late") void tellOfPlanned(context);
+          if (context.unplug === "late") void tellOfPlanned(context);
           timeline.mark("vm-stopped", "the source has stopped the VM");
           void tellAnnouncers(context, "fast");
           void tellAnnouncersOn(context, source, "gone");
@@ -287,7 +287,11 @@ const plug: MoveStep = {
     const dom = await domainOn(context.destination, context);
     if (dom === undefined || dom.id < 0) return true;
     const { interfaces } = await context.destination.liveDomain(dom);
-    return context.journal.interfaces.every((nic) => isPluggedIn(interfaces, nic));
+    const there = context.journal.interfaces.map((nic) => findPrimary(interfaces, nic));
+    if (there.includes(undefined)) return false;
+    if (context.unplug === "early") return true;
+    const inQemu = there.flatMap((vf) => (vf?.alias === undefined ? [] : isInQemu(context.destination, dom, vf.alias)));
+    return (await Promise.all(inQemu)).every(Boolean);
   },
 };
 
@@ -361,8 +365,8 @@ function migrationOf(context: MoveContext, { persistent, resources }: Prepared) 
  * With `late` QEMU itself unplugs the VFs, once the destination has its own. A VF that is in no pair lets libvirt begin nothing before it has left
  * (src/qemu/qemu_migration.c, qemuMigrationSrcIsAllowedHostdev).
  */
-function canReceiveAhead({ options, journal }: MoveContext): boolean {
-  return options.unplug !== "late" && journal.interfaces.every(({ standbyAlias }) => standbyAlias !== "");
+function canReceiveAhead({ unplug, journal }: MoveContext): boolean {
+  return unplug === "early" && journal.interfaces.every(({ standbyAlias }) => standbyAlias !== "");
 }
 
 /** Starts the destination's QEMU as the VM will be once its VFs have left: that it starts is no time without a VF. */
@@ -510,8 +514,8 @@ async function plugMissing(
   const { interfaces: nics } = context.journal;
   // What this process has taken from the VM and moved without it is known to be missing.
   const hasArrived = host === context.destination && dom === context.arrived;
-  const isKnown = hasArrived && context.options.unplug !== "late";
-  if (hasArrived && !isKnown) await dropUnknownToQemu(context, host, dom);
+  const isKnown = hasArrived && context.unplug === "early";
+  if (host === context.destination && context.unplug === "late") await dropUnknownToQemu(context, host, dom);
   const present = isKnown ? [] : (await host.liveDomain(dom)).interfaces;
   const missing = nics.filter((nic) => !isPluggedIn(present, nic));
   for (const nic of nics) {
@@ -542,11 +546,21 @@ async function dropUnknownToQemu(context: MoveContext, host: LibvirtHost, dom: D
   const { interfaces } = await host.liveDomain(dom);
   await allSettledOrThrow(context.journal.interfaces, async (nic) => {
     const alias = findPrimary(interfaces, nic)?.alias;
-    if (alias === undefined || (await vfInQemu(host, dom, alias)) !== undefined) return;
+    if (alias === undefined || (await isInQemu(host, dom, alias))) return;
     await unplug(host, dom, alias, { timeout: requestSettles }).catch((error: unknown) => {
       if (!(error instanceof UnplugFailed)) throw error;
     });
   });
+}
+
+/** Whether QEMU has the device; taken for granted where libvirt does not let us ask it. */
+async function isInQemu(host: LibvirtHost, dom: DomainRef, alias: string): Promise<boolean> {
+  try {
+    return (await vfInQemu(host, dom, alias)) !== undefined;
+  } catch (error) {
+    if (!LibvirtError.is(error)) throw error;
+    return true;
+  }
 }
 
 /** The guest has its time to release its VFs to QEMU, too: after that the migration is aborted. */

@@ -1,6 +1,7 @@
 /** What programs may ask of the cluster. Nothing of it changes anything. */
 import * as z from "zod";
 import { objectType, optional, required, type ObjectType } from "./describe.js";
+import { vfUnplug } from "./move-report.js";
 
 export interface FunctionType<Args extends ObjectType = ObjectType, Result extends ObjectType = ObjectType> {
   readonly doc: string;
@@ -86,6 +87,10 @@ const planMove = {
     interfaces: required(
       list(plannedMove.schema),
       "The pairs that would move. Empty on oVirt, whose engine chooses VFs when it migrates.",
+    ),
+    unplug: optional(
+      vfUnplug.schema,
+      "When the VFs would leave the guest, with `migration` as it is by default. Absent where none would, and on oVirt.",
     ),
     steps: required(
       list(plannedStep.schema),

@@ -64,9 +64,9 @@ const moveAnnouncement = objectType("MoveAnnouncement", "How the guest's new loc
   notes: required(list(z.string()), "What was not possible, in words."),
 });
 
-const vfUnplug = objectType("VfUnplug", "When the VF left the guest.", {
+export const vfUnplug = objectType("VfUnplug", "When the VF leaves the guest for a move.", {
   when: required(
-    enumType({ early: "Before libvirt's migration began.", late: "As its first act, by QEMU." }).schema,
+    enumType({ early: "Before libvirt's migration begins.", late: "As its first act, by QEMU." }).schema,
     "`early` or `late`.",
   ),
   why: required(z.string(), "Why then, in words."),

@@ -69,6 +69,10 @@ export interface PlanMoveResult {
   readonly findings: readonly PlanFinding[];
   /** The pairs that would move. Empty on oVirt, whose engine chooses VFs when it migrates. */
   readonly interfaces: readonly PlannedMove[];
+  /**
+   * When the VFs would leave the guest, with `migration` as it is by default. Absent where none would, and on oVirt.
+   */
+  readonly unplug?: VfUnplug;
   /** What would be done, in order. Empty where nothing would be, and on oVirt. */
   readonly steps: readonly PlannedStep[];
 }
@@ -97,6 +101,14 @@ export interface PlannedMove {
   readonly vfBefore: string;
   /** The VF's PCI address where it would go. Absent: none is free there. */
   readonly vfAfter?: string;
+}
+
+/** When the VF leaves the guest for a move. */
+export interface VfUnplug {
+  /** `early` or `late`. `early`: before libvirt's migration begins. `late`: as its first act, by QEMU. */
+  readonly when: "early" | "late";
+  /** Why then, in words. */
+  readonly why: string;
 }
 
 /** A step of a move. */
@@ -217,9 +229,9 @@ export interface MigrationJob {
   readonly transferred?: number;
 }
 
-/** When the VF left the guest. */
+/** When the VF leaves the guest for a move. */
 export interface VfUnplug {
-  /** `early` or `late`. `early`: before libvirt's migration began. `late`: as its first act, by QEMU. */
+  /** `early` or `late`. `early`: before libvirt's migration begins. `late`: as its first act, by QEMU. */
   readonly when: "early" | "late";
   /** Why then, in words. */
   readonly why: string;

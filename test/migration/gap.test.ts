@@ -116,8 +116,8 @@ describe.concurrent("before the VF leaves", () => {
     const rounds = new Rounds(lab.hosts);
     await move(lab);
     const at = (wanted: ProcedureName) => rounds.calls.find(({ procedure }) => procedure === wanted)?.round ?? NaN;
-    expect(at("domain_set_metadata")).toBeLessThanOrEqual(22);
-    expect(at("domain_detach_device_alias")).toBeLessThanOrEqual(36);
+    expect(at("domain_set_metadata")).toBeLessThanOrEqual(24);
+    expect(at("domain_detach_device_alias")).toBeLessThanOrEqual(37);
   });
 
   it("the destination's libvirt has looked at the VM's QEMU, which its first VM would wait for", async ({ lab }) => {

@@ -38,7 +38,7 @@ export interface ManyMoves {
   /** The host that is emptied, or the one whose drain is undone. */
   readonly host: string;
   /** The VMs of the plan, at least. */
-  readonly vms: readonly Pick<FoundVm, "name" | "uuid" | "from" | "placement">[];
+  readonly vms: readonly Pick<FoundVm, "name" | "uuid" | "from" | "placement" | "unplug">[];
   readonly plan: DrainPlan;
   /** VMs that are left alone, and need not be moved. Default: none. */
   readonly skipped?: readonly SkippedVm[];

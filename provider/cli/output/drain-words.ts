@@ -2,6 +2,7 @@
 import type { DrainPlan } from "../../drain/plan.js";
 import type { Outcome } from "../exit-codes.js";
 import type { Drained, ManyMoves } from "../commands/many-moves.js";
+import { unpluggingInWords, type Unplugging } from "../../migration/unplugging.js";
 import { describeReport, describeReportFiles } from "./report-summary.js";
 import { shellWord } from "../../model/shell-word.js";
 import { describeNext, nextDocument } from "./stacks-next.js";
@@ -10,6 +11,7 @@ import { indented, paragraphs, table } from "./table.js";
 export function describePlan(moves: ManyMoves): string {
   const { kind, host, plan, vms } = moves;
   const from = new Map(vms.map((vm) => [vm.name, vm.from]));
+  const strategies = unpluggings(moves);
   const undo = kind === "undo";
   const heading =
     plan.moves.length === 0
@@ -23,19 +25,37 @@ export function describePlan(moves: ManyMoves): string {
     heading,
     indented(
       table(
-        undo ? ["vm", "from", "to", "vfs from"] : ["vm", "to", "vfs from"],
+        ["vm", ...(undo ? ["from"] : []), "to", "vfs from", ...(strategies.size === 0 ? [] : ["unplug"])],
         plan.moves.map(({ vm, to, physicalFunctions }) => [
           vm,
           ...(undo ? [from.get(vm) ?? ""] : []),
           to,
           physicalFunctions.filter((name) => name !== undefined).join(", "),
+          ...(strategies.size === 0 ? [] : [strategies.get(vm)?.when ?? ""]),
         ]),
       ),
     ),
+    describeUnpluggings([...strategies.values()]),
     describeStuck(plan),
     describeSkipped(moves),
     describeNext(moves),
   );
+}
+
+/** Of each VM that moves and has VFs. */
+function unpluggings({ plan, vms }: Pick<ManyMoves, "plan" | "vms">): ReadonlyMap<string, Unplugging> {
+  const found = new Map(vms.map((vm) => [vm.name, vm]));
+  return new Map(
+    plan.moves.flatMap(({ vm, to }) => {
+      const unplug = found.get(vm)?.unplug?.get(to);
+      return unplug === undefined ? [] : [[vm, unplug]];
+    }),
+  );
+}
+
+function describeUnpluggings(unpluggings: readonly Unplugging[]): string {
+  const lines = unpluggings.map((each) => `${each.when}: VFs leave the guest ${unpluggingInWords(each)}.`);
+  return [...new Set(lines)].join("\n");
 }
 
 /** Where there is nothing to move. */
@@ -100,6 +120,7 @@ function hasMoved({ outcome }: Drained): boolean {
 export function planDocument(moves: ManyMoves): Record<string, unknown> {
   const { kind, host, vms, plan, skipped = [] } = moves;
   const found = new Map(vms.map((vm) => [vm.name, vm]));
+  const strategies = unpluggings(moves);
   return {
     kind,
     host,
@@ -108,6 +129,7 @@ export function planDocument(moves: ManyMoves): Record<string, unknown> {
         ...move,
         uuid: found.get(move.vm)?.uuid ?? null,
         from: found.get(move.vm)?.from ?? host,
+        unplug: strategies.get(move.vm) ?? null,
       })),
       stuck: plan.stuck.map(({ vm, reasons }) => ({ vm, reasons: Object.fromEntries(reasons) })),
       skipped,

@@ -33,7 +33,7 @@ export const planMove: ClusterFunction<PlanMoveArgs, PlanMoveResult> = {
 
 /** The plan in words and addresses. */
 export function planResult(plan: MovePlan): PlanMoveResult {
-  const { vm, from, to, alreadyThere, findings, interfaces } = plan;
+  const { vm, from, to, alreadyThere, findings, interfaces, unplug } = plan;
   const refused = isRefused(plan);
   return {
     vm,
@@ -49,6 +49,7 @@ export function planResult(plan: MovePlan): PlanMoveResult {
       vfBefore: formatPciAddress(sourceVf),
       ...(destinationVf !== undefined && { vfAfter: formatPciAddress(destinationVf) }),
     })),
+    ...(interfaces.length > 0 && !alreadyThere && { unplug }),
     steps: refused || alreadyThere ? [] : moveSteps.map(({ name, title }) => ({ name, title })),
   };
 }

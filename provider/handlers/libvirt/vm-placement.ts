@@ -8,7 +8,8 @@ import { lineOfReport } from "../../migration/report/line.js";
 import { recover } from "../../migration/recover.js";
 import { moveVm, MoveFailed } from "../../migration/move.js";
 import { defaultMigrationOptions, migrationOptionsSchema, type MigrationOptions } from "../../migration/options.js";
-import { errorsOf, planMove, warningsOf } from "../../migration/plan.js";
+import { errorsOf, planMove, warningsOf, type MovePlan } from "../../migration/plan.js";
+import { unpluggingInWords } from "../../migration/unplugging.js";
 import { missingVfsOf, plugMissingVfs } from "../../migration/repair.js";
 import { saveReport } from "../../migration/report/files.js";
 import type { Violation } from "../../rules/index.js";
@@ -24,7 +25,7 @@ import {
   type DomainInstance,
 } from "../../backends/libvirt/cluster.js";
 import type { ClusterCache } from "../../backends/libvirt/cluster-cache.js";
-import { announceMove } from "../announcement.js";
+import { announceMove, announceUnplug } from "../announcement.js";
 import { anotherOrError, ofAnotherVm } from "./another-vm.js";
 import { lookAtRest } from "./stable-vm.js";
 import { PartialFailure, type CheckFailure, type Found, type Handler, type HandlerContext } from "../handler.js";
@@ -298,9 +299,17 @@ const isMaintenance = ({ rule }: Violation) => rule === "move-destination-not-in
 const isUnreachable = ({ rule }: Violation) => rule === "move-hosts-answer";
 
 /** Of a VM that runs elsewhere. */
-function announceFrom(ctx: HandlerContext, instance: DomainInstance | undefined, to: string): void {
+function announceFrom(
+  ctx: HandlerContext,
+  instance: DomainInstance | undefined,
+  to: string,
+  plan?: Pick<MovePlan, "interfaces" | "unplug">,
+): void {
   if (instance === undefined || !isActive(instance) || instance.host.name === to || rests(ctx, to)) return;
-  announceMove(ctx, { vm: instance.dom.name, from: instance.host.name, to });
+  const { name: vm } = instance.dom;
+  announceMove(ctx, { vm, from: instance.host.name, to });
+  if (plan !== undefined && plan.interfaces.length > 0)
+    announceUnplug(ctx, { vm, how: unpluggingInWords(plan.unplug) });
 }
 
 /** Also where the placement changes in something else than its host, or lacks a VF: `up` moves the VM home then as well. */
@@ -336,7 +345,7 @@ async function refusals(
     if (unchecked.length > 0) return unchecked.slice(0, 1);
     if (plan.alreadyThere) return [];
     const refused = errorsOf(plan).filter((error) => !isUnreachable(error) && !isMaintenance(error));
-    if (refused.length === 0) announceFrom(ctx, plan.instance, host);
+    if (refused.length === 0) announceFrom(ctx, plan.instance, host, plan);
     // Of a host that was lost only while it was asked for the plan.
     const lost = unreachable.length === 0 ? errorsOf(plan).filter(isUnreachable) : [];
     for (const { message, remedy } of [...warningsOf(plan), ...lost]) ctx.progress.warn(`${message} ${remedy}`);

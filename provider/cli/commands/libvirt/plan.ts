@@ -2,7 +2,7 @@
 import { isRefused, planMove, type MovePlan, type PlannedInterface } from "../../../migration/plan.js";
 import { defaultMigrationOptions, type MigrationOptions } from "../../../migration/options.js";
 import { moveSteps } from "../../../migration/steps.js";
-import { unpluggingOf, type Unplugging } from "../../../migration/unplugging.js";
+import { unpluggingInWords } from "../../../migration/unplugging.js";
 import { planResult } from "../../../handlers/functions/plan-move.js";
 import { formatPciAddress } from "../../../backends/libvirt/xml/pci-address.js";
 import type { Answer, CommandContext } from "../../command.js";
@@ -25,13 +25,13 @@ export async function plan(
   const refused = isRefused(found);
   return {
     outcome: refused ? "refused" : "ok",
-    document: planDocument(found, options),
-    text: describePlan(found, refused, options),
+    document: planDocument(found),
+    text: describePlan(found, refused),
   };
 }
 
-function describePlan(found: MovePlan, refused: boolean, options: MigrationOptions): string {
-  const { vm, from, to, alreadyThere, findings, interfaces, journal } = found;
+function describePlan(found: MovePlan, refused: boolean): string {
+  const { vm, from, to, alreadyThere, findings, interfaces, journal, unplug } = found;
   if (alreadyThere) return paragraphs(`Nothing to do: VM "${vm}" is already on "${to}".`, describeFindings(findings));
   const pairs = table(
     ["mac", "standby", "network", "vf", "destination vf"],
@@ -47,31 +47,26 @@ function describePlan(found: MovePlan, refused: boolean, options: MigrationOptio
     journal === undefined
       ? undefined
       : `An unfinished move from "${journal.from}" to "${journal.to}" (at step ${journal.step}) is recorded in the VM's metadata; it would be completed or rolled back first.`;
-  const unplug = unpluggingOf(options.unplug);
   const steps = moveSteps.map(({ name, title }, index) => [String(index + 1), name, title]);
   return paragraphs(
     `VM "${vm}": ${from === undefined ? "not found on any host" : `"${from}"`} -> "${to}"`,
     pairs === "" ? undefined : indented(pairs),
     begun,
-    refused || interfaces.length === 0 ? undefined : `The VF leaves the guest ${inWords(unplug)}.`,
+    refused || interfaces.length === 0 ? undefined : `The VF leaves the guest ${unpluggingInWords(unplug)}.`,
     refused ? undefined : `Steps:\n${indented(table(["no", "step", "what"], steps))}`,
     describeFindings(findings),
     refused ? "The move would be refused; nothing would be changed." : "The move is possible.",
   );
 }
 
-function inWords({ when, why }: Unplugging): string {
-  return `${when === "early" ? "before the migration" : "as the migration's first act, by QEMU"}: ${why}`;
-}
-
-function planDocument(found: MovePlan, options: MigrationOptions): PlanDocument & { readonly unplug: Unplugging } {
+function planDocument(found: MovePlan): PlanDocument {
   const { from = null, interfaces, ...plan } = planResult(found);
   const { journal } = found;
   return {
     ...plan,
     from,
     interfaces: interfaces.map((nic) => ({ ...nic, vfAfter: nic.vfAfter ?? null })),
-    unplug: unpluggingOf(options.unplug),
+    unplug: found.unplug,
     journal: journal === undefined ? null : { from: journal.from, to: journal.to, step: journal.step },
   };
 }

@@ -29,6 +29,7 @@ const good: MovePlan = {
   interfaces: [nic],
   journal: undefined,
   instance: {} as NonNullable<MovePlan["instance"]>,
+  unplug: { when: "early", why: "that is best" },
 };
 const warning = { rule: "w", severity: "warning", message: "No agent.", remedy: "Install it." } as const;
 const error = { rule: "e", severity: "error", message: "No bridge.", remedy: "Add it." } as const;
@@ -51,7 +52,9 @@ describe("plan", () => {
     expect(document).toMatchObject({
       refused: false,
       interfaces: [{ vfBefore: "0000:01:10.0", vfAfter: "0000:01:10.2" }],
+      unplug: { when: "early", why: "that is best" },
     });
+    expect(text).toContain("The VF leaves the guest before the migration: that is best.");
   });
 
   test("a warning does not refuse, an error does and comes first", async () => {
