@@ -150,7 +150,9 @@ async function fitnessOf(
       vfNetwork: network,
       ...(standbyNetwork !== "" && { standbyNetwork }),
     })),
-    unplug: new Map(plans.flatMap(({ to, interfaces, unplug }) => (interfaces.length === 0 ? [] : [[to, unplug]]))),
+    ...(plans.some(({ interfaces }) => interfaces.length > 0) && {
+      unplug: new Map(plans.map(({ to, unplug }) => [to, unplug])),
+    }),
     excluded: new Map(
       plans.flatMap((plan) => {
         const errors = errorsOf(plan);

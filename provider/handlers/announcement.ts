@@ -7,22 +7,15 @@ const said = new PerCommand(() => new Set<string>());
 /**
  * Says that `up` would move a running VM: once a resource and command, whichever of the engine's calls sees it first. The
  * engine checks a resource in `up` as it does in a preview, and tells no check which of the two it is: the sentence is true in both.
+ * @param unplug when the VFs leave the guest, in words after "leaves the guest ". Default: it is not told.
  */
 export function announceMove(
   ctx: Pick<HandlerContext, "command" | "urn" | "progress">,
-  { vm, from, to }: Readonly<Record<"vm" | "from" | "to", string>>,
+  { vm, from, to, unplug }: Readonly<Record<"vm" | "from" | "to", string>> & { readonly unplug?: string | undefined },
 ): void {
   const sentence = `VM "${vm}" is running on "${from}": pulumi up will live-migrate it to "${to}"`;
-  sayOnce(ctx, sentence, () => ctx.progress.info(sentence));
-}
-
-/** Says when the VFs of such a VM leave its guest. @param how goes on "leave the guest ". */
-export function announceUnplug(
-  ctx: Pick<HandlerContext, "command" | "urn" | "progress">,
-  { vm, how }: Readonly<Record<"vm" | "how", string>>,
-): void {
-  const sentence = `The VF of VM "${vm}" leaves the guest ${how}`;
-  sayOnce(ctx, sentence, () => ctx.progress.info(sentence));
+  const more = unplug === undefined ? "" : `; its VF leaves the guest ${unplug}`;
+  sayOnce(ctx, sentence, () => ctx.progress.info(`${sentence}${more}`));
 }
 
 /** Once a resource and command. */

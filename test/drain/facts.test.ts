@@ -32,6 +32,7 @@ describe("the facts of a drain", () => {
         memoryKiB: 262_144,
         interfaces: [{ vfNetwork: "data-vf", standbyNetwork: "data" }],
         excluded: new Map(),
+        unplug: new Map([["host2", expect.objectContaining({ when: "early" })]]),
       },
       {
         name: "db",

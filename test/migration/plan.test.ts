@@ -118,8 +118,10 @@ describe("the plan of a move", () => {
         device: expect.objectContaining({ name: "interface" }) as Element,
         sourceDriver: "igbvf",
         destinationDriver: "igbvf",
+        destinationNetdevs: [expect.stringMatching(/^net_pf0v0_/)],
       },
     ]);
+    expect(plan.unplug.when).toBe("early");
   });
 
   it("changes nothing", async () => {

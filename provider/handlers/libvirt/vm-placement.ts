@@ -25,7 +25,7 @@ import {
   type DomainInstance,
 } from "../../backends/libvirt/cluster.js";
 import type { ClusterCache } from "../../backends/libvirt/cluster-cache.js";
-import { announceMove, announceUnplug } from "../announcement.js";
+import { announceMove } from "../announcement.js";
 import { anotherOrError, ofAnotherVm } from "./another-vm.js";
 import { lookAtRest } from "./stable-vm.js";
 import { PartialFailure, type CheckFailure, type Found, type Handler, type HandlerContext } from "../handler.js";
@@ -306,10 +306,8 @@ function announceFrom(
   plan?: Pick<MovePlan, "interfaces" | "unplug">,
 ): void {
   if (instance === undefined || !isActive(instance) || instance.host.name === to || rests(ctx, to)) return;
-  const { name: vm } = instance.dom;
-  announceMove(ctx, { vm, from: instance.host.name, to });
-  if (plan !== undefined && plan.interfaces.length > 0)
-    announceUnplug(ctx, { vm, how: unpluggingInWords(plan.unplug) });
+  const unplug = plan === undefined || plan.interfaces.length === 0 ? undefined : unpluggingInWords(plan.unplug);
+  announceMove(ctx, { vm: instance.dom.name, from: instance.host.name, to, unplug });
 }
 
 /** Also where the placement changes in something else than its host, or lacks a VF: `up` moves the VM home then as well. */

@@ -81,12 +81,21 @@ describe("check", () => {
     await vmPlacement.check(context, olds);
     await vmPlacement.check(context, news, olds);
     await vmPlacement.diff(context, "web", { ...at("host2"), missing: ["VF"] }, news);
-    const sentence = 'VM "web" is running on "host1": pulumi up will live-migrate it to "host2"';
-    expect(lab.progress.infos).toEqual([sentence]);
+    const sentences = [
+      `VM "web" is running on "host1": pulumi up will live-migrate it to "host2"; its VF leaves the guest before the migration: fewer packets are lost so than with QEMU's own unplug`,
+    ];
+    expect(lab.progress.infos).toEqual(sentences);
     await vmPlacement.check(lab.context({ command: {} }), { vm: "web", host: "host1" });
     lab.host2.freeMemoryKiB = 1;
     expect((await vmPlacement.check(lab.context({ command: {} }), olds)).failures).toHaveLength(1);
-    expect(lab.progress.infos).toEqual([sentence]);
+    expect(lab.progress.infos).toEqual(sentences);
+  });
+
+  it("says when the VF leaves the guest, and why, as the placement's options have it", async () => {
+    await vmPlacement.check(lab.context(), { vm: "web", host: "host2", migration: { unplug: "late" } });
+    expect(lab.progress.infos[0]).toMatch(
+      /to "host2"; its VF leaves the guest as the migration's first act, by QEMU: migration\.unplug says so$/,
+    );
   });
 
   it("says so where only a VF is missing: up would move a VM home that was moved by hand", async () => {

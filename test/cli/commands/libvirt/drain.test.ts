@@ -61,6 +61,26 @@ async function edited(file: string, edit: (report: DrainReport) => void): Promis
 }
 
 describe("a host under maintenance", () => {
+  it("shows of each VM with a VF when that leaves the guest, and why", async () => {
+    startDb();
+    const [early, late] = await Promise.all(
+      (["auto", "late"] as const).map((unplug) =>
+        drained(on(lab.cluster), { to: ["host2"], dryRun: true, options: { ...options, unplug } }),
+      ),
+    );
+    expect(early?.text).toMatch(/VM +TO +VFS FROM +UNPLUG\n.*web +host2 +pf0 +early\n/s);
+    expect(early?.text).toMatch(/db +host2 +- +-\n/);
+    expect(early?.text).toContain("early: VFs leave the guest before the migration: fewer packets are lost so");
+    expect(late?.document).toMatchObject({
+      plan: {
+        moves: expect.arrayContaining([
+          expect.objectContaining({ vm: "web", unplug: { when: "late", why: "migration.unplug says so" } }),
+          expect.objectContaining({ vm: "db", unplug: null }),
+        ]) as unknown,
+      },
+    });
+  });
+
   it("is no destination: neither of migrate, nor of plan, nor of a drain", async () => {
     const { cluster } = await lab.entrance(["host2"]);
     const context = on(cluster);
@@ -194,7 +214,7 @@ describe("a drain's undoing", () => {
     expect([await hostOf("web"), await hostOf("db")]).toEqual(["host2", "host2"]);
     const context = on(lab.cluster);
     const { outcome, text, document } = await undone(context, file);
-    expect(context.shown[0]).toMatch(/^The plan to undo the drain of "host1":\n\n.*\n {2}web +host2 +host1 +pf0\n/);
+    expect(context.shown[0]).toMatch(/^The plan to undo the drain of "host1":\n\n.*\n {2}web +host2 +host1 +pf0 +early\n/);
     expect(outcome).toBe("moved");
     expect([await hostOf("web"), await hostOf("db")]).toEqual(["host1", "host1"]);
     expect(document).toMatchObject({ kind: "undo", host: "host1", next: null });
