@@ -139,7 +139,8 @@ export function parseJournal(metadata: Element | undefined, vm?: string): Journa
       remedy: "Run `vnic-failover recover` with the version of this package that wrote it, perhaps a newer one.",
     });
   }
-  const { machine, pid, command, boot, pidNamespace, processStart, uuid, holder, autostart, unplug, ...journal } = parsed.data;
+  const { machine, pid, command, boot, pidNamespace, processStart, uuid, holder, autostart, unplug, ...journal } =
+    parsed.data;
   const interfaces = journal.interfaces.map(({ device, ...nic }) => ({
     ...nic,
     ...(device !== undefined && { device }),

@@ -116,12 +116,7 @@ function wordsFor({ vm, source, destination }: MoveContext): RunWords {
   };
 }
 
-function reportOf(
-  context: MoveContext,
-  plan: MovePlan,
-  outcome: MoveOutcome,
-  error?: Error,
-): MoveReport {
+function reportOf(context: MoveContext, plan: MovePlan, outcome: MoveOutcome, error?: Error): MoveReport {
   const { journal, timeline, vm, source, destination, vfs } = context;
   const host = outcome === "failed-on-source" ? source.name : destination.name;
   const left = timeline.moments.find(({ kind }) => kind === "vf-unplugged")?.at;

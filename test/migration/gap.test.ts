@@ -117,7 +117,7 @@ describe.concurrent("before the VF leaves", () => {
     await move(lab);
     const at = (wanted: ProcedureName) => rounds.calls.find(({ procedure }) => procedure === wanted)?.round ?? NaN;
     expect(at("domain_set_metadata")).toBeLessThanOrEqual(24);
-    expect(at("domain_detach_device_alias")).toBeLessThanOrEqual(37);
+    expect(at("domain_detach_device_alias")).toBeLessThanOrEqual(41);
   });
 
   it("the destination's libvirt has looked at the VM's QEMU, which its first VM would wait for", async ({ lab }) => {

@@ -36,10 +36,10 @@ describe("the choice", () => {
   });
 });
 
-/** The mover dies at Prepare, and its journal stands. */
+/** The mover dies at Perform, and its journal stands. */
 async function interrupted(lab: LabLike, options: typeof late | typeof defaultMigrationOptions) {
   const mover = await lab.entrance();
-  lab.host2.before("domain_migrate_prepare3_params", () => mover.die());
+  lab.host1.before("domain_migrate_perform3_params", () => mover.die());
   await moveVm(mover.cluster, { vm: "web", to: "host2", options }).catch(() => undefined);
   await mover.cluster.close();
   disown(lab);

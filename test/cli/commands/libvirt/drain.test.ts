@@ -214,7 +214,9 @@ describe("a drain's undoing", () => {
     expect([await hostOf("web"), await hostOf("db")]).toEqual(["host2", "host2"]);
     const context = on(lab.cluster);
     const { outcome, text, document } = await undone(context, file);
-    expect(context.shown[0]).toMatch(/^The plan to undo the drain of "host1":\n\n.*\n {2}web +host2 +host1 +pf0 +early\n/);
+    expect(context.shown[0]).toMatch(
+      /^The plan to undo the drain of "host1":\n\n.*\n {2}web +host2 +host1 +pf0 +early\n/,
+    );
     expect(outcome).toBe("moved");
     expect([await hostOf("web"), await hostOf("db")]).toEqual(["host1", "host1"]);
     expect(document).toMatchObject({ kind: "undo", host: "host1", next: null });
