@@ -161,7 +161,7 @@ const unplugVfs: MoveStep = {
 const migrateVm: MoveStep = {
   ...rowFor("migrate"),
   async do(context) {
-    const { source, destination, options, timeline, progress } = context;
+    const { source, destination, timeline, progress } = context;
     const prepared = await preparedFor(context);
     const { dom, persistent } = prepared;
     if (context.unplug === "late") await setDestination(context);

@@ -8,7 +8,7 @@ import { recover } from "../../provider/migration/recover.js";
 import { unpluggingFor, unpluggingInWords } from "../../provider/migration/unplugging.js";
 import { disown } from "../hosts/left-journal.js";
 import { pairedTest as it } from "../hosts/lab-test.js";
-import { settled, standing } from "../hosts/standing.js";
+import { clusterState, expectedState } from "../hosts/cluster-state.js";
 import { vfs, type LabLike } from "../hosts/two-hosts.js";
 
 const late = { ...defaultMigrationOptions, unplug: "late" } as const;
@@ -63,7 +63,7 @@ describe.concurrent("the chosen strategy", () => {
     expect(await interrupted(lab, late)).toMatchObject({ unplug: "late" });
     const detached = lab.host1.calls.get("domain_detach_device_alias") ?? 0;
     await recover(lab.cluster, "web");
-    expect(standing(lab)).toEqual(settled("host1", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host1", vfs[0]));
     expect(detached).toBe(1);
   });
 
@@ -76,6 +76,6 @@ describe.concurrent("the chosen strategy", () => {
     disown(lab);
     expect((await recover(lab.cluster, "web")).outcome).toBe("finished");
     expect(lab.host2.missingInQemu.size).toBe(0);
-    expect(standing(lab)).toEqual(settled("host2", vfs[0]));
+    expect(clusterState(lab)).toEqual(expectedState("host2", vfs[0]));
   });
 });

@@ -30,7 +30,7 @@ describe("what would be done, as a document", () => {
     };
     const withLibvirt = async (to: string) => {
       const { document } = await plan(context, { vm: "web", to });
-      return namesIn(document, ["unplug"]);
+      return namesIn(document, ["unplug."]);
     };
     expect(await onEngine("plan web --to host2")).toEqual(await withLibvirt("host2"));
     expect(await onEngine("plan web --to host2")).toEqual([
@@ -45,6 +45,7 @@ describe("what would be done, as a document", () => {
       "steps.name",
       "steps.title",
       "to",
+      "unplug",
       "vm",
     ]);
     for (const vf of lab.host2.devices.virtualFunctions()) vf.netdev = { name: "ens1", up: true, addresses: [] };

@@ -69,6 +69,7 @@ function document(
     })),
     findings: findings.map(findingOf),
     journal: null,
+    unplug: null,
     steps: refused || alreadyThere ? [] : engineSteps,
   };
 }
