@@ -26,7 +26,10 @@ const started = ["virtqemud", "virtnetworkd", "virtnodedevd"];
 /** What a libvirt that was built for them has by default: its clients ask the daemons themselves. */
 const clients = "/etc/libvirt/libvirt.conf";
 const direct = `cp ${clients} /opt/libvirt.conf; printf 'uri_default = "qemu:///system"\\nremote_mode = "direct"\\n' > ${clients}`;
-const ended = started.map((daemon) => `pkill -x ${daemon};`).join(" ");
+/** libvirtd does not start while one of them holds the lock of its driver. */
+const ended = started
+  .map((daemon) => `pkill -x ${daemon}; while pgrep -x ${daemon} > /dev/null; do sleep 0.2; done;`)
+  .join(" ");
 
 describe.skipIf(labSkipped !== undefined)("modular daemons", () => {
   let lab: LabState;
@@ -49,7 +52,7 @@ describe.skipIf(labSkipped !== undefined)("modular daemons", () => {
     );
   });
   afterAll(async () => {
-    await onBoth(lab, `${ended} sleep 1; cp /opt/libvirt.conf ${clients}; rm -rf /opt/daemons`);
+    await onBoth(lab, `${ended} cp /opt/libvirt.conf ${clients}; rm -rf /opt/daemons`);
     await restartLibvirtd(lab);
   });
 
