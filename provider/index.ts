@@ -21,6 +21,7 @@ export type {
   PlanFinding,
   PlanMoveArgs,
   PlanMoveResult,
+  PlannedBridge,
   PlannedMove,
   PlannedStep,
   VfUnplug,

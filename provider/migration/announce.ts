@@ -7,6 +7,7 @@ import type { DomainRef, LibvirtHost } from "../backends/libvirt/host.js";
 import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
 import type { MoveContext, PlacedAnnouncer } from "./context.js";
 import type { DomainInterface } from "../backends/libvirt/xml/teaming.js";
+import { ProblemError } from "../model/problem.js";
 import type { Progress } from "../model/progress.js";
 import type { JournalInterface } from "./journal.js";
 import { defaultMigrationOptions } from "./options.js";
@@ -90,9 +91,43 @@ export async function tellAnnouncers(context: Announcing, word: "fast" | "slow")
 export async function tellAnnouncersOn(
   context: Announcing,
   place: LibvirtHost,
-  word: "here" | "unplugging" | "gone",
+  word: "here" | "unplugging" | "apart" | "gone",
 ): Promise<void> {
   for (const announcer of await context.announcers) if (announcer.host === place.name) announcer.tell(word);
+}
+
+/** Milliseconds in which a NIC's driver drops a filter: it does so by a task of its own. */
+const filterSettles = 500;
+
+/**
+ * Plugs a VF; where its PF's driver refuses its MAC because the announcer has the PF take frames for that MAC in, once more without. So
+ * does ice of Linux 5.8 to 5.19, and of kernels that have it from there (drivers/net/ethernet/intel/ice, ice_set_vf_mac: "Unicast MAC
+ * already exists on this PF").
+ */
+export async function plugBesideFilters<T>(
+  context: Announcing,
+  host: LibvirtHost,
+  plug: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await plug();
+  } catch (error) {
+    const announced = (await context.announcers).some((announcer) => announcer.host === host.name);
+    if (!announced || !isMacRefused(error)) throw error;
+    await tellAnnouncersOn(context, host, "apart");
+    await context.clock.sleep(filterSettles);
+    try {
+      return await plug();
+    } finally {
+      await tellAnnouncersOn(context, host, "here");
+    }
+  }
+}
+
+/** By libvirt (src/util/virnetdev.c, virNetDevSetVfMac), or for a `<hostdev>`, whose MAC this package sets. */
+function isMacRefused(error: unknown): boolean {
+  if (LibvirtError.is(error)) return error.libvirtMessage.includes("Cannot set interface MAC");
+  return error instanceof ProblemError && error.problem.code === "vf-settings-failed";
 }
 
 async function announcerOf(context: Announcing, place: LibvirtHost, nic: AnnouncedNic) {
@@ -213,20 +248,20 @@ export function newAnnouncing(
   };
 }
 
-/** Plugs a VF beside a standby that carries the traffic, and waits until the guest uses it, telling the network of it. */
+/** Plugs a VF (`plug`) beside a standby that carries the traffic, and waits until the guest uses it, telling the network of it. */
 export async function announcingVf(
   announcing: Announcing,
   host: LibvirtHost,
   nic: AnnouncedNic,
   bridge: string | undefined,
-  plug: () => Promise<void>,
+  plug: (announcing: Announcing) => Promise<void>,
 ): Promise<void> {
   const announcers = bridge === undefined ? [] : await startAnnouncers(announcing, [{ nic, host, bridge }]);
   const context = { ...announcing, announcers: Promise.resolve(announcers) };
   try {
     await tellAnnouncersOn(context, host, "here");
     await tellAnnouncers(context, "fast");
-    await plug();
+    await plug(context);
     await vfInUse(context, host, nic);
   } finally {
     await stopAnnouncers(context);

@@ -9,6 +9,7 @@ import { findPrimary } from "../backends/libvirt/xml/primary.js";
 import type { Clock } from "../model/clock.js";
 import type { Progress } from "../model/progress.js";
 import type { Beside } from "./beside.js";
+import type { NetworksOfNics } from "./bridges.js";
 import type { Lease } from "./lease.js";
 import type { Journal, JournalInterface } from "./journal.js";
 import type { MigrationOptions } from "./options.js";
@@ -57,6 +58,8 @@ export interface MoveContext {
   arrived: DomainRef | undefined;
   /** Targets of the disks that libvirt copies to the destination. */
   readonly copiedDisks: readonly string[];
+  /** Known from the plan. Empty: another process has planned the move. */
+  readonly networksOfNics: NetworksOfNics;
   /** Where each interface's VF is now; undefined: it has none. By the VF's alias. */
   readonly vfs: Map<string, { readonly host: string; readonly address: string } | undefined>;
   /** Why interfaces go without a VF on the destination, in words. */

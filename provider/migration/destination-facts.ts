@@ -7,6 +7,7 @@ import { freeHugepages } from "../backends/libvirt/host-memory.js";
 import type { LibvirtHost } from "../backends/libvirt/host.js";
 import { hostInterface, type InterfaceAnswer } from "../backends/libvirt/inventory.js";
 import { libvirtNetworkState, type NetworkState } from "../backends/libvirt/network-state.js";
+import { isTlsForced } from "../backends/libvirt/tls-forced.js";
 import { firstMigrationPort, triedFrom, type PortAnswer } from "../backends/libvirt/port-probe/port-probe.js";
 import type { DomainInterface } from "../backends/libvirt/xml/interface.js";
 
@@ -22,6 +23,7 @@ export class DestinationQuestions {
   private readonly networks = new Map<LibvirtHost, AsyncCache<string, NetworkState | undefined>>();
   private readonly pages = new Map<LibvirtHost, AsyncCache<number, readonly FreeHugepages[]>>();
   private readonly names = new Map<LibvirtHost, AsyncCache<"own", string>>();
+  private readonly tls = new Map<LibvirtHost, AsyncCache<string, boolean | undefined>>();
   private readonly ports = new Map<LibvirtHost, AsyncCache<string, PortAnswer | undefined>>();
 
   constructor(private readonly config: ClusterConfig) {}
@@ -79,6 +81,11 @@ export class DestinationQuestions {
       return { address, port, outcome: "not tried", why: "hostCommands of vnic-failover:cluster is false" };
     const answer = await onceFor(this.ports, source, (to: string) => triedFrom(source, to, port)).get(address);
     return answer && { address, port, ...answer };
+  }
+
+  /** Whether it takes VMs by TLS alone. Undefined: it does not tell. @param type of the VM's domain. */
+  tlsForced(host: LibvirtHost, type: string | undefined): Promise<boolean | undefined> {
+    return onceFor(this.tls, host, (each: string) => isTlsForced(host, each)).get(type ?? "kvm");
   }
 
   private nameOf(host: LibvirtHost): Promise<string> {

@@ -8,6 +8,7 @@ import type { MoveContext } from "./context.js";
 import { Lease, leaseLasts, Overtaken } from "./lease.js";
 import { defaultMigrationOptions, type MigrationOptions } from "./options.js";
 import { Owed } from "./owed.js";
+import type { NetworksOfNics } from "./bridges.js";
 import type { Prepared } from "./prepare.js";
 import { Timeline } from "./report/timeline.js";
 import type { StepObserver } from "./runner.js";
@@ -30,6 +31,7 @@ export function newContext(
     prepared,
     copiedDisks = [],
     plannedNetdevs = new Map(),
+    networksOfNics = new Map(),
   }: {
     options?: MigrationOptions;
     progress?: Progress;
@@ -43,6 +45,8 @@ export function newContext(
     copiedDisks?: readonly string[] | undefined;
     /** Default: they are looked for. */
     plannedNetdevs?: MoveContext["plannedNetdevs"];
+    /** Default: none is known. */
+    networksOfNics?: NetworksOfNics | undefined;
   },
 ): MoveContext {
   const current = { journal };
@@ -76,6 +80,7 @@ export function newContext(
     aliases: undefined,
     arrived: undefined,
     copiedDisks,
+    networksOfNics,
     vfs: new Map(
       journal.interfaces.map(({ primaryAlias, sourceVf }) => [
         primaryAlias,

@@ -37,6 +37,16 @@ import { networkTypesOn } from "../backends/libvirt/network-types.js";
 import { rehearse } from "../backends/libvirt/rehearsal.js";
 import { readVfSettings } from "../backends/libvirt/vf-settings/vf-settings.js";
 import { defaultMigrationOptions, type MigrationOptions } from "./options.js";
+import {
+  networkOfBridge,
+  networksOfNics,
+  nicThere,
+  plannedBridges,
+  unclearBridges,
+  type NetworksOfNics,
+  type PlannedBridge,
+  type Way,
+} from "./bridges.js";
 import { HostFactsCache } from "./host-facts-cache.js";
 import { runningOperation } from "./job.js";
 import type { SurveyedHost } from "./host-facts.js";
@@ -78,6 +88,9 @@ export interface Gathered {
   readonly networkTypes: ReadonlyMap<string, string>;
   /** The destination's PFs by their network, as they were a moment ago. */
   readonly physicalFunctions: ReadonlyMap<string, readonly PhysicalFunction[]>;
+  /** The NICs whose bridge has another name on the destination. */
+  readonly bridges: readonly PlannedBridge[];
+  readonly networksOfNics: NetworksOfNics;
 }
 
 /**
@@ -110,10 +123,13 @@ export interface SourceFacts {
   readonly networkTypes: ReadonlyMap<string, string>;
   /** Those that the VM needs. */
   readonly networks: readonly string[];
+  readonly networksOfNics: NetworksOfNics;
   readonly source: Promise<SurveyedHost | undefined>;
   readonly told: Promise<Awaited<ReturnType<typeof factsOfVm>> | undefined>;
   /** Ids of rules that are set aside. */
   readonly ignoredRules: readonly string[];
+  /** Whether its memory would be sent by TLS. */
+  readonly tls: boolean;
 }
 
 /** @throws VmIsAnother where every host answers, and another VM has the name of that UUID's. */
@@ -136,7 +152,9 @@ export async function lookAtVm(
   const domain = instance && (await domainOf(instance));
   const moving =
     domain === undefined || instance === undefined ? [] : await pairsOn(cluster, instance.host, domain, profiles);
-  const plain = domain === undefined || instance === undefined ? [] : plainInterfaces(cluster, instance.host, domain);
+  const recorded = domain === undefined ? new Map<string, string>() : networksOfNics(recordsOf(domain), profiles);
+  const plain =
+    domain === undefined || instance === undefined ? [] : plainInterfaces(cluster, instance.host, domain, recorded);
   const networks = [
     ...new Set(
       moving
@@ -155,9 +173,11 @@ export async function lookAtVm(
     pairs: moving,
     networkTypes: domain === undefined || instance === undefined ? new Map() : await networkTypesOf(instance, domain),
     networks,
+    networksOfNics: recorded,
     source: begun(instance && asked.survey(instance.host, networks)),
     told: begun(instance && domain && factsOfVm(instance, domain, { moving, plain }, options)),
     ignoredRules: options.ignoreRules,
+    tls: options.tls,
   };
 }
 
@@ -184,7 +204,15 @@ export async function factsTowards(
     networks,
     source: surveyed,
     told,
+    networksOfNics,
   } = departure;
+  const way: Way | undefined = instance && {
+    config: cluster.config,
+    from: instance.host.name,
+    to,
+    networks: networksOfNics,
+  };
+  const nics = domain?.interfaces ?? [];
   const destination = cluster.hosts.find(({ name }) => name === to);
   const plain = moving.some(({ primary }) => primary.device === "hostdev");
   // A VM without VFs needs nothing of what knows of them.
@@ -196,7 +224,7 @@ export async function factsTowards(
     told,
     domain && instance && destination && cpuOn(destination, domain, await asked.basics(instance.host)),
     plain && destination ? canRunCommands(cluster, destination) : undefined,
-    destination && forThisVm(departure, destination, asked, triesPort),
+    destination && way && forThisVm(departure, destination, way, asked, triesPort),
   ]);
   const known = target?.facts ?? { name: to };
   return {
@@ -205,6 +233,8 @@ export async function factsTowards(
     pairs: moving,
     networkTypes: departure.networkTypes,
     physicalFunctions: target?.physicalFunctions ?? new Map<string, readonly PhysicalFunction[]>(),
+    bridges: way === undefined ? [] : plannedBridges(way, nics),
+    networksOfNics,
     facts: {
       vm: {
         name: vm,
@@ -220,7 +250,9 @@ export async function factsTowards(
         }),
         ...vmFacts,
       },
-      ...(source !== undefined && { source: { ...source.facts, ...vfsUnknownOn(source) } }),
+      ...(source !== undefined && {
+        source: { ...source.facts, ...vfsUnknownOn(source), ...(isTlsForcedBy(vmFacts) && { tlsForced: true }) },
+      }),
       destination: {
         configured: destination !== undefined,
         ...(destination === undefined && { configuredHosts: cluster.hosts.map(({ name }) => name) }),
@@ -238,11 +270,15 @@ export async function factsTowards(
 
 /** What the destination has for this VM and not for another one. Undefined: it does not move there, or the host does not answer. */
 async function forThisVm(
-  { domain, instance, networks, source }: SourceFacts,
+  { domain, instance, networks, source, tls }: SourceFacts,
   destination: LibvirtHost,
+  way: Way,
   asked: HostFactsCache,
   triesPort: boolean,
-): Promise<Pick<HostFacts, "freeHugepages" | "attachments" | "migrationPort" | "networks"> | undefined> {
+): Promise<
+  | Pick<HostFacts, "freeHugepages" | "attachments" | "migrationPort" | "networks" | "tlsForced" | "unclearBridges">
+  | undefined
+> {
   if (domain === undefined || instance === undefined || instance.host === destination) return undefined;
   const basics = await asked.basics(destination);
   if (basics instanceof Error || (await source)?.facts.answers !== true) return undefined;
@@ -255,24 +291,36 @@ async function forThisVm(
       hugepages.map(({ sizeKiB }) => sizeKiB),
       basics.capabilities.nodes,
     ),
-    questions.attachments(destination, domain.interfaces),
+    questions.attachments(
+      destination,
+      domain.interfaces.map((nic) => nicThere(way, nic)),
+    ),
     triesPort && isActive(instance) ? questions.migrationPort(instance.host, destination) : undefined,
+    tls ? undefined : questions.tlsForced(destination, attribute(domain.raw, "type")),
     asked.survey(destination, networks).then(({ facts }) => questions.withMtu(destination, facts.networks, mtu)),
   ]).catch((error: unknown) => {
     if (asUnreachable(error) === undefined) throw error;
     return undefined;
   });
   if (told === undefined) return undefined;
-  const [freeHugepages, attachments, migrationPort, surveyed] = told;
+  const [freeHugepages, attachments, migrationPort, tlsForced, surveyed] = told;
   // The bridges of the networks that its pairs are of are those networks' own.
   const bridges = (surveyed ?? []).map(({ bridge }) => bridge);
+  const unclear = unclearBridges(way, domain.interfaces);
   const others = attachments.filter(({ kind, name }) => kind !== "bridge" || !bridges.includes(name));
   return {
     ...(hugepages.length > 0 && { freeHugepages }),
     ...(others.length > 0 && { attachments: others }),
     ...(migrationPort !== undefined && { migrationPort }),
+    ...(tlsForced !== undefined && { tlsForced }),
+    ...(unclear.length > 0 && { unclearBridges: unclear }),
     ...(surveyed !== undefined && { networks: surveyed }),
   };
+}
+
+/** The source says so where it is asked whether it would begin the migration. */
+function isTlsForcedBy(told: Pick<MovingVm, "judgement"> | undefined): boolean {
+  return told?.judgement?.verdict === "refused" && told.judgement.tlsForced === true;
 }
 
 /** Undefined: it does not answer. */
@@ -388,12 +436,12 @@ function disksOf(devices: Element | undefined): readonly Disk[] {
 async function jobAndJudgement(
   instance: DomainInstance,
   disks: readonly Disk[],
-  { autoConverge, nonSharedStorage }: MigrationOptions,
+  { autoConverge, tls, nonSharedStorage }: MigrationOptions,
 ): Promise<{ readonly job?: string; readonly judgement?: Judgement }> {
   const { host, dom, state } = instance;
   const job = await jobOf(instance);
   if (job !== "none" || domainStateName(state) !== "running") return { job };
-  const manner = { persistent: await host.isPersistent(dom), autoConverge };
+  const manner = { persistent: await host.isPersistent(dom), autoConverge, tls };
   const judgement = await rehearse(host, dom, manner, {
     copy: nonSharedStorage === "copy",
     writtenFiles: writtenFiles(disks).map(({ target }) => target),
@@ -425,15 +473,14 @@ function plainInterfaces(
   cluster: LibvirtCluster,
   host: LibvirtHost,
   { interfaces }: Domain,
+  networks: NetworksOfNics,
 ): readonly MovingInterface[] {
   return interfaces
     .filter(({ type, teaming }) => type === "bridge" && teaming === undefined)
     .map(({ alias, mac, mtu, source: { bridge } }) => ({
       name: alias ?? mac ?? "NIC",
       ...(mtu !== undefined && { mtu }),
-      standbyNetwork: Object.keys(cluster.config.networks).find(
-        (network) => bridge !== undefined && networkOn(cluster.config, host.name, network)?.bridge === bridge,
-      ),
+      standbyNetwork: networkOfBridge(cluster.config, host.name, bridge, mac && networks.get(mac)),
     }));
 }
 
@@ -457,7 +504,6 @@ export async function pairsOn(
   const found = pairs(domain).pairs;
   if (found.length === 0) return [];
   const records = recordsOf(domain);
-  const names = Object.keys(cluster.config.networks);
   const profilesOf = new Map(
     found.map((pair) => {
       const record = records.find((candidate) => findPrimary([pair.primary], identityOf(candidate)) !== undefined);
@@ -491,12 +537,8 @@ export async function pairsOn(
       fitting,
       vfNetwork: fitting.length === 1 ? fitting[0] : undefined,
       standbyNetwork:
-        standbyProfile?.network ??
-        names.find(
-          (network) =>
-            standby.source.bridge !== undefined &&
-            networkOn(cluster.config, host.name, network)?.bridge === standby.source.bridge,
-        ),
+        networkOfBridge(cluster.config, host.name, standby.source.bridge, standbyProfile?.network) ??
+        standbyProfile?.network,
     };
   });
   return Promise.all(looked);

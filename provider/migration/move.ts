@@ -82,6 +82,7 @@ export async function moveVm(
         destinationNetdevs === undefined ? [] : [[primaryAlias, destinationNetdevs]],
       ),
     ),
+    networksOfNics: plan.networksOfNics,
   });
   context.prepared = await prepare(context.source, context.destination, dom);
   const standbyNetworks = new Map(plan.interfaces.map((nic) => [nic.primaryAlias, nic.standbyNetwork]));

@@ -21,6 +21,7 @@ import { vfAt } from "../backends/libvirt/inventory.js";
 import { recordsOf } from "../backends/libvirt/interfaces.js";
 import { driverToReturn } from "../backends/libvirt/vf-drivers.js";
 import { chooseVfs } from "../backends/libvirt/vf-scheduler.js";
+import type { NetworksOfNics, PlannedBridge } from "./bridges.js";
 import type { HostFactsCache } from "./host-facts-cache.js";
 import { factsTowards, gatherFacts, lookAtVm, type Gathered } from "./facts.js";
 import { readJournal } from "./context.js";
@@ -46,6 +47,10 @@ export interface MovePlan {
   readonly unplug: Unplugging;
   /** Targets of the disks that libvirt would copy to the destination. Absent: none. */
   readonly copiedDisks?: readonly string[];
+  /** The NICs whose bridge has another name on the destination. Absent: none. */
+  readonly bridges?: readonly PlannedBridge[];
+  /** What is recorded of its NICs. Absent: nothing. */
+  readonly networksOfNics?: NetworksOfNics;
 }
 
 export interface PlannedInterface extends Omit<JournalInterface, "destinationVf"> {
@@ -91,7 +96,7 @@ async function journalOf({ instance }: Pick<Gathered, "instance">): Promise<Jour
 
 function planFrom(
   to: string,
-  { facts, instance, domain, pairs, physicalFunctions, networkTypes }: Gathered,
+  { facts, instance, domain, pairs, physicalFunctions, networkTypes, bridges, networksOfNics }: Gathered,
   journal: Journal | undefined,
   now: number,
   { unplug }: Pick<MigrationOptions, "unplug">,
@@ -148,6 +153,8 @@ function planFrom(
     instance,
     unplug: unpluggingFor(unplug, facts),
     ...(copiedDisks.length > 0 && { copiedDisks }),
+    ...(bridges.length > 0 && { bridges }),
+    ...(networksOfNics.size > 0 && { networksOfNics }),
   };
 }
 

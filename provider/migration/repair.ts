@@ -24,7 +24,7 @@ import { rememberDriver, rememberedDriver } from "../backends/libvirt/vf-drivers
 import { attachVf, placeChanged, primaryDevice, takeVf } from "../backends/libvirt/vf-plugging.js";
 import { anyDriver, noDriver } from "../backends/libvirt/xml/vf-drivers.js";
 import { defaultMigrationOptions } from "./options.js";
-import { announcingVf, newAnnouncing } from "./announce.js";
+import { announcingVf, newAnnouncing, plugBesideFilters } from "./announce.js";
 
 /** The interfaces of a running VM that go without their VF, in words. */
 export async function missingVfsOf(cluster: LibvirtCluster, vm: VmRef): Promise<readonly string[]> {
@@ -95,13 +95,11 @@ async function plugInTurn(
     const device = defined && withVlan(defined.raw, vlan, defined.vlan);
     const primary = primaryDevice({ ...pair, device }, vf);
     const bridge = networkOn(cluster.config, host.name, standby.network)?.bridge;
-    await announcingVf(newAnnouncing(cluster, dom, progress), host, pair, bridge, async () => {
+    await announcingVf(newAnnouncing(cluster, dom, progress), host, pair, bridge, async (announcing) => {
       try {
-        const place = await attachVf(host, dom, {
-          device: primary,
-          vf,
-          settings: { mac: record.mac, vlan: vlan ?? 0 },
-        });
+        const place = await plugBesideFilters(announcing, host, () =>
+          attachVf(host, dom, { device: primary, vf, settings: { mac: record.mac, vlan: vlan ?? 0 } }),
+        );
         if (place === "at another place") progress.warn(placeChanged(vm, formatPciAddress(vf)));
       } catch (error) {
         await taken.release();

@@ -32,7 +32,16 @@ import { unplug, UnplugFailed } from "../backends/libvirt/unplug.js";
 import { setVf } from "../backends/libvirt/vf-settings/vf-settings.js";
 import { attachVf, isSetByHost, placeChanged, primaryDevice } from "../backends/libvirt/vf-plugging.js";
 import { chooseVf } from "../backends/libvirt/vf-scheduler.js";
-import { announceStandby, tellAnnouncers, tellAnnouncersOn, tellOfVf, vfInUse, vfSeen } from "./announce.js";
+import { withBridgesThere, type Way } from "./bridges.js";
+import {
+  announceStandby,
+  plugBesideFilters,
+  tellAnnouncers,
+  tellAnnouncersOn,
+  tellOfVf,
+  vfInUse,
+  vfSeen,
+} from "./announce.js";
 import { domainOn, isPluggedIn, readJournal, writeJournal, type MoveContext, type MoveStep } from "./context.js";
 import { describeJob, runningOperation } from "./job.js";
 import { noteOwed } from "./owed.js";
@@ -351,12 +360,15 @@ function migrationOf(context: MoveContext, { persistent, resources }: Prepared) 
   return {
     persistent,
     inspect: (xml: string) => refuseForeignXml(context, resources, xml),
+    rewrite: (xml: string) => xmlThere(context, xml),
     ...(destination.config.migrationAddress !== undefined && {
       migrationUri: `tcp://${bracketed(destination.config.migrationAddress)}`,
     }),
     bandwidth: options.bandwidth,
     autoConverge: options.autoConverge,
     copiedDisks,
+    tls: options.tls,
+    tlsName: destination.config.migrationName,
     timeout: stepTable.migrate.limit(options),
   };
 }
@@ -683,7 +695,9 @@ async function attachPrimary(
   const device = primaryFor(context, host, nic, vf);
   const vlan = isSetByHost(device) ? vlanOn(context, host, nic) : parseInterface(device).vlan?.tags[0];
   await tellOfVf(context, host, nic, "plugging", vf, vlan);
-  const place = await attachVf(host, dom, { device, vf, settings: { mac: nic.mac, vlan: vlan ?? 0 } });
+  const place = await plugBesideFilters(context, host, () =>
+    attachVf(host, dom, { device, vf, settings: { mac: nic.mac, vlan: vlan ?? 0 } }),
+  );
   await tellOfVf(context, host, nic, "plugged", vf, vlan);
   if (place === "at another place") context.progress.warn(placeChanged(context.vm, formatPciAddress(vf)));
 }
@@ -725,7 +739,18 @@ function definitionThere(
   const there = formatXml(bindingOurs(present.reduce((xml, nic) => withDestinationVf(context, xml, nic), raw)));
   refuseForeignXml(context, resources, there);
   refuseOtherDevices(definition, there);
-  return there;
+  return xmlThere(context, there);
+}
+
+/** The XML with the bridges' names on the destination. What the source has sent was looked at before. */
+function xmlThere(context: MoveContext, xml: string): string {
+  const own = parseXml(xml);
+  const there = withBridgesThere(wayOf(context), own);
+  return there === own ? xml : formatXml(there);
+}
+
+function wayOf({ cluster: { config }, source, destination, networksOfNics }: MoveContext): Way {
+  return { config, from: source.name, to: destination.name, networks: networksOfNics };
 }
 
 /** The definition, from which libvirt binds the VFs of our own pairs when it starts the VM: older versions left that to others. */

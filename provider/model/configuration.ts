@@ -105,6 +105,11 @@ export function configurationType(checks: Checks) {
       "Host name or IP address at which the other hosts reach this one for a migration.",
       { defaultText: "the host's own name, as libvirt offers it" },
     ),
+    migrationName: optional(
+      z.string().regex(/^[A-Za-z0-9.:_-]+$/, "must be a host name or an IP address"),
+      "The name in this host's certificate for migrations with `tls`, where it is not that at which the other hosts reach it.",
+      { defaultText: "`migrationAddress`, or the host's own name" },
+    ),
     maintenance: optional(
       z.boolean(),
       "No VM is moved to this host, and placements that name it are suspended: their VMs stay where they are. VMs can still run on the host and be moved away from it.",

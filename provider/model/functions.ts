@@ -30,6 +30,13 @@ const plannedMove = objectType("PlannedMove", "A pair that would move.", {
   vfAfter: optional(text, "The VF's PCI address where it would go. Absent: none is free there."),
 });
 
+const plannedBridge = objectType("PlannedBridge", "A NIC whose bridge has another name on the destination.", {
+  nic: required(text, "Its alias, or its MAC address where it has none."),
+  network: required(text, "The network of both bridges."),
+  before: required(text, "The bridge where the VM is."),
+  after: required(text, "The bridge where it would go."),
+});
+
 const plannedStep = objectType("PlannedStep", "A step of a move.", {
   name: required(text, "Such as `reserve`, `unplug` or `migrate`."),
   title: required(text, "What it does, in words."),
@@ -91,6 +98,10 @@ const planMove = {
     unplug: optional(
       vfUnplug.schema,
       "When the VFs would leave the guest, with `migration` as it is by default. Absent where none would, and on oVirt.",
+    ),
+    bridges: optional(
+      list(plannedBridge.schema),
+      "The NICs whose bridge has another name on the destination, by vnic-failover:cluster. Absent if none has, and on oVirt.",
     ),
     steps: required(
       list(plannedStep.schema),

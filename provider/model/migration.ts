@@ -68,6 +68,12 @@ export const migration = objectType(
       "Throttles the guest's CPUs if it writes memory faster than the network can transfer it (QEMU auto-converge).",
       { flag: "--auto-converge" },
     ),
+    tls: withDefault(
+      z.boolean(),
+      false,
+      "Encrypts the stream of the migration by libvirt's TLS, for which both hosts need certificates (docs/tls.md).",
+      { flag: "--tls" },
+    ),
     announce: withDefault(
       announce.schema,
       "probe",

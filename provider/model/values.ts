@@ -73,6 +73,11 @@ export interface PlanMoveResult {
    * When the VFs would leave the guest, with `migration` as it is by default. Absent where none would, and on oVirt.
    */
   readonly unplug?: VfUnplug;
+  /**
+   * The NICs whose bridge has another name on the destination, by vnic-failover:cluster. Absent if none has, and on
+   * oVirt.
+   */
+  readonly bridges?: readonly PlannedBridge[];
   /** What would be done, in order. Empty where nothing would be, and on oVirt. */
   readonly steps: readonly PlannedStep[];
 }
@@ -109,6 +114,18 @@ export interface VfUnplug {
   readonly when: "early" | "late";
   /** Why then, in words. */
   readonly why: string;
+}
+
+/** A NIC whose bridge has another name on the destination. */
+export interface PlannedBridge {
+  /** Its alias, or its MAC address where it has none. */
+  readonly nic: string;
+  /** The network of both bridges. */
+  readonly network: string;
+  /** The bridge where the VM is. */
+  readonly before: string;
+  /** The bridge where it would go. */
+  readonly after: string;
 }
 
 /** A step of a move. */

@@ -88,6 +88,11 @@ export interface ClusterHostArgs {
    */
   migrationAddress?: pulumi.Input<string> | undefined;
   /**
+   * The name in this host's certificate for migrations with `tls`, where it is not that at which the other hosts
+   * reach it. Default: `migrationAddress`, or the host's own name.
+   */
+  migrationName?: pulumi.Input<string> | undefined;
+  /**
    * No VM is moved to this host, and placements that name it are suspended: their VMs stay where they are. VMs can
    * still run on the host and be moved away from it. Default: `false`.
    */

@@ -36,6 +36,11 @@ export interface MigrationArgs {
    */
   autoConverge?: pulumi.Input<boolean> | undefined;
   /**
+   * Encrypts the stream of the migration by libvirt's TLS, for which both hosts need certificates (docs/tls.md).
+   * Default: `false`.
+   */
+  tls?: pulumi.Input<boolean> | undefined;
+  /**
    * How the switches are updated when the traffic switches between standby and VF. `probe`: a small program on the
    * hosts sends ARP requests for the guest's address 20 times a second while the traffic switches between standby
    * and VF. The guest's answers update the switches. Needs python3 and root on the hosts, and `hostCommands` of the

@@ -1,5 +1,5 @@
 import type { Rule } from "./rule.js";
-import { quoted } from "./wording.js";
+import { listed, quoted } from "./wording.js";
 
 /** What the VM's NICs are attached to on their host: libvirt wants it on the destination by the same name. */
 export interface Attachment {
@@ -11,12 +11,21 @@ export interface Attachment {
   readonly state: "there" | "absent" | "inactive";
 }
 
+/** A NIC on a bridge that several networks have on its host, and not on the destination. */
+export interface UnclearBridge {
+  readonly nic: string;
+  readonly bridge: string;
+  readonly networks: readonly string[];
+}
+
 interface AttachmentFacts {
   readonly vm: { readonly name: string };
+  readonly source?: { readonly name: string } | undefined;
   readonly destination: {
     readonly name: string;
     /** Those whose state there is known. */
     readonly attachments?: readonly Attachment[] | undefined;
+    readonly unclearBridges?: readonly UnclearBridge[] | undefined;
   };
 }
 
@@ -44,5 +53,18 @@ export const attachmentRules: readonly Rule<AttachmentFacts>[] = [
               : `Add the ${kind} to the host, unplug the NIC, or choose another host.`,
         };
       }),
+  },
+  {
+    id: "move-bridge-network-known",
+    title: "It is known which bridge of the destination each virtio NIC of the VM goes to",
+    source: "vnic-failover:cluster, networks.<name>.bridge and hosts.<name>.networks",
+    checkedAt: ["check", "preflight"],
+    severity: "error",
+    find: ({ vm, source, destination }) =>
+      (destination.unclearBridges ?? []).map(({ nic, bridge, networks }) => ({
+        property: "vm",
+        message: `NIC ${quoted(nic)} of VM ${quoted(vm.name)} is on bridge ${quoted(bridge)}, which is that of networks ${listed(networks)}${source === undefined ? "" : ` on host ${quoted(source.name)}`}. These have different bridges on host ${quoted(destination.name)}, and it is not known which of them the NIC is of.`,
+        remedy: "Declare the NIC with its profile (VmInterface with adopt: true), or choose another host.",
+      })),
   },
 ];

@@ -52,7 +52,7 @@ export {
 export * from "./interface.js";
 export { writtenFiles, type Disk, type Judgement } from "./judgement.js";
 export { spelledSize, type FreeHugepages } from "./memory.js";
-export type { Attachment } from "./attachments.js";
+export type { Attachment, UnclearBridge } from "./attachments.js";
 export type { MigrationPort } from "./migration-port.js";
 export * from "./ignored.js";
 export * from "./network.js";

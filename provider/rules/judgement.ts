@@ -27,6 +27,8 @@ export type Judgement =
       readonly why: string;
       /** For the sake of its disks (VIR_ERR_MIGRATE_UNSAFE). */
       readonly unsafe: boolean;
+      /** Because the host takes and sends VMs by TLS alone. */
+      readonly tlsForced?: boolean;
     }
   | {
       readonly verdict: "not asked";
@@ -60,7 +62,8 @@ export const judgementRules: readonly Rule<JudgedFacts>[] = [
     find: ({ vm, source }) => {
       const { judgement, blockingDevices = [] } = vm;
       if (judgement?.verdict !== "refused") return undefined;
-      // QEMU names them as well: that is another rule's.
+      // What other rules say.
+      if (judgement.tlsForced === true) return undefined;
       if (blockingDevices.some((device) => judgement.why.includes(device))) return undefined;
       return {
         property: "vm",

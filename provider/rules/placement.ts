@@ -1,5 +1,5 @@
 import { suggestion } from "../model/suggestion.js";
-import { attachmentRules, type Attachment } from "./attachments.js";
+import { attachmentRules, type Attachment, type UnclearBridge } from "./attachments.js";
 import { ignoringRule } from "./ignored.js";
 import { judgementRules, type Disk, type Judgement } from "./judgement.js";
 import { memoryRules, type FreeHugepages, type HugepageNeed } from "./memory.js";
@@ -137,6 +137,8 @@ export interface HostFacts {
   readonly freeHugepages?: readonly FreeHugepages[] | undefined;
   /** What the VM's NICs are attached to, as far as it is known of this host. */
   readonly attachments?: readonly Attachment[] | undefined;
+  /** The VM's NICs of which it is not known which bridge they would need there. */
+  readonly unclearBridges?: readonly UnclearBridge[] | undefined;
   /** Whether the source reaches it there. */
   readonly migrationPort?: MigrationPort | undefined;
   /** The host has IOMMU groups, and /dev/vfio/vfio. */
@@ -144,6 +146,8 @@ export interface HostFacts {
   readonly networks?: readonly NetworkOnHost[] | undefined;
   /** Why its VFs are not known although the VM needs one of them, without a full stop, and what to do about it. */
   readonly devicesUnknown?: { readonly why: string; readonly remedy: string } | undefined;
+  /** Whether its libvirt takes and sends VMs by TLS alone; undefined: not known, or of no interest as the move is made with TLS. */
+  readonly tlsForced?: boolean | undefined;
   /** Whether it runs this package's commands; undefined is not known, or of no interest. */
   readonly runsCommands?: boolean | undefined;
 }
@@ -368,6 +372,25 @@ const theHosts: readonly PlacementRule[] = [
             remedy: "Set host_uuid in libvirtd.conf (or virtqemud.conf) of one of them.",
           }
         : undefined,
+  },
+  {
+    id: "move-tls-forced",
+    title: "A move between hosts that take and send VMs by TLS alone is made with TLS",
+    source: "libvirt: src/qemu/qemu_migration.c qemuMigrationDstPrepareAny, migrate_tls_force",
+    ...refused,
+    find: ({ source, destination }) => {
+      const forced = [source, destination].flatMap((host) => (host?.tlsForced === true ? host.name : []));
+      if (forced.length === 0) return undefined;
+      const [who, whose] =
+        forced.length === 1
+          ? ["Host", "takes and sends VMs by TLS alone (migrate_tls_force in its"]
+          : ["Hosts", "take and send VMs by TLS alone (migrate_tls_force in their"];
+      return {
+        property: "migration",
+        message: `${who} ${listed(forced)} ${whose} qemu.conf).`,
+        remedy: "Set tls: true in the placement's migration (--tls).",
+      };
+    },
   },
   {
     id: "move-libvirt-version",

@@ -31,6 +31,13 @@ export interface ChangingCall {
   readonly occurrence: number;
 }
 
+/** How many VMs were to come to host2, whatever became of that. */
+export function prepared({ host2 }: Pick<LabLike, "host2">): number {
+  return host2.journal.filter(
+    (procedure, at) => procedure === "domain_migrate_prepare3_params" && !host2.rehearsals.has(at),
+  ).length;
+}
+
 /** @param from where in each host's list of calls the run began. */
 export function changingCalls(
   { hosts }: Pick<LabLike, "hosts">,

@@ -25,6 +25,7 @@ import {
   type MemoryPasses,
   MigrationNetwork,
   type MigrationEnd,
+  type MigrationTls,
 } from "./migration.js";
 import { Networks } from "./networks.js";
 import { NodeDevices, type BridgeModel, type PhysicalFunctionModel } from "./node-devices.js";
@@ -116,6 +117,8 @@ export class LibvirtHostModel implements MigrationEnd {
   qemuVersion = 10_000_013;
   /** Modular daemons that it has not: whatever they would answer fails. */
   readonly missingDaemons = new Set<OptionalDriver>();
+  /** Of migrations. Its certificate has its own name. */
+  readonly tls: MigrationTls;
   /** Whether its IOMMU is on. */
   iommu = true;
   /** Calls that were carried out or refused, by procedure. */
@@ -153,6 +156,7 @@ export class LibvirtHostModel implements MigrationEnd {
   ) {
     this.name = description.name;
     this.uuid = description.uuid;
+    this.tls = { forced: false, names: [description.name] };
     this.devices = new NodeDevices(description.physicalFunctions, description.bridges);
     this.domains = new Domains(this.devices);
     network.join(this);
@@ -352,6 +356,13 @@ export class LibvirtHostModel implements MigrationEnd {
       },
       domain_get_xml_desc: ({ dom, flags }) => ({ xml: domains.xml(domains.require(dom), flags) }),
       domain_define_xml_flags: ({ xml }) => ({ dom: refOf(domains.define(xml)) }),
+      domain_create_with_flags: ({ dom, flags }) => {
+        const domain = domains.require(dom);
+        domains.start(domain);
+        // VIR_DOMAIN_START_PAUSED
+        if ((flags & 1) !== 0) domain.state = DomainState.PAUSED;
+        return { dom: refOf(domain) };
+      },
       domain_undefine_flags: ({ dom, flags }) => {
         if ((flags & ~this.undefineFlags) !== 0) throw refusals.unknownFlags(flags & ~this.undefineFlags);
         domains.undefine(domains.require(dom), flags);

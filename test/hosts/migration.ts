@@ -11,7 +11,7 @@ import {
   valuesOf,
 } from "../../provider/backends/libvirt/rpc/datatypes.js";
 import type { Clock } from "../../provider/model/clock.js";
-import { formatXml, parseXml, type Element } from "../../provider/xml/element.js";
+import { child, formatXml, parseXml, textOf, type Element } from "../../provider/xml/element.js";
 import { parseDomain } from "../../provider/backends/libvirt/xml/domain.js";
 import { devicesOf, numbered } from "./definition.js";
 import { isActive, refOf, type DomainModel, type Domains, type JobModel } from "./domains.js";
@@ -30,6 +30,7 @@ export interface MigrationEnd {
   /** A compromised source may send whatever it likes. */
   readonly refusesNothing: boolean;
   readonly clock: Clock;
+  readonly tls: MigrationTls;
   /** Whether a VM of that definition finds its memory. */
   hasMemoryFor(definition: Element): boolean;
 }
@@ -75,6 +76,14 @@ function nameIn(uri: string): string {
   return /^tcp:(?:\/\/)?([^:/]+)/.exec(uri)?.[1] ?? "";
 }
 
+/** libvirt's and QEMU's TLS for what a host sends and receives. */
+export interface MigrationTls {
+  /** `migrate_tls_force` of qemu.conf. */
+  forced: boolean;
+  /** The names in its certificate. None: it has no certificate. */
+  names: readonly string[];
+}
+
 /** How long the memory takes: so many passes, so many milliseconds each. */
 export interface MemoryPasses {
   passes: number;
@@ -103,6 +112,7 @@ export function migrationAnswers(
   const { domains } = end;
   return {
     domain_migrate_begin3_params({ dom, params, flags }, peer) {
+      refuseWithoutTls(end, flags);
       const domain = domains.requireActive(dom);
       const keepsJob = (flags & Migrate.CHANGE_PROTECTION) !== 0;
       // qemuMigrationSrcBegin: without protection it takes a MODIFY job, which a backup lets in, for as long as the call lasts.
@@ -122,12 +132,17 @@ export function migrationAnswers(
       return begun();
     },
 
-    domain_migrate_prepare3_params({ params, cookie_in }, peer) {
+    domain_migrate_prepare3_params({ params, cookie_in, flags }, peer) {
+      refuseWithoutTls(end, flags);
+      // qemuMigrationDstPrepareResume: nothing here migrates post-copy.
+      if ((flags & Migrate.POSTCOPY_RESUME) !== 0)
+        throw refusals.noDomainNamed(textOf(child(parseXml(text(params, "destination_xml") ?? ""), "name")) ?? "");
       if (read(cookie_in).hostUuid === end.uuid) throw refusals.sameHost(end.uuid);
       const xml = text(params, "destination_xml") ?? "";
       const live = parseXml(xml);
       if (!end.hasMemoryFor(live)) throw refusals.noMemory();
       for (const device of devicesOf(live)) domains.refuseDevice(device);
+      refuseWithoutCertificate(end, flags);
       const domain = domains.receive(live, peer);
       domain.job = { direction: "incoming", phase: "begun", cancelled: false, parameters: [] };
       peer.onEnd(() => {
@@ -148,6 +163,9 @@ export function migrationAnswers(
       if (job?.phase !== "begun") throw refusals.noMigration(dom.name, "outgoing");
       job.phase = "performing";
       try {
+        refuseWithoutCertificate(end, flags);
+        const uri = text(params, "migrate_uri") ?? "";
+        refuseOtherName(network.reach(uri), uri, text(params, "tls.destination"), flags);
         await unplugPrimaries(end, domain, job);
         await send(domain, job, text(params, "migrate_uri") ?? "", network, memoryPasses, end.clock);
       } catch (error) {
@@ -207,10 +225,37 @@ function outgoing(): JobModel {
   };
 }
 
-/** A Begin without protection: it asks whether the migration would be let begin, and by itself changes nothing. */
+/**
+ * It only asks, and by itself changes nothing: a Begin without protection, whether the migration would be let begin; a Prepare of a
+ * post-copy that is to be resumed, whether one without TLS would.
+ */
 export function isRehearsal({ procedure, args }: { readonly procedure: string; readonly args: unknown }): boolean {
   const { flags = 0 } = args as { readonly flags?: number };
-  return procedure === "domain_migrate_begin3_params" && (flags & Migrate.CHANGE_PROTECTION) === 0;
+  return (
+    (procedure === "domain_migrate_begin3_params" && (flags & Migrate.CHANGE_PROTECTION) === 0) ||
+    (procedure === "domain_migrate_prepare3_params" && (flags & Migrate.POSTCOPY_RESUME) !== 0)
+  );
+}
+
+/** qemuMigrationSrcBegin, qemuMigrationDstPrepareAny. @throws Refusal */
+function refuseWithoutTls({ tls }: Pick<MigrationEnd, "tls">, flags: number): void {
+  if (tls.forced && (flags & Migrate.TLS) === 0) throw refusals.tlsForced();
+}
+
+/** QEMU crypto/tlscredsx509.c, by way of qemuDomainAddTLSObjects. @throws Refusal */
+function refuseWithoutCertificate({ tls }: Pick<MigrationEnd, "tls">, flags: number): void {
+  if ((flags & Migrate.TLS) !== 0 && tls.names.length === 0) throw refusals.noCertificate();
+}
+
+/** qemuMigrationSrcRun gives QEMU the URI's host as the name, unless another is given; QEMU crypto/tlssession.c. @throws Refusal */
+function refuseOtherName(
+  destination: MigrationEnd | undefined,
+  uri: string,
+  given: string | undefined,
+  flags: number,
+): void {
+  const name = given ?? /^tcp:(?:\/\/)?\[?([^\]]*?)\]?:\d+$/.exec(uri)?.[1] ?? "";
+  if ((flags & Migrate.TLS) !== 0 && destination?.tls.names.includes(name) === false) throw refusals.otherName(name);
 }
 
 /**

@@ -193,14 +193,18 @@ export const refusals = {
   jobCancelled: () =>
     new Refusal(VIR_ERR.OPERATION_ABORTED, from.qemu, "operation aborted: job 'migration out' canceled by client"),
   finishedAsAsked: () => new Refusal(VIR_ERR.MIGRATE_FINISH_OK, from.qemu, "migration successfully aborted"),
+  tlsForced: () => invalid(from.qemu, "this libvirtd instance allows migration only with VIR_MIGRATE_TLS flag"),
+  // QEMU crypto/tlscredsx509.c and crypto/tlssession.c
+  noCertificate: () =>
+    internal(
+      from.qemu,
+      "unable to execute QEMU command 'object-add': Unable to access credentials /etc/pki/qemu/ca-cert.pem: No such file or directory",
+    ),
+  otherName: (name: string) =>
+    failed(from.qemu, `job 'migration out' failed: Certificate does not match the hostname ${name}`),
   guestQuit: () => internal(from.qemu, "guest unexpectedly quit"),
   // src/util/virhostmem.c, src/util/virnuma.c
-  statisticsCount: () =>
-    new Refusal(
-      VIR_ERR.INVALID_ARG,
-      from.none,
-      "invalid argument: nparams in virHostMemGetStatsLinux must be equal to 4",
-    ),
+  statisticsCount: () => new Refusal(VIR_ERR.INVALID_ARG, from.none, "nparams in virHostMemGetStatsLinux must be 4"),
   noPageSize: (sizeKiB: number, node: number) =>
     failed(
       from.none,

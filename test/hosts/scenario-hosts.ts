@@ -83,6 +83,8 @@ function furnish(host: LibvirtHostModel, scenario: HostScenario, domains: readon
   host.hugepages = scenario.hugepages;
   host.nodes = scenario.numaNodes;
   host.sharedFolders = scenario.sharedFolders;
+  host.tls.forced = scenario.migrateTlsForce;
+  host.tls.names = scenario.migrationCertificate ?? host.tls.names;
   for (const driver of scenario.missingDaemons) host.missingDaemons.add(driver);
   Object.assign(host.guest, { unplug: scenario.guest.unplug, after: scenario.guest.afterMilliseconds });
   host.memory.milliseconds = scenario.migrationMilliseconds / host.memory.passes;

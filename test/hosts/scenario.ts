@@ -210,6 +210,10 @@ const host = z.strictObject({
   domains: z.array(domain).optional(),
   /** Calls that fail, having done nothing. Default: none. */
   refuse: z.array(refusal).default([]),
+  /** `migrate_tls_force` of its qemu.conf. Default false. */
+  migrateTlsForce: z.boolean().default(false),
+  /** The names in its certificate for migrations; none: it has no certificate. Default: the host's own. */
+  migrationCertificate: z.array(hostName).optional(),
   /** Modular daemons that are not installed: what they would answer fails as with libvirt. Default: none. */
   missingDaemons: z.array(z.enum(optionalDrivers)).default([]),
   /** False: nothing listens at its socket. Default true. */

@@ -69,6 +69,8 @@ export const labNetworks: NetworksConfig = {
 
 export interface HostsOptions {
   readonly networks?: NetworksConfig;
+  /** What differs of them on a host, by its name. Default: nothing. */
+  readonly hostNetworks?: Readonly<Record<string, NetworksConfig>>;
   readonly define?: readonly string[];
   /** Hosts beyond the two: `host3`, … Default: none. */
   readonly more?: number;
@@ -113,6 +115,7 @@ export async function twoHosts(options: HostsOptions = {}): Promise<LabLike> {
           {
             uri: `qemu+unix:///system?socket=${sockets[index] ?? ""}`,
             ...(maintenance.includes(name) && { maintenance: true }),
+            ...(options.hostNetworks?.[name] !== undefined && { networks: options.hostNetworks[name] }),
           },
         ]),
       ),

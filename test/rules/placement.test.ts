@@ -270,6 +270,33 @@ rule("move-host-uuids-differ", {
   ],
 });
 
+rule("move-tls-forced", {
+  breaks: [
+    [
+      { ...good, source: { ...host1, tlsForced: true } },
+      {
+        property: "migration",
+        message: 'Host "host1" takes and sends VMs by TLS alone (migrate_tls_force in its qemu.conf).',
+      },
+    ],
+    [
+      move({}, { tlsForced: true }),
+      {
+        property: "migration",
+        message: 'Host "host2" takes and sends VMs by TLS alone (migrate_tls_force in its qemu.conf).',
+      },
+    ],
+    [
+      { ...move({}, { tlsForced: true }), source: { ...host1, tlsForced: true } },
+      {
+        property: "migration",
+        message: 'Hosts "host1" and "host2" take and send VMs by TLS alone (migrate_tls_force in their qemu.conf).',
+      },
+    ],
+  ],
+  keeps: [good, move({}, { tlsForced: false })],
+});
+
 rule("move-libvirt-version", {
   breaks: [
     [
@@ -786,6 +813,20 @@ rule("move-nic-attachments", {
   keeps: [good, move({}, { attachments: [{ nic: "net0", kind: "bridge", name: "br0", state: "there" }] })],
 });
 
+rule("move-bridge-network-known", {
+  breaks: [
+    [
+      move({}, { unclearBridges: [{ nic: "net0", bridge: "br0", networks: ["data", "mgmt"] }] }),
+      {
+        property: "vm",
+        message:
+          'NIC "net0" of VM "web" is on bridge "br0", which is that of networks "data" and "mgmt" on host "host1". These have different bridges on host "host2", and it is not known which of them the NIC is of.',
+      },
+    ],
+  ],
+  keeps: [good, move({}, { unclearBridges: [] })],
+});
+
 const port = { address: "10.0.0.2", port: 49_152 } as const;
 
 rule("move-migration-port", {
@@ -975,7 +1016,8 @@ rule("move-libvirt-accepts", {
     good,
     move({ judgement: { verdict: "accepted", copiedDisks: [] } }),
     move({ judgement: notAsked }),
-    // Another rule names them.
+    // Another rule says so.
+    move({ judgement: { ...refusal("allows migration only with VIR_MIGRATE_TLS flag"), tlsForced: true } }),
     move({ blockingDevices: ["0000:01:10.2"], judgement: refusal("cannot migrate domain: 0000:01:10.2: VFIO") }),
   ],
 });

@@ -6,6 +6,7 @@ import { hostResources } from "../../provider/backends/libvirt/xml/host-resource
 import { formatXml, parseXml, type Element } from "../../provider/xml/element.js";
 import { declarePair } from "../hosts/declared.js";
 import { domainXml, twoHosts, vfs, vm, type LabLike } from "../hosts/two-hosts.js";
+import { prepared } from "../hosts/changing-calls.js";
 import { expectedState, clusterState } from "../hosts/cluster-state.js";
 
 let lab: LabLike;
@@ -93,7 +94,7 @@ describe("X3: a source that names, when the VM is to leave it,", () => {
     });
     const failed = moveVm(lab.cluster, { vm: vm.name, to: "host2" });
     await expect(failed).rejects.toThrow(said);
-    expect(lab.host2.calls.get("domain_migrate_prepare3_params") ?? 0).toBe(0);
+    expect(prepared(lab)).toBe(0);
     web.live = before;
     expect(clusterState(lab)).toMatchObject({ activeOn: ["host1"], vfs: [vfs[0]] });
   });
@@ -110,7 +111,7 @@ describe("X3: a source that names, when the VM is to leave it,", () => {
       web.config = edited(web.config, "/usr/bin/qemu-system-x86_64", "/bin/sh");
     });
     await expect(moveVm(lab.cluster, { vm: vm.name, to: "host2" })).rejects.toThrow(/emulator "\/bin\/sh"/);
-    expect(lab.host2.calls.get("domain_migrate_prepare3_params") ?? 0).toBe(0);
+    expect(prepared(lab)).toBe(0);
   });
 });
 

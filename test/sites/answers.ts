@@ -50,6 +50,42 @@ const begun = ({ cookie_out, xml }: { cookie_out: Buffer; xml: string }) => ({
 });
 const begins = async (asked: Asked) => begun(await begin(asked));
 
+/** Prepare of a post-copy that is to be resumed, of a VM that is not there: so a host is asked whether it wants TLS. */
+const resumes = ({ host2 }: Asked) =>
+  host2.call("domain_migrate_prepare3_params", {
+    params: typedParameters({
+      destination_xml: typed.string(
+        "<domain type='qemu'><name>nosuch</name><memory>1024</memory><os><type>hvm</type></os></domain>",
+      ),
+    }),
+    cookie_in: Buffer.alloc(0),
+    flags: Migrate.LIVE | Migrate.POSTCOPY | Migrate.POSTCOPY_RESUME,
+  });
+
+const freePages = ({ host1 }: Asked, sizeKiB: number, startCell: number) =>
+  host1.call("node_get_free_pages", { pages: [sizeKiB], startCell, cellCount: 1, flags: 0 });
+
+/** A small VM whose NIC is on a root port that does not hot-plug. */
+const fixedNic = `<domain type='qemu'><name>fixed</name><uuid>6f2c1f0e-7a4c-4c2e-9a3f-3c1b0d9e8f70</uuid><memory unit='MiB'>64</memory><vcpu>1</vcpu>
+<os><type arch='x86_64' machine='q35'>hvm</type></os><devices>
+<controller type='pci' index='0' model='pcie-root'/>
+<controller type='pci' index='1' model='pcie-root-port'><target hotplug='off'/></controller>
+<interface type='bridge'><mac address='52:54:00:aa:00:99'/><source bridge='br0'/><model type='virtio'/><alias name='ua-fixed'/>
+<address type='pci' domain='0x0000' bus='0x01' slot='0x00' function='0x0'/></interface></devices></domain>`;
+
+/** It is there, and its QEMU stands still, while it is asked for. */
+async function whileThere<T>({ host1 }: Asked, xml: string, ask: (dom: Domain) => Promise<T>): Promise<T> {
+  const { dom } = await host1.call("domain_define_xml_flags", { xml, flags: 0 });
+  try {
+    // VIR_DOMAIN_START_PAUSED
+    await host1.call("domain_create_with_flags", { dom, flags: 1 });
+    return await ask(dom);
+  } finally {
+    await host1.call("domain_destroy_flags", { dom, flags: 0 }).catch(() => undefined);
+    await host1.call("domain_undefine_flags", { dom, flags: 0 });
+  }
+}
+
 export const questions: readonly Question[] = [
   {
     name: "Begin, of a VM with its VF plugged, without protection",
@@ -140,6 +176,58 @@ export const questions: readonly Question[] = [
     variant: "answers",
     ask: ({ host1, dom }) => host1.call("domain_get_metadata", { dom, type: 2, uri: "urn:nosuch", flags: Affect.LIVE }),
   },
+  {
+    name: "Prepare of a post-copy that is to be resumed, of a VM that is not there",
+    variant: "answers",
+    ask: resumes,
+  },
+  {
+    name: "the memory statistics of the whole host",
+    variant: "answers",
+    async ask({ host1 }) {
+      const { params, nparams } = await host1.call("node_get_memory_stats", { nparams: 4, cellNum: -1, flags: 0 });
+      return { nparams, fields: params.map(({ field }) => field), known: params.every(({ value }) => value >= 0n) };
+    },
+  },
+  {
+    name: "the memory statistics of the whole host, with another count of them",
+    variant: "answers",
+    ask: ({ host1 }) => host1.call("node_get_memory_stats", { nparams: 5, cellNum: -1, flags: 0 }),
+  },
+  {
+    name: "free pages of a size that there is not, on a node",
+    variant: "answers",
+    ask: (asked) => freePages(asked, 3, 0),
+  },
+  {
+    name: "free pages of a size that there is not, on the whole host",
+    variant: "answers",
+    ask: (asked) => freePages(asked, 3, -1),
+  },
+  {
+    name: "the unplug of a NIC from a root port that does not hot-plug",
+    variant: "answers",
+    ask: (asked) =>
+      whileThere(asked, fixedNic, (dom) =>
+        asked.host1.call("domain_detach_device_alias", { dom, alias: "ua-fixed", flags: Affect.LIVE }),
+      ),
+  },
+  {
+    name: "free pages of 2 MiB, on a node",
+    variant: "hugepages",
+    async ask(asked) {
+      const { counts } = await freePages(asked, 2048, 0);
+      return { counts: counts.length, known: counts.every((count) => count >= 0n) };
+    },
+  },
+  {
+    name: "free pages of 2 MiB, on the whole host",
+    variant: "hugepages",
+    async ask(asked) {
+      const [{ counts: onNode }, { counts }] = [await freePages(asked, 2048, 0), await freePages(asked, 2048, -1)];
+      return { counts: counts.length, asOnItsOnlyNode: counts[0] === onNode[0] };
+    },
+  },
   { name: "Begin, of a VM whose disk is on the host alone", variant: "local-disk", ask: begins },
   {
     name: "Begin, of a VM whose disk is on the host alone, with its copying",
@@ -165,6 +253,7 @@ export const questions: readonly Question[] = [
     ask: ({ host1 }) => host1.call("interface_lookup_by_name", { name: "br0" }),
   },
   { name: "Begin without TLS, where it is forced", variant: "tls", ask: begins },
+  { name: "Prepare without TLS, where it is forced", variant: "tls", ask: resumes },
 ];
 
 /** Makes the calls of a variant, one after another. */

@@ -76,8 +76,8 @@ export const variants: readonly Variant[] = [
   {
     name: "tls",
     given: "qemu+tls to both hosts; then libvirt that begins no migration without TLS (migrate_tls_force)",
-    done: "moves there and back; then one without and one with tls",
-    seen: "the first succeed; one without TLS is refused before anything changes, and one with it succeeds",
+    done: "moves there and back; then plan, migrate and a preview without tls, and pulumi up and migrate with it",
+    seen: "the first succeed; those without TLS are refused before anything changes, and the moves with it succeed",
     inTurn: false,
   },
   {

@@ -182,7 +182,7 @@ export class LibvirtHost {
       if (this.readOnly === undefined) return { transport, connection };
       // libvirt would refuse it, too, call by call: nothing is begun.
       const refuse = () => Promise.reject(openForReading(this.name));
-      return { transport, connection: checkedBefore(connection, refuse) };
+      return { transport, connection: checkedBefore(connection, refuse, refusedToReaders) };
     } catch (error) {
       await transport.close();
       throw error;
@@ -427,12 +427,22 @@ const changing: ReadonlySet<ProcedureName> = new Set<ProcedureName>([
   "qemu_domain_monitor_command",
 ]);
 
+/** What libvirt refuses to a connection that may read only, and this package calls. */
+const refusedToReaders: ReadonlySet<ProcedureName> = new Set<ProcedureName>([
+  ...changing,
+  "domain_migrate_prepare3_params",
+]);
+
 /** The same connection: `check` is awaited before each call that changes something. */
-function checkedBefore(connection: LibvirtConnection, check: () => Promise<void>): LibvirtConnection {
+function checkedBefore(
+  connection: LibvirtConnection,
+  check: () => Promise<void>,
+  checked: ReadonlySet<ProcedureName> = changing,
+): LibvirtConnection {
   return Object.create(connection, {
     call: {
       value: async <P extends ProcedureName>(procedure: P, args: Args<P>, options?: CallOptions): Promise<Ret<P>> => {
-        if (changing.has(procedure)) await check();
+        if (checked.has(procedure)) await check();
         return connection.call(procedure, args, options);
       },
     },

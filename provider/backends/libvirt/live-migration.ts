@@ -27,10 +27,14 @@ export interface MigrationOptions extends MigrationManner {
   readonly unchanged?: ((begun: string) => Promise<void>) | undefined;
   /** Looks at what the source sends to the destination before that gets it, and throws where it must not. Default: nothing is looked at. */
   readonly inspect?: ((xml: string) => void) | undefined;
+  /** What the destination gets of that, once it was looked at. Default: all of it, as it is. */
+  readonly rewrite?: ((xml: string) => string) | undefined;
   /** `tcp://address`; default: what the destination's libvirt offers, its own host name. */
   readonly migrationUri?: string | undefined;
   /** MiB/s. Default: no limit. */
   readonly bandwidth?: number | undefined;
+  /** The name in the destination's certificate, of a stream by TLS. Default: that of the migration's URI. */
+  readonly tlsName?: string | undefined;
   /** Seconds after which the migration is aborted. */
   readonly timeout: number;
   /** Seconds to wait for the destination's copy to end or to run, where the answer to Finish got lost. Default 10. */
@@ -299,7 +303,7 @@ async function prepareOn(
   options: MigrationOptions,
 ): Promise<{ params: TypedParameter[]; cookie: Buffer }> {
   options.inspect?.(xml);
-  const params = replaced(given, "destination_xml", xml);
+  const params = replaced(given, "destination_xml", options.rewrite?.(xml) ?? xml);
   const prepared = await (
     await destination.connection()
   ).call("domain_migrate_prepare3_params", {
@@ -318,6 +322,8 @@ function parametersOf(options: MigrationOptions): TypedParameter[] {
   return typedParameters({
     migrate_uri: options.migrationUri === undefined ? undefined : parameter.string(options.migrationUri),
     bandwidth: options.bandwidth === undefined ? undefined : parameter.ullong(BigInt(options.bandwidth)),
+    "tls.destination":
+      options.tls !== true || options.tlsName === undefined ? undefined : parameter.string(options.tlsName),
     destination_xml: options.destinationXml === undefined ? undefined : parameter.string(options.destinationXml),
   }).concat(copiedDisksParameters(options));
 }
@@ -359,7 +365,8 @@ function onceOnly<T>(act: () => T): () => T {
 export async function endMigratedCopy(host: LibvirtHost, dom: DomainRef): Promise<boolean> {
   const connection = await host.connection();
   const persistent = await host.isPersistent(dom);
-  const flags = Migrate.LIVE | Migrate.CHANGE_PROTECTION | (persistent ? Migrate.UNDEFINE_SOURCE : 0);
+  // A host with migrate_tls_force begins nothing without that flag, and nothing is sent here.
+  const flags = Migrate.LIVE | Migrate.TLS | Migrate.CHANGE_PROTECTION | (persistent ? Migrate.UNDEFINE_SOURCE : 0);
   try {
     await connection.call("domain_migrate_begin3_params", { dom, params: [], flags });
     await connection.call("domain_migrate_confirm3_params", {

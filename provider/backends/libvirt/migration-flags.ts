@@ -7,16 +7,24 @@ export interface MigrationManner {
   readonly persistent: boolean;
   /** Slows the guest down where it writes faster than the network carries. Default: false. */
   readonly autoConverge?: boolean | undefined;
+  /** Whether the stream is encrypted. Default: false. */
+  readonly tls?: boolean | undefined;
   /** Targets of the disks whose contents libvirt copies to the destination: `vda`. Default: none. */
   readonly copiedDisks?: readonly string[] | undefined;
 }
 
 /** Of both hosts, and of each phase; what only one of them is told is not among them. */
-export function migrationFlags({ persistent, autoConverge = false, copiedDisks = [] }: MigrationManner): number {
+export function migrationFlags({
+  persistent,
+  autoConverge = false,
+  tls = false,
+  copiedDisks = [],
+}: MigrationManner): number {
   return (
     Migrate.LIVE |
     (persistent ? Migrate.PERSIST_DEST | Migrate.UNDEFINE_SOURCE : 0) |
     (autoConverge ? Migrate.AUTO_CONVERGE : 0) |
+    (tls ? Migrate.TLS : 0) |
     (copiedDisks.length > 0 ? Migrate.NON_SHARED_DISK : 0)
   );
 }

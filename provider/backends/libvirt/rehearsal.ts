@@ -12,6 +12,7 @@ import type { Judgement } from "../../rules/index.js";
 import type { DomainRef, LibvirtHost } from "./host.js";
 import { copiedDisksParameters, migrationFlags, type MigrationManner } from "./migration-flags.js";
 import { CallTimeoutError, LibvirtError } from "./rpc/errors.js";
+import { saysTlsForced } from "./tls-forced.js";
 
 /** Milliseconds. Begin waits for another's short job for at most 30 s (src/conf/virdomainjob.c, VIR_JOB_WAIT_TIME). */
 const patience = 45_000;
@@ -68,6 +69,7 @@ async function begin(host: LibvirtHost, dom: DomainRef, manner: MigrationManner)
       verdict: "refused",
       why: error.libvirtMessage,
       unsafe: LibvirtError.is(error, "MIGRATE_UNSAFE"),
+      ...(saysTlsForced(error) && { tlsForced: true }),
     };
   }
 }

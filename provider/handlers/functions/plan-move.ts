@@ -33,7 +33,7 @@ export const planMove: ClusterFunction<PlanMoveArgs, PlanMoveResult> = {
 
 /** The plan in words and addresses. */
 export function planResult(plan: MovePlan): PlanMoveResult {
-  const { vm, from, to, alreadyThere, findings, interfaces, unplug } = plan;
+  const { vm, from, to, alreadyThere, findings, interfaces, unplug, bridges } = plan;
   const refused = isRefused(plan);
   return {
     vm,
@@ -50,6 +50,7 @@ export function planResult(plan: MovePlan): PlanMoveResult {
       ...(destinationVf !== undefined && { vfAfter: formatPciAddress(destinationVf) }),
     })),
     ...(interfaces.length > 0 && !alreadyThere && { unplug }),
+    ...(bridges !== undefined && { bridges: bridges.map((each) => ({ ...each })) }),
     steps: refused || alreadyThere ? [] : moveSteps.map(({ name, title }) => ({ name, title })),
   };
 }

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { isUnderMaintenance } from "../../config/index.js";
 import { withoutFullStop } from "../../model/foreign-text.js";
 import { ProblemError, reasonOf } from "../../model/problem.js";
+import { bridgeInWords } from "../../migration/bridges.js";
 import { boundedReport } from "../../migration/report/bounded.js";
 import { lineOfReport } from "../../migration/report/line.js";
 import { recover } from "../../migration/recover.js";
@@ -25,7 +26,7 @@ import {
   type DomainInstance,
 } from "../../backends/libvirt/cluster.js";
 import type { ClusterCache } from "../../backends/libvirt/cluster-cache.js";
-import { announceMove } from "../announcement.js";
+import { announceMove, sayOnce } from "../announcement.js";
 import { anotherOrError, ofAnotherVm } from "./another-vm.js";
 import { lookAtRest } from "./stable-vm.js";
 import { PartialFailure, type CheckFailure, type Found, type Handler, type HandlerContext } from "../handler.js";
@@ -344,6 +345,9 @@ async function refusals(
     if (plan.alreadyThere) return [];
     const refused = errorsOf(plan).filter((error) => !isUnreachable(error) && !isMaintenance(error));
     if (refused.length === 0) announceFrom(ctx, plan.instance, host, plan);
+    if (refused.length === 0 && !rests(ctx, host))
+      for (const sentence of (plan.bridges ?? []).map((each) => bridgeInWords(each, host)))
+        sayOnce(ctx, sentence, () => ctx.progress.info(sentence));
     // Of a host that was lost only while it was asked for the plan.
     const lost = unreachable.length === 0 ? errorsOf(plan).filter(isUnreachable) : [];
     for (const { message, remedy } of [...warningsOf(plan), ...lost]) ctx.progress.warn(`${message} ${remedy}`);

@@ -51,18 +51,28 @@ const planOf = (happen: (lab: LabLike, pair: DeclaredPair) => void | Promise<voi
   }, options);
 
 /** The same of a pair that another tool has made. */
-const planByHand = (devices: readonly string[], networks = labNetworks) =>
+const planByHand = (devices: readonly string[], networks = labNetworks, more: Options = {}) =>
   within(
     (lab) => {
       giveDevices(lab, devices);
       return planned(lab);
     },
-    { networks },
+    { networks, ...more },
   );
 
 const web = ({ host1 }: LabLike) => host1.domains.requireNamed("web");
 const attached = (lab: LabLike, xml: string) => lab.host1.domains.attach(web(lab), parseXml(xml), Affect.LIVE);
 
+raises("move-bridge-network-known", () =>
+  planByHand(
+    [standbyByHand, vfByHand(vfs[0])],
+    { ...labNetworks, office: { bridge: "br0" } },
+    {
+      hostNetworks: { host2: { office: { bridge: "br1" } } },
+    },
+  ),
+);
+raises("move-tls-forced", () => planOf(({ host2 }) => void (host2.tls.forced = true)));
 raises("move-vfs-known", () => planOf(({ host2 }) => void host2.missingDaemons.add("nodedev")));
 raises("move-vm-exists", () => within((lab) => planned(lab, "absent")));
 raises("move-vm-runs", () => planOf((lab) => lab.host1.domains.stop(web(lab))));

@@ -8,8 +8,8 @@
 #
 # While the guest lives on its standby here (from "here" or "unplugging" to "gone") the bridge's uplinks take frames for its
 # MAC in. Where an uplink is the VF's own PF, the NIC would give them to the VF alone, from the moment libvirt sets the VF's MAC: seconds
-# before the guest's driver is there. The filter is this socket's (PACKET_MR_UNICAST) and ends with it. Where it does not
-# help, the leaving VF's MAC is cleared at the guest's first frame through its tap, which says that its driver has released it
+# before the guest's driver is there. The filter is this socket's (PACKET_MR_UNICAST) and ends with it, or with "apart", for
+# PFs that set no VF's MAC beside it; "here" brings it back. Where it does not help, the leaving VF's MAC is cleared at the guest's first frame through its tap, which says that its driver has released it
 # (asked for by the author of the Linux commit "virtio_net: Extend virtio to use VF datapath when available").
 #
 # "plugged VF VLAN" (0: none): until "gone", what comes through the guest's tap goes to its VF, too, by the PF, whose internal switch
@@ -92,6 +92,8 @@ def main():
                 armed = armed or (word == b"unplugging" and "vf" in task)
                 if word in (b"here", b"unplugging") and here is None:
                     here = taken_in(bridge, guest)
+                if word == b"apart" and here:
+                    here = here.close()
                 if word in (b"plugging", b"plugged"):
                     vf = rest[0].decode()
                     if copies and copies.vf != vf:

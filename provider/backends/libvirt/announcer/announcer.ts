@@ -30,9 +30,9 @@ export interface AnnouncerTask {
 
 /**
  * `fast`: ask 20 times a second; `slow`: once. `here`: the guest is about to live on its standby on this host; `unplugging`:
- * so it is, for its VF is leaving; `gone`: no longer.
+ * so it is, for its VF is leaving; `gone`: no longer. `apart`: the bridge's uplinks take nothing in for it, until `here`.
  */
-export type AnnouncerWord = "fast" | "slow" | "here" | "unplugging" | "gone";
+export type AnnouncerWord = "fast" | "slow" | "here" | "unplugging" | "apart" | "gone";
 
 export interface Announcer {
   tell(word: AnnouncerWord): void;

@@ -4,6 +4,7 @@ import { defaultMigrationOptions, type MigrationOptions } from "../../../migrati
 import { moveSteps } from "../../../migration/steps.js";
 import { unpluggingInWords } from "../../../migration/unplugging.js";
 import { planResult } from "../../../handlers/functions/plan-move.js";
+import { bridgeInWords } from "../../../migration/bridges.js";
 import { formatPciAddress } from "../../../backends/libvirt/xml/pci-address.js";
 import type { Answer, CommandContext } from "../../command.js";
 import { describeFindings } from "../../output/findings.js";
@@ -31,7 +32,7 @@ export async function plan(
 }
 
 function describePlan(found: MovePlan, refused: boolean): string {
-  const { vm, from, to, alreadyThere, findings, interfaces, journal, unplug } = found;
+  const { vm, from, to, alreadyThere, findings, interfaces, journal, unplug, bridges = [] } = found;
   if (alreadyThere) return paragraphs(`Nothing to do: VM "${vm}" is already on "${to}".`, describeFindings(findings));
   const pairs = table(
     ["mac", "standby", "network", "vf", "destination vf"],
@@ -51,6 +52,7 @@ function describePlan(found: MovePlan, refused: boolean): string {
   return paragraphs(
     `VM "${vm}": ${from === undefined ? "not found on any host" : `"${from}"`} -> "${to}"`,
     pairs === "" ? undefined : indented(pairs),
+    bridges.length === 0 ? undefined : bridges.map((each) => bridgeInWords(each, to)).join("\n"),
     begun,
     refused || interfaces.length === 0 ? undefined : `The VF leaves the guest ${unpluggingInWords(unplug)}.`,
     refused ? undefined : `Steps:\n${indented(table(["no", "step", "what"], steps))}`,

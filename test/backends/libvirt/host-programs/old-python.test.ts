@@ -1,5 +1,6 @@
 /** The programs that run on hosts: under which Python they run, and what they do where there is no iproute2. */
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -119,6 +120,32 @@ describe.each(pythons().map((python) => [versionOf(python), python]))("under %s"
       absent: "eth2 tells nothing of its VF 4",
       asked: [set, expect.any(String), expect.any(String), expect.any(String)],
     });
+  });
+
+  it("the announcer gives the guest's MAC up as one of the bridge's uplinks when it is told so, and takes it again", async () => {
+    const act = `
+class Filter:
+    def __init__(self, *_):
+        say({"filter": "on"})
+    def close(self):
+        say({"filter": "off"})
+taken_in, frames_of = Filter, lambda *_: socket.socketpair()[0]
+mac_of, link_local_of, port_of = lambda _: bytes(6), lambda _: None, lambda *_: None
+main()
+`;
+    const program = spawn(python, ["-I", "-c", functions + act], { stdio: ["pipe", "pipe", "inherit"] });
+    const task = { bridge: "br0", mac: "52:54:00:aa:00:50", addresses: [], interval: 0.05, seconds: 20 };
+    program.stdin.write(`${JSON.stringify(task)}\n`);
+    let said = "";
+    const heard = async (text: string) => {
+      while (!said.includes(text)) said += String((await once(program.stdout, "data"))[0]);
+    };
+    await heard("ready");
+    // "apart" without a filter is nothing.
+    program.stdin.write("apart\nhere\napart\napart\nhere\ngone\n");
+    while (said.split('"off"').length < 3) said += String((await once(program.stdout, "data"))[0]);
+    program.kill();
+    expect(said.match(/"filter": "\w+"/g)).toEqual(["on", "off", "on", "off"].map((state) => `"filter": "${state}"`));
   });
 
   it("ip sets and reads it where there is one, and its own words are told", () => {
