@@ -89,9 +89,15 @@ describe("X3: a source that names, when the VM is to leave it,", () => {
     const web = lab.host1.domains.requireNamed(vm.name);
     const before = web.live;
     lab.host1.refusesNothing = true;
-    lab.host1.before("domain_migrate_begin3_params", () => {
-      web.live = edited(web.live, from, to);
-    });
+    // After the one by which libvirt is asked whether the VM may leave.
+    const afterPreflight = { when: () => true, skip: 1 };
+    lab.host1.before(
+      "domain_migrate_begin3_params",
+      () => {
+        web.live = edited(web.live, from, to);
+      },
+      afterPreflight,
+    );
     const failed = moveVm(lab.cluster, { vm: vm.name, to: "host2" });
     await expect(failed).rejects.toThrow(said);
     expect(prepared(lab)).toBe(0);
@@ -111,7 +117,8 @@ describe("X3: a source that names, when the VM is to leave it,", () => {
       web.config = edited(web.config, "/usr/bin/qemu-system-x86_64", "/bin/sh");
     });
     await expect(moveVm(lab.cluster, { vm: vm.name, to: "host2" })).rejects.toThrow(/emulator "\/bin\/sh"/);
-    expect(prepared(lab)).toBe(0);
+    expect(lab.host1.calls.get("domain_migrate_perform3_params") ?? 0).toBe(0);
+    expect(lab.host2.domains.named(vm.name)).toBeUndefined();
   });
 });
 
