@@ -104,11 +104,7 @@ const filterSettles = 500;
  * does ice of Linux 5.8 to 5.19, and of kernels that have it from there (drivers/net/ethernet/intel/ice, ice_set_vf_mac: "Unicast MAC
  * already exists on this PF").
  */
-export async function plugBesideFilters<T>(
-  context: Announcing,
-  host: LibvirtHost,
-  plug: () => Promise<T>,
-): Promise<T> {
+export async function plugBesideFilters<T>(context: Announcing, host: LibvirtHost, plug: () => Promise<T>): Promise<T> {
   try {
     return await plug();
   } catch (error) {

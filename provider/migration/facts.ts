@@ -296,7 +296,7 @@ async function forThisVm(
       domain.interfaces.map((nic) => nicThere(way, nic)),
     ),
     triesPort && isActive(instance) ? questions.migrationPort(instance.host, destination) : undefined,
-    tls ? undefined : questions.tlsForced(destination, attribute(domain.raw, "type")),
+    tls || !isActive(instance) ? undefined : questions.tlsForced(destination, attribute(domain.raw, "type")),
     asked.survey(destination, networks).then(({ facts }) => questions.withMtu(destination, facts.networks, mtu)),
   ]).catch((error: unknown) => {
     if (asUnreachable(error) === undefined) throw error;

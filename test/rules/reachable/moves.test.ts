@@ -51,7 +51,7 @@ const planOf = (happen: (lab: LabLike, pair: DeclaredPair) => void | Promise<voi
   }, options);
 
 /** The same of a pair that another tool has made. */
-const planByHand = (devices: readonly string[], networks = labNetworks, more: Options = {}) =>
+const planByHand = (devices: readonly string[], networks = labNetworks, more: HostsOptions = {}) =>
   within(
     (lab) => {
       giveDevices(lab, devices);

@@ -62,11 +62,12 @@ function describePlan(found: MovePlan, refused: boolean): string {
 }
 
 function planDocument(found: MovePlan): PlanDocument {
-  const { from = null, interfaces, ...plan } = planResult(found);
+  const { from = null, interfaces, bridges = null, ...plan } = planResult(found);
   const { journal } = found;
   return {
     ...plan,
     from,
+    bridges,
     interfaces: interfaces.map((nic) => ({ ...nic, vfAfter: nic.vfAfter ?? null })),
     unplug: found.unplug,
     journal: journal === undefined ? null : { from: journal.from, to: journal.to, step: journal.step },

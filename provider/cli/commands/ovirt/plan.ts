@@ -68,6 +68,7 @@ function document(
       vfAfter: null,
     })),
     findings: findings.map(findingOf),
+    bridges: null,
     journal: null,
     unplug: null,
     steps: refused || alreadyThere ? [] : engineSteps,
