@@ -53,9 +53,10 @@ export async function factsOf(
   to: readonly string[],
   options: MigrationOptions = defaultMigrationOptions,
 ): Promise<DrainFacts> {
-  const surveyed = await surveyHosts({ hosts: to.map((name) => cluster.host(name)), config: cluster.config });
-  const hosts = surveyed.filter(answering);
   const asked = new HostFactsCache(cluster);
+  const destinations = { hosts: to.map((name) => cluster.host(name)), config: cluster.config };
+  const surveyed = await surveyHosts(destinations, (host) => asked.basics(host));
+  const hosts = surveyed.filter(answering);
   const vms: FoundVm[] = [];
   // One VM after the other: each asks every destination at once.
   for (const { host, dom } of running) {

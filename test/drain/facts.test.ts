@@ -48,6 +48,16 @@ describe("the facts of a drain", () => {
     expect(planDrain(vms, destinations).stuck).toEqual([]);
   });
 
+  it("ask a destination once for what holds of it, though it is surveyed and a move of each VM is planned", async () => {
+    await declarePair(lab);
+    lab.host2.calls.clear();
+    await drainFacts(lab.cluster, "host1", ["host2"]);
+    expect(lab.host2.calls.get("connect_get_capabilities")).toBe(1);
+    expect(lab.host2.calls.get("connect_get_lib_version")).toBe(1);
+    // Nothing that only `doctor` wants to know.
+    expect(lab.host2.calls.get("domain_get_autostart")).toBeUndefined();
+  });
+
   it("ask a destination for what it has as often for many VMs as for one", async () => {
     await drainFacts(lab.cluster, "host1", ["host2"]);
     const before = asked(lab.host2);

@@ -4,9 +4,9 @@ import { networkOn, pfInWords, pfsOf, type ClusterConfig } from "../../config/in
 import type { LibvirtCluster } from "./cluster.js";
 import { unlessUnreachable, HostUnreachable, type LibvirtHost } from "./host.js";
 import { reasonOf, remedyFor } from "../../model/problem.js";
-import { hostBasics } from "./host-basics.js";
+import { hostBasics, type HostBasics } from "./host-basics.js";
 import { hostInterface, physicalFunction, type HostUse, type PhysicalFunction } from "./inventory.js";
-import { journalReservations, type JournalReservations } from "./reservations.js";
+import { journalReservations } from "./reservations.js";
 import { LibvirtError } from "./rpc/errors.js";
 import { DriverMissing, probes, type OptionalDriver } from "./rpc/optional-drivers.js";
 import { unstartableOn } from "./start-survey.js";
@@ -43,43 +43,52 @@ export function answering(host: HostSurvey): host is AnsweringHost {
 
 type Cluster = Pick<LibvirtCluster, "config" | "hosts">;
 
-/** Of a cluster, or of some of its hosts. */
-export function surveyHosts(cluster: Cluster): Promise<readonly HostSurvey[]> {
-  return surveyEach(cluster, () => Promise.resolve({}));
+/** What holds of a host whichever VM is asked about, or the error of one that is unreachable. */
+type ReadBasics = (host: LibvirtHost) => Promise<HostBasics | HostUnreachable>;
+
+/**
+ * Of a cluster, or of some of its hosts.
+ * @param basics of a host, where they are read for others as well. Default: they are read now.
+ */
+export function surveyHosts(cluster: Cluster, basics = basicsNow(cluster)): Promise<readonly HostSurvey[]> {
+  return surveyEach(cluster, basics, () => Promise.resolve({}));
 }
 
 /** Besides, which of their VMs would not start again, and which parts of libvirt they lack. */
 export function surveyHostsFully(cluster: Cluster): Promise<readonly HostSurvey[]> {
-  return surveyEach(cluster, async (host) => {
+  return surveyEach(cluster, basicsNow(cluster), async (host) => {
     const [missingDrivers, unstartable] = await Promise.all([missingDriversOn(host), unstartableOn(host)]);
     return { unstartable, ...(missingDrivers.length > 0 && { missingDrivers }) };
   });
 }
 
+function basicsNow({ config, hosts }: Cluster): ReadBasics {
+  const journals = journalReservations(hosts);
+  return (host) => unlessUnreachable(() => hostBasics(host, { commands: config.hostCommands, journals }));
+}
+
 function surveyEach(
-  cluster: Cluster,
+  { config, hosts }: Cluster,
+  read: ReadBasics,
   more: (host: LibvirtHost) => Promise<Pick<AnsweringHost, "unstartable" | "missingDrivers">>,
 ): Promise<readonly HostSurvey[]> {
-  const journals = journalReservations(cluster.hosts);
   return Promise.all(
-    cluster.hosts.map(async (host): Promise<HostSurvey> => {
-      const { name } = host;
-      const survey = await unlessUnreachable(async () => ({
-        ...(await surveyHost(cluster.config, host, journals)),
-        ...(await more(host)),
-      }));
+    hosts.map(async (host): Promise<HostSurvey> => {
+      const basics = await read(host);
+      const survey =
+        basics instanceof HostUnreachable
+          ? basics
+          : await unlessUnreachable(async () => ({
+              ...(await surveyHost(config, host, basics)),
+              ...(await more(host)),
+            }));
       if (!(survey instanceof HostUnreachable)) return survey;
-      return { name, answers: false, why: reasonOf(survey), remedy: remedyFor(survey) };
+      return { name: host.name, answers: false, why: reasonOf(survey), remedy: remedyFor(survey) };
     }),
   );
 }
 
-async function surveyHost(
-  config: ClusterConfig,
-  host: LibvirtHost,
-  journals: Promise<JournalReservations>,
-): Promise<AnsweringHost> {
-  const basics = await hostBasics(host, { commands: config.hostCommands, journals });
+async function surveyHost(config: ClusterConfig, host: LibvirtHost, basics: HostBasics): Promise<AnsweringHost> {
   const { capabilities, libvirtVersion, qemuVersion, freeMemoryKiB, use } = basics;
   const networks = Object.keys(config.networks).map((name) => surveyNetwork(config, host, name, use));
   return {
