@@ -1,7 +1,7 @@
 /** A broken rule, as the user hears of it. */
 import { ProblemError } from "../model/problem.js";
 import { problemOf, type Violation } from "../rules/index.js";
-import { sayOnce } from "./announcement.js";
+import { sayOnce } from "./notices.js";
 import type { CheckFailure, HandlerContext } from "./handler.js";
 
 /** Of a check. @param otherwise the input at fault where the rule names none; empty: the resource as a whole. */

@@ -2,7 +2,7 @@
  * Placements at rest: the host that one names is under maintenance, so its VM stays where it is. There is no diff, and the
  * user is told. Once the maintenance is over, the placement takes effect again.
  */
-import { sayOnce } from "./announcement.js";
+import { sayOnce } from "./notices.js";
 import type { HandlerContext } from "./handler.js";
 
 export interface Rest {

@@ -1,7 +1,7 @@
 /** A resource whose VM's name is another VM's now: that is told, and the other VM is left alone. */
 import { VmIsAnother } from "../../backends/libvirt/cluster.js";
 import type { ClusterCache, VmSnapshot } from "../../backends/libvirt/cluster-cache.js";
-import { sayOnce } from "../announcement.js";
+import { sayOnce } from "../notices.js";
 import { atRestNow } from "./stable-vm.js";
 import type { HandlerContext } from "../handler.js";
 

@@ -11,7 +11,7 @@ import { settleOwed } from "../../migration/owed.js";
 import { recover } from "../../migration/recover.js";
 import { findMetadata } from "../../backends/libvirt/xml/metadata.js";
 import { parseOwed } from "../../backends/libvirt/xml/owed-record.js";
-import { sayOnce } from "../announcement.js";
+import { sayOnce } from "../notices.js";
 import type { HandlerContext } from "../handler.js";
 import { shellWord } from "../../model/shell-word.js";
 

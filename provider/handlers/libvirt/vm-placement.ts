@@ -26,7 +26,7 @@ import {
   type DomainInstance,
 } from "../../backends/libvirt/cluster.js";
 import type { ClusterCache } from "../../backends/libvirt/cluster-cache.js";
-import { announceMove, sayOnce } from "../announcement.js";
+import { announceMove, sayOnce } from "../notices.js";
 import { anotherOrError, ofAnotherVm } from "./another-vm.js";
 import { lookAtRest } from "./stable-vm.js";
 import { PartialFailure, type CheckFailure, type Found, type Handler, type HandlerContext } from "../handler.js";

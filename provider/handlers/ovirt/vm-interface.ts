@@ -27,7 +27,7 @@ import {
 import { isKnown, knownPart, type MaybeUnknown } from "../../model/unknown.js";
 import { primaryAliasOf, standbyAliasOf } from "../../backends/libvirt/xml/interface-record.js";
 import { normalizeMac } from "../../model/mac.js";
-import { sayOnce } from "../announcement.js";
+import { sayOnce } from "../notices.js";
 import type { OvirtMark } from "../backend-dispatch.js";
 import { diffOf, PartialFailure, type Handler, type HandlerContext } from "../handler.js";
 import {

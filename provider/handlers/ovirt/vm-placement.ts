@@ -11,7 +11,7 @@ import { moveLine } from "../../migration/report/line.js";
 import { migrationOptionsSchema } from "../../migration/options.js";
 import { ProblemError, remedyFor, type Problem } from "../../model/problem.js";
 import { evaluate, placementRules, type Violation } from "../../rules/index.js";
-import { announceMove, sayOnce } from "../announcement.js";
+import { announceMove, sayOnce } from "../notices.js";
 import type { OvirtMark } from "../backend-dispatch.js";
 import { PartialFailure, type CheckFailure, type Handler, type HandlerContext } from "../handler.js";
 import {

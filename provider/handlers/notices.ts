@@ -1,4 +1,4 @@
-/** Moves, as the user hears of them before they begin. */
+/** What the user is told once of a resource: above all, before it happens, that a VM will be moved. */
 import { PerCommand } from "./command-scope.js";
 import type { HandlerContext } from "./handler.js";
 
