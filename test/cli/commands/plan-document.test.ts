@@ -35,6 +35,7 @@ describe("what would be done, as a document", () => {
     expect(await onEngine("plan web --to host2")).toEqual(await withLibvirt("host2"));
     expect(await onEngine("plan web --to host2")).toEqual([
       "alreadyThere",
+      "bridges",
       "findings",
       "from",
       "interfaces",
