@@ -130,7 +130,7 @@ async function announcerOf(context: Announcing, place: LibvirtHost, nic: Announc
   return (await context.announcers).find(({ host, mac }) => host === place.name && mac === nic.mac);
 }
 
-export async function stopAnnouncers(context: Announcing): Promise<void> {
+export async function stopAnnouncers(context: Pick<Announcing, "announcers">): Promise<void> {
   for (const announcer of await context.announcers.catch(() => [])) announcer.stop();
 }
 
@@ -225,19 +225,23 @@ export async function vfSeen(context: Announcing, place: LibvirtHost, nic: Annou
   };
 }
 
-/** Outside a move: announcements as they are by default. */
+/** Outside a move, and before it: announcements as they are by default. */
 export function newAnnouncing(
   cluster: LibvirtCluster,
   { name: vm, uuid }: Pick<DomainRef, "name" | "uuid">,
   progress: Progress,
+  {
+    options = defaultMigrationOptions,
+    timeline = new Timeline(cluster.clock),
+  }: Partial<Pick<Announcing, "options" | "timeline">> = {},
 ): Announcing {
   return {
     cluster,
     clock: cluster.clock,
     vm,
     uuid,
-    options: defaultMigrationOptions,
-    timeline: new Timeline(cluster.clock),
+    options,
+    timeline,
     progress,
     announced: { by: "none", notes: [] },
     announcers: Promise.resolve([]),
@@ -286,16 +290,26 @@ export async function placesNow(context: MoveContext): Promise<StandbyPlace[]> {
 }
 
 /** Where they are by the configuration, before the move has changed anything. */
-export function plannedPlaces(context: MoveContext, standbyNetworks: ReadonlyMap<string, string>): StandbyPlace[] {
-  return context.journal.interfaces.flatMap((nic) =>
-    [context.source, context.destination].flatMap((host) => {
-      const network = standbyNetworks.get(nic.primaryAlias) ?? "";
-      const bridge = networkOn(context.cluster.config, host.name, network)?.bridge;
-      return bridge === undefined ? [] : [placeOf(context, nic, host, bridge)];
+export function plannedPlaces(
+  { config }: Pick<LibvirtCluster, "config">,
+  hosts: { readonly source: LibvirtHost; readonly destination: LibvirtHost },
+  nics: readonly (LeavingNic & { readonly standbyNetwork: string })[],
+): StandbyPlace[] {
+  return nics.flatMap((nic) =>
+    [hosts.source, hosts.destination].flatMap((host) => {
+      const bridge = networkOn(config, host.name, nic.standbyNetwork)?.bridge;
+      return bridge === undefined ? [] : [placeOf(hosts, nic, host, bridge)];
     }),
   );
 }
 
-function placeOf(context: MoveContext, nic: JournalInterface, host: LibvirtHost, bridge: string): StandbyPlace {
-  return { nic, host, bridge, ...(host.name === context.source.name && { leaving: formatPciAddress(nic.sourceVf) }) };
+type LeavingNic = AnnouncedNic & Pick<JournalInterface, "sourceVf">;
+
+function placeOf(
+  { source }: { readonly source: LibvirtHost },
+  nic: LeavingNic,
+  host: LibvirtHost,
+  bridge: string,
+): StandbyPlace {
+  return { nic, host, bridge, ...(host.name === source.name && { leaving: formatPciAddress(nic.sourceVf) }) };
 }

@@ -103,7 +103,7 @@ export class DestinationQuestions {
     );
   }
 
-  private interfaceOn(host: LibvirtHost, name: string): Promise<InterfaceAnswer> {
+  interfaceOn(host: LibvirtHost, name: string): Promise<InterfaceAnswer> {
     const { hostCommands: commands } = this.config;
     return onceFor(this.interfaces, host, (each: string) => hostInterface(host, each, { commands })).get(name);
   }

@@ -102,11 +102,20 @@ export async function gatherFacts(
   vm: VmRef,
   to: string,
   options: MigrationOptions = defaultMigrationOptions,
+  seen: WhileLooking = {},
 ): Promise<Gathered> {
   const asked = new HostFactsCache(cluster);
   const destination = cluster.hosts.find(({ name }) => name === to);
+  // Everything else hangs on where the VM is: it is asked first.
+  const looking = lookAtVm(cluster, vm, asked, options, seen);
   void begun(destination && asked.basics(destination));
-  return factsTowards(cluster, await lookAtVm(cluster, vm, asked, options), to, asked, { triesPort: true });
+  return factsTowards(cluster, await looking, to, asked, { triesPort: true });
+}
+
+/** What is told of a VM while more is asked about it. It must not throw. */
+export interface WhileLooking {
+  readonly onFound?: (instance: DomainInstance) => void;
+  readonly onPairs?: (instance: DomainInstance, pairs: readonly PairOnNetwork[]) => void;
 }
 
 /** The VM's side of a move, wherever it goes. */
@@ -138,9 +147,12 @@ export async function lookAtVm(
   wanted: VmRef,
   asked: HostFactsCache,
   options: MigrationOptions = defaultMigrationOptions,
+  { onFound, onPairs }: WhileLooking = {},
 ): Promise<SourceFacts> {
   const { name: vm, uuid } = named(wanted);
-  const [{ instances, unreachable }, profiles] = await Promise.all([cluster.locationsOf(wanted), asked.profiles()]);
+  const located = cluster.locationsOf(wanted);
+  const profiles = asked.profiles();
+  const { instances, unreachable } = await located;
   const own = instances.filter(({ dom }) => dom.name === vm && (uuid === undefined || dom.uuid === uuid));
   if (own.length === 0 && instances.length > 0 && unreachable.length === 0)
     throw new VmIsAnother({ name: vm, uuid }, instances);
@@ -148,11 +160,20 @@ export async function lookAtVm(
   const isSame = ({ dom }: DomainInstance) => dom.uuid === instance?.dom.uuid;
   const active = instances.filter(isSame).filter(isActive);
   const namesakes = instances.filter((each) => !isSame(each));
+  const reading = instance && domainOf(instance);
+  void begun(reading);
+  const running = instance !== undefined && isActive(instance) ? instance : undefined;
+  const job = begun(running && jobOf(running));
+  const persistent = begun(running?.host.isPersistent(running.dom));
+  if (instance !== undefined) onFound?.(instance);
   void begun(instance && asked.basics(instance.host));
-  const domain = instance && (await domainOf(instance));
+  const domain = await reading;
+  const judged = begun(running && domain && jobAndJudgement(running, domain, { job, persistent }, options));
+  const stored = await profiles;
   const moving =
-    domain === undefined || instance === undefined ? [] : await pairsOn(cluster, instance.host, domain, profiles);
-  const recorded = domain === undefined ? new Map<string, string>() : networksOfNics(recordsOf(domain), profiles);
+    domain === undefined || instance === undefined ? [] : await pairsOn(cluster, instance.host, domain, stored);
+  if (instance !== undefined) onPairs?.(instance, moving);
+  const recorded = domain === undefined ? new Map<string, string>() : networksOfNics(recordsOf(domain), stored);
   const plain =
     domain === undefined || instance === undefined ? [] : plainInterfaces(cluster, instance.host, domain, recorded);
   const networks = [
@@ -175,7 +196,7 @@ export async function lookAtVm(
     networks,
     networksOfNics: recorded,
     source: begun(instance && asked.survey(instance.host, networks)),
-    told: begun(instance && domain && factsOfVm(instance, domain, { moving, plain }, options)),
+    told: begun(instance && domain && factsOfVm(instance, domain, { moving, plain, judged })),
     ignoredRules: options.ignoreRules,
     tls: options.tls,
   };
@@ -280,30 +301,28 @@ async function forThisVm(
   | undefined
 > {
   if (domain === undefined || instance === undefined || instance.host === destination) return undefined;
-  const basics = await asked.basics(destination);
-  if (basics instanceof Error || (await source)?.facts.answers !== true) return undefined;
   const { hugepages } = memoryBackingOf(domain.raw, domain.memoryKiB);
   const mtu = Math.max(0, ...domain.interfaces.map(({ mtu = 0 }) => mtu));
   const { questions } = asked;
+  const sizes = hugepages.map(({ sizeKiB }) => sizeKiB);
+  const port = begun(triesPort && isActive(instance) ? questions.migrationPort(instance.host, destination) : undefined);
+  const nics = domain.interfaces.map((nic) => nicThere(way, nic));
+  const attached = begun(questions.attachments(destination, nics));
+  const forced = begun(tls || !isActive(instance) ? undefined : questions.tlsForced(destination, attribute(domain.raw, "type")));
+  const basics = await asked.basics(destination);
+  if (basics instanceof Error || (await source)?.facts.answers !== true) return undefined;
   const told = await Promise.all([
-    questions.hugepages(
-      destination,
-      hugepages.map(({ sizeKiB }) => sizeKiB),
-      basics.capabilities.nodes,
-    ),
-    questions.attachments(
-      destination,
-      domain.interfaces.map((nic) => nicThere(way, nic)),
-    ),
-    triesPort && isActive(instance) ? questions.migrationPort(instance.host, destination) : undefined,
-    tls || !isActive(instance) ? undefined : questions.tlsForced(destination, attribute(domain.raw, "type")),
+    questions.hugepages(destination, sizes, basics.capabilities.nodes),
+    attached,
+    port,
+    forced,
     asked.survey(destination, networks).then(({ facts }) => questions.withMtu(destination, facts.networks, mtu)),
   ]).catch((error: unknown) => {
     if (asUnreachable(error) === undefined) throw error;
     return undefined;
   });
   if (told === undefined) return undefined;
-  const [freeHugepages, attachments, migrationPort, tlsForced, surveyed] = told;
+  const [freeHugepages, attachments = [], migrationPort, tlsForced, surveyed] = told;
   // The bridges of the networks that its pairs are of are those networks' own.
   const bridges = (surveyed ?? []).map(({ bridge }) => bridge);
   const unclear = unclearBridges(way, domain.interfaces);
@@ -363,17 +382,22 @@ function stateForMove(state: DomainStateName): MovingVm["state"] {
 async function factsOfVm(
   instance: DomainInstance,
   domain: Domain,
-  { moving, plain }: { readonly moving: readonly PairOnNetwork[]; readonly plain: readonly MovingInterface[] },
-  options: MigrationOptions,
+  {
+    moving,
+    plain,
+    judged,
+  }: {
+    readonly moving: readonly PairOnNetwork[];
+    readonly plain: readonly MovingInterface[];
+    readonly judged: Promise<JobAndJudgement | undefined>;
+  },
 ): Promise<Omit<MovingVm, "name" | "exists" | "activeOn" | "namesakes">> {
   const devices = child(domain.raw, "devices");
   const disks = disksOf(devices);
-  const [{ job, judgement }, guest] = isActive(instance)
-    ? await Promise.all([
-        jobAndJudgement(instance, disks, options),
-        moving.length === 0 ? undefined : guestOf(instance, domain),
-      ])
-    : [{}, undefined];
+  const [{ job, judgement } = {}, guest] = await Promise.all([
+    judged,
+    isActive(instance) && moving.length > 0 ? guestOf(instance, domain) : undefined,
+  ]);
   const inPairs = new Set(moving.map(({ primary }) => primary));
   const others = domain.hostdevs.filter(
     (address) => ![...inPairs].some(({ vf }) => vf !== undefined && samePciAddress(vf, address)),
@@ -432,16 +456,22 @@ function disksOf(devices: Element | undefined): readonly Disk[] {
   });
 }
 
+interface JobAndJudgement {
+  readonly job?: string;
+  readonly judgement?: Judgement;
+}
+
 /** libvirt's judgement is asked of a VM that runs and has no job, which the question might have to wait for. */
 async function jobAndJudgement(
-  instance: DomainInstance,
-  disks: readonly Disk[],
+  { host, dom, state }: DomainInstance,
+  { raw }: Domain,
+  told: { readonly job: Promise<string | undefined>; readonly persistent: Promise<boolean | undefined> },
   { autoConverge, tls, nonSharedStorage }: MigrationOptions,
-): Promise<{ readonly job?: string; readonly judgement?: Judgement }> {
-  const { host, dom, state } = instance;
-  const job = await jobOf(instance);
+): Promise<JobAndJudgement> {
+  const [job = "none", persistent = false] = await Promise.all([told.job, told.persistent]);
   if (job !== "none" || domainStateName(state) !== "running") return { job };
-  const manner = { persistent: await host.isPersistent(dom), autoConverge, tls };
+  const disks = disksOf(child(raw, "devices"));
+  const manner = { persistent, autoConverge, tls };
   const judgement = await rehearse(host, dom, manner, {
     copy: nonSharedStorage === "copy",
     writtenFiles: writtenFiles(disks).map(({ target }) => target),

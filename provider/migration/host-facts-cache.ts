@@ -46,7 +46,9 @@ export class HostFactsCache {
     const ofHost =
       this.surveys.get(host) ??
       new AsyncCache<string, SurveyedHost>(async (key) =>
-        hostFacts(this.cluster.config, host, await this.basics(host), JSON.parse(key) as string[]),
+        hostFacts(this.cluster.config, host, await this.basics(host), JSON.parse(key) as string[], (name) =>
+          this.questions.interfaceOn(host, name),
+        ),
       );
     this.surveys.set(host, ofHost);
     return ofHost.get(JSON.stringify(networks));

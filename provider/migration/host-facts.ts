@@ -5,7 +5,7 @@ import type { BridgeHealth, HostFacts, NetworkOnHost, PhysicalFunction as PfFact
 import { hostBasics, type HostBasics } from "../backends/libvirt/host-basics.js";
 import { unlessUnreachable, type HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
 import { surveyNetwork, type SurveyedNetwork, type SurveyedPf } from "../backends/libvirt/host-survey.js";
-import { heldVfs, isFree, type PhysicalFunction } from "../backends/libvirt/inventory.js";
+import { heldVfs, isFree, type InterfaceAnswer, type PhysicalFunction } from "../backends/libvirt/inventory.js";
 import { formatPciAddress } from "../backends/libvirt/xml/pci-address.js";
 
 /** @returns the error of a host that is unreachable: that is a fact. */
@@ -24,16 +24,20 @@ export interface SurveyedHost {
   readonly devicesUnknown?: HostFacts["devicesUnknown"];
 }
 
+/** What the host says of its interface of that name. */
+type InterfaceOn = (name: string) => Promise<InterfaceAnswer>;
+
 /** @param networks the logical networks that the VM needs. */
 export async function hostFacts(
   cluster: ClusterConfig,
   host: LibvirtHost,
   basics: HostBasics | HostUnreachable,
   networks: readonly string[],
+  interfaceOn: InterfaceOn,
 ): Promise<SurveyedHost> {
   if (basics instanceof Error) return unanswered(host, basics);
   const surveyed = await unlessUnreachable(() =>
-    Promise.all(networks.map((name) => surveyNetwork(cluster, host, name, basics.use))),
+    Promise.all(networks.map((name) => surveyNetwork(cluster, host, name, basics.use, interfaceOn))),
   );
   if (surveyed instanceof Error) return unanswered(host, surveyed);
   const { uuid, iommu } = basics.capabilities;

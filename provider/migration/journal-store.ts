@@ -2,7 +2,8 @@
 import { isActive, isIncoming, type DomainInstance } from "../backends/libvirt/cluster.js";
 import { DomainState } from "../backends/libvirt/constants.js";
 import type { DomainRef, LibvirtHost } from "../backends/libvirt/host.js";
-import { metadataNamespace, metadataPrefix } from "../backends/libvirt/xml/metadata.js";
+import type { Domain } from "../backends/libvirt/xml/domain.js";
+import { findMetadata, metadataNamespace, metadataPrefix } from "../backends/libvirt/xml/metadata.js";
 import { buildJournal, parseJournal, type Journal } from "./journal.js";
 
 /** Undefined: it has none, or one that came with a copy of another VM's definition. */
@@ -10,6 +11,11 @@ export async function readJournal(host: LibvirtHost, dom: DomainRef): Promise<Jo
   // AFFECT_CURRENT: the live domain's where it runs, else its definition's.
   const metadata = await host.metadata(dom, metadataNamespace("journal"), 0);
   return ownJournal(metadata, dom);
+}
+
+/** The same of a domain whose XML was read: of the running one where it runs, else of its definition. */
+export function journalIn({ raw }: Pick<Domain, "raw">, dom: DomainRef): Journal | undefined {
+  return ownJournal(findMetadata("journal", raw), dom);
 }
 
 /** @returns as {@link readJournal}, of metadata that has been read. */

@@ -2,14 +2,15 @@
 import { formatPciAddress } from "../backends/libvirt/xml/pci-address.js";
 import { noProgress, type Progress } from "../model/progress.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
-import { plannedPlaces, startAnnouncers, stopAnnouncers } from "./announce.js";
+import { stopAnnouncers } from "./announce.js";
 import type { MoveContext } from "./context.js";
 import { summarizeJob } from "./job.js";
 import { defaultMigrationOptions, type MigrationOptions } from "./options.js";
-import { readOwed, settleOwed } from "./owed.js";
+import { owedIn, settleOwed } from "./owed.js";
 import { beginJournal, errorsOf, MoveRefused, planMove, warningsOf, type MovePlan } from "./plan.js";
 import { newContext, observerOf, whileHeld } from "./execution.js";
-import { prepare } from "./prepare.js";
+import { guardedBy } from "./prepare.js";
+import { Readying } from "./readying.js";
 import { recover } from "./recover.js";
 import type { MoveOutcome, MoveReport } from "./report/report.js";
 import { runSteps, StepFailed, type RunWords } from "./runner.js";
@@ -25,9 +26,9 @@ export interface MoveRequest {
   readonly options?: MigrationOptions;
   readonly progress?: Progress;
   /** By whom, in words for another mover's operator: `vnic-failover drain`. */
-  readonly command?: string;
+  readonly command?: string | undefined;
   /** Aborts the move and rolls it back, as far as it has not passed the point of no return. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A move that began and did not end as wanted. The report says what became of the VM. */
@@ -54,41 +55,15 @@ export async function moveVm(
   progress.report({ phase: "preflight", message: `checking whether "${vm}" can move to "${to}"` });
   const timeline = new Timeline(cluster.clock);
   timeline.begin("preflight");
-  let wanted = { name: vm, uuid };
-  let plan = await planMove(cluster, wanted, to, options);
-  wanted = { name: vm, uuid: plan.instance?.dom.uuid ?? uuid };
-  if (plan.journal !== undefined) {
-    await recover(cluster, wanted, { progress });
-    plan = await planMove(cluster, wanted, to, options);
-  } else if (plan.instance !== undefined && (await readOwed(plan.instance.host, plan.instance.dom)).length > 0) {
-    await settleOwed(cluster, plan.instance);
-    plan = await planMove(cluster, wanted, to, options);
+  const readying = new Readying(cluster, to, { options, progress, timeline });
+  let ready: ReadyMove | undefined;
+  try {
+    ready = await readyMove(cluster, { vm, uuid, to, options, progress, command, signal }, timeline, readying);
+  } finally {
+    if (ready === undefined) await readying.end();
   }
-  if (plan.alreadyThere) return undefined;
-  const errors = errorsOf(plan);
-  if (errors.length > 0 || plan.instance === undefined) throw new MoveRefused(vm, to, errors);
-  for (const { message, remedy } of warningsOf(plan)) progress.warn(`${message} ${remedy}`);
-  timeline.end("preflight", "done");
-
-  const { dom, host: source } = plan.instance;
-  const context = newContext(cluster, dom, source, cluster.host(to), beginJournal(plan, source.name, command), {
-    options,
-    progress,
-    signal,
-    timeline,
-    copiedDisks: plan.copiedDisks,
-    plannedNetdevs: new Map(
-      plan.interfaces.flatMap(({ primaryAlias, destinationNetdevs }) =>
-        destinationNetdevs === undefined ? [] : [[primaryAlias, destinationNetdevs]],
-      ),
-    ),
-    networksOfNics: plan.networksOfNics,
-  });
-  context.prepared = await prepare(context.source, context.destination, dom);
-  const standbyNetworks = new Map(plan.interfaces.map((nic) => [nic.primaryAlias, nic.standbyNetwork]));
-  context.announcers = startAnnouncers(context, plannedPlaces(context, standbyNetworks));
-  // They are awaited where they are needed; until then a failure must not count as unhandled.
-  context.announcers.catch(() => undefined);
+  if (ready === undefined) return undefined;
+  const { plan, context } = ready;
   try {
     await whileHeld(context, () => runSteps(moveSteps, context, observerOf(context), wordsFor(context)));
   } catch (error) {
@@ -106,6 +81,53 @@ export async function moveVm(
     progress.done();
   }
   return reportOf(context, plan, context.notPlugged.length === 0 ? "moved" : "moved-without-vf");
+}
+
+interface ReadyMove {
+  readonly plan: MovePlan;
+  readonly context: MoveContext;
+}
+
+/** All that comes before the first change. @returns undefined: the VM is there already. @throws MoveRefused */
+async function readyMove(
+  cluster: LibvirtCluster,
+  { vm, uuid, to, options = defaultMigrationOptions, progress = noProgress, command, signal }: MoveRequest,
+  timeline: Timeline,
+  readying: Readying,
+): Promise<ReadyMove | undefined> {
+  let plan = await planMove(cluster, { name: vm, uuid }, to, options, readying);
+  const wanted = { name: vm, uuid: plan.instance?.dom.uuid ?? uuid };
+  const { instance: found, domain } = plan;
+  const isOwed = found !== undefined && domain !== undefined && owedIn(domain, found).length > 0;
+  if (plan.journal !== undefined || isOwed) {
+    await readying.end();
+    if (plan.journal !== undefined) await recover(cluster, wanted, { progress });
+    else if (found !== undefined) await settleOwed(cluster, found);
+    plan = await planMove(cluster, wanted, to, options, readying);
+  }
+  if (plan.alreadyThere) return undefined;
+  const errors = errorsOf(plan);
+  const { instance, copiedDisks, interfaces } = plan;
+  if (errors.length > 0 || instance === undefined) throw new MoveRefused(vm, to, errors);
+  for (const { message, remedy } of warningsOf(plan)) progress.warn(`${message} ${remedy}`);
+  const { dom, host: source } = instance;
+  const context = newContext(cluster, dom, source, cluster.host(to), beginJournal(plan, source.name, command), {
+    options,
+    progress,
+    signal,
+    timeline,
+    copiedDisks,
+    plannedNetdevs: new Map(
+      interfaces.flatMap(({ primaryAlias, destinationNetdevs }) =>
+        destinationNetdevs === undefined ? [] : [[primaryAlias, destinationNetdevs]],
+      ),
+    ),
+    networksOfNics: plan.networksOfNics,
+    ...readying.announcers,
+  });
+  context.prepared = guardedBy(await readying.prepared(instance), () => context.lease.check());
+  timeline.end("preflight", "done");
+  return { plan, context };
 }
 
 function wordsFor({ vm, source, destination }: MoveContext): RunWords {

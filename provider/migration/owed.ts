@@ -1,6 +1,8 @@
 /** What a move could not do on a host that did not answer, and its doing once the host answers again. */
 import { networkOn } from "../config/index.js";
-import { metadataNamespace, metadataPrefix } from "../backends/libvirt/xml/metadata.js";
+import type { Element } from "../xml/element.js";
+import type { Domain } from "../backends/libvirt/xml/domain.js";
+import { findMetadata, metadataNamespace, metadataPrefix } from "../backends/libvirt/xml/metadata.js";
 import { buildOwed, parseOwed, type OwedToHost } from "../backends/libvirt/xml/owed-record.js";
 import { formatPciAddress, samePciAddress, type PciAddress } from "../backends/libvirt/xml/pci-address.js";
 import { isActive, type LibvirtCluster, type DomainInstance } from "../backends/libvirt/cluster.js";
@@ -53,6 +55,15 @@ export class Owed {
 
 export async function readOwed(host: LibvirtHost, dom: DomainRef): Promise<readonly OwedToHost[]> {
   const metadata = await host.metadata(dom, metadataNamespace("owed"), 0);
+  return ownOwed(host, dom, metadata);
+}
+
+/** The same of a domain whose XML was read. @throws UnreadableVm */
+export function owedIn({ raw }: Pick<Domain, "raw">, { host, dom }: Pick<DomainInstance, "host" | "dom">) {
+  return ownOwed(host, dom, findMetadata("owed", raw));
+}
+
+function ownOwed(host: LibvirtHost, dom: DomainRef, metadata: Element | undefined): readonly OwedToHost[] {
   const owed = readable(host, dom, () => parseOwed(metadata));
   return owed.filter(({ vmId }) => vmId === undefined || vmId === dom.uuid);
 }

@@ -23,8 +23,8 @@ import { driverToReturn } from "../backends/libvirt/vf-drivers.js";
 import { chooseVfs } from "../backends/libvirt/vf-scheduler.js";
 import type { NetworksOfNics, PlannedBridge } from "./bridges.js";
 import type { HostFactsCache } from "./host-facts-cache.js";
-import { factsTowards, gatherFacts, lookAtVm, type Gathered } from "./facts.js";
-import { readJournal } from "./context.js";
+import { factsTowards, gatherFacts, lookAtVm, type Gathered, type PairOnNetwork, type WhileLooking } from "./facts.js";
+import { journalIn } from "./journal-store.js";
 import type { Journal, JournalInterface } from "./journal.js";
 import { moverInWords, ownerStatus, thisMover } from "./mover.js";
 import { defaultMigrationOptions, type MigrationOptions } from "./options.js";
@@ -43,6 +43,8 @@ export interface MovePlan {
   /** A move that was interrupted, or is under way. */
   readonly journal: Journal | undefined;
   readonly instance: DomainInstance | undefined;
+  /** As it was looked at. */
+  readonly domain?: Domain;
   /** When the VFs leave the guest, and why then. */
   readonly unplug: Unplugging;
   /** Targets of the disks that libvirt would copy to the destination. Absent: none. */
@@ -65,9 +67,9 @@ export async function planMove(
   vm: VmRef,
   to: string,
   options: MigrationOptions = defaultMigrationOptions,
+  seen: WhileLooking = {},
 ): Promise<MovePlan> {
-  const gathered = await gatherFacts(cluster, vm, to, options);
-  return planFrom(to, gathered, await journalOf(gathered), cluster.clock.now(), options);
+  return planFrom(to, await gatherFacts(cluster, vm, to, options, seen), cluster.clock.now(), options);
 }
 
 /**
@@ -82,25 +84,20 @@ export async function planMoves(
   options: MigrationOptions = defaultMigrationOptions,
 ): Promise<readonly MovePlan[]> {
   const departure = await lookAtVm(cluster, vm, asked, options);
-  const journal = await journalOf(departure);
   return Promise.all(
     hosts.map(async (to) =>
-      planFrom(to, await factsTowards(cluster, departure, to, asked), journal, cluster.clock.now(), options),
+      planFrom(to, await factsTowards(cluster, departure, to, asked), cluster.clock.now(), options),
     ),
   );
-}
-
-async function journalOf({ instance }: Pick<Gathered, "instance">): Promise<Journal | undefined> {
-  return instance === undefined ? undefined : readJournal(instance.host, instance.dom);
 }
 
 function planFrom(
   to: string,
   { facts, instance, domain, pairs, physicalFunctions, networkTypes, bridges, networksOfNics }: Gathered,
-  journal: Journal | undefined,
   now: number,
   { unplug }: Pick<MigrationOptions, "unplug">,
 ): MovePlan {
+  const journal = instance && domain && journalIn(domain, instance.dom);
   const alreadyThere = instance?.host.name === to && facts.vm.state === "running";
   const teaming = domain === undefined ? [] : evaluate(teamingRules, teamingFacts(domain, networkTypes));
   const placement = alreadyThere
@@ -109,25 +106,7 @@ function planFrom(
         evaluate(placementRules, withMover(facts, journal, now)),
         estimates.filter((id) => facts.ignoredRules?.includes(id)),
       );
-  const moving = pairs.flatMap(({ primary, standby, vfNetwork, standbyNetwork = "" }) => {
-    // A <hostdev> has no MAC of its own; the guest pairs it by its standby's.
-    const mac = primary.mac ?? standby.mac;
-    return primary.vf === undefined ||
-      primary.alias === undefined ||
-      standby.alias === undefined ||
-      mac === undefined ||
-      vfNetwork === undefined
-      ? []
-      : {
-          mac,
-          primaryAlias: primary.alias,
-          standbyAlias: standby.alias,
-          network: vfNetwork,
-          standbyNetwork,
-          sourceVf: primary.vf,
-          device: primary.raw,
-        };
-  });
+  const moving = movingInterfaces(pairs);
   const chosen = chooseVfs(moving.map(({ network }) => physicalFunctions.get(network) ?? []));
   const interfaces = moving.map((nic, index) => {
     const destinationVf = chosen[index]?.address;
@@ -151,11 +130,35 @@ function planFrom(
     interfaces,
     journal,
     instance,
+    ...(domain !== undefined && { domain }),
     unplug: unpluggingFor(unplug, facts),
     ...(copiedDisks.length > 0 && { copiedDisks }),
     ...(bridges.length > 0 && { bridges }),
     ...(networksOfNics.size > 0 && { networksOfNics }),
   };
+}
+
+/** Those of the pairs whose VF can go to another host. */
+export function movingInterfaces(pairs: readonly PairOnNetwork[]): readonly Omit<PlannedInterface, "destinationVf">[] {
+  return pairs.flatMap(({ primary, standby, vfNetwork, standbyNetwork = "" }) => {
+    // A <hostdev> has no MAC of its own; the guest pairs it by its standby's.
+    const mac = primary.mac ?? standby.mac;
+    return primary.vf === undefined ||
+      primary.alias === undefined ||
+      standby.alias === undefined ||
+      mac === undefined ||
+      vfNetwork === undefined
+      ? []
+      : {
+          mac,
+          primaryAlias: primary.alias,
+          standbyAlias: standby.alias,
+          network: vfNetwork,
+          standbyNetwork,
+          sourceVf: primary.vf,
+          device: primary.raw,
+        };
+  });
 }
 
 /** A move that was interrupted is ended first, and one of another machine waited for: only a process that is known to be at it counts. */

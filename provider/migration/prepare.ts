@@ -27,6 +27,17 @@ export interface Prepared {
   close(): Promise<void>;
 }
 
+/** The same for a move that is held: `check` is awaited before each call by the connections that changes something. */
+export function guardedBy(prepared: Prepared, check: () => Promise<void>): Prepared {
+  const ends = prepared.ends.then(({ source, destination, ...rest }) => ({
+    ...rest,
+    source: source.guarded(check),
+    destination: destination.guarded(check),
+  }));
+  ends.catch(() => undefined);
+  return { ...prepared, ends };
+}
+
 /** Begins to connect as well; that it fails is told by `ends`. @throws UnreadableVm; ProblemError `read-only` */
 export async function prepare(source: LibvirtHost, destination: LibvirtHost, dom: DomainRef): Promise<Prepared> {
   const [persistent, startsWithHost, live, definition] = await Promise.all([

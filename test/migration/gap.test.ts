@@ -50,6 +50,8 @@ describe.concurrent("while the VM is without its VF", () => {
   it("its hosts are asked at most ten things beside libvirt's own, and these", async ({ lab }) => {
     const others = (await callsInGap(lab, () => move(lab)))
       .filter(({ procedure }) => !libvirtsOwn.includes(procedure))
+      // How far it is: nothing waits for that, and on a busy machine there is time for it.
+      .filter(({ procedure }) => procedure !== "domain_get_job_stats")
       .map(({ host, procedure }) => `${host} ${procedure}`)
       .toSorted();
     expect(others.length).toBeLessThanOrEqual(10);
@@ -116,8 +118,8 @@ describe.concurrent("before the VF leaves", () => {
     const rounds = new Rounds(lab.hosts);
     await move(lab);
     const at = (wanted: ProcedureName) => rounds.calls.find(({ procedure }) => procedure === wanted)?.round ?? NaN;
-    expect(at("domain_set_metadata")).toBeLessThanOrEqual(24);
-    expect(at("domain_detach_device_alias")).toBeLessThanOrEqual(41);
+    expect(at("domain_set_metadata")).toBeLessThanOrEqual(18);
+    expect(at("domain_detach_device_alias")).toBeLessThanOrEqual(30);
   });
 
   it("the destination's libvirt has looked at the VM's QEMU, which its first VM would wait for", async ({ lab }) => {

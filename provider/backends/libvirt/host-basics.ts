@@ -25,12 +25,13 @@ export async function hostBasics(
   { commands, journals }: { readonly commands: boolean; readonly journals: Promise<JournalReservations> },
 ): Promise<HostBasics> {
   const connection = await host.connection();
-  const [{ capabilities }, { lib_ver }, { hv_ver }, freeMemoryKiB, use] = await Promise.all([
+  const [use, { capabilities }, { lib_ver }, { hv_ver }, freeMemoryKiB] = await Promise.all([
+    // It takes the most questions one after another.
+    hostUse(host, { commands, journals }),
     connection.call("connect_get_capabilities", {}),
     connection.call("connect_get_lib_version", {}),
     connection.call("connect_get_version", {}),
     availableMemoryKiB(connection),
-    journals.then((known) => hostUse(host, { commands, journals: known })),
   ]);
   return {
     capabilities: parseHostCapabilities(capabilities),

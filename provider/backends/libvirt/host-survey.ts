@@ -103,17 +103,22 @@ async function surveyHost(config: ClusterConfig, host: LibvirtHost, basics: Host
   };
 }
 
-/** A network of the configuration, as the host has it. @param use of the host's VFs. */
+/**
+ * A network of the configuration, as the host has it.
+ * @param use of the host's VFs.
+ * @param interfaceOn what the host says of its interface of that name. Default: it is asked.
+ */
 export async function surveyNetwork(
   config: ClusterConfig,
   host: LibvirtHost,
   name: string,
   use: HostUse,
+  interfaceOn = (bridge: string) => hostInterface(host, bridge, { commands: config.hostCommands }),
 ): Promise<SurveyedNetwork> {
   const network = networkOn(config, host.name, name);
   const { bridge, mtu } = network ?? {};
   const [onBridge, physicalFunctions] = await Promise.all([
-    bridge === undefined ? undefined : surveyBridge(host, bridge, config.hostCommands),
+    bridge === undefined ? undefined : surveyBridge(bridge, interfaceOn),
     Promise.all(
       (pfsOf(network) ?? []).map(async (pf) => ({
         name: pfInWords(pf),
@@ -125,8 +130,11 @@ export async function surveyNetwork(
   return { name, mtu, bridge: onBridge, physicalFunctions };
 }
 
-async function surveyBridge(host: LibvirtHost, name: string, commands: boolean): Promise<BridgeHealth> {
-  const answer = await hostInterface(host, name, { commands });
+async function surveyBridge(
+  name: string,
+  interfaceOn: (name: string) => ReturnType<typeof hostInterface>,
+): Promise<BridgeHealth> {
+  const answer = await interfaceOn(name);
   if (answer === "unknown") return { name, there: "unknown" };
   if (answer === "absent") return { name, there: false };
   return { name, there: true, mtu: answer.mtu, ports: answer.ports };

@@ -63,24 +63,25 @@ export async function hostUse(
     users,
   }: {
     readonly commands: boolean;
-    readonly journals?: JournalReservations;
+    readonly journals?: JournalReservations | Promise<JournalReservations>;
     readonly users?: readonly VfUser[];
   },
 ): Promise<HostUse> {
-  const [using, netdevs, claims] = await Promise.all([
-    users ?? vfUsers(host),
+  const [netdevs, using, claims, spoken] = await Promise.all([
     netdevsOn(host, { commands }),
+    users ?? vfUsers(host),
     claimsOn(host),
+    journals,
   ]);
   const claimed = (alive: boolean) =>
     claims
-      .filter((claim) => isClaimAlive(claim, journals, host.clock.now()) === alive)
+      .filter((claim) => isClaimAlive(claim, spoken, host.clock.now()) === alive)
       .map(({ vf, vm }): Reservation => ({ address: vf, vm }));
   return {
     ...netdevs,
     commands,
     users: using,
-    reserved: [...claimed(true), ...journals.vfs.filter((each) => each.host === host.name)],
+    reserved: [...claimed(true), ...spoken.vfs.filter((each) => each.host === host.name)],
     left: claimed(false),
   };
 }
@@ -92,7 +93,7 @@ export async function physicalFunction(
   use?: HostUse,
 ): Promise<PhysicalFunction | undefined> {
   const pf = typeof named === "string" ? { name: named } : named;
-  const found = await virtualFunctionsOf(host, pf);
+  const found = await virtualFunctionsOf(host, pf, use);
   if (found === undefined) return undefined;
   const known = use ?? (await hostUse(host, { commands: false }));
   return {
@@ -124,8 +125,12 @@ export async function vfAddresses(host: LibvirtHost, pf: PfOfNetwork): Promise<r
   return ((await virtualFunctionsOf(host, pf))?.vfs ?? []).map(({ address }) => address);
 }
 
-async function virtualFunctionsOf(host: LibvirtHost, pf: PfOfNetwork) {
-  const net = await netDevice(host, pf.name);
+/** @param use what is known of the host's netdevs. Default: they are looked for. */
+async function virtualFunctionsOf(host: LibvirtHost, pf: PfOfNetwork, use?: HostUse) {
+  const net =
+    use === undefined || use.missing !== undefined
+      ? await netDevice(host, pf.name)
+      : use.netdevs.find(({ name }) => name === pf.name);
   const address = net?.parent === undefined ? undefined : parsePciAddress(net.parent);
   if (net === undefined || address === undefined) return undefined;
   const addresses = (await pciDevice(host, address))?.virtualFunctions?.addresses;

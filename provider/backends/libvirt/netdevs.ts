@@ -44,12 +44,11 @@ export interface Netdevs {
 export async function netdevsOn(host: LibvirtHost, { commands }: { readonly commands: boolean }): Promise<Netdevs> {
   const names = await nodeDeviceNames(host);
   if (names instanceof DriverMissing) return { netdevs: [], vdpaParents: [], missing: names };
-  const [devices, links] = await Promise.all([
+  const [devices, uses] = await Promise.all([
     Promise.all(names.map((name) => nodeDeviceOf(host, name))),
-    linksOn(host, commands),
+    usesOn(host, { commands, nodeDevices: names }),
   ]);
   const found = devices.flatMap((device) => (device?.kind === "net" ? device : []));
-  const uses = links ?? (await usesByInterfaces(host, new Set(found.map((device) => device.interface))));
   return {
     netdevs: found.map(({ name: nodeDevice, interface: name, parent, linkState }) => ({
       ...{ nodeDevice, name, parent, linkState },
@@ -62,7 +61,7 @@ export async function netdevsOn(host: LibvirtHost, { commands }: { readonly comm
 }
 
 /**
- * Those of libvirt's names, looked at again: their links, and where commands may be run all that `ip` knows.
+ * Those of libvirt's names, looked at again.
  * @returns undefined: one of them is gone.
  */
 export async function netdevsAgain(
@@ -72,14 +71,25 @@ export async function netdevsAgain(
 ): Promise<readonly Netdev[] | undefined> {
   const [devices, uses] = await Promise.all([
     Promise.all(names.map((name) => nodeDeviceOf(host, name))),
-    linksOn(host, commands),
+    usesOn(host, { commands }),
   ]);
   const found = devices.flatMap((device) => (device?.kind === "net" ? device : []));
   if (found.length < names.length) return undefined;
   return found.map(({ name: nodeDevice, interface: name, parent, linkState }) => ({
     ...{ nodeDevice, name, parent, linkState },
-    ...uses?.(name),
+    ...uses(name),
   }));
+}
+
+/**
+ * By `ip`, or else by libvirt's interface driver.
+ * @param nodeDevices libvirt's names of the host's netdevs. Default: they are asked for where they are needed.
+ */
+async function usesOn(
+  host: LibvirtHost,
+  { commands, nodeDevices }: { readonly commands: boolean; readonly nodeDevices?: readonly string[] },
+): Promise<Uses> {
+  return (await linksOn(host, commands)) ?? usesByInterfaces(host, nodeDevices ?? nodeDeviceNames(host));
 }
 
 /** What the host itself uses the interface for, in words; undefined: nothing. */
@@ -167,7 +177,7 @@ export function usesByIp(json: string): Uses | undefined {
 }
 
 /** By libvirt's interface driver: the bridges, bonds and VLANs, which are no node devices. */
-async function usesByInterfaces(host: LibvirtHost, nodeDevices: ReadonlySet<string>): Promise<Uses> {
+async function usesByInterfaces(host: LibvirtHost, nodeDevices: NodeDeviceNames): Promise<Uses> {
   const others = await interfacesBeside(host, nodeDevices);
   return (name) => ({
     master: others.find(({ ports }) => ports.includes(name))?.name,
@@ -175,12 +185,23 @@ async function usesByInterfaces(host: LibvirtHost, nodeDevices: ReadonlySet<stri
   });
 }
 
-async function interfacesBeside(host: LibvirtHost, nodeDevices: ReadonlySet<string>) {
+type NodeDeviceNames = readonly string[] | ReturnType<typeof nodeDeviceNames>;
+
+/** Of libvirt's name `net_eth2_0c_c4_7a_00_11_22`: `eth2`. Undefined: a `_` in it may stand for another character. */
+function interfaceOf(nodeDevice: string): string | undefined {
+  return /^net_([A-Za-z0-9]+)(_[0-9a-f]{2}){6}$/i.exec(nodeDevice)?.[1];
+}
+
+async function interfacesBeside(host: LibvirtHost, nodeDevices: NodeDeviceNames) {
   const connection = await host.connection();
   try {
-    const { ifaces } = await connection.call("connect_list_all_interfaces", { need_results: 1, flags: 0 });
+    const [{ ifaces }, names] = await Promise.all([
+      connection.call("connect_list_all_interfaces", { need_results: 1, flags: 0 }),
+      nodeDevices,
+    ]);
+    const others = new Set(names instanceof DriverMissing ? [] : names.map(interfaceOf));
     const asked = ifaces
-      .filter(({ name }) => !nodeDevices.has(name) && name !== "lo")
+      .filter(({ name }) => !others.has(name) && name !== "lo")
       .map((iface) =>
         undefinedOn("NO_INTERFACE", () => connection.call("interface_get_xml_desc", { iface, flags: 0 })),
       );

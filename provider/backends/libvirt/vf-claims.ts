@@ -100,11 +100,12 @@ async function isAsSeen(
   { address, driver, netdevs }: SeenVf,
   { commands }: Pick<Taker, "commands">,
 ): Promise<boolean> {
-  const now = await deviceOf(host, address);
-  if (now === undefined || now.driver !== driver) return false;
-  if (driver !== undefined && !isVfioDriver(driver))
-    return !(await isUsedByHost(host, address, { commands, seen: netdevs }));
-  return !(await isInDomain(host, address));
+  const isUsed = async () =>
+    driver !== undefined && !isVfioDriver(driver)
+      ? isUsedByHost(host, address, { commands, seen: netdevs })
+      : isInDomain(host, address);
+  const [now, used] = await Promise.all([deviceOf(host, address), isUsed()]);
+  return now !== undefined && now.driver === driver && !used;
 }
 
 /** Undefined: another has it. Where the host's libvirt has no network driver a claim cannot be kept, and is taken for granted. */
@@ -118,8 +119,9 @@ export async function claimVf(
   const { holder, vm, kind, lasts } = taker;
   const claim: VfClaim = { uuid: randomUUID(), vf, holder, vm, kind, until: host.clock.now() + lasts * 1000 };
   const connection = await host.connection();
-  for (let tries = 0; tries < 3; tries += 1) {
-    const present = await claimOf(host, vf);
+  for (let tries = 0; tries < 4; tries += 1) {
+    // libvirt itself refuses a second network of the name: a VF that none has claimed needs no look before.
+    const present = tries === 0 && own === "this interface" ? undefined : await claimOf(host, vf);
     if (present === "not understood") return undefined;
     if (
       present !== undefined &&
