@@ -1,6 +1,6 @@
-/** `npm run test:faults [-- --json FILE] [--only TEXT …]`: every fault in turn, and the matrix of what was survived. */
+/** `npm run test:faults [-- --json FILE] [--only TEXT …] [--unplug early|late]`: every fault in turn, and the matrix of what was survived. */
 import { writeFileSync } from "node:fs";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { powerOn, up } from "../lab/lab.js";
 import { hosts } from "../lab/layout.js";
 import { faults } from "./faults.js";
@@ -9,18 +9,27 @@ import { prepare, injectFault, type FaultResult } from "./inject.js";
 const program = new Command("npm run test:faults --")
   .option("--json <file>", "writes the matrix there")
   .option("--only <text...>", "faults whose name holds one of the texts", [""])
-  .action(async ({ json, only }: { json?: string; only: string[] }) => {
+  .addOption(
+    new Option("--unplug <when>", "when the VF leaves the guest in every move. Default: as it is for users").choices([
+      "early",
+      "late",
+    ]),
+  )
+  .action(async ({ json, only, unplug }: { json?: string; only: string[]; unplug?: string }) => {
+    const told = unplug === undefined ? [] : ["--unplug", unplug];
     const lab = await up("separate", (line) => console.error(line));
     await prepare(lab);
     const results: FaultResult[] = [];
     for (const fault of faults.filter(({ name }) => only.some((text) => name.includes(text)))) {
-      const result = await injectFault(lab, fault).catch((error: unknown): FaultResult => ({
-        name: fault.name,
-        phase: fault.phase,
-        survived: false,
-        seconds: 0,
-        problems: [String(error)],
-      }));
+      const result = await injectFault(lab, { ...fault, options: [...(fault.options ?? []), ...told] }).catch(
+        (error: unknown): FaultResult => ({
+          name: fault.name,
+          phase: fault.phase,
+          survived: false,
+          seconds: 0,
+          problems: [String(error)],
+        }),
+      );
       results.push(result);
       console.log(
         `${result.survived ? "survived" : "LOST    "}  ${result.name} (${result.seconds} s)${(result.problems ?? []).map((problem) => `\n            ${problem}`).join("")}`,
