@@ -308,7 +308,9 @@ async function forThisVm(
   const port = begun(triesPort && isActive(instance) ? questions.migrationPort(instance.host, destination) : undefined);
   const nics = domain.interfaces.map((nic) => nicThere(way, nic));
   const attached = begun(questions.attachments(destination, nics));
-  const forced = begun(tls || !isActive(instance) ? undefined : questions.tlsForced(destination, attribute(domain.raw, "type")));
+  const forced = begun(
+    tls || !isActive(instance) ? undefined : questions.tlsForced(destination, attribute(domain.raw, "type")),
+  );
   const basics = await asked.basics(destination);
   if (basics instanceof Error || (await source)?.facts.answers !== true) return undefined;
   const told = await Promise.all([
