@@ -337,7 +337,7 @@ const vfPlain: InterfaceRule = {
 
 const vfHasStandby: InterfaceRule = {
   id: "interface-vf-has-standby",
-  title: "A VF has a standby; otherwise its VM loses the network during a move",
+  title: "A VF has a standby; otherwise its VM cannot be moved with libvirt, and loses that network during a move on oVirt",
   source: "QEMU: docs/system/virtio-net-failover.rst",
   ...warnedOfByUs,
   find: (facts) => {
@@ -345,7 +345,7 @@ const vfHasStandby: InterfaceRule = {
     return profile?.passThrough === "enabled" && profile.failover === undefined
       ? {
           property: "profile",
-          message: `Profile ${quoted(profile.name)} of interface ${quoted(facts.nic.name)} has no failover: VM ${quoted(facts.nic.vm)} will have no network on this interface during a move.`,
+          message: `Profile ${quoted(profile.name)} of interface ${quoted(facts.nic.name)} has no failover: VM ${quoted(facts.nic.vm)} ${facts.backend === "libvirt" ? "cannot be moved while it has this interface" : "will have no network on this interface during a move"}.`,
           remedy: "Give the profile a failover, or use one that has it.",
         }
       : undefined;

@@ -393,6 +393,14 @@ rule("interface-vf-has-standby", {
       {
         property: "profile",
         message:
+          'Profile "alone" of interface "nic" has no failover: VM "web" cannot be moved while it has this interface.',
+      },
+    ],
+    [
+      add({ profile: "A" }, { backend: "ovirt" }),
+      {
+        property: "profile",
+        message:
           'Profile "alone" of interface "nic" has no failover: VM "web" will have no network on this interface during a move.',
       },
     ],
