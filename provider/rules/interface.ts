@@ -337,7 +337,8 @@ const vfPlain: InterfaceRule = {
 
 const vfHasStandby: InterfaceRule = {
   id: "interface-vf-has-standby",
-  title: "A VF has a standby; otherwise its VM cannot be moved with libvirt, and loses that network during a move on oVirt",
+  title:
+    "A VF has a standby; otherwise its VM cannot be moved with libvirt, and loses that network during a move on oVirt",
   source: "QEMU: docs/system/virtio-net-failover.rst",
   ...warnedOfByUs,
   find: (facts) => {

@@ -69,6 +69,7 @@ describe("a libvirt URI", () => {
     ["qemu+tls://host1/system?pkipath=pki", /its parameter pkipath must be an absolute path/],
     ["qemu+tls://host1/elsewhere", /\/elsewhere/],
     ["qemu+tcp://host1/system", /"tcp" is not supported/],
+    ["qemu+libssh://host1/system", /"libssh" is not supported/],
     ["qemu+libssh2://host1/system", /"libssh2" is not supported/],
     ["qemu+ext:///system", /"ext" is not supported/],
     ["qemu+ssh:///system", /has no host/],

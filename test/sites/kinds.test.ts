@@ -32,7 +32,10 @@ describe("storage that libvirt takes for shared", () => {
   it.for([
     ["a block device", "<disk type='block'><source dev='/dev/san/web'/><target dev='vda'/></disk>"],
     ["RBD", "<disk type='network'><source protocol='rbd' name='vms/web'/><target dev='vda'/></disk>"],
-    ["iSCSI by QEMU", "<disk type='network'><source protocol='iscsi' name='iqn.2026-01:web/1'/><target dev='vda'/></disk>"],
+    [
+      "iSCSI by QEMU",
+      "<disk type='network'><source protocol='iscsi' name='iqn.2026-01:web/1'/><target dev='vda'/></disk>",
+    ],
     ["NBD", "<disk type='network'><source protocol='nbd' name='web'/><target dev='vda'/></disk>"],
   ] as const)("%s moves", async ([, disk], { lab }) => {
     attach(lab, disk);
