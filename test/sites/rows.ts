@@ -1,7 +1,7 @@
 /** Which tests show the rows of docs/sites.md, as data. */
 
 /** A file, the title of a test or group in it or the name of a fault, and where that has cases the name of one. */
-export type Proof = readonly [file: string, title: string, ofCase?: string];
+export type Proof = readonly [file: string, title: string, ofCase?: string | undefined];
 
 const pair: Proof = ["test/e2e/failover-pair.test.ts", "declares the pair, moves the VM, and leaves clean hosts"];
 const variant = (name: string, title: string): Proof => [`test/sites/lab/${name}.test.ts`, title];
