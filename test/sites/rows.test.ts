@@ -42,7 +42,10 @@ describe("the rows of docs/sites.md", () => {
     for (const [, name = ""] of known.matchAll(/lab: `([a-z-]+)`/g))
       expect(proofs.map(([file]) => file)).toContain(`test/sites/lab/${name}.test.ts`);
     // Rules and words that it quotes stand in those tests.
-    const texts = proofs.map(([file]) => read(file)).join("\n").replaceAll("\\'", "'");
+    const texts = proofs
+      .map(([file]) => read(file))
+      .join("\n")
+      .replaceAll("\\'", "'");
     const isQuote = (quote: string) => quote.includes(" ") || /^(move|teaming|interface)-/.test(quote);
     const quotes = [...becomes.matchAll(/`([^`]+)`/g)].map(([, quote = ""]) => quote).filter(isQuote);
     expect(quotes.filter((quote) => !texts.includes(quote))).toEqual([]);
