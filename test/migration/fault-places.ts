@@ -1,7 +1,7 @@
 /** What the exhaustive fault tests share: where a move changes something, and how many runs were made of it. */
 import { afterAll } from "vitest";
 import { moveVm } from "../../provider/migration/move.js";
-import { defaultMigrationOptions } from "../../provider/migration/options.js";
+import { defaultMigrationOptions, type MigrationOptions } from "../../provider/migration/options.js";
 import { changing, changingCalls, type ChangingCall } from "../hosts/changing-calls.js";
 import { isRehearsal } from "../hosts/migration.js";
 import { withPair } from "../hosts/lab-test.js";
@@ -26,6 +26,14 @@ export function placesOfMove(options = defaultMigrationOptions): Promise<readonl
 export function named(places: readonly ChangingCall[]): readonly (readonly [string, ChangingCall])[] {
   return places.map((place) => [`${place.host} ${place.procedure} ${place.occurrence + 1}`, place] as const);
 }
+
+/** Every fault happens with both. */
+export const strategies = await Promise.all(
+  (["early", "late"] as const).map(async (unplug) => {
+    const options: MigrationOptions = { ...defaultMigrationOptions, unplug };
+    return { unplug, options, places: named(await placesOfMove(options)) };
+  }),
+);
 
 /** Counts the runs of a file, and prints their number at its end. */
 export function countedRuns(of: string): (act: (lab: LabLike) => Promise<void>) => Promise<void> {

@@ -11,71 +11,72 @@ import { ProblemError } from "../../provider/model/problem.js";
 import { parseDomain } from "../../provider/backends/libvirt/xml/domain.js";
 import type { LabLike } from "../hosts/two-hosts.js";
 import { clusterState } from "../hosts/cluster-state.js";
-import { countedRuns, moments, named, placesOfMove } from "./fault-places.js";
+import { countedRuns, moments, strategies } from "./fault-places.js";
 
 const within = countedRuns("a host dies and stays away");
-const places = named(await placesOfMove());
 
 const other = { host1: "host2", host2: "host1" } as const;
 type HostName = keyof typeof other;
 
-describe.concurrent.each(["host1", "host2"] as const)("%s dies and stays away", (dying) => {
-  describe.each(moments)("%s", (moment) => {
-    it.each(places)("%s", (_, { host, procedure, occurrence }) =>
-      within(async (lab) => {
-        let mayBeLost = false;
-        let resets = 0;
-        const injectFault = () => {
-          const { runsOn } = clusterState(lab);
-          // At the switch-over it runs nowhere, and is on the source.
-          mayBeLost = (runsOn[0] ?? "host1") === dying;
-          // What the source's stopped copy has in memory may be older than what was written on the destination.
-          resets = dying === "host2" && runsOn[0] !== "host1" ? 1 : 0;
-          lab[dying].losePower();
-        };
-        lab[host][moment](procedure, injectFault, { skip: occurrence });
-        const began = lab.clock.now();
-        await moveVm(lab.cluster, { vm: "web", to: "host2" }).catch(() => undefined);
-        expect(lab.clock.now() - began).toBeLessThan(30_000);
-        await recoverWithout(lab, dying);
-        const now = clusterState(lab);
-        const lost = now.activeOn.length === 0;
-        if (lost) expect(mayBeLost).toBe(true);
-        else {
-          expect(lab[other[dying]].domains.requireNamed("web").resets).toBe(resets);
-          const [vf] = now.vfs;
-          expect(now).toMatchObject({
-            runsOn: [other[dying]],
-            activeOn: [other[dying]],
-            vfs: [vf],
-            bound: [`${other[dying]} ${vf ?? "none"}`],
+describe.each(strategies)("with $unplug unplug", ({ options, places }) => {
+  describe.concurrent.each(["host1", "host2"] as const)("%s dies and stays away", (dying) => {
+    describe.each(moments)("%s", (moment) => {
+      it.each(places)("%s", (_, { host, procedure, occurrence }) =>
+        within(async (lab) => {
+          let mayBeLost = false;
+          let resets = 0;
+          const injectFault = () => {
+            const { runsOn } = clusterState(lab);
+            // At the switch-over it runs nowhere, and is on the source.
+            mayBeLost = (runsOn[0] ?? "host1") === dying;
+            // What the source's stopped copy has in memory may be older than what was written on the destination.
+            resets = dying === "host2" && runsOn[0] !== "host1" ? 1 : 0;
+            lab[dying].losePower();
+          };
+          lab[host][moment](procedure, injectFault, { skip: occurrence });
+          const began = lab.clock.now();
+          await moveVm(lab.cluster, { vm: "web", to: "host2", options }).catch(() => undefined);
+          expect(lab.clock.now() - began).toBeLessThan(30_000);
+          await recoverWithout(lab, dying);
+          const now = clusterState(lab);
+          const lost = now.activeOn.length === 0;
+          if (lost) expect(mayBeLost).toBe(true);
+          else {
+            expect(lab[other[dying]].domains.requireNamed("web").resets).toBe(resets);
+            const [vf] = now.vfs;
+            expect(now).toMatchObject({
+              runsOn: [other[dying]],
+              activeOn: [other[dying]],
+              vfs: [vf],
+              bound: [`${other[dying]} ${vf ?? "none"}`],
+            });
+            expect(now.journals).not.toContain(other[dying]);
+            await movesOn(lab, dying, other[dying]);
+          }
+          await lab.reopen(lab[dying]);
+          await recover(lab.cluster, "web");
+          const then = clusterState(lab);
+          expect(then.journals).toEqual([]);
+          expect(then.definedOn).toHaveLength(1);
+          if (lost) return;
+          const at = other[dying];
+          expect(then).toMatchObject({
+            runsOn: [at],
+            activeOn: [at],
+            definedOn: [at],
+            bound: [`${at} ${then.vfs[0] ?? ""}`],
           });
-          expect(now.journals).not.toContain(other[dying]);
-          await movesOn(lab, dying, other[dying]);
-        }
-        await lab.reopen(lab[dying]);
-        await recover(lab.cluster, "web");
-        const then = clusterState(lab);
-        expect(then.journals).toEqual([]);
-        expect(then.definedOn).toHaveLength(1);
-        if (lost) return;
-        const at = other[dying];
-        expect(then).toMatchObject({
-          runsOn: [at],
-          activeOn: [at],
-          definedOn: [at],
-          bound: [`${at} ${then.vfs[0] ?? ""}`],
-        });
-        expect((await moveVm(lab.cluster, { vm: "web", to: dying }))?.outcome).toBe("moved");
-        expect(clusterState(lab)).toMatchObject({
-          runsOn: [dying],
-          activeOn: [dying],
-          definedOn: [dying],
-          journals: [],
-        });
-        expect(clusterState(lab).bound).toHaveLength(1);
-      }),
-    );
+          expect((await moveVm(lab.cluster, { vm: "web", to: dying }))?.outcome).toBe("moved");
+          expect(clusterState(lab)).toMatchObject({
+            runsOn: [dying],
+            activeOn: [dying],
+            definedOn: [dying],
+            journals: [],
+          });
+          expect(clusterState(lab).bound).toHaveLength(1);
+        }),
+      );
+    });
   });
 });
 

@@ -1,14 +1,11 @@
 /** Moves whose VF QEMU itself unplugs and plugs: libvirt tells of neither, and waits for a guest for ever. */
-import { describe, expect, it as plain } from "vitest";
+import { describe, expect } from "vitest";
 import { MoveFailed, moveVm } from "../../provider/migration/move.js";
 import { defaultMigrationOptions, type MigrationOptions } from "../../provider/migration/options.js";
-import { recover } from "../../provider/migration/recover.js";
 import { runsAnnouncers } from "../hosts/announcers.js";
 import { pairedTest as it } from "../hosts/lab-test.js";
-import { Refusal } from "../hosts/refusals.js";
 import { expectedState, clusterState } from "../hosts/cluster-state.js";
 import { vfs, type LabLike } from "../hosts/two-hosts.js";
-import { countedRuns, moments, named, onDestination, onSource, placesOfMove } from "./fault-places.js";
 
 const late = (more: Partial<MigrationOptions> = {}): MigrationOptions => ({
   ...defaultMigrationOptions,
@@ -64,52 +61,4 @@ describe.concurrent("a move whose VF QEMU unplugs", () => {
     expect(lab.host2.missingInQemu.size).toBe(0);
     expect(clusterState(lab)).toEqual(expectedState("host2", vfs[0]));
   });
-});
-
-const within = countedRuns("late unplug");
-const places = named(await placesOfMove(late()));
-
-function expectSettled(lab: LabLike): void {
-  const now = clusterState(lab);
-  expect(now).toEqual(now.runsOn[0] === "host2" ? onDestination : onSource);
-}
-
-describe.concurrent("with late unplug the mover dies", () => {
-  describe.each(moments)("%s", (moment) => {
-    plain.each(places)("%s", (_, { host, procedure, occurrence }) =>
-      within(async (lab) => {
-        const mover = await lab.entrance();
-        lab[host][moment](procedure, () => mover.die(), { skip: occurrence });
-        await moveVm(mover.cluster, { vm: "web", to: "host2", options: late() }).catch(() => undefined);
-        await mover.cluster.close();
-        await recover(lab.cluster, "web");
-        expectSettled(lab);
-        expect((await recover(lab.cluster, "web")).outcome).toBe("none");
-      }),
-    );
-  });
-});
-
-describe.concurrent("with late unplug the connection breaks once", () => {
-  describe.each(moments)("%s", (moment) => {
-    plain.each(places)("%s", (_, { host, procedure, occurrence }) =>
-      within(async (lab) => {
-        lab[host].dropAt(procedure, moment, { skip: occurrence });
-        await move(lab).catch(() => undefined);
-        await recover(lab.cluster, "web");
-        expectSettled(lab);
-      }),
-    );
-  });
-});
-
-describe.concurrent("with late unplug libvirt refuses once", () => {
-  plain.each(places)("%s", (_, { host, procedure, occurrence }) =>
-    within(async (lab) => {
-      lab[host].refuse(procedure, new Refusal(38, 0, "Unable to do that: Input/output error"), { skip: occurrence });
-      await move(lab).catch(() => undefined);
-      await recover(lab.cluster, "web");
-      expectSettled(lab);
-    }),
-  );
 });
