@@ -1,6 +1,7 @@
 /** What programs may ask of the cluster. Nothing of it changes anything. */
 import * as z from "zod";
 import { objectType, optional, required, type ObjectType } from "./describe.js";
+import { migration } from "./migration.js";
 import { vfUnplug } from "./move-report.js";
 
 export interface FunctionType<Args extends ObjectType = ObjectType, Result extends ObjectType = ObjectType> {
@@ -83,6 +84,7 @@ const planMove = {
   args: objectType("PlanMoveArgs", "Which VM, and where to.", {
     vm,
     host: required(text.min(1), "The host that it would go to."),
+    migration: optional(migration.schema, "How the move would be made.", { defaultText: "the default of each option" }),
   }),
   result: objectType("PlanMoveResult", "What a move would do.", {
     vm: required(text, "The VM's name."),
@@ -95,10 +97,7 @@ const planMove = {
       list(plannedMove.schema),
       "The pairs that would move. Empty on oVirt, whose engine chooses VFs when it migrates.",
     ),
-    unplug: optional(
-      vfUnplug.schema,
-      "When the VFs would leave the guest, with `migration` as it is by default. Absent where none would, and on oVirt.",
-    ),
+    unplug: optional(vfUnplug.schema, "When the VFs would leave the guest. Absent where none would, and on oVirt."),
     bridges: optional(
       list(plannedBridge.schema),
       "The NICs whose bridge has another name on the destination, by vnic-failover:cluster. Absent if none has, and on oVirt.",

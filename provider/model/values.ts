@@ -51,6 +51,74 @@ export interface PlanMoveArgs {
   readonly vm: string;
   /** The host that it would go to. */
   readonly host: string;
+  /** How the move would be made. Default: the default of each option. */
+  readonly migration?: Migration;
+}
+
+/**
+ * Options of a move. An omitted option has its default. On oVirt only `unplugTimeout`, `migrateTimeout` and
+ * `plugTimeout` have an effect; the engine's migration policy decides the rest, and a preview warns about the
+ * others.
+ */
+export interface Migration {
+  /** Seconds that the guest has to release a VF. More than 0, at most 86400. Default: `30`. */
+  readonly unplugTimeout: number;
+  /**
+   * Seconds after which the migration is aborted. On oVirt `pulumi up` fails after that time and the engine
+   * continues. More than 0, at most 86400. Default: `1800`.
+   */
+  readonly migrateTimeout: number;
+  /**
+   * Seconds to wait until a VF is plugged on the destination and the guest uses it. On oVirt the move does not wait
+   * for the guest. More than 0, at most 86400. Default: `30`.
+   */
+  readonly plugTimeout: number;
+  /** MiB/s that the migration may send. More than 0. Default: no limit. */
+  readonly bandwidth?: number;
+  /**
+   * Maximum downtime at the switch-over, in milliseconds. More than 0, at most 60000. Default: QEMU's default, 300.
+   */
+  readonly maxDowntime?: number;
+  /**
+   * Throttles the guest's CPUs if it writes memory faster than the network can transfer it (QEMU auto-converge).
+   * Default: `false`.
+   */
+  readonly autoConverge: boolean;
+  /**
+   * Encrypts the stream of the migration by libvirt's TLS, for which both hosts need certificates (docs/tls.md).
+   * Default: `false`.
+   */
+  readonly tls: boolean;
+  /**
+   * How the switches are updated when the traffic switches between standby and VF. `probe`: a small program on the
+   * hosts sends ARP requests for the guest's address 20 times a second while the traffic switches between standby
+   * and VF. The guest's answers update the switches. Needs python3 and root on the hosts, and `hostCommands` of the
+   * cluster; otherwise `qemu` is used. `qemu`: QEMU announces the standby after the VF is unplugged (QMP
+   * announce-self). The VF is not announced: the switches learn its port when the guest sends its first frame.
+   * `none`: no announcement: the switches learn the guest's port from the frames that it sends. Default: `probe`.
+   */
+  readonly announce: "probe" | "qemu" | "none";
+  /**
+   * When the VF is unplugged from the guest. `auto`: chosen so that the fewest packets are lost, at present `early`
+   * (docs/moves.md); plan and report say which it is. `early`: before libvirt's migration begins. `late`: when the
+   * migration starts: QEMU unplugs the VF itself, and plugs the one of the destination before the guest runs there.
+   * Default: `auto`.
+   */
+  readonly unplug: "auto" | "early" | "late";
+  /**
+   * What happens to disks that are files on storage that, according to libvirt, the hosts do not share. `refuse`:
+   * the move is refused where libvirt says that it is not safe without shared storage. `copy`: libvirt copies those
+   * disks to the destination while the VM runs. The destination needs a storage pool of their folder, or files of
+   * the same size; the files on the source stay, and are not used any more. Default: `refuse`.
+   */
+  readonly nonSharedStorage: "refuse" | "copy";
+  /**
+   * Ids of rules that only estimate (`move-memory`). Their errors are warnings for this move. At most 32. Default:
+   * none.
+   */
+  readonly ignoreRules: readonly string[];
+  /** IPv4 addresses of the guest, for the ARP probes. At most 16. Default: learned from the guest's frames. */
+  readonly addresses: readonly string[];
 }
 
 /** What a move would do. */
@@ -69,9 +137,7 @@ export interface PlanMoveResult {
   readonly findings: readonly PlanFinding[];
   /** The pairs that would move. Empty on oVirt, whose engine chooses VFs when it migrates. */
   readonly interfaces: readonly PlannedMove[];
-  /**
-   * When the VFs would leave the guest, with `migration` as it is by default. Absent where none would, and on oVirt.
-   */
+  /** When the VFs would leave the guest. Absent where none would, and on oVirt. */
   readonly unplug?: VfUnplug;
   /**
    * The NICs whose bridge has another name on the destination, by vnic-failover:cluster. Absent if none has, and on

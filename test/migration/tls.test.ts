@@ -5,6 +5,8 @@ import { Migrate } from "../../provider/backends/libvirt/constants.js";
 import { isTlsForced } from "../../provider/backends/libvirt/tls-forced.js";
 import { plan } from "../../provider/cli/commands/libvirt/plan.js";
 import { parseConfiguration } from "../../provider/config/index.js";
+import { ask } from "../../provider/handlers/functions/function.js";
+import { planMove } from "../../provider/handlers/functions/plan-move.js";
 import { vmPlacement } from "../../provider/handlers/libvirt/vm-placement.js";
 import { MoveFailed, moveVm } from "../../provider/migration/move.js";
 import { defaultMigrationOptions } from "../../provider/migration/options.js";
@@ -88,6 +90,9 @@ describe.concurrent("a host that takes and sends VMs by TLS alone", () => {
       (await vmPlacement.check(lab.context(), { vm: "web", host: "host2", migration })).failures;
     expect(await failuresOf({})).toMatchObject([{ reason: expect.stringContaining("by TLS alone") as string }]);
     expect(await failuresOf({ tls: true })).toEqual([]);
+    const isRefused = async (migration: object) =>
+      (await ask(planMove, lab.context(), { vm: "web", host: "host2", migration })).refused;
+    expect([await isRefused({}), await isRefused({ tls: true })]).toEqual([true, false]);
     await move(lab, true);
     expect(clusterState(lab)).toEqual(there);
   });

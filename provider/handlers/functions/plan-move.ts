@@ -1,4 +1,5 @@
 /** planMove: what moving a VM to a host would do, and whether it can. */
+import type * as z from "zod";
 import { isRefused, planMove as planOverLibvirt, type MovePlan } from "../../migration/plan.js";
 import { moveSteps } from "../../migration/steps.js";
 import { findingOf } from "../../rules/index.js";
@@ -7,13 +8,16 @@ import { judgeMove } from "../ovirt/move.js";
 import { engineOf } from "../ovirt/session.js";
 import { clusterOf } from "../libvirt/session.js";
 import { functionTypes } from "../../model/functions.js";
-import type { PlanMoveArgs, PlanMoveResult } from "../../model/values.js";
+import type { PlanMoveResult } from "../../model/values.js";
 import type { ClusterFunction } from "./function.js";
 
-export const planMove: ClusterFunction<PlanMoveArgs, PlanMoveResult> = {
-  args: functionTypes.planMove.args.schema,
+const args = functionTypes.planMove.args.schema;
+
+export const planMove: ClusterFunction<z.output<typeof args>, PlanMoveResult> = {
+  args,
   over: {
-    libvirt: async (ctx, { vm, host }) => planResult(await planOverLibvirt(clusterOf(ctx), vm, host)),
+    libvirt: async (ctx, { vm, host, migration }) =>
+      planResult(await planOverLibvirt(clusterOf(ctx), vm, host, migration)),
 
     async ovirt(ctx, { vm: name, host }) {
       const { vm, destination, from, alreadyThere, findings } = await judgeMove(engineOf(ctx), { vm: name, to: host });
