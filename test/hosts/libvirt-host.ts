@@ -327,7 +327,8 @@ export class LibvirtHostModel implements MigrationEnd {
         if (cellNum !== -1 || nparams !== 4) throw refusals.statisticsCount();
         const [free, cached] = [BigInt(this.freeMemoryKiB), BigInt(this.cachedMemoryKiB)];
         const params = Object.entries({ total: free + cached + 1_048_576n, free, buffers: 0n, cached });
-        return { params: params.map(([field, value]) => ({ field, value })), nparams: 4 };
+        // Their number is told only to a client that asks for nothing else (src/remote/remote_daemon_dispatch.c).
+        return { params: params.map(([field, value]) => ({ field, value })), nparams: 0 };
       },
       node_get_free_pages: ({ pages, startCell }) => ({
         counts: pages.map((sizeKiB) => this.freePages(sizeKiB, startCell)),
