@@ -1,7 +1,7 @@
 /**
  * `npm test`: setup, type check, lint, then the unit tests, without root's privileges, then the end-to-end tests, in the lab's
- * namespace, where its hosts can be reached, and one of the lab's variants, chosen by the commit. Where the lab cannot run its tests are skipped with the reason; with CI=true
- * that is a failure. The last lines say what was done again and how many tests passed, failed and were skipped.
+ * namespace, where its hosts can be reached, and one of the lab's variants. Of end-to-end tests and variants some take turns, by the
+ * commit; `npm test -- --all` runs all end-to-end tests. Where the lab cannot run its tests are skipped with the reason; with CI=true that is a failure. The last lines say what was done again and how many tests passed, failed and were skipped.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isRoot } from "../toolchain/debian.js";
 import { root, toolsBin } from "../toolchain/pulumi.js";
+import { filesAt } from "./e2e/turns.js";
 import { currentLab, down, up } from "./lab/lab.js";
 import { inNamespace } from "./lab/network.js";
 import { ensureRequirements, LabUnavailable } from "./lab/requirements.js";
@@ -19,8 +20,11 @@ import { unprivileged } from "./unprivileged.js";
 
 const ci = process.env["CI"] === "true";
 const vitest = [process.execPath, join(root, "node_modules", "vitest", "vitest.mjs"), "run", "--passWithNoTests"];
+/** For vitest: which tests are asked for. */
+const wanted = process.argv.slice(2).filter((argument) => argument !== "--all");
+const all = process.argv.includes("--all");
 /** Whether only some tests were asked for. */
-const filtered = process.argv.length > 2;
+const filtered = wanted.length > 0;
 const scratch = mkdtempSync(join(tmpdir(), "vnic-failover-tests-"));
 const results = {
   unit: join(scratch, "unit.json"),
@@ -74,7 +78,10 @@ function unitTests(): boolean {
 }
 
 async function endToEndTests(): Promise<boolean> {
-  const command = project("e2e");
+  const turns = all || filtered ? [] : filesAt(commitNow());
+  if (turns.length > 0)
+    console.log(`The end-to-end tests of this commit: ${turns.join(", ")} (npm test -- --all: all).`);
+  const command = [...project("e2e"), ...turns];
   const environment = { [summaryFile]: results.e2e };
   const reason = await labReason();
   if (reason !== undefined) {
@@ -94,7 +101,7 @@ async function endToEndTests(): Promise<boolean> {
 }
 
 function project(name: Project): readonly string[] {
-  return [...vitest, "--project", name, ...process.argv.slice(2)];
+  return [...vitest, "--project", name, ...wanted];
 }
 
 /** Brings the lab up. Undefined: it is; else why it cannot be. */

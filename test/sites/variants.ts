@@ -1,5 +1,7 @@
 /** The kinds of site that the lab can stand for without hardware, as data. */
 
+import { takingTurns } from "../e2e/turns.js";
+
 export interface Variant {
   /** Also its test's: `test/sites/lab/NAME.test.ts`. */
   readonly name: string;
@@ -99,6 +101,8 @@ export function variantNamed(name: string): Variant {
 
 /** Whose turn it is at that commit: each of them once in a while, and the same one whenever that commit is tested. */
 export function turnOf(commit: string, among: readonly Variant[] = variants): Variant | undefined {
-  const inTurn = among.filter((variant) => variant.inTurn);
-  return inTurn[Number(BigInt(`0x${commit.slice(0, 12)}`) % BigInt(Math.max(inTurn.length, 1)))];
+  return takingTurns(
+    among.filter(({ inTurn }) => inTurn),
+    commit,
+  );
 }
