@@ -312,14 +312,6 @@ export interface MigrationJob {
   readonly transferred?: number;
 }
 
-/** When the VF leaves the guest for a move. */
-export interface VfUnplug {
-  /** `early` or `late`. `early`: before libvirt's migration begins. `late`: as its first act, by QEMU. */
-  readonly when: "early" | "late";
-  /** Why then, in words. */
-  readonly why: string;
-}
-
 /** How the guest's new location was announced to the network. */
 export interface MoveAnnouncement {
   /** What was really done. `probe`: the hosts' own probes. `qemu`: QEMU alone. `none`: Nothing. */

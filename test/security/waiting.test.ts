@@ -95,25 +95,28 @@ describe("X14: libvirt that answers pings and no call", () => {
 });
 
 describe("X14: an SSH server that lets us in and goes no further", () => {
-  async function session(options: Partial<SshServerOptions>): Promise<{ opened: SshSession; uri: SshUri }> {
+  async function session(
+    options: Partial<SshServerOptions>,
+    channelTimeoutMs: number,
+  ): Promise<{ opened: SshSession; uri: SshUri }> {
     const [hostKey, userKey] = [makeKey("ed25519"), makeKey("ed25519")];
     const server = await SshServer.start({ hostKeys: [hostKey], authorized: [userKey], ...options });
     cleanups.push(() => server.stop());
     const uri = parseLibvirtUri(`qemu+ssh://virt@127.0.0.1:${server.port}/system?sshauth=privkey`);
     if (uri.transport !== "ssh") throw new Error("is of SSH");
     const credentials = { sshPrivateKey: userKey.privateKey, hostKey: hostKey.publicKey };
-    const opened = await SshSession.open(await targetOf(uri), credentials, { channelTimeoutMs: 100 });
+    const opened = await SshSession.open(await targetOf(uri), credentials, { channelTimeoutMs });
     cleanups.push(() => opened.close());
     return { opened, uri };
   }
 
   test("opens no channel: that is an error in time", async () => {
-    const { opened, uri } = await session({ opensNothing: true });
+    const { opened, uri } = await session({ opensNothing: true }, 100);
     await expect(opened.openLibvirt(uri)).rejects.toThrow(/opened no SSH channel within 0.1 s/);
   });
 
   test("runs a command without end: that is an error in time", async () => {
-    const { opened } = await session({ run: () => undefined });
+    const { opened } = await session({ run: () => undefined }, 30_000);
     const running = opened.exec(remoteCommand`ip -json link`, "", { timeoutMs: 100 });
     await expect(running).rejects.toThrow(/The command "ip -json link" did not finish within 0.1 s/);
   });

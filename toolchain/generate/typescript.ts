@@ -160,7 +160,9 @@ function typesOfArguments(properties: Properties): readonly ObjectType[] {
 
 function objectsIn(types: readonly ReturnType<typeof typesIn>[number][]): readonly ObjectType[] {
   const all = types.flatMap((type) => ("properties" in type ? typesIn({ is: "object", type }) : []));
-  return [...new Set(all)].filter((type): type is ObjectType => "properties" in type);
+  const objects = all.filter((type): type is ObjectType => "properties" in type);
+  // By name: tsx loads a module once for `import` and once more for `require`.
+  return [...new Map(objects.map((type) => [type.name, type])).values()];
 }
 
 /** Values are read only; any part of an argument may be an output; an output is a program's own to change. */
