@@ -174,7 +174,7 @@ describe("arguments", () => {
 
   test("of a move go to it as options", async () => {
     await ran(
-      "migrate web --to host2 --unplug-timeout 5 --migrate-timeout 60.5 --plug-timeout 7 --bandwidth 100 --max-downtime 50 --auto-converge --announce qemu --unplug late --non-shared-storage copy --ignore-rule move-memory move-mtu --address 10.0.0.1 10.0.0.2 --report-dir /tmp/r",
+      "migrate web --to host2 --unplug-timeout 5 --migrate-timeout 60.5 --plug-timeout 7 --bandwidth 100 --max-downtime 50 --auto-converge --tls --announce qemu --unplug late --non-shared-storage copy --ignore-rule move-memory move-mtu --address 10.0.0.1 10.0.0.2 --report-dir /tmp/r",
     );
     expect(vi.mocked(migrate).mock.lastCall?.[1]).toEqual({
       vm: "web",
@@ -189,6 +189,7 @@ describe("arguments", () => {
         bandwidth: 100,
         maxDowntime: 50,
         autoConverge: true,
+        tls: true,
         announce: "qemu",
         unplug: "late",
         addresses: ["10.0.0.1", "10.0.0.2"],
@@ -200,6 +201,7 @@ describe("arguments", () => {
         "bandwidth",
         "maxDowntime",
         "autoConverge",
+        "tls",
         "announce",
         "unplug",
         "nonSharedStorage",

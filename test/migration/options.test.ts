@@ -8,6 +8,7 @@ describe("a move's options", () => {
       migrateTimeout: 1800,
       plugTimeout: 30,
       autoConverge: false,
+      tls: false,
       announce: "probe",
       unplug: "auto",
       nonSharedStorage: "refuse",
