@@ -70,6 +70,9 @@ const cutSsh = (which: "source" | "destination") => ({
 const vfNetdevs = (command: string) =>
   `for n in $(ls /sys/bus/pci/devices/0000:01:10.*/net/ -1 | grep -v :); do [ -z "$n" ] || { ${command}; }; done`;
 
+/** In MiB/s: so the pre-copy takes some seconds, however fast the machine is. */
+const slowly = ["--bandwidth", "16"];
+
 const kills: readonly [PhaseName, number, boolean?][] = [
   ["preflight", 100],
   ["journal", 0],
@@ -82,10 +85,10 @@ const kills: readonly [PhaseName, number, boolean?][] = [
   ["unplug", 300, true],
   ["unplug", 700],
   ["migrate", 0],
-  ["migrate", 1500],
-  ["migrate", 4000, true],
-  ["migrate", 5500],
-  ["migrate", 6500],
+  ["migrate", 500],
+  ["migrate", 1500, true],
+  ["migrate", 3000],
+  ["migrate", 4000],
   ["plug", 0],
   ["plug", 700, true],
   ["plug", 1500],
@@ -107,8 +110,8 @@ const deaths: readonly Fault[] = [
       ["reserve", 1500],
       ["unplug", 300],
       ["migrate", 500],
-      ["migrate", 2500],
-      ["migrate", 4000],
+      ["migrate", 1200],
+      ["migrate", 2000],
     ] as const
   ).map(([phase, after]): Fault => ({
     name: `the destination's machine dies ${after} ms into ${phase} and stays away`,
@@ -123,7 +126,7 @@ const deaths: readonly Fault[] = [
     // It may have taken over, or not yet: a person has to say that it is dead, or the VM was there and died with it.
     name: "the destination's machine dies at the switch-over and stays away",
     phase: "migrate",
-    after: 5800,
+    after: 3300,
     away: "destination",
     inject: ({ die, destination }) => die(destination),
     ends: ["stays", "off"],
@@ -154,7 +157,8 @@ const deaths: readonly Fault[] = [
   {
     name: "the source's machine dies in pre-copy and stays away",
     phase: "migrate",
-    after: 2500,
+    after: 1500,
+    options: slowly,
     away: "source",
     endsWithin: noticed,
     inject: ({ die, source }) => die(source),
@@ -163,7 +167,8 @@ const deaths: readonly Fault[] = [
   {
     name: "our process is killed in pre-copy, and the destination's machine dies and stays away",
     phase: "migrate",
-    after: 2500,
+    after: 1500,
+    options: slowly,
     away: "destination",
     inject: async ({ signal, die, destination }) => {
       signal("SIGKILL");
@@ -229,7 +234,7 @@ export const faults: readonly Fault[] = [
     after: 1500,
     ...killLibvirt("destination"),
   },
-  ...([800, 4500] as const).flatMap((after): Fault[] => [
+  ...([500, 2500] as const).flatMap((after): Fault[] => [
     {
       name: `the source's libvirtd is killed ${after} ms into migrate`,
       phase: "migrate",
@@ -248,13 +253,13 @@ export const faults: readonly Fault[] = [
     {
       name: `SSH to the source is cut in ${phase}`,
       phase,
-      after: phase === "migrate" ? 3000 : 200,
+      after: phase === "migrate" ? 1500 : 200,
       ...cutSsh("source"),
     },
     {
       name: `SSH to the destination is cut in ${phase}`,
       phase,
-      after: phase === "migrate" ? 3000 : 200,
+      after: phase === "migrate" ? 1500 : 200,
       ...cutSsh("destination"),
     },
   ]),
@@ -262,15 +267,16 @@ export const faults: readonly Fault[] = [
   {
     name: "the migration network is cut in pre-copy",
     phase: "migrate",
-    after: 4000,
-    options: ["--migrate-timeout", "15"],
+    after: 1500,
+    options: [...slowly, "--migrate-timeout", "15"],
     inject: ({ cable, source }) => cable(source, "migr", "down"),
     repair: ({ cable, source }) => cable(source, "migr", "up"),
   },
   {
     name: "the job is cancelled from outside",
     phase: "migrate",
-    after: 4500,
+    after: 2000,
+    options: slowly,
     inject: ({ on, source }) => on(source, "virsh domjobabort web || true"),
     quick: true,
   },
@@ -284,7 +290,8 @@ export const faults: readonly Fault[] = [
   {
     name: "Ctrl-C in pre-copy",
     phase: "migrate",
-    after: 4000,
+    after: 1500,
+    options: slowly,
     inject: ({ signal }) => signal("SIGINT"),
     ends: ["stays"],
     quick: true,
@@ -362,7 +369,8 @@ export const faults: readonly Fault[] = [
   {
     name: "the VM is shut off meanwhile",
     phase: "migrate",
-    after: 2000,
+    after: 1500,
+    options: slowly,
     inject: ({ on, source }) => on(source, "virsh destroy web || true"),
     ends: ["off"],
   },
