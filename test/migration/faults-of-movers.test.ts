@@ -7,11 +7,31 @@ import { describe, expect, it } from "vitest";
 import { moveVm } from "../../provider/migration/move.js";
 import { recover } from "../../provider/migration/recover.js";
 import { disown } from "../hosts/left-journal.js";
-import type { LabLike } from "../hosts/two-hosts.js";
+import type { ChangingCall } from "../hosts/changing-calls.js";
+import type { Entrance, LabLike } from "../hosts/two-hosts.js";
 import { clusterState } from "../hosts/cluster-state.js";
 import { atChange, countedRuns, moments, onDestination, onSource, seeded, strategies } from "./fault-places.js";
 
 const within = countedRuns("several movers");
+
+/** Resolves once that process was suspended, at that call of its move. */
+function suspendedAt(
+  lab: LabLike,
+  mover: Pick<Entrance, "sleep">,
+  moment: (typeof moments)[number],
+  { host, procedure, occurrence }: ChangingCall,
+): Promise<void> {
+  return new Promise((resolve) => {
+    lab[host][moment](
+      procedure,
+      () => {
+        mover.sleep();
+        resolve();
+      },
+      { skip: occurrence },
+    );
+  });
+}
 
 function expectSettled(lab: LabLike): void {
   const now = clusterState(lab);
@@ -24,16 +44,7 @@ describe.each(strategies)("with $unplug unplug", ({ options, places }) => {
       it.each(places)("%s", (_, { host, procedure, occurrence }) =>
         within(async (lab) => {
           const mover = await lab.entrance();
-          const suspended = new Promise<void>((resolve) => {
-            lab[host][moment](
-              procedure,
-              () => {
-                mover.sleep();
-                resolve();
-              },
-              { skip: occurrence },
-            );
-          });
+          const suspended = suspendedAt(lab, mover, moment, { host, procedure, occurrence });
           const moving = moveVm(mover.cluster, { vm: "web", to: "host2", options }).catch(() => undefined);
           await suspended;
           disown(lab);
@@ -117,16 +128,7 @@ describe.each(strategies)("with $unplug unplug", ({ options, places }) => {
       it.each(places)("%s: one of them ends its move, and it stops", (_, { host, procedure, occurrence }) =>
         within(async (lab) => {
           const [mover, second] = [await lab.entrance(), await lab.entrance()];
-          const suspended = new Promise<void>((resolve) => {
-            lab[host][moment](
-              procedure,
-              () => {
-                mover.sleep();
-                resolve();
-              },
-              { skip: occurrence },
-            );
-          });
+          const suspended = suspendedAt(lab, mover, moment, { host, procedure, occurrence });
           const moving = moveVm(mover.cluster, { vm: "web", to: "host2", options }).catch(() => undefined);
           await suspended;
           disown(lab);
