@@ -386,9 +386,10 @@ async function receiveWithoutVfs(context: MoveContext, prepared: Prepared): Prom
   const { journal, source, signal } = context;
   const ends = await prepared.ends;
   await context.lease.check();
-  return prepareAhead(ends, prepared.dom, { ...migrationOf(context, prepared), signal }, (xml) =>
-    readable(source, prepared.dom, () => formatXml(withoutPrimaries(parseXml(xml), journal.interfaces))),
-  );
+  const how = migrationOf(context, prepared);
+  const withoutVfs = (xml: string) =>
+    readable(source, prepared.dom, () => formatXml(withoutPrimaries(parseXml(xml), journal.interfaces)));
+  return prepareAhead(ends, prepared.dom, { ...how, signal, rewrite: (xml) => how.rewrite(withoutVfs(xml)) });
 }
 
 /** A move that another process began has it only now. */

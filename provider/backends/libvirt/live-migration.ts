@@ -48,7 +48,7 @@ export interface MigrationOptions extends MigrationManner {
 
 /** Begin and Prepare are over: QEMU waits for the domain on the destination, until the connection ends that asked for it. */
 export interface Incoming {
-  /** As the source's libvirt gave it to Begin, before `edit`. */
+  /** As the source's libvirt gave it to Begin, before `rewrite`. */
   readonly begun: string;
   readonly params: readonly TypedParameter[];
   readonly cookie: Buffer;
@@ -262,14 +262,12 @@ async function runMigration(
 /**
  * Begin and Prepare ahead of the migration, so that the destination has its QEMU when that begins. libvirt does not protect the domain
  * until then: it may be changed, and a migration of it looks whether it was.
- * @param edit what of the source's XML goes to the destination.
  * @throws MigrationFailed; nothing is left of it.
  */
 export async function prepareAhead(
   { source, destination }: MigrationEnds,
   dom: DomainRef,
   options: MigrationOptions,
-  edit: (xml: string) => string,
 ): Promise<Incoming> {
   const flags = migrationFlags(options);
   const [onSource, onDestination] = await Promise.all([source.connection(), destination.connection()]);
@@ -277,7 +275,7 @@ export async function prepareAhead(
   try {
     options.signal?.throwIfAborted();
     const begun = await onSource.call("domain_migrate_begin3_params", { dom, params, flags });
-    const prepared = await prepareOn(destination, { ...begun, xml: edit(begun.xml) }, params, options);
+    const prepared = await prepareOn(destination, begun, params, options);
     params = prepared.params;
     const cancel = async () => {
       const finish = {
