@@ -7,6 +7,7 @@ import type { WayName } from "./way-names.js";
 
 const sample: Sample = {
   ...{ lost: 6, total: 11, withoutVf: 9, overhead: 1, linkUp: 2, downtime: 200, plugToRegistered: 1, hostCpu: 5 },
+  ...{ untilVf: 12, beforeUnplug: 5, steps: {} },
   ...{ announcedFrames: 300, announcedBytes: 18_000, packetsLost: NaN, packets: NaN, stall: NaN, throughput: [] },
 };
 const setting: Setting = { topology: "separate", guest: "quiet", rttMs: 0 };
@@ -36,7 +37,7 @@ describe("the picture of a run", () => {
   });
 
   it("has a dash and no bar where there is nothing", () => {
-    const svg = movePicture([row("ours"), row("virtio-only", { withoutVf: NaN })]);
+    const svg = movePicture([row("ours"), row("virtio-only", { withoutVf: NaN, untilVf: NaN })]);
     expect(bars(svg, virtio)).toHaveLength(3);
     expect(svg).toContain(">–</text>");
   });

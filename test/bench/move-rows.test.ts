@@ -5,8 +5,11 @@ const sample: Sample = {
   lost: 6,
   total: 11,
   withoutVf: 9,
+  untilVf: 12,
   overhead: 1,
   linkUp: 2,
+  beforeUnplug: 5,
+  steps: { preflight: 1, unplug: 2 },
   downtime: 200,
   plugToRegistered: 1,
   hostCpu: 5,
@@ -27,6 +30,12 @@ describe("a row", () => {
     expect(row.hostCpuSeconds).toEqual({ median: 5, min: 5, max: 7 });
     expect(row.totalSeconds?.median).toBe(11);
     expect(row.secondsWithoutVf?.median).toBe(9);
+    expect(row.secondsUntilVf?.median).toBe(12);
+    expect(row.secondsBeforeUnplug?.median).toBe(5);
+    expect(row.stepSeconds).toEqual({
+      preflight: { median: 1, min: 1, max: 1 },
+      unplug: { median: 2, min: 2, max: 2 },
+    });
     expect(row.announcedFrames?.median).toBe(300);
     expect(row.announcedBytes?.median).toBe(18_000);
   });

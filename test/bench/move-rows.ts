@@ -21,10 +21,16 @@ export const moveRow = z.object({
   probesLost: spreads,
   totalSeconds: spreads,
   secondsWithoutVf: spreads,
+  /** From the command until the guest's new VF has its link; of a way whose command ends later, until then. */
+  secondsUntilVf: later,
   /** Total time less the unplug, libvirt's migration and plug, and the guest's link-up; only of ours. */
   overheadSeconds: spreads,
   /** From 'primary registered' to link up in the guest. */
   guestLinkUpSeconds: spreads,
+  /** From the command until the guest is asked to release its VF; only of ours. */
+  secondsBeforeUnplug: later,
+  /** How long each step of the move took; only of ours. */
+  stepSeconds: z.record(z.string(), spreads).default({}),
   /** Milliseconds, as the destination's libvirt says. */
   downtime: spreads,
   /** Seconds from the plug's beginning to 'primary registered' in the guest; only of ours. */
@@ -53,8 +59,12 @@ export interface Sample {
   readonly lost: number;
   readonly total: number;
   readonly withoutVf: number;
+  readonly untilVf: number;
   readonly overhead: number;
   readonly linkUp: number;
+  readonly beforeUnplug: number;
+  /** By the step's name; only of ours. */
+  readonly steps: Readonly<Record<string, number>>;
   readonly downtime: number;
   readonly plugToRegistered: number;
   readonly hostCpu: number;
@@ -77,8 +87,11 @@ export function rowOf(setting: Setting, way: WayName, samples: readonly Sample[]
     probesLost: of(({ lost }) => lost),
     totalSeconds: of(({ total }) => total),
     secondsWithoutVf: of(({ withoutVf }) => withoutVf),
+    secondsUntilVf: of(({ untilVf }) => untilVf),
     overheadSeconds: of(({ overhead }) => overhead),
     guestLinkUpSeconds: of(({ linkUp }) => linkUp),
+    secondsBeforeUnplug: of(({ beforeUnplug }) => beforeUnplug),
+    stepSeconds: stepsOf(samples),
     downtime: of(({ downtime }) => downtime),
     plugToRegisteredSeconds: of(({ plugToRegistered }) => plugToRegistered),
     hostCpuSeconds: of(({ hostCpu }) => hostCpu),
@@ -89,6 +102,12 @@ export function rowOf(setting: Setting, way: WayName, samples: readonly Sample[]
     stallSeconds: of(({ stall }) => stall),
     throughput: middle(samples)?.throughput ?? [],
   };
+}
+
+/** Of a step that not every move has, of the moves that had it. */
+function stepsOf(samples: readonly Sample[]): MoveRow["stepSeconds"] {
+  const names = new Set(samples.flatMap(({ steps }) => Object.keys(steps)));
+  return Object.fromEntries([...names].map((name) => [name, spread(samples.map(({ steps }) => steps[name] ?? NaN))]));
 }
 
 /** The move whose stall is the middle one, of those with a stream. */

@@ -122,6 +122,7 @@ async function measure(lab: LabState, setting: Setting, way: WayName, from: LabH
     await until(() => readProbe().sent >= 20 && cpus.every((cpu) => cpu.tells), 60);
     const timed = await moveTimed(lab, setting, way, from, to);
     const left = await consoleOf(lab, guest, from);
+    const untilVf = way === "virtio-only" ? NaN : await untilVfUsable(lab, to, left, timed);
     await quiet();
     const { lost } = await stopProbe();
     const saw = await peer.stop();
@@ -134,6 +135,7 @@ async function measure(lab: LabState, setting: Setting, way: WayName, from: LabH
     const hostCpu = cpus.reduce((sum, cpu) => sum + cpu.between(began, began + seconds * 1000), 0);
     return {
       lost,
+      untilVf,
       hostCpu,
       downtime: Number(/Total downtime:\s+(\d+)/.exec(stdout)?.[1] ?? NaN),
       ...timesOf(way, timed, left, came),
@@ -161,10 +163,10 @@ type Timed = Omit<Moved, "report"> & Partial<Pick<Moved, "report">>;
 
 function timesOf(
   way: WayName,
-  { seconds: total, report }: Timed,
+  { began, seconds: total, report }: Timed,
   left: string,
   came: string,
-): Pick<Sample, "total" | "withoutVf" | "overhead" | "linkUp" | "plugToRegistered"> {
+): Pick<Sample, "total" | "withoutVf" | "overhead" | "linkUp" | "plugToRegistered" | "beforeUnplug" | "steps"> {
   const departure = parseDeparture(left);
   const times = parsePrimaryTimes(came);
   const phase = (name: string) => report?.phases.find((each) => each.name === name);
@@ -181,6 +183,8 @@ function timesOf(
       report === undefined
         ? NaN
         : total - ["unplug", "migrate", "plug", "verify"].reduce((sum, name) => sum + seconds(name), 0),
+    beforeUnplug: ((phase("unplug")?.start ?? NaN) - began) / 1000,
+    steps: Object.fromEntries((report?.phases ?? []).map(({ name }) => [name, seconds(name)])),
     plugToRegistered: plugged === undefined || used === undefined ? NaN : (used - plugged) / 1000 - linkUp,
   };
 }
@@ -218,6 +222,22 @@ async function quiet(): Promise<void> {
     calm = to > answeredLast && (lostAt.at(-1) ?? 0) < to - calm - 0.5 - probeInterval ? calm + 0.5 : 0;
     answeredLast = to;
   }
+}
+
+/**
+ * Seconds from the command until the new VF has its link, or until the command ends, if that is later. The guest's kernel log tells
+ * it within the fifth of a second in which it is looked at. NaN: the guest had no VF.
+ */
+async function untilVfUsable(lab: LabState, to: LabHost, left: string, { began, seconds }: Timed): Promise<number> {
+  const departure = parseDeparture(left);
+  if (departure === undefined) return NaN;
+  const end = Date.now() + 90_000;
+  while (Date.now() < end) {
+    const linkUp = parsePrimaryTimes(await consoleOf(lab, guest, to))?.linkUp;
+    if (linkUp !== undefined && linkUp > departure) return Math.max(seconds, (Date.now() - began) / 1000);
+    await sleep(200);
+  }
+  throw new Error(`The new VF of ${guest.name} on ${to.name} has had no link within 90 s.`);
 }
 
 async function ready(lab: LabState, way: WayName, host: LabHost): Promise<void> {

@@ -8,7 +8,7 @@ import { shellWord } from "../../model/shell-word.js";
 import { isActive, isIncoming } from "./cluster.js";
 import { JobType, Migrate } from "./constants.js";
 import { isConnectionLost, parameter, undefinedOn, type DomainRef, type JobNow, type LibvirtHost } from "./host.js";
-import { copiedDisksParameters, migrationFlags, type MigrationManner } from "./migration-flags.js";
+import { copiedDisksParameters, flagsAtDestination, migrationFlags, type MigrationManner } from "./migration-flags.js";
 import { typedParameters, type TypedParameter } from "./rpc/datatypes.js";
 import { LibvirtError, VIR_ERR } from "./rpc/errors.js";
 
@@ -127,7 +127,7 @@ async function runMigration(
   const { incoming } = options;
   const flags = migrationFlags(options);
   const sourceFlags = incoming === undefined ? flags | Migrate.CHANGE_PROTECTION : flags;
-  const destinationFlags = flags & ~Migrate.AUTO_CONVERGE;
+  const destinationFlags = flagsAtDestination(options);
   const stop = options.signal === undefined ? deadline : AbortSignal.any([deadline, options.signal]);
   const failed = (cause: unknown, told: Pick<Problem, "state" | "remedy"> = atSource) =>
     failure(source, destination, dom, cause, told, deadline.aborted ? options.timeout : undefined);
@@ -281,7 +281,7 @@ export async function prepareAhead(
       const finish = {
         params: replaced(params, "destination_name", dom.name),
         cookie_in: Buffer.alloc(0),
-        flags: flags & ~Migrate.AUTO_CONVERGE,
+        flags: flagsAtDestination(options),
         cancelled: 1,
       };
       // That it has ended is an error, too: MIGRATE_FINISH_OK.
@@ -307,7 +307,7 @@ async function prepareOn(
   ).call("domain_migrate_prepare3_params", {
     params,
     cookie_in: cookie_out,
-    flags: migrationFlags(options) & ~Migrate.AUTO_CONVERGE,
+    flags: flagsAtDestination(options),
   });
   const uri = prepared.uri_out === null ? undefined : migrationUriOf(options.migrationUri, prepared.uri_out);
   return {

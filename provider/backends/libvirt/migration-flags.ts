@@ -29,6 +29,11 @@ export function migrationFlags({
   );
 }
 
+/** What the destination is told of them: it is the source that slows the guest down. */
+export function flagsAtDestination(manner: MigrationManner): number {
+  return migrationFlags({ ...manner, autoConverge: false });
+}
+
 /**
  * VIR_MIGRATE_PARAM_MIGRATE_DISKS, once for each disk. Without it libvirt would copy every disk that is not `<shareable/>`, also a
  * file that both hosts have, onto itself (src/qemu/qemu_migration.c, qemuMigrationAnyCopyDisk).
