@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./test/longest-first.js";
 
 /** Tests that need the lab (root, Linux, two emulated hosts) stand in their own folders and run one after another. */
 const onLab = {
@@ -15,6 +16,7 @@ export default defineConfig({
     reporters: ["default", "./test/summary-reporter.ts"],
     // The default leaves a core to the runner, which needs little of it: on two cores that would be one worker.
     maxWorkers: "100%",
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         resolve: { alias: sources() },
@@ -23,6 +25,7 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: Object.values(onLab).flat(),
           testTimeout: 20_000,
+          globalSetup: "test/pulumi/quick-start-setup.ts",
           env,
         },
       },

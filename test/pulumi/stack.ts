@@ -9,6 +9,7 @@ import { pulumiCli } from "../../toolchain/pulumi-cli.js";
 import { missing, need } from "../../toolchain/requirement.js";
 import { nameOf, parseEvents, type Diagnostic, type Step } from "./events.js";
 import { compile, installPackage, type Sdk } from "./package.js";
+import { quickStart } from "./quick-start-setup.js";
 
 export interface Program {
   /** The program's TypeScript: CommonJS, unless `type` says otherwise. */
@@ -171,7 +172,7 @@ export async function withStack(
     );
     writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "test", type, main: `index.${extension}` }));
     await installPackage(folder, { handlers, sdk });
-    const stack = new TestStack(folder, env, extension, sdk);
+    const stack = new TestStack(folder, { ...quickStart(), ...env }, extension, sdk);
     stack.write(program);
     await stack.pulumi("stack", "init", "dev");
     await stack.pulumi(
