@@ -25,7 +25,6 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: Object.values(onLab).flat(),
           testTimeout: 20_000,
-          globalSetup: "test/pulumi/quick-start-setup.ts",
           env,
         },
       },

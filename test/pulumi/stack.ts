@@ -9,7 +9,6 @@ import { pulumiCli } from "../../toolchain/pulumi-cli.js";
 import { missing, need } from "../../toolchain/requirement.js";
 import { nameOf, parseEvents, type Diagnostic, type Step } from "./events.js";
 import { compile, installPackage, type Sdk } from "./package.js";
-import { quickStart } from "./quick-start-setup.js";
 
 export interface Program {
   /** The program's TypeScript: CommonJS, unless `type` says otherwise. */
@@ -151,6 +150,13 @@ export class TestStack {
       child.once("close", (code) => resolve({ exitCode: code ?? -1, text }));
     });
   }
+}
+
+/** Node.js starts so, and Pulumi's commands end before they collect garbage. */
+function quickStart(): Record<string, string> {
+  const program = join(import.meta.dirname, "quick-start.cjs");
+  const NODE_OPTIONS = `${process.env["NODE_OPTIONS"] ?? ""} --require "${program}"`.trim();
+  return { NODE_OPTIONS, GOGC: "off", GOMEMLIMIT: "512MiB" };
 }
 
 /** Makes a project with a stack for the test, and removes them after it: the test destroys what it made elsewhere. */
