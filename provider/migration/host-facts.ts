@@ -57,7 +57,8 @@ export async function hostFacts(
       ...(iommu !== undefined && { passthrough: iommu }),
       libvirtVersion: basics.libvirtVersion,
       qemuVersion: basics.qemuVersion,
-      freeMemoryKiB: basics.freeMemoryKiB,
+      freeMemoryKiB: basics.memory.availableKiB,
+      certainMemoryKiB: basics.memory.certainKiB,
       networks: surveyed.map((network) => networkFacts(network, dividedPfs(cluster, host))),
     },
   };

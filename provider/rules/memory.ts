@@ -30,6 +30,8 @@ interface MemoryFacts {
     readonly name: string;
     /** What is free, and what the kernel would give up for it. */
     readonly freeMemoryKiB?: number | undefined;
+    /** Of it, what could be had for certain. Undefined: all of it. */
+    readonly certainMemoryKiB?: number | undefined;
     /** Of the sizes that the VM needs. */
     readonly freeHugepages?: readonly FreeHugepages[] | undefined;
   };
@@ -50,6 +52,22 @@ export const memoryRules: readonly Rule<MemoryFacts>[] = [
             property: "host",
             message: `Host ${quoted(destination.name)} has ${mebibytesIn(destination.freeMemoryKiB)} MiB of free memory, caches included, but VM ${quoted(vm.name)} needs ${mebibytesFor(vm.memoryKiB)} MiB.`,
             remedy: "Free memory on it, or choose another host.",
+          }
+        : undefined,
+  },
+  {
+    // A VF pins all memory of its VM, so that none of it may be missing (Linux drivers/vfio/vfio_iommu_type1.c).
+    id: "move-memory-certain",
+    title: "What the destination has of memory for the VM is not shared memory that counts as caches",
+    source: "Linux: Documentation/filesystems/proc.rst, Cached and MemAvailable of /proc/meminfo",
+    checkedAt: ["check", "preflight"],
+    severity: "warning",
+    find: ({ vm: { name, memoryKiB = 0 }, destination: { name: host, freeMemoryKiB = 0, certainMemoryKiB } }) =>
+      certainMemoryKiB !== undefined && certainMemoryKiB < memoryKiB && memoryKiB <= freeMemoryKiB
+        ? {
+            property: "host",
+            message: `Host ${quoted(host)} has ${mebibytesIn(certainMemoryKiB)} MiB of free memory, but VM ${quoted(name)} needs ${mebibytesFor(memoryKiB)} MiB. Caches hold ${mebibytesIn(freeMemoryKiB - certainMemoryKiB)} MiB more, but shared memory that cannot be freed may be a part of them.`,
+            remedy: `Check "available" of \`free\` on ${quoted(host)}.`,
           }
         : undefined,
   },

@@ -133,6 +133,8 @@ export interface HostFacts {
   readonly qemuVersion?: number | undefined;
   /** Free, or held as caches that the kernel would give up. */
   readonly freeMemoryKiB?: number | undefined;
+  /** Of it, what could be had for certain. Undefined: all of it. */
+  readonly certainMemoryKiB?: number | undefined;
   /** Of the sizes that the VM needs. */
   readonly freeHugepages?: readonly FreeHugepages[] | undefined;
   /** What the VM's NICs are attached to, as far as it is known of this host. */

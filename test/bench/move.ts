@@ -98,7 +98,8 @@ async function oneWay(
   await ready(lab, way, from);
   const samples: (readonly [Setting, Sample])[] = [];
   for (let turn = 0; turn < turns; turn++) {
-    for (const setting of settings) {
+    // Forth and back: every second turn the other way round, or of two settings each would go in one direction only.
+    for (const setting of turn % 2 === 0 ? settings : settings.toReversed()) {
       const sample = await measure(lab, setting, way, from, to);
       say(`${describe(setting)} ${way}: ${sample.lost} probes lost, ${sample.total.toFixed(1)} s`);
       samples.push([setting, sample]);

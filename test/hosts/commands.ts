@@ -1,5 +1,5 @@
 /**
- * Lets the in-process hosts run the commands that set a `<hostdev>`, and that try the migration port: a Unix socket has no way for
+ * Lets the in-process hosts run the commands that set a `<hostdev>`, try the migration port, and tell their memory: a Unix socket has no way for
  * commands.
  */
 import { z } from "zod";
@@ -14,7 +14,11 @@ export function runsCommands({ hosts }: Pick<LabLike, "hosts">, cluster: Libvirt
   for (const host of cluster.hosts) {
     const model = hosts.find(({ name }) => name === host.name);
     host.commands = () => Promise.resolve(() => Promise.reject(new Error("nothing is started here")));
-    host.command = (_, stdin = "") => {
+    host.command = ({ text }, stdin = "") => {
+      if (text === "cat /proc/meminfo") {
+        const stdout = `MemTotal:       16384000 kB\nMemAvailable:    ${model?.availableMemoryKiB ?? 0} kB\n`;
+        return Promise.resolve({ code: 0, stdout, stderr: "" });
+      }
       if (stdin === "") return Promise.resolve({ code: 127, stdout: "", stderr: "not found" });
       const tried = probe.safeParse(JSON.parse(stdin)).data;
       if (tried !== undefined) {

@@ -100,6 +100,8 @@ export class LibvirtHostModel implements MigrationEnd {
   freeMemoryKiB = 2_097_152;
   /** What the kernel would give up for a VM; virNodeGetFreeMemory does not count it. */
   cachedMemoryKiB = 0;
+  /** Of the caches, what cannot be given up: tmpfs, and memory that processes share. */
+  sharedMemoryKiB = 0;
   hugepages: readonly HugepagesModel[] = [];
   /** How many NUMA nodes it has. */
   nodes = 1;
@@ -285,10 +287,15 @@ export class LibvirtHostModel implements MigrationEnd {
     }));
   }
 
+  /** As MemAvailable of /proc/meminfo. */
+  get availableMemoryKiB(): number {
+    return this.freeMemoryKiB + this.cachedMemoryKiB - this.sharedMemoryKiB;
+  }
+
   hasMemoryFor(definition: Element): boolean {
     const needed = parseDomain(formatXml(definition)).memoryKiB;
     const backing = find(definition, "memoryBacking", "hugepages");
-    if (backing === undefined) return needed <= this.freeMemoryKiB + this.cachedMemoryKiB;
+    if (backing === undefined) return needed <= this.availableMemoryKiB;
     const wanted = hugepageKiB(child(backing, "page"));
     const pages = this.hugepages.filter(({ sizeKiB }) => sizeKiB === wanted);
     return needed <= pages.reduce((sum, { free }) => sum + free, 0) * wanted;

@@ -357,6 +357,24 @@ rule("move-memory", {
   ],
 });
 
+rule("move-memory-certain", {
+  breaks: [
+    [
+      move({ memoryKiB: 4096 }, { freeMemoryKiB: 8192, certainMemoryKiB: 4095 }),
+      {
+        property: "host",
+        message:
+          'Host "host2" has 3 MiB of free memory, but VM "web" needs 4 MiB. Caches hold 4 MiB more, but shared memory that cannot be freed may be a part of them.',
+      },
+    ],
+  ],
+  keeps: [
+    move({ memoryKiB: 4096 }, { freeMemoryKiB: 8192, certainMemoryKiB: 4096 }),
+    move({ memoryKiB: 4096 }, { freeMemoryKiB: 4096 }),
+    move({ memoryKiB: undefined }, { freeMemoryKiB: 8192, certainMemoryKiB: 0 }),
+  ],
+});
+
 const huge = { sizeKiB: 1_048_576, memoryKiB: 4_194_304 };
 
 rule("move-hugepages", {

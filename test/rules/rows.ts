@@ -42,6 +42,7 @@ const exceptions: Readonly<Record<string, readonly string[]>> = {
   "move-disks-shared": ["provider/backends/libvirt/rehearsal.ts", "provider/migration/facts.ts"],
   "move-disks-copied": ["provider/backends/libvirt/rehearsal.ts"],
   "move-memory": ["provider/backends/libvirt/host-memory.ts"],
+  "move-memory-certain": ["provider/backends/libvirt/host-memory.ts"],
   "move-hugepages": ["provider/backends/libvirt/host-memory.ts", "provider/backends/libvirt/xml/memory-backing.ts"],
   "move-nic-attachments": ["provider/migration/destination-facts.ts"],
   "move-bridge-network-known": ["provider/migration/bridges.ts"],

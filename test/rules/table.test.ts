@@ -78,6 +78,7 @@ describe("the rule table", () => {
       "teaming-vf-model-written",
       "teaming-standby-link-up",
       "move-cpu-compatible",
+      "move-memory-certain",
       "move-pf-mtu",
       "move-standby-uplink-apart",
       "move-migration-port-tried",

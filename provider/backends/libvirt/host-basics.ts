@@ -1,7 +1,7 @@
 /** What holds of a host whichever VM is asked about. */
 import { parseHostCapabilities, type HostCapabilities } from "./xml/capabilities.js";
 import type { LibvirtHost } from "./host.js";
-import { availableMemoryKiB } from "./host-memory.js";
+import { hostMemory, type HostMemory } from "./host-memory.js";
 import { hostUse, type HostUse } from "./inventory.js";
 import type { JournalReservations } from "./reservations.js";
 
@@ -10,8 +10,7 @@ export interface HostBasics {
   /** As libvirt packs it: major × 1,000,000 + minor × 1,000 + release. */
   readonly libvirtVersion: number;
   readonly qemuVersion: number;
-  /** Free, or held as caches that the kernel would give up. */
-  readonly freeMemoryKiB: number;
+  readonly memory: HostMemory;
   readonly use: HostUse;
 }
 
@@ -25,19 +24,19 @@ export async function hostBasics(
   { commands, journals }: { readonly commands: boolean; readonly journals: Promise<JournalReservations> },
 ): Promise<HostBasics> {
   const connection = await host.connection();
-  const [use, { capabilities }, { lib_ver }, { hv_ver }, freeMemoryKiB] = await Promise.all([
+  const [use, { capabilities }, { lib_ver }, { hv_ver }, memory] = await Promise.all([
     // It takes the most questions one after another.
     hostUse(host, { commands, journals }),
     connection.call("connect_get_capabilities", {}),
     connection.call("connect_get_lib_version", {}),
     connection.call("connect_get_version", {}),
-    availableMemoryKiB(connection),
+    hostMemory(host, { commands }),
   ]);
   return {
     capabilities: parseHostCapabilities(capabilities),
     libvirtVersion: Number(lib_ver),
     qemuVersion: Number(hv_ver),
-    freeMemoryKiB,
+    memory,
     use,
   };
 }

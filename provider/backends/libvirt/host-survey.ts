@@ -89,7 +89,7 @@ function surveyEach(
 }
 
 async function surveyHost(config: ClusterConfig, host: LibvirtHost, basics: HostBasics): Promise<AnsweringHost> {
-  const { capabilities, libvirtVersion, qemuVersion, freeMemoryKiB, use } = basics;
+  const { capabilities, libvirtVersion, qemuVersion, memory, use } = basics;
   const networks = Object.keys(config.networks).map((name) => surveyNetwork(config, host, name, use));
   return {
     name: host.name,
@@ -98,7 +98,7 @@ async function surveyHost(config: ClusterConfig, host: LibvirtHost, basics: Host
     libvirtVersion,
     qemuVersion,
     iommu: capabilities.iommu,
-    freeMemoryKiB,
+    freeMemoryKiB: memory.availableKiB,
     networks: await Promise.all(networks),
   };
 }

@@ -122,6 +122,11 @@ raises("move-memory", () =>
     host2.freeMemoryKiB = 1;
   }),
 );
+raises("move-memory-certain", () =>
+  planOf(({ host2 }) => {
+    Object.assign(host2, { freeMemoryKiB: 1, cachedMemoryKiB: 1_048_576 });
+  }),
+);
 raises("move-hugepages", () =>
   planOf((lab) => {
     const backing = parseXml("<memoryBacking><hugepages><page size='2048' unit='KiB'/></hugepages></memoryBacking>");
