@@ -24,11 +24,9 @@ export interface HostMemory {
  * @param commands whether commands may be run on the host.
  */
 export async function hostMemory(host: LibvirtHost, { commands }: { readonly commands: boolean }): Promise<HostMemory> {
-  const [available, counted] = await Promise.all([
-    commands ? memAvailableKiB(host) : undefined,
-    countedMemory(await host.connection()),
-  ]);
-  return available === undefined ? counted : { availableKiB: available, certainKiB: available };
+  const available = commands ? await memAvailableKiB(host) : undefined;
+  if (available === undefined) return countedMemory(await host.connection());
+  return { availableKiB: available, certainKiB: available };
 }
 
 /** Undefined: the host runs no command for us, or does not tell. */
