@@ -7,6 +7,7 @@ import { ProblemError, reasonOf } from "../model/problem.js";
 import { evaluate, migrationXmlRules, problemOf } from "../rules/index.js";
 import { attribute, child, formatXml, parseXml, withAttributes, withChildren, type Element } from "../xml/element.js";
 import { parseInterfaceRecords, primaryAliasOf } from "../backends/libvirt/xml/interface-record.js";
+import { withMemoryAllocated } from "../backends/libvirt/xml/memory-backing.js";
 import { findMetadata } from "../backends/libvirt/xml/metadata.js";
 import { parseDomain, replacePrimarySource, withoutPrimaries, type Domain } from "../backends/libvirt/xml/domain.js";
 import { readable } from "../backends/libvirt/unreadable-vm.js";
@@ -360,7 +361,7 @@ function migrationOf(context: MoveContext, { persistent, resources }: Prepared) 
   return {
     persistent,
     inspect: (xml: string) => refuseForeignXml(context, resources, xml),
-    rewrite: (xml: string) => xmlThere(context, xml),
+    rewrite: (xml: string) => liveXmlThere(context, xml),
     ...(destination.config.migrationAddress !== undefined && {
       migrationUri: `tcp://${bracketed(destination.config.migrationAddress)}`,
     }),
@@ -748,6 +749,12 @@ function xmlThere(context: MoveContext, xml: string): string {
   const own = parseXml(xml);
   const there = withBridgesThere(wayOf(context), own);
   return there === own ? xml : formatXml(there);
+}
+
+/** As {@link xmlThere}, of the VM as it runs there: its memory is taken before its VFs leave, and not while they are plugged. */
+function liveXmlThere(context: MoveContext, xml: string): string {
+  const there = xmlThere(context, xml);
+  return context.journal.interfaces.length === 0 ? there : formatXml(withMemoryAllocated(parseXml(there)));
 }
 
 function wayOf({ cluster: { config }, source, destination, networksOfNics }: MoveContext): Way {

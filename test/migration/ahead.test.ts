@@ -5,9 +5,10 @@
 import { describe, expect } from "vitest";
 import { Migrate } from "../../provider/backends/libvirt/constants.js";
 import { moveVm } from "../../provider/migration/move.js";
+import { vmInterface } from "../../provider/handlers/libvirt/vm-interface.js";
 import { defaultMigrationOptions } from "../../provider/migration/options.js";
 import { recover } from "../../provider/migration/recover.js";
-import { formatXml, parseXml } from "../../provider/xml/element.js";
+import { attribute, find, formatXml, parseXml, type Element } from "../../provider/xml/element.js";
 import { pairedTest as it } from "../hosts/lab-test.js";
 import { disown } from "../hosts/left-journal.js";
 import { vfs, type LabLike } from "../hosts/two-hosts.js";
@@ -29,6 +30,11 @@ function edited(lab: LabLike, part: "live" | "config", from: string | RegExp, to
   };
 }
 
+/** When it takes its memory from its host, as its XML says. */
+function allocationOf(domain: Element | undefined): string | undefined {
+  return attribute(find(domain, "memoryBacking", "allocation"), "mode");
+}
+
 const disk = `<disk type="file"><source file="/shared/more.qcow2"/><target dev="vdb" bus="virtio"/><alias name="virtio-disk1"/></disk>`;
 
 describe.concurrent("the destination's QEMU", () => {
@@ -39,6 +45,34 @@ describe.concurrent("the destination's QEMU", () => {
     });
     expect((await move(lab))?.outcome).toBe("moved");
     expect(lab.host1.calls.get("domain_detach_device_alias")).toBe(1);
+  });
+
+  it("has all of the VM's memory by then, and the VM's definition says nothing of it", async ({ made: { lab } }) => {
+    const incoming: unknown[] = [];
+    lab.host1.before("domain_detach_device_alias", () => {
+      incoming.push(allocationOf(lab.host2.domains.requireNamed("web").live));
+    });
+    expect((await move(lab))?.outcome).toBe("moved");
+    expect(incoming).toEqual(["immediate"]);
+    expect(allocationOf(lab.host2.domains.requireNamed("web").config)).toBeUndefined();
+  });
+
+  it("takes its memory as its owner wants it", async ({ made: { lab } }) => {
+    edited(lab, "live", "<devices>", `<memoryBacking><allocation mode="ondemand"/></memoryBacking><devices>`)();
+    expect((await move(lab))?.outcome).toBe("moved");
+    expect(allocationOf(lab.host2.domains.requireNamed("web").live)).toBe("ondemand");
+  });
+
+  it("takes the memory of a VM without VFs as libvirt does by itself", async ({ made: { lab, pair } }) => {
+    await vmInterface.delete(lab.context(), pair.id, pair.state);
+    expect((await move(lab))?.outcome).toBe("moved");
+    expect(allocationOf(lab.host2.domains.requireNamed("web").live)).toBeUndefined();
+  });
+
+  it("has all of it, too, where QEMU unplugs the VF", async ({ made: { lab } }) => {
+    const options = { ...defaultMigrationOptions, unplug: "late" } as const;
+    expect((await moveVm(lab.cluster, { vm: "web", to: "host2", options }))?.outcome).toBe("moved");
+    expect(allocationOf(lab.host2.domains.requireNamed("web").live)).toBe("immediate");
   });
 
   it("is ended where the guest keeps its VF", async ({ made: { lab } }) => {

@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { parseDomain } from "../../../../provider/backends/libvirt/xml/domain.js";
-import { memoryBackingOf, type MemoryBacking } from "../../../../provider/backends/libvirt/xml/memory-backing.js";
+import {
+  memoryBackingOf,
+  withMemoryAllocated,
+  type MemoryBacking,
+} from "../../../../provider/backends/libvirt/xml/memory-backing.js";
+import { formatXml, parseXml } from "../../../../provider/xml/element.js";
 
 function backing(xml: string, memory = "<memory unit='KiB'>16777216</memory>"): MemoryBacking {
   const domain = parseDomain(
@@ -71,6 +76,32 @@ describe("what a domain's memory is made of", () => {
       expect(backing(`${page}<numatune><memory mode='strict' nodeset='${set}'/></numatune>`).hugepages).toEqual([
         { sizeKiB: gib, memoryKiB: 16 * gib },
       ]);
+    },
+  );
+});
+
+describe("memory that is taken when QEMU starts", () => {
+  const domain = (backing = "") => parseXml(`<domain><name>web</name>${backing}</domain>`);
+  const backingOf = (backing?: string) =>
+    /<memoryBacking>[^]*<\/memoryBacking>/
+      .exec(formatXml(withMemoryAllocated(domain(backing))))?.[0]
+      .replace(/\s*\n\s*/g, "");
+
+  it("is asked for where the domain says nothing of it", () => {
+    expect(backingOf()).toBe('<memoryBacking><allocation mode="immediate"/></memoryBacking>');
+  });
+
+  it("is asked for beside what else the owner has written", () => {
+    expect(backingOf('<memoryBacking><source type="memfd"/><access mode="shared"/></memoryBacking>')).toBe(
+      '<memoryBacking><source type="memfd"/><access mode="shared"/><allocation mode="immediate"/></memoryBacking>',
+    );
+  });
+
+  it.each(["<allocation mode='ondemand'/>", "<allocation mode='immediate' threads='8'/>", "<hugepages/>"])(
+    "is as the owner wants it: %s",
+    (written) => {
+      const owned = domain(`<memoryBacking>${written}</memoryBacking>`);
+      expect(withMemoryAllocated(owned)).toBe(owned);
     },
   );
 });
