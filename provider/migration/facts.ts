@@ -107,7 +107,15 @@ export async function gatherFacts(
   const asked = new HostFactsCache(cluster);
   const destination = cluster.hosts.find(({ name }) => name === to);
   // Everything else hangs on where the VM is: it is asked first.
-  const looking = lookAtVm(cluster, vm, asked, options, seen);
+  const looking = lookAtVm(cluster, vm, asked, options, {
+    ...seen,
+    onFound: (instance) => {
+      // Of all answers the last: a program must start on the source for it.
+      if (destination !== undefined && isActive(instance) && instance.host !== destination)
+        void begun(asked.questions.migrationPort(instance.host, destination));
+      seen.onFound?.(instance);
+    },
+  });
   void begun(destination && asked.basics(destination));
   return factsTowards(cluster, await looking, to, asked, { triesPort: true });
 }
