@@ -1,4 +1,4 @@
-/** The picture of a run of moves (SVG): for each setting a bar a way and measure, and a TCP stream's throughput. Pure. */
+/** The picture of a run of moves (SVG): for each setting a bar a way and measure that was measured, and a TCP stream's throughput. Pure. */
 import { escape } from "../../provider/migration/report/timeline-svg.js";
 import { guestKinds, type Setting } from "./matrix.js";
 import type { MoveRow } from "./move-rows.js";
@@ -20,7 +20,7 @@ interface Measure {
   readonly of: (row: MoveRow) => Spread | null;
 }
 
-const measures: readonly Measure[] = [
+const allMeasures: readonly Measure[] = [
   { title: "probes lost, of 20/s", of: (row) => row.probesLost },
   { title: "packets lost", of: (row) => row.packetsLost },
   { title: "without its VF, s", of: (row) => row.secondsWithoutVf },
@@ -39,7 +39,8 @@ const barHeight = 15;
 const headHeight = 84;
 const groupGap = 14;
 const curveHeight = 150;
-const width = margin * 2 + labelWidth + measures.length * (panelWidth + gap);
+/** Room for a throughput's curve, and the ways' names. */
+const narrowest = 900;
 
 interface Group {
   readonly setting: Setting;
@@ -48,6 +49,8 @@ interface Group {
 
 export function movePicture(rows: readonly MoveRow[]): string {
   const groups = groupsOf(rows);
+  const measures = allMeasures.filter(({ of }) => rows.some((row) => of(row) !== null));
+  const width = Math.max(narrowest, margin * 2 + labelWidth + measures.length * (panelWidth + gap));
   const parts: string[] = [];
   let y = headHeight;
   for (const { setting, rows: ofGroup } of groups) {
@@ -67,7 +70,7 @@ export function movePicture(rows: readonly MoveRow[]): string {
     return curves.length === 0 ? [] : [{ setting, rows: curves }];
   });
   for (const stream of streams) {
-    parts.push(curvesOf(stream, y + 24));
+    parts.push(curvesOf(stream, y + 24, width));
     y += curveHeight + 76;
   }
   const height = y + margin;
@@ -121,7 +124,7 @@ function legend(rows: readonly MoveRow[]): string {
 }
 
 /** The streams of one setting over each other, from two seconds before the move on. */
-function curvesOf({ setting, rows }: Group, top: number): string {
+function curvesOf({ setting, rows }: Group, top: number, width: number): string {
   const points = rows.flatMap(({ throughput }) => throughput);
   const from = Math.min(...points.map(({ seconds }) => seconds));
   const to = Math.max(...points.map(({ seconds }) => seconds));

@@ -11,6 +11,7 @@ import { probeInterval, readProbe, startProbe, stopProbe } from "../lab/probe.js
 import { setRoundTrip } from "../lab/round-trip.js";
 import { ssh } from "../lab/ssh.js";
 import { HostCpu } from "./host-cpu.js";
+import { readClocks, secondsBetween, type ClockReading } from "./guest-clock.js";
 import { batchesOf, guestKinds, type Batch, type Setting } from "./matrix.js";
 import { rowOf, type MoveRow, type Sample } from "./move-rows.js";
 import { longestStall, startPeer, throughputOf, type PeerSaw } from "./peer.js";
@@ -114,6 +115,7 @@ function describe({ topology, guest: name, rttMs }: Setting): string {
 }
 
 async function measure(lab: LabState, setting: Setting, way: WayName, from: LabHost, to: LabHost): Promise<Sample> {
+  const before = await readClocks(guest);
   const peer = await startPeer(guest, guestKinds[setting.guest].traffic);
   const cpus = hosts.map((host) => new HostCpu(lab, host));
   try {
@@ -128,6 +130,7 @@ async function measure(lab: LabState, setting: Setting, way: WayName, from: LabH
     const { lost } = await stopProbe();
     const saw = await peer.stop();
     await ready(lab, way, to);
+    const clocks = [before, await readClocks(guest)] as const;
     const came = await consoleOf(lab, guest, to);
     const { stdout } = await ssh(lab.image, to, `virsh domjobinfo ${guest.name} --completed --keep-completed`, {
       accept: [0, 1],
@@ -139,7 +142,7 @@ async function measure(lab: LabState, setting: Setting, way: WayName, from: LabH
       untilVf,
       hostCpu,
       downtime: Number(/Total downtime:\s+(\d+)/.exec(stdout)?.[1] ?? NaN),
-      ...timesOf(way, timed, left, came),
+      ...timesOf(way, timed, { left, came, clocks }),
       ...packetsOf(saw, began / 1000),
     };
   } finally {
@@ -160,20 +163,23 @@ async function moveTimed(lab: LabState, { rttMs }: Setting, way: WayName, from: 
   }
 }
 
+/** Before and after the move. */
+type Clocks = readonly [ClockReading, ClockReading];
+
 type Timed = Omit<Moved, "report"> & Partial<Pick<Moved, "report">>;
 
 function timesOf(
   way: WayName,
   { began, seconds: total, report }: Timed,
-  left: string,
-  came: string,
+  { left, came, clocks }: { readonly left: string; readonly came: string; readonly clocks: Clocks },
 ): Pick<Sample, "total" | "withoutVf" | "overhead" | "linkUp" | "plugToRegistered" | "beforeUnplug" | "steps"> {
   const departure = parseDeparture(left);
   const times = parsePrimaryTimes(came);
   const phase = (name: string) => report?.phases.find((each) => each.name === name);
   const seconds = (name: string) => ((phase(name)?.end ?? 0) - (phase(name)?.start ?? 0)) / 1000;
   const linkUp = times?.linkUp === undefined ? NaN : times.linkUp - times.registered;
-  const withoutVf = departure === undefined || times?.linkUp === undefined ? NaN : times.linkUp - departure;
+  const withoutVf =
+    departure === undefined || times?.linkUp === undefined ? NaN : secondsBetween(departure, times.linkUp, clocks);
   const plugged = phase("plug")?.start;
   const used = report?.moments.find(({ kind }) => kind === "vf-used")?.at;
   return {
@@ -226,16 +232,17 @@ async function quiet(): Promise<void> {
 }
 
 /**
- * Seconds from the command until the new VF has its link, or until the command ends, if that is later. The guest's kernel log tells
- * it within the fifth of a second in which it is looked at. NaN: the guest had no VF.
+ * Seconds from the command until the new VF has its link, or until the command ends, where it is there
+ * already. The guest's kernel log tells it within the fifth of a second in which it is looked at. NaN: the guest had no VF.
  */
 async function untilVfUsable(lab: LabState, to: LabHost, left: string, { began, seconds }: Timed): Promise<number> {
   const departure = parseDeparture(left);
   if (departure === undefined) return NaN;
   const end = Date.now() + 90_000;
-  while (Date.now() < end) {
+  for (let looks = 0; Date.now() < end; looks++) {
     const linkUp = parsePrimaryTimes(await consoleOf(lab, guest, to))?.linkUp;
-    if (linkUp !== undefined && linkUp > departure) return Math.max(seconds, (Date.now() - began) / 1000);
+    // A link that the first look finds was there when the command ended, which waits for it, if it is ours.
+    if (linkUp !== undefined && linkUp > departure) return looks === 0 ? seconds : (Date.now() - began) / 1000;
     await sleep(200);
   }
   throw new Error(`The new VF of ${guest.name} on ${to.name} has had no link within 90 s.`);
