@@ -2,6 +2,7 @@
 import { newestSdkRequirement } from "../toolchain/newest-sdk.js";
 import type { Requirement } from "../toolchain/requirement.js";
 import { ovirtSdk } from "./engine/sdk/environment.js";
+import { labImage } from "./lab/image.js";
 import { labRequirements } from "./lab/requirements.js";
 import { npmCache } from "./package/npm-cache.js";
 import { vermin } from "./old-python.js";
@@ -22,4 +23,5 @@ export const testRequirements: readonly Requirement[] = [
   newestSdkRequirement,
   npmCache,
   ...labRequirements,
+  labImage,
 ];

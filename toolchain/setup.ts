@@ -29,8 +29,9 @@ async function main(): Promise<number> {
   const build = spawnSync(process.execPath, [join(root, "toolchain", "build.mjs")], { stdio: "inherit" });
   if (build.status !== 0) return 1;
   linkLauncher();
-  const unmet = await install([pulumiCli], console.error);
-  if (values.tests) unmet.push(...(await install(testRequirements, console.error)));
+  // Side by side: the one is compiled for minutes, the others are mostly downloaded and unpacked.
+  const wanted = values.tests ? [[pulumiCli], testRequirements] : [[pulumiCli]];
+  const unmet = (await Promise.all(wanted.map((requirements) => install(requirements, console.error)))).flat();
   for (const line of unmet.map(describeUnmet)) console.error(line);
   const pulumi = pulumiCli.find();
   if (pulumi === undefined) return 1;

@@ -17,12 +17,17 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { machinesDebianMirror } from "../../toolchain/debian.js";
+import { plan } from "../../toolchain/installation.js";
+import type { Requirement } from "../../toolchain/requirement.js";
 import { run } from "./command.js";
 import { cache, hosts } from "./layout.js";
 import { bootOnce } from "./qemu.js";
+import { labRequirements } from "./requirements.js";
 
 /** Counts changes of this file that change what it builds. */
 const recipe = "2";
+const hostInit = join(import.meta.dirname, "host", "labinit");
+const guestInit = join(import.meta.dirname, "guest", "init");
 const suite = "trixie";
 const base = ["dbus", "openssh-server", "iproute2", "kmod", "procps", "pciutils", "python3-minimal"];
 const packages = [
@@ -67,16 +72,29 @@ export interface Image {
   readonly version: string;
 }
 
-/** Builds what is missing; takes about five minutes the first time, nothing after that. */
-export async function ensureImage(say: (line: string) => void): Promise<Image> {
-  const sources = join(import.meta.dirname, "host", "labinit");
-  const guestInit = join(import.meta.dirname, "guest", "init");
+/** For `npm run setup -- --tests`, which builds it while the Pulumi CLI is compiled; the lab itself builds it where it is missing. */
+export const labImage: Requirement = {
+  name: "the disk of the lab's hosts",
+  purpose: "the lab",
+  neededBy: "lab",
+  find: () => {
+    const { folder, image } = imageOfSources();
+    return existsSync(folder) ? image.disk : undefined;
+  },
+  make: async () => void (await ensureImage(console.error)),
+  obstacle: () =>
+    plan(labRequirements).some(({ plan: { kind } }) => kind === "impossible")
+      ? "it is built where the lab can run: see what the lab is missing"
+      : undefined,
+};
+
+/** The image that the sources give, and where it stands once it is built. */
+function imageOfSources(): { readonly image: Image; readonly folder: string } {
   const treeVersion = hash(suite, ...base, ...packages);
-  const version = hash(recipe, treeVersion, readFileSync(sources), readFileSync(guestInit), qemuConf, ...guestModules);
-  const tree = join(cache, `tree-${treeVersion}`);
+  const version = hash(recipe, treeVersion, readFileSync(hostInit), readFileSync(guestInit), qemuConf, ...guestModules);
   const folder = join(cache, `image-${version}`);
   const image: Image = {
-    tree,
+    tree: join(cache, `tree-${treeVersion}`),
     disk: join(folder, "host.img"),
     kernel: join(folder, "vmlinuz"),
     initrd: join(folder, "initrd.img"),
@@ -84,6 +102,13 @@ export async function ensureImage(say: (line: string) => void): Promise<Image> {
     knownHosts: join(folder, "known_hosts"),
     version,
   };
+  return { image, folder };
+}
+
+/** Builds what is missing; takes about five minutes the first time, nothing after that. */
+export async function ensureImage(say: (line: string) => void): Promise<Image> {
+  const { image, folder } = imageOfSources();
+  const { tree } = image;
   if (existsSync(folder)) return image;
   await ensureTree(tree, say);
   say("Building the hosts' disk (about 3 minutes)…");
@@ -91,7 +116,7 @@ export async function ensureImage(say: (line: string) => void): Promise<Image> {
   rmSync(part, { recursive: true, force: true });
   mkdirSync(part, { recursive: true });
   await writeKeys(tree, part);
-  cpSync(sources, join(tree, "sbin", "labinit"));
+  cpSync(hostInit, join(tree, "sbin", "labinit"));
   chmodSync(join(tree, "sbin", "labinit"), 0o755);
   writeFileSync(join(tree, "etc/libvirt/qemu.conf"), qemuConf);
   const kernelVersion = only(readdirSync(join(tree, "lib/modules")));
