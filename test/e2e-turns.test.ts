@@ -1,7 +1,10 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { always, fileOf, filesAt, inTurn, takingTurns } from "./e2e/turns.js";
+import { faults } from "./faults/faults.js";
+import { always, faultsInTurn, fileOf, filesAt, inTurn, takingTurns } from "./e2e/turns.js";
+
+const commits = Array.from({ length: 64 }, (_, index) => index.toString(16).padStart(12, "0").padEnd(40, "0"));
 
 describe("end-to-end tests", () => {
   it("are each run always or by turns", () => {
@@ -10,13 +13,19 @@ describe("end-to-end tests", () => {
   });
 
   it("at a commit are those that always run, and one in turn", () => {
-    const commits = Array.from({ length: 64 }, (_, index) => index.toString(16).padStart(12, "0").padEnd(40, "0"));
     for (const commit of commits) {
       expect(filesAt(commit).slice(0, always.length)).toEqual(always.map(fileOf));
       expect(filesAt(commit)).toHaveLength(always.length + 1);
       expect(filesAt(commit)).toEqual(filesAt(commit));
     }
     expect(new Set(commits.map((commit) => takingTurns(inTurn, commit)))).toEqual(new Set(inTurn));
+  });
+
+  it("try two of the quick faults at a commit, and all where nothing takes turns", () => {
+    const quick = faults.filter((fault) => fault.quick);
+    for (const commit of commits) expect(faultsInTurn(quick, commit)).toHaveLength(2);
+    expect(new Set(commits.flatMap((commit) => faultsInTurn(quick, commit)))).toEqual(new Set(quick));
+    expect(faultsInTurn(quick, undefined)).toEqual(quick);
   });
 
   it("none takes turns where there is none", () => {

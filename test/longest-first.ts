@@ -1,8 +1,15 @@
 import { relative, sep } from "node:path";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-/** Tests that start Pulumi's engine or a package manager take a minute and more a file: the longest first. */
-const long = ["test/scenarios/", "test/pulumi/", "test/parity/", "test/package/", "test/hosts/model-hosts"];
+/** Tests that start Pulumi's engine or a package manager, or wait for oVirt's, take a minute and more a file: the longest first. */
+const long = [
+  "test/scenarios/",
+  "test/pulumi/",
+  "test/handlers/ovirt/engine-flow",
+  "test/parity/",
+  "test/package/",
+  "test/hosts/model-hosts",
+];
 
 /**
  * Long files before the others, so that the workers end together. By itself vitest goes by how long files took before, which a

@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isRoot } from "../toolchain/debian.js";
 import { root, toolsBin } from "../toolchain/pulumi.js";
-import { filesAt } from "./e2e/turns.js";
+import { filesAt, turnsAt } from "./e2e/turns.js";
 import { currentLab, down, up } from "./lab/lab.js";
 import { inNamespace } from "./lab/network.js";
 import { ensureRequirements, LabUnavailable } from "./lab/requirements.js";
@@ -78,11 +78,11 @@ function unitTests(): boolean {
 }
 
 async function endToEndTests(): Promise<boolean> {
-  const turns = all || filtered ? [] : filesAt(commitNow());
-  if (turns.length > 0)
-    console.log(`The end-to-end tests of this commit: ${turns.join(", ")} (npm test -- --all: all).`);
+  const inTurns = !all && !filtered;
+  const turns = inTurns ? filesAt(commitNow()) : [];
+  if (inTurns) console.log(`The end-to-end tests of this commit: ${turns.join(", ")} (npm test -- --all: all).`);
   const command = [...project("e2e"), ...turns];
-  const environment = { [summaryFile]: results.e2e };
+  const environment = { [summaryFile]: results.e2e, ...(inTurns ? { [turnsAt]: commitNow() } : {}) };
   const reason = await labReason();
   if (reason !== undefined) {
     console.log(reason);

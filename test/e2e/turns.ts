@@ -3,7 +3,7 @@
  * `npm test -- --all` runs all. Data, and the choice.
  */
 
-/** The pair and its move, what runs on the hosts for it, and the faults that are quick. */
+/** The pair and its move, what runs on the hosts for it, and two of the quick faults. */
 export const always: readonly string[] = ["announcer", "failover-pair", "faults"];
 
 export const inTurn: readonly string[] = [
@@ -19,6 +19,19 @@ export const inTurn: readonly string[] = [
 /** Each of them at some commits, and the same one whenever that commit is tested. Undefined: there is none. */
 export function takingTurns<Item>(items: readonly Item[], commit: string): Item | undefined {
   return items[Number(BigInt(`0x${commit.slice(0, 12)}`) % BigInt(Math.max(items.length, 1)))];
+}
+
+/** How many of the quick faults each commit tries: one takes half a minute. The models' faults are all tried (test/migration). */
+const faultsAtOnce = 2;
+
+/** Set by `npm test` to the commit where tests take turns. */
+export const turnsAt = "VNIC_TESTS_TAKE_TURNS_AT";
+
+/** Some of them, one after another in their order; all where the tests do not take turns. */
+export function faultsInTurn<Item>(items: readonly Item[], commit: string | undefined): readonly Item[] {
+  if (commit === undefined) return items;
+  const groups = items.flatMap((_, at) => (at % faultsAtOnce === 0 ? [items.slice(at, at + faultsAtOnce)] : []));
+  return takingTurns(groups, commit) ?? [];
 }
 
 /** The files to run at that commit. */
