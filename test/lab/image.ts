@@ -81,7 +81,9 @@ export const labImage: Requirement = {
     const { folder, image } = imageOfSources();
     return existsSync(folder) ? image.disk : undefined;
   },
-  make: async () => void (await ensureImage(console.error)),
+  make: async () => {
+    await ensureImage(console.error);
+  },
   obstacle: () =>
     plan(labRequirements).some(({ plan: { kind } }) => kind === "impossible")
       ? "it is built where the lab can run: see what the lab is missing"
