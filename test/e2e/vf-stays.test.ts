@@ -29,6 +29,9 @@ const standby = `<interface type='bridge'><mac address='${web.mac}'/><source bri
 const vf = (address: string, bus: string) =>
   `<interface type='hostdev' trustGuestRxFilters='no'><mac address='${web.mac}'/><driver name='vfio'/><source><address type='pci' ${pciAttributesOf(address)}/></source><vlan><tag id='20'/></vlan><rom bar='off'/><alias name='ua-tenants-vf'/><teaming type='transient' persistent='ua-tenants-standby'/><address type='pci' domain='0x0000' bus='${bus}' slot='0x00' function='0x0'/></interface>`;
 
+/** What a move adds to the live XML. */
+const memoryTaken = 'memoryBacking[](allocation[["mode","immediate"]]())';
+
 describe.skipIf(labSkipped !== undefined)("on the lab", () => {
   let lab: LabState;
 
@@ -60,7 +63,10 @@ describe.skipIf(labSkipped !== undefined)("on the lab", () => {
         const now = await described(there);
         const plugged = now.vfs[0] ?? "";
         expect(now.vfs).toEqual([plugged, plugged]);
-        expect({ ...now, vfs: before.vfs }).toEqual(before);
+        // How its QEMU has got its memory is no device of the VM's, and its definition does not say it (docs/adr/0024).
+        const live = now.live.filter((line) => line !== memoryTaken);
+        expect(now.live).toContain(memoryTaken);
+        expect({ ...now, live, vfs: before.vfs }).toEqual(before);
         expect(await vlanOf(there, plugged)).toBe(20);
         await guestShows(lab, web, there, bothEnslaved);
       }
