@@ -746,15 +746,22 @@ function definitionThere(
 
 /** The XML with the bridges' names on the destination. What the source has sent was looked at before. */
 function xmlThere(context: MoveContext, xml: string): string {
-  const own = parseXml(xml);
-  const there = withBridgesThere(wayOf(context), own);
-  return there === own ? xml : formatXml(there);
+  return rewritten(xml, (domain) => withBridgesThere(wayOf(context), domain));
 }
 
 /** As {@link xmlThere}, of the VM as it runs there: its memory is taken before its VFs leave, and not while they are plugged. */
 function liveXmlThere(context: MoveContext, xml: string): string {
-  const there = xmlThere(context, xml);
-  return context.journal.interfaces.length === 0 ? there : formatXml(withMemoryAllocated(parseXml(there)));
+  return rewritten(xml, (domain) => {
+    const there = withBridgesThere(wayOf(context), domain);
+    return context.journal.interfaces.length === 0 ? there : withMemoryAllocated(there);
+  });
+}
+
+/** What is not changed stays as it was written. */
+function rewritten(xml: string, rewrite: (domain: Element) => Element): string {
+  const domain = parseXml(xml);
+  const there = rewrite(domain);
+  return there === domain ? xml : formatXml(there);
 }
 
 function wayOf({ cluster: { config }, source, destination, networksOfNics }: MoveContext): Way {
