@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { faults } from "./faults/faults.js";
 import { always, faultsInTurn, fileOf, filesAt, inTurn, takingTurns } from "./e2e/turns.js";
+import { turnOf, variants } from "./sites/variants.js";
 
-const commits = Array.from({ length: 200 }, (_, index) => createHash("sha1").update(String(index)).digest("hex"));
+const commits = Array.from({ length: 400 }, (_, index) => createHash("sha1").update(String(index)).digest("hex"));
 
 describe("end-to-end tests", () => {
   it("are each run always or by turns", () => {
@@ -28,6 +29,11 @@ describe("end-to-end tests", () => {
     const tried = commits.filter((commit) => takingTurns(inTurn, commit) === "faults");
     expect(new Set(tried.flatMap((commit) => faultsInTurn(quick, commit)))).toEqual(new Set(quick));
     expect(faultsInTurn(quick, undefined)).toEqual(quick);
+  });
+
+  it("each meet each of the lab's variants at some commit", () => {
+    const turns = new Set(commits.map((commit) => `${takingTurns(inTurn, commit)} ${turnOf(commit)?.name}`));
+    expect(turns.size).toBe(inTurn.length * variants.filter((variant) => variant.inTurn).length);
   });
 
   it("none takes turns where there is none", () => {
