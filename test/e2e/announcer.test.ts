@@ -19,6 +19,7 @@ const answer = z.strictObject({
   below: z.array(z.string()),
   taps: z.array(z.string()),
   copied: z.strictObject({ plain: copied, tagged: copied }),
+  spared: z.array(z.tuple([z.boolean(), z.number()])),
   further: z.string(),
   unchecked: z.string(),
   tag: z.string(),
@@ -56,6 +57,15 @@ describe.skipIf(labSkipped !== undefined).each(pythons())(
       const { sent, heard } = seen.copied.plain;
       expect(sent).toBe(1);
       expect(heard).toEqual([expect.stringMatching(`^525400aa005002000000000188b5${hex("for the guest")}`)]);
+    });
+
+    it("waits where that takes much of a CPU, until the guest hears nothing else", () => {
+      expect(seen.spared).toEqual([
+        [false, 1],
+        [true, 0],
+        [false, 1],
+        [false, 1],
+      ]);
     });
 
     it("tags them where the PF keeps the VF in a VLAN", () => {

@@ -17,6 +17,8 @@
 # net_failover_handle_frame), although it sends through it until the VF's link is up; but it takes what its VF receives.
 # "plugging VF VLAN" comes before: the same, from the moment when the PF gives frames for the guest's MAC to that VF, which libvirt
 # sets just before QEMU has the VF. Before that they would go out by the wire, and come to the guest twice.
+# Where passing them on takes much of a CPU, which the guest may need to start its VF's driver, it waits until it must: until the guest
+# sends through its VF, or answers no more.
 #
 # It says, a line of JSON each: {"ready": true}, {"address": A} for an address that the guest's own frames tell,
 # {"port": P, "at": T} when the bridge sees the guest's MAC behind another of its ports, {"cleared": VF}, {"copied": N} at its end.
@@ -39,6 +41,10 @@ SIOCGIFADDR, SIOCGIFNETMASK = 0x8915, 0x891b
 MOST_LEARNT = 2
 # Seconds between two looks at the bridge's table for which nothing was told: the kernel drops what a full socket cannot take.
 LOOK = 0.25
+# Seconds over which this program's use of a CPU is measured while it passes frames on, and the share of it that is too much.
+MEASURED, MUCH = 0.2, 0.25
+# Seconds without an answer to a question, beside those between two: the guest hears its standby no more.
+SILENCE = 0.5
 
 def main():
     task = json.loads(sys.stdin.readline())
@@ -52,7 +58,7 @@ def main():
         questions.append(solicitation(own, local, eui64(guest)))
     changes = changes_of_tables()
     say({"ready": True})
-    interval, port, asked, looked, given = 1.0, None, 0.0, 0.0, 0.0
+    interval, port, asked, looked, given, answered = 1.0, None, 0.0, 0.0, 0.0, 0.0
     end, inputs, quiet, armed, here, copies, told = time.time() + task["seconds"], [wire, changes, 0], False, False, None, None, b""
     os.set_blocking(0, False)
     while time.time() < end:
@@ -71,6 +77,8 @@ def main():
                 if armed and port is not None and is_tap(seen) and not is_tap(port):
                     armed = False
                     clear_mac(task["vf"])
+                if copies and port is not None and is_tap(port) and not is_tap(seen):
+                    copies.must()
                 port = seen
                 say({"port": port, "at": now})
         due = min(asked + interval, looked + LOOK, given + 0.02 if copies and not copies.open else end)
@@ -79,8 +87,13 @@ def main():
             looked = 0.0
         if copies and copies.tap in readable:
             copies.forward()
+            copies.spare(now)
+        if copies and copies.waits and now - max(answered, copies.since) > interval + SILENCE:
+            copies.must()
         if copies and not copies.open and now - given >= 0.02:
-            given, copies.open = now, is_given(copies.pf_name, copies.vf, guest)
+            given = now
+            if is_given(copies.pf_name, copies.vf, guest):
+                copies.begin()
         if 0 in readable:
             read = os.read(0, 4096)
             if read == b"":
@@ -100,7 +113,7 @@ def main():
                         copies = copies.close()
                     copies = copies or copies_to(vf, int(rest[1]), bridge, guest)
                     if copies and word == b"plugged":
-                        copies.open = True
+                        copies.begin()
                 if word == b"gone":
                     if copies:
                         say({"copied": copies.sent})
@@ -109,6 +122,7 @@ def main():
                         here.close()
                     here = copies = None
         if wire in readable:
+            answered = now
             address = sender(wire, guest)
             if address is not None and address not in addresses and learnt < MOST_LEARNT:
                 addresses.append(address)
@@ -157,16 +171,40 @@ class Copies:
     """Sends what comes through a tap for the guest out by a PF as well: as it is, segments and checksums still to be made."""
 
     def __init__(self, tap, pf, vf, vlan, guest):
-        self.sent, self.vlan, self.source = 0, vlan, mac_of(pf)
-        self.pf_name, self.vf, self.open = pf, vf, False
+        self.sent, self.vlan, self.source, self.guest = 0, vlan, mac_of(pf), guest
+        self.pf_name, self.vf = pf, vf
+        # `open`: frames may go to the VF; `waits`: but do not, to spare the CPU; `needed`: the guest hears nothing else.
+        self.open, self.waits, self.needed = False, False, False
+        self.since, self.spent = time.time(), time.process_time()
         self.tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         self.pf = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         for packets in (self.tap, self.pf):
             packets.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
         self.tap.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
-        only(self.tap, guest, 0)
+        nothing(self.tap)
         self.tap.bind((tap, ETH_P_ALL))
         self.pf.bind((pf, 0))
+
+    def begin(self):
+        if not self.open:
+            self.open, self.since, self.spent = True, time.time(), time.process_time()
+            only(self.tap, self.guest, 0)
+
+    def spare(self, now):
+        if now - self.since < MEASURED or self.waits or self.needed:
+            return
+        spent = time.process_time()
+        self.waits = spent - self.spent > MUCH * (now - self.since)
+        self.since, self.spent = now, spent
+        if self.waits:
+            nothing(self.tap)
+
+    def must(self):
+        """The guest hears through its VF alone."""
+        self.needed = self.open
+        if self.waits:
+            self.waits = False
+            only(self.tap, self.guest, 0)
 
     def forward(self):
         for _ in range(256):  # then the questions' turn
@@ -174,8 +212,6 @@ class Copies:
                 read, extra, _, _ = self.tap.recvmsg(65536 + 64, socket.CMSG_SPACE(20), socket.MSG_DONTWAIT)
             except OSError:
                 return
-            if not self.open:
-                continue
             header, frame = read[:10], read[10:]
             # The source becomes the PF's own MAC: no switch shall learn another's, should a NIC let the frame out; and
             # what comes back by such a way is known by it.
@@ -198,12 +234,18 @@ def only(packets, mac, at, protocol=None):
     """Frames with that MAC there, 0: to it, 6: by it; of that protocol, where one is given. A classic BPF program."""
     high, low = struct.unpack("!IH", mac)
     rest = 2 if protocol is not None else 0
-    program = b"".join(struct.pack("HBBI", *line) for line in (
+    take(packets, (
         (0x20, 0, 0, at), (0x15, 0, 3 + rest, high),  # ld [at]; jne high, drop
         (0x28, 0, 0, at + 4), (0x15, 0, 1 + rest, low),  # ldh [at + 4]; jne low, drop
         *(((0x28, 0, 0, 12), (0x15, 0, 1, protocol)) if rest else ()),  # ldh [12]; jne protocol, drop
         (0x06, 0, 0, 0x40000), (0x06, 0, 0, 0),  # take; drop
     ))
+
+def nothing(packets):
+    take(packets, ((0x06, 0, 0, 0),))  # drop
+
+def take(packets, instructions):
+    program = b"".join(struct.pack("HBBI", *line) for line in instructions)
     lines = array.array("B", program)  # ctypes is not in every host's Python
     packets.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", len(program) // 8, lines.buffer_info()[0]))
 
