@@ -44,7 +44,7 @@ LOOK = 0.25
 # Seconds over which this program's use of a CPU is measured while it passes frames on, and the share of it that is too much.
 MEASURED, MUCH = 0.2, 0.25
 # Seconds without an answer to a question, beside those between two: the guest hears its standby no more.
-SILENCE = 0.5
+UNANSWERED = 0.5
 
 def main():
     task = json.loads(sys.stdin.readline())
@@ -88,7 +88,7 @@ def main():
         if copies and copies.tap in readable:
             copies.forward()
             copies.spare(now)
-        if copies and copies.waits and now - max(answered, copies.since) > interval + SILENCE:
+        if copies and copies.waits and now - max(answered, copies.since) > interval + UNANSWERED:
             copies.must()
         if copies and not copies.open and now - given >= 0.02:
             given = now
