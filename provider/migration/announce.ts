@@ -225,23 +225,19 @@ export async function vfSeen(context: Announcing, place: LibvirtHost, nic: Annou
   };
 }
 
-/** Outside a move, and before it: announcements as they are by default. */
+/** Outside a move: announcements as they are by default. */
 export function newAnnouncing(
   cluster: LibvirtCluster,
   { name: vm, uuid }: Pick<DomainRef, "name" | "uuid">,
   progress: Progress,
-  {
-    options = defaultMigrationOptions,
-    timeline = new Timeline(cluster.clock),
-  }: Partial<Pick<Announcing, "options" | "timeline">> = {},
 ): Announcing {
   return {
     cluster,
     clock: cluster.clock,
     vm,
     uuid,
-    options,
-    timeline,
+    options: defaultMigrationOptions,
+    timeline: new Timeline(cluster.clock),
     progress,
     announced: { by: "none", notes: [] },
     announcers: Promise.resolve([]),

@@ -32,8 +32,6 @@ export function newContext(
     copiedDisks = [],
     plannedNetdevs = new Map(),
     networksOfNics = new Map(),
-    announced = { by: "none", notes: [] },
-    announcers = Promise.resolve([]),
   }: {
     options?: MigrationOptions;
     progress?: Progress;
@@ -49,9 +47,6 @@ export function newContext(
     plannedNetdevs?: MoveContext["plannedNetdevs"];
     /** Default: none is known. */
     networksOfNics?: NetworksOfNics | undefined;
-    /** Of the announcers that were started already. Default: none was. */
-    announced?: MoveContext["announced"];
-    announcers?: MoveContext["announcers"];
   },
 ): MoveContext {
   const current = { journal };
@@ -96,8 +91,8 @@ export function newContext(
     // A process that resumes a move does not know what became of that.
     isAskedByQemu: journal.unplug === "late" && journal.step === "migrate",
     job: undefined,
-    announced,
-    announcers,
+    announced: { by: "none", notes: [] },
+    announcers: Promise.resolve([]),
   };
 }
 

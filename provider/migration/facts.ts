@@ -123,7 +123,6 @@ export async function gatherFacts(
 /** What is told of a VM while more is asked about it. It must not throw. */
 export interface WhileLooking {
   readonly onFound?: (instance: DomainInstance) => void;
-  readonly onPairs?: (instance: DomainInstance, pairs: readonly PairOnNetwork[]) => void;
 }
 
 /** The VM's side of a move, wherever it goes. */
@@ -155,7 +154,7 @@ export async function lookAtVm(
   wanted: VmRef,
   asked: HostFactsCache,
   options: MigrationOptions = defaultMigrationOptions,
-  { onFound, onPairs }: WhileLooking = {},
+  { onFound }: WhileLooking = {},
 ): Promise<SourceFacts> {
   const { name: vm, uuid } = named(wanted);
   const located = cluster.locationsOf(wanted);
@@ -180,7 +179,6 @@ export async function lookAtVm(
   const stored = await profiles;
   const moving =
     domain === undefined || instance === undefined ? [] : await pairsOn(cluster, instance.host, domain, stored);
-  if (instance !== undefined) onPairs?.(instance, moving);
   const recorded = domain === undefined ? new Map<string, string>() : networksOfNics(recordsOf(domain), stored);
   const plain =
     domain === undefined || instance === undefined ? [] : plainInterfaces(cluster, instance.host, domain, recorded);

@@ -2,7 +2,7 @@
 import { formatPciAddress } from "../backends/libvirt/xml/pci-address.js";
 import { noProgress, type Progress } from "../model/progress.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
-import { stopAnnouncers } from "./announce.js";
+import { plannedPlaces, startAnnouncers, stopAnnouncers } from "./announce.js";
 import type { MoveContext } from "./context.js";
 import { summarizeJob } from "./job.js";
 import { defaultMigrationOptions, type MigrationOptions } from "./options.js";
@@ -55,7 +55,7 @@ export async function moveVm(
   progress.report({ phase: "preflight", message: `checking whether "${vm}" can move to "${to}"` });
   const timeline = new Timeline(cluster.clock);
   timeline.begin("preflight");
-  const readying = new Readying(cluster, to, { options, progress, timeline });
+  const readying = new Readying(cluster, to);
   let ready: ReadyMove | undefined;
   try {
     ready = await readyMove(cluster, { vm, uuid, to, options, progress, command, signal }, timeline, readying);
@@ -123,9 +123,12 @@ async function readyMove(
       ),
     ),
     networksOfNics: plan.networksOfNics,
-    ...readying.announcers,
   });
   context.prepared = guardedBy(await readying.prepared(instance), () => context.lease.check());
+  // Python takes its time to start on a host: they are awaited where the next step ends.
+  const hosts = { source, destination: cluster.host(to) };
+  context.announcers = startAnnouncers(context, plannedPlaces(cluster, hosts, interfaces));
+  context.announcers.catch(() => undefined);
   timeline.end("preflight", "done");
   return { plan, context };
 }

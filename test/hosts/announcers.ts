@@ -2,10 +2,12 @@
 import { PassThrough } from "node:stream";
 import type { LibvirtCluster } from "../../provider/backends/libvirt/cluster.js";
 
-/** The announcers that were started, by their host. */
+/** The announcers of the hosts. */
 export interface Announcers {
   /** What each was told, one after another: `host2 fast`. */
   readonly heard: readonly string[];
+  /** Where one was started. */
+  readonly started: readonly string[];
   /** The announcer on that host sees the guest behind that port. */
   sees(host: string, port: string): void;
 }
@@ -13,6 +15,7 @@ export interface Announcers {
 /** @param onWord called with each word, as `heard` has it. */
 export function runsAnnouncers(cluster: LibvirtCluster, onWord: (word: string) => void = () => undefined): Announcers {
   const heard: string[] = [];
+  const started: string[] = [];
   const said = new Map<string, PassThrough[]>();
   for (const host of cluster.hosts) {
     const ofHost: PassThrough[] = [];
@@ -20,6 +23,7 @@ export function runsAnnouncers(cluster: LibvirtCluster, onWord: (word: string) =
     host.command = () => Promise.resolve({ code: 127, stdout: "", stderr: "not found" });
     host.commands = () =>
       Promise.resolve(() => {
+        started.push(host.name);
         const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
         let isTask = true;
         stdin.on("data", (chunk: Buffer) => {
@@ -38,6 +42,7 @@ export function runsAnnouncers(cluster: LibvirtCluster, onWord: (word: string) =
   }
   return {
     heard,
+    started,
     sees(host, port) {
       for (const stdout of said.get(host) ?? []) stdout.write(`${JSON.stringify({ port, at: 1 })}\n`);
     },

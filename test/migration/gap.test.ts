@@ -4,6 +4,7 @@
  */
 import { describe, expect, test } from "vitest";
 import { moveVm } from "../../provider/migration/move.js";
+import { MoveRefused } from "../../provider/migration/plan.js";
 import type { ProcedureName } from "../../provider/backends/libvirt/rpc/procedures.js";
 import { runsAnnouncers } from "../hosts/announcers.js";
 import { declarePair } from "../hosts/declared.js";
@@ -114,6 +115,18 @@ describe.concurrent("the program on the destination", () => {
 });
 
 describe.concurrent("before the VF leaves", () => {
+  it("no program is started on the hosts of a move that is refused", async ({ lab }) => {
+    const announcers = runsAnnouncers(lab.cluster, (word) => {
+      if (word.startsWith("host2 plugged")) setTimeout(() => announcers.sees("host2", "uplink0"), 20);
+    });
+    const bridges = lab.host2.devices.bridges.splice(0);
+    await expect(move(lab)).rejects.toThrow(MoveRefused);
+    expect(announcers.started).toEqual([]);
+    lab.host2.devices.bridges.push(...bridges);
+    await move(lab);
+    expect(announcers.started.toSorted()).toEqual(["host1", "host2"]);
+  });
+
   it("the hosts are asked no more than so many times one after another", async ({ lab }) => {
     const rounds = new Rounds(lab.hosts);
     await move(lab);
