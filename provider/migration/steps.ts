@@ -30,7 +30,7 @@ import { unclaimMove } from "../backends/libvirt/vf-claims.js";
 import { untilReleased } from "../backends/libvirt/qemu-unplug.js";
 import { unplugStray, vfInQemu } from "../backends/libvirt/stray-vf.js";
 import { unplug, UnplugFailed } from "../backends/libvirt/unplug.js";
-import { setVf } from "../backends/libvirt/vf-settings/vf-settings.js";
+import { readVfSettings, setVf } from "../backends/libvirt/vf-settings/vf-settings.js";
 import { attachVf, isSetByHost, placeChanged, primaryDevice } from "../backends/libvirt/vf-plugging.js";
 import { chooseVf } from "../backends/libvirt/vf-scheduler.js";
 import { withBridgesThere, type Way } from "./bridges.js";
@@ -155,8 +155,11 @@ const unplugVfs: MoveStep = {
     if (context.owed.absence(context.source) !== undefined) return;
     const dom = await domainOn(context.source, context);
     if (dom === undefined || !isActive(await context.source.state(dom))) return;
+    // From here on what comes through its standby does not mean that the guest has released its VF.
+    await tellAnnouncersOn(context, context.source, "here");
     const isAsked = context.unplug === "late" ? context.isAskedByQemu : context.journal.step === "unplug";
     if (isAsked) await drainUnplugRequests(context, dom);
+    if (context.unplug === "late") await unplugUnpaired(context, dom);
     await plugMissing(context, context.source, dom, (nic) => nic.sourceVf);
   },
   async isDone(context) {
@@ -515,6 +518,23 @@ async function drainUnplugRequests({ source, journal: { interfaces } }: MoveCont
         if (!(error instanceof UnplugFailed)) throw error;
       },
     );
+  });
+}
+
+/**
+ * Where a migration is aborted, QEMU plugs a VF that the guest had released by itself (QEMU hw/net/virtio-net.c, failover_replug_primary), and
+ * libvirt, which knows of neither, sets nothing. The announcer has cleared its MAC by then, and a guest pairs no VF of another MAC: it is taken out,
+ * so that libvirt plugs it with its own.
+ * @throws UnplugFailed
+ */
+async function unplugUnpaired({ cluster, source, options, journal }: MoveContext, dom: DomainRef): Promise<void> {
+  if (!cluster.config.hostCommands) return;
+  const aliases = await aliasesNow(source, dom, journal.interfaces);
+  await allSettledOrThrow(journal.interfaces, async (nic) => {
+    const [alias, settings] = [aliases.get(nic), await readVfSettings(source, nic.sourceVf)];
+    if (alias === undefined || settings === undefined || settings.mac.toLowerCase() === nic.mac.toLowerCase()) return;
+    const device = `VF ${formatPciAddress(nic.sourceVf)}, whose MAC was cleared for the move`;
+    await unplug(source, dom, alias, { timeout: stepTable.unplug.limit(options), device });
   });
 }
 

@@ -260,6 +260,17 @@ export class Domains {
   private take(device: Element): void {
     const vf = this.managedVf(device);
     if (vf !== undefined) this.devices.detach(vf);
+    this.setNetwork(device);
+  }
+
+  /** The PF is told the MAC and the VLAN of an `<interface>`, not those of a `<hostdev>` (virHostdevSetNetConfig). */
+  private setNetwork(device: Element): void {
+    const pci = hostPciAddress(device);
+    const mac = attribute(child(device, "mac"), "address");
+    if (device.name !== "interface" || pci === undefined || mac === undefined) return;
+    const vf = this.devices.functionAt(formatPciAddress(pci))?.vf;
+    const vlan = Number(attribute(child(child(device, "vlan"), "tag"), "id") ?? 0);
+    if (vf !== undefined) vf.settings = { mac, vlan };
   }
 
   /** Gives a managed device back to the host (virHostdevReAttachPCIDevices). */

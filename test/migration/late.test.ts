@@ -3,9 +3,10 @@ import { describe, expect } from "vitest";
 import { MoveFailed, moveVm } from "../../provider/migration/move.js";
 import { defaultMigrationOptions, type MigrationOptions } from "../../provider/migration/options.js";
 import { runsAnnouncers } from "../hosts/announcers.js";
+import { runsCommands } from "../hosts/commands.js";
 import { pairedTest as it } from "../hosts/lab-test.js";
 import { expectedState, clusterState } from "../hosts/cluster-state.js";
-import { vfs, type LabLike } from "../hosts/two-hosts.js";
+import { vfs, vm, type LabLike } from "../hosts/two-hosts.js";
 
 const late = (more: Partial<MigrationOptions> = {}): MigrationOptions => ({
   ...defaultMigrationOptions,
@@ -52,6 +53,34 @@ describe.concurrent("a move whose VF QEMU unplugs", () => {
     expect((failed as MoveFailed).report.outcome).toBe("failed-on-source");
     expect(clusterState(lab)).toEqual(expectedState("host1", vfs[0]));
   }, 30_000);
+
+  describe("that is aborted when the guest has released its VF", () => {
+    /** @param cleared as the announcer does it on the host (test/e2e/announcer.test.ts). */
+    async function aborted(lab: LabLike, { cleared }: { readonly cleared: boolean }) {
+      runsCommands(lab, lab.cluster);
+      const vf = lab.host1.devices.functionAt(vfs[0])?.vf;
+      const controller = new AbortController();
+      Object.assign(lab.host1.memory, { passes: 20, milliseconds: 4000 });
+      lab.host1.before("domain_migrate_perform3_params", () => {
+        if (cleared && vf !== undefined) vf.settings = { mac: "00:00:00:00:00:00", vlan: 0 };
+        lab.clock.after(500, () => controller.abort(new Error("Ctrl-C")));
+      });
+      const moving = moveVm(lab.cluster, { vm: "web", to: "host2", options: late(), signal: controller.signal });
+      await expect(moving).rejects.toMatchObject({ report: { outcome: "failed-on-source" } });
+      expect(clusterState(lab)).toEqual(expectedState("host1", vfs[0]));
+      expect(vf?.settings).toEqual({ mac: vm.mac, vlan: 0 });
+    }
+
+    it("plugs it once more where its MAC was cleared", async ({ lab }) => {
+      await aborted(lab, { cleared: true });
+      expect(lab.host1.calls.get("domain_detach_device_alias")).toBe(1);
+    });
+
+    it("leaves it as it is where it was not", async ({ lab }) => {
+      await aborted(lab, { cleared: false });
+      expect(lab.host1.calls.get("domain_detach_device_alias")).toBeUndefined();
+    });
+  });
 
   it("gets its VF by a plug where QEMU could not plug it on the destination", async ({ lab, pair }) => {
     lab.host2.missingInQemu.add(pair.state.aliases[1] ?? "");

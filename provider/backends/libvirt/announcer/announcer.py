@@ -9,7 +9,7 @@
 # While the guest lives on its standby here (from "here" or "unplugging" to "gone") the bridge's uplinks take frames for its
 # MAC in. Where an uplink is the VF's own PF, the NIC would give them to the VF alone, from the moment libvirt sets the VF's MAC: seconds
 # before the guest's driver is there. The filter is this socket's (PACKET_MR_UNICAST) and ends with it, or with "apart", for
-# PFs that set no VF's MAC beside it; "here" brings it back. Where it does not help, the leaving VF's MAC is cleared at the guest's first frame through its tap, which says that its driver has released it
+# PFs that set no VF's MAC beside it; "here" brings it back. Where it does not help, the leaving VF's MAC is cleared at the guest's first frame through its tap after "unplugging", which says that its driver has released it
 # (asked for by the author of the Linux commit "virtio_net: Extend virtio to use VF datapath when available").
 #
 # "plugged VF VLAN" (0: none): until "gone", what comes through the guest's tap goes to its VF, too, by the PF, whose internal switch
@@ -102,7 +102,7 @@ def main():
             *words, told = (told + read).split(b"\n")
             for word, *rest in (word.split() for word in words if word.strip()):
                 interval = {b"fast": task["interval"], b"slow": 1.0}.get(word, interval)
-                armed = armed or (word == b"unplugging" and "vf" in task)
+                armed = (armed or word == b"unplugging" and "vf" in task) and word not in (b"here", b"gone")
                 if word in (b"here", b"unplugging") and here is None:
                     here = taken_in(bridge, guest)
                 if word == b"apart" and here:
