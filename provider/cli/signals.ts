@@ -53,7 +53,9 @@ export function catchInterrupts(
       return;
     }
     say(interruption().first);
-    controller.abort(new ProblemError({ code: "interrupted", what: `Interrupted by ${name}` }));
+    controller.abort(
+      new ProblemError({ code: "interrupted", what: `Interrupted by ${name}`, remedy: "Run the command again." }),
+    );
   };
   return { signal: controller.signal, release: listen(source, onSignal) };
 }

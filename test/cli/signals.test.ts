@@ -18,7 +18,7 @@ describe("Ctrl-C", () => {
     expect(interrupts.signal.aborted).toBe(false);
     source.emit(name, name);
     expect(interrupts.signal.aborted).toBe(true);
-    expect((interrupts.signal.reason as Error).message).toBe(`Interrupted by ${name}.`);
+    expect((interrupts.signal.reason as Error).message).toBe(`Interrupted by ${name}. Run the command again.`);
     expect(said).toHaveLength(1);
     expect(exits).toEqual([]);
   });

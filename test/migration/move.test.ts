@@ -3,6 +3,7 @@ import { VmOnSeveralHosts } from "../../provider/backends/libvirt/cluster.js";
 import { CpuCompare, DomainState, DomainXml, PausedReason } from "../../provider/backends/libvirt/constants.js";
 import { MoveFailed, moveVm } from "../../provider/migration/move.js";
 import { defaultMigrationOptions, type MigrationOptions } from "../../provider/migration/options.js";
+import { ProblemError } from "../../provider/model/problem.js";
 import { MoveRefused } from "../../provider/migration/plan.js";
 import { missingVfsOf, plugMissingVfs } from "../../provider/migration/repair.js";
 import { formatXml, parseXml } from "../../provider/xml/element.js";
@@ -388,10 +389,17 @@ describe.concurrent("a migration that does not come off", () => {
     Object.assign(lab.host1.memory, { passes: 1000, milliseconds: 5 });
     const controller = new AbortController();
     lab.host1.before("domain_migrate_perform3_params", () => {
-      lab.clock.after(5, () => controller.abort(new Error("Ctrl-C")));
+      lab.clock.after(5, () =>
+        controller.abort(
+          new ProblemError({ code: "interrupted", what: "Interrupted by SIGINT", remedy: "Run it again." }),
+        ),
+      );
     });
-    const { report } = await failure(move(lab, {}, controller.signal));
+    const { message, report } = await failure(move(lab, {}, controller.signal));
     expect(report.outcome).toBe("failed-on-source");
+    expect(message).toBe(
+      'Unable to move VM "web" from "host1" to "host2": Interrupted by SIGINT. The move was rolled back: the VM is on the source, as it was. Run it again.',
+    );
     expect(lab.host1.calls.get("domain_abort_job")).toBeGreaterThan(0);
     expect(clusterState(lab)).toEqual(here);
   });

@@ -106,7 +106,8 @@ export interface Arrival {
 
 /**
  * Moves a running domain. When it returns, the domain runs on the destination, and the source's copy never will again.
- * @throws MigrationFailed the domain runs on the source, as before, unless the message says that this is not known.
+ * @throws MigrationFailed the domain runs on the source, as before, unless the message says that this is not known; the signal's reason:
+ *   it runs there.
  */
 export async function migrate(ends: MigrationEnds, dom: DomainRef, options: MigrationOptions): Promise<Arrival> {
   const deadline = new AbortController();
@@ -245,6 +246,8 @@ async function runMigration(
     throw failed(new Error(`the connection to "${destination.name}" was lost`, { cause: performError }));
   }
   if (performError !== undefined) {
+    // Both hosts then tell of what they were told to do.
+    options.signal?.throwIfAborted();
     // libvirt wants no Confirm after a failed Perform: the source has gone on by itself.
     throw failed(combineErrors(performError, finishError));
   }
