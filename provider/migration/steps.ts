@@ -24,6 +24,7 @@ import {
   type Incoming,
   type MigrationPhase,
 } from "../backends/libvirt/live-migration.js";
+import { vfAt } from "../backends/libvirt/inventory.js";
 import { physicalFunctionsOf } from "../backends/libvirt/network-vfs.js";
 import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
 import { unclaimMove } from "../backends/libvirt/vf-claims.js";
@@ -549,7 +550,7 @@ async function plugMissing(
   // What this process has taken from the VM and moved without it is known to be missing.
   const hasArrived = host === context.destination && dom === context.arrived;
   const isKnown = hasArrived && context.unplug === "early";
-  if (host === context.destination && context.unplug === "late") await dropUnknownToQemu(context, host, dom);
+  if (host === context.destination && context.unplug === "late") await dropUnusable(context, host, dom);
   const present = isKnown ? [] : (await host.liveDomain(dom)).interfaces;
   const missing = nics.filter((nic) => !isPluggedIn(present, nic));
   for (const nic of nics) {
@@ -574,17 +575,33 @@ async function plugMissing(
 
 /**
  * QEMU plugs the destination's VFs by itself, where it can; where it cannot, that is a line in its log and no more, and libvirt takes
- * the VF for plugged (QEMU hw/net/virtio-net.c, failover_add_primary). libvirt is told to drop it, so that it can be plugged.
+ * the VF for plugged (QEMU hw/net/virtio-net.c, failover_add_primary). Nor does QEMU look whether the VF's PF is down, where libvirt would not plug it
+ * (src/util/virhostdev.c, virHostdevSetNetConfig; virnetdev.c): its driver in the guest gets no MAC then. libvirt is told to drop both, so that they can be plugged.
  */
-async function dropUnknownToQemu(context: MoveContext, host: LibvirtHost, dom: DomainRef): Promise<void> {
+async function dropUnusable(context: MoveContext, host: LibvirtHost, dom: DomainRef): Promise<void> {
   const { interfaces } = await host.liveDomain(dom);
   await allSettledOrThrow(context.journal.interfaces, async (nic) => {
-    const alias = findPrimary(interfaces, nic)?.alias;
-    if (alias === undefined || (await isInQemu(host, dom, alias))) return;
-    await unplug(host, dom, alias, { timeout: requestSettles }).catch((error: unknown) => {
+    const primary = findPrimary(interfaces, nic);
+    if (primary?.alias === undefined) return;
+    const [isThere, isOffline] = await Promise.all([
+      isInQemu(host, dom, primary.alias),
+      isPfDown(context, host, nic, primary.vf),
+    ]);
+    if (isThere && !isOffline) return;
+    await unplug(host, dom, primary.alias, { timeout: requestSettles }).catch((error: unknown) => {
       if (!(error instanceof UnplugFailed)) throw error;
     });
   });
+}
+
+async function isPfDown(
+  { cluster }: MoveContext,
+  host: LibvirtHost,
+  { network }: JournalInterface,
+  vf: PciAddress | undefined,
+): Promise<boolean> {
+  const pfs = await physicalFunctionsOf(cluster, host, network);
+  return pfs.some((pf) => !pf.linkUp && vfAt([pf], vf) !== undefined);
 }
 
 /** Whether QEMU has the device; taken for granted where libvirt does not let us ask it. */

@@ -2,6 +2,7 @@
 import { describe, expect } from "vitest";
 import { MoveFailed, moveVm } from "../../provider/migration/move.js";
 import { defaultMigrationOptions, type MigrationOptions } from "../../provider/migration/options.js";
+import { plugMissingVfs } from "../../provider/migration/repair.js";
 import { runsAnnouncers } from "../hosts/announcers.js";
 import { runsCommands } from "../hosts/commands.js";
 import { pairedTest as it } from "../hosts/lab-test.js";
@@ -88,6 +89,19 @@ describe.concurrent("a move whose VF QEMU unplugs", () => {
     expect(report).toMatchObject({ outcome: "moved", interfaces: [{ vfAfter: vfs[0] }] });
     expect(lab.host2.calls.get("domain_attach_device_flags")).toBe(1);
     expect(lab.host2.missingInQemu.size).toBe(0);
+    expect(clusterState(lab)).toEqual(expectedState("host2", vfs[0]));
+  });
+
+  it("has none where the destination's PF went down, which QEMU does not look at, and gets one by a recovery", async ({
+    lab,
+  }) => {
+    const [pf] = lab.host2.devices.physicalFunctions;
+    if (pf === undefined) throw new Error("host2 has no PF");
+    lab.host1.before("domain_migrate_perform3_params", () => void (pf.linkUp = false));
+    const report = await move(lab);
+    expect(report).toMatchObject({ outcome: "moved-without-vf", interfaces: [{ vfAfter: null }] });
+    pf.linkUp = true;
+    await plugMissingVfs(lab.cluster, vm.name, lab.progress);
     expect(clusterState(lab)).toEqual(expectedState("host2", vfs[0]));
   });
 });
