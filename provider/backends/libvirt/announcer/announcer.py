@@ -44,7 +44,7 @@ LOOK = 0.25
 # Seconds over which this program's use of a CPU is measured while it passes frames on, and the share of it that is too much.
 MEASURED, MUCH = 0.2, 0.25
 # Seconds without an answer to a question, beside those between two: the guest hears its standby no more.
-UNANSWERED = 0.5
+UNANSWERED = 1.0
 
 def main():
     task = json.loads(sys.stdin.readline())
