@@ -575,8 +575,9 @@ async function plugMissing(
 
 /**
  * QEMU plugs the destination's VFs by itself, where it can; where it cannot, that is a line in its log and no more, and libvirt takes
- * the VF for plugged (QEMU hw/net/virtio-net.c, failover_add_primary). Nor does QEMU look whether the VF's PF is down, where libvirt would not plug it
- * (src/util/virhostdev.c, virHostdevSetNetConfig; virnetdev.c): its driver in the guest gets no MAC then. libvirt is told to drop both, so that they can be plugged.
+ * the VF for plugged (QEMU hw/net/virtio-net.c, failover_add_primary). Nor does QEMU look whether the VF's PF is down, where libvirt would
+ * not plug it (src/util/virnetdev.c, virNetDevSaveNetConfig): its driver in the guest gets no MAC then. libvirt is told to drop both, so
+ * that they can be plugged.
  */
 async function dropUnusable(context: MoveContext, host: LibvirtHost, dom: DomainRef): Promise<void> {
   const { interfaces } = await host.liveDomain(dom);
