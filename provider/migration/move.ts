@@ -126,8 +126,7 @@ async function readyMove(
   });
   context.prepared = guardedBy(await readying.prepared(instance), () => context.lease.check());
   // Python takes its time to start on a host: they are awaited where the next step ends.
-  const hosts = { source, destination: cluster.host(to) };
-  context.announcers = startAnnouncers(context, plannedPlaces(cluster, hosts, interfaces));
+  context.announcers = startAnnouncers(context, plannedPlaces(cluster, context, interfaces));
   context.announcers.catch(() => undefined);
   timeline.end("preflight", "done");
   return { plan, context };

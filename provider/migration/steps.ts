@@ -2,7 +2,8 @@
  * The move, as one list of steps. Each asks the hosts what is true before it acts, so that any process can take the list up
  * where another was interrupted.
  */
-import { networkOn } from "../config/index.js";
+import { networkOn, pfsOf } from "../config/index.js";
+import { sameMac } from "../model/mac.js";
 import { ProblemError, reasonOf } from "../model/problem.js";
 import { evaluate, migrationXmlRules, problemOf } from "../rules/index.js";
 import { attribute, child, formatXml, parseXml, withAttributes, withChildren, type Element } from "../xml/element.js";
@@ -24,7 +25,7 @@ import {
   type Incoming,
   type MigrationPhase,
 } from "../backends/libvirt/live-migration.js";
-import { vfAt } from "../backends/libvirt/inventory.js";
+import { isBelowDownPf } from "../backends/libvirt/inventory.js";
 import { physicalFunctionsOf } from "../backends/libvirt/network-vfs.js";
 import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
 import { unclaimMove } from "../backends/libvirt/vf-claims.js";
@@ -222,7 +223,6 @@ const migrateVm: MoveStep = {
       .unrenewed(() => migrate(ends, dom, how))
       .catch(async (error: unknown) => {
         over.abort();
-        if (kept.signal.aborted) throw kept.signal.reason;
         // In words of our own, where that is why.
         if (LibvirtError.is(error, "OPERATION_INVALID", "NO_DOMAIN")) await requireDomain(source, context);
         throw error;
@@ -533,8 +533,8 @@ async function unplugUnpaired({ cluster, source, options, journal }: MoveContext
   const aliases = await aliasesNow(source, dom, journal.interfaces);
   await allSettledOrThrow(journal.interfaces, async (nic) => {
     const [alias, settings] = [aliases.get(nic), await readVfSettings(source, nic.sourceVf)];
-    if (alias === undefined || settings === undefined || settings.mac.toLowerCase() === nic.mac.toLowerCase()) return;
-    const device = `VF ${formatPciAddress(nic.sourceVf)}, whose MAC was cleared for the move`;
+    if (alias === undefined || settings === undefined || sameMac(settings.mac, nic.mac)) return;
+    const device = `VF ${formatPciAddress(nic.sourceVf)} (its MAC was cleared for the move)`;
     await unplug(source, dom, alias, { timeout: stepTable.unplug.limit(options), device });
   });
 }
@@ -596,13 +596,14 @@ async function dropUnusable(context: MoveContext, host: LibvirtHost, dom: Domain
 }
 
 async function isPfDown(
-  { cluster }: MoveContext,
+  { cluster: { config } }: MoveContext,
   host: LibvirtHost,
   { network }: JournalInterface,
   vf: PciAddress | undefined,
 ): Promise<boolean> {
-  const pfs = await physicalFunctionsOf(cluster, host, network);
-  return pfs.some((pf) => !pf.linkUp && vfAt([pf], vf) !== undefined);
+  if (vf === undefined) return false;
+  const pfs = pfsOf(networkOn(config, host.name, network)) ?? [];
+  return (await Promise.all(pfs.map((pf) => isBelowDownPf(host, pf, vf)))).includes(true);
 }
 
 /** Whether QEMU has the device; taken for granted where libvirt does not let us ask it. */

@@ -47,8 +47,7 @@ def scene():
     for name, vlan in (("plain", 0), ("tagged", 100)):
         heard(vf)
         copies = Copies("guest0", "pf0", 0, vlan, guest)
-        early = frame(guest, peer, b"before it may go")
-        out.send(early)
+        out.send(frame(guest, peer, b"before it may go"))
         copies.begin()
         for sent in (frame(guest, peer, b"for the guest"), frame(other, peer, b"for another"),
                      frame(b"\xff" * 6, peer, b"for all"), frame(guest, pf, b"come back")):
@@ -66,21 +65,20 @@ def scene():
         while select.select([copies.tap], [], [], 0.3)[0]:
             copies.forward()
         return copies.sent - before
+    def busy():
+        end = time.time() + 2 * MEASURED
+        while time.time() < end:
+            pass
+        copies.spare(time.time())
     copies.begin()
     time.sleep(MEASURED)
     copies.spare(time.time())
     spared.append([copies.waits, passed(b"at ease")])
-    end = time.time() + 2 * MEASURED
-    while time.time() < end:
-        pass
-    copies.spare(time.time())
+    busy()
     spared.append([copies.waits, passed(b"in haste")])
     copies.must()
     spared.append([copies.waits, passed(b"needed")])
-    end = time.time() + 2 * MEASURED
-    while time.time() < end:
-        pass
-    copies.spare(time.time())
+    busy()
     spared.append([copies.waits, passed(b"needed still")])
     copies.close()
 

@@ -125,6 +125,12 @@ export async function vfAddresses(host: LibvirtHost, pf: PfOfNetwork): Promise<r
   return ((await virtualFunctionsOf(host, pf))?.vfs ?? []).map(({ address }) => address);
 }
 
+/** Whether that PF, whose VF it is, is down. */
+export async function isBelowDownPf(host: LibvirtHost, pf: PfOfNetwork, vf: PciAddress): Promise<boolean> {
+  const found = await virtualFunctionsOf(host, pf);
+  return found !== undefined && !found.linkUp && found.vfs.some(({ address }) => samePciAddress(address, vf));
+}
+
 /** @param use what is known of the host's netdevs. Default: they are looked for. */
 async function virtualFunctionsOf(host: LibvirtHost, pf: PfOfNetwork, use?: HostUse) {
   const net =

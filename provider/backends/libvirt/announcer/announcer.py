@@ -175,7 +175,6 @@ class Copies:
         self.pf_name, self.vf = pf, vf
         # `open`: frames may go to the VF; `waits`: but do not, to spare the CPU; `needed`: the guest hears nothing else.
         self.open, self.waits, self.needed = False, False, False
-        self.since, self.spent = time.time(), time.process_time()
         self.tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         self.pf = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         for packets in (self.tap, self.pf):
@@ -186,11 +185,13 @@ class Copies:
         self.pf.bind((pf, 0))
 
     def begin(self):
+        """The PF gives frames for the guest to the VF."""
         if not self.open:
             self.open, self.since, self.spent = True, time.time(), time.process_time()
             only(self.tap, self.guest, 0)
 
     def spare(self, now):
+        """Waits from now on where it takes much of a CPU."""
         if now - self.since < MEASURED or self.waits or self.needed:
             return
         spent = time.process_time()
@@ -234,7 +235,7 @@ def only(packets, mac, at, protocol=None):
     """Frames with that MAC there, 0: to it, 6: by it; of that protocol, where one is given. A classic BPF program."""
     high, low = struct.unpack("!IH", mac)
     rest = 2 if protocol is not None else 0
-    take(packets, (
+    attach(packets, (
         (0x20, 0, 0, at), (0x15, 0, 3 + rest, high),  # ld [at]; jne high, drop
         (0x28, 0, 0, at + 4), (0x15, 0, 1 + rest, low),  # ldh [at + 4]; jne low, drop
         *(((0x28, 0, 0, 12), (0x15, 0, 1, protocol)) if rest else ()),  # ldh [12]; jne protocol, drop
@@ -242,9 +243,9 @@ def only(packets, mac, at, protocol=None):
     ))
 
 def nothing(packets):
-    take(packets, ((0x06, 0, 0, 0),))  # drop
+    attach(packets, ((0x06, 0, 0, 0),))  # drop
 
-def take(packets, instructions):
+def attach(packets, instructions):
     program = b"".join(struct.pack("HBBI", *line) for line in instructions)
     lines = array.array("B", program)  # ctypes is not in every host's Python
     packets.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", len(program) // 8, lines.buffer_info()[0]))
