@@ -17,36 +17,44 @@ export const entries = {
 /** The lowest Node.js of `engines`. */
 const target = "node20";
 
+/** Most of what would be parsed to read hosts, and needed only to write to one: a file of its own, which `require` loads then. */
+const xmlWriter = "xmlbuilder2";
+
 /**
  * @param {Readonly<Record<string, string>>} modules entries by the path of their file, without its ending.
  * @returns {Promise<{ files: Map<string, string>, metafile: import("esbuild").Metafile }>} the files' texts by their paths.
  */
 export async function bundle(modules = entries) {
-  // Chunks are a matter of ES modules; each file is then made the CommonJS that `require` takes in every Node.js.
-  const { outputFiles, metafile } = await build({
-    absWorkingDir: root,
-    entryPoints: Object.entries(modules).map(([name, module]) => ({ in: module, out: name })),
-    outdir: ".",
-    chunkNames: "chunks/[name]-[hash]",
-    bundle: true,
-    splitting: true,
-    format: "esm",
-    platform: "node",
-    target,
-    // Names and lines stay as they are: the stack of an error is to be read.
-    legalComments: "none",
-    write: false,
-    metafile: true,
-    logLevel: "warning",
-    plugins: [oneSdk, filesInTheText, withoutUnusedParts],
-  });
-  const files = outputFiles.map(async ({ path, text }) => {
+  const [ours, writer] = await Promise.all([
+    // Chunks are a matter of ES modules; each file is then made the CommonJS that `require` takes in every Node.js.
+    build({
+      ...options,
+      entryPoints: entryPoints(modules),
+      chunkNames: "chunks/[name]-[hash]",
+      splitting: true,
+      format: "esm",
+    }),
+    build({ ...options, entryPoints: entryPoints({ [`chunks/${xmlWriter}`]: xmlWriter }), format: "cjs" }),
+  ]);
+  const files = ours.outputFiles.map(async ({ path, text }) => {
     // A lazy chunk is `require`d when it is needed.
     const supported = { "dynamic-import": false };
     const { code } = await transform(text, { format: "cjs", platform: "node", target, supported });
-    return /** @type {const} */ ([relative(root, path), withClassNames(code)]);
+    const name = relative(root, path);
+    // esbuild's stand-in for the `require` that ES modules have not would look beside the file that it is in.
+    const direct = code.replaceAll(/\(0, \w+\.__require\)/g, "require");
+    if (direct.includes(`require("./${xmlWriter}.js")`) && dirname(name) !== "chunks")
+      throw new Error(`${name} does not lie beside ${xmlWriter}.js, which it loads.`);
+    return /** @type {const} */ ([name, withClassNames(direct)]);
   });
-  return { files: new Map(await Promise.all(files)), metafile };
+  const others = writer.outputFiles.map(({ path, text }) => /** @type {const} */ ([relative(root, path), text]));
+  const outputs = { ...ours.metafile.outputs, ...writer.metafile.outputs };
+  return { files: new Map([...(await Promise.all(files)), ...others]), metafile: { ...ours.metafile, outputs } };
+}
+
+/** @param {Readonly<Record<string, string>>} modules */
+function entryPoints(modules) {
+  return Object.entries(modules).map(([name, module]) => ({ in: module, out: name }));
 }
 
 /**
@@ -93,6 +101,17 @@ const filesInTheText = {
   },
 };
 
+const writerApart = {
+  name: "XML writer apart",
+  /** @param {import("esbuild").PluginBuild} context */
+  setup({ onResolve }) {
+    const filter = new RegExp(`^${xmlWriter}$`);
+    onResolve({ filter }, ({ kind }) =>
+      kind === "require-call" ? { path: `./${xmlWriter}.js`, external: true } : undefined,
+    );
+  },
+};
+
 /**
  * ssh2 does without its native parts, which are another file on each machine, and xmlbuilder2 without YAML, which it can write
  * as well.
@@ -109,6 +128,21 @@ const withoutUnusedParts = {
     onLoad({ filter: /.*/, namespace: "empty" }, () => ({ contents: "" }));
   },
 };
+
+/** @satisfies {import("esbuild").BuildOptions} */
+const options = /** @type {const} */ ({
+  absWorkingDir: root,
+  outdir: ".",
+  bundle: true,
+  platform: "node",
+  target,
+  // Names and lines stay as they are: the stack of an error is to be read.
+  legalComments: "none",
+  write: false,
+  metafile: true,
+  logLevel: "warning",
+  plugins: [oneSdk, filesInTheText, writerApart, withoutUnusedParts],
+});
 
 /**
  * @param {import("esbuild").Metafile} metafile

@@ -72,9 +72,7 @@ export function isWrittenAs(element: Element, text: string): boolean {
 
 /** Where in the text the element ends that starts there; -1: it is another. */
 function endOf(element: Element, text: string, start: number): number {
-  const attributes = Object.entries(element.attributes).map(
-    ([name, value]) => ` ${name}="${marked(escapeAttribute(value)).replaceAll('"', "&quot;")}"`,
-  );
+  const attributes = Object.entries(element.attributes).map(([name, value]) => ` ${name}="${writtenAttribute(value)}"`);
   const head = `<${element.name}${attributes.join("")}`;
   if (!element.text && element.children.length === 0) return after(`${head}/>`, text, start);
   let at = after(`${head}>${marked(escapeText(element.text ?? ""))}`, text, start);
@@ -88,6 +86,11 @@ function endOf(element: Element, text: string, start: number): number {
 
 function after(piece: string, text: string, at: number): number {
   return text.startsWith(piece, at) ? at + piece.length : -1;
+}
+
+/** Nearly no value has anything to escape: to look once is quicker than to replace what is not there. */
+function writtenAttribute(value: string): string {
+  return /[&<>"\t\n\r]/.test(value) ? marked(escapeAttribute(value)).replaceAll('"', "&quot;") : value;
 }
 
 /** What xmlbuilder2 escapes by itself. */

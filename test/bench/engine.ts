@@ -1,7 +1,7 @@
 /**
  * What Pulumi's real engine takes for a program of many interfaces: ours against hosts in a process of their own, the same
- * resources doing nothing (the engine's floor), and the same with a local process for each (what a user would write).
- * By turns, so that what else the machine does hits all ways alike.
+ * resources doing nothing (the engine's floor), these with as many outputs as ours have, and with a local process for each
+ * (what a user would write). By turns, so that what else the machine does hits all ways alike.
  */
 import { interfacesPerVm } from "../hosts/fleet.js";
 import { withStack, type TestStack } from "../pulumi/stack.js";
@@ -51,7 +51,7 @@ export async function benchEngine(options: EngineOptions, say: (line: string) =>
   for (const roundTrip of roundTrips) {
     const measured: Record<ProgramWay, Samples>[] = [];
     for (let round = 0; round < rounds; round++) {
-      const samples = { ours: {}, floor: {}, command: {} } as Record<ProgramWay, Samples>;
+      const samples = Object.fromEntries(programWays.map((way) => [way, {}])) as Record<ProgramWay, Samples>;
       // None is always first.
       const order = programWays.map((_, index) => programWays[(index + round) % programWays.length] ?? "ours");
       for (const way of order) {

@@ -73,7 +73,9 @@ for (const [name, benches, what] of [
 ] as const)
   program
     .command(name)
-    .description(`${what}, beside the engine's floor and a local process for each: seconds`)
+    .description(
+      `${what}, beside the engine's floor, the same with outputs like ours, and a local process for each: seconds`,
+    )
     .option("--resources <n>", `a multiple of ${interfacesPerVm}: a VM's`, Number, 1000)
     .option("--rounds <n>", "of each way", Number, 3)
     .option("--rtt <ms>", "round-trip times of the hosts, separated by commas", numbers, [0, 5, 50])

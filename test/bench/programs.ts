@@ -1,7 +1,7 @@
 /** One program of many interfaces, in the ways that are compared. */
 import { interfacesPerVm, profilesOfVm, vmNames } from "../hosts/fleet.js";
 
-export const programWays = ["ours", "floor", "command"] as const;
+export const programWays = ["ours", "floor", "same-outputs", "command"] as const;
 export type ProgramWay = (typeof programWays)[number];
 
 const profiles = `
@@ -23,7 +23,7 @@ for (const vm of ${JSON.stringify(vmNames(resources / interfacesPerVm))})
   }
 `;
 
-/** The engine's floor and what a user would write: resources of the same inputs and outputs with a provider of their own. */
+/** The engine's floor and what a user would write: resources of the same inputs with a provider of their own. */
 const dynamic = (provider: string) => `
 import * as pulumi from "@pulumi/pulumi";
 import { execFile } from "node:child_process";
@@ -46,6 +46,19 @@ const sources: Readonly<Record<ProgramWay, (roundTrip: number) => string>> = {
   ours: () => `import { VmInterface, VnicProfile } from "pulumi-vnic-failover";`,
 
   floor: () => dynamic(`const provider = { create: async (inputs) => ({ id: inputs.name, outs: inputs }) };`),
+
+  // What the engine and the SDK take for as much state as ours: an interface's outputs, of the same kinds and lengths.
+  "same-outputs": () =>
+    dynamic(`
+const outputs = (passed) => ({
+  host: "host1", vmId: "11111111-2222-4333-8444-000000000001", vf: passed ? "0000:20:03.0" : null, missing: [],
+  aliases: Array(passed ? 2 : 1).fill("ua-f6f7fc0c-7724-437c-884a-74fc3db3bc78"), xml: "x".repeat(passed ? 604 : 225),
+});
+const provider = {
+  create: async (inputs) => ({
+    id: inputs.name, outs: inputs.vm === undefined ? inputs : { ...inputs, ...outputs(inputs.profile.endsWith("-vf")) },
+  }),
+};`),
 
   // A program of this machine for each question and each change, and the time that a host takes to answer it.
   command: (roundTrip) =>

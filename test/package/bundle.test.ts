@@ -46,11 +46,23 @@ describe("at once is loaded", () => {
     );
   });
 
-  test.each(["pulumi/dynamic/index", "pulumi/plugin/main"])("with %s: neither SSH nor YAML", (entry) => {
-    const packages = packagesAmong(loadedWith(entry));
-    expect(packages).toContain("zod");
-    expect(packages).not.toContain("ssh2");
-    expect(packages).not.toContain("yaml");
+  test.each(["pulumi/dynamic/index", "pulumi/plugin/main"])(
+    "with %s: neither SSH nor YAML nor what writes XML",
+    (entry) => {
+      const packages = packagesAmong(loadedWith(entry));
+      expect(packages).toContain("zod");
+      expect(packages).toContain("fast-xml-parser");
+      expect(packages).not.toContain("ssh2");
+      expect(packages).not.toContain("yaml");
+      expect(packages).not.toContain("xmlbuilder2");
+    },
+  );
+
+  test("with the first document that is written: what writes XML, from a file beside the one that loads it", () => {
+    const { inputs } = built.metafile.outputs["chunks/xmlbuilder2.js"] ?? expect.fail("the writer has no file");
+    expect(packagesAmong(Object.keys(inputs))).toContain("xmlbuilder2");
+    const loaders = [...built.files].filter(([, text]) => text.includes('require("./xmlbuilder2.js")'));
+    expect(loaders.map(([name]) => dirname(name))).toEqual(["chunks"]);
   });
 });
 
