@@ -55,7 +55,7 @@ export async function injectFault(lab: LabState, fault: Fault): Promise<FaultRes
     signal: (name) => mover?.kill(name),
     cable: (host, nic, state) => setPort(nic, host.id, state),
     moveToo: async () => (await cli(["migrate", web.name, "--to", destination.name])).code,
-    recover: recoverOnce,
+    recover: async () => (await recoverOnce()).code,
     die: powerOff,
     remove: ({ name }) => {
       const config = clusterConfig(lab);
@@ -96,8 +96,8 @@ export async function injectFault(lab: LabState, fault: Fault): Promise<FaultRes
     problems.push(...(await whileAway(lab, fault, code, { source, destination, away })));
     return resultOf(fault, began, problems);
   }
-  const recovered = fault.phase === "before" ? 0 : await recover();
-  if (recovered !== 0) problems.push(`recover ended with ${recovered}`);
+  const recovered = fault.phase === "before" ? undefined : await recover();
+  if (recovered !== undefined && recovered.code !== 0) problems.push(`recover ${endOf(recovered)}`);
   problems.push(...(await wrongs(lab, fault, code, source, destination)));
   return resultOf(fault, began, problems);
 }
@@ -126,8 +126,8 @@ async function whileAway(lab: LabState, fault: Fault, code: number, { source, de
   const domain = `virsh -q domstate ${web.name} 2>/dev/null`;
   const state = (await ssh(lab.image, home, domain, { accept: [0, 1] })).stdout.trim();
   const off = state === "" || state === "shut off";
-  if (off && fault.ends?.includes("off") !== true) found.push(`the VM does not run (recover ended with ${recovered})`);
-  if (!off && recovered !== 0) found.push(`recover without ${away.name} ended with ${recovered}`);
+  if (off && fault.ends?.includes("off") !== true) found.push(`the VM does not run (recover ${endOf(recovered)})`);
+  if (!off && recovered.code !== 0) found.push(`recover without ${away.name} ${endOf(recovered)}`);
   if (!off) {
     found.push(
       ...(await wrongs(lab, fault, code, source, destination, [home])).map((each) => `${away.name} away: ${each}`),
@@ -139,7 +139,7 @@ async function whileAway(lab: LabState, fault: Fault, code: number, { source, de
   await powerOn(lab, away);
   writeFileSync(configFile(), JSON.stringify(clusterConfig(lab)));
   const later = await recover();
-  if (later !== 0) found.push(`recover with ${away.name} back ended with ${later}`);
+  if (later.code !== 0) found.push(`recover with ${away.name} back ${endOf(later)}`);
   if (off) {
     // It was on that machine: what is left of it is its definition, which a start would take another VF for.
     const { stdout } = await ssh(lab.image, away, `virsh dumpxml --inactive ${web.name}`, { accept: [0, 1] });
@@ -152,7 +152,7 @@ async function whileAway(lab: LabState, fault: Fault, code: number, { source, de
   if (xml.includes("owed")) found.push(`something is still owed to ${away.name}`);
   // The next move must go there again.
   const next = await cli(["migrate", web.name, "--to", away.name]);
-  if (next.code !== 0) found.push(`the next move ended with ${next.code}: ${next.said.slice(-400)}`);
+  if (next.code !== 0) found.push(`the next move ${endOf(next)}`);
   return found;
 }
 
@@ -161,23 +161,23 @@ const phasesWithReservation: ReadonlySet<string> = new Set(["unplug", "migrate"]
 const phasesWithCopy: ReadonlySet<string> = new Set(["plug"]);
 
 /** With the word that the host is dead only where it is asked for. */
-async function recoverWithout(away: LabHost): Promise<number> {
-  const code = await recoverOnce();
-  return code === 4 ? (await cli(["recover", web.name, "--now", "--host-is-dead", away.name, "--yes"])).code : code;
+async function recoverWithout(away: LabHost): Promise<Ended> {
+  const once = await recoverOnce();
+  return once.code === 4 ? cli(["recover", web.name, "--now", "--host-is-dead", away.name, "--yes"]) : once;
 }
 
 /** As an operator does: again, until it says that there is nothing left. */
-async function recover(): Promise<number> {
-  let code = -1;
-  for (let tries = 0; tries < 4 && code !== 0; tries++) {
-    code = await recoverOnce();
-    if (code !== 0) await sleep(3000);
+async function recover(): Promise<Ended> {
+  let ended = await recoverOnce();
+  for (let tries = 1; tries < 4 && ended.code !== 0; tries++) {
+    await sleep(3000);
+    ended = await recoverOnce();
   }
-  return code;
+  return ended;
 }
 
-async function recoverOnce(): Promise<number> {
-  return (await cli(["recover", web.name, "--now"])).code;
+function recoverOnce(): Promise<Ended> {
+  return cli(["recover", web.name, "--now"]);
 }
 
 /** What is not as it must be: the VM once, with its VF, and nothing left of the move. */
@@ -280,11 +280,21 @@ async function settled(lab: LabState, host: LabHost): Promise<void> {
   );
 }
 
+/** A command of ours that is over, and all but the steps that it told. */
+interface Ended {
+  readonly code: number;
+  readonly said: string;
+}
+
+function endOf({ code, said }: Ended): string {
+  return `ended with ${code}: ${said.trim().slice(-400)}`;
+}
+
 function cli(
   args: readonly string[],
   onStart: (child: ChildProcess) => void = () => undefined,
   onPhase: (phase: string) => void = () => undefined,
-): Promise<{ code: number; said: string }> {
+): Promise<Ended> {
   // `ip netns exec` replaces itself by the program: a signal to it is a signal to our process.
   const [program, argv] = inNamespace([
     process.execPath,
