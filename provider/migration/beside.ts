@@ -23,3 +23,10 @@ export class Beside {
     }
   }
 }
+
+/** All at once; waits for every one, then throws the first failure. */
+export async function allSettledOrThrow<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
+  const results = await Promise.allSettled(items.map(act));
+  const failed = results.find((result) => result.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
+}

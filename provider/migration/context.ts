@@ -7,7 +7,9 @@ import type { DomainInterface } from "../backends/libvirt/xml/interface.js";
 import type { PciAddress } from "../backends/libvirt/xml/pci-address.js";
 import { findPrimary } from "../backends/libvirt/xml/primary.js";
 import type { Clock } from "../model/clock.js";
+import { ProblemError } from "../model/problem.js";
 import type { Progress } from "../model/progress.js";
+import { shellWord } from "../model/shell-word.js";
 import type { Beside } from "./beside.js";
 import type { NetworksOfNics } from "./bridges.js";
 import type { Lease } from "./lease.js";
@@ -95,4 +97,16 @@ export function domainOn(host: LibvirtHost, { uuid }: Pick<MoveContext, "uuid">)
 
 export function isPluggedIn(interfaces: readonly DomainInterface[], nic: JournalInterface): boolean {
   return findPrimary(interfaces, nic) !== undefined;
+}
+
+/** @throws ProblemError `vm-not-running` */
+export async function requireDomain(host: LibvirtHost, context: MoveContext): Promise<DomainRef> {
+  const dom = await domainOn(host, context);
+  if (dom !== undefined && dom.id >= 0) return dom;
+  throw new ProblemError({
+    code: "vm-not-running",
+    what: `VM "${context.vm}" no longer runs on "${host.name}": another client stopped or moved it`,
+    where: host.name,
+    remedy: `See \`vnic-failover status ${shellWord(context.vm)}\`, then retry.`,
+  });
 }

@@ -2,19 +2,9 @@
  * The move, as one list of steps. Each asks the hosts what is true before it acts, so that any process can take the list up
  * where another was interrupted.
  */
-import { networkOn, pfsOf } from "../config/index.js";
-import { sameMac } from "../model/mac.js";
 import { ProblemError, reasonOf } from "../model/problem.js";
-import { evaluate, migrationXmlRules, problemOf } from "../rules/index.js";
-import { attribute, child, formatXml, parseXml, withAttributes, withChildren, type Element } from "../xml/element.js";
-import { parseInterfaceRecords, primaryAliasOf } from "../backends/libvirt/xml/interface-record.js";
-import { withMemoryAllocated } from "../backends/libvirt/xml/memory-backing.js";
-import { findMetadata } from "../backends/libvirt/xml/metadata.js";
-import { parseDomain, replacePrimarySource, withoutPrimaries, type Domain } from "../backends/libvirt/xml/domain.js";
-import { readable } from "../backends/libvirt/unreadable-vm.js";
-import { formatPciAddress, samePciAddress, type PciAddress } from "../backends/libvirt/xml/pci-address.js";
-import { findPrimary, withVlan } from "../backends/libvirt/xml/primary.js";
-import { parseInterface } from "../backends/libvirt/xml/teaming.js";
+import { shellWord } from "../model/shell-word.js";
+import { formatXml, parseXml } from "../xml/element.js";
 import { isActive } from "../backends/libvirt/cluster.js";
 import { DomainState, DomainXml, JobOperation, PausedReason } from "../backends/libvirt/constants.js";
 import { undefinedOn, type DomainRef, type JobNow, type LibvirtHost } from "../backends/libvirt/host.js";
@@ -25,47 +15,36 @@ import {
   type Incoming,
   type MigrationPhase,
 } from "../backends/libvirt/live-migration.js";
-import { isBelowDownPf } from "../backends/libvirt/inventory.js";
-import { physicalFunctionsOf } from "../backends/libvirt/network-vfs.js";
 import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
+import { readable } from "../backends/libvirt/unreadable-vm.js";
+import { unplug } from "../backends/libvirt/unplug.js";
 import { unclaimMove } from "../backends/libvirt/vf-claims.js";
-import { untilReleased } from "../backends/libvirt/qemu-unplug.js";
-import { unplugStray, vfInQemu } from "../backends/libvirt/stray-vf.js";
-import { unplug, UnplugFailed } from "../backends/libvirt/unplug.js";
-import { readVfSettings, setVf } from "../backends/libvirt/vf-settings/vf-settings.js";
-import { attachVf, isSetByHost, placeChanged, primaryDevice } from "../backends/libvirt/vf-plugging.js";
-import { chooseVf } from "../backends/libvirt/vf-scheduler.js";
-import { withBridgesThere, type Way } from "./bridges.js";
+import { withoutPrimaries, type Domain } from "../backends/libvirt/xml/domain.js";
+import { formatPciAddress } from "../backends/libvirt/xml/pci-address.js";
+import { findPrimary } from "../backends/libvirt/xml/primary.js";
+import { announceStandby, tellAnnouncers, tellAnnouncersOn, vfSeen } from "./announce.js";
+import { allSettledOrThrow } from "./beside.js";
 import {
-  announceStandby,
-  plugBesideFilters,
-  tellAnnouncers,
-  tellAnnouncersOn,
-  tellOfVf,
-  vfInUse,
-  vfSeen,
-} from "./announce.js";
-import { domainOn, isPluggedIn, readJournal, writeJournal, type MoveContext, type MoveStep } from "./context.js";
+  domainOn,
+  isPluggedIn,
+  readJournal,
+  requireDomain,
+  writeJournal,
+  type MoveContext,
+  type MoveStep,
+} from "./context.js";
 import { describeJob, runningOperation } from "./job.js";
-import { noteOwed } from "./owed.js";
-import type { Journal, JournalInterface } from "./journal.js";
-import { prepare, type Prepared } from "./prepare.js";
+import type { Journal } from "./journal.js";
+import { followQemusUnplug, isInQemu, setDestination, tellOfPlanned, unplugUnpaired } from "./late.js";
 import { moverInWords } from "./mover.js";
-import {
-  atDestination,
-  atSource,
-  releaseOn,
-  releaseUnused,
-  rememberPlanned,
-  reserve,
-  readyForPlug,
-  takeForPlug,
-  VfTaken,
-} from "./reserve.js";
-import { rowFor, stepTable } from "./step-table.js";
+import { noteOwed } from "./owed.js";
+import { plugMissing, VfNotPlugged } from "./plug-vfs.js";
+import { prepare, type Prepared } from "./prepare.js";
+import { atDestination, atSource, releaseOn, rememberPlanned, reserve } from "./reserve.js";
 import { refuseChangedVm, refuseForeignXml } from "./source-xml.js";
-import { teamingFacts } from "./teaming-facts.js";
-import { shellWord } from "../model/shell-word.js";
+import { rowFor, stepTable } from "./step-table.js";
+import { aliasesNow, drainUnplugRequests } from "./unplug-requests.js";
+import { definitionThere, liveDefinitionThere, liveXmlThere } from "./xml-there.js";
 
 /** Takes the VM for this move: from here on another mover is refused, and a crash leaves a trace that tells what to do. */
 const journal: MoveStep = {
@@ -403,11 +382,6 @@ async function preparedFor(context: MoveContext): Promise<Prepared> {
   return context.prepared;
 }
 
-/** No VF could be had for an interface. Its VM runs on the standby. */
-class VfNotPlugged extends ProblemError {
-  override readonly name = "VfNotPlugged";
-}
-
 /** What the VM keeps on the destination, and what it does not need there after all. */
 async function keepThere(context: MoveContext, there: DomainRef | undefined): Promise<void> {
   const { destination, journal, vfs, arrived } = context;
@@ -426,17 +400,6 @@ async function keepThere(context: MoveContext, there: DomainRef | undefined): Pr
 /** The VM starts with the host that it is on now. */
 async function keepAutostart(host: LibvirtHost, dom: DomainRef): Promise<void> {
   if ((await host.isPersistent(dom)) && !(await host.startsWithHost(dom))) await host.startWithHost(dom);
-}
-
-async function requireDomain(host: LibvirtHost, context: MoveContext): Promise<DomainRef> {
-  const dom = await domainOn(host, context);
-  if (dom !== undefined && dom.id >= 0) return dom;
-  throw new ProblemError({
-    code: "vm-not-running",
-    what: `VM "${context.vm}" no longer runs on "${host.name}": another client stopped or moved it`,
-    where: host.name,
-    remedy: `See \`vnic-failover status ${shellWord(context.vm)}\`, then retry.`,
-  });
 }
 
 export function moveUnderWay(vm: string, mover: Journal["mover"] | undefined): ProblemError {
@@ -504,361 +467,6 @@ async function endMove(context: MoveContext): Promise<void> {
     });
 }
 
-/** Seconds for a guest to carry out what it was asked for a while ago. */
-const requestSettles = 5;
-
-/**
- * A guest that was asked to release its VF may still do so, after the VF was seen in its place. A request
- * cannot be withdrawn: so it is made once more, and seen through. A guest that keeps its VF is right, too.
- */
-async function drainUnplugRequests({ source, journal: { interfaces } }: MoveContext, dom: DomainRef): Promise<void> {
-  const aliases = await aliasesNow(source, dom, interfaces);
-  await allSettledOrThrow(interfaces, async (nic) => {
-    await unplug(source, dom, aliases.get(nic) ?? nic.primaryAlias, { timeout: requestSettles }).catch(
-      (error: unknown) => {
-        if (!(error instanceof UnplugFailed)) throw error;
-      },
-    );
-  });
-}
-
-/**
- * Where a migration is aborted, QEMU plugs a VF that the guest had released by itself (QEMU hw/net/virtio-net.c, failover_replug_primary), and
- * libvirt, which knows of neither, sets nothing. The announcer has cleared its MAC by then, and a guest pairs no VF of another MAC: it is taken out,
- * so that libvirt plugs it with its own.
- * @throws UnplugFailed
- */
-async function unplugUnpaired({ cluster, source, options, journal }: MoveContext, dom: DomainRef): Promise<void> {
-  if (!cluster.config.hostCommands) return;
-  const aliases = await aliasesNow(source, dom, journal.interfaces);
-  await allSettledOrThrow(journal.interfaces, async (nic) => {
-    const [alias, settings] = [aliases.get(nic), await readVfSettings(source, nic.sourceVf)];
-    if (alias === undefined || settings === undefined || sameMac(settings.mac, nic.mac)) return;
-    const device = `VF ${formatPciAddress(nic.sourceVf)} (its MAC was cleared for the move)`;
-    await unplug(source, dom, alias, { timeout: stepTable.unplug.limit(options), device });
-  });
-}
-
-/** Plugs a VF for each interface that has none on the host. @throws the first failure, after all have been tried. */
-async function plugMissing(
-  context: MoveContext,
-  host: LibvirtHost,
-  dom: DomainRef,
-  planned: (nic: JournalInterface) => PciAddress,
-): Promise<void> {
-  const { interfaces: nics } = context.journal;
-  // What this process has taken from the VM and moved without it is known to be missing.
-  const hasArrived = host === context.destination && dom === context.arrived;
-  const isKnown = hasArrived && context.unplug === "early";
-  if (host === context.destination && context.unplug === "late") await dropUnusable(context, host, dom);
-  const present = isKnown ? [] : (await host.liveDomain(dom)).interfaces;
-  const missing = nics.filter((nic) => !isPluggedIn(present, nic));
-  for (const nic of nics) {
-    const vf = findPrimary(present, nic)?.vf;
-    if (vf !== undefined) context.vfs.set(nic.primaryAlias, { host: host.name, address: formatPciAddress(vf) });
-  }
-  if (missing.length > 0) await tellAnnouncersOn(context, host, "here");
-  let isOther = !isKnown;
-  await allSettledOrThrow(missing, async (nic) => {
-    const vf = await plugOne(context, host, dom, nic, planned(nic));
-    isOther ||= !samePciAddress(vf, planned(nic));
-    context.vfs.set(nic.primaryAlias, { host: host.name, address: formatPciAddress(vf) });
-    context.timeline.mark("vf-plugged", `VF ${formatPciAddress(vf)} plugged`);
-  });
-  // It was given the planned ones.
-  if (isOther) await definePlugged(context, host, dom);
-  // The way back ends here; on the way forward the step after this one waits.
-  if (host !== context.source || missing.length === 0) return;
-  await tellAnnouncers(context, "fast");
-  await allSettledOrThrow(missing, (nic) => vfInUse(context, host, nic));
-}
-
-/**
- * QEMU plugs the destination's VFs by itself, where it can; where it cannot, that is a line in its log and no more, and libvirt takes
- * the VF for plugged (QEMU hw/net/virtio-net.c, failover_add_primary). Nor does QEMU look whether the VF's PF is down, where libvirt would
- * not plug it (src/util/virnetdev.c, virNetDevSaveNetConfig): its driver in the guest gets no MAC then. libvirt is told to drop both, so
- * that they can be plugged.
- */
-async function dropUnusable(context: MoveContext, host: LibvirtHost, dom: DomainRef): Promise<void> {
-  const { interfaces } = await host.liveDomain(dom);
-  await allSettledOrThrow(context.journal.interfaces, async (nic) => {
-    const primary = findPrimary(interfaces, nic);
-    if (primary?.alias === undefined) return;
-    const [isThere, isOffline] = await Promise.all([
-      isInQemu(host, dom, primary.alias),
-      isPfDown(context, host, nic, primary.vf),
-    ]);
-    if (isThere && !isOffline) return;
-    await unplug(host, dom, primary.alias, { timeout: requestSettles }).catch((error: unknown) => {
-      if (!(error instanceof UnplugFailed)) throw error;
-    });
-  });
-}
-
-async function isPfDown(
-  { cluster: { config } }: MoveContext,
-  host: LibvirtHost,
-  { network }: JournalInterface,
-  vf: PciAddress | undefined,
-): Promise<boolean> {
-  if (vf === undefined) return false;
-  const pfs = pfsOf(networkOn(config, host.name, network)) ?? [];
-  return (await Promise.all(pfs.map((pf) => isBelowDownPf(host, pf, vf)))).includes(true);
-}
-
-/** Whether QEMU has the device; taken for granted where libvirt does not let us ask it. */
-async function isInQemu(host: LibvirtHost, dom: DomainRef, alias: string): Promise<boolean> {
-  try {
-    return (await vfInQemu(host, dom, alias)) !== undefined;
-  } catch (error) {
-    if (!LibvirtError.is(error)) throw error;
-    return true;
-  }
-}
-
-/** The guest has its time to release its VFs to QEMU, too: after that the migration is aborted. */
-async function followQemusUnplug(
-  context: MoveContext,
-  dom: DomainRef,
-  kept: AbortController,
-  over: AbortSignal,
-): Promise<void> {
-  const { source, options, journal, vm } = context;
-  const timeout = stepTable.unplug.limit(options);
-  const result = await untilReleased(source, dom, { timeout, over });
-  for (const nic of journal.interfaces) {
-    const device = `VF ${formatPciAddress(nic.sourceVf)}`;
-    if (result.what === "released") {
-      context.vfs.set(nic.primaryAlias, undefined);
-      context.timeline.mark("vf-unplugged", `the guest released ${device}`, result.at);
-    } else if (result.what === "kept") {
-      context.isAskedByQemu = true;
-      kept.abort(new UnplugFailed(device, vm, source.name, (it) => `did not release ${it} within ${timeout} s`, true));
-    }
-  }
-}
-
-/** QEMU plugs them before the guest runs. */
-async function tellOfPlanned(context: MoveContext): Promise<void> {
-  const { destination, journal } = context;
-  for (const nic of journal.interfaces) {
-    const vlan = vlanOn(context, destination, nic) ?? parseVlan(nic);
-    await tellOfVf(context, destination, nic, "plugging", nic.destinationVf, vlan);
-  }
-}
-
-function parseVlan({ device }: JournalInterface): number | undefined {
-  return device === undefined ? undefined : parseInterface(device).vlan?.tags[0];
-}
-
-/** The aliases that the VFs have at this moment: those that libvirt makes up are others after each start. */
-async function aliasesNow(
-  host: LibvirtHost,
-  dom: DomainRef,
-  nics: readonly JournalInterface[],
-): Promise<ReadonlyMap<JournalInterface, string | undefined>> {
-  const { interfaces } = await host.liveDomain(dom);
-  return new Map(nics.map((nic) => [nic, findPrimary(interfaces, nic)?.alias]));
-}
-
-/** Where another VF than the planned one was plugged, the VM's definition must name it too. */
-async function definePlugged(context: MoveContext, host: LibvirtHost, dom: DomainRef): Promise<void> {
-  if (!(await host.isPersistent(dom))) return;
-  const live = (await host.liveDomain(dom)).interfaces;
-  const { raw, interfaces } = await host.definitionToChange(dom);
-  let definition = raw;
-  for (const nic of context.journal.interfaces) {
-    const plugged = findPrimary(live, nic)?.vf;
-    // Undefined also where a libvirt network chooses the VF at each start.
-    const defined = findPrimary(interfaces, nic)?.vf;
-    if (plugged !== undefined && defined !== undefined && !samePciAddress(plugged, defined))
-      definition = replacePrimarySource(definition, nic, plugged);
-  }
-  if (definition !== raw) await host.define(definition);
-}
-
-/** Tries the planned VF, then others of the network that are free, until the plug time-out. */
-async function plugOne(
-  context: MoveContext,
-  host: LibvirtHost,
-  dom: DomainRef,
-  nic: JournalInterface,
-  planned: PciAddress,
-): Promise<PciAddress> {
-  const end = context.clock.now() + stepTable.plug.limit(context.options) * 1000;
-  const tried: PciAddress[] = [];
-  let vf: PciAddress | undefined = planned;
-  let failure: unknown;
-  while (vf !== undefined && context.clock.now() < end) {
-    tried.push(vf);
-    let taken = readyForPlug(context, host, nic, vf);
-    const isReady = taken !== undefined;
-    try {
-      taken ??= await takeForPlug(context, host, nic, vf);
-      await attachPrimary(context, host, dom, nic, vf);
-      await taken.plugged(dom);
-      return vf;
-    } catch (error) {
-      if (!LibvirtError.is(error) && !(error instanceof VfTaken)) throw error;
-      failure = error;
-      const present = isReady ? findPrimary((await host.liveDomain(dom)).interfaces, nic)?.vf : undefined;
-      if (present !== undefined) return present;
-      const stray = await unplugStray(host, dom, nic.primaryAlias, { timeout: context.options.unplugTimeout });
-      if (taken !== undefined) await releaseUnused(context, host, [{ ...taken, address: stray ?? vf }]);
-      if (stray !== undefined) {
-        tried.pop();
-        continue;
-      }
-    }
-    const another = chooseVf(await physicalFunctionsOf(context.cluster, host, nic.network), tried)?.address;
-    // Without another, the one that was reserved is taken once more, should it have been unbound meanwhile.
-    vf = another ?? (isReady ? vf : undefined);
-  }
-  throw new VfNotPlugged(
-    {
-      code: "vf-not-plugged",
-      what: `Unable to plug a VF of network "${nic.network}" into VM "${context.vm}" on host "${host.name}" (tried ${tried.map(formatPciAddress).join(", ")})`,
-      where: host.name,
-      state: "The VM runs on its standby.",
-      remedy: `Free a VF, then run \`vnic-failover recover ${shellWord(context.vm)}\`.`,
-    },
-    { cause: failure },
-  );
-}
-
-async function attachPrimary(
-  context: MoveContext,
-  host: LibvirtHost,
-  dom: DomainRef,
-  nic: JournalInterface,
-  vf: PciAddress,
-): Promise<void> {
-  const device = primaryFor(context, host, nic, vf);
-  const vlan = isSetByHost(device) ? vlanOn(context, host, nic) : parseInterface(device).vlan?.tags[0];
-  await tellOfVf(context, host, nic, "plugging", vf, vlan);
-  const place = await plugBesideFilters(context, host, () =>
-    attachVf(host, dom, { device, vf, settings: { mac: nic.mac, vlan: vlan ?? 0 } }),
-  );
-  await tellOfVf(context, host, nic, "plugged", vf, vlan);
-  if (place === "at another place") context.progress.warn(placeChanged(context.vm, formatPciAddress(vf)));
-}
-
-/** QEMU itself plugs the VFs there, before they could be set. */
-async function setDestination(context: MoveContext): Promise<void> {
-  const { destination, journal } = context;
-  for (const nic of journal.interfaces.filter(({ device }) => isSetByHost(device)))
-    await setVf(destination, nic.destinationVf, { mac: nic.mac, vlan: vlanOn(context, destination, nic) ?? 0 });
-}
-
-/** The VF as it was, with the host's own VF behind it. A journal of an older version does not tell how it was. */
-function primaryFor(context: MoveContext, host: LibvirtHost, nic: JournalInterface, vf: PciAddress): Element {
-  const device = nic.device && onHost(context, host, nic)(nic.device);
-  return primaryDevice({ ...nic, device, vlan: vlanOn(context, host, nic) }, vf);
-}
-
-/** A network may have another VLAN on the other host: then so has its VF. */
-function onHost(context: MoveContext, host: LibvirtHost, nic: JournalInterface) {
-  const isOneVlan = vlanOn(context, context.source, nic) === vlanOn(context, context.destination, nic);
-  return (device: Element): Element =>
-    isOneVlan ? device : withVlan(device, vlanOn(context, host, nic), parseInterface(device).vlan);
-}
-
-function vlanOn({ cluster }: MoveContext, host: LibvirtHost, { network }: JournalInterface): number | undefined {
-  return networkOn(cluster.config, host.name, network)?.vlan;
-}
-
-/**
- * The definition that the destination is to keep: the VM's own as it is now, with the destination's VFs.
- * @throws ProblemError where it would be another VM's, or its interfaces were edited since the move began.
- */
-function definitionThere(
-  context: MoveContext,
-  { definition, resources }: Prepared,
-  { raw, interfaces }: Domain,
-): string {
-  const present = context.journal.interfaces.filter((nic) => isPluggedIn(interfaces, nic));
-  const there = formatXml(bindingOurs(present.reduce((xml, nic) => withDestinationVf(context, xml, nic), raw)));
-  refuseForeignXml(context, resources, there);
-  refuseOtherDevices(definition, there);
-  return xmlThere(context, there);
-}
-
-/** The XML with the bridges' names on the destination. What the source has sent was looked at before. */
-function xmlThere(context: MoveContext, xml: string): string {
-  return rewritten(xml, (domain) => withBridgesThere(wayOf(context), domain));
-}
-
-/** As {@link xmlThere}, of the VM as it runs there: its memory is taken before its VFs leave, and not while they are plugged. */
-function liveXmlThere(context: MoveContext, xml: string): string {
-  return rewritten(xml, (domain) => {
-    const there = withBridgesThere(wayOf(context), domain);
-    return context.journal.interfaces.length === 0 ? there : withMemoryAllocated(there);
-  });
-}
-
-/** What is not changed stays as it was written. */
-function rewritten(xml: string, rewrite: (domain: Element) => Element): string {
-  const domain = parseXml(xml);
-  const there = rewrite(domain);
-  return there === domain ? xml : formatXml(there);
-}
-
-function wayOf({ cluster: { config }, source, destination, networksOfNics }: MoveContext): Way {
-  return { config, from: source.name, to: destination.name, networks: networksOfNics };
-}
-
-/** The definition, from which libvirt binds the VFs of our own pairs when it starts the VM: older versions left that to others. */
-function bindingOurs(definition: Element): Element {
-  const ours = parseInterfaceRecords(findMetadata("interfaces", definition))
-    .filter(({ adopted }) => adopted === undefined)
-    .map(primaryAliasOf);
-  const isOurs = (device: Element) =>
-    device.name === "interface" &&
-    attribute(device, "type") === "hostdev" &&
-    ours.includes(attribute(child(device, "alias"), "name") ?? "");
-  const managed = (devices: Element) =>
-    withChildren(
-      devices,
-      devices.children.map((device) => (isOurs(device) ? withAttributes(device, { managed: "yes" }) : device)),
-    );
-  return withChildren(
-    definition,
-    definition.children.map((part) => (part.name === "devices" ? managed(part) : part)),
-  );
-}
-
-/** @throws ProblemError where it would be another VM's. */
-async function liveDefinitionThere(context: MoveContext, dom: DomainRef): Promise<string> {
-  const live = await context.source.xmlToChange(dom, DomainXml.MIGRATABLE);
-  const there = context.journal.interfaces.reduce((xml, nic) => withDestinationVf(context, xml, nic), parseXml(live));
-  const xml = formatXml(there);
-  refuseOtherDevices(parseDomain(live), xml);
-  return xml;
-}
-
-/**
- * What the destination is given differs from the VM in its VFs alone.
- * @throws ProblemError of the first rule that is broken; nothing has been asked of the destination.
- */
-function refuseOtherDevices(own: Domain, there: string): void {
-  const [first] = evaluate(migrationXmlRules, {
-    source: teamingFacts(own),
-    target: teamingFacts(parseDomain(there)),
-  });
-  if (first !== undefined) throw new ProblemError(problemOf(first));
-}
-
-function withDestinationVf(context: MoveContext, domain: Element, nic: JournalInterface): Element {
-  return replacePrimarySource(domain, nic, nic.destinationVf, onHost(context, context.destination, nic));
-}
-
 function bracketed(address: string): string {
   return address.includes(":") ? `[${address}]` : address;
-}
-
-/** All at once; waits for every one, then throws the first failure. */
-async function allSettledOrThrow<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
-  const results = await Promise.allSettled(items.map(act));
-  const failed = results.find((result) => result.status === "rejected");
-  if (failed !== undefined) throw failed.reason;
 }

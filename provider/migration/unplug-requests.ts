@@ -1,0 +1,38 @@
+/** What the guest has been asked for: the VFs' names on the source, and requests that it may still carry out. */
+import { findPrimary } from "../backends/libvirt/xml/primary.js";
+import type { DomainRef, LibvirtHost } from "../backends/libvirt/host.js";
+import { unplug, UnplugFailed } from "../backends/libvirt/unplug.js";
+import type { MoveContext } from "./context.js";
+import type { JournalInterface } from "./journal.js";
+import { allSettledOrThrow } from "./beside.js";
+
+/** Seconds for a guest to carry out what it was asked for a while ago. */
+export const requestSettles = 5;
+
+/**
+ * A guest that was asked to release its VF may still do so, after the VF was seen in its place. A request
+ * cannot be withdrawn: so it is made once more, and seen through. A guest that keeps its VF is right, too.
+ */
+export async function drainUnplugRequests(
+  { source, journal: { interfaces } }: MoveContext,
+  dom: DomainRef,
+): Promise<void> {
+  const aliases = await aliasesNow(source, dom, interfaces);
+  await allSettledOrThrow(interfaces, async (nic) => {
+    await unplug(source, dom, aliases.get(nic) ?? nic.primaryAlias, { timeout: requestSettles }).catch(
+      (error: unknown) => {
+        if (!(error instanceof UnplugFailed)) throw error;
+      },
+    );
+  });
+}
+
+/** The aliases that the VFs have at this moment: those that libvirt makes up are others after each start. */
+export async function aliasesNow(
+  host: LibvirtHost,
+  dom: DomainRef,
+  nics: readonly JournalInterface[],
+): Promise<ReadonlyMap<JournalInterface, string | undefined>> {
+  const { interfaces } = await host.liveDomain(dom);
+  return new Map(nics.map((nic) => [nic, findPrimary(interfaces, nic)?.alias]));
+}
