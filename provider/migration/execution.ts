@@ -79,6 +79,7 @@ export function newContext(
     ready: new Map(),
     aliases: undefined,
     arrived: undefined,
+    keepsDefinition: false,
     copiedDisks,
     networksOfNics,
     vfs: new Map(

@@ -27,7 +27,7 @@ import type { Journal } from "./journal.js";
 import { runningOperation } from "./job.js";
 import { ownerStatus, thisMover } from "./mover.js";
 import { newContext, observerOf, whileHeld } from "./execution.js";
-import { settleOwed } from "./owed.js";
+import { readOwed, settleOwed } from "./owed.js";
 import { finishSteps, undoSteps } from "./runner.js";
 import { moveSteps, moveUnderWay, release } from "./steps.js";
 import { verdictOf, type Verdict } from "./recovery-verdict.js";
@@ -105,6 +105,8 @@ async function recoverAlone(
     return settleAfter(cluster, vm, "none", active ?? instances[0], undefined);
   }
   const { journal, instance } = found;
+  const ended = await endedWithout(found, instances);
+  if (ended !== undefined) return settleAfter(cluster, vm, "none", ended, undefined);
   const { uuid } = instance.dom;
   await waitForMover(cluster.clock, vm, journal, (await cluster.whereIs(uuid)).instances, options);
   // That process may have ended the move by itself meanwhile.
@@ -140,6 +142,22 @@ async function recoverAlone(
   const after = (await cluster.whereIs(uuid)).instances;
   const at = after.find(isActive) ?? after.find(({ host }) => host.name === first.verdict.home.host.name);
   return settleAfter(cluster, vm, outcome, at, journal);
+}
+
+/**
+ * Where the VM is since the move was ended without the journal's host, which a person had declared dead: what that has of the VM is
+ * to be removed. Undefined: it was not.
+ */
+async function endedWithout(
+  { journal, instance }: NonNullable<Awaited<ReturnType<typeof journalAmong>>>,
+  instances: readonly DomainInstance[],
+): Promise<DomainInstance | undefined> {
+  if (isActive(instance)) return undefined;
+  for (const each of instances.filter(({ host }) => host.name !== instance.host.name)) {
+    const owed = await readOwed(each.host, each.dom);
+    if (owed.some(({ host, move }) => host === instance.host.name && move === journal.id)) return each;
+  }
+  return undefined;
 }
 
 /** With what is owed to hosts that answer again. */

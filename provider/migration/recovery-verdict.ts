@@ -96,13 +96,16 @@ function isStoppedCopy({ state, reason }: DomainInstance): boolean {
 
 function fateUnknown({ vm }: Situation, here: DomainInstance, unreachable: HostUnreachable): ProblemError {
   const { host } = unreachable;
+  const [state, then] = isActive(here)
+    ? ["stopped", "the VM then boots from its disks"]
+    : ["shut off", "the VM can then be started from its disks"];
   return new ProblemError(
     {
       code: "host-fate-unknown",
-      what: `Unable to recover VM "${vm}": it is ${isActive(here) ? "stopped" : "shut off"} on "${here.host.name}", and "${host}", where it may run, does not answer`,
+      what: `Unable to recover VM "${vm}": it is ${state} on "${here.host.name}", and "${host}", where it may run, does not answer`,
       where: host,
       state: "Nothing was changed.",
-      remedy: `Run \`vnic-failover recover ${shellWord(vm)}\` once "${host}" answers. If that host is switched off, run \`vnic-failover recover ${shellWord(vm)} --host-is-dead ${host}\`: the VM then boots from its disks on "${here.host.name}". If it still runs on "${host}", that corrupts its disks.`,
+      remedy: `Run \`vnic-failover recover ${shellWord(vm)}\` once "${host}" answers. If that host is switched off, run \`vnic-failover recover ${shellWord(vm)} --host-is-dead ${host}\`: ${then} on "${here.host.name}". If it still runs on "${host}", that corrupts its disks.`,
     },
     { cause: unreachable, causeIsTold: true, remedyFirst: true },
   );

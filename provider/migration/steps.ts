@@ -210,7 +210,10 @@ const migrateVm: MoveStep = {
     const there = arrival.dom ?? (await requireDomain(destination, context));
     context.lease.moveTo({ host: destination, dom: there, persistent });
     context.arrived = there;
-    context.beside.start(confirming, () => arrival.confirmed);
+    context.beside.start(confirming, async () => {
+      context.keepsDefinition = persistent && !(await outlivesPowerLoss(context));
+      await arrival.confirm(context.keepsDefinition ? "keeps definition" : "keeps nothing");
+    });
   },
   async undo(context) {
     const { source, destination, vm, uuid } = context;
@@ -382,6 +385,28 @@ async function preparedFor(context: MoveContext): Promise<Prepared> {
   return context.prepared;
 }
 
+/** Milliseconds for a host to write a few lines to its disk. */
+const writesWithin = 5_000;
+
+/**
+ * Whether the destination still has the definition after a loss of its power. libvirt writes a definition to another file, has that on
+ * the disk, and renames it (src/util/virfile.c, virFileRewrite): the rename may stay in memory for as long as the file system holds its
+ * own journal back, which is seconds. What libvirt has on the disk next takes it along: that is the move's journal. Never rejects.
+ */
+async function outlivesPowerLoss({ lease, clock }: MoveContext): Promise<boolean> {
+  return new Promise((resolve) => {
+    const cancel = clock.after(writesWithin, () => resolve(false));
+    const ends = (isWritten: boolean) => {
+      cancel();
+      resolve(isWritten);
+    };
+    lease.write({}).then(
+      () => ends(true),
+      () => ends(false),
+    );
+  });
+}
+
 /** What the VM keeps on the destination, and what it does not need there after all. */
 async function keepThere(context: MoveContext, there: DomainRef | undefined): Promise<void> {
   const { destination, journal, vfs, arrived } = context;
@@ -410,8 +435,22 @@ export function moveUnderWay(vm: string, mover: Journal["mover"] | undefined): P
   });
 }
 
-function releaseSource(context: MoveContext): Promise<void> {
-  return releaseOn(context, context.source, context.journal.interfaces.map(atSource));
+/** With the definition goes the last that would take the VFs for the VM's. */
+async function releaseSource(context: MoveContext): Promise<void> {
+  if (context.keepsDefinition) await undefineOnSource(context);
+  await releaseOn(context, context.source, context.journal.interfaces.map(atSource));
+}
+
+/** @throws what the destination says, where it cannot write now either. */
+async function undefineOnSource(context: MoveContext): Promise<void> {
+  const { source, destination, owed, lease } = context;
+  await lease.write({});
+  if (!(await destination.isPersistent(await requireDomain(destination, context)))) return;
+  await owed.unlessAbsent(source, [], async () => {
+    const left = await domainOn(source, context);
+    if (left !== undefined && left.id < 0) await source.undefineMoved(left);
+  });
+  context.keepsDefinition = false;
 }
 
 /** The source has nothing of the VM left that runs. One that does not answer has at most a stopped copy, which is ended later. */

@@ -39,6 +39,11 @@ export interface DomainModel {
   live: Element | undefined;
   /** Undefined: it is transient. */
   config: Element | undefined;
+  /**
+   * The definition has come with a migration and nothing was written after it: the file system may not have its file's name on the disk
+   * yet (virfile.c, virFileRewrite).
+   */
+  isUnsynced: boolean;
   /** Whether it starts with its host. It belongs to the definition, and does not go along in a migration. */
   autostart: boolean;
   state: number;
@@ -126,6 +131,7 @@ export class Domains {
     if (namesake !== undefined && namesake.uuid !== uuid) throw refusals.domainExists(name, namesake.uuid);
     const domain = this.known.get(uuid) ?? this.add(name, uuid);
     domain.config = definition.numbered(config, -1);
+    domain.isUnsynced = false;
     return domain;
   }
 
@@ -238,7 +244,7 @@ export class Domains {
       this.refuseDevice(device);
       this.take(device);
     }
-    for (const [side, value] of edited) domain[side] = value;
+    this.write(domain, edited);
   }
 
   /** Sets a NIC of the same MAC to what is given. @throws Refusal */
@@ -303,7 +309,12 @@ export class Domains {
 
   private edit(domain: DomainModel, flags: number, change: (from: Element) => Element): void {
     const edited = affected(domain, flags).map((side) => [side, change(sideOf(domain, side))] as const);
+    this.write(domain, edited);
+  }
+
+  private write(domain: DomainModel, edited: readonly (readonly [Side, Element])[]): void {
     for (const [side, value] of edited) domain[side] = value;
+    if (edited.some(([side]) => side === "config")) domain.isUnsynced = false;
   }
 
   private add(name: string, uuid: string): DomainModel {
@@ -313,6 +324,7 @@ export class Domains {
       id: -1,
       live: undefined,
       config: undefined,
+      isUnsynced: false,
       autostart: false,
       state: DomainState.SHUTOFF,
       reason: 0,

@@ -224,12 +224,15 @@ export class LibvirtHostModel implements MigrationEnd {
     this.onSettled();
   }
 
-  /** Until it is started again: connections break, its QEMUs are gone, and definitions stay on its disk. */
+  /** Until it is started again: connections break, its QEMUs are gone, and definitions that have reached its disk stay. */
   losePower(): void {
     this.powered = false;
     this.network.leave(this);
     this.close();
-    for (const domain of this.domains.all()) this.domains.stop(domain);
+    for (const domain of this.domains.all()) {
+      if (domain.isUnsynced) domain.config = undefined;
+      this.domains.stop(domain);
+    }
     for (const vf of this.devices.virtualFunctions()) this.devices.reattach(vf);
     this.onSettled();
   }

@@ -195,7 +195,7 @@ export function migrationAnswers(
       }
       const { persistent } = read(cookie_in);
       if ((flags & Migrate.PERSIST_DEST) !== 0 && persistent !== undefined && persistent !== "")
-        domain.config = parseXml(persistent);
+        Object.assign(domain, { config: parseXml(persistent), isUnsynced: domain.config === undefined });
       Object.assign(domain, { job: undefined, preparedBy: undefined });
       domain.completed = statistics(JobOperation.MIGRATION_IN, 0n, { downtime: typed.ullong(42n) });
       domain.state = DomainState.RUNNING;

@@ -126,6 +126,48 @@ describe("a destination that vanishes", () => {
     expect(clusterState(lab)).toEqual(expectedState("host1", vfs[0]));
   });
 
+  /** The file system of its disk has not come to it yet (virfile.c, virFileRewrite). */
+  const dieWithTheDefinition = async () => {
+    lab.host2.before("domain_set_metadata", () => lab.host2.losePower());
+    await expect(moveVm(lab.cluster, { vm: "web", to: "host2" })).rejects.toThrow();
+  };
+
+  it("as soon as it runs the VM: the source has kept the definition", async () => {
+    await dieWithTheDefinition();
+    const before = clusterState(lab);
+    expect(before).toMatchObject({ activeOn: [], definedOn: ["host1"], journals: ["host1"] });
+    await expect(recover(lab.cluster, "web")).rejects.toMatchObject({
+      problem: {
+        code: "host-fate-unknown",
+        remedy: expect.stringContaining('the VM can then be started from its disks on "host1"') as string,
+      },
+    });
+    expect(clusterState(lab)).toEqual(before);
+    const { owed } = await recover(lab.cluster, "web", { dead: "host2" });
+    expect(owed).toEqual([expect.stringContaining('"host2": VF 0000:01:10.0 must be returned')]);
+    expect(clusterState(lab)).toMatchObject({ activeOn: [], definedOn: ["host1"], journals: [] });
+    await lab.reopen(lab.host2);
+    expect(await recover(lab.cluster, "web")).toMatchObject({ owed: [] });
+    expect(clusterState(lab)).toMatchObject({ activeOn: [], definedOn: ["host1"], journals: [] });
+  });
+
+  it("as soon as it runs the VM, and comes back without it: no one has to say that it was dead", async () => {
+    await dieWithTheDefinition();
+    await lab.reopen(lab.host2);
+    await recover(lab.cluster, "web");
+    expect(clusterState(lab)).toMatchObject({ activeOn: [], definedOn: ["host1"], journals: [] });
+  });
+
+  it("after the definition has reached its disk, and said to be dead: there is one definition in the end", async () => {
+    lab.host2.after("domain_set_metadata", () => lab.host2.losePower());
+    await expect(moveVm(lab.cluster, { vm: "web", to: "host2" })).rejects.toThrow();
+    expect(clusterState(lab)).toMatchObject({ activeOn: [], definedOn: ["host1", "host2"] });
+    await recover(lab.cluster, "web", { dead: "host2" });
+    await lab.reopen(lab.host2);
+    await recover(lab.cluster, "web");
+    expect(clusterState(lab)).toMatchObject({ activeOn: [], definedOn: ["host1"], journals: [] });
+  });
+
   it("is not dead while it answers", async () => {
     leave(lab, journalOf(pair));
     const before = clusterState(lab);
@@ -133,6 +175,16 @@ describe("a destination that vanishes", () => {
       problem: { code: "host-not-dead" },
     });
     expect(clusterState(lab)).toEqual(before);
+  });
+});
+
+describe("a destination that cannot write", () => {
+  it("has the VM, and the source's definition goes when the move ends", async () => {
+    const here = web(lab.host1);
+    lab.host2.refuse("domain_set_metadata", refusals.noMemory(), { times: 1 });
+    lab.host1.after("domain_migrate_confirm3_params", () => expect(here.config).toBeDefined());
+    expect((await moveVm(lab.cluster, { vm: "web", to: "host2" }))?.outcome).toBe("moved");
+    expect(clusterState(lab)).toEqual(expectedState("host2", vfs[0]));
   });
 });
 

@@ -98,14 +98,16 @@ export interface Arrival {
   /** There. Undefined: the answer that tells it was lost. */
   readonly dom: DomainRef | undefined;
   /**
-   * The source has been told to end its copy (Confirm), or could not be told: whether it has is for the caller to look. The VM
-   * does not wait for it: QEMU takes seconds to give a big guest's memory back. Never rejects.
+   * Tells the source to end its copy (Confirm), once; whether it has is for the caller to look. The VM does not wait for it: QEMU takes
+   * seconds to give a big guest's memory back. Never rejects.
+   * @param source what it keeps: its definition, as of a domain that is shut off, or nothing.
    */
-  readonly confirmed: Promise<void>;
+  confirm(source: "keeps definition" | "keeps nothing"): Promise<void>;
 }
 
 /**
- * Moves a running domain. When it returns, the domain runs on the destination, and the source's copy never will again.
+ * Moves a running domain. When it returns, the domain runs on the destination, and the source's copy never will again: it waits for
+ * {@link Arrival.confirm}.
  * @throws MigrationFailed the domain runs on the source, as before, unless the message says that this is not known; the signal's reason:
  *   it runs there.
  */
@@ -139,13 +141,13 @@ async function runMigration(
   const [onSource, onDestination] = await Promise.all([source.connection(), destination.connection()]);
   let params = incoming === undefined ? parametersOf(options) : [...incoming.params];
   /** Ends the migration on the source: its domain stops for good, or goes on. */
-  const confirm = async (cookie: Buffer, cancelled: boolean) => {
+  const confirm = async (cookie: Buffer, cancelled: boolean, withFlags = sourceFlags) => {
     options.onPhase?.("confirm");
     await onSource.call("domain_migrate_confirm3_params", {
       dom,
       params,
       cookie_in: cookie,
-      flags: sourceFlags,
+      flags: withFlags,
       cancelled: cancelled ? 1 : 0,
     });
   };
@@ -251,9 +253,15 @@ async function runMigration(
     // libvirt wants no Confirm after a failed Perform: the source has gone on by itself.
     throw failed(combineErrors(performError, finishError));
   }
-  const confirming = confirm(cookie, !finished);
-  if (finished) return { dom: there, confirmed: confirming.catch(() => undefined) };
-  await confirming.catch((cause: unknown) => {
+  if (finished) {
+    const keepsDefinition = sourceFlags & ~Migrate.UNDEFINE_SOURCE;
+    return {
+      dom: there,
+      confirm: (source) =>
+        confirm(cookie, false, source === "keeps definition" ? keepsDefinition : sourceFlags).catch(() => undefined),
+    };
+  }
+  await confirm(cookie, true).catch((cause: unknown) => {
     throw failed(cause, {
       state: "The VM may be paused on the source.",
       remedy: `Run \`vnic-failover recover ${shellWord(dom.name)}\`.`,

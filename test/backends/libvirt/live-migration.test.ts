@@ -5,6 +5,7 @@ import {
   migrate,
   MigrationFailed,
   openEnds,
+  type Arrival,
   type MigrationOptions,
 } from "../../../provider/backends/libvirt/live-migration.js";
 import { attribute, child, parseXml, textOf } from "../../../provider/xml/element.js";
@@ -21,11 +22,14 @@ beforeEach(async () => {
 });
 afterEach(() => lab.close());
 
-async function run(options: Partial<MigrationOptions> = {}): Promise<void> {
+async function run(
+  options: Partial<MigrationOptions> = {},
+  source: Parameters<Arrival["confirm"]>[0] = "keeps nothing",
+): Promise<void> {
   const ends = await openEnds(lab.cluster.host("host1"), lab.cluster.host("host2"));
   try {
-    const { confirmed } = await migrate(ends, dom, { persistent: true, timeout: 30, ...options });
-    await confirmed;
+    const { confirm } = await migrate(ends, dom, { persistent: true, timeout: 30, ...options });
+    await confirm(source);
   } finally {
     await ends.close();
   }
@@ -53,6 +57,11 @@ describe("a migration", () => {
     await run({ onPhase: (phase) => phases.push(phase) });
     expect(phases).toEqual(["begin", "prepare", "perform", "finish", "confirm"]);
     expect(where()).toEqual(there);
+  });
+
+  it("leaves the source its definition, where it is to keep it", async () => {
+    await run({}, "keeps definition");
+    expect(where()).toEqual({ ...there, definedOn: ["host1", "host2"] });
   });
 
   it("keeps the definition that it is given", async () => {
