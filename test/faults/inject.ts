@@ -142,8 +142,13 @@ async function whileAway(lab: LabState, fault: Fault, code: number, { source, de
   if (later.code !== 0) found.push(`recover with ${away.name} back ${endOf(later)}`);
   if (off) {
     // It was on that machine: what is left of it is its definition, which a start would take another VF for.
-    const { stdout } = await ssh(lab.image, away, `virsh dumpxml --inactive ${web.name}`, { accept: [0, 1] });
-    if (stdout.includes("journal")) found.push("a journal is left");
+    const definitions = await Promise.all(
+      hosts.map((host) => ssh(lab.image, host, `virsh dumpxml --inactive ${web.name}`, { accept: [0, 1] })),
+    );
+    const left = definitions.map(({ stdout }) => stdout).filter((xml) => xml.includes("<domain"));
+    if (left.length !== 1) found.push(`the VM is defined on ${left.length} hosts`);
+    if (left.some((xml) => xml.includes("journal"))) found.push("a journal is left");
+    if (left.some((xml) => xml.includes("owed"))) found.push(`something is still owed to ${away.name}`);
     await prepare(lab);
     return found;
   }
