@@ -102,7 +102,7 @@ export interface Arrival {
    * seconds to give a big guest's memory back. Never rejects.
    * @param source what it keeps: its definition, as of a domain that is shut off, or nothing.
    */
-  confirm(source: "keeps definition" | "keeps nothing"): Promise<void>;
+  readonly confirm: (source: "keeps definition" | "keeps nothing") => Promise<void>;
 }
 
 /**
