@@ -58,8 +58,8 @@ export interface MoveContext {
   aliases: ReadonlyMap<JournalInterface, string | undefined> | undefined;
   /** The VM on the destination, since this process has moved it there. */
   arrived: DomainRef | undefined;
-  /** The source has the VM's definition still, because the destination might have lost its own with its power. */
-  keepsDefinition: boolean;
+  /** The source still has the VM's definition, which the destination might lose with its power. */
+  sourceKeepsDefinition: boolean;
   /** Targets of the disks that libvirt copies to the destination. */
   readonly copiedDisks: readonly string[];
   /** Known from the plan. Empty: another process has planned the move. */

@@ -79,7 +79,7 @@ export function newContext(
     ready: new Map(),
     aliases: undefined,
     arrived: undefined,
-    keepsDefinition: false,
+    sourceKeepsDefinition: false,
     copiedDisks,
     networksOfNics,
     vfs: new Map(

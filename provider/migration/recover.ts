@@ -17,7 +17,7 @@ import {
   type VmLocations,
 } from "../backends/libvirt/cluster.js";
 import { DomainState, JobOperation } from "../backends/libvirt/constants.js";
-import { asUnreachable, UnconfiguredHost, type HostUnreachable } from "../backends/libvirt/host.js";
+import { asUnreachable, UnconfiguredHost, type HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
 import { endMigratedCopy } from "../backends/libvirt/live-migration.js";
 import { placesNow, startAnnouncers, stopAnnouncers, vfInUse } from "./announce.js";
 import { domainOn, readJournal, type MoveContext } from "./context.js";
@@ -29,7 +29,7 @@ import { ownerStatus, thisMover } from "./mover.js";
 import { newContext, observerOf, whileHeld } from "./execution.js";
 import { readOwed, settleOwed } from "./owed.js";
 import { finishSteps, undoSteps } from "./runner.js";
-import { moveSteps, moveUnderWay, release } from "./steps.js";
+import { keepAutostart, moveSteps, moveUnderWay, release } from "./steps.js";
 import { verdictOf, type Verdict } from "./recovery-verdict.js";
 import { shellWord } from "../model/shell-word.js";
 
@@ -145,19 +145,22 @@ async function recoverAlone(
 }
 
 /**
- * Where the VM is since the move was ended without the journal's host, which a person had declared dead: what that has of the VM is
- * to be removed. Undefined: it was not.
+ * Where the VM is, if the move has ended there already: what the journal's host has of the VM is owed then, and removed. Undefined: the
+ * move has not ended.
  */
 async function endedWithout(
   { journal, instance }: NonNullable<Awaited<ReturnType<typeof journalAmong>>>,
   instances: readonly DomainInstance[],
 ): Promise<DomainInstance | undefined> {
   if (isActive(instance)) return undefined;
-  for (const each of instances.filter(({ host }) => host.name !== instance.host.name)) {
-    const owed = await readOwed(each.host, each.dom);
-    if (owed.some(({ host, move }) => host === instance.host.name && move === journal.id)) return each;
-  }
+  const others = instances.filter(({ host, dom }) => host !== instance.host && dom.uuid === instance.dom.uuid);
+  for (const each of others) if (await owes(each, instance.host, journal)) return each;
   return undefined;
+}
+
+/** Whether the domain's metadata says that a copy of the VM, of that move, is to be removed from the host. */
+async function owes({ host, dom }: DomainInstance, to: LibvirtHost, { id }: Journal): Promise<boolean> {
+  return (await readOwed(host, dom)).some((entry) => entry.host === to.name && entry.move === id);
 }
 
 /** With what is owed to hosts that answer again. */
@@ -241,6 +244,7 @@ async function endBy(verdict: Verdict, context: MoveContext): Promise<Recovery["
       await goBack(verdict, context);
       return "undone";
     case "overtaken":
+      await undefineLeftOnSource(verdict.home, context);
       // What the move had reserved is returned. VFs that the VM misses there are for repair.ts.
       await release.do(context);
       return "overtaken";
@@ -252,16 +256,26 @@ async function goForward(
   context: MoveContext,
 ): Promise<void> {
   const { source, destination, journal } = context;
-  // What one host says of a move ends nothing on another: the copy there carries the same journal, since a move begins with it.
-  const isOfMove = leftover !== undefined && (await readJournal(source, leftover.dom))?.id === journal.id;
+  // What one host says of a move ends nothing on another: the copy there carries the same journal, since a move begins with it, or a
+  // note of the same move, where that was ended without the destination.
+  const isOfMove =
+    leftover !== undefined &&
+    ((await readJournal(source, leftover.dom))?.id === journal.id || (await owes(leftover, destination, journal)));
   if (isOfMove && isActive(leftover)) await endMigratedCopy(source, leftover.dom);
-  // A source that was never told also kept the definition.
-  const left = isOfMove ? await domainOn(source, context) : undefined;
-  if (left !== undefined && (await source.isPersistent(left)) && (await destination.isPersistent(home.dom)))
-    await source.undefineMoved(left);
+  if (isOfMove) await undefineLeftOnSource(home, context);
   if (!isActive(home)) return release.do(context);
   await finishSteps(moveSteps.slice(1), context, observerOf(context));
   await Promise.all(journal.interfaces.map((nic) => vfInUse(context, destination, nic)));
+}
+
+/** The source's definition, which it kept until the VM's new host has its own on the disk: the journal has just been written there. */
+async function undefineLeftOnSource({ host, dom }: DomainInstance, context: MoveContext): Promise<void> {
+  const { source, owed } = context;
+  await owed.unlessAbsent(source, [], async () => {
+    const left = await domainOn(source, context);
+    if (left !== undefined && left.id < 0 && (await source.isPersistent(left)) && (await host.isPersistent(dom)))
+      await source.undefineMoved(left);
+  });
 }
 
 async function goBack({ home, copy, reset }: Extract<Verdict, { way: "back" }>, context: MoveContext): Promise<void> {
@@ -269,6 +283,7 @@ async function goBack({ home, copy, reset }: Extract<Verdict, { way: "back" }>, 
   if (copy !== undefined) await destination.destroy(copy.dom);
   if (reset) await source.reset(home.dom);
   const failures = await undoSteps(moveSteps, context, observerOf(context));
+  if (context.journal.autostart === "yes") await keepAutostart(source, home.dom);
   if (failures.length === 0) return;
   throw new ProblemError(
     {

@@ -207,12 +207,14 @@ const migrateVm: MoveStep = {
         throw error;
       });
     timeline.mark("vm-moved", "the VM runs on the destination");
-    const there = arrival.dom ?? (await requireDomain(destination, context));
+    // libvirt finds it by its UUID. Nothing may fail from here on: the VM has left the source.
+    const there = arrival.dom ?? dom;
     context.lease.moveTo({ host: destination, dom: there, persistent });
     context.arrived = there;
+    context.sourceKeepsDefinition = persistent;
     context.beside.start(confirming, async () => {
-      context.keepsDefinition = persistent && !(await outlivesPowerLoss(context));
-      await arrival.confirm(context.keepsDefinition ? "keeps definition" : "keeps nothing");
+      await arrival.confirmed;
+      if (context.journal.autostart === "yes") await startsWithSourceNoMore(context, dom);
     });
   },
   async undo(context) {
@@ -385,28 +387,6 @@ async function preparedFor(context: MoveContext): Promise<Prepared> {
   return context.prepared;
 }
 
-/** Milliseconds for a host to write a few lines to its disk. */
-const writesWithin = 5_000;
-
-/**
- * Whether the destination still has the definition after a loss of its power. libvirt writes a definition to another file, has that on
- * the disk, and renames it (src/util/virfile.c, virFileRewrite): the rename may stay in memory for as long as the file system holds its
- * own journal back, which is seconds. What libvirt has on the disk next takes it along: that is the move's journal. Never rejects.
- */
-async function outlivesPowerLoss({ lease, clock }: MoveContext): Promise<boolean> {
-  return new Promise((resolve) => {
-    const cancel = clock.after(writesWithin, () => resolve(false));
-    const ends = (isWritten: boolean) => {
-      cancel();
-      resolve(isWritten);
-    };
-    lease.write({}).then(
-      () => ends(true),
-      () => ends(false),
-    );
-  });
-}
-
 /** What the VM keeps on the destination, and what it does not need there after all. */
 async function keepThere(context: MoveContext, there: DomainRef | undefined): Promise<void> {
   const { destination, journal, vfs, arrived } = context;
@@ -423,8 +403,18 @@ async function keepThere(context: MoveContext, there: DomainRef | undefined): Pr
 }
 
 /** The VM starts with the host that it is on now. */
-async function keepAutostart(host: LibvirtHost, dom: DomainRef): Promise<void> {
-  if ((await host.isPersistent(dom)) && !(await host.startsWithHost(dom))) await host.startWithHost(dom);
+export async function keepAutostart(host: LibvirtHost, dom: DomainRef): Promise<void> {
+  if ((await host.isPersistent(dom)) && !(await host.startsWithHost(dom))) await host.setAutostart(dom, true);
+}
+
+/** It runs elsewhere now: a source that starts anew must not start it from the definition that it still has. */
+async function startsWithSourceNoMore({ source, owed }: MoveContext, dom: DomainRef): Promise<void> {
+  await owed.unlessAbsent(source, [], async () => {
+    await source.setAutostart(dom, false).catch((error: unknown) => {
+      // The definition itself goes a moment later.
+      if (!LibvirtError.is(error)) throw error;
+    });
+  });
 }
 
 export function moveUnderWay(vm: string, mover: Journal["mover"] | undefined): ProblemError {
@@ -435,22 +425,28 @@ export function moveUnderWay(vm: string, mover: Journal["mover"] | undefined): P
   });
 }
 
-/** With the definition goes the last that would take the VFs for the VM's. */
+/** As long as the definition is there, its VFs count as the VM's. */
 async function releaseSource(context: MoveContext): Promise<void> {
-  if (context.keepsDefinition) await undefineOnSource(context);
+  if (context.sourceKeepsDefinition) await undefineOnSource(context);
   await releaseOn(context, context.source, context.journal.interfaces.map(atSource));
 }
 
-/** @throws what the destination says, where it cannot write now either. */
+/**
+ * Removes the source's definition once the destination's outlives a loss of its power. libvirt flushes a definition's file and then
+ * renames it (src/util/virfile.c, virFileRewrite); the rename reaches the disk with the file system's next commit, seconds later, or
+ * with the next file that is flushed: so the move's journal is written once more. Where the destination has no definition any more, the
+ * source's is the last one, and stays.
+ */
 async function undefineOnSource(context: MoveContext): Promise<void> {
   const { source, destination, owed, lease } = context;
   await lease.write({});
-  if (!(await destination.isPersistent(await requireDomain(destination, context)))) return;
-  await owed.unlessAbsent(source, [], async () => {
-    const left = await domainOn(source, context);
-    if (left !== undefined && left.id < 0) await source.undefineMoved(left);
-  });
-  context.keepsDefinition = false;
+  const there = await domainOn(destination, context);
+  if (there !== undefined && (await destination.isPersistent(there)))
+    await owed.unlessAbsent(source, [], async () => {
+      const left = await domainOn(source, context);
+      if (left !== undefined && left.id < 0) await source.undefineMoved(left);
+    });
+  context.sourceKeepsDefinition = false;
 }
 
 /** The source has nothing of the VM left that runs. One that does not answer has at most a stopped copy, which is ended later. */
@@ -458,7 +454,9 @@ async function isOver(context: MoveContext): Promise<boolean> {
   let active = false;
   await context.owed.unlessAbsent(context.source, [], async () => {
     const here = await domainOn(context.source, context);
-    active = here !== undefined && isActive(await context.source.state(here));
+    // Its definition is being removed.
+    const state = here && (await undefinedOn("NO_DOMAIN", () => context.source.state(here)));
+    active = state !== undefined && isActive(state);
   });
   return !active;
 }

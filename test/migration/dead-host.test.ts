@@ -168,6 +168,28 @@ describe("a destination that vanishes", () => {
     expect(clusterState(lab)).toMatchObject({ activeOn: [], definedOn: ["host1"], journals: [] });
   });
 
+  it("after the definition has reached its disk, and its VM is started there by hand: the source keeps nothing of it", async () => {
+    lab.host2.after("domain_set_metadata", () => lab.host2.losePower());
+    await expect(moveVm(lab.cluster, { vm: "web", to: "host2" })).rejects.toThrow();
+    await recover(lab.cluster, "web", { dead: "host2" });
+    await lab.reopen(lab.host2);
+    lab.host2.domains.start(web(lab.host2));
+    await recover(lab.cluster, "web");
+    expect(clusterState(lab)).toEqual(expectedState("host2", vfs[0]));
+  });
+
+  it("says that it runs the VM, which ends before it is asked once more: the source does not run it again", async () => {
+    lab.host2.dropAt("domain_migrate_finish3_params", "after");
+    lab.host2.before("domain_migrate_finish3_params", () => {
+      lab.host2.after("domain_get_state", () => lab.host2.domains.stop(web(lab.host2)));
+    });
+    await expect(moveVm(lab.cluster, { vm: "web", to: "host2" })).rejects.toThrow();
+    expect(lab.host1.calls.get("domain_resume")).toBeUndefined();
+    expect(clusterState(lab)).toMatchObject({ runsOn: [], activeOn: [] });
+    await recover(lab.cluster, "web");
+    expect(clusterState(lab)).toMatchObject({ activeOn: [], definedOn: ["host2"], journals: [] });
+  });
+
   it("is not dead while it answers", async () => {
     leave(lab, journalOf(pair));
     const before = clusterState(lab);
@@ -179,12 +201,36 @@ describe("a destination that vanishes", () => {
 });
 
 describe("a destination that cannot write", () => {
-  it("has the VM, and the source's definition goes when the move ends", async () => {
+  it("at first: the source's definition goes when the move ends", async () => {
     const here = web(lab.host1);
     lab.host2.refuse("domain_set_metadata", refusals.noMemory(), { times: 1 });
     lab.host1.after("domain_migrate_confirm3_params", () => expect(here.config).toBeDefined());
     expect((await moveVm(lab.cluster, { vm: "web", to: "host2" }))?.outcome).toBe("moved");
     expect(clusterState(lab)).toEqual(expectedState("host2", vfs[0]));
+  });
+
+  it("at all: the source keeps the definition, and does not start it with itself", async () => {
+    lab.host1.domains.setAutostart(web(lab.host1), true);
+    lab.host2.refuse("domain_set_metadata", refusals.noMemory(), { times: 1000 });
+    await expect(moveVm(lab.cluster, { vm: "web", to: "host2" })).rejects.toThrow();
+    expect(clusterState(lab)).toMatchObject({ runsOn: ["host2"], definedOn: ["host1", "host2"] });
+    expect(web(lab.host1).autostart).toBe(false);
+    expect(web(lab.host2).autostart).toBe(true);
+  });
+
+  it("because its definition was removed by another client: the source's is the last one, and stays", async () => {
+    lab.host2.before("domain_set_metadata", () => lab.host2.domains.undefine(web(lab.host2), 0x7f));
+    await moveVm(lab.cluster, { vm: "web", to: "host2" }).catch(() => undefined);
+    expect(clusterState(lab)).toMatchObject({ runsOn: ["host2"], activeOn: ["host2"], definedOn: ["host1"] });
+  });
+
+  it("and dies: what the source keeps starts with it again", async () => {
+    lab.host1.domains.setAutostart(web(lab.host1), true);
+    lab.host2.before("domain_set_metadata", () => lab.host2.losePower());
+    await expect(moveVm(lab.cluster, { vm: "web", to: "host2" })).rejects.toThrow();
+    expect(web(lab.host1).autostart).toBe(false);
+    await recover(lab.cluster, "web", { dead: "host2" });
+    expect(web(lab.host1).autostart).toBe(true);
   });
 });
 

@@ -239,8 +239,8 @@ export class LibvirtHost {
     return (await (await this.connection()).call("domain_get_autostart", { dom })).autostart !== 0;
   }
 
-  async startWithHost(dom: DomainRef): Promise<void> {
-    await (await this.connection()).call("domain_set_autostart", { dom, autostart: 1 });
+  async setAutostart(dom: DomainRef, startsWithHost: boolean): Promise<void> {
+    await (await this.connection()).call("domain_set_autostart", { dom, autostart: startsWithHost ? 1 : 0 });
   }
 
   async domainXml(dom: DomainRef, flags = 0): Promise<string> {

@@ -98,16 +98,15 @@ export interface Arrival {
   /** There. Undefined: the answer that tells it was lost. */
   readonly dom: DomainRef | undefined;
   /**
-   * Tells the source to end its copy (Confirm), once; whether it has is for the caller to look. The VM does not wait for it: QEMU takes
-   * seconds to give a big guest's memory back. Never rejects.
-   * @param source what it keeps: its definition, as of a domain that is shut off, or nothing.
+   * The source has been told to end its copy (Confirm), or could not be told: whether it has is for the caller to look. The VM
+   * does not wait for it: QEMU takes seconds to give a big guest's memory back. Never rejects. The source's definition stays, shut off,
+   * with its autostart: {@link LibvirtHost.undefineMoved} is for the caller, once the destination has its own on the disk.
    */
-  readonly confirm: (source: "keeps definition" | "keeps nothing") => Promise<void>;
+  readonly confirmed: Promise<void>;
 }
 
 /**
- * Moves a running domain. When it returns, the domain runs on the destination, and the source's copy never will again: it waits for
- * {@link Arrival.confirm}.
+ * Moves a running domain. When it returns, the domain runs on the destination, and the source's copy never will again.
  * @throws MigrationFailed the domain runs on the source, as before, unless the message says that this is not known; the signal's reason:
  *   it runs there.
  */
@@ -141,13 +140,13 @@ async function runMigration(
   const [onSource, onDestination] = await Promise.all([source.connection(), destination.connection()]);
   let params = incoming === undefined ? parametersOf(options) : [...incoming.params];
   /** Ends the migration on the source: its domain stops for good, or goes on. */
-  const confirm = async (cookie: Buffer, cancelled: boolean, withFlags = sourceFlags) => {
+  const confirm = async (cookie: Buffer, cancelled: boolean) => {
     options.onPhase?.("confirm");
     await onSource.call("domain_migrate_confirm3_params", {
       dom,
       params,
       cookie_in: cookie,
-      flags: withFlags,
+      flags: sourceFlags & ~Migrate.UNDEFINE_SOURCE,
       cancelled: cancelled ? 1 : 0,
     });
   };
@@ -253,15 +252,9 @@ async function runMigration(
     // libvirt wants no Confirm after a failed Perform: the source has gone on by itself.
     throw failed(combineErrors(performError, finishError));
   }
-  if (finished) {
-    const keepsDefinition = sourceFlags & ~Migrate.UNDEFINE_SOURCE;
-    return {
-      dom: there,
-      confirm: (source) =>
-        confirm(cookie, false, source === "keeps definition" ? keepsDefinition : sourceFlags).catch(() => undefined),
-    };
-  }
-  await confirm(cookie, true).catch((cause: unknown) => {
+  const confirming = confirm(cookie, !finished);
+  if (finished) return { dom: there, confirmed: confirming.catch(() => undefined) };
+  await confirming.catch((cause: unknown) => {
     throw failed(cause, {
       state: "The VM may be paused on the source.",
       remedy: `Run \`vnic-failover recover ${shellWord(dom.name)}\`.`,
