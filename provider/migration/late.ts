@@ -13,12 +13,12 @@ import { unplug, UnplugFailed } from "../backends/libvirt/unplug.js";
 import { readVfSettings, setVf } from "../backends/libvirt/vf-settings/vf-settings.js";
 import { isSetByHost } from "../backends/libvirt/vf-plugging.js";
 import { tellOfVf } from "./announce.js";
+import { allSettledOrThrow } from "./beside.js";
 import type { MoveContext } from "./context.js";
 import type { JournalInterface } from "./journal.js";
 import { stepTable } from "./step-table.js";
 import { aliasesNow, requestSettles } from "./unplug-requests.js";
 import { vlanOn } from "./xml-there.js";
-import { allSettledOrThrow } from "./beside.js";
 
 /**
  * Where a migration is aborted, QEMU plugs a VF that the guest had released by itself (QEMU hw/net/virtio-net.c, failover_replug_primary), and

@@ -13,13 +13,13 @@ import { unplugStray } from "../backends/libvirt/stray-vf.js";
 import { attachVf, isSetByHost, placeChanged, primaryDevice } from "../backends/libvirt/vf-plugging.js";
 import { chooseVf } from "../backends/libvirt/vf-scheduler.js";
 import { plugBesideFilters, tellAnnouncers, tellAnnouncersOn, tellOfVf, vfInUse } from "./announce.js";
+import { allSettledOrThrow } from "./beside.js";
 import { isPluggedIn, type MoveContext } from "./context.js";
 import type { JournalInterface } from "./journal.js";
-import { releaseUnused, readyForPlug, takeForPlug, VfTaken } from "./reserve.js";
-import { stepTable } from "./step-table.js";
 import { dropUnusable } from "./late.js";
-import { vlanOn, onHost } from "./xml-there.js";
-import { allSettledOrThrow } from "./beside.js";
+import { readyForPlug, releaseUnused, takeForPlug, VfTaken } from "./reserve.js";
+import { stepTable } from "./step-table.js";
+import { onHost, vlanOn } from "./xml-there.js";
 
 /** No VF could be had for an interface. Its VM runs on the standby. */
 export class VfNotPlugged extends ProblemError {

@@ -48,7 +48,7 @@ export interface Recovery {
   /** The VM's own. Undefined: no host that answers has it. */
   readonly uuid: string | undefined;
   /**
-   * `finished`: the VM is on the destination, with its VFs. `undone`: on the source, as before. `overtaken`: another tool took
+   * `finished`: the VM is on the destination, with its VFs. `undone`: on the source, as before, or shut off there where the destination died with it. `overtaken`: another tool took
    * it to a third host, perhaps without VFs. `none`: no move was interrupted.
    */
   readonly outcome: "finished" | "undone" | "overtaken" | "none";

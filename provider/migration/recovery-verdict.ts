@@ -96,16 +96,16 @@ function isStoppedCopy({ state, reason }: DomainInstance): boolean {
 
 function fateUnknown({ vm }: Situation, here: DomainInstance, unreachable: HostUnreachable): ProblemError {
   const { host } = unreachable;
-  const [state, then] = isActive(here)
-    ? ["stopped", "the VM then boots from its disks"]
-    : ["shut off", "the VM can then be started from its disks"];
+  const [state, then, harm] = isActive(here)
+    ? ["stopped", "the VM then boots from its disks", "that"]
+    : ["shut off", "the VM can then be started from its disks", "starting it"];
   return new ProblemError(
     {
       code: "host-fate-unknown",
       what: `Unable to recover VM "${vm}": it is ${state} on "${here.host.name}", and "${host}", where it may run, does not answer`,
       where: host,
       state: "Nothing was changed.",
-      remedy: `Run \`vnic-failover recover ${shellWord(vm)}\` once "${host}" answers. If that host is switched off, run \`vnic-failover recover ${shellWord(vm)} --host-is-dead ${host}\`: ${then} on "${here.host.name}". If it still runs on "${host}", that corrupts its disks.`,
+      remedy: `Run \`vnic-failover recover ${shellWord(vm)}\` once "${host}" answers. If that host is switched off, run \`vnic-failover recover ${shellWord(vm)} --host-is-dead ${host}\`: ${then} on "${here.host.name}". If it still runs on "${host}", ${harm} corrupts its disks.`,
     },
     { cause: unreachable, causeIsTold: true, remedyFirst: true },
   );

@@ -2,9 +2,9 @@
 import { findPrimary } from "../backends/libvirt/xml/primary.js";
 import type { DomainRef, LibvirtHost } from "../backends/libvirt/host.js";
 import { unplug, UnplugFailed } from "../backends/libvirt/unplug.js";
+import { allSettledOrThrow } from "./beside.js";
 import type { MoveContext } from "./context.js";
 import type { JournalInterface } from "./journal.js";
-import { allSettledOrThrow } from "./beside.js";
 
 /** Seconds for a guest to carry out what it was asked for a while ago. */
 export const requestSettles = 5;
