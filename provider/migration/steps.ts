@@ -15,6 +15,7 @@ import {
   type Incoming,
   type MigrationPhase,
 } from "../backends/libvirt/live-migration.js";
+import { endMigrationStream } from "../backends/libvirt/migration-stream/migration-stream.js";
 import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
 import { readable } from "../backends/libvirt/unreadable-vm.js";
 import { unplug } from "../backends/libvirt/unplug.js";
@@ -168,6 +169,7 @@ const migrateVm: MoveStep = {
         (definition = definitionThere(context, prepared, await source.definitionToChange(dom))),
       ...(context.unplug === "late" && { destinationXml: await liveDefinitionThere(context, dom) }),
       incoming: context.incoming,
+      endStream: (uri: string) => endMigrationStream(source, uri),
       unchanged: async (begun: string) => {
         const [live, defined] = await Promise.all([
           source.xmlToChange(dom, DomainXml.MIGRATABLE),
@@ -407,7 +409,7 @@ export async function keepAutostart(host: LibvirtHost, dom: DomainRef): Promise<
   if ((await host.isPersistent(dom)) && !(await host.startsWithHost(dom))) await host.setAutostart(dom, true);
 }
 
-/** It runs elsewhere now: a source that starts anew must not start it from the definition that it still has. */
+/** The VM runs elsewhere now: a source that is rebooted must not start it from the definition that it still has. */
 async function startsWithSourceNoMore({ source, owed }: MoveContext, dom: DomainRef): Promise<void> {
   await owed.unlessAbsent(source, [], async () => {
     await source.setAutostart(dom, false).catch((error: unknown) => {

@@ -42,6 +42,11 @@ export interface MigrationOptions extends MigrationManner {
   readonly signal?: AbortSignal | undefined;
   readonly onJob?: (job: JobNow) => void;
   readonly onPhase?: (phase: MigrationPhase) => void;
+  /**
+   * Ends the connection to that URI by which the source's QEMU sends the VM. Asked where the destination is gone and the migration has
+   * not ended 5 s after it was to be aborted. Default: the kernel does, after some 15 minutes.
+   */
+  readonly endStream?: ((uri: string) => Promise<unknown>) | undefined;
   /** What {@link prepareAhead} has made. Default: nothing is, and libvirt protects the domain from Begin on. */
   readonly incoming?: Incoming | undefined;
 }
@@ -64,6 +69,9 @@ export class MigrationFailed extends ProblemError {
 
 /** How a migration ends that has not passed the point of no return. */
 const atSource = { state: "The VM is still running on the source." };
+
+/** Milliseconds after which a migration that was to be aborted is stuck. */
+const abortTakes = 5_000;
 
 /** Milliseconds between two looks at the job. */
 const jobInterval = 400;
@@ -184,7 +192,12 @@ async function runMigration(
   const watching = new AbortController();
   // The source's libvirt has no connection to the destination's, and would wait until TCP gives up: some 15 minutes.
   const lost = new AbortController();
-  void onDestination.ended.then((error) => lost.abort(error));
+  let keepStream: (() => void) | undefined;
+  void onDestination.ended.then((error) => {
+    lost.abort(error);
+    if (watching.signal.aborted) return;
+    keepStream = source.clock.after(abortTakes, () => void endStream(options, params));
+  });
   const changed = new AbortController();
   const unchanged = incoming === undefined ? undefined : onceOnly(() => options.unchanged?.(incoming.begun));
   const watch = watchJob(source, dom, AbortSignal.any([stop, lost.signal, changed.signal]), watching.signal, (job) => {
@@ -207,6 +220,7 @@ async function runMigration(
     cookie = Buffer.alloc(0);
   } finally {
     watching.abort();
+    keepStream?.();
     await watch;
   }
 
@@ -384,6 +398,12 @@ export async function endMigratedCopy(host: LibvirtHost, dom: DomainRef): Promis
     await undefinedOn("NO_DOMAIN", () => undefinedOn("OPERATION_INVALID", () => host.destroy(dom)));
     return false;
   }
+}
+
+/** Never rejects: what becomes of the migration is for Perform to tell. */
+async function endStream({ endStream: end }: MigrationOptions, params: readonly TypedParameter[]): Promise<void> {
+  const uri = params.find(({ field }) => field === "migrate_uri")?.value.value;
+  if (typeof uri === "string") await end?.(uri).catch(() => undefined);
 }
 
 /** Undefined: there is nothing to wait for. Never rejects. */

@@ -12,6 +12,7 @@ import type { DomainModel } from "../../hosts/domains.js";
 import { twoHosts, type LabLike } from "../../hosts/two-hosts.js";
 import { refusals } from "../../hosts/refusals.js";
 import { clusterState } from "../../hosts/cluster-state.js";
+import { TestClock } from "../../hosts/test-clock.js";
 
 let lab: LabLike;
 let dom: DomainRef;
@@ -207,5 +208,34 @@ describe("an answer that gets lost at the switch-over", () => {
     lab.host1.refuse("domain_migrate_confirm3_params", refusals.jobHeld());
     await run();
     expect(where().runsOn).toEqual(["host2"]);
+  });
+});
+
+describe("a destination that is gone while the source's QEMU is stuck", () => {
+  beforeEach(async () => {
+    await lab.close();
+    lab = await twoHosts({ clock: new TestClock() });
+    dom = (await lab.cluster.host("host1").domainOf(dom.uuid)) ?? dom;
+  });
+
+  const stuck = (milliseconds: number) => {
+    Object.assign(lab.host1.memory, { passes: 1, milliseconds });
+    lab.host1.refuse("domain_abort_job", refusals.jobHeld(), { times: 100 });
+    lab.host1.before("domain_migrate_perform3_params", () => void lab.clock.after(100, () => lab.host2.losePower()));
+  };
+
+  it("has the stream to it ended, once the migration was to be aborted and was not", async () => {
+    stuck(20_000);
+    const ended: string[] = [];
+    await failureOf(run({ endStream: (uri) => Promise.resolve(ended.push(uri)) }));
+    expect(ended).toEqual(["tcp:host2:49152"]);
+    expect(where()).toEqual(here);
+  });
+
+  it("has not where the migration ends by itself", async () => {
+    stuck(2000);
+    const ended: string[] = [];
+    await failureOf(run({ endStream: (uri) => Promise.resolve(ended.push(uri)) }));
+    expect(ended).toEqual([]);
   });
 });

@@ -14,6 +14,8 @@ const link = text("vf-settings/vf-link.py");
 const programs = {
   announcer: link + text("announcer/announcer.py"),
   "vf-settings": link + text("vf-settings/vf-settings.py"),
+  "port-probe": text("port-probe/port-probe.py"),
+  "migration-stream": text("migration-stream/migration-stream.py"),
 };
 
 /** What vermin says of it, if it is for Python 3.6. */
