@@ -53,7 +53,7 @@ export interface Journal {
    * each change, so that a mover that was overtaken stops. Absent in journals of versions that did not write it.
    */
   readonly holder?: string;
-  /** The VM starts with its host: libvirt takes that away from the source, and does not give it to the destination. */
+  /** The VM starts with its host. The move takes that away from the source, and gives it to the destination, which libvirt does not. */
   readonly autostart?: "yes";
   /** When the VFs leave the guest: before the migration, or by QEMU's own unplug. Absent in journals of versions that did not write it. */
   readonly unplug?: Unplugging["when"];
