@@ -4,7 +4,7 @@
  */
 import { ProblemError, reasonOf } from "../model/problem.js";
 import { shellWord } from "../model/shell-word.js";
-import { formatXml, parseXml } from "../xml/element.js";
+import { find, formatXml, parseXml } from "../xml/element.js";
 import { isActive } from "../backends/libvirt/cluster.js";
 import { DomainState, DomainXml, JobOperation, PausedReason } from "../backends/libvirt/constants.js";
 import { undefinedOn, type DomainRef, type JobNow, type LibvirtHost } from "../backends/libvirt/host.js";
@@ -168,6 +168,7 @@ const migrateVm: MoveStep = {
       persistentXml: async () =>
         (definition = definitionThere(context, prepared, await source.definitionToChange(dom))),
       ...(context.unplug === "late" && { destinationXml: await liveDefinitionThere(context, dom) }),
+      keepsDefinition: persistent && !hasTpm(prepared.definition),
       incoming: context.incoming,
       endStream: (uri: string) => endMigrationStream(source, uri),
       unchanged: async (begun: string) => {
@@ -213,7 +214,7 @@ const migrateVm: MoveStep = {
     const there = arrival.dom ?? dom;
     context.lease.moveTo({ host: destination, dom: there, persistent });
     context.arrived = there;
-    context.sourceKeepsDefinition = persistent;
+    context.sourceKeepsDefinition = how.keepsDefinition;
     context.beside.start(confirming, async () => {
       await arrival.confirmed;
       if (context.journal.autostart === "yes") await startsWithSourceNoMore(context, dom);
@@ -387,6 +388,14 @@ async function receiveWithoutVfs(context: MoveContext, prepared: Prepared): Prom
 async function preparedFor(context: MoveContext): Promise<Prepared> {
   context.prepared ??= await prepare(context.source, context.destination, await requireDomain(context.source, context));
   return context.prepared;
+}
+
+/**
+ * The state of an emulated TPM goes with the source's definition, unless both hosts share it: only libvirt can tell, in its own Confirm
+ * (src/qemu/qemu_tpm.c, qemuTPMEmulatorCleanupHost).
+ */
+function hasTpm({ raw }: Domain): boolean {
+  return find(raw, "devices", "tpm") !== undefined;
 }
 
 /** What the VM keeps on the destination, and what it does not need there after all. */

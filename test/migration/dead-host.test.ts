@@ -200,6 +200,17 @@ describe("a destination that vanishes", () => {
   });
 });
 
+it("of a VM with a TPM libvirt itself removes the source's definition, and the TPM's state where that is not shared", async () => {
+  const here = web(lab.host1);
+  const config = formatXml(here.config ?? expect.fail());
+  lab.host1.domains.define(
+    config.replace("<devices>", '<devices><tpm model="tpm-crb"><backend type="emulator"/></tpm>'),
+  );
+  lab.host1.after("domain_migrate_confirm3_params", () => expect(here.config).toBeUndefined());
+  expect((await moveVm(lab.cluster, { vm: "web", to: "host2" }))?.outcome).toBe("moved");
+  expect(lab.host1.calls.get("domain_undefine_flags")).toBeUndefined();
+});
+
 describe("a destination that cannot write", () => {
   it("at first: the source's definition goes when the move ends", async () => {
     const here = web(lab.host1);
@@ -356,7 +367,11 @@ describe("recovery does no harm", () => {
       const here = arrived();
       lab.host1.refuse("domain_migrate_begin3_params", refusals.jobHeld());
       const config = formatXml(here.config ?? here.live ?? expect.fail());
-      lab.host1.domains.define(config.replace("<os>", "<os><nvram>/var/lib/libvirt/qemu/nvram/web.fd</nvram>"));
+      lab.host1.domains.define(
+        config
+          .replace("<os>", "<os><nvram>/var/lib/libvirt/qemu/nvram/web.fd</nvram>")
+          .replace("<devices>", '<devices><tpm model="tpm-crb"><backend type="emulator"/></tpm>'),
+      );
       Object.assign(here.kept, { snapshots: 2, checkpoints: 1, managedSave: true, tpm: "there" });
       lab.host1.undefineFlags = flags;
       expect((await recover(lab.cluster, "web")).outcome).toBe("finished");

@@ -300,12 +300,16 @@ export class LibvirtHost {
    */
   async undefineMoved(dom: DomainRef): Promise<void> {
     const connection = await this.connection();
+    const definition = await undefinedOn("NO_DOMAIN", () => this.domainXml(dom, DomainXml.INACTIVE));
+    if (definition === undefined) return;
     const undefine = (flags: number) =>
       undefinedOn("NO_DOMAIN", () => connection.call("domain_undefine_flags", { dom, flags }));
     const flags =
       Undefine.MANAGED_SAVE | Undefine.SNAPSHOTS_METADATA | Undefine.KEEP_NVRAM | Undefine.CHECKPOINTS_METADATA;
+    // libvirt hands the flag on to where it is unknown, and logs that as an error (qemuDomainUndefineFlags, virDomainListCheckpoints).
+    const keepTpm = definition.includes("<tpm") ? Undefine.KEEP_TPM : 0;
     try {
-      await undefine(flags | Undefine.KEEP_TPM);
+      await undefine(flags | keepTpm);
     } catch (error) {
       // libvirt < 8.9 does not know the flag (virCheckFlags), and knows no TPM on shared storage.
       if (!LibvirtError.is(error, "INVALID_ARG")) throw error;

@@ -25,6 +25,11 @@ export interface MigrationOptions extends MigrationManner {
    * not. Asked once the migration keeps others from changing it. Default: it is taken to be.
    */
   readonly unchanged?: ((begun: string) => Promise<void>) | undefined;
+  /**
+   * The source's definition stays, shut off, with its autostart: to remove it ({@link LibvirtHost.undefineMoved}) is for the caller, once
+   * the destination has its own on the disk. Default: false, Confirm removes it.
+   */
+  readonly keepsDefinition?: boolean;
   /** Looks at what the source sends to the destination before that gets it, and throws where it must not. Default: nothing is looked at. */
   readonly inspect?: ((xml: string) => void) | undefined;
   /** What the destination gets of that, once it was looked at. Default: all of it, as it is. */
@@ -107,8 +112,7 @@ export interface Arrival {
   readonly dom: DomainRef | undefined;
   /**
    * The source has been told to end its copy (Confirm), or could not be told: whether it has is for the caller to look. The VM
-   * does not wait for it: QEMU takes seconds to give a big guest's memory back. Never rejects. The source's definition stays, shut off,
-   * with its autostart: {@link LibvirtHost.undefineMoved} is for the caller, once the destination has its own on the disk.
+   * does not wait for it: QEMU takes seconds to give a big guest's memory back. Never rejects.
    */
   readonly confirmed: Promise<void>;
 }
@@ -154,7 +158,7 @@ async function runMigration(
       dom,
       params,
       cookie_in: cookie,
-      flags: sourceFlags & ~Migrate.UNDEFINE_SOURCE,
+      flags: options.keepsDefinition === true ? sourceFlags & ~Migrate.UNDEFINE_SOURCE : sourceFlags,
       cancelled: cancelled ? 1 : 0,
     });
   };

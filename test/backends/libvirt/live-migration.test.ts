@@ -37,8 +37,7 @@ const where = () => {
   return { runsOn, activeOn, definedOn };
 };
 const here = { runsOn: ["host1"], activeOn: ["host1"], definedOn: ["host1"] };
-/** The source's definition is the caller's to remove. */
-const there = { runsOn: ["host2"], activeOn: ["host2"], definedOn: ["host1", "host2"] };
+const there = { runsOn: ["host2"], activeOn: ["host2"], definedOn: ["host2"] };
 
 async function failureOf(running: Promise<void>): Promise<MigrationFailed> {
   const error: unknown = await running.then(
@@ -55,6 +54,11 @@ describe("a migration", () => {
     await run({ onPhase: (phase) => phases.push(phase) });
     expect(phases).toEqual(["begin", "prepare", "perform", "finish", "confirm"]);
     expect(where()).toEqual(there);
+  });
+
+  it("leaves the source its definition, where that is asked for", async () => {
+    await run({ keepsDefinition: true });
+    expect(where()).toEqual({ ...there, definedOn: ["host1", "host2"] });
   });
 
   it("keeps the definition that it is given", async () => {
