@@ -8,7 +8,7 @@ import {
   samePciAddress,
   type PciAddress,
 } from "./xml/pci-address.js";
-import { parseNodeDevice, type NetNodeDevice, type PciNodeDevice } from "./xml/node-device.js";
+import type { NetNodeDevice, PciNodeDevice } from "./xml/node-device.js";
 import { parseDomain } from "./xml/domain.js";
 import { withoutMetadata } from "./xml/without-metadata.js";
 import * as z from "zod";
@@ -18,6 +18,7 @@ import { remoteCommand } from "./transport/index.js";
 import { DomainXml, ListNodeDevices } from "./constants.js";
 import { undefinedOn, type LibvirtHost } from "./host.js";
 import { netdevsAgain, netdevsOn, useOf, type Netdevs } from "./netdevs.js";
+import { nodeDeviceNamed } from "./node-device.js";
 import { claimsOn, isClaimAlive, type JournalReservations } from "./reservations.js";
 import { readable } from "./unreadable-vm.js";
 import { isVfioDriver, type PhysicalFunction, type VirtualFunction } from "./free-vfs.js";
@@ -354,14 +355,14 @@ async function netDevice(host: LibvirtHost, name: string): Promise<NetNodeDevice
   // (src/node_device/node_device_udev.c, udevGenerateDeviceName): a first guess, which the device's XML decides.
   const wanted = name.replaceAll(/[^A-Za-z0-9]/g, "_");
   for (const candidate of (await netDevices(host)).filter((each) => interfaceOf(each) === wanted)) {
-    const device = await nodeDevice(host, candidate);
+    const device = await nodeDeviceNamed(host, candidate);
     if (device?.kind === "net" && device.interface === name) return device;
   }
   return undefined;
 }
 
 async function pciDevice(host: LibvirtHost, address: PciAddress): Promise<PciNodeDevice | undefined> {
-  const device = await nodeDevice(host, nodeDeviceName(address));
+  const device = await nodeDeviceNamed(host, nodeDeviceName(address));
   return device?.kind === "pci" ? device : undefined;
 }
 
@@ -375,22 +376,4 @@ async function netDevices(host: LibvirtHost): Promise<readonly string[]> {
 /** `net_pf0_52_54_00_79_00_11` → `pf0`. */
 function interfaceOf(deviceName: string): string {
   return deviceName.replace(/^net_/, "").replace(/(_[0-9a-f]{2}){6}$/i, "");
-}
-
-async function nodeDevice(host: LibvirtHost, name: string): Promise<ReturnType<typeof parseNodeDevice> | undefined> {
-  const answer = await undefinedOn("NO_NODE_DEVICE", () => nodeDeviceXml(host, name));
-  return answer === undefined ? undefined : parseNodeDevice(answer.xml);
-}
-
-/** libvirt fails with "the cause is unknown" where the device changes its driver while it is looked at: another VF's taker is at it. */
-async function nodeDeviceXml(host: LibvirtHost, name: string): Promise<{ readonly xml: string }> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await (await host.connection()).call("node_device_get_xml_desc", { name, flags: 0 });
-    } catch (error) {
-      const isUnknown = LibvirtError.is(error) && error.libvirtMessage.includes("the cause is unknown");
-      if (!(isUnknown || LibvirtError.is(error, "INTERNAL_ERROR")) || tries === 20) throw error;
-      await host.clock.sleep(100);
-    }
-  }
 }

@@ -5,11 +5,11 @@
  */
 import * as z from "zod";
 import { parseHostInterface } from "./xml/host-interface.js";
-import { parseNodeDevice } from "./xml/node-device.js";
 import { ListNodeDevices } from "./constants.js";
 import { jsonIn } from "../../model/json.js";
 import { ProblemError } from "../../model/problem.js";
 import { asUnreachable, undefinedOn, type LibvirtHost } from "./host.js";
+import { nodeDeviceNamed } from "./node-device.js";
 import { LibvirtError } from "./rpc/errors.js";
 import { DriverMissing } from "./rpc/optional-drivers.js";
 import { remoteCommand, SshError } from "./transport/index.js";
@@ -45,7 +45,7 @@ export async function netdevsOn(host: LibvirtHost, { commands }: { readonly comm
   const names = await nodeDeviceNames(host);
   if (names instanceof DriverMissing) return { netdevs: [], vdpaParents: [], missing: names };
   const [devices, uses] = await Promise.all([
-    Promise.all(names.map((name) => nodeDeviceOf(host, name))),
+    Promise.all(names.map((name) => nodeDeviceNamed(host, name))),
     usesOn(host, { commands, nodeDevices: names }),
   ]);
   const found = devices.flatMap((device) => (device?.kind === "net" ? device : []));
@@ -70,7 +70,7 @@ export async function netdevsAgain(
   { commands }: { readonly commands: boolean },
 ): Promise<readonly Netdev[] | undefined> {
   const [devices, uses] = await Promise.all([
-    Promise.all(names.map((name) => nodeDeviceOf(host, name))),
+    Promise.all(names.map((name) => nodeDeviceNamed(host, name))),
     usesOn(host, { commands }),
   ]);
   const found = devices.flatMap((device) => (device?.kind === "net" ? device : []));
@@ -124,13 +124,6 @@ async function nodeDeviceNames(host: LibvirtHost): Promise<readonly string[] | D
       throw error;
     },
   );
-}
-
-async function nodeDeviceOf(host: LibvirtHost, name: string) {
-  const answer = await undefinedOn("NO_NODE_DEVICE", async () =>
-    (await host.connection()).call("node_device_get_xml_desc", { name, flags: 0 }),
-  );
-  return answer === undefined ? undefined : parseNodeDevice(answer.xml);
 }
 
 /** Of `ip -json -details address show`. */

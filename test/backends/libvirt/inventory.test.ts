@@ -8,6 +8,7 @@ import {
   reserveVf,
   vfUsers,
 } from "../../../provider/backends/libvirt/inventory.js";
+import { netdevsOn } from "../../../provider/backends/libvirt/netdevs.js";
 import {
   formatPciAddress,
   parsePciAddress,
@@ -113,4 +114,11 @@ describe("a host's bridge", () => {
 it("a device that changes its driver while it is looked at is looked at again", async () => {
   lab.host1.refuse("node_device_get_xml_desc", refusals.causeUnknown(), { times: 3 });
   expect((await physicalFunction(lab.cluster.host("host1"), "pf0"))?.virtualFunctions).toHaveLength(4);
+});
+
+it("so is one whose netdev goes meanwhile", async () => {
+  const host = lab.cluster.host("host1");
+  const { name } = (await netdevsOn(host, { commands: false })).netdevs[0] ?? expect.fail("there is no netdev");
+  lab.host1.refuse("node_device_get_xml_desc", refusals.causeUnknown(), { times: 3 });
+  expect((await netdevsOn(host, { commands: false })).netdevs.map((each) => each.name)).toContain(name);
 });
