@@ -3,8 +3,8 @@ import { undefinedOn, type LibvirtHost } from "./host.js";
 import { LibvirtError } from "./rpc/errors.js";
 import { parseNodeDevice } from "./xml/node-device.js";
 
-/** Milliseconds between two looks at a device that is just changing, and how many there are. */
-const [interval, looks] = [100, 20];
+/** Milliseconds between two looks at a device that is just changing, and how many there are: 10 s, for a host that is busy with it. */
+const [interval, looks] = [100, 100];
 
 /** Undefined: the host has none of that name. */
 export async function nodeDeviceNamed(
