@@ -1,31 +1,40 @@
 /** One of a host's devices, as libvirt describes it. */
+import { ListNodeDevices } from "./constants.js";
 import { undefinedOn, type LibvirtHost } from "./host.js";
 import { LibvirtError } from "./rpc/errors.js";
 import { parseNodeDevice } from "./xml/node-device.js";
 
-/** Milliseconds between two looks at a device that is just changing, and how many there are: 10 s, for a host that is busy with it. */
-const [interval, looks] = [100, 100];
+/** Milliseconds between two looks at a device that is just changing, and how many there are. */
+const [interval, looks] = [100, 20];
 
 /** Undefined: the host has none of that name. */
 export async function nodeDeviceNamed(
   host: LibvirtHost,
   name: string,
 ): Promise<ReturnType<typeof parseNodeDevice> | undefined> {
-  const answer = await undefinedOn("NO_NODE_DEVICE", () => nodeDeviceXml(host, name));
-  return answer === undefined ? undefined : parseNodeDevice(answer.xml);
+  const xml = await undefinedOn("NO_NODE_DEVICE", () => xmlOf(host, name));
+  return xml === undefined ? undefined : parseNodeDevice(xml);
 }
 
 /**
- * libvirt fails with "the cause is unknown" where a VF changes its driver, or its netdev goes, while it is looked at: another VF's taker
- * is at it.
+ * libvirt fails with "the cause is unknown" where a VF changes its driver while it is looked at, because another VF's taker is at it; and for
+ * a netdev that has gone so, for as long as it remembers it: among the host's netdevs it does not list it any more (seen with 11.3).
  */
-async function nodeDeviceXml(host: LibvirtHost, name: string): Promise<{ readonly xml: string }> {
+async function xmlOf(host: LibvirtHost, name: string): Promise<string | undefined> {
+  const connection = await host.connection();
   for (let look = 1; ; look += 1) {
     try {
-      return await (await host.connection()).call("node_device_get_xml_desc", { name, flags: 0 });
+      return (await connection.call("node_device_get_xml_desc", { name, flags: 0 })).xml;
     } catch (error) {
       if (!LibvirtError.is(error, "INTERNAL_ERROR") || look === looks) throw error;
       await host.clock.sleep(interval);
     }
+    if (name.startsWith("net_") && !(await isListed(host, name))) return undefined;
   }
+}
+
+async function isListed(host: LibvirtHost, netdev: string): Promise<boolean> {
+  const connection = await host.connection();
+  const all = { need_results: 1, flags: ListNodeDevices.NET } as const;
+  return (await connection.call("connect_list_all_node_devices", all)).devices.some(({ name }) => name === netdev);
 }

@@ -122,3 +122,19 @@ it("so is one whose netdev goes meanwhile", async () => {
   lab.host1.refuse("node_device_get_xml_desc", refusals.causeUnknown(), { times: 3 });
   expect((await netdevsOn(host, { commands: false })).netdevs.map((each) => each.name)).toContain(name);
 });
+
+it("one that has gone, and that libvirt still knows by its name, is none", async () => {
+  const host = lab.cluster.host("host1");
+  const nodeDevices = async () => (await netdevsOn(host, { commands: false })).netdevs.map((each) => each.nodeDevice);
+  const [vf] = lab.host1.devices.virtualFunctions();
+  const gone = (await nodeDevices()).find((name) => name.startsWith("net_pf0v0")) ?? expect.fail("it has no netdev");
+  lab.host1.refuse("node_device_get_xml_desc", refusals.causeUnknown(), {
+    times: 1000,
+    when: ({ name }) => name === gone,
+  });
+  let lists = 0;
+  lab.host1.after("connect_list_all_node_devices", () => {
+    if (lists++ === 0 && vf !== undefined) lab.host1.devices.detach(vf);
+  });
+  expect(await nodeDevices()).not.toContain(gone);
+});
