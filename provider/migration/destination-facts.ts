@@ -8,7 +8,7 @@ import type { LibvirtHost } from "../backends/libvirt/host.js";
 import { hostInterface, type InterfaceAnswer } from "../backends/libvirt/inventory.js";
 import { libvirtNetworkState, type NetworkState } from "../backends/libvirt/network-state.js";
 import { isTlsForced } from "../backends/libvirt/tls-forced.js";
-import { firstMigrationPort, triedFrom, type PortAnswer } from "../backends/libvirt/port-probe/port-probe.js";
+import { lastMigrationPort, triedFrom, type PortAnswer } from "../backends/libvirt/port-probe/port-probe.js";
 import type { DomainInterface } from "../backends/libvirt/xml/interface.js";
 
 /** Of a host (RFC 1035). */
@@ -74,7 +74,7 @@ export class DestinationQuestions {
    * setting that would give one.
    */
   async migrationPort(source: LibvirtHost, destination: LibvirtHost): Promise<MigrationPort | undefined> {
-    const port = firstMigrationPort;
+    const port = lastMigrationPort;
     // Without a configured address the destination offers its own name (qemuMigrationDstPrepareDirect).
     const address = destination.config.migrationAddress ?? (await this.nameOf(destination));
     if (!this.config.hostCommands)

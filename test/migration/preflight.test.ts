@@ -384,7 +384,7 @@ describe("the migration port", () => {
     expect(said(await planned(lab))).toEqual([]);
     lab.network.blocked.add("host1>host2");
     expect(said(await planned(lab))).toEqual([
-      'move-migration-port: Host "host1" cannot reach host "host2" for the migration at host2:49152: no answer within 2 s.',
+      'move-migration-port: Host "host1" cannot reach host "host2" for the migration at host2:49215: no answer within 2 s.',
     ]);
     await expect(moved(lab)).rejects.toBeInstanceOf(MoveRefused);
     expect(clusterState(lab)).toEqual(here);
@@ -405,7 +405,7 @@ describe("the migration port", () => {
     runsCommands(lab, own);
     try {
       expect(said(await planned({ cluster: own }))).toEqual([
-        'move-migration-port: Host "host1" cannot reach host "host2" for the migration at 10.9.0.2:49152: Name or service not known.',
+        'move-migration-port: Host "host1" cannot reach host "host2" for the migration at 10.9.0.2:49215: Name or service not known.',
       ]);
     } finally {
       await own.close();

@@ -5,7 +5,7 @@ import { createServer, type AddressInfo, type Server } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { LibvirtHost } from "../../../provider/backends/libvirt/host.js";
-import { triedFrom } from "../../../provider/backends/libvirt/port-probe/port-probe.js";
+import { lastMigrationPort, triedFrom } from "../../../provider/backends/libvirt/port-probe/port-probe.js";
 import type { ExecResult } from "../../../provider/backends/libvirt/transport/index.js";
 
 const program = readFileSync(
@@ -45,6 +45,11 @@ describe("the migration port", () => {
       outcome: "reached",
       why: "refused: nothing listens there yet",
     });
+  });
+
+  it("that is tried is one at which no other VM's QEMU waits: it would take the connection for its migration, and end", () => {
+    // migration_port_min and migration_port_max of qemu.conf: libvirt hands them out in this order.
+    expect(lastMigrationPort).toBe(49_152 + 63);
   });
 
   it("is not where the name is of no host", async () => {

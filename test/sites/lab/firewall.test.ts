@@ -25,10 +25,10 @@ describe.skipIf(labSkipped !== undefined)("a packet filter before the migration 
       await filter(how);
       const planned = await cli("plan", web.name, "--to", "host2");
       expect(planned.status, planned.text).toBe(1);
-      expect(planned.text).toContain(`${host2.migrationAddress}:49152`);
+      expect(planned.text).toContain(`${host2.migrationAddress}:49215`);
       const refused = await cli("migrate", web.name, "--to", "host2");
       expect(refused.status, refused.text).toBe(1);
-      expect(refused.text).toContain(`${host2.migrationAddress}:49152`);
+      expect(refused.text).toContain(`${host2.migrationAddress}:49215`);
       await vfWasNeverUnplugged(lab);
     },
   );

@@ -8,8 +8,11 @@ import { ProblemError } from "../../../model/problem.js";
 import { asUnreachable, type LibvirtHost } from "../host.js";
 import { remotePython, SshError } from "../transport/index.js";
 
-/** The first of the ports at which QEMU takes VMs in (src/qemu/qemu.conf.in, migration_port_min). */
-export const firstMigrationPort = 49_152;
+/**
+ * The last of the ports at which QEMU takes VMs in (src/qemu/qemu.conf.in, migration_port_max). libvirt hands them out from the first on:
+ * at those another VM's QEMU may be waiting, which would take the connection for its migration and end ("Not a migration stream").
+ */
+export const lastMigrationPort = 49_215;
 
 /** For each address of the destination. */
 const seconds = 2;
