@@ -108,9 +108,6 @@ async function isAsSeen(
   return now !== undefined && now.driver === driver && !used;
 }
 
-/** Counted from 0: a claim may go, or come, while it is looked for. */
-const lastTry = 3;
-
 /** Undefined: another has it. Where the host's libvirt has no network driver a claim cannot be kept, and is taken for granted. */
 export async function claimVf(
   host: LibvirtHost,
@@ -122,7 +119,7 @@ export async function claimVf(
   const { holder, vm, kind, lasts } = taker;
   const claim: VfClaim = { uuid: randomUUID(), vf, holder, vm, kind, until: host.clock.now() + lasts * 1000 };
   const connection = await host.connection();
-  for (let tries = 0; tries <= lastTry; tries += 1) {
+  for (let tries = 0; tries < 4; tries += 1) {
     // libvirt itself refuses a second network of the name: a VF that none has claimed needs no look before.
     const present = tries === 0 && own === "this interface" ? undefined : await claimOf(host, vf);
     if (present === "not understood") return undefined;
@@ -142,11 +139,8 @@ export async function claimVf(
       await unlessMissing(() => connection.call("network_define_xml_flags", { xml: formatVfClaim(claim), flags: 0 }));
       return claim;
     } catch (error) {
-      // "network '…' already exists with uuid …": another was quicker. Where both ask at once, libvirt may lose that sentence on its way
-      // (seen with 11.3), and answers "the cause is unknown".
-      const isLost = LibvirtError.is(error, "INTERNAL_ERROR");
-      if (!isLost && !LibvirtError.is(error, "OPERATION_FAILED")) throw error;
-      if (isLost && tries === lastTry) throw error;
+      // "network '…' already exists with uuid …": another was quicker.
+      if (!LibvirtError.is(error, "OPERATION_FAILED")) throw error;
     }
   }
   return undefined;

@@ -9,7 +9,6 @@ import { vmInterface } from "../../../provider/handlers/libvirt/vm-interface.js"
 import { formatVfClaim, parseVfClaim } from "../../../provider/backends/libvirt/xml/vf-claim.js";
 import { declarePair, declareProfiles } from "../../hosts/declared.js";
 import { domainXml, twoHosts, occupy, type Entrance, type LabLike, vfs } from "../../hosts/two-hosts.js";
-import { refusals } from "../../hosts/refusals.js";
 import { journalOf, leave, pci } from "../../hosts/left-journal.js";
 import { expectedState, clusterState } from "../../hosts/cluster-state.js";
 
@@ -46,18 +45,6 @@ describe("of two processes that take a VF", () => {
     lab.host1.devices.detach(lab.host1.devices.functionAt(vfs[0])?.vf ?? raise());
     expect(await takeFreeVf(lab.cluster.host("host1"), vf0, taker("vm"))).toBeUndefined();
     expect(await claims()).toEqual([]);
-  });
-
-  it("the second is told so, too, where libvirt does not say why it refuses", async () => {
-    await takeFreeVf(lab.cluster.host("host1"), vf0, taker("vm1"));
-    lab.host1.refuse("network_define_xml_flags", refusals.causeUnknown(), { times: 1 });
-    expect(await takeFreeVf(lab.cluster.host("host1"), vf0, taker("vm2"))).toBeUndefined();
-    expect(await claims()).toEqual(["vm1"]);
-  });
-
-  it("a libvirt that refuses without a word, and has no claim, is an error", async () => {
-    lab.host1.refuse("network_define_xml_flags", refusals.causeUnknown(), { times: 9 });
-    await expect(takeFreeVf(lab.cluster.host("host1"), vf0, taker("vm"))).rejects.toThrow("the cause is unknown");
   });
 
   it("nor is one taken that the host itself has begun to use", async () => {
