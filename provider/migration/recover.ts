@@ -20,7 +20,7 @@ import { DomainState, JobOperation } from "../backends/libvirt/constants.js";
 import { asUnreachable, UnconfiguredHost, type HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
 import { endMigratedCopy } from "../backends/libvirt/live-migration.js";
 import { placesNow, startAnnouncers, stopAnnouncers, vfInUse } from "./announce.js";
-import { domainOn, readJournal, type MoveContext } from "./context.js";
+import { readJournal, type MoveContext } from "./context.js";
 import { journalAmong } from "./journal-store.js";
 import { refuseForeignPairs, refuseForeignVfs } from "./foreign-devices.js";
 import type { Journal } from "./journal.js";
@@ -29,7 +29,7 @@ import { ownerStatus, thisMover } from "./mover.js";
 import { newContext, observerOf, whileHeld } from "./execution.js";
 import { readOwed, settleOwed } from "./owed.js";
 import { finishSteps, undoSteps } from "./runner.js";
-import { keepAutostart, moveSteps, moveUnderWay, release } from "./steps.js";
+import { keepAutostart, moveSteps, moveUnderWay, release, undefineOnSource } from "./steps.js";
 import { verdictOf, type Verdict } from "./recovery-verdict.js";
 import { shellWord } from "../model/shell-word.js";
 
@@ -48,8 +48,8 @@ export interface Recovery {
   /** The VM's own. Undefined: no host that answers has it. */
   readonly uuid: string | undefined;
   /**
-   * `finished`: the VM is on the destination, with its VFs. `undone`: on the source, as before, or shut off there where the destination died with it. `overtaken`: another tool took
-   * it to a third host, perhaps without VFs. `none`: no move was interrupted.
+   * `finished`: the VM is on the destination, with its VFs. `undone`: on the source, as before, or shut off there where the
+   * destination died with it. `overtaken`: another tool took it to a third host, perhaps without VFs. `none`: no move was interrupted.
    */
   readonly outcome: "finished" | "undone" | "overtaken" | "none";
   readonly host: string | undefined;
@@ -244,7 +244,7 @@ async function endBy(verdict: Verdict, context: MoveContext): Promise<Recovery["
       await goBack(verdict, context);
       return "undone";
     case "overtaken":
-      await undefineLeftOnSource(verdict.home, context);
+      await undefineOnSource(context, verdict.home);
       // What the move had reserved is returned. VFs that the VM misses there are for repair.ts.
       await release.do(context);
       return "overtaken";
@@ -262,20 +262,10 @@ async function goForward(
     leftover !== undefined &&
     ((await readJournal(source, leftover.dom))?.id === journal.id || (await owes(leftover, destination, journal)));
   if (isOfMove && isActive(leftover)) await endMigratedCopy(source, leftover.dom);
-  if (isOfMove) await undefineLeftOnSource(home, context);
+  if (isOfMove) await undefineOnSource(context, home);
   if (!isActive(home)) return release.do(context);
   await finishSteps(moveSteps.slice(1), context, observerOf(context));
   await Promise.all(journal.interfaces.map((nic) => vfInUse(context, destination, nic)));
-}
-
-/** The source's definition, which it kept until the VM's new host has its own on the disk: the journal has just been written there. */
-async function undefineLeftOnSource({ host, dom }: DomainInstance, context: MoveContext): Promise<void> {
-  const { source, owed } = context;
-  await owed.unlessAbsent(source, [], async () => {
-    const left = await domainOn(source, context);
-    if (left !== undefined && left.id < 0 && (await source.isPersistent(left)) && (await host.isPersistent(dom)))
-      await source.undefineMoved(left);
-  });
 }
 
 async function goBack({ home, copy, reset }: Extract<Verdict, { way: "back" }>, context: MoveContext): Promise<void> {

@@ -436,28 +436,36 @@ export function moveUnderWay(vm: string, mover: Journal["mover"] | undefined): P
   });
 }
 
-/** As long as the definition is there, its VFs count as the VM's. */
+/**
+ * As long as the source's definition is there, its VFs count as the VM's. It goes once the destination's outlives a loss of its power:
+ * libvirt flushes a definition's file and then renames it (src/util/virfile.c, virFileRewrite); the rename reaches the disk with the
+ * file system's next commit, seconds later, or with the next file that is flushed: so the move's journal is written once more.
+ */
 async function releaseSource(context: MoveContext): Promise<void> {
-  if (context.sourceKeepsDefinition) await undefineOnSource(context);
-  await releaseOn(context, context.source, context.journal.interfaces.map(atSource));
+  const { source, destination, lease, journal } = context;
+  if (context.sourceKeepsDefinition) {
+    await lease.write({});
+    const there = await domainOn(destination, context);
+    if (there !== undefined) await undefineOnSource(context, { host: destination, dom: there });
+    context.sourceKeepsDefinition = false;
+  }
+  await releaseOn(context, source, journal.interfaces.map(atSource));
 }
 
 /**
- * Removes the source's definition once the destination's outlives a loss of its power. libvirt flushes a definition's file and then
- * renames it (src/util/virfile.c, virFileRewrite); the rename reaches the disk with the file system's next commit, seconds later, or
- * with the next file that is flushed: so the move's journal is written once more. Where the destination has no definition any more, the
+ * Removes the source's definition of a VM that is on another host, which has just written its own. Where that has no definition, the
  * source's is the last one, and stays.
  */
-async function undefineOnSource(context: MoveContext): Promise<void> {
-  const { source, destination, owed, lease } = context;
-  await lease.write({});
-  const there = await domainOn(destination, context);
-  if (there !== undefined && (await destination.isPersistent(there)))
-    await owed.unlessAbsent(source, [], async () => {
-      const left = await domainOn(source, context);
-      if (left !== undefined && left.id < 0) await source.undefineMoved(left);
-    });
-  context.sourceKeepsDefinition = false;
+export async function undefineOnSource(
+  context: MoveContext,
+  { host, dom }: { readonly host: LibvirtHost; readonly dom: DomainRef },
+): Promise<void> {
+  const { source, owed } = context;
+  if (!(await host.isPersistent(dom))) return;
+  await owed.unlessAbsent(source, [], async () => {
+    const left = await domainOn(source, context);
+    if (left !== undefined && left.id < 0) await source.undefineMoved(left);
+  });
 }
 
 /** The source has nothing of the VM left that runs. One that does not answer has at most a stopped copy, which is ended later. */

@@ -15,10 +15,10 @@ import * as z from "zod";
 import { parseHostInterface, type HostInterface } from "./xml/host-interface.js";
 import { LibvirtError } from "./rpc/errors.js";
 import { remoteCommand } from "./transport/index.js";
-import { DomainXml, ListNodeDevices } from "./constants.js";
+import { DomainXml } from "./constants.js";
 import { undefinedOn, type LibvirtHost } from "./host.js";
 import { netdevsAgain, netdevsOn, useOf, type Netdevs } from "./netdevs.js";
-import { nodeDeviceNamed } from "./node-device.js";
+import { netDeviceNames, nodeDeviceNamed } from "./node-device.js";
 import { claimsOn, isClaimAlive, type JournalReservations } from "./reservations.js";
 import { readable } from "./unreadable-vm.js";
 import { isVfioDriver, type PhysicalFunction, type VirtualFunction } from "./free-vfs.js";
@@ -354,7 +354,7 @@ async function netDevice(host: LibvirtHost, name: string): Promise<NetNodeDevice
   // libvirt's name for it is `net_<interface>_<mac>`, with every other character of the interface's as '_'
   // (src/node_device/node_device_udev.c, udevGenerateDeviceName): a first guess, which the device's XML decides.
   const wanted = name.replaceAll(/[^A-Za-z0-9]/g, "_");
-  for (const candidate of (await netDevices(host)).filter((each) => interfaceOf(each) === wanted)) {
+  for (const candidate of (await netDeviceNames(host)).filter((each) => interfaceOf(each) === wanted)) {
     const device = await nodeDeviceNamed(host, candidate);
     if (device?.kind === "net" && device.interface === name) return device;
   }
@@ -364,13 +364,6 @@ async function netDevice(host: LibvirtHost, name: string): Promise<NetNodeDevice
 async function pciDevice(host: LibvirtHost, address: PciAddress): Promise<PciNodeDevice | undefined> {
   const device = await nodeDeviceNamed(host, nodeDeviceName(address));
   return device?.kind === "pci" ? device : undefined;
-}
-
-async function netDevices(host: LibvirtHost): Promise<readonly string[]> {
-  const { devices } = await (
-    await host.connection()
-  ).call("connect_list_all_node_devices", { need_results: 1, flags: ListNodeDevices.NET });
-  return devices.map(({ name }) => name);
 }
 
 /** `net_pf0_52_54_00_79_00_11` → `pf0`. */

@@ -29,12 +29,13 @@ async function xmlOf(host: LibvirtHost, name: string): Promise<string | undefine
       if (!LibvirtError.is(error, "INTERNAL_ERROR") || look === looks) throw error;
       await host.clock.sleep(interval);
     }
-    if (name.startsWith("net_") && !(await isListed(host, name))) return undefined;
+    if (name.startsWith("net_") && !(await netDeviceNames(host)).includes(name)) return undefined;
   }
 }
 
-async function isListed(host: LibvirtHost, netdev: string): Promise<boolean> {
-  const connection = await host.connection();
+/** libvirt's names of the host's netdevs. */
+export async function netDeviceNames(host: LibvirtHost): Promise<readonly string[]> {
   const all = { need_results: 1, flags: ListNodeDevices.NET } as const;
-  return (await connection.call("connect_list_all_node_devices", all)).devices.some(({ name }) => name === netdev);
+  const { devices } = await (await host.connection()).call("connect_list_all_node_devices", all);
+  return devices.map(({ name }) => name);
 }
