@@ -17,10 +17,10 @@ import { Timeline } from "./report/timeline.js";
 const announcerLife = 7200;
 
 /**
- * Milliseconds for which the guest must keep to its VF. A driver may let a frame or two through before its first look at
- * the link takes the carrier away again, and what comes then is lost until the link is really up.
+ * Milliseconds after which a guest that answers no question, because its address is not known, is taken to use its VF where it was seen
+ * behind it and nowhere else since. One that answers tells sooner.
  */
-const vfSettles = 400;
+const unanswered = 3000;
 
 /** What telling the network needs to know of what is under way. */
 export type Announcing = Pick<
@@ -181,7 +181,7 @@ export async function vfInUse(context: Announcing, place: LibvirtHost, nic: Anno
   )();
 }
 
-/** The same until the guest is first seen so. What it returns waits until it has kept to its VF. */
+/** The same until the guest is first seen so. What it returns waits until it is sure. */
 export async function vfSeen(context: Announcing, place: LibvirtHost, nic: AnnouncedNic): Promise<() => Promise<void>> {
   const announcer = await announcerOf(context, place, nic);
   const nothing = () => Promise.resolve();
@@ -207,21 +207,19 @@ export async function vfSeen(context: Announcing, place: LibvirtHost, nic: Annou
     notSeen();
     return nothing;
   }
-  let seen = context.clock.now();
   return async () => {
-    for (;;) {
-      await context.clock.sleep(vfSettles);
-      if (announcer.port !== undefined && throughVf(announcer.port)) {
-        context.timeline.mark("vf-used", `the guest uses its VF (${nic.mac})`, seen);
+    while (await isSeen()) {
+      const since = announcer.seen?.at ?? 0;
+      const left = Math.max(since + unanswered - context.clock.now(), 0);
+      const answers = await announcer.answersBehind(throughVf, left / 1000);
+      if (answers || announcer.seen?.at === since) {
+        context.timeline.mark("vf-used", `the guest uses its VF (${nic.mac})`, announcer.seen?.at);
         announcer.tell("gone");
         return;
       }
-      if (!(await isSeen())) {
-        notSeen();
-        return;
-      }
-      seen = context.clock.now();
+      if (context.clock.now() >= end) break;
     }
+    notSeen();
   };
 }
 

@@ -28,6 +28,8 @@ const answer = z.strictObject({
   wire: z.tuple([z.boolean(), z.boolean()]),
   asked: z.array(z.tuple([z.string(), z.string(), z.number()])),
   port: z.string().nullable(),
+  glimpsed: z.array(z.tuple([z.string(), z.string()])),
+  answering: z.array(z.tuple([z.string(), z.string()])),
 });
 
 const hex = (text: string) => Buffer.from(text).toString("hex");
@@ -95,6 +97,11 @@ describe.skipIf(labSkipped !== undefined).each(pythons())(
         ["10.9.0.50", "10.9.0.1"],
       ]);
       for (const [, , count] of seen.asked) expect(count).toBeLessThanOrEqual(45);
+    });
+
+    it("tells a port where frames by the guest's MAC come in from one where the guest answers", () => {
+      expect(seen.glimpsed).toEqual([["port", "wire0"]]);
+      expect(seen.answering).toEqual([["answers", "wire0"]]);
     });
 
     it("finds the guest's port among more MACs than a page of the bridge's table holds", () => {

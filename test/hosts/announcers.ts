@@ -8,8 +8,10 @@ export interface Announcers {
   readonly heard: readonly string[];
   /** Where one was started. */
   readonly started: readonly string[];
-  /** The announcer on that host sees the guest behind that port. */
+  /** The announcer on that host sees the guest behind that port, and the guest answers there. */
   sees(host: string, port: string): void;
+  /** It sees a frame by the guest's MAC there, and no answer. */
+  glimpses(host: string, port: string): void;
 }
 
 /** @param onWord called with each word, as `heard` has it. */
@@ -40,11 +42,17 @@ export function runsAnnouncers(cluster: LibvirtCluster, onWord: (word: string) =
         return Promise.resolve({ stdin, stdout, stderr });
       });
   }
+  const say = (host: string, words: object) => {
+    for (const stdout of said.get(host) ?? []) stdout.write(`${JSON.stringify(words)}\n`);
+  };
+  const glimpses = (host: string, port: string) => say(host, { port, at: 1 });
   return {
     heard,
     started,
+    glimpses,
     sees(host, port) {
-      for (const stdout of said.get(host) ?? []) stdout.write(`${JSON.stringify({ port, at: 1 })}\n`);
+      glimpses(host, port);
+      say(host, { answers: port });
     },
   };
 }

@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { moveVm } from "../../provider/migration/move.js";
 import { MoveRefused } from "../../provider/migration/plan.js";
 import type { ProcedureName } from "../../provider/backends/libvirt/rpc/procedures.js";
-import { runsAnnouncers } from "../hosts/announcers.js";
+import { runsAnnouncers, type Announcers } from "../hosts/announcers.js";
 import { declarePair } from "../hosts/declared.js";
 import { vfs, withTwoHosts, type LabLike } from "../hosts/two-hosts.js";
 import { Rounds, type CountedCall } from "../hosts/rounds.js";
@@ -98,19 +98,62 @@ describe.concurrent("the program on the destination", () => {
     expect(report?.moments.map(({ kind }) => kind)).toContain("vf-used");
   });
 
-  it("looks whether the guest keeps to its VF while the move is cleaned up after", async ({ lab }) => {
+  it("waits for the guest's answer through its VF while the move is cleaned up after", async ({ lab }) => {
     const events: string[] = [];
     const announcers = runsAnnouncers(lab.cluster, (word) => void events.push(word));
     // The source is asked whether it still has the VM: after that the move waits for the guest alone.
     lab.host1.onCall = ({ procedure }) => {
       if (procedure === "domain_lookup_by_uuid" && lab.host1.calls.has("domain_migrate_confirm3_params"))
-        setTimeout(() => announcers.sees("host2", "uplink0"), 50);
+        setTimeout(() => announcers.glimpses("host2", "uplink0"), 50);
     };
-    const report = ({ phase }: { readonly phase: string }) => void events.push(phase);
+    const report = ({ phase }: { readonly phase: string }) => {
+      events.push(phase);
+      if (phase === "release") announcers.sees("host2", "uplink0");
+    };
     const moved = await moveVm(lab.cluster, { vm: "web", to: "host2", progress: { ...lab.progress, report } });
     expect(moved?.moments.map(({ kind }) => kind)).toContain("vf-used");
     expect(events.indexOf("release")).toBeGreaterThan(events.indexOf("verify"));
     expect(events.indexOf("host2 gone")).toBeGreaterThan(events.indexOf("release"));
+  });
+});
+
+describe.concurrent("the guest uses its VF", () => {
+  const usesVf = (lab: LabLike, then: (announcers: Announcers) => void) => {
+    const events: string[] = [];
+    const announcers = runsAnnouncers(lab.cluster, (word) => {
+      if (word.startsWith("host2 plugged") && !events.some((event) => event.startsWith("host2 plugged")))
+        then(announcers);
+      events.push(word);
+    });
+    return events;
+  };
+
+  it("when it has answered through it, and not when a NIC or a switch sends a frame of its standby back", async ({
+    lab,
+  }) => {
+    const events = usesVf(lab, (announcers) => {
+      lab.clock.after(5, () => announcers.glimpses("host2", "uplink0"));
+      lab.clock.after(1000, () => announcers.glimpses("host2", "vnet0"));
+      lab.clock.after(1500, () => {
+        events.push("answers");
+        announcers.sees("host2", "uplink0");
+      });
+    });
+    const report = await move(lab);
+    expect(report?.moments.map(({ kind }) => kind)).toContain("vf-used");
+    expect(events.indexOf("answers")).toBeGreaterThan(-1);
+    expect(events.indexOf("host2 gone")).toBeGreaterThan(events.indexOf("answers"));
+  });
+
+  it("where it answers no question, when it was seen behind it and nowhere else for 3 s", async ({ lab }) => {
+    const events = usesVf(lab, (announcers) => {
+      lab.clock.after(5, () => announcers.glimpses("host2", "uplink0"));
+      lab.clock.after(2500, () => events.push("still"));
+    });
+    const report = await move(lab);
+    expect(report?.moments.map(({ kind }) => kind)).toContain("vf-used");
+    expect(events.indexOf("still")).toBeGreaterThan(-1);
+    expect(events.indexOf("host2 gone")).toBeGreaterThan(events.indexOf("still"));
   });
 });
 

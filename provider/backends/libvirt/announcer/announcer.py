@@ -21,7 +21,9 @@
 # sends through its VF, or answers no more.
 #
 # It says, a line of JSON each: {"ready": true}, {"address": A} for an address that the guest's own frames tell,
-# {"port": P, "at": T} when the bridge sees the guest's MAC behind another of its ports, {"cleared": VF}, {"copied": N} at its end.
+# {"port": P, "at": T} when the bridge sees the guest's MAC behind another of its ports, {"answers": P} when the guest has answered a
+# question there a moment later, {"cleared": VF}, {"copied": N} at its end. A port alone says little: a NIC or a switch may send a
+# broadcast of the guest's back, which the bridge takes for the guest itself, and a VF's driver may let a frame through before its link is up.
 # It ends after `seconds`, or three seconds after the end of its standard input: QEMU goes on announcing the standby
 # for a while after a migration, and the last word must be the guest's own.
 # It sleeps until there is something to do: the kernel tells of changes of the bridge's table. A host in the middle of a migration has
@@ -45,6 +47,8 @@ LOOK = 0.25
 MEASURED, MUCH = 0.2, 0.25
 # Seconds without an answer to a question, beside those between two: the guest hears its standby no more.
 UNANSWERED = 1.0
+# Seconds after which an answer says that the guest is behind the port, and for which it is asked often enough to tell soon.
+KEPT, ASKED = 0.3, 3.0
 
 def main():
     task = json.loads(sys.stdin.readline())
@@ -58,12 +62,13 @@ def main():
         questions.append(solicitation(own, local, eui64(guest)))
     changes = changes_of_tables()
     say({"ready": True})
-    interval, port, asked, looked, given, answered = 1.0, None, 0.0, 0.0, 0.0, 0.0
+    interval, port, since, kept, asked, looked, given, answered = 1.0, None, 0.0, True, 0.0, 0.0, 0.0, 0.0
     end, inputs, quiet, armed, here, copies, told = time.time() + task["seconds"], [wire, changes, 0], False, False, None, None, b""
     os.set_blocking(0, False)
     while time.time() < end:
         now = time.time()
-        if now - asked >= interval:
+        pace = interval if kept or now - since >= ASKED else task["interval"]
+        if now - asked >= pace:
             asked = now
             for question in questions:
                 try:
@@ -79,9 +84,9 @@ def main():
                     clear_mac(task["vf"])
                 if copies and port is not None and is_tap(port) and not is_tap(seen):
                     copies.must()
-                port = seen
+                port, since, kept = seen, now, False
                 say({"port": port, "at": now})
-        due = min(asked + interval, looked + LOOK, given + 0.02 if copies and not copies.open else end)
+        due = min(asked + pace, looked + LOOK, given + 0.02 if copies and not copies.open else end)
         readable = select.select(inputs + ([copies.tap] if copies else []), [], [], max(due - time.time(), 0))[0]
         if changes in readable and concern(changes, guest):
             looked = 0.0
@@ -123,7 +128,11 @@ def main():
                     here = copies = None
         if wire in readable:
             answered = now
-            address = sender(wire, guest)
+            frame = frame_by(wire, guest)
+            if frame[:6] == own and not kept and now - since >= KEPT and port_of(bridge, guest) == port:
+                kept = True
+                say({"answers": port})
+            address = sender(frame)
             if address is not None and address not in addresses and learnt < MOST_LEARNT:
                 addresses.append(address)
                 learnt += 1
@@ -344,12 +353,16 @@ def link_local_of(bridge):
         pass
     return None
 
-def sender(wire, guest):
+def frame_by(wire, guest):
+    """Empty where there is none, or one by another."""
     try:
         frame = wire.recv(2048, socket.MSG_DONTWAIT)
     except OSError:
-        return None
-    if len(frame) < 34 or frame[6:12] != guest:
+        return b""
+    return frame if frame[6:12] == guest else b""
+
+def sender(frame):
+    if len(frame) < 34:
         return None
     kind = frame[12:14]
     address = frame[28:32] if kind == b"\x08\x06" else frame[26:30] if kind == b"\x08\x00" else None

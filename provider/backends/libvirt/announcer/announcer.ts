@@ -41,11 +41,19 @@ export interface Announcer {
    * its standby: from `plugged` on, or as soon as the PF gives frames for its MAC to the VF.
    */
   tellOfVf(word: "plugging" | "plugged", vf: PciAddress, vlan?: number): void;
-  /** The port of the bridge behind which it saw the guest's MAC last. */
-  readonly port: string | undefined;
+  /** The port of the bridge behind which it saw the guest's MAC last, and since when. */
+  readonly seen: Seen | undefined;
   /** Resolves when the guest's MAC is behind a port for which `wanted` holds; false after `timeout` seconds. */
   seenBehind(wanted: (port: string) => boolean, timeout: number): Promise<boolean>;
+  /** The same when the guest has answered there a moment later, too: a single frame may have come by a port that it does not use. */
+  answersBehind(wanted: (port: string) => boolean, timeout: number): Promise<boolean>;
   stop(): void;
+}
+
+export interface Seen {
+  readonly port: string;
+  /** Milliseconds. */
+  readonly at: number;
 }
 
 /** Characters of a line, and lines in a move: our program stays far below both. */
@@ -59,6 +67,7 @@ const saying = z.union([
   z.strictObject({ cleared: z.string().max(20) }),
   z.strictObject({ copied: z.number() }),
   z.strictObject({ port: z.string().max(15), at: z.number() }),
+  z.strictObject({ answers: z.string().max(15) }),
 ]);
 
 export interface AnnouncerEvents {
@@ -101,7 +110,8 @@ export async function startAnnouncer(
   stdin.on("error", () => undefined);
   stdin.write(`${JSON.stringify({ ...task, interval: probeInterval })}\n`);
 
-  let port: string | undefined;
+  let seen: Seen | undefined;
+  let answers: string | undefined;
   const waiting = new Set<() => void>();
   const stop = (): void => {
     stdin.end();
@@ -119,18 +129,23 @@ export async function startAnnouncer(
         resolve({
           tell: (word) => stdin.write(`${word}\n`),
           tellOfVf: (word, vf, vlan = 0) => stdin.write(`${word} ${formatPciAddress(vf)} ${vlan}\n`),
-          get port() {
-            return port;
+          get seen() {
+            return seen;
           },
-          seenBehind: (wanted, timeout) => seenBehind(wanted, timeout),
+          seenBehind: (wanted, timeout) => untilBehind(() => seen?.port, wanted, timeout),
+          answersBehind: (wanted, timeout) => untilBehind(() => answers, wanted, timeout),
           stop,
         });
       } else if ("address" in said) events.onAddress?.(said.address);
       else if ("cleared" in said) events.onCleared?.();
       else if ("copied" in said) events.onCopied?.(said.copied);
       else {
-        port = said.port;
-        events.onPort?.(port);
+        if ("answers" in said) answers = said.answers;
+        else {
+          answers = undefined;
+          seen = { port: said.port, at: host.clock.now() };
+          events.onPort?.(said.port);
+        }
         for (const look of waiting) look();
       }
     };
@@ -149,15 +164,20 @@ export async function startAnnouncer(
     stdout.once("close", onEnd);
   });
 
-  function seenBehind(wanted: (port: string) => boolean, timeout: number): Promise<boolean> {
+  function untilBehind(
+    portNow: () => string | undefined,
+    wanted: (port: string) => boolean,
+    timeout: number,
+  ): Promise<boolean> {
     return new Promise((resolve) => {
-      const decide = (seen: boolean): void => {
+      const decide = (isBehind: boolean): void => {
         cancel();
         waiting.delete(look);
-        resolve(seen);
+        resolve(isBehind);
       };
       const cancel = host.clock.after(timeout * 1000, () => decide(false));
       const look = (): void => {
+        const port = portNow();
         if (port !== undefined && wanted(port)) decide(true);
       };
       waiting.add(look);
