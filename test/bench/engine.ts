@@ -29,69 +29,82 @@ export interface EngineRow {
   readonly resources: number;
   readonly rounds: number;
   readonly seconds: Spread | null;
-  /** Median of the rounds' own ratios to the floor of the same round. */
+  /** Of the turns' own ratios to the floor of the same turn. */
   readonly timesFloor: Spread | null;
   /** Of ours: calls of the hosts' RPC in one command, the connections' opening among them. */
   readonly roundTrips?: { readonly perVm: number; readonly perHost: number };
 }
 
 interface Sample {
-  /** Of several times the median. */
   readonly seconds: number;
-  /** In the last of them. */
   readonly calls?: Calls;
 }
 
-type Samples = Partial<Record<EngineBench, Sample>>;
+/** One command in each way, right after one another. */
+type Turn = Readonly<Partial<Record<ProgramWay, Sample>>>;
 
 export async function benchEngine(options: EngineOptions, say: (line: string) => void): Promise<EngineRow[]> {
   const { resources, rounds, roundTrips, benches } = options;
   if (resources % interfacesPerVm !== 0) throw new Error(`--resources must be a multiple of ${interfacesPerVm}.`);
   const rows: EngineRow[] = [];
   for (const roundTrip of roundTrips) {
-    const measured: Record<ProgramWay, Samples>[] = [];
+    const turns: Record<EngineBench, Turn[]> = { preview: [], up: [], refresh: [] };
     for (let round = 0; round < rounds; round++) {
-      const samples = Object.fromEntries(programWays.map((way) => [way, {}])) as Record<ProgramWay, Samples>;
-      // None is always first.
-      const order = programWays.map((_, index) => programWays[(index + round) % programWays.length] ?? "ours");
-      for (const way of order) {
-        samples[way] = await measure(way, { resources, roundTrip, benches });
-        say(`${roundTrip} ms, round ${round + 1}, ${way}: ${inWords(samples[way])}`);
-      }
-      measured.push(samples);
+      await withStacks({ resources, roundTrip }, async (stacks) => {
+        for (const bench of engineBenches) {
+          // A refresh needs what an update has made.
+          if (!benches.includes(bench) && !(bench === "up" && benches.includes("refresh"))) continue;
+          for (let time = 0; time < times[bench]; time++) {
+            const turn = await inTurn(rotated(stacks, round + time), bench);
+            turns[bench].push(turn);
+            say(`${roundTrip} ms, round ${round + 1}, ${bench}: ${inWords(turn)}`);
+          }
+        }
+      });
     }
     for (const bench of benches)
-      for (const way of programWays) rows.push(rowOf(bench, way, { ...options, roundTrip }, measured));
+      for (const way of programWays) rows.push(rowOf(bench, way, { ...options, roundTrip }, turns[bench]));
   }
   return rows;
 }
 
-type Case = Pick<EngineOptions, "resources" | "benches"> & { readonly roundTrip: number };
-
-async function measure(way: ProgramWay, each: Case): Promise<Samples> {
-  if (way !== "ours") return onStack(way, each);
-  return withHosts({ vms: each.resources / interfacesPerVm, roundTrip: each.roundTrip }, (hosts) =>
-    onStack(way, each, hosts),
-  );
+interface BenchStack {
+  readonly way: ProgramWay;
+  readonly stack: TestStack;
+  /** Of ours. */
+  readonly hosts?: HostProcess;
 }
 
-async function onStack(way: ProgramWay, { benches, ...each }: Case, hosts?: HostProcess): Promise<Samples> {
-  const samples: Samples = {};
-  const config = hosts === undefined ? {} : { config: { "vnic-failover:cluster": hosts.cluster } };
-  await withStack({ program: program(way, each), ...config }, async (stack) => {
-    for (const bench of engineBenches) {
-      // A refresh needs what an update has made.
-      if (!benches.includes(bench) && !(bench === "up" && benches.includes("refresh"))) continue;
-      const seconds: number[] = [];
-      let calls: Calls | undefined;
-      for (let time = 0; time < times[bench]; time++) {
-        seconds.push(await timed(stack, bench));
-        calls = await hosts?.calls();
-      }
-      samples[bench] = { seconds: spread(seconds)?.median ?? NaN, ...(calls !== undefined && { calls }) };
-    }
-  });
-  return samples;
+/** Makes a stack for each way; they are there at once, so that one command after another is timed on all of them. */
+async function withStacks(
+  each: { readonly resources: number; readonly roundTrip: number },
+  act: (stacks: readonly BenchStack[]) => Promise<void>,
+): Promise<void> {
+  const vms = each.resources / interfacesPerVm;
+  const make = async (ways: readonly ProgramWay[], made: readonly BenchStack[], hosts: HostProcess): Promise<void> => {
+    const [way, ...others] = ways;
+    if (way === undefined) return act(made);
+    const ours = way === "ours";
+    const config = ours ? { config: { "vnic-failover:cluster": hosts.cluster } } : {};
+    await withStack({ program: program(way, each), ...config }, (stack) =>
+      make(others, [...made, { way, stack, ...(ours && { hosts }) }], hosts),
+    );
+  };
+  await withHosts({ vms, roundTrip: each.roundTrip }, (hosts) => make(programWays, [], hosts));
+}
+
+async function inTurn(stacks: readonly BenchStack[], bench: EngineBench): Promise<Turn> {
+  const turn: Partial<Record<ProgramWay, Sample>> = {};
+  for (const { way, stack, hosts } of stacks) {
+    const seconds = await timed(stack, bench);
+    turn[way] = { seconds, ...(hosts !== undefined && { calls: await hosts.calls() }) };
+  }
+  return turn;
+}
+
+/** None is always first. */
+function rotated<T>(all: readonly T[], by: number): readonly T[] {
+  return all.map((_, index) => all[(index + by) % all.length]).filter((one) => one !== undefined);
 }
 
 const commands: Readonly<Record<EngineBench, readonly string[]>> = {
@@ -101,7 +114,7 @@ const commands: Readonly<Record<EngineBench, readonly string[]>> = {
 };
 
 /** A refresh is short beside the update that it needs, and leaves nothing behind: it is timed more than once in a round. */
-const times: Readonly<Record<EngineBench, number>> = { preview: 1, up: 1, refresh: 5 };
+const times: Readonly<Record<EngineBench, number>> = { preview: 1, up: 1, refresh: 7 };
 
 async function timed(stack: TestStack, bench: EngineBench): Promise<number> {
   const began = performance.now();
@@ -113,12 +126,12 @@ function rowOf(
   bench: EngineBench,
   way: ProgramWay,
   { resources, rounds, roundTrip }: EngineOptions & { readonly roundTrip: number },
-  measured: readonly Record<ProgramWay, Samples>[],
+  turns: readonly Turn[],
 ): EngineRow {
-  const secondsOf = (each: ProgramWay) => measured.map((samples) => samples[each][bench]?.seconds ?? NaN);
+  const secondsOf = (each: ProgramWay) => turns.map((turn) => turn[each]?.seconds ?? NaN);
   const floor = secondsOf("floor");
   const seconds = secondsOf(way);
-  const calls = measured.at(-1)?.[way][bench]?.calls;
+  const calls = turns.at(-1)?.[way]?.calls;
   const vms = resources / interfacesPerVm;
   return {
     bench,
@@ -127,7 +140,7 @@ function rowOf(
     resources,
     rounds,
     seconds: spread(seconds),
-    timesFloor: spread(seconds.map((value, round) => value / (floor[round] ?? NaN))),
+    timesFloor: spread(seconds.map((value, turn) => value / (floor[turn] ?? NaN))),
     ...(calls !== undefined && {
       roundTrips: { perVm: rounded(calls.ofDomains / vms), perHost: rounded(calls.ofHosts / calls.hosts) },
     }),
@@ -138,11 +151,11 @@ function rounded(value: number): number {
   return Math.round(value * 10) / 10;
 }
 
-function inWords(samples: Samples): string {
-  return Object.entries(samples)
-    .map(([bench, { seconds, calls }]) => {
+function inWords(turn: Turn): string {
+  return Object.entries(turn)
+    .map(([way, { seconds, calls }]) => {
       const counted = calls === undefined ? "" : ` (${calls.ofDomains} calls of domains, ${calls.ofHosts} of hosts)`;
-      return `${bench} ${seconds.toFixed(1)} s${counted}`;
+      return `${way} ${seconds.toFixed(1)} s${counted}`;
     })
     .join(", ");
 }
