@@ -6,7 +6,7 @@ import { errorsOf, planMoves, type MovePlan } from "../migration/plan.js";
 import type { Unplugging } from "../migration/unplugging.js";
 import { ProblemError } from "../model/problem.js";
 import { isActive, type LibvirtCluster, type DomainInstance } from "../backends/libvirt/cluster.js";
-import { HostUnreachable } from "../backends/libvirt/host.js";
+import { HostUnreachable } from "../backends/libvirt/host-errors.js";
 import { isFree } from "../backends/libvirt/inventory.js";
 import { placementRecordOf } from "../backends/libvirt/placement-records.js";
 import type { Domain } from "../backends/libvirt/xml/domain.js";

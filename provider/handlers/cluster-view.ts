@@ -1,6 +1,6 @@
 /** What the cluster and the program together know, as the rules want it. */
 import { pfsOf } from "../config/index.js";
-import { asUnreachable } from "../backends/libvirt/host.js";
+import { asUnreachable } from "../backends/libvirt/host-errors.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
 import type { ClusterCache } from "../backends/libvirt/cluster-cache.js";
 import { DriverMissing } from "../backends/libvirt/rpc/optional-drivers.js";

@@ -1,5 +1,5 @@
 /** A host or an engine that could not be asked, as the user hears of it at preview. */
-import { HostRefused, HostUnreachable } from "../backends/libvirt/host.js";
+import { HostRefused, HostUnreachable } from "../backends/libvirt/host-errors.js";
 import { DriverMissing } from "../backends/libvirt/rpc/optional-drivers.js";
 import type { UnreadableVm } from "../backends/libvirt/unreadable-vm.js";
 import { EngineUnreachable } from "../backends/ovirt/rest/index.js";

@@ -1,6 +1,7 @@
 /** A move as it is carried out, whether it is a new one or one that another process began: what its steps share, and who follows them. */
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
-import type { HostUnreachable, LibvirtHost } from "../backends/libvirt/host.js";
+import type { LibvirtHost } from "../backends/libvirt/host.js";
+import type { HostUnreachable } from "../backends/libvirt/host-errors.js";
 import { formatPciAddress } from "../backends/libvirt/xml/pci-address.js";
 import { noProgress, type Progress } from "../model/progress.js";
 import { Beside } from "./beside.js";

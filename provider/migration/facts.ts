@@ -1,24 +1,9 @@
 /** Asks the hosts for everything that the rules of a move want to know. Pure reading; what cannot be told is left out. */
-import { isUnderMaintenance, networkOn, pfsOf } from "../config/index.js";
-import {
-  writtenFiles,
-  type Disk,
-  type Guest,
-  type HostFacts,
-  type Judgement,
-  type MovingInterface,
-  type MovingVm,
-  type PlacementFacts,
-} from "../rules/index.js";
-import { attribute, child, children, type Element } from "../xml/element.js";
+import { isUnderMaintenance } from "../config/index.js";
+import type { HostFacts, MovingVm, PlacementFacts } from "../rules/index.js";
+import { attribute } from "../xml/element.js";
 import type { Domain } from "../backends/libvirt/xml/domain.js";
-import { agentChannelOf } from "../backends/libvirt/xml/guest-agent.js";
 import { memoryBackingOf } from "../backends/libvirt/xml/memory-backing.js";
-import { identityOf } from "../backends/libvirt/xml/interface-record.js";
-import type { ProfileRecord } from "../backends/libvirt/xml/network.js";
-import { formatPciAddress, samePciAddress, type PciAddress } from "../backends/libvirt/xml/pci-address.js";
-import { findPrimary, fitsVlan } from "../backends/libvirt/xml/primary.js";
-import { pairs, type DomainInterface, type Vlan } from "../backends/libvirt/xml/teaming.js";
 import {
   isActive,
   named,
@@ -27,18 +12,13 @@ import {
   type DomainInstance,
   type VmRef,
 } from "../backends/libvirt/cluster.js";
-import { JobOperation } from "../backends/libvirt/constants.js";
-import { domainStateName, type DomainStateName } from "../backends/libvirt/domain-state.js";
-import { asUnreachable, type HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
-import { guestSystem } from "../backends/libvirt/guest-agent.js";
-import { vfAddresses, type PhysicalFunction } from "../backends/libvirt/inventory.js";
+import type { LibvirtHost } from "../backends/libvirt/host.js";
+import { asUnreachable, type HostUnreachable } from "../backends/libvirt/host-errors.js";
+import type { PhysicalFunction } from "../backends/libvirt/inventory.js";
 import { recordsOf } from "../backends/libvirt/interfaces.js";
 import { networkTypesOn } from "../backends/libvirt/network-types.js";
-import { rehearse } from "../backends/libvirt/rehearsal.js";
-import { readVfSettings } from "../backends/libvirt/vf-settings/vf-settings.js";
 import { defaultMigrationOptions, type MigrationOptions } from "./options.js";
 import {
-  networkOfBridge,
   networksOfNics,
   nicThere,
   plannedBridges,
@@ -48,36 +28,11 @@ import {
   type Way,
 } from "./bridges.js";
 import { HostFactsCache } from "./host-facts-cache.js";
-import { runningOperation } from "./job.js";
 import type { SurveyedHost } from "./host-facts.js";
 import type { HostBasics } from "../backends/libvirt/host-basics.js";
-import { unlessMissing } from "../backends/libvirt/rpc/optional-drivers.js";
 import { compareCpu } from "../backends/libvirt/cpu-comparison.js";
-
-/** A pair of the VM, with the networks that serve its two halves. */
-export interface PairOnNetwork {
-  readonly standby: DomainInterface;
-  readonly primary: DomainInterface;
-  /** Undefined: no network of the configuration has its PF and its VLAN, or more than one has. */
-  readonly vfNetwork: string | undefined;
-  /** The networks that may be the VF's: that of the profile of ours behind it, else those that name its PF. */
-  readonly networksOfPf: readonly NetworkOfPf[];
-  /** Which have its PF is not known: libvirt there has no node devices. */
-  readonly networksUnknown?: true;
-  /** The names of those of them that have its VLAN. */
-  readonly fitting: readonly string[];
-  readonly standbyNetwork: string | undefined;
-  readonly profile: ProfileRecord | undefined;
-  /** The VF's own; of a `<hostdev>` what its PF has set for it. Undefined: none, or the host does not tell a `<hostdev>`'s. */
-  readonly vlan: Vlan | undefined;
-}
-
-/** A network whose VF the pair's may be. */
-export interface NetworkOfPf {
-  readonly name: string;
-  /** Of its VFs, on the VM's host. */
-  readonly vlan: number | undefined;
-}
+import { type PairOnNetwork, pairsOn, plainInterfaces } from "./pair-networks.js";
+import { factsOfVm, jobAndJudgement, jobOf } from "./vm-facts.js";
 
 export interface Gathered {
   readonly facts: PlacementFacts;
@@ -381,121 +336,6 @@ function domainOf(instance: DomainInstance): Promise<Domain> {
   return isActive(instance) ? host.liveDomain(dom) : host.inactiveDomain(dom);
 }
 
-/** What matters of it to a move. */
-function stateForMove(state: DomainStateName): MovingVm["state"] {
-  if (state === "crashed") return "shutoff";
-  return state === "running" || state === "paused" || state === "shutoff" ? state : "other";
-}
-
-async function factsOfVm(
-  instance: DomainInstance,
-  domain: Domain,
-  {
-    moving,
-    plain,
-    judged,
-  }: {
-    readonly moving: readonly PairOnNetwork[];
-    readonly plain: readonly MovingInterface[];
-    readonly judged: Promise<JobAndJudgement | undefined>;
-  },
-): Promise<Omit<MovingVm, "name" | "exists" | "activeOn" | "namesakes">> {
-  const devices = child(domain.raw, "devices");
-  const disks = disksOf(devices);
-  const [{ job, judgement } = {}, guest] = await Promise.all([
-    judged,
-    isActive(instance) && moving.length > 0 ? guestOf(instance, domain) : undefined,
-  ]);
-  const inPairs = new Set(moving.map(({ primary }) => primary));
-  const others = domain.hostdevs.filter(
-    (address) => ![...inPairs].some(({ vf }) => vf !== undefined && samePciAddress(vf, address)),
-  );
-  const memory = memoryBackingOf(domain.raw, domain.memoryKiB);
-  return {
-    state: stateForMove(domainStateName(instance.state)),
-    ...(job !== undefined && { job }),
-    ...(guest !== undefined && { guest }),
-    memoryKiB: memory.plainKiB,
-    ...(memory.hugepages.length > 0 && { hugepages: memory.hugepages }),
-    ...(judgement !== undefined && { judgement }),
-    interfaces: [
-      ...moving.map(
-        ({ standby, primary, vfNetwork, networksOfPf, networksUnknown, fitting, vlan, standbyNetwork, profile }) => ({
-          name: primary.alias ?? primary.mac ?? "VF",
-          ...(primary.vf !== undefined &&
-            networksUnknown !== true && {
-              vf: {
-                address: formatPciAddress(primary.vf),
-                ...(vlan !== undefined && { vlans: vlan.tags }),
-                networks: networksOfPf,
-                fitting,
-                ...(primary.device === "hostdev" && { setByHosts: true, settingsRead: vlan !== undefined }),
-              },
-            }),
-          vfNetwork,
-          standbyNetwork,
-          ...(standby.mtu !== undefined && { mtu: standby.mtu }),
-          standbyLinkUp: standby.linkState !== "down",
-          ...(profile !== undefined && { migratable: profile.migratable }),
-        }),
-      ),
-      ...plain,
-    ],
-    blockingDevices: others.map(formatPciAddress),
-    disks,
-  };
-}
-
-function disksOf(devices: Element | undefined): readonly Disk[] {
-  return children(devices, "disk").flatMap((disk) => {
-    const source = child(disk, "source");
-    const type = attribute(disk, "type");
-    const target = attribute(child(disk, "target"), "dev");
-    if (type === undefined || target === undefined || source === undefined) return [];
-    return [
-      {
-        target,
-        type,
-        source: attribute(source, "file") ?? attribute(source, "dev"),
-        readonly: child(disk, "readonly") !== undefined,
-        shared: child(disk, "shareable") !== undefined,
-      },
-    ];
-  });
-}
-
-interface JobAndJudgement {
-  readonly job?: string;
-  readonly judgement?: Judgement;
-}
-
-/** libvirt's judgement is asked of a VM that runs and has no job, which the question might have to wait for. */
-async function jobAndJudgement(
-  { host, dom, state }: DomainInstance,
-  { raw }: Domain,
-  told: { readonly job: Promise<string | undefined>; readonly persistent: Promise<boolean | undefined> },
-  { autoConverge, tls, nonSharedStorage }: MigrationOptions,
-): Promise<JobAndJudgement> {
-  const [job = "none", persistent = false] = await Promise.all([told.job, told.persistent]);
-  if (job !== "none" || domainStateName(state) !== "running") return { job };
-  const disks = disksOf(child(raw, "devices"));
-  const manner = { persistent, autoConverge, tls };
-  const judgement = await rehearse(host, dom, manner, {
-    copy: nonSharedStorage === "copy",
-    writtenFiles: writtenFiles(disks).map(({ target }) => target),
-  });
-  return { job, judgement };
-}
-
-/** Undefined: the VM has no channel to an agent, or the agent does not answer: nothing is known of the guest. */
-async function guestOf({ host, dom }: DomainInstance, domain: Domain): Promise<Guest | undefined> {
-  const channel = agentChannelOf(domain.raw);
-  if (channel === "none") return undefined;
-  if (channel === "disconnected") return { agent: false };
-  const system = await guestSystem(host, dom);
-  return system && { agent: true, ...system };
-}
-
 /** Of VFs that a libvirt network gives: a definition says nothing else of them. A running domain's XML has what they are. */
 function networkTypesOf({ host }: DomainInstance, { interfaces }: Domain): Promise<ReadonlyMap<string, string>> {
   return networkTypesOn(
@@ -503,104 +343,5 @@ function networkTypesOf({ host }: DomainInstance, { interfaces }: Domain): Promi
     interfaces.flatMap(({ type, teaming, source }) =>
       type === "network" && teaming?.type === "transient" ? (source.network ?? []) : [],
     ),
-  );
-}
-
-/** Bridged NICs that are in no pair: they need their bridge on the destination too. */
-function plainInterfaces(
-  cluster: LibvirtCluster,
-  host: LibvirtHost,
-  { interfaces }: Domain,
-  networks: NetworksOfNics,
-): readonly MovingInterface[] {
-  return interfaces
-    .filter(({ type, teaming }) => type === "bridge" && teaming === undefined)
-    .map(({ alias, mac, mtu, source: { bridge } }) => ({
-      name: alias ?? mac ?? "NIC",
-      ...(mtu !== undefined && { mtu }),
-      standbyNetwork: networkOfBridge(cluster.config, host.name, bridge, mac && networks.get(mac)),
-    }));
-}
-
-async function jobOf({ host, dom }: DomainInstance): Promise<string> {
-  const operation = await runningOperation(host, dom);
-  if (operation === undefined) return "none";
-  if (operation === JobOperation.MIGRATION_OUT) return "migration out";
-  return operation === JobOperation.MIGRATION_IN ? "migration in" : "another job";
-}
-
-/**
- * The VM's complete pairs and the networks behind them: by the profile that we recorded, else by the VF's PF and the bridge. A
- * VF is of a network only if its VLAN is the network's, too.
- */
-export async function pairsOn(
-  cluster: LibvirtCluster,
-  host: LibvirtHost,
-  domain: Domain,
-  profiles: readonly ProfileRecord[],
-): Promise<readonly PairOnNetwork[]> {
-  const found = pairs(domain).pairs;
-  if (found.length === 0) return [];
-  const records = recordsOf(domain);
-  const profilesOf = new Map(
-    found.map((pair) => {
-      const record = records.find((candidate) => findPrimary([pair.primary], identityOf(candidate)) !== undefined);
-      return [
-        pair,
-        {
-          profile: profiles.find(({ id }) => id === record?.profile),
-          standbyProfile: profiles.find(({ id }) => id === record?.standbyProfile),
-        },
-      ];
-    }),
-  );
-  const recorded = [...profilesOf.values()].every(({ profile }) => profile !== undefined);
-  const byVf = recorded ? [] : await unlessMissing(() => vfsByNetwork(cluster, host));
-  const withPf = (vf: PciAddress | undefined) =>
-    vf === undefined ? [] : (byVf ?? []).filter(({ vfs }) => vfs.some((each) => samePciAddress(each, vf)));
-  const looked = found.map(async (pair): Promise<PairOnNetwork> => {
-    const { standby, primary } = pair;
-    const { profile, standbyProfile } = profilesOf.get(pair) ?? {};
-    const vlan = primary.device === "hostdev" ? await vlanSetOn(cluster, host, primary) : primary.vlan;
-    const possible = profile === undefined ? withPf(primary.vf).map(({ network }) => network) : [profile.network];
-    const networksOfPf = possible.map((name) => ({ name, vlan: networkOn(cluster.config, host.name, name)?.vlan }));
-    const fitting = networksOfPf.filter((network) => fitsVlan(vlan, network.vlan)).map(({ name }) => name);
-    return {
-      standby,
-      primary,
-      profile,
-      vlan,
-      networksOfPf,
-      ...(byVf === undefined && profile === undefined && { networksUnknown: true }),
-      fitting,
-      vfNetwork: fitting.length === 1 ? fitting[0] : undefined,
-      standbyNetwork:
-        networkOfBridge(cluster.config, host.name, standby.source.bridge, standbyProfile?.network) ??
-        standbyProfile?.network,
-    };
-  });
-  return Promise.all(looked);
-}
-
-/** The VLAN that the PF has set for the VF, 0 for none; undefined: the host does not tell. */
-async function vlanSetOn(
-  cluster: LibvirtCluster,
-  host: LibvirtHost,
-  { vf }: DomainInterface,
-): Promise<Vlan | undefined> {
-  if (vf === undefined || !cluster.config.hostCommands) return undefined;
-  const settings = await readVfSettings(host, vf);
-  return settings && { trunk: false, tags: [settings.vlan] };
-}
-
-async function vfsByNetwork(
-  cluster: LibvirtCluster,
-  host: LibvirtHost,
-): Promise<readonly { network: string; vfs: readonly PciAddress[] }[]> {
-  return Promise.all(
-    Object.keys(cluster.config.networks).map(async (network) => {
-      const pfs = pfsOf(networkOn(cluster.config, host.name, network)) ?? [];
-      return { network, vfs: (await Promise.all(pfs.map((pf) => vfAddresses(host, pf)))).flat() };
-    }),
   );
 }

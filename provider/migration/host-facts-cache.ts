@@ -4,7 +4,8 @@
  */
 import type { ProfileRecord } from "../backends/libvirt/xml/network.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
-import type { HostUnreachable, LibvirtHost } from "../backends/libvirt/host.js";
+import type { LibvirtHost } from "../backends/libvirt/host.js";
+import type { HostUnreachable } from "../backends/libvirt/host-errors.js";
 import { conflictOf } from "../backends/libvirt/profile-store.js";
 import { AsyncCache } from "../backends/libvirt/async-cache.js";
 import { journalReservations, type JournalReservations } from "../backends/libvirt/reservations.js";

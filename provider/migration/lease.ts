@@ -5,7 +5,8 @@
  */
 import { ProblemError } from "../model/problem.js";
 import type { LibvirtCluster } from "../backends/libvirt/cluster.js";
-import { isConnectionLost, undefinedOn, type DomainRef, type LibvirtHost } from "../backends/libvirt/host.js";
+import { undefinedOn, type DomainRef, type LibvirtHost } from "../backends/libvirt/host.js";
+import { isConnectionLost } from "../backends/libvirt/host-errors.js";
 import { LibvirtError } from "../backends/libvirt/rpc/errors.js";
 import { readJournal, writeJournal } from "./journal-store.js";
 import type { Journal } from "./journal.js";

@@ -7,7 +7,8 @@ import { buildOwed, parseOwed, type OwedToHost } from "../backends/libvirt/xml/o
 import { formatPciAddress, samePciAddress, type PciAddress } from "../backends/libvirt/xml/pci-address.js";
 import { isActive, type LibvirtCluster, type DomainInstance } from "../backends/libvirt/cluster.js";
 import { DomainState, PausedReason } from "../backends/libvirt/constants.js";
-import { asUnreachable, type DomainRef, type HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
+import type { DomainRef, LibvirtHost } from "../backends/libvirt/host.js";
+import { asUnreachable, type HostUnreachable } from "../backends/libvirt/host-errors.js";
 import { vfsOf } from "../backends/libvirt/network-vfs.js";
 import { releaseVf, vfUsers } from "../backends/libvirt/inventory.js";
 import { claimsOn, journalReservations } from "../backends/libvirt/reservations.js";

@@ -17,7 +17,8 @@ import {
   type VmLocations,
 } from "../backends/libvirt/cluster.js";
 import { DomainState, JobOperation } from "../backends/libvirt/constants.js";
-import { asUnreachable, UnconfiguredHost, type HostUnreachable, type LibvirtHost } from "../backends/libvirt/host.js";
+import { UnconfiguredHost, type LibvirtHost } from "../backends/libvirt/host.js";
+import { asUnreachable, type HostUnreachable } from "../backends/libvirt/host-errors.js";
 import { endMigratedCopy } from "../backends/libvirt/live-migration.js";
 import { placesNow, startAnnouncers, stopAnnouncers, vfInUse } from "./announce.js";
 import { readJournal, type MoveContext } from "./context.js";

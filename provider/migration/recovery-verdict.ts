@@ -2,7 +2,7 @@
 import { ProblemError } from "../model/problem.js";
 import { isActive, isIncoming, VmOnSeveralHosts, type DomainInstance } from "../backends/libvirt/cluster.js";
 import { DomainState, PausedReason } from "../backends/libvirt/constants.js";
-import type { HostUnreachable } from "../backends/libvirt/host.js";
+import type { HostUnreachable } from "../backends/libvirt/host-errors.js";
 import type { Journal } from "./journal.js";
 import { stepsBefore } from "./step-table.js";
 import { shellWord } from "../model/shell-word.js";

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { exitCodes, exitCodesInWords, worst, type Outcome } from "../../provider/cli/exit-codes.js";
 import { outcomeOf } from "../../provider/cli/outcome.js";
-import { HostUnreachable } from "../../provider/backends/libvirt/host.js";
+import { HostUnreachable } from "../../provider/backends/libvirt/host-errors.js";
 import { ConnectionLostError } from "../../provider/backends/libvirt/rpc/errors.js";
 import { VmOnSeveralHosts } from "../../provider/backends/libvirt/cluster.js";
 import { MoveFailed } from "../../provider/migration/move.js";

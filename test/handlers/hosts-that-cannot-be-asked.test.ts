@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { HostRefused, HostUnreachable } from "../../provider/backends/libvirt/host.js";
+import { HostRefused, HostUnreachable } from "../../provider/backends/libvirt/host-errors.js";
 import { handlers } from "../../provider/handlers/registry.js";
 import type { Handler, HandlerContext, StackConfig } from "../../provider/handlers/handler.js";
 import { closeAll } from "../../provider/handlers/shutdown.js";

@@ -1,5 +1,5 @@
 /** What the quickstart program declares, made on the hosts by the product's own handlers. */
-import type { VmInterfaceState } from "../../provider/handlers/libvirt/vm-interface.js";
+import type { VmInterfaceState } from "../../provider/handlers/libvirt/interface-state.js";
 import { vmInterface } from "../../provider/handlers/libvirt/vm-interface.js";
 import { vnicProfile } from "../../provider/handlers/libvirt/vnic-profile.js";
 import { vm, type LabLike } from "./two-hosts.js";

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { VmOnSeveralHosts } from "../../provider/backends/libvirt/cluster.js";
 import { DomainState, PausedReason } from "../../provider/backends/libvirt/constants.js";
-import { HostUnreachable } from "../../provider/backends/libvirt/host.js";
+import { HostUnreachable } from "../../provider/backends/libvirt/host-errors.js";
 import { moveVm } from "../../provider/migration/move.js";
 import type { Journal } from "../../provider/migration/journal.js";
 import { moverOf } from "../../provider/migration/mover.js";

@@ -12,12 +12,14 @@ export interface PrintedRow extends RuleRow {
 /** By group. */
 const gatherers: Readonly<Record<RuleRow["group"], readonly string[]>> = {
   profile: ["provider/handlers/libvirt/vnic-profile.ts", "provider/handlers/ovirt/vnic-profile.ts"],
-  interface: ["provider/handlers/libvirt/vm-interface.ts", "provider/handlers/ovirt/vm-interface.ts"],
+  interface: ["provider/handlers/libvirt/interface-facts.ts", "provider/handlers/ovirt/vm-interface.ts"],
   teaming: ["provider/migration/teaming-facts.ts"],
   "migration-xml": ["provider/migration/teaming-facts.ts"],
   placement: [
     "provider/backends/libvirt/host-survey.ts",
     "provider/migration/facts.ts",
+    "provider/migration/vm-facts.ts",
+    "provider/migration/pair-networks.ts",
     "provider/migration/host-facts.ts",
     "provider/handlers/ovirt/placement-facts.ts",
   ],
@@ -39,7 +41,7 @@ const exceptions: Readonly<Record<string, readonly string[]>> = {
   "move-guest-virtio-drivers": ["provider/backends/libvirt/guest-agent.ts"],
   "move-libvirt-accepts": ["provider/backends/libvirt/rehearsal.ts"],
   "move-libvirt-asked": ["provider/backends/libvirt/rehearsal.ts"],
-  "move-disks-shared": ["provider/backends/libvirt/rehearsal.ts", "provider/migration/facts.ts"],
+  "move-disks-shared": ["provider/backends/libvirt/rehearsal.ts", "provider/migration/vm-facts.ts"],
   "move-disks-copied": ["provider/backends/libvirt/rehearsal.ts"],
   "move-memory": ["provider/backends/libvirt/host-memory.ts"],
   "move-memory-certain": ["provider/backends/libvirt/host-memory.ts"],

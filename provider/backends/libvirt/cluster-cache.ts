@@ -16,14 +16,8 @@ import {
   type VmLocations,
 } from "./cluster.js";
 import { DomainState } from "./constants.js";
-import {
-  refusedFirst,
-  asUnreachable,
-  undefinedOn,
-  type HostUnreachable,
-  type DomainRef,
-  type LibvirtHost,
-} from "./host.js";
+import { undefinedOn, type DomainRef, type LibvirtHost } from "./host.js";
+import { refusedFirst, asUnreachable, type HostUnreachable } from "./host-errors.js";
 import { recordsOf } from "./interfaces.js";
 import { physicalFunctionsOf } from "./network-vfs.js";
 import { hostUse, type HostUse, type PhysicalFunction } from "./inventory.js";

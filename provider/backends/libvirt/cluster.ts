@@ -4,16 +4,8 @@ import { systemClock, type Clock } from "../../model/clock.js";
 import { ProblemError } from "../../model/problem.js";
 import { suggestion } from "../../model/suggestion.js";
 import { DomainState, PausedReason } from "./constants.js";
-import {
-  HostUnreachable,
-  LibvirtHost,
-  refusedFirst,
-  asUnreachable,
-  undefinedOn,
-  UnconfiguredHost,
-  type DomainRef,
-  type DomainStateNow,
-} from "./host.js";
+import { LibvirtHost, undefinedOn, UnconfiguredHost, type DomainRef, type DomainStateNow } from "./host.js";
+import { HostUnreachable, refusedFirst, asUnreachable } from "./host-errors.js";
 import { ProfileStore } from "./profile-store.js";
 import { shellWord } from "../../model/shell-word.js";
 

@@ -1,7 +1,8 @@
 /** libvirt's own comparison of CPUs (src/libvirt-host.c, virConnectCompareCPU; src/qemu/qemu_driver.c, qemuConnectCompareHypervisorCPU). */
 import { attribute, child, find, formatXml } from "../../xml/element.js";
 import { CpuCompare } from "./constants.js";
-import { asUnreachable, type LibvirtHost } from "./host.js";
+import type { LibvirtHost } from "./host.js";
+import { asUnreachable } from "./host-errors.js";
 import { LibvirtError } from "./rpc/errors.js";
 import type { Domain } from "./xml/domain.js";
 

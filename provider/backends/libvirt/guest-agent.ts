@@ -1,6 +1,7 @@
 /** What a guest's agent tells of its operating system. Each question has a time limit: an agent may never answer. */
 import * as z from "zod";
-import { asUnreachable, type DomainRef, type LibvirtHost } from "./host.js";
+import type { DomainRef, LibvirtHost } from "./host.js";
+import { asUnreachable } from "./host-errors.js";
 import { valuesOf } from "./rpc/datatypes.js";
 import { LibvirtError } from "./rpc/errors.js";
 

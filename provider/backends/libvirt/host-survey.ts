@@ -2,7 +2,8 @@
 import type { AnsweringHost as HostHealth, BridgeHealth, NetworkHealth, UnreachableHost } from "../../rules/index.js";
 import { networkOn, pfInWords, pfsOf, type ClusterConfig } from "../../config/index.js";
 import type { LibvirtCluster } from "./cluster.js";
-import { unlessUnreachable, HostUnreachable, type LibvirtHost } from "./host.js";
+import type { LibvirtHost } from "./host.js";
+import { unlessUnreachable, HostUnreachable } from "./host-errors.js";
 import { reasonOf, remedyFor } from "../../model/problem.js";
 import { hostBasics, type HostBasics } from "./host-basics.js";
 import { hostInterface, physicalFunction, type HostUse, type PhysicalFunction } from "./inventory.js";

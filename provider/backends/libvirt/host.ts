@@ -2,20 +2,18 @@
 import type { ReadOnlyAccess } from "../../config/host-uri.js";
 import type { HostConfig } from "../../config/index.js";
 import { systemClock, type Clock } from "../../model/clock.js";
-import { ProblemError, reasonOf, type Problem } from "../../model/problem.js";
+import { ProblemError } from "../../model/problem.js";
 import { parseDomain, type Domain } from "./xml/domain.js";
 import { formatXml, parseXml, type Element } from "../../xml/element.js";
 import { Affect, DomainXml, JobOperation, JobStats, JobType, Metadata, Undefine } from "./constants.js";
 import { LibvirtConnection } from "./rpc/connection.js";
 import type { Domain as DomainRef } from "./rpc/datatypes.js";
-import type { CallOptions, KeepaliveOptions } from "./rpc/client.js";
-import type { Args, ProcedureName, Ret } from "./rpc/procedures.js";
+import type { KeepaliveOptions } from "./rpc/client.js";
 import { typed, valuesOf, type TypedParameter } from "./rpc/datatypes.js";
-import { CallTimeoutError, ConnectionLostError, LibvirtError } from "./rpc/errors.js";
+import { LibvirtError } from "./rpc/errors.js";
 import {
   openTransport,
   parseLibvirtUri,
-  SshError,
   type ExecResult,
   type LibvirtUri,
   type RemoteCommand,
@@ -23,6 +21,8 @@ import {
   type Transport,
 } from "./transport/index.js";
 import { readable } from "./unreadable-vm.js";
+import { HostUnreachable, HostRefused, isRefusal } from "./host-errors.js";
+import { refusedToReaders, checkedBefore } from "./checked-calls.js";
 
 export type { DomainRef, ReadOnlyAccess };
 
@@ -36,60 +36,6 @@ export interface JobNow {
   /** One of {@link JobType}. */
   readonly type: number;
   readonly values: Readonly<Record<string, string | number | bigint | boolean>>;
-}
-
-/** A host could not be asked: what it holds is not known, and nothing may be concluded from that. */
-export class HostUnreachable extends ProblemError {
-  override readonly name: string = "HostUnreachable";
-  constructor(
-    readonly host: string,
-    cause: unknown,
-    { code, what, remedy }: Problem = {
-      code: "host-unreachable",
-      what: `Unable to reach host "${host}"`,
-      remedy: "Check that the host is up and that libvirt runs there.",
-    },
-  ) {
-    const help = (cause instanceof ProblemError ? cause.problem.remedy : undefined) ?? remedy;
-    super(
-      {
-        code,
-        what: `${what}: ${reasonOf(cause)}`,
-        where: host,
-        ...(help !== undefined && { remedy: help }),
-      },
-      { cause, causeIsTold: true },
-    );
-  }
-}
-
-/**
- * It answers, and this program is not let in, or does not trust it: the login, its SSH key, libvirt's own permission. As little is
- * known of what it holds as of one that does not answer; but waiting for it is no help.
- */
-export class HostRefused extends HostUnreachable {
-  override readonly name = "HostRefused";
-  constructor(host: string, cause: unknown) {
-    super(host, cause, { code: "host-refused", what: `Unable to use host "${host}"` });
-  }
-}
-
-/** Libvirt's own refusals (remote_daemon_dispatch.c, access control, and polkit). */
-const deniedByLibvirt = [
-  "AUTH_FAILED",
-  "AUTH_CANCELLED",
-  "AUTH_UNAVAILABLE",
-  "OPERATION_DENIED",
-  "ACCESS_DENIED",
-] as const;
-/** What the transport and the connection say of it. */
-const refusals = ["libvirt-socket-denied", "libvirt-authentication", "tls-certificate", "tls-refused", "tls-files"];
-
-function isRefusal(error: unknown): boolean {
-  if (error instanceof SshError && error.refused) return true;
-  if (LibvirtError.is(error, ...deniedByLibvirt)) return true;
-  if (error instanceof ProblemError && refusals.includes(error.problem.code)) return true;
-  return error instanceof Error && error.cause !== undefined && isRefusal(error.cause);
 }
 
 interface Opened {
@@ -405,54 +351,6 @@ export class LibvirtHost {
   }
 }
 
-/**
- * What changes a domain or a device. Of a migration only its beginning: from then on libvirt's own job keeps others away, and
- * ends with the connection that began it.
- */
-const changing: ReadonlySet<ProcedureName> = new Set<ProcedureName>([
-  "network_define_xml_flags",
-  "network_undefine",
-  "domain_set_autostart",
-  "domain_set_metadata",
-  "domain_define_xml_flags",
-  "domain_undefine_flags",
-  "domain_destroy_flags",
-  "domain_resume",
-  "domain_suspend",
-  "domain_reset",
-  "domain_attach_device_flags",
-  "domain_update_device_flags",
-  "domain_detach_device_alias",
-  "domain_abort_job",
-  "domain_migrate_set_max_downtime",
-  "domain_migrate_begin3_params",
-  "node_device_detach_flags",
-  "node_device_re_attach",
-  "qemu_domain_monitor_command",
-]);
-
-/** What libvirt refuses to a connection that may read only, and this package calls. */
-const refusedToReaders: ReadonlySet<ProcedureName> = new Set<ProcedureName>([
-  ...changing,
-  "domain_migrate_prepare3_params",
-]);
-
-/** The same connection: `check` is awaited before each call that changes something. */
-function checkedBefore(
-  connection: LibvirtConnection,
-  check: () => Promise<void>,
-  checked: ReadonlySet<ProcedureName> = changing,
-): LibvirtConnection {
-  return Object.create(connection, {
-    call: {
-      value: async <P extends ProcedureName>(procedure: P, args: Args<P>, options?: CallOptions): Promise<Ret<P>> => {
-        if (checked.has(procedure)) await check();
-        return connection.call(procedure, args, options);
-      },
-    },
-  }) as LibvirtConnection;
-}
-
 function openForReading(host: string): ProblemError {
   return new ProblemError({
     code: "read-only",
@@ -546,35 +444,6 @@ export async function undefinedOn<T>(
     if (LibvirtError.is(error, code)) return undefined;
     throw error;
   }
-}
-
-/** Of several that could not be asked, those first that waiting does not help. */
-export function refusedFirst(hosts: readonly HostUnreachable[]): readonly HostUnreachable[] {
-  const isRefused = (host: HostUnreachable) => host instanceof HostRefused;
-  return [...hosts.filter(isRefused), ...hosts.filter((host) => !isRefused(host))];
-}
-
-/** The failure as that of a host that does not answer, where it is one: a connection that breaks tells no more than none. */
-export function asUnreachable(error: unknown): HostUnreachable | undefined {
-  if (error instanceof HostUnreachable) return error;
-  const isLost = error instanceof ConnectionLostError || error instanceof CallTimeoutError;
-  return isLost ? new HostUnreachable(error.problem.where ?? "", error) : undefined;
-}
-
-/** What the host answers, or the error of a host that is unreachable: that is a fact. */
-export async function unlessUnreachable<T>(ask: () => Promise<T>): Promise<T | HostUnreachable> {
-  try {
-    return await ask();
-  } catch (error) {
-    const unreachable = asUnreachable(error);
-    if (unreachable === undefined) throw error;
-    return unreachable;
-  }
-}
-
-/** Whether the failure is that of the connection: what happened to the call on the host is not known. */
-export function isConnectionLost(error: unknown): boolean {
-  return error instanceof ConnectionLostError || error instanceof CallTimeoutError || error instanceof HostUnreachable;
 }
 
 function jobOf({ type, params }: { type: number; params: TypedParameter[] }): JobNow {

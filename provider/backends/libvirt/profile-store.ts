@@ -6,7 +6,8 @@ import { networkOn, pfsOf, type ClusterConfig } from "../../config/index.js";
 import { ProblemError } from "../../model/problem.js";
 import { buildProfileNetwork, parseProfileNetwork, type ProfileRecord } from "./xml/network.js";
 import { formatXml } from "../../xml/element.js";
-import { asUnreachable, HostRefused, HostUnreachable, refusedFirst, undefinedOn, type LibvirtHost } from "./host.js";
+import { undefinedOn, type LibvirtHost } from "./host.js";
+import { asUnreachable, HostRefused, HostUnreachable, refusedFirst } from "./host-errors.js";
 import type { Network } from "./rpc/datatypes.js";
 
 /** One host's view of a profile. */

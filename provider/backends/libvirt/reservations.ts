@@ -7,7 +7,8 @@ import { vfsOfJournal, type JournalVf } from "./xml/journal-vfs.js";
 import { isClaimName, parseVfClaim, type VfClaim } from "./xml/vf-claim.js";
 import { attribute } from "../../xml/element.js";
 import { UnreadableVm } from "./unreadable-vm.js";
-import { asUnreachable, undefinedOn, type DomainRef, type LibvirtHost } from "./host.js";
+import { undefinedOn, type DomainRef, type LibvirtHost } from "./host.js";
+import { asUnreachable } from "./host-errors.js";
 import { unlessMissing } from "./rpc/optional-drivers.js";
 
 /** A VF that a journal names. */

@@ -1,7 +1,7 @@
 /** The note in a VM's metadata that a stack places it: other stacks are refused by it. */
 import { placementRecordOf, writePlacementRecord } from "../../backends/libvirt/placement-records.js";
 import { named, VmIsAnother, VmOnSeveralHosts, type VmRef } from "../../backends/libvirt/cluster.js";
-import { HostUnreachable } from "../../backends/libvirt/host.js";
+import { HostUnreachable } from "../../backends/libvirt/host-errors.js";
 import type { VmSnapshot } from "../../backends/libvirt/cluster-cache.js";
 import { ProblemError, reasonOf } from "../../model/problem.js";
 import type { OtherPlacement } from "../../rules/index.js";

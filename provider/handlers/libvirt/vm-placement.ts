@@ -15,7 +15,7 @@ import { missingVfsOf, plugMissingVfs } from "../../migration/repair.js";
 import { saveReport } from "../../migration/report/files.js";
 import type { Violation } from "../../rules/index.js";
 import type { MoveReport } from "../../migration/report/report.js";
-import { asUnreachable } from "../../backends/libvirt/host.js";
+import { asUnreachable } from "../../backends/libvirt/host-errors.js";
 import {
   isActive,
   VmIsAnother,

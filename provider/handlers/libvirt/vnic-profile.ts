@@ -4,7 +4,7 @@ import { ProblemError, reasonOf } from "../../model/problem.js";
 import type { ProfileFacts } from "../../rules/index.js";
 import { warnOfUnreadable } from "../unreachable-warning.js";
 import type { ProfileRecord } from "../../backends/libvirt/xml/network.js";
-import { HostRefused, HostUnreachable, refusedFirst } from "../../backends/libvirt/host.js";
+import { HostRefused, HostUnreachable, refusedFirst } from "../../backends/libvirt/host-errors.js";
 import type { LibvirtCluster } from "../../backends/libvirt/cluster.js";
 import { ClusterCache } from "../../backends/libvirt/cluster-cache.js";
 import type { StoredProfile } from "../../backends/libvirt/profile-store.js";

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { VmOnSeveralHosts } from "../../../provider/backends/libvirt/cluster.js";
-import { HostUnreachable, asUnreachable } from "../../../provider/backends/libvirt/host.js";
+import { HostUnreachable, asUnreachable } from "../../../provider/backends/libvirt/host-errors.js";
 import { ConnectionLostError, LibvirtError } from "../../../provider/backends/libvirt/rpc/errors.js";
 import { domainXml, twoHosts, type LabLike, vm } from "../../hosts/two-hosts.js";
 

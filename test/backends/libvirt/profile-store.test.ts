@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { HostUnreachable } from "../../../provider/backends/libvirt/host.js";
+import { HostUnreachable } from "../../../provider/backends/libvirt/host-errors.js";
 import type { ProfileStore } from "../../../provider/backends/libvirt/profile-store.js";
 import type { ProfileRecord } from "../../../provider/backends/libvirt/xml/network.js";
 import { twoHosts, type LabLike } from "../../hosts/two-hosts.js";

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Affect } from "../../../provider/backends/libvirt/constants.js";
-import { HostUnreachable } from "../../../provider/backends/libvirt/host.js";
+import { HostUnreachable } from "../../../provider/backends/libvirt/host-errors.js";
 import { reserveVf } from "../../../provider/backends/libvirt/inventory.js";
 import { UNKNOWN } from "../../../provider/model/unknown.js";
 import type { VmInterfaceInputs } from "../../../provider/handlers/inputs/vm-interface.js";

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { placementRecordOf } from "../../../provider/backends/libvirt/placement-records.js";
 import { release } from "../../../provider/cli/commands/libvirt/release.js";
 import { metadataNamespace, metadataPrefix } from "../../../provider/backends/libvirt/xml/metadata.js";
-import { HostUnreachable } from "../../../provider/backends/libvirt/host.js";
+import { HostUnreachable } from "../../../provider/backends/libvirt/host-errors.js";
 import { PartialFailure } from "../../../provider/handlers/handler.js";
 import { UNKNOWN } from "../../../provider/model/unknown.js";
 import { vmPlacement, type VmPlacementState } from "../../../provider/handlers/libvirt/vm-placement.js";

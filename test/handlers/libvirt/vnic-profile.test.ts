@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { HostUnreachable } from "../../../provider/backends/libvirt/host.js";
+import { HostUnreachable } from "../../../provider/backends/libvirt/host-errors.js";
 import { UNKNOWN } from "../../../provider/model/unknown.js";
 import { vnicProfile, type VnicProfileState } from "../../../provider/handlers/libvirt/vnic-profile.js";
 import { bridgeProfile, declarePair, declareProfiles, vfProfile } from "../../hosts/declared.js";

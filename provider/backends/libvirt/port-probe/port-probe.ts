@@ -5,7 +5,8 @@ import * as z from "zod";
 import { foreignText } from "../../../model/foreign-text.js";
 import { jsonIn } from "../../../model/json.js";
 import { ProblemError } from "../../../model/problem.js";
-import { asUnreachable, type LibvirtHost } from "../host.js";
+import type { LibvirtHost } from "../host.js";
+import { asUnreachable } from "../host-errors.js";
 import { remotePython, SshError } from "../transport/index.js";
 
 /**

@@ -4,7 +4,8 @@
  */
 import { ProblemError } from "../../../model/problem.js";
 import { named, type VmRef } from "../../../backends/libvirt/cluster.js";
-import { HostRefused, asUnreachable, type LibvirtHost } from "../../../backends/libvirt/host.js";
+import type { LibvirtHost } from "../../../backends/libvirt/host.js";
+import { HostRefused, asUnreachable } from "../../../backends/libvirt/host-errors.js";
 import { outcomeInWords, recover, type Recovery } from "../../../migration/recover.js";
 import { missingVfsOf, plugMissingVfs } from "../../../migration/repair.js";
 import type { Answer, CommandContext } from "../../command.js";

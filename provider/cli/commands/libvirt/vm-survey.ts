@@ -1,6 +1,6 @@
 /** What the cluster's VMs are like: where each is, its pairs and their VFs, and the move that it is in. Pure reading. */
 import { ProblemError } from "../../../model/problem.js";
-import { pairsOn } from "../../../migration/facts.js";
+import { pairsOn } from "../../../migration/pair-networks.js";
 import { journalAmong } from "../../../migration/journal-store.js";
 import type { Journal } from "../../../migration/journal.js";
 import { readOwed } from "../../../migration/owed.js";
@@ -10,7 +10,8 @@ import { formatPciAddress } from "../../../backends/libvirt/xml/pci-address.js";
 import { pairs } from "../../../backends/libvirt/xml/pairs.js";
 import { isActive, type LibvirtCluster, type DomainInstance } from "../../../backends/libvirt/cluster.js";
 import { domainStateName, type DomainStateName } from "../../../backends/libvirt/domain-state.js";
-import { HostUnreachable, type DomainRef } from "../../../backends/libvirt/host.js";
+import type { DomainRef } from "../../../backends/libvirt/host.js";
+import { HostUnreachable } from "../../../backends/libvirt/host-errors.js";
 import { shellWord } from "../../../model/shell-word.js";
 
 export interface VmSurvey {

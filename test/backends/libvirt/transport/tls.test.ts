@@ -4,7 +4,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { LibvirtCluster } from "../../../../provider/backends/libvirt/cluster.js";
-import { HostRefused, HostUnreachable } from "../../../../provider/backends/libvirt/host.js";
+import { HostRefused, HostUnreachable } from "../../../../provider/backends/libvirt/host-errors.js";
 import { connectTls } from "../../../../provider/backends/libvirt/transport/tls.js";
 import { tlsPaths } from "../../../../provider/backends/libvirt/transport/tls-files.js";
 import { parseConfiguration } from "../../../../provider/config/index.js";

@@ -2,7 +2,7 @@ import { beforeEach, expect, test, vi } from "vitest";
 import { recoverVms } from "../../../../provider/cli/commands/libvirt/recover.js";
 import { named } from "../../../../provider/backends/libvirt/cluster.js";
 import { surveyVms, type VmSurvey } from "../../../../provider/cli/commands/libvirt/vm-survey.js";
-import { HostUnreachable } from "../../../../provider/backends/libvirt/host.js";
+import { HostUnreachable } from "../../../../provider/backends/libvirt/host-errors.js";
 import { recover } from "../../../../provider/migration/recover.js";
 import { missingVfsOf, plugMissingVfs } from "../../../../provider/migration/repair.js";
 import { moveUnderWay } from "../../../../provider/migration/steps.js";

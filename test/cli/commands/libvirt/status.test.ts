@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { describeSurvey } from "../../../../provider/cli/commands/libvirt/status.js";
 import type { VmSurvey } from "../../../../provider/cli/commands/libvirt/vm-survey.js";
-import { HostUnreachable } from "../../../../provider/backends/libvirt/host.js";
+import { HostUnreachable } from "../../../../provider/backends/libvirt/host-errors.js";
 import type { Journal } from "../../../../provider/migration/journal.js";
 import { moverOf, ownerStatus } from "../../../../provider/migration/mover.js";
 import { ProblemError } from "../../../../provider/model/problem.js";
