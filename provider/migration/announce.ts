@@ -195,7 +195,8 @@ export async function vfSeen(context: Announcing, place: LibvirtHost, nic: Annou
   if (primary?.vf !== undefined) announcer.tellOfVf("plugged", primary.vf, primary.vlan?.tags[0]);
   // libvirt's and QEMU's taps; a VF's frames come in by the bridge's uplink.
   const throughVf = (port: string) => port !== tap && !/^(vnet|tap)\d/.test(port);
-  const end = context.clock.now() + context.options.plugTimeout * 1000;
+  const began = context.clock.now();
+  const end = began + context.options.plugTimeout * 1000;
   const isSeen = () => announcer.seenBehind(throughVf, (end - context.clock.now()) / 1000);
   const notSeen = () => {
     context.announced.notes.push(
@@ -209,11 +210,13 @@ export async function vfSeen(context: Announcing, place: LibvirtHost, nic: Annou
   }
   return async () => {
     while (await isSeen()) {
-      const since = announcer.seen?.at ?? 0;
-      const left = Math.max(since + unanswered - context.clock.now(), 0);
-      const answers = await announcer.answersBehind(throughVf, left / 1000);
-      if (answers || announcer.seen?.at === since) {
-        context.timeline.mark("vf-used", `the guest uses its VF (${nic.mac})`, announcer.seen?.at);
+      // It may have been seen by the same port before, on the other host: that says nothing of this VF.
+      const sighting = announcer.seen;
+      const left = Math.max(began, sighting?.at ?? began) + unanswered - context.clock.now();
+      const answers = await announcer.answersBehind(throughVf, Math.max(left, 0) / 1000);
+      if (answers || announcer.seen === sighting) {
+        const at = Math.max(began, announcer.seen?.at ?? began);
+        context.timeline.mark("vf-used", `the guest uses its VF (${nic.mac})`, at);
         announcer.tell("gone");
         return;
       }

@@ -95,9 +95,10 @@ def scene():
     ip("address", "add", "10.9.0.1/24", "dev", "br0")
     program = subprocess.Popen([sys.executable, "-I", "-c", os.environ["ANNOUNCER"]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
     task = {"bridge": "br0", "mac": "52:54:00:aa:00:50", "addresses": ["10.9.0.50"], "interval": 0.05, "seconds": 60}
-    program.stdin.write(json.dumps(task).encode() + b"\nfast\n")
+    program.stdin.write(json.dumps(task).encode() + b"\n")
     program.stdin.flush()
     program.stdout.readline()
+    program.stdin.write(b"fast\n")
     questions = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0806))
     questions.bind(("switch0", 0x0806))
     for number in range(20):
@@ -113,15 +114,20 @@ def scene():
     told = lambda: select.select([program.stdout], [], [], 0.3)[0] and os.read(program.stdout.fileno(), 65536) or b""
     said = lambda: [json.loads(line) for line in told().splitlines()]
     ports_told = lambda: [[key, line[key]] for line in said() for key in ("port", "answers") if key in line]
-    # So far frames by the guest's MAC have come by `wire0`, as those that a switch sends back do; now the guest answers there.
-    glimpsed, end = ports_told(), time.time() + 1
-    while time.time() < end:
-        if select.select([questions], [], [], 0.1)[0]:
-            request = questions.recv(2048)
-            if request[6:12] == mac_of("br0"):
-                out.send(request[6:12] + guest + b"\x08\x06" + struct.pack("!HHBBH6s4s6s4s", 1, 0x0800, 6, 4, 2, guest,
-                         request[38:42], request[6:12], request[28:32]))
-    answering = ports_told()
+    def answer():
+        end = time.time() + 1
+        while time.time() < end:
+            if select.select([questions], [], [], 0.1)[0]:
+                request = questions.recv(2048)
+                if request[6:12] == mac_of("br0"):
+                    out.send(request[6:12] + guest + b"\x08\x06" + struct.pack("!HHBBH6s4s6s4s", 1, 0x0800, 6, 4, 2, guest,
+                             request[38:42], request[6:12], request[28:32]))
+        return ports_told()
+    # So far frames by the guest's MAC have come by `wire0`, as those that a switch sends back do. Now it answers there: on the other host,
+    # and when it has its VF.
+    glimpsed, elsewhere = ports_told(), answer()
+    program.stdin.write(b"plugged 0000:ff:00.0 0\n")
+    answering = answer()
     program.stdin.close()
     program.wait()
 
@@ -136,6 +142,7 @@ def scene():
         "asked": sorted([*key, count] for key, count in asked.items()),
         "port": port_of("br0", guest),
         "glimpsed": glimpsed,
+        "elsewhere": elsewhere,
         "answering": answering,
         "far": further(struct.pack("BBHHHH", 1, 1, 65534, 1448, 65534, 16), 4).hex(),
         "filter": [during, after],

@@ -29,6 +29,7 @@ const answer = z.strictObject({
   asked: z.array(z.tuple([z.string(), z.string(), z.number()])),
   port: z.string().nullable(),
   glimpsed: z.array(z.tuple([z.string(), z.string()])),
+  elsewhere: z.array(z.tuple([z.string(), z.string()])),
   answering: z.array(z.tuple([z.string(), z.string()])),
 });
 
@@ -99,8 +100,9 @@ describe.skipIf(labSkipped !== undefined).each(pythons())(
       for (const [, , count] of seen.asked) expect(count).toBeLessThanOrEqual(45);
     });
 
-    it("tells a port where frames by the guest's MAC come in from one where the guest answers", () => {
+    it("tells a port where frames by the guest's MAC come in from one where the guest answers when it has its VF", () => {
       expect(seen.glimpsed).toEqual([["port", "wire0"]]);
+      expect(seen.elsewhere).toEqual([]);
       expect(seen.answering).toEqual([["answers", "wire0"]]);
     });
 

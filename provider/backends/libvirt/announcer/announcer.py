@@ -22,8 +22,9 @@
 #
 # It says, a line of JSON each: {"ready": true}, {"address": A} for an address that the guest's own frames tell,
 # {"port": P, "at": T} when the bridge sees the guest's MAC behind another of its ports, {"answers": P} when the guest has answered a
-# question there a moment later, {"cleared": VF}, {"copied": N} at its end. A port alone says little: a NIC or a switch may send a
-# broadcast of the guest's back, which the bridge takes for the guest itself, and a VF's driver may let a frame through before its link is up.
+# question there, a moment after "plugged" and after the port was first seen, {"cleared": VF}, {"copied": N} at its end. A port alone says
+# little: a NIC or a switch may send a broadcast of the guest's back, which the bridge takes for the guest itself, and a VF's driver may
+# let a frame through before its link is up.
 # It ends after `seconds`, or three seconds after the end of its standard input: QEMU goes on announcing the standby
 # for a while after a migration, and the last word must be the guest's own.
 # It sleeps until there is something to do: the kernel tells of changes of the bridge's table. A host in the middle of a migration has
@@ -62,12 +63,12 @@ def main():
         questions.append(solicitation(own, local, eui64(guest)))
     changes = changes_of_tables()
     say({"ready": True})
-    interval, port, since, kept, asked, looked, given, answered = 1.0, None, 0.0, True, 0.0, 0.0, 0.0, 0.0
-    end, inputs, quiet, armed, here, copies, told = time.time() + task["seconds"], [wire, changes, 0], False, False, None, None, b""
+    interval, port, since, kept, asked, looked, given, answered = 1.0, None, 0.0, False, 0.0, 0.0, 0.0, 0.0
+    end, inputs, quiet, armed, plugged, here, copies, told = time.time() + task["seconds"], [wire, changes, 0], False, False, False, None, None, b""
     os.set_blocking(0, False)
     while time.time() < end:
         now = time.time()
-        pace = interval if kept or now - since >= ASKED else task["interval"]
+        pace = task["interval"] if plugged and not kept and now - since < ASKED else interval
         if now - asked >= pace:
             asked = now
             for question in questions:
@@ -119,6 +120,8 @@ def main():
                     copies = copies or copies_to(vf, int(rest[1]), bridge, guest)
                     if copies and word == b"plugged":
                         copies.begin()
+                    if word == b"plugged":
+                        plugged, since, kept = True, now, False
                 if word == b"gone":
                     if copies:
                         say({"copied": copies.sent})
@@ -129,7 +132,7 @@ def main():
         if wire in readable:
             answered = now
             frame = frame_by(wire, guest)
-            if frame[:6] == own and not kept and now - since >= KEPT and port_of(bridge, guest) == port:
+            if frame[:6] == own and plugged and not kept and now - since >= KEPT and port_of(bridge, guest) == port:
                 kept = True
                 say({"answers": port})
             address = sender(frame)

@@ -45,7 +45,7 @@ export interface Announcer {
   readonly seen: Seen | undefined;
   /** Resolves when the guest's MAC is behind a port for which `wanted` holds; false after `timeout` seconds. */
   seenBehind(wanted: (port: string) => boolean, timeout: number): Promise<boolean>;
-  /** The same when the guest has answered there a moment later, too: a single frame may have come by a port that it does not use. */
+  /** The same when the guest has answered there since it was told `plugged`: a single frame may have come by a port that it does not use. */
   answersBehind(wanted: (port: string) => boolean, timeout: number): Promise<boolean>;
   stop(): void;
 }
