@@ -49,7 +49,7 @@ MEASURED, MUCH = 0.2, 0.25
 # Seconds without an answer to a question, beside those between two: the guest hears its standby no more.
 UNANSWERED = 1.0
 # Seconds after which an answer says that the guest is behind the port, and for which it is asked often enough to tell soon.
-KEPT, ASKED = 0.3, 3.0
+KEPT, ASKED = 0.4, 3.0
 
 def main():
     task = json.loads(sys.stdin.readline())
