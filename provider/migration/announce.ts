@@ -172,7 +172,7 @@ export async function tellOfVf(
 
 /**
  * A VF has been plugged beside the standby. Waits until the bridge of the standby sees the guest behind another port than
- * its tap, and goes on to: the guest answers through its VF, which gets what comes to the standby until then. Without a program
+ * its tap, and the guest has answered there: through its VF, which gets what comes to the standby until then. Without a program
  * there neither can be, and nothing is waited for.
  */
 export async function vfInUse(context: Announcing, place: LibvirtHost, nic: AnnouncedNic): Promise<void> {

@@ -4,7 +4,8 @@
 #
 # It asks for the guest's addresses from the bridge, by ARP and, for the link-local IPv6 address that follows from the MAC,
 # by neighbour solicitation: so the guest answers through whichever half of its pair it uses, and every switch on the way
-# learns that port. "fast": once an interval; "slow": once a second.
+# learns that port. "fast": once an interval; "slow": once a second, and for a while once an interval where the guest's port has
+# changed since "plugged".
 #
 # While the guest lives on its standby here (from "here" or "unplugging" to "gone") the bridge's uplinks take frames for its
 # MAC in. Where an uplink is the VF's own PF, the NIC would give them to the VF alone, from the moment libvirt sets the VF's MAC: seconds
