@@ -16,7 +16,7 @@ const unprintable = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\
  * What a CI takes as a command to itself: GitHub at the beginning of a line (actions/runner, ActionCommand.cs), Azure and TeamCity
  * anywhere in it. No line of ours has one.
  */
-const commands = /^[ \t]*::|##(?=[a-z]*\[)/gm;
+const commands = /^[ \t]*::|##[a-z]*\[/gm;
 
 /** What a terminal or a CI's log may be given. Line ends stay: they are our own. */
 export function printable(text: string): string {

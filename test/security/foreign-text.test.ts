@@ -153,45 +153,36 @@ describe("X11: text of a host", () => {
   });
 });
 
-/** Milliseconds that something takes, at best of three: a busy machine makes one slow, not all. */
-function best(act: () => unknown): number {
-  return Math.min(
-    ...[1, 2, 3].map(() => {
-      const start = performance.now();
-      act();
-      return performance.now() - start;
-    }),
-  );
-}
-
 describe("X12: a fault that is like a message of the engine over and over", () => {
   const templates = rules.flatMap(({ engineText }) => (engineText === undefined ? [] : [engineText]));
 
-  test("is looked up in time that grows with its length only", () => {
+  // What takes more than linear time at these lengths ends by the test's time limit.
+  test("is looked up in its first 10,000 characters", () => {
     expect(templates.length).toBeGreaterThan(20);
     for (const template of templates) {
       // Every literal but the last, as often as fits.
       const literals = template.split(/\$\{\w+\}/).slice(0, -1);
       const worst = `${literals.join("")} `.repeat(10_000).slice(0, 10_000);
-      expect(
-        best(() => messageIdOf(worst)),
-        template,
-      ).toBeLessThan(200);
+      expect(messageIdOf(worst + template), template).toBe(messageIdOf(worst));
     }
   });
 });
 
 describe("X13: an error text of dots", () => {
-  test("does not stop the process", () => {
+  test("is shown, cut", () => {
     const dots = `${".".repeat(4_000_000)}x`;
     const error = new LibvirtError(
       "domain_attach_device_flags",
       { code: 1, domain: 10, level: 2, message: dots },
       "host1",
     );
-    expect(best(() => new StepFailed("plug", false, [{ step: "plug", error }], words, error))).toBeLessThan(200);
-    expect(best(() => new StepFailed("plug", false, [], words, new Error(dots)))).toBeLessThan(1000);
-    expect(best(() => withoutFullStop(`${" ".repeat(1_000_000)}x`))).toBeLessThan(200);
+    for (const cause of [error, new Error(dots)]) {
+      const { message } = new StepFailed("plug", false, [{ step: "plug", error: cause }], words, cause);
+      expect(message).toContain("...");
+      expect(message.length).toBeLessThan(10_000);
+    }
+    const blanks = `${" ".repeat(1_000_000)}x`;
+    expect(withoutFullStop(blanks)).toBe(blanks);
     expect(withoutFullStop("It failed. . ")).toBe("It failed");
   });
 });
