@@ -13,7 +13,7 @@ export interface CommandConsole {
   readonly signal: AbortSignal;
   /** Shows something before the answer is there: a plan that is to be confirmed. Shows nothing with `--json`. */
   show(text: string): void;
-  /** Asks for a yes. Undefined: there is no terminal to ask on. */
+  /** Asks for a yes. Undefined: there is no terminal to ask on, or the answer is to be JSON. */
   readonly confirm: ((question: string) => Promise<boolean>) | undefined;
 }
 

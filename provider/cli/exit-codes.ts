@@ -21,10 +21,11 @@ export const exitCodes: Readonly<Record<Outcome, number>> = {
 /** As the help shows them. */
 export const exitCodesInWords = `Exit codes:
   0  done: moved, or nothing to do
-  1  refused, and nothing has been changed
+  1  refused, and nothing has been changed; of several VMs: one was not moved, others may have been
   2  failed: the VM is on the source, with its VF
   3  moved, but a VF is missing
-  4  unclear: run vnic-failover recover`;
+  4  unclear: run vnic-failover recover
+Stopped at once by a signal: 128 and its number, 130 for Ctrl-C.`;
 
 /** Of no outcomes: `ok`. */
 export function worst(outcomes: readonly Outcome[]): Outcome {

@@ -6,12 +6,14 @@ import { errorsOf, planMoves, type MovePlan } from "../migration/plan.js";
 import type { Unplugging } from "../migration/unplugging.js";
 import { ProblemError } from "../model/problem.js";
 import { isActive, type LibvirtCluster, type DomainInstance } from "../backends/libvirt/cluster.js";
+import { undefinedOn, type DomainRef, type LibvirtHost } from "../backends/libvirt/host.js";
 import { HostUnreachable } from "../backends/libvirt/host-errors.js";
 import { isFree } from "../backends/libvirt/inventory.js";
 import { placementRecordOf } from "../backends/libvirt/placement-records.js";
 import type { Domain } from "../backends/libvirt/xml/domain.js";
 import { memoryBackingOf, type HugepagesOfDomain } from "../backends/libvirt/xml/memory-backing.js";
 import type { PlacementRecord } from "../backends/libvirt/xml/placement-record.js";
+import { UnreadableVm } from "../backends/libvirt/unreadable-vm.js";
 import { XmlError } from "../xml/xml-error.js";
 import { answering, surveyHosts, type AnsweringHost } from "../backends/libvirt/host-survey.js";
 
@@ -42,8 +44,14 @@ export async function drainFacts(
 ): Promise<DrainFacts> {
   const host = cluster.host(from);
   const doms = await host.domains();
-  const states = await Promise.all(doms.map(async (dom) => ({ host, dom, ...(await host.state(dom)) })));
-  return factsOf(cluster, states.filter(isActive), to, options);
+  // One that has ended meanwhile need not move.
+  const states = await Promise.all(
+    doms.map(async (dom) => {
+      const now = await undefinedOn("NO_DOMAIN", () => host.state(dom));
+      return now === undefined ? [] : [{ host, dom, ...now }];
+    }),
+  );
+  return factsOf(cluster, states.flat().filter(isActive), to, options);
 }
 
 /** Of these VMs, each where it runs. @throws HostUnreachable when one of their hosts does not answer. */
@@ -60,7 +68,12 @@ export async function factsOf(
   const vms: FoundVm[] = [];
   // One VM after the other: each asks every destination at once.
   for (const { host, dom } of running) {
-    const domain = await host.liveDomain(dom);
+    const domain = await domainOf(host, dom);
+    if (domain === undefined) continue;
+    if (domain instanceof UnreadableVm) {
+      vms.push({ name: dom.name, uuid: dom.uuid, from: host.name, memoryKiB: 0, ...unfit(hosts, domain) });
+      continue;
+    }
     const placement = placementOf(domain);
     const { plainKiB, hugepages } = memoryBackingOf(domain.raw, domain.memoryKiB);
     vms.push({
@@ -124,6 +137,21 @@ function placementOf(domain: Domain): PlacementRecord | undefined {
   }
 }
 
+/** Undefined: it has ended meanwhile. */
+async function domainOf(host: LibvirtHost, dom: DomainRef): Promise<Domain | UnreadableVm | undefined> {
+  try {
+    return await undefinedOn("NO_DOMAIN", () => host.liveDomain(dom));
+  } catch (error) {
+    if (error instanceof UnreadableVm) return error;
+    throw error;
+  }
+}
+
+/** No host will do. */
+function unfit(hosts: readonly AnsweringHost[], { message }: Error): Pick<FoundVm, "interfaces" | "excluded"> {
+  return { interfaces: [], excluded: new Map(hosts.map(({ name }) => [name, message])) };
+}
+
 /** What the rules of a move say of the VM and each host, as if it were the only one that moves. */
 async function fitnessOf(
   cluster: LibvirtCluster,
@@ -143,7 +171,7 @@ async function fitnessOf(
   } catch (error) {
     // A VM that cannot be looked at stays; the others need not wait for it.
     if (!(error instanceof ProblemError)) throw error;
-    return { interfaces: [], excluded: new Map(hosts.map(({ name }) => [name, error.message])) };
+    return unfit(hosts, error);
   }
   return {
     // The VM's own interfaces, whatever the destination.

@@ -48,6 +48,8 @@ export interface MoveContext {
   prepared: Prepared | undefined;
   /** The VM's copy that waits on the destination, until the migration begins. */
   incoming: Incoming | undefined;
+  /** The VFs that the journal named which that copy has got, and brings along. */
+  vfsInIncoming: readonly string[];
   /** What goes on beside the steps. */
   readonly beside: Beside;
   /** libvirt's names of the netdevs that the planned VFs on the destination had when they were planned, by their VF's alias. */

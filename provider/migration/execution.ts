@@ -75,6 +75,7 @@ export function newContext(
     },
     prepared,
     incoming: undefined,
+    vfsInIncoming: [],
     beside: new Beside(),
     plannedNetdevs,
     ready: new Map(),

@@ -70,6 +70,11 @@ export interface Journal {
   readonly interfaces: readonly JournalInterface[];
 }
 
+/** As text: `0000:01:10.0`. */
+export function destinationVfsOf({ interfaces }: Journal): readonly string[] {
+  return interfaces.map(({ destinationVf }) => formatPciAddress(destinationVf));
+}
+
 const pci = z.string().transform((text, context) => {
   const address = parsePciAddress(text);
   if (address !== undefined) return address;

@@ -71,7 +71,7 @@ export async function moveVm(
     const outcome: MoveOutcome = error.overtaken
       ? "unclear"
       : error.committed
-        ? "moved-without-vf"
+        ? outcomeThere(context)
         : error.notUndone.length === 0
           ? "failed-on-source"
           : "unclear";
@@ -81,6 +81,12 @@ export async function moveVm(
     progress.done();
   }
   return reportOf(context, plan, context.notPlugged.length === 0 ? "moved" : "moved-without-vf");
+}
+
+/** What has failed since the VM runs on the destination may be of what the move has to clean up: its VFs may be there. */
+function outcomeThere({ destination, journal, vfs }: MoveContext): MoveOutcome {
+  const isThere = journal.interfaces.every(({ primaryAlias }) => vfs.get(primaryAlias)?.host === destination.name);
+  return isThere ? "unclear" : "moved-without-vf";
 }
 
 interface ReadyMove {
@@ -101,7 +107,7 @@ async function readyMove(
   const isOwed = found !== undefined && domain !== undefined && owedIn(domain, found).length > 0;
   if (plan.journal !== undefined || isOwed) {
     await readying.end();
-    if (plan.journal !== undefined) await recover(cluster, wanted, { progress });
+    if (plan.journal !== undefined) await recover(cluster, wanted, { progress, signal });
     else if (found !== undefined) await settleOwed(cluster, found);
     plan = await planMove(cluster, wanted, to, options, readying);
   }

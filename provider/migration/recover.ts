@@ -17,7 +17,7 @@ import {
   type VmLocations,
 } from "../backends/libvirt/cluster.js";
 import { DomainState, JobOperation } from "../backends/libvirt/constants.js";
-import { UnconfiguredHost, type LibvirtHost } from "../backends/libvirt/host.js";
+import { undefinedOn, UnconfiguredHost, type LibvirtHost } from "../backends/libvirt/host.js";
 import { asUnreachable, type HostUnreachable } from "../backends/libvirt/host-errors.js";
 import { endMigratedCopy } from "../backends/libvirt/live-migration.js";
 import { placesNow, startAnnouncers, stopAnnouncers, vfInUse } from "./announce.js";
@@ -30,8 +30,8 @@ import { ownerStatus, thisMover } from "./mover.js";
 import { newContext, observerOf, whileHeld } from "./execution.js";
 import { readOwed, settleOwed } from "./owed.js";
 import { finishSteps, undoSteps } from "./runner.js";
-import { keepAutostart, moveSteps, moveUnderWay, release, undefineOnSource } from "./steps.js";
-import { verdictOf, type Verdict } from "./recovery-verdict.js";
+import { moveSteps, moveUnderWay, release, undefineOnSource } from "./steps.js";
+import { runsTwice, verdictOf, type Verdict } from "./recovery-verdict.js";
 import { shellWord } from "../model/shell-word.js";
 
 export interface RecoverOptions {
@@ -42,6 +42,8 @@ export interface RecoverOptions {
    * A host that does not answer, and of which a person says that it is switched off: nothing runs there. Default: none.
    */
   readonly dead?: string | undefined;
+  /** Ends the wait for a mover that may still be at work. What has begun after it is brought to its end. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface Recovery {
@@ -103,6 +105,8 @@ async function recoverAlone(
     const [unreachable] = unanswered;
     if (unreachable !== undefined && active === undefined && unreachable.host !== options.dead) throw unreachable;
     if (instances.some(({ dom }) => dom.uuid !== instances[0]?.dom.uuid)) throw new VmNameTwice(vm, instances);
+    const running = instances.filter(({ state }) => state === DomainState.RUNNING);
+    if (running.length > 1) throw runsTwice(vm, running);
     return settleAfter(cluster, vm, "none", active ?? instances[0], undefined);
   }
   const { journal, instance } = found;
@@ -271,10 +275,11 @@ async function goForward(
 
 async function goBack({ home, copy, reset }: Extract<Verdict, { way: "back" }>, context: MoveContext): Promise<void> {
   const { vm, source, destination } = context;
-  if (copy !== undefined) await destination.destroy(copy.dom);
+  // It may be ending by itself, with the connection that has asked for it.
+  if (copy !== undefined)
+    await undefinedOn("NO_DOMAIN", () => undefinedOn("OPERATION_INVALID", () => destination.destroy(copy.dom)));
   if (reset) await source.reset(home.dom);
   const failures = await undoSteps(moveSteps, context, observerOf(context));
-  if (context.journal.autostart === "yes") await keepAutostart(source, home.dom);
   if (failures.length === 0) return;
   throw new ProblemError(
     {
@@ -303,7 +308,7 @@ async function waitForMover(
   vm: string,
   journal: Journal,
   instances: readonly DomainInstance[],
-  { now = false, progress = noProgress }: RecoverOptions,
+  { now = false, progress = noProgress, signal }: RecoverOptions,
 ): Promise<void> {
   const { mover, until } = journal;
   const status = ownerStatus(journal, clock.now());
@@ -314,7 +319,7 @@ async function waitForMover(
       message: `waiting for the move started on ${mover.machine} to time out (${Math.ceil((until - clock.now()) / 1000)} s)`,
     });
     // A timer takes 24 days at most, and ends at once with more.
-    while (clock.now() < until) await clock.sleep(Math.min(until - clock.now(), 3_600_000));
+    while (clock.now() < until) await clock.sleep(Math.min(until - clock.now(), 3_600_000), signal);
   }
   // It is dead. libvirt may need a moment to notice that nothing leads its job any more.
   const active = instances.filter(isActive);
@@ -328,7 +333,7 @@ async function waitForMover(
       for (const { host, dom } of outgoing) await host.abortJob(dom).catch(() => undefined);
     }
     progress.report({ phase: "recover", message: "waiting for the libvirt migration job to finish" });
-    await clock.sleep(1000);
+    await clock.sleep(1000, signal);
   }
   throw moveUnderWay(vm, mover);
 }

@@ -2,7 +2,7 @@
 import { ProblemError } from "../model/problem.js";
 import { isActive, isIncoming, VmOnSeveralHosts, type DomainInstance } from "../backends/libvirt/cluster.js";
 import { DomainState, PausedReason } from "../backends/libvirt/constants.js";
-import type { HostUnreachable } from "../backends/libvirt/host-errors.js";
+import { HostRefused, type HostUnreachable } from "../backends/libvirt/host-errors.js";
 import type { Journal } from "./journal.js";
 import { stepsBefore } from "./step-table.js";
 import { shellWord } from "../model/shell-word.js";
@@ -51,7 +51,7 @@ export function verdictOf(situation: Situation): Verdict {
   const third = instances.find((each) => isActive(each) && each !== here && each !== there);
   if (third !== undefined) {
     const live = instances.filter(isActive);
-    if (live.length > 1) throw new VmOnSeveralHosts(vm, live);
+    if (live.length > 1) throw runsTwice(vm, live);
     return { way: "overtaken", home: third };
   }
   const back = (home: DomainInstance, more: { copy?: DomainInstance; reset?: boolean } = {}): Verdict => ({
@@ -63,7 +63,7 @@ export function verdictOf(situation: Situation): Verdict {
 
   if (there?.state === DomainState.RUNNING) {
     // The source was perhaps never told: its stopped copy cannot run by itself, and must not come back to life.
-    if (here !== undefined && isActive(here) && !isStoppedCopy(here)) throw new VmOnSeveralHosts(vm, [here, there]);
+    if (here !== undefined && isActive(here) && !isStoppedCopy(here)) throw runsTwice(vm, [here, there]);
     return { way: "forward", home: there, leftover: here };
   }
   if (there !== undefined && isActive(there)) {
@@ -89,6 +89,15 @@ export function verdictOf(situation: Situation): Verdict {
   return back(home);
 }
 
+/** No recovery can tell which of them is the VM. */
+export function runsTwice(vm: string, instances: readonly DomainInstance[]): VmOnSeveralHosts {
+  return new VmOnSeveralHosts(
+    vm,
+    instances,
+    `Two running copies corrupt the VM's disks. Keep one: run \`virsh destroy ${shellWord(vm)}\` on the other host, which loses what that copy has in memory, then \`vnic-failover recover ${shellWord(vm)}\`.`,
+  );
+}
+
 /** Paused by its migration, not by a person. */
 function isStoppedCopy({ state, reason }: DomainInstance): boolean {
   return state === DomainState.PAUSED && reason !== PausedReason.USER;
@@ -96,6 +105,20 @@ function isStoppedCopy({ state, reason }: DomainInstance): boolean {
 
 function fateUnknown({ vm }: Situation, here: DomainInstance, unreachable: HostUnreachable): ProblemError {
   const { host } = unreachable;
+  // It is up: what it has of the VM can be known, and need not be guessed.
+  if (unreachable instanceof HostRefused) {
+    const remedy = unreachable.problem.remedy === undefined ? "" : `${unreachable.problem.remedy} `;
+    return new ProblemError(
+      {
+        code: "host-fate-unknown",
+        what: `Unable to recover VM "${vm}": it is not running on "${here.host.name}", and "${host}", where it may run, cannot be asked`,
+        where: host,
+        state: "Nothing was changed.",
+        remedy: `${remedy}Then run \`vnic-failover recover ${shellWord(vm)}\`.`,
+      },
+      { cause: unreachable, remedyFirst: true },
+    );
+  }
   const [state, then, harm] = isActive(here)
     ? ["stopped", "the VM then boots from its disks", "that"]
     : ["shut off", "the VM can then be started from its disks", "starting it"];

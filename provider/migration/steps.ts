@@ -35,7 +35,7 @@ import {
   type MoveStep,
 } from "./context.js";
 import { describeJob, runningOperation } from "./job.js";
-import type { Journal } from "./journal.js";
+import { destinationVfsOf, type Journal } from "./journal.js";
 import { followQemusUnplug, isInQemu, setDestination, tellOfPlanned, unplugUnpaired } from "./late.js";
 import { moverInWords } from "./mover.js";
 import { noteOwed } from "./owed.js";
@@ -63,6 +63,12 @@ const journal: MoveStep = {
     );
   },
   async undo(context) {
+    const { source, owed } = context;
+    if (context.journal.autostart === "yes")
+      await owed.unlessAbsent(source, [], async () => {
+        const dom = await domainOn(source, context);
+        if (dom !== undefined) await keepAutostart(source, dom);
+      });
     await endMove(context);
   },
   isDone: async (context) => (await whereJournalIs(context)).length > 0,
@@ -88,6 +94,11 @@ const reserveVfs: MoveStep = {
       },
       async () => {
         if (prepared.persistent) definition = await source.definitionToChange(prepared.dom);
+      },
+      // libvirt takes no change once the migration has begun, and a source that is rebooted after it must not start the VM. The journal's
+      // next write has it on the disk.
+      async () => {
+        if (context.journal.autostart === "yes") await source.setAutostart(prepared.dom, false);
       },
       async () => {
         if (canReceiveAhead(context)) context.incoming = await receiveWithoutVfs(context, prepared);
@@ -170,7 +181,7 @@ const migrateVm: MoveStep = {
       ...(context.unplug === "late" && { destinationXml: await liveDefinitionThere(context, dom) }),
       keepsDefinition: persistent && !hasTpm(prepared.definition),
       incoming: context.incoming,
-      endStream: (uri: string) => endMigrationStream(source, uri),
+      ...(context.cluster.config.hostCommands && { endStream: (uri: string) => endMigrationStream(source, uri) }),
       unchanged: async (begun: string) => {
         const [live, defined] = await Promise.all([
           source.xmlToChange(dom, DomainXml.MIGRATABLE),
@@ -190,8 +201,8 @@ const migrateVm: MoveStep = {
         if (phase === "perform") context.incoming = undefined;
         if (phase === "perform" && context.unplug === "late" && context.journal.interfaces.length > 0)
           context.beside.start("unplug by QEMU", () => followQemusUnplug(context, dom, kept, over.signal));
+        if (phase === "finish" || phase === "cancel") over.abort();
         if (phase === "finish") {
-          over.abort();
           if (context.unplug === "late") void tellOfPlanned(context);
           timeline.mark("vm-stopped", "the source has stopped the VM");
           void tellAnnouncers(context, "fast");
@@ -215,10 +226,10 @@ const migrateVm: MoveStep = {
     context.lease.moveTo({ host: destination, dom: there, persistent });
     context.arrived = there;
     context.sourceKeepsDefinition = how.keepsDefinition;
-    context.beside.start(confirming, async () => {
-      await arrival.confirmed;
-      if (context.journal.autostart === "yes") await startsWithSourceNoMore(context, dom);
-    });
+    context.beside.start(confirming, () => arrival.confirmed);
+    // Another VF was reserved meanwhile.
+    if (String(context.vfsInIncoming) !== String(destinationVfsOf(context.journal)))
+      context.beside.start("journal", () => context.lease.write({}));
   },
   async undo(context) {
     const { source, destination, vm, uuid } = context;
@@ -416,16 +427,6 @@ async function keepThere(context: MoveContext, there: DomainRef | undefined): Pr
 /** The VM starts with the host that it is on now. */
 export async function keepAutostart(host: LibvirtHost, dom: DomainRef): Promise<void> {
   if ((await host.isPersistent(dom)) && !(await host.startsWithHost(dom))) await host.setAutostart(dom, true);
-}
-
-/** The VM runs elsewhere now: a source that is rebooted must not start it from the definition that it still has. */
-async function startsWithSourceNoMore({ source, owed }: MoveContext, dom: DomainRef): Promise<void> {
-  await owed.unlessAbsent(source, [], async () => {
-    await source.setAutostart(dom, false).catch((error: unknown) => {
-      // The definition itself goes a moment later.
-      if (!LibvirtError.is(error)) throw error;
-    });
-  });
 }
 
 export function moveUnderWay(vm: string, mover: Journal["mover"] | undefined): ProblemError {

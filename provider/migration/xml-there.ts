@@ -5,7 +5,7 @@ import { evaluate, migrationXmlRules, problemOf } from "../rules/index.js";
 import { attribute, child, formatXml, parseXml, withAttributes, withChildren, type Element } from "../xml/element.js";
 import { parseInterfaceRecords, primaryAliasOf } from "../backends/libvirt/xml/interface-record.js";
 import { withMemoryAllocated } from "../backends/libvirt/xml/memory-backing.js";
-import { findMetadata } from "../backends/libvirt/xml/metadata.js";
+import { findMetadata, withMetadataReplaced } from "../backends/libvirt/xml/metadata.js";
 import { parseDomain, replacePrimarySource, type Domain } from "../backends/libvirt/xml/domain.js";
 import { withVlan } from "../backends/libvirt/xml/primary.js";
 import { parseInterface } from "../backends/libvirt/xml/teaming.js";
@@ -13,9 +13,11 @@ import { DomainXml } from "../backends/libvirt/constants.js";
 import type { DomainRef, LibvirtHost } from "../backends/libvirt/host.js";
 import { withBridgesThere, type Way } from "./bridges.js";
 import { isPluggedIn, type MoveContext } from "./context.js";
-import type { JournalInterface } from "./journal.js";
+import { buildJournal, destinationVfsOf, type JournalInterface } from "./journal.js";
+import { leaseLasts } from "./lease.js";
 import type { Prepared } from "./prepare.js";
 import { refuseForeignXml } from "./source-xml.js";
+import { stepTable } from "./step-table.js";
 import { teamingFacts } from "./teaming-facts.js";
 
 /** A network may have another VLAN on the other host: then so has its VF. */
@@ -50,11 +52,18 @@ function xmlThere(context: MoveContext, xml: string): string {
   return rewritten(xml, (domain) => withBridgesThere(wayOf(context), domain));
 }
 
-/** As {@link xmlThere}, of the VM as it runs there: its memory is taken before its VFs leave, and not while they are plugged. */
+/**
+ * As {@link xmlThere}, of the VM as it runs there: its memory is taken before its VFs leave, and not while they are plugged. Its journal is
+ * the one that counts from its arrival until it is written next, however long the steps take until then.
+ */
 export function liveXmlThere(context: MoveContext, xml: string): string {
+  const { journal, options, clock } = context;
+  const lasts = (stepTable.unplug.limit(options) + stepTable.migrate.limit(options)) * 1000 + leaseLasts;
+  context.vfsInIncoming = destinationVfsOf(journal);
+  const onArrival = buildJournal({ ...journal, step: "migrate", until: clock.now() + lasts });
   return rewritten(xml, (domain) => {
-    const there = withBridgesThere(wayOf(context), domain);
-    return context.journal.interfaces.length === 0 ? there : withMemoryAllocated(there);
+    const there = withMetadataReplaced("journal", onArrival, withBridgesThere(wayOf(context), domain));
+    return journal.interfaces.length === 0 ? there : withMemoryAllocated(there);
   });
 }
 

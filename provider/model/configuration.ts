@@ -131,7 +131,7 @@ export function configurationType(checks: Checks) {
     hostCommands: withDefault(
       z.boolean(),
       true,
-      "Whether a move may run the announcer on the hosts (Python 3.6 or later, over the same SSH connection). Without it the switches are not updated when the VF takes over.",
+      "Whether commands may be run on the hosts (Python 3.6 or later, over the same SSH connection): the announcer, the try of the migration port, reading memory and network devices, setting the MAC and VLAN of a VF that is a plain `<hostdev>`, ending the connection to a destination that has died. Without it more packets are lost, some checks are less exact, and VMs with a plain `<hostdev>` VF are not moved.",
     ),
     sshConfig: optional(
       text.superRefine(checks.sshConfig),

@@ -54,8 +54,10 @@ export interface ClusterArgs {
   /** The networks, keyed by the name that profiles use. Default: none. */
   networks?: pulumi.Input<Record<string, pulumi.Input<ClusterNetworkArgs>>> | undefined;
   /**
-   * Whether a move may run the announcer on the hosts (Python 3.6 or later, over the same SSH connection). Without
-   * it the switches are not updated when the VF takes over. Default: `true`.
+   * Whether commands may be run on the hosts (Python 3.6 or later, over the same SSH connection): the announcer, the
+   * try of the migration port, reading memory and network devices, setting the MAC and VLAN of a VF that is a plain
+   * `<hostdev>`, ending the connection to a destination that has died. Without it more packets are lost, some checks
+   * are less exact, and VMs with a plain `<hostdev>` VF are not moved. Default: `true`.
    */
   hostCommands?: pulumi.Input<boolean> | undefined;
   /**

@@ -1,4 +1,4 @@
-/** What CONTRIBUTING.md, ARCHITECTURE.md and the decisions name is there, and the decisions have their form. */
+/** What the documents name is there, and the decisions have their form. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -9,8 +9,13 @@ const read = (file: string) => readFileSync(join(root, file), "utf8");
 const adr = "docs/adr";
 const decisions = readdirSync(join(root, adr)).filter((name) => /^\d{4}-/.test(name));
 const pages = [
+  "README.md",
   "CONTRIBUTING.md",
   "ARCHITECTURE.md",
+  "SECURITY.md",
+  ...readdirSync(join(root, "docs"))
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => join("docs", name)),
   ...[...decisions, "README.md", "reference-examples.md"].map((name) => join(adr, name)),
 ];
 const { scripts } = z.object({ scripts: z.record(z.string(), z.string()) }).parse(JSON.parse(read("package.json")));
@@ -22,8 +27,14 @@ const quoted = (text: string) =>
 /** A path of this repository, with a file's ending or the slash of a folder; `…`, `*` and `<…>` stand for many. */
 const isPath = (text: string) => /^[\w.@-]+(\/[\w.@-]+)*(\/|\.(ts|mts|mjs|py|md|json|ya?ml))$/.test(text);
 
-/** Some pages name files by their place in `provider/`. */
-const isThere = (path: string) => [path, join("provider", path)].some((each) => existsSync(join(root, each)));
+const inProvider = readdirSync(join(root, "provider"), { recursive: true, encoding: "utf8" });
+const leftByRuns = read(".gitignore").split("\n");
+
+/** Some pages name files by their place in `provider/`, or a program there by its name alone; or what a run of this package leaves. */
+const isThere = (path: string) =>
+  [path, join("provider", path)].some((each) => existsSync(join(root, each))) ||
+  inProvider.some((file) => file.endsWith(`/${path}`)) ||
+  leftByRuns.includes(path);
 
 /** GitHub's name of a heading. */
 const anchorOf = (heading: string) =>

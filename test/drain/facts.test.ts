@@ -71,6 +71,18 @@ describe("the facts of a drain", () => {
     });
   });
 
+  it("have nothing of a VM that ends meanwhile", async () => {
+    start("db", "gone");
+    const gone = lab.host1.domains.requireNamed("gone");
+    const end = () => {
+      lab.host1.domains.stop(gone);
+      lab.host1.domains.undefine(gone);
+    };
+    lab.host1.before("domain_get_state", end, { when: ({ dom }) => dom.name === "gone" });
+    const { vms } = await drainFacts(lab.cluster, "host1", ["host2"]);
+    expect(vms.map(({ name }) => name)).toEqual(["web", "db"]);
+  });
+
   it("leave a VM out that is excluded by a rule, with the rule's words", async () => {
     lab.host2.uuid = lab.host1.uuid;
     const { vms } = await drainFacts(lab.cluster, "host1", ["host2"]);

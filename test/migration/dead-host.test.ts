@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { LibvirtCluster, VmOnSeveralHosts } from "../../provider/backends/libvirt/cluster.js";
+import { HostRefused } from "../../provider/backends/libvirt/host-errors.js";
 import { DomainState, PausedReason } from "../../provider/backends/libvirt/constants.js";
 import { parseConfiguration } from "../../provider/config/index.js";
 import { vmInterface } from "../../provider/handlers/libvirt/vm-interface.js";
@@ -115,6 +116,21 @@ describe("a destination that vanishes", () => {
       },
     });
     expect(clusterState(lab)).toEqual(before);
+  });
+
+  it("at the switch-over, and refuses the login then: that is said, and not that it is dead", async () => {
+    await dieAtSwitchOver();
+    const host2 = lab.cluster.host("host2");
+    const why = new ProblemError({
+      code: "ssh-host-key-changed",
+      what: "its key has changed",
+      remedy: "Check the key.",
+    });
+    host2.connection = () => Promise.reject(new HostRefused("host2", why));
+    const error: unknown = await recover(lab.cluster, "web").catch((reason: unknown) => reason);
+    expect(String(error)).toContain("its key has changed");
+    expect(String(error)).toContain("Check the key. Then run `vnic-failover recover web`.");
+    expect(String(error)).not.toContain("--host-is-dead");
   });
 
   it("at the switch-over, and said to be dead: the VM is reset, and runs with its VF", async () => {

@@ -1,3 +1,5 @@
+import { parseJournal, type Journal } from "../../provider/migration/journal.js";
+import { metadataNamespace } from "../../provider/backends/libvirt/xml/metadata.js";
 import { describe, expect } from "vitest";
 import { VmOnSeveralHosts } from "../../provider/backends/libvirt/cluster.js";
 import { CpuCompare, DomainState, DomainXml, PausedReason } from "../../provider/backends/libvirt/constants.js";
@@ -79,6 +81,27 @@ describe.concurrent("a move that goes well", () => {
     expect(lab.host1.monitorCommands).toMatchObject([{ execute: "announce-self" }]);
     await moveVm(lab.cluster, { vm: "web", to: "host1", options: { ...defaultMigrationOptions, announce: "none" } });
     expect(lab.host2.monitorCommands).toEqual([]);
+  });
+
+  it("brings the journal that counts from the arrival on, however long the steps until then have taken", async ({
+    lab,
+  }) => {
+    const seen: (Journal | undefined)[] = [];
+    lab.host2.after("domain_migrate_finish3_params", () => {
+      const { domains } = lab.host2;
+      const text = domains.metadata(domains.requireNamed("web"), metadataNamespace("journal"), 0);
+      seen.push(parseJournal(parseXml(text)));
+    });
+    expect((await move(lab))?.outcome).toBe("moved");
+    expect(seen).toMatchObject([{ step: "migrate", from: "host1", to: "host2" }]);
+    // Both limits, and the lease.
+    expect(seen[0]?.until).toBeGreaterThan(lab.clock.now() + 1_800_000);
+  });
+
+  it("that can't be cleaned up after is not told as one without a VF", async ({ lab }) => {
+    lab.host1.refuse("node_device_re_attach", refusals.noMemory(), { times: Infinity });
+    const { report } = await failure(move(lab));
+    expect(report).toMatchObject({ outcome: "unclear", interfaces: [{ vfAfter: vfs[1] }] });
   });
 
   it("is nothing where the VM is already", async ({ lab }) => {
@@ -337,6 +360,17 @@ describe.concurrent("a guest that does not release its VF", () => {
     expect(clusterState(lab)).toEqual(there);
   });
 
+  it("answers after the signal, within its own time: the VF comes back to it on the way back", async ({ lab }) => {
+    Object.assign(lab.host1.guest, { after: 20_000 });
+    const controller = new AbortController();
+    lab.host1.after("domain_detach_device_alias", () => void lab.clock.after(1000, () => controller.abort()));
+    const { report } = await failure(move(lab, {}, controller.signal));
+    expect(report.outcome).toBe("failed-on-source");
+    expect(clusterState(lab)).toEqual(here);
+    await lab.clock.sleep(60_000);
+    expect(clusterState(lab)).toEqual(here);
+  });
+
   it("answers after the time was over: the VF comes back to it when it is looked for", async ({ lab, pair }) => {
     lab.host1.guest.unplug = "ignores";
     await failure(move(lab, { unplugTimeout: 0.05 }));
@@ -383,6 +417,12 @@ describe.concurrent("a migration that does not come off", () => {
     });
     expect((await failure(move(lab))).message).toContain("canceled by client");
     expect(clusterState(lab)).toEqual(here);
+  });
+
+  it("is not told as one that has stopped the VM", async ({ lab }) => {
+    lab.host1.refuse("domain_migrate_perform3_params", refusals.jobFailed());
+    const { report } = await failure(move(lab));
+    expect(report.moments.map(({ kind }) => kind)).not.toContain("vm-stopped");
   });
 
   it("the signal aborts the job and takes everything back", async ({ lab }) => {

@@ -141,6 +141,14 @@ describe("recover", () => {
     expect(clusterState(lab)).toEqual(expectedState("host1", vfs[0]));
   });
 
+  it("goes on where that copy has just ended by itself", async () => {
+    leave(journal({ step: "migrate" }));
+    Object.assign(arrive(lab.host2), { config: undefined, state: DomainState.PAUSED, reason: PausedReason.MIGRATION });
+    lab.host2.before("domain_destroy_flags", () => lab.host2.domains.stop(lab.host2.domains.requireNamed("web")));
+    expect((await recover(lab.cluster, "web")).outcome).toBe("undone");
+    expect(clusterState(lab)).toEqual(expectedState("host1", vfs[0]));
+  });
+
   it("returns what it had reserved where another tool moved the VM to a third host", async () => {
     await lab.close();
     lab = await twoHosts({ more: 1, clock: new TestClock() });
@@ -158,8 +166,15 @@ describe("recover", () => {
     leave(journal({ step: "migrate" }));
     lab.host2.domains.start(lab.host2.domains.define(domainXml(vm)));
     const before = clusterState(lab);
-    await expect(recover(lab.cluster, "web")).rejects.toThrow(VmOnSeveralHosts);
+    const error: unknown = await recover(lab.cluster, "web").catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(VmOnSeveralHosts);
+    expect(String(error)).toContain("run `virsh destroy web` on the other host");
     expect(clusterState(lab)).toEqual(before);
+  });
+
+  it("chooses neither of two that run and that no move has left", async () => {
+    lab.host2.domains.start(lab.host2.domains.define(domainXml(vm)));
+    await expect(recover(lab.cluster, "web")).rejects.toThrow("run `virsh destroy web` on the other host");
   });
 
   it("waits for libvirt's own job, an incoming one too, to end", async () => {

@@ -8,6 +8,7 @@ import { parseXml } from "../../provider/xml/element.js";
 import { declarePair } from "../hosts/declared.js";
 import { twoHosts, type LabLike, vfs } from "../hosts/two-hosts.js";
 import { disown } from "../hosts/left-journal.js";
+import { refusals } from "../hosts/refusals.js";
 import { TestClock } from "../hosts/test-clock.js";
 
 let lab: LabLike;
@@ -93,6 +94,36 @@ describe("autostart", () => {
   it("is not given to a VM that had none", async () => {
     await moveVm(lab.cluster, { vm: "web", to: "host2" });
     expect(web("host2").autostart).toBe(false);
+  });
+
+  it("is off on the source before the migration begins: rebooted after it, that starts no second VM", async () => {
+    web("host1").autostart = true;
+    const seen: boolean[] = [];
+    lab.host1.before("domain_migrate_perform3_params", () => void seen.push(web("host1").autostart));
+    await moveVm(lab.cluster, { vm: "web", to: "host2" });
+    expect(seen).toEqual([false]);
+  });
+
+  it.each(["domain_migrate_prepare3_params", "domain_migrate_finish3_params"] as const)(
+    "is on again where the move is rolled back, at %s",
+    async (procedure) => {
+      web("host1").autostart = true;
+      lab.host2.refuse(procedure, refusals.noMemory());
+      await expect(moveVm(lab.cluster, { vm: "web", to: "host2" })).rejects.toThrow();
+      expect(web("host1").autostart).toBe(true);
+    },
+  );
+
+  it("is on again where a recovery rolls the move back", async () => {
+    web("host1").autostart = true;
+    const mover = await lab.entrance();
+    lab.host1.before("domain_migrate_perform3_params", () => mover.die());
+    await moveVm(mover.cluster, { vm: "web", to: "host2" }).catch(() => undefined);
+    await mover.cluster.close();
+    expect(web("host1").autostart).toBe(false);
+    disown(lab);
+    expect((await recover(lab.cluster, "web", { now: true })).outcome).toBe("undone");
+    expect(web("host1").autostart).toBe(true);
   });
 
   it("goes along where a recovery finishes the move", async () => {

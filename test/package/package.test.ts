@@ -47,9 +47,11 @@ describe("the tarball", () => {
       .map((path) => path.replace(/^\.\//, ""));
     const papers = manifest.files.filter((file) => file !== "dist");
     expect(papers).toEqual(expect.arrayContaining(["README.md", "CHANGELOG.md", "LICENSE"]));
-    const expected = [...new Set(offered), ...papers, "dist/THIRD-PARTY-NOTICES.txt", "package.json"];
+    const expected = [...new Set(offered), "docs/recovery.md", "dist/THIRD-PARTY-NOTICES.txt", "package.json"];
     expect(files).toEqual(expect.arrayContaining(expected));
-    const further = files.filter((file) => !expected.includes(file));
+    const isPaper = (file: string) => papers.some((paper) => file === paper || file.startsWith(`${paper}/`));
+    expect(papers.filter((paper) => !files.some((file) => file === paper || file.startsWith(`${paper}/`)))).toEqual([]);
+    const further = files.filter((file) => !expected.includes(file) && !isPaper(file));
     expect(further.filter((file) => !/^dist\/(chunks\/[^/]+\.js|.+\.d\.ts)$/.test(file))).toEqual([]);
   });
 

@@ -1,4 +1,6 @@
 /** Who may edit one VM's metadata, against all other VMs. */
+import { drainFacts } from "../../provider/drain/facts.js";
+import { unstartableOn } from "../../provider/backends/libvirt/start-survey.js";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { LibvirtHost } from "../../provider/backends/libvirt/host.js";
 import { vfUsers } from "../../provider/backends/libvirt/inventory.js";
@@ -98,6 +100,15 @@ describe("X15: metadata of hundreds of thousands of elements", () => {
     } as unknown as LibvirtHost;
     const users = await vfUsers(host);
     expect(users).toMatchObject([{ domain: "evil" }]);
+  });
+
+  test("of a VM that runs leaves it out of a drain, and hides nothing from doctor", async () => {
+    defineFull(all);
+    lab.host2.domains.start(lab.host2.domains.requireNamed("evil"));
+    const { vms } = await drainFacts(lab.cluster, "host2", ["host1"]);
+    expect(vms).toMatchObject([{ name: "evil" }]);
+    expect(vms[0]?.excluded.get("host1")).toMatch(/^Unable to read VM "evil" on host "host2"/);
+    expect(await unstartableOn(lab.cluster.host("host2"))).toEqual([]);
   });
 
   test("stops no interface and no profile of another VM, and is told of with VM and host", async () => {

@@ -44,6 +44,8 @@ export class LibvirtCluster {
   readonly config: ClusterConfig;
   readonly hosts: readonly LibvirtHost[];
   readonly profiles: ProfileStore;
+  /** Called with the name of a host whose connection takes more than 2 s. */
+  onSlowHost: ((name: string) => void) | undefined;
 
   /** @param clock by which its hosts' moves wait. Default: the system's. */
   constructor(
@@ -60,6 +62,7 @@ export class LibvirtCluster {
           {},
           readOnly,
           clock,
+          () => this.onSlowHost?.(name),
         ),
     );
     this.profiles = new ProfileStore(this.hosts, cluster);
@@ -154,11 +157,13 @@ export class VmOnSeveralHosts extends ProblemError {
   constructor(
     vm: string,
     readonly instances: readonly DomainInstance[],
+    /** Default: what helps where a move may be in progress. */
+    remedy = `If a move is in progress, wait for it to finish; if it was interrupted, run \`vnic-failover recover ${shellWord(vm)}\`.`,
   ) {
     super({
       code: "vm-on-several-hosts",
       what: `VM "${vm}" is active on more than one host: ${instances.map(({ host }) => `"${host.name}"`).join(" and ")}`,
-      remedy: `If a move is in progress, wait for it to finish; if it was interrupted, run \`vnic-failover recover ${shellWord(vm)}\`.`,
+      remedy,
     });
   }
 }

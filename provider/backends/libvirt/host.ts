@@ -46,8 +46,13 @@ interface Opened {
 /** A host that vanishes while it takes part in a migration is noticed within 28 s, so that the migration ends within 30. */
 const migrationKeepalive: KeepaliveOptions = { intervalMs: 4000, count: 5 };
 
+/** Milliseconds of waiting for a connection after which the user is told of it. */
+const slow = 2000;
+
 export class LibvirtHost {
   private opened: Promise<Opened> | undefined;
+  /** Why it could not be reached, and until when (performance.now()) that is taken to be so. */
+  private absence: { readonly error: HostUnreachable; readonly until: number } | undefined;
 
   constructor(
     readonly name: string,
@@ -57,6 +62,8 @@ export class LibvirtHost {
     private readonly readOnly?: ReadOnlyAccess,
     /** By which whatever is done with the host waits. */
     readonly clock: Clock = systemClock,
+    /** Called where a connection takes more than 2 s. Default: it is told to none. */
+    private readonly onSlow?: () => void,
   ) {}
 
   /** @throws HostUnreachable, of which HostRefused is one */
@@ -80,6 +87,7 @@ export class LibvirtHost {
     // It failed or was lost: what comes next deserves a new try, one for all who ask meanwhile.
     if (opened === undefined || opened.connection.closed) {
       if (this.opened !== current) return this.open();
+      if (this.absence !== undefined && performance.now() < this.absence.until) throw this.absence.error;
       this.opened = this.connect();
       // Its SSH session would otherwise live on, and the process with it.
       void opened?.transport.close();
@@ -93,7 +101,15 @@ export class LibvirtHost {
    * five calls in work (src/rpc/virnetserverclient.c), and a migration keeps one in work for as long as it takes.
    */
   dedicated(): LibvirtHost {
-    return new LibvirtHost(this.name, this.config, this.credentials, migrationKeepalive, this.readOnly, this.clock);
+    return new LibvirtHost(
+      this.name,
+      this.config,
+      this.credentials,
+      migrationKeepalive,
+      this.readOnly,
+      this.clock,
+      this.onSlow,
+    );
   }
 
   /** The same host: `check` is awaited before each call that changes something there, and stops it by failing. */
@@ -104,12 +120,20 @@ export class LibvirtHost {
   private async connect(): Promise<Opened> {
     // A mistake in the URI is one of the configuration, and says nothing about the host.
     const uri = parseLibvirtUri(this.config.uri, this.readOnly);
+    const began = performance.now();
+    const tell = setTimeout(() => this.onSlow?.(), slow).unref();
     try {
       return await this.reach(uri);
     } catch (cause) {
       // Anything else is a fault of this program, and says nothing about the host.
       if (!(cause instanceof ProblemError)) throw cause;
-      throw isRefusal(cause) ? new HostRefused(this.name, cause) : new HostUnreachable(this.name, cause);
+      const error = isRefusal(cause) ? new HostRefused(this.name, cause) : new HostUnreachable(this.name, cause);
+      const [now, took] = [performance.now(), performance.now() - began];
+      // A command asks a host many things: it waits for one that does not answer no more than twice as long as for the first of them.
+      if (took > slow) this.absence = { error, until: now + took };
+      throw error;
+    } finally {
+      clearTimeout(tell);
     }
   }
 

@@ -67,7 +67,8 @@ export interface Incoming {
   cancel(): Promise<void>;
 }
 
-export type MigrationPhase = "begin" | "prepare" | "perform" | "finish" | "confirm";
+/** `cancel`: the destination is told to end its copy, in place of `finish`. */
+export type MigrationPhase = "begin" | "prepare" | "perform" | "finish" | "cancel" | "confirm";
 
 export class MigrationFailed extends ProblemError {
   override readonly name = "MigrationFailed";
@@ -176,7 +177,7 @@ async function runMigration(
       stop.throwIfAborted();
       if (persistentXml?.status === "rejected") throw persistentXml.reason;
       if (persistentXml !== undefined) params = replaced(params, "persistent_xml", persistentXml.value);
-      ({ params, cookie } = await prepareOn(destination, begun, params, options));
+      ({ params, cookie } = await prepareOn(destination, begun, params, options, stop));
     } catch (cause) {
       await confirm(Buffer.alloc(0), true).catch(() => undefined);
       throw failed(cause);
@@ -233,9 +234,9 @@ async function runMigration(
   if (performError === undefined) await unchanged?.()?.catch((error: unknown) => changed.abort(error));
   else if (changed.signal.aborted) performError = changed.signal.reason;
 
-  options.onPhase?.("finish");
-  const finishParams = replaced(params, "destination_name", dom.name);
   const cancelled = performError === undefined && !changed.signal.aborted ? 0 : 1;
+  options.onPhase?.(cancelled === 0 ? "finish" : "cancel");
+  const finishParams = replaced(params, "destination_name", dom.name);
   let finished = false;
   let there: DomainRef | undefined;
   try {
@@ -295,10 +296,13 @@ export async function prepareAhead(
   const flags = migrationFlags(options);
   const [onSource, onDestination] = await Promise.all([source.connection(), destination.connection()]);
   let params = parametersOf(options);
+  const deadline = new AbortController();
+  const cancelDeadline = source.clock.after(options.timeout * 1000, () => deadline.abort(timedOut()));
+  const stop = options.signal === undefined ? deadline.signal : AbortSignal.any([deadline.signal, options.signal]);
   try {
-    options.signal?.throwIfAborted();
+    stop.throwIfAborted();
     const begun = await onSource.call("domain_migrate_begin3_params", { dom, params, flags });
-    const prepared = await prepareOn(destination, begun, params, options);
+    const prepared = await prepareOn(destination, begun, params, options, stop);
     params = prepared.params;
     const cancel = async () => {
       const finish = {
@@ -312,26 +316,40 @@ export async function prepareAhead(
     };
     return { begun: begun.xml, params, cookie: prepared.cookie, cancel };
   } catch (cause) {
-    throw failure(source, destination, dom, cause);
+    throw failure(source, destination, dom, cause, atSource, deadline.signal.aborted ? options.timeout : undefined);
+  } finally {
+    cancelDeadline();
   }
 }
 
-/** What the destination is asked with, and what Perform is to be told then. */
+/**
+ * What the destination is asked with, and what Perform is to be told then.
+ * @param stop ends the wait for a destination that does not come to an end with it: its connection is closed, and the copy with it.
+ */
 async function prepareOn(
   destination: LibvirtHost,
   { xml, cookie_out }: { readonly xml: string; readonly cookie_out: Buffer },
   given: readonly TypedParameter[],
   options: MigrationOptions,
+  stop: AbortSignal,
 ): Promise<{ params: TypedParameter[]; cookie: Buffer }> {
   options.inspect?.(xml);
   const params = replaced(given, "destination_xml", options.rewrite?.(xml) ?? xml);
-  const prepared = await (
-    await destination.connection()
-  ).call("domain_migrate_prepare3_params", {
-    params,
-    cookie_in: cookie_out,
-    flags: flagsAtDestination(options),
-  });
+  const connection = await destination.connection();
+  const leave = () => void destination.close();
+  stop.throwIfAborted();
+  stop.addEventListener("abort", leave, { once: true });
+  const prepared = await connection
+    .call("domain_migrate_prepare3_params", {
+      params,
+      cookie_in: cookie_out,
+      flags: flagsAtDestination(options),
+    })
+    .catch((error: unknown) => {
+      stop.throwIfAborted();
+      throw error;
+    })
+    .finally(() => stop.removeEventListener("abort", leave));
   const uri = prepared.uri_out === null ? undefined : migrationUriOf(options.migrationUri, prepared.uri_out);
   return {
     params: uri === undefined ? params : replaced(params, "migrate_uri", uri),

@@ -1,11 +1,13 @@
 /** VMs that would not start again on their host, as after its reboot, and why. */
 import { attribute } from "../../xml/element.js";
 import { parseDomain } from "./xml/domain.js";
+import { withoutMetadata } from "./xml/without-metadata.js";
 import { formatPciAddress, samePciAddress, type PciAddress } from "./xml/pci-address.js";
 import { DomainXml } from "./constants.js";
 import { undefinedOn, type LibvirtHost } from "./host.js";
 import { deviceOf, vfUsers } from "./inventory.js";
 import { unlessMissing } from "./rpc/optional-drivers.js";
+import { readable } from "./unreadable-vm.js";
 
 export interface Unstartable {
   readonly vm: string;
@@ -24,7 +26,7 @@ export async function unstartableOn(host: LibvirtHost): Promise<readonly Unstart
       const xml = await undefinedOn("NO_DOMAIN", () => host.domainXml(dom, DomainXml.INACTIVE));
       if (xml === undefined) return [];
       const reasons: string[] = [];
-      for (const { vf, raw } of parseDomain(xml).interfaces) {
+      for (const { vf, raw } of readable(host, dom, () => parseDomain(withoutMetadata(xml))).interfaces) {
         if (vf === undefined) continue;
         const named = `its definition names VF ${formatPciAddress(vf)}`;
         const other = live.find((user) => user.domain !== dom.name && samePciAddress(user.address, vf));

@@ -71,7 +71,11 @@ export async function unplug(
   void connection.ended.then(reject);
   try {
     for (;;) {
-      const answer = await askGuest(host, dom, alias, refused);
+      const asked = askGuest(host, dom, alias, refused);
+      asked.catch(() => undefined);
+      // libvirt answers within seconds, unless QEMU does not answer it: what ends the wait ends it then, too.
+      const answer = await Promise.race([asked, over]);
+      if (typeof answer === "number") return answer;
       if (answer === "gone") return host.clock.now();
       if (answer === "asked") return await over;
       // It has not been asked: unless it was before, it keeps the device.

@@ -32,7 +32,10 @@ export interface Commands {
 }
 
 export function libvirtCommands(cluster: LibvirtCluster): Commands {
-  const on = (context: CommandConsole) => ({ ...context, cluster });
+  const on = (context: CommandConsole) => {
+    cluster.onSlowHost = (name) => context.progress.note(`Waiting for host "${name}"…`);
+    return { ...context, cluster };
+  };
   return {
     doctor: (context) => doctor(on(context)),
     plan: (context, request) => plan(on(context), request),

@@ -195,7 +195,7 @@ function notConfirmed({ confirm }: CommandConsole, kind: ManyMoves["kind"]): Pro
     code: "drain-not-confirmed",
     what:
       confirm === undefined
-        ? "Unable to ask for confirmation: there is no terminal"
+        ? "Unable to ask for confirmation: it is asked on a terminal only, and not with --json"
         : `The ${kind === "undo" ? "undo of the drain" : "drain"} was not confirmed`,
     state: "Nothing was changed.",
     ...(confirm === undefined && {

@@ -25,7 +25,7 @@ export interface PortAnswer {
 }
 
 /** A constant of this package, with nothing of the task in it: that goes over standard input. */
-const program = remotePython(readFileSync(join(__dirname, "port-probe.py"), "utf8"));
+const program = remotePython(readFileSync(join(__dirname, "port-probe.py"), "utf8"), "account");
 
 const answer = z.strictObject({
   outcome: z.enum(["reached", "no answer", "no route", "not resolved"]),

@@ -96,14 +96,20 @@ export class LibvirtConnection {
   /**
    * Authenticates as libvirt asks for it and opens the hypervisor. The stream is the connection's from now on; it is
    * destroyed when opening fails.
-   * @throws LibvirtError, ConnectionLostError; ProblemError `libvirt-authentication` when only SASL is offered.
+   * @throws LibvirtError, ConnectionLostError; ProblemError `libvirt-authentication` when only SASL is offered, `libvirt-timeout` after 90 s.
    */
   static async open(stream: Duplex, options: OpenOptions): Promise<LibvirtConnection> {
     const { where, name = "qemu:///system", keepalive = {}, maxCallsInWork, readOnly = false } = options;
     const client = new RpcClient(stream, { where, ...(maxCallsInWork === undefined ? {} : { maxCallsInWork }) });
     // A daemon that accepts and never answers: keepalive cannot tell before it is agreed upon.
+    let tooLate: ProblemError | undefined;
     const deadline = setTimeout(() => {
-      stream.destroy(new Error(`libvirt did not answer within ${openTimeout / 1000} s`));
+      tooLate = new ProblemError({
+        code: "libvirt-timeout",
+        what: `libvirt did not answer within ${openTimeout / 1000} s`,
+        remedy: "Check libvirt's daemon on the host; restart it if it hangs.",
+      });
+      stream.destroy(tooLate);
     }, openTimeout);
     try {
       await authenticate(client, where);
@@ -111,7 +117,7 @@ export class LibvirtConnection {
       await client.call("connect_open", { name, flags: readOnly ? CONNECT_RO : 0 });
     } catch (error) {
       stream.destroy();
-      throw error;
+      throw tooLate ?? error;
     } finally {
       clearTimeout(deadline);
     }

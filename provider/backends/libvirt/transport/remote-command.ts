@@ -19,19 +19,23 @@ export function remoteCommand(parts: TemplateStringsArray): RemoteCommand {
   return { text, name: text } as RemoteCommand;
 }
 
-/**
- * The interpreter that takes it: python3, or RHEL's and CentOS's own for its tools, which are Python 3.6 or later. As root where the
- * account is another and has sudo; which asks nothing (`-n`).
- */
-const asRoot =
-  'p=python3; command -v $p >/dev/null || ! test -x /usr/libexec/platform-python || p=/usr/libexec/platform-python; test "$(id -u)" = 0 || ! command -v sudo >/dev/null || exec sudo -n $p -I -c "$0"; exec $p -I -c "$0"';
+/** The interpreter that takes it: python3, or RHEL's and CentOS's own for its tools, which are Python 3.6 or later. */
+const interpreter =
+  "p=python3; command -v $p >/dev/null || ! test -x /usr/libexec/platform-python || p=/usr/libexec/platform-python";
+
+/** As root where the account is another and has sudo; which asks nothing (`-n`). */
+const sudo = 'test "$(id -u)" = 0 || ! command -v sudo >/dev/null || exec sudo -n $p -I -c "$0"';
+
+const run = 'exec $p -I -c "$0"';
 
 /**
- * A program that is part of this package, for the host's python3 and root: single-quoted for the host's shell, as a whole. `-I`:
- * modules are the system's only, whatever stands in the account's folder or environment.
+ * A program that is part of this package, for the host's python3: single-quoted for the host's shell, as a whole. `-I`: modules are the
+ * system's only, whatever stands in the account's folder or environment.
+ * @param as `root`: the program needs its rights. `account`: it runs with those of the account that has logged in.
  */
-export function remotePython(program: string): RemoteCommand {
-  const text = `exec sh -c '${asRoot}' '${program.replaceAll("'", `'\\''`)}'`;
+export function remotePython(program: string, as: "root" | "account" = "root"): RemoteCommand {
+  const shell = [interpreter, ...(as === "root" ? [sudo] : []), run].join("; ");
+  const text = `exec sh -c '${shell}' '${program.replaceAll("'", `'\\''`)}'`;
   return { text, name: "python3 -I -c …" } as RemoteCommand;
 }
 

@@ -50,6 +50,20 @@ export function findMetadata(kind: MetadataKind, root: Element): Element | undef
   return { ...bare, attributes: element(bare.name, Object.fromEntries(attributes)).attributes };
 }
 
+/** The object with another element of that kind in the place of the one it has; the same where it has none. */
+export function withMetadataReplaced(kind: MetadataKind, metadata: Element, root: Element): Element {
+  const place = child(root, "metadata");
+  const found = place?.children.findIndex(
+    (candidate) => namespaceOf(candidate, [candidate, place, root]) === metadataNamespace(kind),
+  );
+  if (place === undefined || found === undefined || found < 0) return root;
+  const replaced = withChildren(place, place.children.with(found, embedMetadata(kind, metadata)));
+  return withChildren(
+    root,
+    root.children.map((part) => (part === place ? replaced : part)),
+  );
+}
+
 function rename(from: Element, to: (name: string) => string): Element {
   return withChildren(
     { ...from, name: to(from.name) },

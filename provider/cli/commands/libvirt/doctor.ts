@@ -3,7 +3,7 @@ import { evaluate, hostRules, type BridgeHealth, type Violation } from "../../..
 import { unpackedVersion } from "../../../rules/version.js";
 import { mebibytesIn } from "../../../rules/wording.js";
 import { formatPciAddress } from "../../../backends/libvirt/xml/pci-address.js";
-import { HostUnreachable } from "../../../backends/libvirt/host-errors.js";
+import { asUnreachable } from "../../../backends/libvirt/host-errors.js";
 import { whyNotFree, type VirtualFunction } from "../../../backends/libvirt/inventory.js";
 import type { Answer, CommandContext } from "../../command.js";
 import { healthOf, isLeftBehind, vfKey, vfsOf, type DoctorFacts } from "./doctor-facts.js";
@@ -25,7 +25,7 @@ export async function doctor({ cluster }: CommandContext): Promise<Answer> {
     surveyVms(cluster),
     cluster.profiles.all().catch((error: unknown) => {
       // What a host cannot tell, a finding of its own names.
-      if (error instanceof HostUnreachable || error instanceof DriverMissing) return [];
+      if (asUnreachable(error) !== undefined || error instanceof DriverMissing) return [];
       throw error;
     }),
   ]);

@@ -66,10 +66,7 @@ export async function recoverVms(context: CommandContext, request: RecoverReques
       })),
       unreachableHosts: unreachable.map(({ host }) => host),
     },
-    text:
-      recovered.length === 0
-        ? "Nothing to recover: no move was interrupted, and no VF is missing."
-        : describe(recovered),
+    text: recovered.length === 0 ? nothingFound(unreachable.length > 0) : describe(recovered),
     ...(errors.length > 0 && { errors }),
   };
 }
@@ -127,7 +124,7 @@ async function refuseUnknown({ cluster }: CommandContext, vm: string, dead: stri
 }
 
 async function recoverOne(
-  { cluster, progress }: CommandContext,
+  { cluster, progress, signal }: CommandContext,
   wanted: VmRef,
   { now, dead }: RecoverRequest,
 ): Promise<Recovered> {
@@ -136,7 +133,7 @@ async function recoverOne(
   let recovery: Recovery | undefined;
   let missed: readonly string[] = [];
   try {
-    recovery = await recover(cluster, wanted, { progress: own, now, dead });
+    recovery = await recover(cluster, wanted, { progress: own, now, dead, signal });
     const recovered = { name: vm, uuid: recovery.uuid };
     missed = await missingVfsOf(cluster, recovered);
     await plugMissingVfs(cluster, recovered, own);
@@ -171,6 +168,12 @@ function outcomeOfFailure(error: unknown, settled: boolean): Outcome {
 /** The mover lives: there is nothing to recover yet, and nothing has been changed. */
 function isUnderWay(error: unknown): boolean {
   return error instanceof ProblemError && error.problem.code === "move-under-way";
+}
+
+function nothingFound(someUnasked: boolean): string {
+  return someUnasked
+    ? "Nothing to recover on the hosts that answer. A VM on the others may need it: run the command again once they answer, or name the VM."
+    : "Nothing to recover: no move was interrupted, and no VF is missing.";
 }
 
 function describe(recovered: readonly Recovered[]): string {

@@ -33,7 +33,7 @@ export function describeSurvey({ vms, unreachable, answer }: ClusterSurvey): Ans
     },
     text: paragraphs(
       vms.length === 0
-        ? "No VMs."
+        ? `No VMs${unreachable.length > 0 ? " on the hosts that answer" : ""}.`
         : table(
             ["vm", "state", "host", "mac", "bridge", "network", "vf", "move"],
             vms.flatMap((vm) => rowsOf(vm, isNameTwice(vms, vm))),

@@ -11,7 +11,7 @@ import { pairs } from "../../../backends/libvirt/xml/pairs.js";
 import { isActive, type LibvirtCluster, type DomainInstance } from "../../../backends/libvirt/cluster.js";
 import { domainStateName, type DomainStateName } from "../../../backends/libvirt/domain-state.js";
 import type { DomainRef } from "../../../backends/libvirt/host.js";
-import { HostUnreachable } from "../../../backends/libvirt/host-errors.js";
+import { asUnreachable, HostUnreachable } from "../../../backends/libvirt/host-errors.js";
 import { shellWord } from "../../../model/shell-word.js";
 
 export interface VmSurvey {
@@ -65,8 +65,9 @@ export async function surveyVms(cluster: LibvirtCluster, only?: string): Promise
       try {
         return await host.domains();
       } catch (error) {
-        if (error instanceof HostUnreachable) return error;
-        throw error;
+        const unreachable = asUnreachable(error);
+        if (unreachable === undefined) throw error;
+        return unreachable;
       }
     }),
   );

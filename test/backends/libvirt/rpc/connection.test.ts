@@ -1,4 +1,5 @@
-import { describe, expect, it } from "vitest";
+import { PassThrough } from "node:stream";
+import { describe, expect, it, vi } from "vitest";
 import { LibvirtConnection, type DomainEventName } from "../../../../provider/backends/libvirt/rpc/connection.js";
 import { LibvirtError } from "../../../../provider/backends/libvirt/rpc/errors.js";
 import { dom, error, none, opening, packet, QEMU, REMOTE, some, str, TestServer, u32, u64, UUID } from "./server.js";
@@ -44,6 +45,19 @@ describe("opening", () => {
       problem: { code: "libvirt-authentication", remedy: expect.any(String) as unknown },
     });
     expect(server.client.destroyed).toBe(true);
+  });
+
+  it("ends after 90 s where a daemon accepts the connection and never answers, in one sentence", async () => {
+    vi.useFakeTimers();
+    try {
+      const opened = LibvirtConnection.open(new PassThrough(), { where: "host1" }).catch((reason: unknown) => reason);
+      await vi.advanceTimersByTimeAsync(90_000);
+      expect(String(await opened)).toBe(
+        "ProblemError: libvirt did not answer within 90 s. Check libvirt's daemon on the host; restart it if it hangs.",
+      );
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it("passes on why libvirt would not open", async () => {

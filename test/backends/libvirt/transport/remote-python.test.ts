@@ -30,11 +30,21 @@ function account(uid: number, sudo?: string, python: "python3" | "platform-pytho
 const allows = 'test "$1" = -n && shift && HAS_ROOT=root exec "$@"';
 const denies = "echo 'sudo: a password is required' >&2; exit 1";
 
-function run(path: string): { readonly stdout: string; readonly stderr: string; readonly status: number | null } {
-  const program = remotePython("import sys\nprint('it\\'s', sys.stdin.read())");
+function run(
+  path: string,
+  as: "root" | "account" = "root",
+): { readonly stdout: string; readonly stderr: string; readonly status: number | null } {
+  const program = remotePython("import sys\nprint('it\\'s', sys.stdin.read())", as);
   const command = program.text.replaceAll("/usr/libexec/", `${path}/`);
   return spawnSync("/bin/sh", ["-c", command], { env: { PATH: path }, input: "task $(id)", encoding: "utf8" });
 }
+
+describe("a program that needs no rights", () => {
+  it("is run as the account, whatever sudo would say", () => {
+    expect(run(account(1000, denies), "account").stdout).toBe(" python3 -I -c\nit's task $(id)\n");
+    expect(run(account(1000, allows), "account").stdout).toBe(" python3 -I -c\nit's task $(id)\n");
+  });
+});
 
 describe("a program for root", () => {
   it("is run as it is by root", () => {

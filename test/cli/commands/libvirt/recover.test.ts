@@ -71,8 +71,9 @@ test("nothing to do is said", async () => {
 test("an unreachable host leaves it unclear whether that was all", async () => {
   const unreachable = new HostUnreachable("host2", new Error("timed out"));
   vi.mocked(surveyVms).mockResolvedValue({ vms: [], unreachable: [unreachable] });
-  const { outcome, errors } = await recoverVms(contextWith(), all);
+  const { outcome, errors, text } = await recoverVms(contextWith(), all);
   expect(outcome).toBe("unclear");
+  expect(text).toMatch(/^Nothing to recover on the hosts that answer\./);
   expect(errors).toEqual([unreachable]);
 });
 

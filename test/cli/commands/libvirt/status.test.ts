@@ -76,5 +76,6 @@ web  running   host1            52:54:00:aa:00:50  br0     data-vf  0000:01:10.0
     expect(outcome).toBe("refused");
     expect(errors).toEqual([unreachable, problem]);
     expect(text).toMatch(/^web/m);
+    expect(describeSurvey({ vms: [], unreachable: [unreachable] }).text).toBe("No VMs on the hosts that answer.");
   });
 });

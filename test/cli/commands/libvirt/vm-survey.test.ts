@@ -4,6 +4,7 @@ import type { LibvirtCluster, DomainInstance } from "../../../../provider/backen
 import { DomainState } from "../../../../provider/backends/libvirt/constants.js";
 import type { DomainRef, LibvirtHost } from "../../../../provider/backends/libvirt/host.js";
 import { HostUnreachable } from "../../../../provider/backends/libvirt/host-errors.js";
+import { ConnectionLostError } from "../../../../provider/backends/libvirt/rpc/errors.js";
 import { journalAmong } from "../../../../provider/migration/journal-store.js";
 import { missingVfsOf } from "../../../../provider/migration/repair.js";
 import type { Journal } from "../../../../provider/migration/journal.js";
@@ -96,6 +97,15 @@ test("a VM that runs twice needs recovery, and is not asked for its VFs", async 
   expect(web).toMatchObject({ hosts: ["host1", "host2"], missing: [] });
   expect(web !== undefined && needsRecovery(web)).toBe(true);
   expect(missingVfsOf).not.toHaveBeenCalled();
+});
+
+test("a host whose connection is lost once it is open hides no other", async () => {
+  const both = cluster({ host1: { web: RUNNING }, host2: { db: RUNNING } });
+  const [, host2] = both.hosts;
+  Object.assign(host2 ?? {}, { domains: () => Promise.reject(new ConnectionLostError("host2")) });
+  const { vms, unreachable } = await surveyVms(both);
+  expect(vms.map(({ vm }) => vm)).toContain("web");
+  expect(unreachable).toMatchObject([{ host: "host2" }]);
 });
 
 test("an unreachable host hides no other, nor does a VM that cannot be read", async () => {
