@@ -47,6 +47,8 @@ export async function injectFault(lab: LabState, fault: Fault): Promise<FaultRes
   const problems: string[] = [];
   const [source, destination] = await whereIsWeb(lab);
   await settled(lab, source);
+  // A source that comes back must not start the VM a second time.
+  await ssh(lab.image, source, `virsh -q autostart ${fault.away === "source" ? "" : "--disable "}${web.name}`);
   let mover: ChildProcess | undefined;
   const hands: Hands = {
     source,
