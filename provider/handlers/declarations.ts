@@ -24,6 +24,8 @@ export interface DeclaredInterface {
 export class Declarations {
   readonly profiles = new Map<string, DeclaredProfile>();
   readonly interfaces = new Map<string, DeclaredInterface>();
+  /** The URNs of interfaces, by the owner that the hosts know of them: resources of one name in several components have one. */
+  readonly interfacesByOwner = new Map<string, Set<string>>();
   /** The VM of each placement, as the program names it. */
   readonly placements = new Map<string, string>();
 }

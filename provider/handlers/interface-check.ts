@@ -5,7 +5,7 @@ import { ruleNic, type RecordedInterface } from "./cluster-view.js";
 import { declarationsOf, type DeclaredInterface } from "./declarations.js";
 import { checkFailures, diffOf, type Checked, type CheckFailure, type HandlerContext } from "./handler.js";
 import { compared, withDefaults, vmInterfaceSchema, type VmInterfaceInputs } from "./inputs/vm-interface.js";
-import { replacedInputs } from "./replacement.js";
+import { ownerOf, replacedInputs } from "./replacement.js";
 import { errorsAtCheck, failureOf } from "./rule-errors.js";
 
 /** Which interface of the backend's the declared one is, or takes the place of. */
@@ -61,8 +61,11 @@ export async function checkInterface(
     return { inputs: news as MaybeUnknown<VmInterfaceInputs>, failures: checkFailures(parsed.error) };
   const inputs = parsed.data as MaybeUnknown<VmInterfaceInputs>;
   const declared = { nic: previewOf(inputs, ctx.urn), profileUrn: ctx.references?.["profile"] };
-  const { interfaces } = declarationsOf(ctx);
+  const { interfaces, interfacesByOwner } = declarationsOf(ctx);
+  const named = ownerOf(ctx.urn);
   if (ctx.urn !== undefined) interfaces.set(ctx.urn, declared);
+  if (ctx.urn !== undefined && named !== undefined)
+    interfacesByOwner.set(named, (interfacesByOwner.get(named) ?? new Set()).add(ctx.urn));
   const self: Self = { olds, replaced: replacedInputs(ctx, olds), owner };
   // What exists and is not changed was checked when it was created: no host is asked for it.
   if (olds !== undefined && diffOf(olds, inputs, { inputs: compared }).changes === false)
@@ -88,6 +91,8 @@ export function previewOf(inputs: MaybeUnknown<VmInterfaceInputs>, urn: string |
 export function isSelf({ vm, vmId, record }: RecordedInterface, { olds, replaced, owner }: Self): boolean {
   // Older versions wrote no owner.
   if (olds === undefined && owner !== undefined && record.owner === owner) return true;
+  // One that another resource has made is not what this one replaces. A resource that is known may have another name by now.
+  if (olds === undefined && owner !== undefined && record.owner !== undefined && record.owner !== owner) return false;
   const before = olds ?? replaced;
   return (
     before !== undefined &&

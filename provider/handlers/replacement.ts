@@ -3,6 +3,7 @@
  * inputs, and where it makes it first, the old one is still there and must be no clash.
  */
 import { PerCommand } from "./command-scope.js";
+import { declarationsOf } from "./declarations.js";
 import type { HandlerContext } from "./handler.js";
 import { shortUrn, urnParts } from "../model/urn.js";
 
@@ -27,6 +28,11 @@ export function replacedInputs<Inputs extends object>(
   return undefined;
 }
 
+/** It is deleted: one that is made after it in this command takes the place of nothing any more. */
+export function forgetReplaced(ctx: Pick<HandlerContext, "command" | "urn">): void {
+  if (ctx.urn !== undefined) oldInputs.of(ctx).delete(ctx.urn);
+}
+
 /**
  * The resource as what it makes on the hosts names it: `<stack>::<project>::<name>`. Not its type nor its parents, so that it
  * is the same by either face, and in whatever component.
@@ -34,6 +40,13 @@ export function replacedInputs<Inputs extends object>(
 export function ownerOf(urn: string | undefined): string | undefined {
   if (urn === undefined) return undefined;
   return shortUrn(urnParts(urn));
+}
+
+/** The same of an interface, where no other one that the program has declared is named so: then what is theirs cannot be told apart. */
+export function soleOwnerOf(ctx: Pick<HandlerContext, "command" | "config" | "urn">): string | undefined {
+  const owner = ownerOf(ctx.urn);
+  const urns = owner === undefined ? undefined : declarationsOf(ctx).interfacesByOwner.get(owner);
+  return urns === undefined || [...urns].every((urn) => urn === ctx.urn) ? owner : undefined;
 }
 
 /** Whether both are of one stack of one project. */

@@ -30,7 +30,7 @@ import { ownerStatus, thisMover } from "./mover.js";
 import { newContext, observerOf, whileHeld } from "./execution.js";
 import { readOwed, settleOwed } from "./owed.js";
 import { finishSteps, undoSteps } from "./runner.js";
-import { moveSteps, moveUnderWay, release, undefineOnSource } from "./steps.js";
+import { keepAutostart, moveSteps, moveUnderWay, release, undefineOnSource } from "./steps.js";
 import { runsTwice, verdictOf, type Verdict } from "./recovery-verdict.js";
 import { shellWord } from "../model/shell-word.js";
 
@@ -127,6 +127,7 @@ async function recoverAlone(
   };
   const [from, to] = [cluster.hostOrAbsent(journal.from), cluster.hostOrAbsent(journal.to)];
   const context = newContext(cluster, instance.dom, from, to, own, { progress, absent: first.unreachable });
+  options.signal?.throwIfAborted();
   await context.lease.take(first.verdict.home, first.journal, (kept) =>
     kept === undefined ? endedMeanwhile(vm) : moveUnderWay(vm, kept.mover),
   );
@@ -195,6 +196,8 @@ async function lookAgain(
   { id, from, to }: Journal,
   { dead }: RecoverOptions,
 ): Promise<Look | undefined> {
+  // A person's word is held against what the host itself says, at each look.
+  if (dead !== undefined) cluster.hostOrAbsent(dead).askAnew();
   const { instances, unreachable: unanswered }: VmLocations = await cluster.whereIs(uuid);
   const found = await journalAmong(instances);
   if (found?.journal.id !== id) return undefined;
@@ -250,6 +253,7 @@ async function endBy(verdict: Verdict, context: MoveContext): Promise<Recovery["
       return "undone";
     case "overtaken":
       await undefineOnSource(context, verdict.home);
+      if (context.journal.autostart === "yes") await keepAutostart(verdict.home.host, verdict.home.dom);
       // What the move had reserved is returned. VFs that the VM misses there are for repair.ts.
       await release.do(context);
       return "overtaken";

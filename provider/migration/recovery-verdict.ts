@@ -51,7 +51,7 @@ export function verdictOf(situation: Situation): Verdict {
   const third = instances.find((each) => isActive(each) && each !== here && each !== there);
   if (third !== undefined) {
     const live = instances.filter(isActive);
-    if (live.length > 1) throw runsTwice(vm, live);
+    if (live.length > 1) throw severalActive(vm, live);
     return { way: "overtaken", home: third };
   }
   const back = (home: DomainInstance, more: { copy?: DomainInstance; reset?: boolean } = {}): Verdict => ({
@@ -63,7 +63,7 @@ export function verdictOf(situation: Situation): Verdict {
 
   if (there?.state === DomainState.RUNNING) {
     // The source was perhaps never told: its stopped copy cannot run by itself, and must not come back to life.
-    if (here !== undefined && isActive(here) && !isStoppedCopy(here)) throw runsTwice(vm, [here, there]);
+    if (here !== undefined && isActive(here) && !isStoppedCopy(here)) throw severalActive(vm, [here, there]);
     return { way: "forward", home: there, leftover: here };
   }
   if (there !== undefined && isActive(there)) {
@@ -87,6 +87,12 @@ export function verdictOf(situation: Situation): Verdict {
   const [home] = instances;
   if (home === undefined) throw new Error("a journal without a domain");
   return back(home);
+}
+
+/** One that does not run may be a copy of another tool's migration, which ends it. */
+function severalActive(vm: string, instances: readonly DomainInstance[]): VmOnSeveralHosts {
+  const running = instances.filter(({ state }) => state === DomainState.RUNNING);
+  return running.length > 1 ? runsTwice(vm, running) : new VmOnSeveralHosts(vm, instances);
 }
 
 /** No recovery can tell which of them is the VM. */

@@ -5,7 +5,7 @@
 import { ProblemError, reasonOf } from "../model/problem.js";
 import { shellWord } from "../model/shell-word.js";
 import { find, formatXml, parseXml } from "../xml/element.js";
-import { isActive } from "../backends/libvirt/cluster.js";
+import { isActive, isIncoming } from "../backends/libvirt/cluster.js";
 import { DomainState, DomainXml, JobOperation, PausedReason } from "../backends/libvirt/constants.js";
 import { undefinedOn, type DomainRef, type JobNow, type LibvirtHost } from "../backends/libvirt/host.js";
 import {
@@ -63,8 +63,9 @@ const journal: MoveStep = {
     );
   },
   async undo(context) {
-    const { source, owed } = context;
-    if (context.journal.autostart === "yes")
+    const { source, owed, lease } = context;
+    // Only a move that has got the VM has switched it off: one that was refused it has nothing to put back.
+    if (context.journal.autostart === "yes" && lease.home !== undefined)
       await owed.unlessAbsent(source, [], async () => {
         const dom = await domainOn(source, context);
         if (dom !== undefined) await keepAutostart(source, dom);
@@ -497,7 +498,13 @@ async function whereJournalIs(context: MoveContext): Promise<{ host: LibvirtHost
   await allSettledOrThrow([source, destination, ...(elsewhere === undefined ? [] : [elsewhere])], (host) =>
     context.owed.unlessAbsent(host, [], async () => {
       const dom = await domainOn(host, context);
-      if (dom !== undefined && (await readJournal(host, dom))?.id === context.journal.id) found.push({ host, dom });
+      if (dom === undefined) return;
+      // A copy that still waits for the source ends with its connection, and its journal with it; libvirt lets no client change it.
+      const mayWait = host.name === destination.name && lease.home?.name !== destination.name;
+      const state = mayWait ? await undefinedOn("NO_DOMAIN", () => host.state(dom)) : undefined;
+      if (state !== undefined && isIncoming(state)) return;
+      const journal = await undefinedOn("NO_DOMAIN", () => readJournal(host, dom));
+      if (journal?.id === context.journal.id) found.push({ host, dom });
     }),
   );
   return found;

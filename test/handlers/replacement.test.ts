@@ -8,6 +8,7 @@ import { vnicProfile } from "../../provider/handlers/libvirt/vnic-profile.js";
 import { bridgeProfile, declareProfiles, vfProfile } from "../hosts/declared.js";
 import { domainXml, twoHosts, vfs, vm, type LabLike } from "../hosts/two-hosts.js";
 import { refusals } from "../hosts/refusals.js";
+import { formatXml } from "../../provider/xml/element.js";
 import { expectedState, clusterState } from "../hosts/cluster-state.js";
 
 let lab: LabLike;
@@ -31,6 +32,13 @@ const inputs = (profile: string, more: Partial<VmInterfaceInputs> = {}): VmInter
   mac: vm.mac,
   ...more,
 });
+
+/** Of what the VM has now. */
+const macsOf = (name: string): readonly string[] => {
+  const { live } = lab.host1.domains.requireNamed(name);
+  const all = [...(live === undefined ? "" : formatXml(live)).matchAll(/<mac address="([^"]+)"/g)];
+  return [...new Set(all.map(([, mac = ""]) => mac.toLowerCase()))];
+};
 
 describe("an interface", () => {
   async function made(at = command()) {
@@ -117,6 +125,37 @@ describe("an interface", () => {
     });
     await vmInterface.delete(command(), next.id, next.state);
     expect(clusterState(lab)).toMatchObject({ vfs: [], definedVfs: [], bound: [] });
+  });
+
+  it("that was deleted before its replacement is made takes no other resource's place", async () => {
+    const { standbyProfile: profile } = await declareProfiles(lab);
+    const undeclared = { vm: "web", profile };
+    const { id, state } = await vmInterface.create(command(), undeclared);
+    const sibling = "urn:pulumi:dev::demo::vnic:VmInterface::sibling";
+    const { state: other } = await vmInterface.create(command(sibling), undeclared);
+    const at = command();
+    const news = { ...undeclared, mac: otherMac };
+    expect((await vmInterface.check(at, news, undeclared)).failures).toEqual([]);
+    await vmInterface.delete(at, id, state);
+    expect((await vmInterface.check(at, news)).failures).toEqual([]);
+    await vmInterface.create(at, news);
+    expect(macsOf("web").toSorted()).toEqual([other.mac, otherMac].toSorted());
+  });
+
+  it("takes no other resource's place that has its name in another component", async () => {
+    const { profile: fast, standbyProfile: standby } = await declareProfiles(lab);
+    const [of, twin] = ["DataNet", "StorageNet"].map(
+      (name) => `urn:pulumi:dev::demo::my:${name}$vnic:VmInterface::nic`,
+    );
+    const before = command(of);
+    expect((await vmInterface.check(before, inputs(fast))).failures).toEqual([]);
+    await vmInterface.create(before, inputs(fast));
+    const at = command(twin);
+    expect((await vmInterface.check({ ...at, urn: of ?? "" }, inputs(fast), inputs(fast))).failures).toEqual([]);
+    const news = inputs(standby, { mac: otherMac });
+    expect((await vmInterface.check(at, news)).failures).toEqual([]);
+    await vmInterface.create(at, news);
+    expect(macsOf("web")).toEqual(expect.arrayContaining([vm.mac, otherMac]));
   });
 
   it("that another resource takes over stays when the one that it was of is deleted in that command", async () => {

@@ -5,6 +5,8 @@ import { recover } from "../../provider/migration/recover.js";
 import { ProblemError } from "../../provider/model/problem.js";
 import { declarePair, type DeclaredPair } from "../hosts/declared.js";
 import { clusterState, expectedState } from "../hosts/cluster-state.js";
+import { DomainState, PausedReason } from "../../provider/backends/libvirt/constants.js";
+import { refusals } from "../hosts/refusals.js";
 import { journalOf, leave } from "../hosts/left-journal.js";
 import { TestClock } from "../hosts/test-clock.js";
 import { twoHosts, type LabLike, vfs } from "../hosts/two-hosts.js";
@@ -33,6 +35,23 @@ describe("the destination does not come to an end with Prepare", () => {
       report: { outcome: "failed-on-source" },
     });
     expect(clusterState(lab)).toEqual(expectedState("host1", vfs[0]));
+  });
+
+  it("the copy that it still makes keeps its journal to itself, which no client can change", async () => {
+    const controller = new AbortController();
+    lab.host2.before("domain_migrate_prepare3_params", () => {
+      const { live } = lab.host1.domains.requireNamed("web");
+      const copy = lab.host2.domains.load({ live, config: undefined, paused: true, autostart: false });
+      Object.assign(copy, { state: DomainState.PAUSED, reason: PausedReason.MIGRATION });
+      lab.host2.refuse("domain_set_metadata", refusals.jobHeld(), { times: Infinity });
+      lab.clock.after(100, () => controller.abort(interrupted()));
+      return never();
+    });
+    await expect(moveVm(lab.cluster, { vm: "web", to: "host2", signal: controller.signal })).rejects.toMatchObject({
+      report: { outcome: "failed-on-source" },
+    });
+    expect(clusterState(lab)).toMatchObject({ runsOn: ["host1"] });
+    expect(lab.host1.calls.get("domain_set_metadata")).toBeGreaterThan(1);
   });
 
   it("the time limit of the migration ends it, too", async () => {

@@ -114,6 +114,32 @@ describe("autostart", () => {
     },
   );
 
+  it("stays off where another move that began at the same time is refused: the VM is not its own", async () => {
+    web("host1").autostart = true;
+    const first = await lab.entrance();
+    // The second one is held where it has seen the VM's autostart, and no journal.
+    let isReached = (): void => undefined;
+    let release = (): void => undefined;
+    const reached = new Promise<void>((resolve) => (isReached = resolve));
+    const released = new Promise<void>((resolve) => (release = resolve));
+    const hold = () => {
+      isReached();
+      return released;
+    };
+    lab.host1.before("domain_migrate_begin3_params", hold, { when: () => true });
+    const other = moveVm(lab.cluster, { vm: "web", to: "host2" }).catch((error: unknown) => error);
+    await reached;
+    lab.host1.after("domain_set_autostart", () => release());
+    const seen: boolean[] = [];
+    lab.host1.before("domain_migrate_perform3_params", async () => {
+      expect(await other).toMatchObject({ problem: { code: "step-journal-failed" } });
+      seen.push(web("host1").autostart);
+    });
+    await moveVm(first.cluster, { vm: "web", to: "host2" });
+    expect(seen).toEqual([false]);
+    await first.cluster.close();
+  });
+
   it("is on again where a recovery rolls the move back", async () => {
     web("host1").autostart = true;
     const mover = await lab.entrance();

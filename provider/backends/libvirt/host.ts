@@ -71,6 +71,11 @@ export class LibvirtHost {
     return (await this.open()).connection;
   }
 
+  /** It is tried again, however short a time ago it could not be reached. */
+  askAnew(): void {
+    this.absence = undefined;
+  }
+
   /** Starts a constant command on the host; see announcer.ts. Undefined: the transport has no such way. */
   async commands(): Promise<Transport["start"]> {
     return this.readOnly === undefined ? (await this.open()).transport.start : undefined;

@@ -113,8 +113,11 @@ export function describeResults(moves: ManyMoves, results: readonly Drained[], f
   );
 }
 
-function hasMoved({ outcome }: Drained): boolean {
-  return outcome === "moved" || outcome === "moved-without-vf";
+/** Also where its clean-up has failed since: its VFs tell that it runs there. */
+function hasMoved({ outcome, report }: Drained): boolean {
+  const isThere =
+    report !== undefined && report.interfaces.length > 0 && report.interfaces.every(({ vfAfter }) => vfAfter !== null);
+  return outcome === "moved" || outcome === "moved-without-vf" || (outcome === "unclear" && isThere);
 }
 
 export function planDocument(moves: ManyMoves): Record<string, unknown> {

@@ -20,7 +20,7 @@ import {
 import { readStore } from "../cluster-view.js";
 import { declarationsOf } from "../declarations.js";
 import { checkInterface, isSelf, type Self } from "../interface-check.js";
-import { noteAdopted, ownerOf, replacedInputs, wasAdopted } from "../replacement.js";
+import { forgetReplaced, noteAdopted, ownerOf, replacedInputs, soleOwnerOf, wasAdopted } from "../replacement.js";
 import { leftUnchecked, warnOfUnreadable } from "../unreachable-warning.js";
 import { clusterCacheOf } from "./session.js";
 import { type VmInterfaceState, vmOf, idOf, lostRecordInWords, recordIn, stateNow, specOf } from "./interface-state.js";
@@ -37,7 +37,7 @@ import {
 export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
   check(ctx, news, olds) {
     return checkInterface(ctx, news, olds, {
-      owner: ownerOf(ctx.urn),
+      owner: soleOwnerOf(ctx),
       async gather(declaration) {
         const { inputs, self } = declaration;
         const cache = clusterCacheOf(ctx);
@@ -66,7 +66,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     const snapshot = await requireVm(ctx, cache, inputs.vm);
     const { host } = snapshot.instance;
     const owner = ownerOf(ctx.urn);
-    const replaced = replacedRecord(snapshot, { replaced: replacedInputs(ctx), owner });
+    const replaced = replacedRecord(snapshot, { replaced: replacedInputs(ctx), owner: soleOwnerOf(ctx) });
     const existing = existingInterface(snapshot, inputs);
     if (existing !== undefined && inputs.adopt === true) {
       await refuseOtherNetworks(cache, snapshot, inputs);
@@ -157,6 +157,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
   },
 
   async delete(ctx, id, state) {
+    forgetReplaced(ctx);
     if (wasAdopted(ctx, id)) return;
     const cache = clusterCacheOf(ctx);
     const snapshot = await atRestNow(ctx, cache, vmOf(state)).catch((error: unknown) =>

@@ -9,18 +9,39 @@ export class EngineVmIsAnother extends ProblemError {
   /** `VM "web" with id …: the engine's VM of that name is another one, with id …` */
   readonly found: string;
 
-  /** @param own the VM itself, under another name. Undefined: the engine has it no more. */
-  constructor(declared: { readonly name: string; readonly id: string }, other: EngineVm, own: EngineVm | undefined) {
-    const renamed = own === undefined ? "" : `it is called "${own.name}" now, and `;
-    const found = `VM "${declared.name}" with id ${declared.id}: ${renamed}the engine's VM of that name is another VM, with id ${other.id}`;
+  constructor(declared: { readonly name: string; readonly id: string }, other: EngineVm) {
+    const found = `VM "${declared.name}" with id ${declared.id}: the engine's VM of that name is another VM, with id ${other.id}`;
     super({
       code: "vm-is-another",
       what: `Unable to find ${found}`,
       state: "Nothing was changed.",
       remedy:
-        own === undefined
-          ? "If the VM was recreated under its name, run pulumi up with --replace and the resource's URN, which recreates the resource for the new VM. Otherwise rename one of them."
-          : "Rename it back, or declare its new name or its id.",
+        "If the VM was recreated under its name, run pulumi up with --replace and the resource's URN, which recreates the resource for the new VM. Otherwise rename one of them.",
+    });
+    this.found = found;
+  }
+}
+
+/** The declared VM has another name now. Undefined: it is called as it was declared, or was declared by its id. */
+export function renamed(declared: string | undefined, { id, name }: EngineVm): EngineVmRenamed | undefined {
+  return declared === undefined || declared === id || declared === name
+    ? undefined
+    : new EngineVmRenamed({ name: declared, id }, name);
+}
+
+/** The VM that was declared, under another name. Nothing was changed. */
+export class EngineVmRenamed extends ProblemError {
+  override readonly name = "EngineVmRenamed";
+  /** `VM "web" with id …: it is called "web2" now` */
+  readonly found: string;
+
+  constructor(declared: { readonly name: string; readonly id: string }, now: string) {
+    const found = `VM "${declared.name}" with id ${declared.id}: it is called "${now}" now`;
+    super({
+      code: "vm-is-another",
+      what: `Unable to find ${found}`,
+      state: "Nothing was changed.",
+      remedy: "Rename it back, or declare its new name or its id.",
     });
     this.found = found;
   }
@@ -35,7 +56,7 @@ export async function madeAgain(
   if (name === undefined || (await findVm(client, id)) !== undefined) return undefined;
   try {
     const other = await lookUpVm(client, name);
-    return other.id === id ? undefined : new EngineVmIsAnother({ name, id }, other, undefined);
+    return other.id === id ? undefined : new EngineVmIsAnother({ name, id }, other);
   } catch (error) {
     if (absenceOf(error) === undefined) throw error;
     return undefined;

@@ -52,9 +52,9 @@ import {
   type Self,
 } from "../interface-check.js";
 import { refuse } from "../rule-errors.js";
-import { noteAdopted, replacedInputs, wasAdopted } from "../replacement.js";
+import { forgetReplaced, noteAdopted, replacedInputs, wasAdopted } from "../replacement.js";
 import { leftUnchecked } from "../unreachable-warning.js";
-import { madeAgain } from "./another-vm.js";
+import { madeAgain, renamed } from "./another-vm.js";
 import {
   logicalNetworks,
   nicOf,
@@ -108,7 +108,9 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
     const nics = await listNics(client, vm.id);
     const existing = inputs.mac === undefined ? undefined : nics.find(({ mac }) => mac.toLowerCase() === inputs.mac);
     const self: Self = { replaced: replacedInputs(ctx) };
-    const replaced = nics.find((nic) => isSelf(nicOf(vm, nic), self));
+    const [like, ...more] = nics.filter((nic) => isSelf(nicOf(vm, nic), self));
+    // Which of several it is cannot be told: none is touched.
+    const replaced = more.length === 0 ? like : undefined;
     if (existing?.profile === inputs.profile && inputs.adopt === true) {
       noteAdopted(ctx, idOf(vm, existing));
       return { id: idOf(vm, existing), state: await applied(client, vm, existing, inputs) };
@@ -149,7 +151,13 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
       replaced === undefined
         ? await addedOnce(client, vm, wanted)
         : await addedInThePlaceOf(ctx, client, vm, replaced, wanted);
-    return { id: idOf(vm, nic), state: await stateNow(client, vm, nic, declaredBy(inputs)) };
+    try {
+      return { id: idOf(vm, nic), state: await stateNow(client, vm, nic, declaredBy(inputs)) };
+    } catch (error) {
+      if (!(error instanceof ProblemError)) throw error;
+      // It is there, whatever else the engine does not tell: a state without it would leave it behind.
+      throw new PartialFailure(error.problem, idOf(vm, nic), stateWithout(vm, nic, declaredBy(inputs)), error.options);
+    }
   },
 
   async read(ctx, id, state) {
@@ -162,7 +170,10 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
       return { id, state: next, inputs: inputsOfInterface(next) };
     }
     if (found === undefined) return undefined;
-    const next = await stateNow(client, found.vm, found.nic, state);
+    const now = await stateNow(client, found.vm, found.nic, state);
+    const other = renamed(state.vm, found.vm);
+    const next = other === undefined ? now : { ...now, vm: state.vm, missing: [...now.missing, other.found] };
+    if (other !== undefined) sayOnce(ctx, other.message, () => ctx.progress.warn(other.message));
     return { id, state: next, inputs: inputsOfInterface(next) };
   },
 
@@ -193,6 +204,8 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
         remedy: "Run pulumi refresh, then pulumi up: it is created again.",
       });
     }
+    const other = renamed(state.vm, found.vm);
+    if (other !== undefined) throw other;
     const vm = await readyForNics(client, found.vm, ctx);
     // What has been waited for may have plugged it.
     const nic = (await findNic(client, vm.id, found.nic.id)) ?? found.nic;
@@ -200,6 +213,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
   },
 
   async delete(ctx, id, state) {
+    forgetReplaced(ctx);
     if (wasAdopted(ctx, id)) return;
     const { client } = engineOf(ctx);
     const found = await locate(client, id);
@@ -289,6 +303,22 @@ function declaredBy(inputs: VmInterfaceInputs): Partial<VmInterfaceState> {
   return { vm, ...(mac === undefined && { macMadeUp: true }), ...(adopt !== undefined && { adopt }) };
 }
 
+/** What the NIC itself tells; all else comes with the next refresh or update. */
+function stateWithout(vm: EngineVm, nic: EngineNic, declared: Partial<VmInterfaceState>): VmInterfaceState {
+  return {
+    backend: "ovirt",
+    vm: spelledAs(declared.vm, vm),
+    vmId: vm.id,
+    profile: nic.profile ?? "",
+    mac: nic.mac.toLowerCase(),
+    ...(declared.macMadeUp && { macMadeUp: true }),
+    ...withoutDefaults(nic),
+    ...(declared.adopt !== undefined && { adopt: declared.adopt }),
+    aliases: [primaryAliasOf(nic)],
+    missing: [],
+  };
+}
+
 async function stateNow(
   client: EngineClient,
   vm: EngineVm,
@@ -301,19 +331,11 @@ async function stateNow(
     hasUnpluggedDevice(client, vm, nic),
     nic.profile === undefined ? undefined : findProfile(client, nic.profile),
   ]);
-  const mac = nic.mac.toLowerCase();
   const standby = standbyAliasOf({
     ...(profile?.failover !== undefined && { standbyProfile: profile.failover }),
   });
   return {
-    backend: "ovirt",
-    vm: spelledAs(declared.vm, vm),
-    vmId: vm.id,
-    profile: nic.profile ?? "",
-    mac,
-    ...(declared.macMadeUp && { macMadeUp: true }),
-    ...withoutDefaults(nic),
-    ...(declared.adopt !== undefined && { adopt: declared.adopt }),
+    ...stateWithout(vm, nic, declared),
     ...(host !== undefined && { host }),
     ...(vf !== undefined && { vf }),
     aliases: [...(standby === undefined ? [] : [standby]), primaryAliasOf(nic)],

@@ -24,7 +24,7 @@ import { checkPlacement } from "../placement-check.js";
 import { failureOf, refuse } from "../rule-errors.js";
 import { leftUnchecked } from "../unreachable-warning.js";
 import { isKnown, type MaybeUnknown } from "../../model/unknown.js";
-import { EngineVmIsAnother, madeAgain } from "./another-vm.js";
+import { EngineVmIsAnother, madeAgain, renamed } from "./another-vm.js";
 import { readEngine, spelledAs, type FullView } from "./cluster-view.js";
 import { powerCycleOf, pulumiAdviceWith } from "../../backends/ovirt/advice.js";
 import { migrate, pluggedNics, waitingOf } from "../../backends/ovirt/migration.js";
@@ -85,7 +85,11 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
     }
     if (vm === undefined) return undefined;
     // A state may come without.
-    const next = await stateNow(client, vm, state, (state as Partial<VmPlacementState>).unplugged ?? []);
+    const { vm: declared, unplugged = [] } = state as Partial<VmPlacementState>;
+    const now = await stateNow(client, vm, state, unplugged);
+    const other = renamed(declared, vm);
+    const next = other === undefined ? now : { ...now, vm: state.vm, missing: [...now.missing, other.found] };
+    if (other !== undefined) sayOnce(ctx, other.message, () => ctx.progress.warn(other.message));
     await tellWhereAtRest(ctx, vm, state.host);
     return { id, state: next, inputs: inputsOfPlacement(next) };
   },
@@ -102,7 +106,10 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
   async update(ctx, id, state, news) {
     const engine = engineOf(ctx);
     const vm = await requireVm(engine, news.vm);
-    if (vm.id !== id) throw new EngineVmIsAnother({ name: state.vm, id }, vm, await findVm(engine.client, id));
+    if (vm.id !== id) {
+      const own = await findVm(engine.client, id);
+      throw (own && renamed(state.vm, own)) ?? new EngineVmIsAnother({ name: state.vm, id }, vm);
+    }
     return { state: await place(ctx, vm, news, state) };
   },
 

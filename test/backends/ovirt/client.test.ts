@@ -157,6 +157,23 @@ describe("time-outs", () => {
     expect(engine.received.length).toBeLessThan(2);
   });
 
+  it("a request that waits for a connection behind others has its time from when it gets one", async () => {
+    const { engine } = await startEngine();
+    const client = await clientOf(engine, { connectTimeout: 2000, attempts: 0 });
+    engine.disruptions.add({ kind: "slow", method: "GET", path: "/vms", times: 24, milliseconds: 3000 });
+    const answers = await Promise.allSettled(Array.from({ length: 12 }, () => client.get("/vms")));
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => "fulfilled"));
+  });
+
+  it("a path that is none of the engine's API is no object that is not there", async () => {
+    const { engine } = await startEngine();
+    const client = await clientOf(engine);
+    expect(await failure(client.find("/nonsense"))).toMatchObject({
+      problem: { code: "engine-path-unknown", remedy: expect.stringContaining("Check the engine's URL") as string },
+    });
+    expect(await client.find("/vms/12345678-1234-1234-1234-123456789012")).toBeUndefined();
+  });
+
   it("a server that does not speak TLS is given up", async () => {
     const { url } = await brokenServer(() => undefined);
     const client = new EngineClient({ url, username: "u", password: "p", connectTimeout: 50, attempts: 0 });

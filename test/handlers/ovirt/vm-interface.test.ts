@@ -168,6 +168,53 @@ describe("an interface", () => {
     expect(over.kinds("web")).toEqual(["bridge", "hostdev"]);
   });
 
+  it("that was deleted before its replacement is made takes no other NIC's place", async () => {
+    const { standby: profile } = await declareProfiles(over);
+    const undeclared: VmInterfaceInputs = { ...base, profile };
+    const { id, state } = await vmInterface.create(over.context(at), undeclared);
+    const sibling = { urn: urn("VmInterface", "sibling") };
+    const { state: other } = await vmInterface.create(over.context(sibling), undeclared);
+    const ctx = over.context({ ...at, command: {} });
+    const news = { ...undeclared, mac: "56:6f:00:00:00:77" };
+    expect((await vmInterface.check(ctx, news, undeclared)).failures).toEqual([]);
+    await vmInterface.delete(ctx, id, state);
+    await vmInterface.create(ctx, news);
+    const macs = over.vm("web").nics.map(({ mac }) => mac.toLowerCase());
+    expect(macs).toEqual(expect.arrayContaining([other.mac, news.mac]));
+  });
+
+  it("that was added is in the state, also where the engine does not tell more of it", async () => {
+    const { fast } = await declareProfiles(over);
+    over.engine.disruptions.add({
+      kind: "forbidden",
+      method: "GET",
+      path: `/vnicprofiles/${fast}`,
+      times: 1,
+      status: 400,
+    });
+    const made: unknown = await vmInterface
+      .create(over.context(at), { ...base, profile: fast })
+      .catch((error: unknown) => error);
+    expect(made).toBeInstanceOf(PartialFailure);
+    const { nics, id: owner } = over.vm("web");
+    const [nic] = nics.filter(({ name }) => name === "nic");
+    expect(made).toMatchObject({
+      id: `${owner}/${nic?.id ?? ""}`,
+      state: { vm: "web", profile: fast, mac: nic?.mac.toLowerCase() },
+    });
+  });
+
+  it("of a VM that was renamed keeps its state, and is not changed", async () => {
+    const { id, state, inputs } = await declarePair(over);
+    Object.assign(over.vm("web"), { name: "web2" });
+    const read = await vmInterface.read(over.context(at), id, state);
+    expect(read?.state).toMatchObject({ vm: "web", missing: [expect.stringContaining('it is called "web2" now')] });
+    expect(read?.inputs).toMatchObject({ vm: "web" });
+    const refused = vmInterface.update(over.context(at), id, read?.state ?? state, inputs);
+    await expect(refused).rejects.toMatchObject({ problem: { code: "vm-is-another" } });
+    expect(over.vm("web2").nics).not.toEqual([]);
+  });
+
   it("comes back where the one that replaces it cannot be added", async () => {
     const { inputs } = await declarePair(over, { vm: "db", mac: "52:54:00:00:00:01" });
     const command = { ...at, command: {} };

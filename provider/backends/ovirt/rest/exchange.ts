@@ -150,10 +150,18 @@ export class Connection {
           });
         });
       });
-      deadline(connectTimeout, () => unreachable(asked.url, `no TLS connection within ${connectTimeout} ms`));
+      // A request that waits for one of the agent's connections has a socket only then, which may be one that stands already: Node marks
+      // as reused only one that was free at once.
       outgoing.on("socket", (socket) => {
-        if (outgoing.reusedSocket) stands();
-        else socket.once("secureConnect", stands);
+        if (standing.has(socket)) {
+          stands();
+          return;
+        }
+        deadline(connectTimeout, () => unreachable(asked.url, `no TLS connection within ${connectTimeout} ms`));
+        socket.once("secureConnect", () => {
+          standing.add(socket);
+          stands();
+        });
       });
       outgoing.on("error", (cause: NodeJS.ErrnoException) => {
         if (cause instanceof NoTunnel) fail({ ...cause.problem, where: asked.url.host }, cause.cause);
@@ -165,6 +173,9 @@ export class Connection {
     });
   }
 }
+
+/** Connections whose TLS is made. */
+const standing = new WeakSet<object>();
 
 function unreachable({ host }: URL, why?: string): Problem {
   return {

@@ -8,7 +8,8 @@ import { messageIdOf } from "./messages.js";
 import { withoutSecrets } from "./secrets.js";
 
 /**
- * The engine said no. Code: `engine-not-found` for 404, else `engine-fault`.
+ * The engine said no. Code: `engine-not-found` for a 404 of its own, `engine-path-unknown` for one of a path that is none of its API, or of a
+ * proxy before it, else `engine-fault`.
  *
  * The message's id is looked up by its English text, since a fault has none; ask for English with `Accept-Language`.
  */
@@ -29,7 +30,7 @@ export class OvirtFault extends ProblemError {
   }
 
   get isNotFound(): boolean {
-    return this.status === 404;
+    return this.problem.code === "engine-not-found";
   }
 }
 
@@ -57,19 +58,25 @@ export function faultOf(answer: HttpAnswer, action: string, where: string, secre
     .replace(/\]$/, "");
   const detail = text === "" ? undefined : text;
   const messageId = detail === undefined ? undefined : messageIdOf(detail);
-  const notFound = answer.status === 404;
+  // The engine says without a page that an object is not there; RESTEasy and proxies have a page for a path that they do not know.
+  const pathUnknown = answer.status === 404 && /\bhtml\b/.test(answer.contentType);
+  const notFound = answer.status === 404 && !pathUnknown;
   const said = detail ?? reason;
   const why =
     (said === undefined ? undefined : foreignText(said.replaceAll(/\s+/g, " "))) ??
     (notFound
       ? "the engine has no such object"
-      : `the engine answers ${answer.status} ${foreignText(clean(answer.statusText) ?? "")}`.trimEnd());
+      : pathUnknown
+        ? "what answers there is no API of an oVirt engine (404)"
+        : `the engine answers ${answer.status} ${foreignText(clean(answer.statusText) ?? "")}`.trimEnd());
   return new OvirtFault(
     {
-      code: notFound ? "engine-not-found" : "engine-fault",
+      code: notFound ? "engine-not-found" : pathUnknown ? "engine-path-unknown" : "engine-fault",
       what: `Unable to ${action}: ${why}${messageId === undefined ? "" : ` (${messageId})`}`,
       where,
-      ...remedyOf(answer.status, detail, messageId),
+      ...(pathUnknown
+        ? { remedy: "Check the engine's URL (url of vnic-failover:ovirt), and that the engine has started." }
+        : remedyOf(answer.status, detail, messageId)),
     },
     answer.status,
     reason,
