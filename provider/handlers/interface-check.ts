@@ -63,9 +63,10 @@ export async function checkInterface(
   const declared = { nic: previewOf(inputs, ctx.urn), profileUrn: ctx.references?.["profile"] };
   const { interfaces, interfacesByOwner } = declarationsOf(ctx);
   const named = ownerOf(ctx.urn);
-  if (ctx.urn !== undefined) interfaces.set(ctx.urn, declared);
-  if (ctx.urn !== undefined && named !== undefined)
+  if (ctx.urn !== undefined && named !== undefined) {
+    interfaces.set(ctx.urn, declared);
     interfacesByOwner.set(named, (interfacesByOwner.get(named) ?? new Set()).add(ctx.urn));
+  }
   const self: Self = { olds, replaced: replacedInputs(ctx, olds), owner };
   // What exists and is not changed was checked when it was created: no host is asked for it.
   if (olds !== undefined && diffOf(olds, inputs, { inputs: compared }).changes === false)
@@ -89,10 +90,9 @@ export function previewOf(inputs: MaybeUnknown<VmInterfaceInputs>, urn: string |
 
 /** Whether the recorded interface is the declared one, or the one that it replaces. */
 export function isSelf({ vm, vmId, record }: RecordedInterface, { olds, replaced, owner }: Self): boolean {
-  // Older versions wrote no owner.
-  if (olds === undefined && owner !== undefined && record.owner === owner) return true;
-  // One that another resource has made is not what this one replaces. A resource that is known may have another name by now.
-  if (olds === undefined && owner !== undefined && record.owner !== undefined && record.owner !== owner) return false;
+  // One that is to be made replaces nothing that another resource has made. Older versions wrote no owner; and a resource that is known may
+  // have another name by now.
+  if (olds === undefined && owner !== undefined && record.owner !== undefined) return record.owner === owner;
   const before = olds ?? replaced;
   return (
     before !== undefined &&

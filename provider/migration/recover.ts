@@ -105,8 +105,8 @@ async function recoverAlone(
     const [unreachable] = unanswered;
     if (unreachable !== undefined && active === undefined && unreachable.host !== options.dead) throw unreachable;
     if (instances.some(({ dom }) => dom.uuid !== instances[0]?.dom.uuid)) throw new VmNameTwice(vm, instances);
-    const running = instances.filter(({ state }) => state === DomainState.RUNNING);
-    if (running.length > 1) throw runsTwice(vm, running);
+    const twice = runsTwice(vm, instances);
+    if (twice !== undefined) throw twice;
     return settleAfter(cluster, vm, "none", active ?? instances[0], undefined);
   }
   const { journal, instance } = found;

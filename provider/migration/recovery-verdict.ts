@@ -91,15 +91,16 @@ export function verdictOf(situation: Situation): Verdict {
 
 /** One that does not run may be a copy of another tool's migration, which ends it. */
 function severalActive(vm: string, instances: readonly DomainInstance[]): VmOnSeveralHosts {
-  const running = instances.filter(({ state }) => state === DomainState.RUNNING);
-  return running.length > 1 ? runsTwice(vm, running) : new VmOnSeveralHosts(vm, instances);
+  return runsTwice(vm, instances) ?? new VmOnSeveralHosts(vm, instances);
 }
 
-/** No recovery can tell which of them is the VM. */
-export function runsTwice(vm: string, instances: readonly DomainInstance[]): VmOnSeveralHosts {
+/** No recovery can tell which of those that run is the VM. Undefined: no more than one does. */
+export function runsTwice(vm: string, instances: readonly DomainInstance[]): VmOnSeveralHosts | undefined {
+  const running = instances.filter(({ state }) => state === DomainState.RUNNING);
+  if (running.length < 2) return undefined;
   return new VmOnSeveralHosts(
     vm,
-    instances,
+    running,
     `Two running copies corrupt the VM's disks. Keep one: run \`virsh destroy ${shellWord(vm)}\` on the other host, which loses what that copy has in memory, then \`vnic-failover recover ${shellWord(vm)}\`.`,
   );
 }

@@ -125,10 +125,27 @@ export interface Arrival {
  *   it runs there.
  */
 export async function migrate(ends: MigrationEnds, dom: DomainRef, options: MigrationOptions): Promise<Arrival> {
-  const deadline = new AbortController();
-  const cancel = ends.source.clock.after(options.timeout * 1000, () => deadline.abort(timedOut()));
+  return withinTime(ends, options, (stops) => runMigration(ends, dom, options, stops));
+}
+
+/** What ends a migration before its time. */
+interface Stops {
+  /** Its time limit has passed. */
+  readonly deadline: AbortSignal;
+  /** That, or the signal of who wants it. */
+  readonly stop: AbortSignal;
+}
+
+async function withinTime<T>(
+  { source }: MigrationEnds,
+  { timeout, signal }: MigrationOptions,
+  act: (stops: Stops) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController();
+  const cancel = source.clock.after(timeout * 1000, () => controller.abort(timedOut()));
+  const deadline = controller.signal;
   try {
-    return await runMigration(ends, dom, options, deadline.signal);
+    return await act({ deadline, stop: signal === undefined ? deadline : AbortSignal.any([deadline, signal]) });
   } finally {
     cancel();
   }
@@ -138,13 +155,12 @@ async function runMigration(
   { source, destination }: MigrationEnds,
   dom: DomainRef,
   options: MigrationOptions,
-  deadline: AbortSignal,
+  { deadline, stop }: Stops,
 ): Promise<Arrival> {
   const { incoming } = options;
   const flags = migrationFlags(options);
   const sourceFlags = incoming === undefined ? flags | Migrate.CHANGE_PROTECTION : flags;
   const destinationFlags = flagsAtDestination(options);
-  const stop = options.signal === undefined ? deadline : AbortSignal.any([deadline, options.signal]);
   const failed = (cause: unknown, told: Pick<Problem, "state" | "remedy"> = atSource) =>
     failure(source, destination, dom, cause, told, deadline.aborted ? options.timeout : undefined);
   stop.throwIfAborted();
@@ -288,17 +304,19 @@ async function runMigration(
  * until then: it may be changed, and a migration of it looks whether it was.
  * @throws MigrationFailed; nothing is left of it.
  */
-export async function prepareAhead(
+export function prepareAhead(ends: MigrationEnds, dom: DomainRef, options: MigrationOptions): Promise<Incoming> {
+  return withinTime(ends, options, (stops) => beginAndPrepare(ends, dom, options, stops));
+}
+
+async function beginAndPrepare(
   { source, destination }: MigrationEnds,
   dom: DomainRef,
   options: MigrationOptions,
+  { deadline, stop }: Stops,
 ): Promise<Incoming> {
   const flags = migrationFlags(options);
   const [onSource, onDestination] = await Promise.all([source.connection(), destination.connection()]);
   let params = parametersOf(options);
-  const deadline = new AbortController();
-  const cancelDeadline = source.clock.after(options.timeout * 1000, () => deadline.abort(timedOut()));
-  const stop = options.signal === undefined ? deadline.signal : AbortSignal.any([deadline.signal, options.signal]);
   try {
     stop.throwIfAborted();
     const begun = await onSource.call("domain_migrate_begin3_params", { dom, params, flags });
@@ -316,9 +334,7 @@ export async function prepareAhead(
     };
     return { begun: begun.xml, params, cookie: prepared.cookie, cancel };
   } catch (cause) {
-    throw failure(source, destination, dom, cause, atSource, deadline.signal.aborted ? options.timeout : undefined);
-  } finally {
-    cancelDeadline();
+    throw failure(source, destination, dom, cause, atSource, deadline.aborted ? options.timeout : undefined);
   }
 }
 

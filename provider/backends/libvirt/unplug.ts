@@ -71,10 +71,8 @@ export async function unplug(
   void connection.ended.then(reject);
   try {
     for (;;) {
-      const asked = askGuest(host, dom, alias, refused);
-      asked.catch(() => undefined);
       // libvirt answers within seconds, unless QEMU does not answer it: what ends the wait ends it then, too.
-      const answer = await Promise.race([asked, over]);
+      const answer = await Promise.race([askGuest(host, dom, alias, refused), over]);
       if (typeof answer === "number") return answer;
       if (answer === "gone") return host.clock.now();
       if (answer === "asked") return await over;

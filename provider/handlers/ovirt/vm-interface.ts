@@ -54,7 +54,7 @@ import {
 import { refuse } from "../rule-errors.js";
 import { forgetReplaced, noteAdopted, replacedInputs, wasAdopted } from "../replacement.js";
 import { leftUnchecked } from "../unreachable-warning.js";
-import { madeAgain, renamed } from "./another-vm.js";
+import { asDeclared, madeAgain, renamed } from "./another-vm.js";
 import {
   logicalNetworks,
   nicOf,
@@ -170,10 +170,7 @@ export const vmInterface: Handler<VmInterfaceInputs, VmInterfaceState> = {
       return { id, state: next, inputs: inputsOfInterface(next) };
     }
     if (found === undefined) return undefined;
-    const now = await stateNow(client, found.vm, found.nic, state);
-    const other = renamed(state.vm, found.vm);
-    const next = other === undefined ? now : { ...now, vm: state.vm, missing: [...now.missing, other.found] };
-    if (other !== undefined) sayOnce(ctx, other.message, () => ctx.progress.warn(other.message));
+    const next = asDeclared(ctx, state.vm, found.vm, await stateNow(client, found.vm, found.nic, state));
     return { id, state: next, inputs: inputsOfInterface(next) };
   },
 

@@ -24,7 +24,7 @@ import { checkPlacement } from "../placement-check.js";
 import { failureOf, refuse } from "../rule-errors.js";
 import { leftUnchecked } from "../unreachable-warning.js";
 import { isKnown, type MaybeUnknown } from "../../model/unknown.js";
-import { EngineVmIsAnother, madeAgain, renamed } from "./another-vm.js";
+import { anotherThan, asDeclared, madeAgain, renamed } from "./another-vm.js";
 import { readEngine, spelledAs, type FullView } from "./cluster-view.js";
 import { powerCycleOf, pulumiAdviceWith } from "../../backends/ovirt/advice.js";
 import { migrate, pluggedNics, waitingOf } from "../../backends/ovirt/migration.js";
@@ -86,10 +86,7 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
     if (vm === undefined) return undefined;
     // A state may come without.
     const { vm: declared, unplugged = [] } = state as Partial<VmPlacementState>;
-    const now = await stateNow(client, vm, state, unplugged);
-    const other = renamed(declared, vm);
-    const next = other === undefined ? now : { ...now, vm: state.vm, missing: [...now.missing, other.found] };
-    if (other !== undefined) sayOnce(ctx, other.message, () => ctx.progress.warn(other.message));
+    const next = asDeclared(ctx, declared, vm, await stateNow(client, vm, state, unplugged));
     await tellWhereAtRest(ctx, vm, state.host);
     return { id, state: next, inputs: inputsOfPlacement(next) };
   },
@@ -108,7 +105,7 @@ export const vmPlacement: Handler<VmPlacementInputs, VmPlacementState> = {
     const vm = await requireVm(engine, news.vm);
     if (vm.id !== id) {
       const own = await findVm(engine.client, id);
-      throw (own && renamed(state.vm, own)) ?? new EngineVmIsAnother({ name: state.vm, id }, vm);
+      throw (own && renamed(state.vm, own)) ?? anotherThan({ name: state.vm, id }, vm);
     }
     return { state: await place(ctx, vm, news, state) };
   },

@@ -39,10 +39,7 @@ export function embedMetadata(kind: MetadataKind, metadata: Element): Element {
  * and gives it back as {@link buildMetadata} made it.
  */
 export function findMetadata(kind: MetadataKind, root: Element): Element | undefined {
-  const metadata = child(root, "metadata");
-  const embedded = metadata?.children.find(
-    (candidate) => namespaceOf(candidate, [candidate, metadata, root]) === metadataNamespace(kind),
-  );
+  const embedded = embeddedIn(root, kind);
   if (embedded === undefined) return undefined;
   const prefix = prefixOf(embedded.name);
   const bare = rename(embedded, (name) => (prefixOf(name) === prefix ? localName(name) : name));
@@ -52,15 +49,23 @@ export function findMetadata(kind: MetadataKind, root: Element): Element | undef
 
 /** The object with another element of that kind in the place of the one it has; the same where it has none. */
 export function withMetadataReplaced(kind: MetadataKind, metadata: Element, root: Element): Element {
-  const place = child(root, "metadata");
-  const found = place?.children.findIndex(
-    (candidate) => namespaceOf(candidate, [candidate, place, root]) === metadataNamespace(kind),
-  );
-  if (place === undefined || found === undefined || found < 0) return root;
-  const replaced = withChildren(place, place.children.with(found, embedMetadata(kind, metadata)));
+  const [place, embedded] = [child(root, "metadata"), embeddedIn(root, kind)];
+  if (place === undefined || embedded === undefined) return root;
+  return withChild(root, place, withChild(place, embedded, embedMetadata(kind, metadata)));
+}
+
+function withChild(parent: Element, old: Element, now: Element): Element {
   return withChildren(
-    root,
-    root.children.map((part) => (part === place ? replaced : part)),
+    parent,
+    parent.children.map((part) => (part === old ? now : part)),
+  );
+}
+
+/** The element of that kind as it stands in the object's `<metadata>`. */
+function embeddedIn(root: Element, kind: MetadataKind): Element | undefined {
+  const metadata = child(root, "metadata");
+  return metadata?.children.find(
+    (candidate) => namespaceOf(candidate, [candidate, metadata, root]) === metadataNamespace(kind),
   );
 }
 

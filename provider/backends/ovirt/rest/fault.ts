@@ -58,31 +58,37 @@ export function faultOf(answer: HttpAnswer, action: string, where: string, secre
     .replace(/\]$/, "");
   const detail = text === "" ? undefined : text;
   const messageId = detail === undefined ? undefined : messageIdOf(detail);
-  // The engine says without a page that an object is not there; RESTEasy and proxies have a page for a path that they do not know.
-  const pathUnknown = answer.status === 404 && /\bhtml\b/.test(answer.contentType);
-  const notFound = answer.status === 404 && !pathUnknown;
   const said = detail ?? reason;
-  const why =
-    (said === undefined ? undefined : foreignText(said.replaceAll(/\s+/g, " "))) ??
-    (notFound
-      ? "the engine has no such object"
-      : pathUnknown
-        ? "what answers there is no API of an oVirt engine (404)"
-        : `the engine answers ${answer.status} ${foreignText(clean(answer.statusText) ?? "")}`.trimEnd());
+  const kind = kindOf(answer, clean(answer.statusText));
+  const why = (said === undefined ? undefined : foreignText(said.replaceAll(/\s+/g, " "))) ?? kind.why;
   return new OvirtFault(
     {
-      code: notFound ? "engine-not-found" : pathUnknown ? "engine-path-unknown" : "engine-fault",
+      code: kind.code,
       what: `Unable to ${action}: ${why}${messageId === undefined ? "" : ` (${messageId})`}`,
       where,
-      ...(pathUnknown
-        ? { remedy: "Check the engine's URL (url of vnic-failover:ovirt), and that the engine has started." }
-        : remedyOf(answer.status, detail, messageId)),
+      ...(kind.remedy === undefined ? remedyOf(answer.status, detail, messageId) : { remedy: kind.remedy }),
     },
     answer.status,
     reason,
     detail,
     messageId,
   );
+}
+
+/** What the answer says by its status alone. */
+function kindOf(
+  { status, contentType }: HttpAnswer,
+  statusText = "",
+): { readonly code: string; readonly why: string; readonly remedy?: string } {
+  if (status !== 404)
+    return { code: "engine-fault", why: `the engine answers ${status} ${foreignText(statusText)}`.trimEnd() };
+  // The engine says without a page that an object is not there; RESTEasy and proxies have a page for a path that they do not know.
+  if (!/\bhtml\b/.test(contentType)) return { code: "engine-not-found", why: "the engine has no such object" };
+  return {
+    code: "engine-path-unknown",
+    why: "what answers there is no API of an oVirt engine (404)",
+    remedy: "Check the engine's URL (url of vnic-failover:ovirt), and that the engine has started.",
+  };
 }
 
 function remedyOf(status: number, detail: string | undefined, messageId: string | undefined): { remedy?: string } {
